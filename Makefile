@@ -1,0 +1,91 @@
+# Each of these sets itself up; a second run costs nothing.
+#
+#   make demo              the site and its stand-in identity sources, on this machine
+#   make demo RESET=1      the same, from the beginning
+#   make test              the whole gate: lint, types, floors, and the tests on both databases
+#   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
+#   make lint bench lock clean
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint bench lock clean set-up set-up-tests
+
+PYTHON ?= python3
+ARGS ?=
+RESET ?=
+BIN := .venv/bin
+
+# What the environment says of an installation of Vestibule is not what the tests are about.
+BARE = env $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
+PYTEST = $(BIN)/python -m pytest
+
+# $(call install,LOCK,FLAGS,LOCKS): bring .venv to what LOCK says, unless it is there already.
+# .venv/locks holds the digests of the LOCKS that are installed by then: the one for the tests holds
+# all of the one for running, so that whoever ran the tests waits for nothing before the demo.
+# Debian keeps venv's own pip in a package of its own, so the pip of $(PYTHON) fills the environment.
+define install
+@digest=$$(sha256sum $(1) | cut -d' ' -f1); \
+if ! { grep -qs "$$digest" .venv/locks && $(BIN)/python -c '' 2>/dev/null; }; then \
+  $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
+    || { echo "Vestibule needs Python 3.11 or newer: apt-get install python3 python3-venv python3-pip" >&2; exit 1; }; \
+  $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --help >/dev/null 2>&1 \
+    || { echo "Python's pip or venv is missing: apt-get install python3-venv python3-pip" >&2; exit 1; }; \
+  rm -f .venv/locks; \
+  $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; \
+  echo "Installing $(1) into .venv"; \
+  PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip --python $(BIN)/python install \
+    --quiet --no-input --require-hashes $(2) -r $(1); \
+  sha256sum $(3) > .venv/locks; \
+fi
+endef
+
+help:
+	@sed -nE 's/^#   //p' Makefile
+
+set-up:
+	$(call install,requirements.txt,--only-binary :all:,requirements.txt)
+
+set-up-tests:
+	$(call install,tests/requirements.txt,,requirements.txt tests/requirements.txt)
+
+demo: set-up
+	@$(BIN)/python manage.py demo $(if $(RESET),--reset)
+
+lint: set-up-tests
+	$(BIN)/ruff check --no-cache .
+	$(BIN)/ruff format --no-cache --check .
+	@echo $(BIN)/mypy; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-logo
+
+# Twice: embedded, with nothing set, and on PostgreSQL with Redis. What looks at files only is not
+# looked at again, and arguments that select nothing but that leave the second run empty (status 5).
+test: set-up-tests
+	@tests/peers/install
+	@$(MAKE) --no-print-directory lint
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  echo "== embedded: SQLite, memory"; \
+	  $(BARE) VESTIBULE_DATA=$$folder $(PYTEST) $(ARGS); \
+	  echo "== PostgreSQL and Redis"; \
+	  $(BARE) VESTIBULE_DATA=$$folder tests/peers/with-services \
+	    $(PYTEST) --ignore=tests/architecture $(ARGS) \
+	    || { status=$$?; [ $$status = 5 ] && [ -n "$(ARGS)" ]; }
+
+bench: set-up-tests
+	@tests/peers/install
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(BARE) VESTIBULE_DATA=$$folder tests/peers/with-services $(BIN)/python -m tests.benchmarks $(ARGS)
+
+# Both locks hold for every platform that has wheels, carry hashes, and name no index.
+LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-header --no-annotate pyproject.toml
+lock:
+	@command -v uv >/dev/null || { echo "Making the locks anew needs uv" >&2; exit 1; }
+	$(LOCK) --output-file requirements.txt
+	$(LOCK) --group test --constraints requirements.txt --output-file tests/requirements.txt
+
+# The data of the embedded site (var/) is not ours to throw away: that is `make demo RESET=1`.
+clean:
+	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
