@@ -1,0 +1,148 @@
+"""What every test has: this machine and no other, a clean start, and the real site and browser."""
+
+from __future__ import annotations
+
+import inspect
+import itertools
+import os
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from django.conf import settings
+from django.core.cache import caches
+from django.db import connections
+
+from tests.peers import network
+from tests.peers.site import Site, environment, free_port, fresh_database, fresh_redis
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLOORS = ("accounts", "providers", "portal")
+ARGON2_KIB = 1024  # real hashes, but of one MiB: the length of a hash is not what the tests test
+CHROMIUM_FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE *.localhost, "
+    "EXCLUDE 127.0.0.1, EXCLUDE [::1]",
+]
+_numbers = itertools.count()
+
+
+def pytest_configure() -> None:
+    """Lower the price of a password. It is read when a hash is made, so this is early enough."""
+    settings.VESTIBULE_ARGON2 = {**settings.VESTIBULE_ARGON2, "memory_cost": ARGON2_KIB}
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Keep SQLite in a file, as the embedded site does: in memory it has no WAL and other locks."""
+    own = connections["default"]
+    if own.vendor == "sqlite":
+        folder = tmp_path_factory.mktemp("database")
+        own.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _no_network() -> Iterator[None]:
+    with network.stay_here():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _clean_start() -> None:
+    """Forget what the process remembers: the caches, and whatever a module offers to `reset`."""
+    for alias in settings.CACHES:
+        caches[alias].clear()
+    for reset in _resets():
+        reset()
+
+
+def _resets() -> Iterator[Callable[[], Any]]:
+    """Yield each `reset()` without parameters that a loaded module of the house defines itself."""
+    for name, module in sorted(sys.modules.items()):
+        if name.split(".")[0] in FLOORS:
+            reset = getattr(module, "reset", None)
+            own = inspect.isfunction(reset) and reset.__module__ == name
+            if own and not inspect.signature(reset).parameters:
+                yield reset
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+    """Give `site(env=None, workers=1, threads=8)`, which starts the real site under granian.
+
+    It has a database of its own, migrated and empty, on what `DATABASE_URL` names or in SQLite.
+    `env` adds to its environment. All sites of a module end with it, or earlier by `stop()`.
+    """
+    with ExitStack() as stack:
+
+        def started(
+            env: Mapping[str, str] | None = None, workers: int = 1, threads: int = 8
+        ) -> Site:
+            data = tmp_path_factory.mktemp("site")
+            url = f"http://localhost:{free_port()}"
+            known = {
+                "DATABASE_URL": stack.enter_context(
+                    fresh_database(os.environ.get("DATABASE_URL", ""))
+                ),
+                "REDIS_URL": fresh_redis(os.environ.get("REDIS_URL", ""), next(_numbers)),
+                "VESTIBULE_DATA": str(data),
+                "VESTIBULE_SITE_URL": url,
+                "VESTIBULE_ARGON2_MEMORY_KIB": str(ARGON2_KIB),
+                "VESTIBULE_THREADS": str(threads),
+                **(env or {}),
+            }
+            own = Site(url, environment(known), workers, threads, Path(data, "output"))
+            stack.callback(own.stop)
+            own.manage("migrate", "--verbosity=0")
+            own.start()
+            return own
+
+        yield started
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """Give the system's Chromium, headless, which finds no host but this machine.
+
+    Playwright keeps an event loop in this thread while it runs, which Django takes for
+    asynchronous code: hence a browser for each module, and the variable for as long as it lives.
+    """
+    from playwright.sync_api import sync_playwright
+
+    path = shutil.which("chromium") or shutil.which("chromium-browser")
+    assert path, "Chromium is missing: tests/peers/install"
+    flags = [*CHROMIUM_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else CHROMIUM_FLAGS
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        browser = playwright.chromium.launch(executable_path=path, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(chromium: Browser) -> Iterator[Page]:
+    """Give a page with cookies of its own. A script error or a breach of the CSP fails the test."""
+    complaints: list[str] = []
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
+    context.set_default_timeout(15_000)
+    context.on("weberror", lambda error: complaints.append(str(error.error)))
+    context.on(
+        "console",
+        lambda said: "Content Security Policy" in said.text and complaints.append(said.text),
+    )
+    yield context.new_page()
+    context.close()
+    assert not complaints, "\n".join(complaints)

@@ -1,0 +1,75 @@
+"""Keeps the tests on this machine: whoever would call somebody else hears so at once.
+
+Names other than those of this machine are not found, as on a machine without a network; a
+connection to a foreign address fails the test. Unix sockets are free, and C libraries such as libpq
+go their own way.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+OWN_NAMES = {"", "localhost", "localhost.", socket.gethostname()}
+
+
+class LeftTheMachine(BaseException):
+    """A test called a foreign address. Not an `Exception`, so that no code under test calms it."""
+
+
+def is_here(host: object) -> bool:
+    """Tell whether a host, by name or address, is this machine."""
+    name = host.decode() if isinstance(host, bytes) else str(host or "")
+    if name in OWN_NAMES or name.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(name.split("%")[0])
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def is_address(host: object) -> bool:
+    """Tell whether a host is written as an address, which needs no look-up."""
+    try:
+        ipaddress.ip_address(str(host).split("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+@contextmanager
+def stay_here() -> Iterator[None]:
+    """Refuse foreign names and addresses until the end of the block."""
+    connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
+    getaddrinfo = socket.getaddrinfo
+
+    def judge(own: socket.socket, address: Any) -> None:
+        if own.family in {socket.AF_INET, socket.AF_INET6} and not is_here(address[0]):
+            raise LeftTheMachine(f"a test called {address[0]}:{address[1]}")
+
+    def guarded_connect(self: socket.socket, address: Any) -> None:
+        judge(self, address)
+        return connect(self, address)
+
+    def guarded_connect_ex(self: socket.socket, address: Any) -> int:
+        judge(self, address)
+        return connect_ex(self, address)
+
+    def guarded_getaddrinfo(host: Any, *args: Any, **kwargs: Any) -> Any:
+        if not is_here(host) and not is_address(host):
+            raise socket.gaierror(socket.EAI_NONAME, f"{host}: not looked up in tests")
+        return getaddrinfo(host, *args, **kwargs)
+
+    socket.socket.connect = guarded_connect  # type: ignore[method-assign]
+    socket.socket.connect_ex = guarded_connect_ex  # type: ignore[method-assign]
+    socket.getaddrinfo = guarded_getaddrinfo
+    try:
+        yield
+    finally:
+        socket.socket.connect = connect  # type: ignore[method-assign]
+        socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
+        socket.getaddrinfo = getaddrinfo

@@ -1,0 +1,144 @@
+"""The real site for a test: its own database, its own data, served by granian on a free port."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.error import HTTPError
+from urllib.parse import urlsplit, urlunsplit
+from urllib.request import urlopen
+
+import psycopg
+import redis
+from psycopg import sql
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+PATIENCE = 30.0  # seconds until a started site must answer
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+@dataclass
+class Site:
+    """A running site. `url` is its origin, `env` what it and its commands are told.
+
+    `process` is granian's; `log` is what all of it printed, by `output()`.
+    """
+
+    url: str
+    env: Mapping[str, str]
+    workers: int
+    threads: int
+    log: Path
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    def manage(self, *args: str, stdin: str = "") -> str:
+        """Run `manage.py` against the site's data and return what it printed.
+
+        Raises `AssertionError` with all that was printed when it ends with another status than 0.
+        """
+        command = [sys.executable, str(ROOT / "manage.py"), *args]
+        done = subprocess.run(
+            command, cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True
+        )
+        assert done.returncode == 0, f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}"
+        return done.stdout
+
+    def output(self) -> str:
+        """Return what the site printed so far."""
+        return self.log.read_text(errors="replace") if self.log.exists() else ""
+
+    def start(self) -> None:
+        """Serve, and return once the site answers."""
+        command = [
+            sys.executable, "-m", "granian", "--interface", "wsgi",
+            "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
+            "--workers", str(self.workers), "--blocking-threads", str(self.threads),
+            "portal.wsgi:application",
+        ]  # fmt: skip
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=self.env,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert self.process.poll() is None, f"the site ended at its start:\n{self.output()}"
+            assert time.monotonic() < deadline, f"the site does not answer:\n{self.output()}"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        """End the site and all its workers. Harmless when it has ended."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.process = None
+
+    def _answers(self) -> bool:
+        try:
+            with urlopen(f"{self.url}/healthz", timeout=5):
+                return True
+        except HTTPError as error:
+            error.close()
+            return error.code < 500
+        except OSError:
+            return False
+
+
+@contextlib.contextmanager
+def fresh_database(database_url: str) -> Iterator[str]:
+    """Give the URL of a new, empty database beside `database_url`, dropped at the end.
+
+    Nothing set (`""`) stays nothing set: the site then makes its SQLite file in its own data.
+    """
+    if not database_url:
+        yield ""
+        return
+    name = f"site_{secrets.token_hex(6)}"
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
+        finally:
+            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
+            connection.execute(drop)
+
+
+def fresh_redis(redis_url: str, number: int) -> str:
+    """Return the URL of an emptied Redis database that the tests' own process does not use."""
+    if not redis_url:
+        return ""
+    url = urlunsplit(urlsplit(redis_url)._replace(path=f"/{1 + number % 15}"))
+    with redis.Redis.from_url(url) as client:
+        client.flushdb()
+    return url
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """Return this process's environment without any setting of Vestibule's, and with `given`."""
+    own = {name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")}
+    return {name: value for name, value in {**own, **given}.items() if value}
