@@ -1,0 +1,58 @@
+"""What every page knows: whose house this is, who is here, and the languages it speaks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils.text import capfirst
+from django.utils.translation import get_language, get_language_info
+
+from portal import door
+from portal.pages import brand
+
+
+def institution(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of every page: `institution`, `session` and `languages`.
+
+    A request that never met the session middleware belongs to nobody.
+    """
+    configured = settings.VESTIBULE_INSTITUTION
+    return {
+        "institution": {
+            **configured,
+            "colour": brand.normalised(configured["colour"]),
+            "support_url": support_url(configured["support"]),
+        },
+        "session": door.session_of(request),
+        "languages": _languages(),
+    }
+
+
+def support_url(support: str) -> str:
+    """Return the link for a support contact: an address, a mailbox or a telephone number.
+
+    Anything else, such as "Ask at the desk", is a sentence and has no link: "" is returned.
+    """
+    if re.match(r"https?://", support):
+        return support
+    if re.fullmatch(r"[^\s@:/]+@[^\s@:/]+", support):
+        return f"mailto:{support}"
+    if re.fullmatch(r"\+?[\d\s()./-]{3,}", support):
+        return "tel:" + re.sub(r"[^\d+]", "", support)
+    return ""
+
+
+def _languages() -> list[dict[str, Any]]:
+    """Return the site's languages, each under its own name, and which of them is spoken now."""
+    spoken = (get_language() or settings.LANGUAGE_CODE).split("-")[0]
+    return [
+        {
+            "code": code,
+            "name": capfirst(get_language_info(code)["name_local"]),
+            "current": code == spoken,
+        }
+        for code, _name in settings.LANGUAGES
+    ]
