@@ -102,6 +102,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sit
                 "VESTIBULE_SITE_URL": url,
                 "VESTIBULE_ARGON2_MEMORY_KIB": str(ARGON2_KIB),
                 "VESTIBULE_THREADS": str(threads),
+                "VESTIBULE_WORKERS": str(workers),
                 **(env or {}),
             }
             own = Site(url, environment(known), workers, threads, Path(data, "output"))

@@ -140,5 +140,6 @@ def fresh_redis(redis_url: str, number: int) -> str:
 
 def environment(given: Mapping[str, str]) -> dict[str, str]:
     """Return this process's environment without any setting of Vestibule's, and with `given`."""
-    own = {name: value for name, value in os.environ.items() if not name.startswith("VESTIBULE_")}
+    ours = ("VESTIBULE_", "DJANGO_", "DATABASE_URL", "REDIS_URL")
+    own = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {name: value for name, value in {**own, **given}.items() if value}

@@ -1,0 +1,67 @@
+"""DESIGN.md 9: production starts clean, and does not start at all without a secret or on an
+insecure choice.
+"""
+
+import base64
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.architecture.tree import ROOT
+from tests.peers.site import environment
+
+PRODUCTION = {
+    "VESTIBULE_ENV": "production",
+    "VESTIBULE_SITE_URL": "https://login.example.org",
+    "VESTIBULE_SECRET_KEY": "k3-Zq8vR_" * 8,
+    "VESTIBULE_VAULT_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
+    "VESTIBULE_MAIL_URL": "smtp+tls://vestibule:secret@mail.example.org:587",
+    "DATABASE_URL": "postgres://vestibule:secret@127.0.0.1:1/vestibule",
+    "REDIS_URL": "redis://127.0.0.1:1/0",
+}
+INSECURE = {
+    "VESTIBULE_SITE_URL": "http://login.example.org",
+    "VESTIBULE_SECRET_KEY": "short",
+    "VESTIBULE_VAULT_KEYS": "bm90IDMyIGJ5dGVz",
+    "VESTIBULE_HTTP_PLAIN": "1",
+}
+
+
+def check(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
+    known = environment({**PRODUCTION, "VESTIBULE_DATA": str(data), **variables})
+    return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True)
+
+
+def test_production_with_all_it_needs_is_clean(tmp_path: Path) -> None:
+    done = check(tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "no issues" in done.stdout
+
+
+@pytest.mark.parametrize("name", sorted(set(PRODUCTION) - {"VESTIBULE_ENV"}))
+def test_what_production_lacks_is_an_error_that_names_it(name: str, tmp_path: Path) -> None:
+    done = check(tmp_path, **{name: ""})
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+@pytest.mark.parametrize("name", sorted(INSECURE))
+def test_an_insecure_choice_is_an_error_that_names_it(name: str, tmp_path: Path) -> None:
+    done = check(tmp_path, **{name: INSECURE[name]})
+    assert done.returncode != 0
+    assert name in done.stderr
+
+
+def test_an_error_never_shows_a_secret(tmp_path: Path) -> None:
+    done = check(tmp_path, VESTIBULE_HTTP_PLAIN="1", VESTIBULE_VAULT_KEYS="bm90IDMyIGJ5dGVz")
+    said = done.stdout + done.stderr
+    assert PRODUCTION["VESTIBULE_SECRET_KEY"] not in said
+    assert "bm90IDMyIGJ5dGVz" not in said
+
+
+def test_production_generates_no_keys(tmp_path: Path) -> None:
+    check(tmp_path)
+    assert not list(tmp_path.glob("keys*"))

@@ -1,0 +1,88 @@
+"""What is committed holds anywhere: no machine's paths, no registry's name, locks with hashes."""
+
+import re
+import tomllib
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from tests.architecture.tree import ROOT, files, text
+
+RUN, TESTS = Path("requirements.txt"), Path("tests/requirements.txt")
+REGISTRY = re.compile(
+    r"py[p]i\.o[r]g|pythonho[s]ted\.|registry\.n[p]mjs|de[b]\.debian\.|crate[s]\.io"
+)
+MACHINE = re.compile(r"(?<![\w./-])/(?:home|Users)/\w|(?<![\w./-])/ro[o]t/|(?<![\w./-])/wor[k]/\w")
+PINNED = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[\w,-]+\])?==(\S+)", re.M)
+# One wheel for each of two architectures and the source.
+FEWEST_OF_COMPILED = 3
+
+
+def lock(path: Path) -> dict[str, tuple[str, int]]:
+    """Return name -> (version, number of hashes)."""
+    entries = re.split(r"\n(?=\S)", text(path).strip())
+    found = ((PINNED.match(entry), entry.count("--hash=sha256:")) for entry in entries)
+    return {
+        canonicalize_name(match[1]): (match[2], hashes)
+        for match, hashes in found
+        if match is not None
+    }
+
+
+def compiled() -> set[str]:
+    """Return the installed packages that are not pure Python."""
+    wheels = ((each.name, each.read_text("WHEEL") or "") for each in distributions())
+    return {canonicalize_name(name) for name, said in wheels if "Root-Is-Purelib: false" in said}
+
+
+def test_nothing_names_a_registry() -> None:
+    assert not [str(path) for path in files() if REGISTRY.search(text(path))]
+
+
+def test_nothing_names_a_path_of_one_machine() -> None:
+    assert not [f"{path}: {match[0]}" for path in files() if (match := MACHINE.search(text(path)))]
+
+
+@pytest.mark.parametrize("path", [RUN, TESTS], ids=str)
+def test_a_lock_pins_by_hash_and_names_no_index(path: Path) -> None:
+    for line in text(path).splitlines():
+        assert line.startswith("    --hash=sha256:") or PINNED.match(line), line
+    assert "://" not in text(path)
+    assert all(hashes for _, hashes in lock(path).values())
+
+
+@pytest.mark.parametrize("path", [RUN, TESTS], ids=str)
+def test_a_lock_holds_for_both_architectures(path: Path) -> None:
+    held = lock(path)
+    few = {name: held[name][1] for name in compiled() & set(held)
+           if held[name][1] < FEWEST_OF_COMPILED}  # fmt: skip
+    assert not few
+
+
+def test_the_lock_for_tests_contains_the_lock_for_running() -> None:
+    running, testing = lock(RUN), lock(TESTS)
+    assert {name: testing.get(name) for name in running} == running
+
+
+def test_the_locks_answer_what_the_project_asks_for() -> None:
+    project = tomllib.loads(text(Path("pyproject.toml")))
+    asked = ((RUN, project["project"]["dependencies"]),
+             (TESTS, project["dependency-groups"]["test"]))  # fmt: skip
+    for path, lines in asked:
+        held = lock(path)
+        for wanted in map(Requirement, lines):
+            version, _ = held.get(canonicalize_name(wanted.name), ("", 0))
+            assert version in wanted.specifier, f"{path}: {wanted}, make lock"
+
+
+def test_the_readme_shows_how_to_see_it_and_how_to_test_it() -> None:
+    for command in ("make demo", "make test"):
+        assert re.search(rf"^ *(\$ )?{command}\b", text(Path("README.md")), re.M), command
+
+
+def test_the_gate_can_be_run() -> None:
+    for path in (".ci/run", "tests/peers/install", "tests/peers/with-services"):
+        assert (ROOT / path).stat().st_mode & 0o111, path
