@@ -1,0 +1,108 @@
+"""Typed errors: one class for each error code that an RFC names, with the status that it answers.
+
+Every error carries three things: `error` (the RFC's code, for machines), `reason` (the sentence of
+`/login/failed` that a person reads) and a description that never holds a secret or an upstream's
+body. Standard library only, so that providers and use cases can raise them without Django.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from accounts.provider import TokenSet
+
+LOGIN_FAILED = "login-failed"
+NOT_AUTHORIZED = "not-authorized"
+NOT_REGISTERED = "not-registered"
+DISABLED = "disabled"
+LOCKED_OUT = "locked-out"
+UNAVAILABLE = "temporarily-unavailable"
+EXPIRED = "expired"
+CANCELLED = "cancelled"
+
+REASONS = (
+    LOGIN_FAILED,
+    NOT_AUTHORIZED,
+    NOT_REGISTERED,
+    DISABLED,
+    LOCKED_OUT,
+    UNAVAILABLE,
+    EXPIRED,
+    CANCELLED,
+)
+
+
+class ProtocolError(Exception):
+    """The base of all typed errors. Never raised itself."""
+
+    error = "server_error"
+    status = 500
+    reason = LOGIN_FAILED
+
+    def __init__(self, description: str = "", *, reason: str | None = None) -> None:
+        super().__init__(description)
+        self.description = description
+        if reason is not None:
+            self.reason = reason
+
+
+class InvalidRequest(ProtocolError):
+    """`invalid_request` (RFC 6749, 4.1.2.1): missing, repeated or malformed parameters."""
+
+    error = "invalid_request"
+    status = 400
+
+
+class InvalidGrant(ProtocolError):
+    """`invalid_grant` (RFC 6749, 5.2): the code, password or token is wrong, spent or expired."""
+
+    error = "invalid_grant"
+    status = 400
+
+
+class AccessDenied(ProtocolError):
+    """`access_denied` (RFC 6749, 4.1.2.1): known, but not let in; or the person said no.
+
+    `tokens` are the upstream's tokens when the person must be logged out there as well (a pupil of
+    the wrong municipality, who would otherwise be sent straight back in).
+    """
+
+    error = "access_denied"
+    status = 403
+    reason = NOT_AUTHORIZED
+
+    def __init__(
+        self, description: str = "", *, reason: str | None = None, tokens: TokenSet | None = None
+    ) -> None:
+        super().__init__(description, reason=reason)
+        self.tokens = tokens
+
+
+class LoginRequired(ProtocolError):
+    """`login_required` (OpenID Connect Core, 3.1.2.6): nobody is signed in."""
+
+    error = "login_required"
+    status = 401
+
+
+class TemporarilyUnavailable(ProtocolError):
+    """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds."""
+
+    error = "temporarily_unavailable"
+    status = 503
+    reason = UNAVAILABLE
+
+    def __init__(
+        self, description: str = "", *, reason: str | None = None, retry_after: int = 30
+    ) -> None:
+        super().__init__(description, reason=reason)
+        self.retry_after = retry_after
+
+
+class TooManyRequests(TemporarilyUnavailable):
+    """`too_many_requests` (RFC 6585, 4): a rate limit or a lock-out, over in `retry_after` s."""
+
+    error = "too_many_requests"
+    status = 429
+    reason = LOCKED_OUT

@@ -1,0 +1,313 @@
+"""The contract between the house and a provider, and the values that cross it.
+
+A provider speaks one upstream protocol and knows nothing of HTTP requests, of Django's settings or
+of its neighbours: it takes and returns the small frozen values below and raises the typed errors of
+`accounts.errors`. Standard library only. DESIGN.md 3 is the source of this page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, ClassVar, Protocol, runtime_checkable
+
+ANONYMOUS = "anonymous"
+UNKNOWN = "unknown"
+RESERVED_TYPES = frozenset({ANONYMOUS, UNKNOWN})
+
+Clock = Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRef:
+    """What a provider may know of the source that it serves."""
+
+    slug: str
+    label: str
+    redirect_uri: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the pages need to know of a provider. Computed without any call.
+
+    `cookies` are the names, or shell patterns, of the only cookies that reach the provider.
+    `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
+    `visits` are the origins to which its plans may send a browser (for `form-action`).
+    """
+
+    label: str
+    icon: str = "key"
+    help: str = ""
+    kind: str = "redirect"
+    cookies: tuple[str, ...] = ()
+    unsolicited: bool = False
+    form_post: bool = False
+    visits: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Visit:
+    """Who is at the door: the address of the client and the name its browser gives itself."""
+
+    address: str = ""
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class LoginFlow:
+    """One authorization request in flight (RFC 6749, 4.1.1; RFC 7636, 4.1; OIDC Core, 3.1.2.1).
+
+    `purpose` is `login` or `link`; a link names the session (`link_uid`) that asked for it.
+    """
+
+    source: str
+    state: str
+    nonce: str = field(repr=False)
+    code_verifier: str = field(repr=False)
+    redirect_uri: str
+    next: str
+    started_at: datetime
+    purpose: str = "login"
+    link_uid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Redirect:
+    """Send the browser to `url`."""
+
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class PromptField:
+    """One field of a form: `name` is posted back, `autocomplete` is HTML's token for it."""
+
+    name: str
+    label: str
+    type: str = "text"
+    autocomplete: str = ""
+    max_length: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """Show a form with these fields and post it back. `identifier` names the field that says who.
+
+    `recovery` tells whether this source can help people who forgot their password here.
+    """
+
+    fields: tuple[PromptField, ...]
+    identifier: str
+    recovery: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """The upstream's tokens (RFC 6749, 5.1; OIDC Core, 3.1.3.3). Never in a repr."""
+
+    access_token: str = field(default="", repr=False)
+    refresh_token: str = field(default="", repr=False)
+    id_token: str = field(default="", repr=False)
+    token_type: str = "Bearer"
+    scope: str = ""
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Authentication:
+    """A verified outcome: who the upstream says this is (OIDC Core, 2).
+
+    `claims` are what was learnt, for mapping; `public` is the part of it that the session may show.
+    `groups` is None when the source says nothing of groups. `expires_at` is the upstream's own end.
+    `bound_to` is a digest of the cookie that the session hangs on (the CMS), else empty.
+    """
+
+    subject: str
+    issuer: str = ""
+    name: str = ""
+    username: str = ""
+    email: str = ""
+    email_verified: bool = False
+    groups: tuple[str, ...] | None = None
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    public: Mapping[str, Any] = field(default_factory=dict)
+    tokens: TokenSet | None = None
+    sid: str = ""
+    acr: str = ""
+    amr: tuple[str, ...] = ()
+    expires_at: datetime | None = None
+    bound_to: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class LogoutPlan:
+    """How a session ends upstream. Decided before it is destroyed; an empty plan is a valid one.
+
+    `call`: the tokens, cut down to the hint that the call needs, for `call_logout` before the end.
+    `visit`: a URL for the browser after the end. `api_call`: what a logout without a browser calls.
+    """
+
+    call: TokenSet | None = None
+    visit: str = ""
+    api_call: TokenSet | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of a self-test. `fix` says in one sentence what to do; it is empty when `ok`."""
+
+    ok: bool
+    message: str
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """`revalidate`: the session stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """`revalidate`: the session is over, because of `why`."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """`verify_logout_token`: what the upstream ended (OIDC Back-Channel Logout 1.0, 2.4)."""
+
+    issuer: str
+    jti: str
+    sid: str = ""
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a provider may know of a session that it is asked about."""
+
+    uid: str
+    type: str
+    source: str
+    subject: str
+    issuer: str = ""
+    sid: str = ""
+    expires_at: datetime | None = None
+    bound_to: str = field(default="", repr=False)
+
+
+class Provider(Protocol):
+    """What every provider is. See DESIGN.md 3 for the contract of each member."""
+
+    session_type: ClassVar[str]
+    Settings: ClassVar[type[Any]]
+
+    def __init__(self, source: SourceRef, settings: Any, http: Any, clock: Clock) -> None:
+        """Take all that it needs; open nothing, call nobody."""
+
+    def describe(self) -> Description:
+        """Return what the pages need to know. Pure: no call, no query."""
+
+    def begin_login(self, flow: LoginFlow) -> Redirect | Prompt:
+        """Return where to send the browser, or which form to show.
+
+        Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
+        """
+
+    def complete_login(
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+    ) -> Authentication:
+        """Verify the upstream's answer and return a whole identity.
+
+        `flow` is None only for a provider that declares `unsolicited`. Raises `AccessDenied`,
+        `InvalidGrant` or `TemporarilyUnavailable`; never returns half an identity.
+        """
+
+    def plan_logout(
+        self,
+        session: Held,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Plan the way out. Must not raise; what it does not know is an empty plan."""
+
+    def check(self) -> list[Finding]:
+        """Test the source live, for operators."""
+
+
+@runtime_checkable
+class Refreshes(Protocol):
+    """A provider whose tokens can be renewed."""
+
+    def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens, keeping the old refresh token when the upstream omits one.
+
+        `InvalidGrant` ends the session, `TemporarilyUnavailable` does not.
+        """
+
+
+@runtime_checkable
+class CallsLogout(Protocol):
+    """A provider that is told of a logout by a call."""
+
+    def call_logout(self, tokens: TokenSet) -> None:
+        """Do the call that a plan names. Idempotent, with a short time-out. Raises when it failed."""
+
+
+@runtime_checkable
+class Recognises(Protocol):
+    """A provider for which signed in there means signed in here."""
+
+    def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
+        """Return who these cookies belong to, or None."""
+
+
+@runtime_checkable
+class Revalidates(Protocol):
+    """A provider whose sessions hang on something that can change between two requests."""
+
+    def revalidate(
+        self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
+    ) -> Keep | Authentication | End:
+        """Judge the session anew. Calls nobody unless something is due."""
+
+
+@runtime_checkable
+class VerifiesBearer(Protocol):
+    """A provider whose upstream's access tokens are accepted."""
+
+    def verify_bearer(self, token: str) -> Authentication:
+        """Return whose access token this is. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
+
+
+@runtime_checkable
+class VerifiesLogoutToken(Protocol):
+    """A provider whose upstream ends sessions from afar."""
+
+    def verify_logout_token(self, raw: str) -> Ended:
+        """Return what ended (OIDC Back-Channel Logout 1.0, 2.6). Raises `InvalidRequest`."""
+
+
+@runtime_checkable
+class Discovers(Protocol):
+    """A provider that can pass its upstream's own discovery document through."""
+
+    def discovery(self) -> Mapping[str, Any]:
+        """Return the document, or the last good copy. Raises `TemporarilyUnavailable`."""
+
+
+REQUIRED = ("describe", "begin_login", "complete_login", "plan_logout", "check")
+OPTIONAL: Mapping[str, type[Any]] = {
+    "refresh": Refreshes,
+    "call_logout": CallsLogout,
+    "recognise": Recognises,
+    "revalidate": Revalidates,
+    "verify_bearer": VerifiesBearer,
+    "verify_logout_token": VerifiesLogoutToken,
+    "discovery": Discovers,
+}
