@@ -1,0 +1,34 @@
+"""The audit trail."""
+
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+
+class Event(models.Model):
+    """One line of the audit trail. Events of one login or logout share a support code."""
+
+    at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
+    name = models.CharField(_("event"), max_length=40)
+    support_code = models.CharField(_("support code"), max_length=12, blank=True, db_index=True)
+    reason = models.CharField(_("reason"), max_length=30, blank=True)
+    source = models.CharField(_("source"), max_length=50, blank=True)
+    session_type = models.CharField(_("type"), max_length=30, blank=True)
+    user = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="events",
+        verbose_name=_("person"),
+    )
+    session_uid = models.CharField(_("session"), max_length=32, blank=True, db_index=True)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    detail = models.CharField(_("detail"), max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-at", "-id"]
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.name}"

@@ -1,0 +1,86 @@
+"""Sessions at rest, the upstream's tokens that belong to them, and the feed of what ended."""
+
+from __future__ import annotations
+
+from django.contrib.sessions.base_session import AbstractBaseSession
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.users import new_uid
+
+
+class StoredSession(AbstractBaseSession):
+    """One session. The key is the SHA-256 of the cookie's value, so a dump opens nothing.
+
+    `uid` is stable and is what everything else points to; the key changes. `session_data` is
+    sealed with the key as associated data (accounts/session_store.py).
+    """
+
+    class Kind(models.TextChoices):
+        """Whose session this is: a browser's, or a device's under the person's session."""
+
+        BROWSER = "browser", _("browser")
+        CLIENT = "client", _("device or application")
+
+    # PostgreSQL refuses 64 characters in the 40 that Django's own model gives it.
+    session_key = models.CharField(max_length=64, primary_key=True)
+    uid = models.CharField(max_length=32, unique=True, default=new_uid)
+    kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.BROWSER)
+    parent_uid = models.CharField(max_length=32, blank=True, db_index=True)
+    user = models.ForeignKey(
+        "accounts.User", on_delete=models.CASCADE, null=True, related_name="sessions"
+    )
+    type = models.CharField(_("type"), max_length=30, default="anonymous")
+    source = models.CharField(_("source"), max_length=50, blank=True)
+    issuer = models.CharField(max_length=500, blank=True)
+    sid = models.CharField(max_length=255, blank=True)
+    subject = models.CharField(max_length=255, blank=True)
+    state_digest = models.CharField(max_length=64, unique=True, null=True, editable=False)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    user_agent = models.CharField(_("user agent"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
+    last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
+    ends_at = models.DateTimeField(_("ends at the latest"), default=timezone.now)
+
+    class Meta:
+        verbose_name = _("session")
+        verbose_name_plural = _("sessions")
+        indexes = [
+            models.Index(fields=["issuer", "sid"]),
+            models.Index(fields=["issuer", "subject"]),
+            models.Index(fields=["user", "-last_seen_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return self.uid
+
+    def __repr__(self) -> str:
+        return f"<StoredSession {self.uid}>"
+
+
+class StoredTokens(models.Model):
+    """The upstream's TokenSet of one session, sealed by the keyring (accounts/vault.py)."""
+
+    session = models.OneToOneField(
+        StoredSession, to_field="uid", on_delete=models.CASCADE, primary_key=True
+    )
+    sealed = models.TextField()
+    expires_at = models.DateTimeField(null=True)
+    version = models.PositiveIntegerField(default=0)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    def __repr__(self) -> str:
+        return f"<StoredTokens of {self.session_id}>"
+
+
+class EndedEntry(models.Model):
+    """One line of the feed that every worker reads: what stopped being true, and when.
+
+    `kind` is `session` (a uid), `key` (a session key replaced by another) or `source` (a slug).
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=10)
+    value = models.CharField(max_length=64)
+    at = models.DateTimeField(default=timezone.now, db_index=True)

@@ -1,0 +1,81 @@
+"""Sources, and the identities by which people are known there."""
+
+from __future__ import annotations
+
+from django.core.validators import RegexValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+slug_validator = RegexValidator(
+    r"\A[a-z0-9](?:[a-z0-9-]{0,48}[a-z0-9])?\Z",
+    _("Use lower-case letters, digits and dashes, at most 50."),
+)
+
+
+class Source(models.Model):
+    """A configured provider. `settings` are checked by the provider's own `Settings` when saved.
+
+    A secret among them is a reference (`env:NAME`, `file:PATH`) or sealed by the keyring; see
+    `accounts.sources`.
+    """
+
+    LOCAL = "local"
+
+    slug = models.CharField(max_length=50, unique=True, validators=[slug_validator])
+    provider = models.CharField(_("provider"), max_length=50)
+    label = models.CharField(
+        _("label"), max_length=100, blank=True, help_text=_("Empty: the provider's own, translated.")
+    )
+    order = models.IntegerField(_("order"), default=100)
+    enabled = models.BooleanField(_("enabled"), default=True)
+    settings = models.JSONField(_("settings"), default=dict, blank=True)
+    enroll = models.BooleanField(
+        _("enroll"), default=True, help_text=_("Make an account for people who come the first time.")
+    )
+    require_assignment = models.BooleanField(
+        _("require assignment"),
+        default=False,
+        help_text=_("New people wait until an administrator gives them groups."),
+    )
+    end_with_token = models.BooleanField(
+        _("end with token"),
+        default=False,
+        help_text=_("The session ends when the upstream's token or session does."),
+    )
+    after_login = models.CharField(
+        _("after login"), max_length=500, blank=True, help_text=_("A local path. Empty: /account/.")
+    )
+    note = models.CharField(
+        _("operator's note"),
+        max_length=300,
+        blank=True,
+        help_text=_("Shown beside the source while it is in trouble."),
+    )
+
+    class Meta:
+        ordering = ["order", "slug"]
+        verbose_name = _("source")
+        verbose_name_plural = _("sources")
+
+    def __str__(self) -> str:
+        return self.slug
+
+
+class Identity(models.Model):
+    """(source, subject) -> User. Never an e-mail address, never a username."""
+
+    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="identities")
+    subject = models.CharField(max_length=255)
+    issuer = models.CharField(max_length=500, blank=True)
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="identities")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["source", "subject"], name="identity_source_subject")
+        ]
+        verbose_name = _("identity")
+        verbose_name_plural = _("identities")
+
+    def __str__(self) -> str:
+        return f"{self.source_id}:{self.subject}"

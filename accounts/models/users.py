@@ -1,0 +1,132 @@
+"""People."""
+
+from __future__ import annotations
+
+import secrets
+import unicodedata
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models.sources import Identity, Source
+
+
+def new_uid() -> str:
+    """Return a stable public id: 128 random bits as 32 hexadecimal digits."""
+    return secrets.token_hex(16)
+
+
+def username_key(username: str) -> str:
+    """Return the form under which a username is unique: NFKC, case folded, without format marks.
+
+    `ADMIN`, `admin ` and a name with a zero-width space all fold to `admin`; `æ` in NFC and in NFD
+    fold alike (conformance-and-attacks.md U07).
+    """
+    folded = unicodedata.normalize("NFKC", username).casefold()
+    kept = "".join(c for c in folded if unicodedata.category(c) not in {"Cf", "Cc"})
+    return unicodedata.normalize("NFKC", kept).strip()
+
+
+def refuse_mixed_scripts(username: str) -> None:
+    """Refuse a name that mixes alphabets, such as `admin` with a Cyrillic `а` (U07)."""
+    scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
+    if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
+        raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
+
+
+class UserManager(BaseUserManager["User"]):
+    """Finds people by the folded username, however they type it."""
+
+    def get_by_natural_key(self, username: str | None) -> User:
+        """Return the person with this username. Raises `User.DoesNotExist`."""
+        return self.get(username_key=username_key(username or ""))
+
+    def create_user(self, username: str, password: str | None = None, **fields: Any) -> User:
+        """Create a person, with an unusable password when none is given."""
+        user = self.model(username=unicodedata.normalize("NFC", username), **fields)
+        user.set_password(password)
+        user.full_clean(exclude=["password", "username_key", "uid"])
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, username: str, password: str | None = None, **fields: Any) -> User:
+        """Create an administrator together with the `local` identity to sign in with."""
+        fields = {**fields, "is_staff": True, "is_superuser": True}
+        user = self.create_user(username, password, **fields)
+        user.give_local_identity()
+        return user
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person. What they may do hangs on `status`, not on Django's `is_active`.
+
+    `session_epoch` is mixed into Django's session hash: raising it ends every session of the
+    person at its next look at the user, also one that nothing else has found.
+    """
+
+    class Status(models.TextChoices):
+        """Whether a person is let in."""
+
+        ACTIVE = "active", _("active")
+        AWAITING_ACCESS = "awaiting_access", _("awaiting access")
+        DISABLED = "disabled", _("disabled")
+
+    uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
+    username = models.CharField(
+        _("username"), max_length=150, validators=[refuse_mixed_scripts], db_index=False
+    )
+    username_key = models.CharField(max_length=300, unique=True, editable=False)
+    name = models.CharField(_("name"), max_length=300, blank=True)
+    email = models.EmailField(_("e-mail"), blank=True)
+    status = models.CharField(
+        _("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE
+    )
+    is_staff = models.BooleanField(_("administrator"), default=False)
+    session_epoch = models.PositiveIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    last_login = None
+
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+
+    USERNAME_FIELD = "username"
+    EMAIL_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+
+    class Meta:
+        verbose_name = _("person")
+        verbose_name_plural = _("people")
+        indexes = [models.Index(fields=["email"])]
+
+    def __str__(self) -> str:
+        return self.name or self.username
+
+    def __repr__(self) -> str:
+        return f"<User {self.uid}>"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the folded username in step with the one that people see."""
+        self.username_key = username_key(self.username)
+        super().save(*args, **kwargs)
+
+    @property
+    def is_active(self) -> bool:  # type: ignore[override]
+        """Django's word for it: everybody whose status is active."""
+        return self.status == self.Status.ACTIVE
+
+    def get_full_name(self) -> str:
+        """Return the name that people are greeted with."""
+        return self.name or self.username
+
+    def give_local_identity(self) -> None:
+        """Let the person sign in with a username and password. Once is enough."""
+        source = Source.objects.get(slug=Source.LOCAL)
+        Identity.objects.get_or_create(source=source, subject=self.uid, defaults={"user": self})
+
+    def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
+        """Hash the epoch, not the password: a rehash at sign-in must not end other sessions."""
+        value = f"{self.uid}.{self.session_epoch}"
+        return salted_hmac("accounts.User.epoch", value, secret=secret, algorithm="sha256").hexdigest()
