@@ -1,0 +1,73 @@
+"""Sealing: AES-256-GCM under a ring of keys. The first key seals, all keys open.
+
+A sealed text is `<key id>.<base64url of nonce and ciphertext>`. The key id is a short digest of the
+key, so that opening tries one key only. `purpose` and `bound` are associated data: what was sealed
+for one place cannot be opened in another.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import os
+from functools import lru_cache
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from accounts import conf
+
+
+class Unreadable(ValueError):
+    """What should be sealed text is not, or was sealed by a key that is gone."""
+
+
+def seal(value: Any, purpose: str, bound: str = "") -> str:
+    """Return `value` (anything that JSON holds) sealed for `purpose`, bound to `bound`."""
+    key_id, key = next(iter(_ring(conf.vault_keys()).items()))
+    nonce = os.urandom(12)
+    plain = json.dumps(value, separators=(",", ":")).encode()
+    sealed = key.encrypt(nonce, plain, _context(purpose, bound))
+    return f"{key_id}.{base64.urlsafe_b64encode(nonce + sealed).decode().rstrip('=')}"
+
+
+def unseal(text: str, purpose: str, bound: str = "") -> Any:
+    """Return what `seal` was given. Raises `Unreadable` and says nothing of why."""
+    key_id, _, body = text.partition(".")
+    key = _ring(conf.vault_keys()).get(key_id)
+    if key is None:
+        raise Unreadable
+    try:
+        raw = base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))
+        return json.loads(key.decrypt(raw[:12], raw[12:], _context(purpose, bound)))
+    except (binascii.Error, InvalidTag, ValueError):
+        raise Unreadable from None
+
+
+def digest(value: str) -> str:
+    """Return the SHA-256 of `value` in hexadecimal, for keys that a dump must not give away."""
+    return hashlib.sha256(value.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def valid_key(text: str) -> bool:
+    """Tell whether `text` is base64 of 32 bytes."""
+    try:
+        return len(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) == 32
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _context(purpose: str, bound: str) -> bytes:
+    return f"{purpose}\0{bound}".encode()
+
+
+@lru_cache(maxsize=4)
+def _ring(keys: tuple[str, ...]) -> dict[str, AESGCM]:
+    ring = {}
+    for text in keys:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        ring[hashlib.sha256(raw).hexdigest()[:8]] = AESGCM(raw)
+    return ring

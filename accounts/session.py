@@ -1,0 +1,119 @@
+"""The typed session: who is signed in, by what kind of session (seeds/go.md, "Go session")."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, Held
+
+_MOMENTS = ("signed_in_at", "expires_at", "refresh_expires_at", "upstream_ends_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One session, whole. `isLoggedIn` is derived from the type, so the two cannot contradict.
+
+    `uid` is the stable public id; `expires_at` is when it ends if nothing happens,
+    `upstream_ends_at` when the upstream's own session does. `claims` are the provider's public ones.
+    """
+
+    uid: str = ""
+    type: str = ANONYMOUS
+    source: str = ""
+    subject: str = field(default="", repr=False)
+    name: str = field(default="", repr=False)
+    username: str = field(default="", repr=False)
+    issuer: str = ""
+    sid: str = field(default="", repr=False)
+    status: str = ""
+    acr: str = ""
+    signed_in_at: datetime | None = None
+    expires_at: datetime | None = None
+    refresh_expires_at: datetime | None = None
+    upstream_ends_at: datetime | None = None
+    bound_to: str = field(default="", repr=False)
+    claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def is_logged_in(self) -> bool:
+        """True for every type but anonymous and unknown."""
+        return self.type not in RESERVED_TYPES
+
+    @property
+    def is_unknown(self) -> bool:
+        """True for the chart's *Unknown*: a session that exists and cannot be read or placed."""
+        return self.type == UNKNOWN
+
+    @property
+    def exists(self) -> bool:
+        """True when there is something to leave."""
+        return self.type != ANONYMOUS
+
+    def public(self) -> dict[str, Any]:
+        """Return what `/auth/session` shows. An allow-list, and the only serialiser of a session."""
+        if not self.is_logged_in:
+            return {"isLoggedIn": False, "type": ANONYMOUS}
+        return {
+            **self.claims,
+            "isLoggedIn": True,
+            "type": self.type,
+            "source": self.source,
+            "status": self.status,
+            "user": {"name": self.name, "username": self.username},
+            "expires": _iso(self.expires_at),
+            "refresh_expires": _iso(self.refresh_expires_at),
+        }
+
+    def held(self) -> Held:
+        """Return what a provider may know of this session."""
+        return Held(
+            uid=self.uid,
+            type=self.type,
+            source=self.source,
+            subject=self.subject,
+            issuer=self.issuer,
+            sid=self.sid,
+            expires_at=self.upstream_ends_at,
+            bound_to=self.bound_to,
+        )
+
+    def dump(self) -> dict[str, Any]:
+        """Return the session as JSON holds it, for the sealed payload."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["claims"] = dict(self.claims)
+        for name in _MOMENTS:
+            values[name] = _iso(values[name])
+        return values
+
+    def ending(self, at: datetime) -> Session:
+        """Return the same session that ends at `at`."""
+        return replace(self, expires_at=at)
+
+
+ANONYMOUS_SESSION = Session()
+
+
+def load(values: Any) -> Session:
+    """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
+    if not isinstance(values, dict):
+        raise ValueError("a session is an object")
+    try:
+        moments = {
+            name: datetime.fromisoformat(values[name]) if values[name] else None
+            for name in _MOMENTS
+        }
+        return Session(**{**values, **moments})
+    except (KeyError, TypeError) as error:
+        raise ValueError("not a session") from error
+
+
+def unknown(uid: str) -> Session:
+    """Return the chart's *Unknown*: a row exists, nothing in it can be trusted."""
+    return Session(uid=uid, type=UNKNOWN)
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat(timespec="seconds") if moment else None

@@ -1,0 +1,293 @@
+"""Where sessions live: Django's session engine over real columns (DESIGN.md 5).
+
+The cookie holds 256 random bits; the row's key is their SHA-256; the payload is sealed with that
+key as associated data. A cache may hold the same sealed payload, and counts only while neither the
+session nor its key is in the ended feed. Loading never raises: what has no row is anonymous, what
+cannot be read is *Unknown*.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
+from django.core.cache import caches
+from django.db import DatabaseError, IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import conf, ended, registry, session
+from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts.models import StoredSession
+from accounts.session import ANONYMOUS_SESSION, Session
+
+PURPOSE = "session"
+TYPED = "vestibule"
+SEEN_EVERY = timedelta(seconds=60)
+_COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What is read of a session before its payload is opened."""
+
+    uid: str
+    expires: datetime
+    ends: datetime
+    seen: datetime
+    sealed: str
+
+
+class SessionStore(SessionBase):
+    """One browser's session. `typed` is the typed session; the dictionary is Django's own."""
+
+    def __init__(self, session_key: str | None = None) -> None:
+        super().__init__(session_key if session_key and _COOKIE.match(session_key) else None)
+        self._row: Row | None = None
+        self._typed = ANONYMOUS_SESSION
+        self._written = ""
+        self.columns: dict[str, Any] = {}
+
+    # --- What the house asks ---------------------------------------------------------------------
+
+    @property
+    def typed(self) -> Session:
+        """The typed session; anonymous when there is none, *Unknown* when it cannot be read."""
+        self._get_session()
+        return self._typed
+
+    @property
+    def key_digest(self) -> str:
+        """The row's primary key: the SHA-256 of the cookie's value; empty without a cookie."""
+        return digest(self.session_key) if self.session_key else ""
+
+    def begin(self, typed: Session, values: dict[str, Any], **columns: Any) -> None:
+        """Make a new session with all its columns in one INSERT. `values` are Django's own.
+
+        Raises `IntegrityError` when a unique column (the state) is taken.
+        """
+        self._typed = typed
+        self._session_cache = {**values, TYPED: typed.dump()}
+        self.columns = columns
+        self.create()
+
+    def touch(self, now: datetime) -> None:
+        """Note that the session is in use, at most once a minute, and let it live on."""
+        row = self._row
+        if row is None or now - row.seen < SEEN_EVERY:
+            return
+        expires = min(now + conf.session_idle(), row.ends)
+        StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now).update(
+            last_seen_at=now, expire_date=expires
+        )
+        self._row = Row(row.uid, expires, row.ends, now, row.sealed)
+        self._typed = self._typed.ending(expires)
+        self._remember()
+
+    def replace(self, typed: Session) -> None:
+        """Put `typed` in the place of the typed session; `save` then writes it."""
+        self[TYPED] = typed.dump()
+        self._typed = typed
+
+    # --- What Django asks ------------------------------------------------------------------------
+
+    def load(self) -> dict[str, Any]:
+        """Return the payload, and find out what the typed session is. Never raises for bad data."""
+        self._row = self._read()
+        if self._row is None:
+            self._session_key = None
+            self._typed = ANONYMOUS_SESSION
+            return {}
+        try:
+            values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)
+            typed = session.load(values[TYPED]) if TYPED in values else ANONYMOUS_SESSION
+        except (Unreadable, ValueError, TypeError, AttributeError):
+            self._typed = session.unknown(self._row.uid)
+            return {}
+        if typed.exists and typed.type not in registry.session_types():
+            self._typed = session.unknown(self._row.uid)
+            return {}
+        self._typed = typed.ending(self._row.expires)
+        self._written = self._fingerprint(values)
+        return values
+
+    def exists(self, session_key: str) -> bool:
+        """Tell whether a row has this key."""
+        return StoredSession.objects.filter(session_key=digest(session_key)).exists()
+
+    def create(self) -> None:
+        """Insert a row under a new key. Tries three times, then raises `CreateError`."""
+        for _ in range(3):
+            self._session_key = secrets.token_urlsafe(32)
+            try:
+                with transaction.atomic():
+                    self._insert()
+            except IntegrityError:
+                if not self.exists(self._session_key):
+                    raise  # not the key: the state was used, or the like
+                continue
+            self.modified = True
+            return
+        raise CreateError
+
+    def save(self, must_create: bool = False) -> None:
+        """Write payload and expiry of a session that exists, when the payload changed.
+
+        Raises `UpdateError` when it ended meanwhile: a request in flight revives nothing.
+        """
+        if must_create or self.session_key is None:
+            self.create()
+            return
+        values = self._get_session(no_load=False)
+        written = self._fingerprint(values)
+        if written == self._written:
+            return
+        sealed = seal(values, PURPOSE, self.key_digest)
+        updated = StoredSession.objects.filter(session_key=self.key_digest).update(
+            session_data=sealed
+        )
+        if not updated:
+            raise UpdateError
+        self._written = written
+        if self._row:
+            self._row = Row(
+                self._row.uid, self._row.expires, self._row.ends, self._row.seen, sealed
+            )
+        transaction.on_commit(self._remember)
+
+    def delete(self, session_key: str | None = None) -> None:
+        """End the session of this key, with its tokens, in every worker."""
+        key = session_key or self.session_key
+        if key:
+            end(StoredSession.objects.filter(session_key=digest(key)))
+
+    def cycle_key(self) -> None:
+        """Give the session another key: one conditional UPDATE; vault and uid stay."""
+        values = self._get_session()
+        if self.session_key is None:
+            return
+        old, self._session_key = self.key_digest, secrets.token_urlsafe(32)
+        sealed = seal(values, PURPOSE, self.key_digest)
+        with transaction.atomic():
+            changed = StoredSession.objects.filter(session_key=old).update(
+                session_key=self.key_digest, session_data=sealed
+            )
+            if not changed:
+                raise UpdateError
+            ended.announce("key", [old])
+        _forget([old])
+        self._written = self._fingerprint(values)
+        self._row = None
+        self.modified = True
+
+    def get_expiry_age(self, **kwargs: Any) -> int:
+        """Return the seconds that are left."""
+        left = (self.get_expiry_date() - timezone.now()).total_seconds()
+        return max(0, int(left))
+
+    def get_expiry_date(self, **kwargs: Any) -> datetime:
+        """Return when the session ends if nothing happens."""
+        return self._row.expires if self._row else timezone.now() + conf.session_idle()
+
+    @classmethod
+    def clear_expired(cls) -> None:
+        """End what has expired. Expired tokens go with their sessions."""
+        StoredSession.objects.filter(expire_date__lt=timezone.now()).delete()
+
+    async def aload(self) -> dict[str, Any]:
+        """Refuse: this engine is served by threads (performance.md 1)."""
+        raise NotImplementedError("accounts.session_store is synchronous")
+
+    aexists = acreate = asave = adelete = acycle_key = aload  # type: ignore[assignment]
+
+    # --- Reading and writing ---------------------------------------------------------------------
+
+    def _read(self) -> Row | None:
+        if not self.session_key:
+            return None
+        now = timezone.now()
+        row = self._read_cache()
+        if row is None or row.expires <= now:
+            row = self._read_row()
+        return row if row and row.expires > now else None
+
+    def _read_cache(self) -> Row | None:
+        held = caches["sessions"].get(self.key_digest)
+        try:
+            uid, expires, ends, seen, sealed = held
+            moments = [datetime.fromisoformat(text) for text in (expires, ends, seen)]
+            if ended.has_ended(uid, self.key_digest):
+                return None
+        except (TypeError, ValueError, DatabaseError):
+            return None  # nothing there, or the feed cannot be read: the row decides
+        return Row(uid, *moments, sealed)
+
+    def _read_row(self) -> Row | None:
+        found = (
+            StoredSession.objects.filter(session_key=self.key_digest)
+            .values_list("uid", "expire_date", "ends_at", "last_seen_at", "session_data")
+            .first()
+        )
+        if found is None:
+            return None
+        self._row = Row(*found)
+        self._remember()
+        return self._row
+
+    def _insert(self) -> None:
+        now = timezone.now()
+        ends = now + conf.session_absolute()
+        if self._typed.upstream_ends_at:
+            ends = min(ends, self._typed.upstream_ends_at)
+        expires = min(now + conf.session_idle(), ends)
+        values = self._get_session(no_load=True)
+        sealed = seal(values, PURPOSE, self.key_digest)
+        row = StoredSession.objects.create(
+            session_key=self.key_digest,
+            session_data=sealed,
+            expire_date=expires,
+            ends_at=ends,
+            created_at=now,
+            last_seen_at=now,
+            **({"uid": self._typed.uid} if self._typed.uid else {}),
+            **self.columns,
+        )
+        self._row = Row(row.uid, expires, ends, now, sealed)
+        self._typed = self._typed.ending(expires)
+        self._written = self._fingerprint(values)
+        transaction.on_commit(self._remember)
+
+    def _remember(self) -> None:
+        row = self._row
+        if row is None or not self.session_key:
+            return
+        held = [row.uid, *(m.isoformat() for m in (row.expires, row.ends, row.seen)), row.sealed]
+        caches["sessions"].set(self.key_digest, held, ended.CACHE_SECONDS)
+
+    @staticmethod
+    def _fingerprint(values: dict[str, Any]) -> str:
+        return digest(repr(sorted(values.items())))
+
+
+def end(rows: Any) -> list[StoredSession]:
+    """End the sessions of the queryset `rows`, with their tokens, in every worker.
+
+    One transaction with the feed rows; the caller's transaction when there is one. Ending twice is
+    harmless. Returns the rows that this call ended, for events.
+    """
+    with transaction.atomic():
+        found = list(rows.select_for_update())
+        if found:
+            keys = [row.session_key for row in found]
+            StoredSession.objects.filter(session_key__in=keys).delete()
+            ended.announce("session", [row.uid for row in found])
+            transaction.on_commit(lambda: _forget(keys))
+    return found
+
+
+def _forget(digests: Iterable[str]) -> None:
+    caches["sessions"].delete_many(list(digests))
