@@ -1,0 +1,42 @@
+"""System checks: what would otherwise be found at the first click is found at start."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, register
+
+from accounts import conf, keyring, registry
+
+
+@register("vestibule")
+def providers_fulfil_the_contract(**_: Any) -> list[CheckMessage]:
+    """Each installed provider has every member that the contract names."""
+    return [
+        Error(f"The provider {name} {lack}.", hint="See accounts/provider.py.", id="vestibule.E001")
+        for name, provider in registry.providers().items()
+        for lack in registry.shortcomings(provider)
+    ]
+
+
+@register("vestibule")
+def the_keyring_is_usable(**_: Any) -> list[CheckMessage]:
+    """There is a key to seal with, and each key is one."""
+    keys = conf.vault_keys()
+    if not keys:
+        return [
+            Error(
+                "There is no key to seal sessions and tokens with.",
+                hint="Set VESTIBULE_VAULT_KEYS to one or more base64 keys of 32 bytes.",
+                id="vestibule.E002",
+            )
+        ]
+    if not all(keyring.valid_key(key) for key in keys):
+        return [
+            Error(
+                "A key in VESTIBULE_VAULT_KEYS is not base64 of 32 bytes.",
+                hint="Make one with: openssl rand -base64 32",
+                id="vestibule.E003",
+            )
+        ]
+    return []

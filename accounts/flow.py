@@ -1,0 +1,89 @@
+"""The LoginFlow: one authorization request in flight, sealed so that only we can read it.
+
+It travels in the browser, never in the database. Its cookie is named by a short hash of its state.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import secrets
+from dataclasses import fields
+from datetime import datetime
+
+from django.core.cache import caches
+
+from accounts import conf
+from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts.provider import LoginFlow
+
+COOKIE_PREFIX = "vf-"
+AT_MOST = 5
+_PURPOSE = "flow"
+_CLAIMED_SECONDS = 3600
+
+
+def new_flow(
+    source: str, redirect_uri: str, next_url: str, now: datetime, link_uid: str = ""
+) -> LoginFlow:
+    """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
+    return LoginFlow(
+        source=source,
+        state=secrets.token_urlsafe(32),
+        nonce=secrets.token_urlsafe(32),
+        code_verifier=secrets.token_urlsafe(48),
+        redirect_uri=redirect_uri,
+        next=next_url,
+        started_at=now,
+        purpose="link" if link_uid else "login",
+        link_uid=link_uid,
+    )
+
+
+def code_challenge(flow: LoginFlow) -> str:
+    """Return the S256 challenge of the flow's verifier (RFC 7636, 4.2)."""
+    hashed = hashlib.sha256(flow.code_verifier.encode()).digest()
+    return base64.urlsafe_b64encode(hashed).decode().rstrip("=")
+
+
+def cookie_name(state: str) -> str:
+    """Return the name of the cookie in which the flow of `state` travels."""
+    return COOKIE_PREFIX + digest(state)[:16]
+
+
+def state_digest(state: str) -> str:
+    """Return what the session row keeps of a state that was used, so that it is used once."""
+    return digest(f"state:{state}")
+
+
+def seal_flow(flow: LoginFlow) -> str:
+    """Return the flow as its cookie's value."""
+    values = {field.name: getattr(flow, field.name) for field in fields(flow)}
+    return seal({**values, "started_at": flow.started_at.isoformat()}, _PURPOSE)
+
+
+def open_flow(sealed: str) -> LoginFlow | None:
+    """Return the flow of a cookie's value; None when it is not ours. `expired` tells its age."""
+    try:
+        values = unseal(sealed, _PURPOSE)
+        started_at = datetime.fromisoformat(values["started_at"])
+        return LoginFlow(**{**values, "started_at": started_at})
+    except (Unreadable, KeyError, TypeError, ValueError):
+        return None
+
+
+def expired(flow: LoginFlow, now: datetime) -> bool:
+    """Tell whether the flow took longer than it may."""
+    return now - flow.started_at > conf.flow_lifetime()
+
+
+def claim(state: str) -> bool:
+    """Tell whether this is the first answer for `state`, so that its code is spent once only.
+
+    The cache decides early and saves the losers' calls; the unique column of the session row is
+    what makes it certain, so a cache that fails lets the answer through.
+    """
+    try:
+        return bool(caches["default"].add(f"flow:{state_digest(state)}", 1, _CLAIMED_SECONDS))
+    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: the row decides
+        return True

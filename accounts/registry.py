@@ -1,0 +1,65 @@
+"""The providers that are installed: found by an attribute of their AppConfig (DESIGN.md 3).
+
+Provider modules are imported at the first use after the apps are ready, never at app load.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import lru_cache
+from importlib.metadata import entry_points
+from typing import Any
+
+from django.apps import apps
+from django.utils.module_loading import import_string
+
+from accounts import conf
+from accounts.provider import OPTIONAL, RESERVED_TYPES, Provider
+
+GROUP = "vestibule.providers"
+
+
+@lru_cache(maxsize=1)
+def providers() -> dict[str, type[Provider]]:
+    """Return the provider class by name, in the order of the installed apps.
+
+    The name is the app's label. Third-party wheels register by the entry-point group
+    `vestibule.providers` and count only when named in settings.
+    """
+    apps.check_apps_ready()
+    found: dict[str, type[Provider]] = {
+        config.label: import_string(config.provider)
+        for config in apps.get_app_configs()
+        if hasattr(config, "provider")
+    }
+    for wheel in entry_points(group=GROUP):
+        if wheel.name in conf.provider_wheels() and wheel.name not in found:
+            found[wheel.name] = wheel.load()
+    return found
+
+
+def session_types() -> frozenset[str]:
+    """Return the types that a session can have; any other is the chart's *Unknown*."""
+    return frozenset(provider.session_type for provider in providers().values())
+
+
+def shortcomings(provider: type[Any]) -> Iterator[str]:
+    """Say where `provider` does not fulfil the contract; nothing when it does."""
+    session_type = getattr(provider, "session_type", None)
+    if not isinstance(session_type, str) or not session_type or session_type in RESERVED_TYPES:
+        yield "declares no session_type of its own"
+    settings = getattr(provider, "Settings", None)
+    parameters = getattr(settings, "__dataclass_params__", None)
+    if parameters is None or not parameters.frozen:
+        yield "has no Settings that is a frozen dataclass"
+    for member in ("describe", "begin_login", "complete_login", "plan_logout", "check"):
+        if not callable(getattr(provider, member, None)):
+            yield f"lacks {member}()"
+    for member in OPTIONAL:
+        if hasattr(provider, member) and not callable(getattr(provider, member)):
+            yield f"has a {member} that cannot be called"
+
+
+def reset() -> None:
+    """Forget what was found; for tests that install another app."""
+    providers.cache_clear()

@@ -1,0 +1,225 @@
+"""Sources: which providers are configured, with which settings, and an instance of each.
+
+A worker keeps its copy until the ended feed says that a source was changed, so a page costs no
+query for them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+import types
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import conf, ended, registry
+from accounts.http import Client
+from accounts.keyring import Unreadable, seal, unseal
+from accounts.models import Source
+from accounts.provider import Description, Provider, SourceRef
+
+SEALED = "sealed:"
+REFERENCES = ("env:", "file:")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A source that is ready for use: its row and its provider."""
+
+    row: Source
+    provider: Provider
+
+    @property
+    def description(self) -> Description:
+        """What the pages show of it, in the language of the moment."""
+        return self.provider.describe()
+
+    @property
+    def slug(self) -> str:
+        """The word by which the source is known in URLs."""
+        return self.row.slug
+
+    @property
+    def label(self) -> str:
+        """What people call it: the operator's word, else the provider's own, translated."""
+        return str(self.row.label or self.description.label)
+
+    @property
+    def session_type(self) -> str:
+        """The type of the sessions that it makes."""
+        return self.provider.session_type
+
+
+class _Copy:
+    """One worker's copy of the enabled sources, by slug, in their order."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.version = -1
+        self.ready: dict[str, Ready] = {}
+
+
+_copy = _Copy()
+
+
+def enabled() -> list[Ready]:
+    """Return the enabled sources in their order; one that cannot be built is left out."""
+    version = ended.sources_version()
+    if _copy.version != version:
+        with _copy.lock:
+            rows = Source.objects.filter(enabled=True).order_by("order", "slug")
+            built = [(row.slug, _build(row)) for row in rows]
+            _copy.ready = {slug: ready for slug, ready in built if ready}
+            _copy.version = version
+    return list(_copy.ready.values())
+
+
+def find(slug: str) -> Ready | None:
+    """Return the enabled source `slug`, or None."""
+    return next((ready for ready in enabled() if ready.slug == slug), None)
+
+
+def of_session(slug: str) -> Ready | None:
+    """Return the source that made a session, also when it was disabled since; None when gone."""
+    ready = find(slug)
+    if ready is None:
+        row = Source.objects.filter(slug=slug).first()
+        ready = _build(row) if row else None
+    return ready
+
+
+def instance(row: Source) -> Provider:
+    """Return the provider of `row` with its settings opened. Raises `ValidationError`."""
+    provider = _provider_class(row)
+    settings = typed_settings(provider, row.settings)
+    ref = SourceRef(row.slug, row.label, f"{conf.site_url()}/auth/callback/{row.slug}")
+    return provider(ref, settings, Client(f"source:{row.slug}"), timezone.now)
+
+
+def validate(row: Source) -> None:
+    """Check `row.settings` and seal the secrets in it. Raises `ValidationError` naming the field."""
+    provider = _provider_class(row)
+    typed_settings(provider, row.settings)
+    row.settings = {
+        name: _sealed(value) if name in _secret_names(provider) else value
+        for name, value in row.settings.items()
+    }
+
+
+def save(row: Source) -> None:
+    """Check and save `row`; every worker knows of it within a second. Raises `ValidationError`."""
+    row.full_clean()
+    validate(row)
+    row.save()
+    ended.announce("source", [row.slug])
+
+
+def delete(row: Source) -> None:
+    """Delete `row`. Raises `ProtectedError` while people are known by it."""
+    slug = row.slug
+    row.delete()
+    ended.announce("source", [slug])
+
+
+def shown_settings(row: Source) -> dict[str, Any]:
+    """Return the settings without the stored secrets; references stay, they are no secrets."""
+    return {
+        name: value
+        for name, value in row.settings.items()
+        if not (isinstance(value, str) and value.startswith(SEALED))
+    }
+
+
+def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
+    """Return the provider's `Settings` for `values`. Raises `ValidationError` naming the field."""
+    if not isinstance(values, dict):
+        raise ValidationError({"settings": _("The settings must be an object.")})
+    fields = {field.name: field for field in dataclasses.fields(provider.Settings)}
+    hints = typing.get_type_hints(provider.Settings)
+    for name in values:
+        if name not in fields:
+            raise ValidationError({"settings": _("Unknown setting: %s") % name})
+    for name, field in fields.items():
+        needed = (
+            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+        )
+        if needed and name not in values:
+            raise ValidationError({"settings": _("Missing setting: %s") % name})
+    typed = {name: _typed(name, hints[name], value) for name, value in values.items()}
+    try:
+        return provider.Settings(**typed)
+    except ValueError as error:
+        raise ValidationError({"settings": str(error)}) from error
+
+
+def reset() -> None:
+    """Forget this worker's copy; for tests."""
+    global _copy
+    _copy = _Copy()
+
+
+def _provider_class(row: Source) -> type[Provider]:
+    provider = registry.providers().get(row.provider)
+    if provider is None:
+        raise ValidationError({"provider": _("There is no provider called %s.") % row.provider})
+    return provider
+
+
+def _build(row: Source) -> Ready | None:
+    try:
+        provider = instance(row)
+    except ValidationError:
+        return None  # the row was written past `save`, or its secret is gone; `sources check` tells
+    return Ready(row, provider)
+
+
+def _secret_names(provider: type[Provider]) -> set[str]:
+    return {f.name for f in dataclasses.fields(provider.Settings) if f.metadata.get("secret")}
+
+
+def _sealed(value: Any) -> Any:
+    if not isinstance(value, str) or not value or value.startswith((SEALED, *REFERENCES)):
+        return value
+    return SEALED + seal(value, "source")
+
+
+def _typed(name: str, hint: Any, value: Any) -> Any:
+    """Return `value` as `hint` wants it: references opened, lists made tuples."""
+    if isinstance(value, str) and value.startswith((SEALED, *REFERENCES)):
+        value = _opened(name, value)
+    origin = typing.get_origin(hint)
+    if origin in {typing.Union, types.UnionType}:
+        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
+        origin = typing.get_origin(hint)
+        if value is None:
+            return None
+    if origin is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return tuple(value)
+    if origin in {dict, Mapping} or getattr(hint, "__origin__", None) is Mapping:
+        expected: Any = dict
+    else:
+        expected = origin or hint
+    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+        raise ValidationError({"settings": _("%s has the wrong type.") % name})
+    return value
+
+
+def _opened(name: str, value: str) -> str:
+    scheme, _colon, rest = value.partition(":")
+    try:
+        if scheme == "env":
+            return os.environ[rest]  # the secret lives where the operator said, not in our settings
+        if scheme == "file":
+            return Path(rest).read_text().strip()
+        return str(unseal(rest, "source"))
+    except (KeyError, OSError, Unreadable):
+        message = _("The secret of %s cannot be read.") % name
+        raise ValidationError({"settings": message}) from None
