@@ -1,0 +1,59 @@
+"""Recording what happened. An event never holds a token, a password, a code or a state."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+
+from accounts.models import Event
+from accounts.provider import Visit
+
+log = structlog.get_logger("vestibule.events")
+
+# Letters and digits that nobody confuses on the telephone.
+ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
+
+
+def new_support_code() -> str:
+    """Return a code that a person can read out: eight characters, `XXXX-XXXX`, 38 random bits."""
+    letters = [secrets.choice(ALPHABET) for _ in range(8)]
+    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+
+
+def address_or_none(text: str) -> str | None:
+    """Return `text` when it is an IP address, else None."""
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
+    """Return an event that is not saved yet; `record` saves several at once."""
+    detail = str(fields.pop("detail", ""))[:300].replace("\0", "")
+    address = address_or_none(visit.address) if visit else None
+    return Event(name=name, address=address, detail=detail, **fields)
+
+
+def record(*events: Event) -> None:
+    """Save the events in one statement, and write a log line for each."""
+    Event.objects.bulk_create(events)
+    announce(events)
+
+
+def announce(events: Iterable[Event]) -> None:
+    """Write a log line for each event."""
+    for each in events:
+        log.info(
+            each.name,
+            support_code=each.support_code or None,
+            reason=each.reason or None,
+            source=each.source or None,
+            type=each.session_type or None,
+            session=each.session_uid or None,
+            detail=each.detail or None,
+        )

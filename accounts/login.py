@@ -1,0 +1,286 @@
+"""Signing in: from a verified outcome to a session, or to a reasoned no."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts import errors, events, flow, lockout, vault
+from accounts.errors import AccessDenied, InvalidGrant
+from accounts.models import Identity, Source, StoredSession, User
+from accounts.models.users import new_uid
+from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
+from accounts.session import Session
+from accounts.session_store import SessionStore, end
+from accounts.sources import Ready
+
+BACKEND = "accounts.backend.TypedSessionBackend"
+
+
+class Decision(Enum):
+    """What a verified outcome leads to."""
+
+    AUTH = "auth"
+    LINK = "link"
+    ENROLL = "enroll"
+    DENY = "deny"
+
+
+class AlreadyUsed(Exception):
+    """The flow's state was used before: this answer makes no session."""
+
+
+class SwitchNeeded(Exception):
+    """Somebody else, or another type, is signed in: the person must be asked first."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A new session: its store, its person, and what the decision was."""
+
+    store: SessionStore
+    user: User
+    decision: Decision
+
+
+def decide(
+    *, owner: int | None, link_to: int | None, status: str, may_enroll: bool
+) -> tuple[Decision, str]:
+    """Decide what an outcome leads to, and the reason when it is no. Pure.
+
+    `owner` is the person to whom the identity belongs, `status` theirs; `link_to` the person who
+    asked from the account page for this identity to be linked; `may_enroll` the source's policy.
+    """
+    if owner is not None and status == User.Status.DISABLED:
+        return Decision.DENY, errors.DISABLED
+    if link_to is not None:
+        if owner in {None, link_to}:
+            return Decision.LINK, ""
+        return Decision.DENY, errors.NOT_AUTHORIZED
+    if owner is not None:
+        return Decision.AUTH, ""
+    if may_enroll:
+        return Decision.ENROLL, ""
+    return Decision.DENY, errors.NOT_REGISTERED
+
+
+def verify_form(
+    source: Ready, login_flow: LoginFlow, form: Mapping[str, str], identifier: str, visit: Visit
+) -> Authentication:
+    """Return who a posted form proves to be. The lock-out guards every source that has a form.
+
+    `identifier` names the field that says who. Raises `InvalidGrant` when it does not fit,
+    `TooManyRequests` when locked out, and what else the provider raises.
+    """
+    name = form.get(identifier, "")
+    lockout.check(source.slug, name, visit.address)
+    try:
+        outcome = source.provider.complete_login(login_flow, form, {})
+    except InvalidGrant:
+        lockout.failed(source.slug, name, visit.address)
+        raise
+    lockout.succeeded(source.slug, name, visit.address)
+    return outcome
+
+
+def sign_in(
+    source: Ready,
+    outcome: Authentication,
+    login_flow: LoginFlow | None,
+    current: Session,
+    visit: Visit,
+) -> SignedIn:
+    """Make a session for a verified outcome, in one transaction; a former one of the same person
+    at the same source ends with it.
+
+    Raises `AccessDenied` with the reason, `AlreadyUsed` when the state was used before (the loser
+    of a race makes no session), `SwitchNeeded` when another session stands in the way.
+    """
+    if current.is_logged_in and not same_person(source, outcome, current):
+        raise SwitchNeeded
+    spent = flow.state_digest(login_flow.state) if login_flow else None
+    try:
+        with transaction.atomic():
+            user, decision = _person(source, outcome)
+            if current.exists:
+                end(StoredSession.objects.filter(uid=current.uid))
+            typed = _typed(source, outcome, user, timezone.now())
+            store = _store(typed, user, visit, spent)
+            if outcome.tokens:
+                vault.keep(typed.uid, outcome.tokens)
+            trail = _trail(decision, source, user, typed.uid, visit)
+            events.Event.objects.bulk_create(trail)
+    except IntegrityError:
+        if spent and StoredSession.objects.filter(state_digest=spent).exists():
+            raise AlreadyUsed from None
+        raise
+    events.announce(trail)
+    return SignedIn(store, user, decision)
+
+
+def link(source: Ready, outcome: Authentication, login_flow: LoginFlow, visit: Visit) -> User:
+    """Add the identity of a verified outcome to the person who asked for it from the account page.
+
+    Raises `AccessDenied` when it belongs to somebody else, `InvalidGrant` when the session that
+    asked is gone.
+    """
+    asking = StoredSession.objects.filter(uid=login_flow.link_uid).select_related("user").first()
+    if asking is None or asking.user is None:
+        raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
+    owner = _identity(source.row, outcome.subject)
+    decision, reason = decide(
+        owner=owner.user_id if owner else None,
+        link_to=asking.user_id,
+        status=owner.user.status if owner else asking.user.status,
+        may_enroll=False,
+    )
+    if decision is not Decision.LINK:
+        raise AccessDenied("This way in belongs to somebody else.", reason=reason)
+    Identity.objects.get_or_create(
+        source=source.row,
+        subject=outcome.subject,
+        defaults={"user": asking.user, "issuer": outcome.issuer},
+    )
+    events.record(*_trail(decision, source, asking.user, asking.uid, visit))
+    return asking.user
+
+
+def same_person(source: Ready, outcome: Authentication, current: Session) -> bool:
+    """Tell whether `outcome` is the same person at the same source as the session `current`."""
+    return (current.source, current.subject) == (source.slug, outcome.subject)
+
+
+def was_used_by(session: Session, state: str) -> bool:
+    """Tell whether `session` came of this very state: a reload, or a Back, of its callback."""
+    used = StoredSession.objects.filter(uid=session.uid, state_digest=flow.state_digest(state))
+    return session.type != ANONYMOUS and used.exists()
+
+
+def _person(source: Ready, outcome: Authentication) -> tuple[User, Decision]:
+    owner = _identity(source.row, outcome.subject)
+    decision, reason = decide(
+        owner=owner.user_id if owner else None,
+        link_to=None,
+        status=owner.user.status if owner else "",
+        may_enroll=source.row.enroll,
+    )
+    if decision is Decision.DENY:
+        raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
+    if decision is Decision.ENROLL:
+        return _enroll(source.row, outcome)
+    assert owner is not None  # noqa: S101  # AUTH is only decided for an identity that was found
+    return _follow(owner.user, outcome), decision
+
+
+def _identity(source: Source, subject: str) -> Identity | None:
+    found = Identity.objects.select_related("user").filter(source=source, subject=subject)
+    return found.first()
+
+
+def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
+    """Make the person. Of parallel first sign-ins one makes them, the others find them."""
+    waiting = User.Status.AWAITING_ACCESS if source.require_assignment else User.Status.ACTIVE
+    try:
+        with transaction.atomic():
+            user = User(
+                username=f"{source.slug}-{new_uid()[:12]}",
+                name=outcome.name[:300],
+                email=outcome.email[:254],
+                status=waiting,
+            )
+            user.set_unusable_password()
+            user.save(force_insert=True)
+            Identity.objects.create(
+                source=source, subject=outcome.subject, issuer=outcome.issuer, user=user
+            )
+    except IntegrityError:
+        winner = _identity(source, outcome.subject)
+        if winner is None:
+            raise
+        return winner.user, Decision.AUTH
+    return user, Decision.ENROLL
+
+
+def _follow(user: User, outcome: Authentication) -> User:
+    """Let name and mail follow the source; what it does not say changes nothing."""
+    changed = []
+    for field, value, limit in (("name", outcome.name, 300), ("email", outcome.email, 254)):
+        if value and getattr(user, field) != value[:limit]:
+            setattr(user, field, value[:limit])
+            changed.append(field)
+    if changed:
+        user.save(update_fields=changed)
+    return user
+
+
+def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) -> Session:
+    refresh_expires_at = outcome.tokens.refresh_expires_at if outcome.tokens else None
+    ends = outcome.expires_at if source.row.end_with_token else None
+    return Session(
+        uid=new_uid(),
+        type=source.session_type,
+        source=source.slug,
+        subject=outcome.subject,
+        name=outcome.name or user.get_full_name(),
+        username=outcome.username or user.username,
+        issuer=outcome.issuer,
+        sid=outcome.sid,
+        status=user.status,
+        acr=outcome.acr,
+        signed_in_at=now,
+        refresh_expires_at=refresh_expires_at,
+        upstream_ends_at=ends,
+        bound_to=outcome.bound_to,
+        claims=dict(outcome.public),
+    )
+
+
+def _store(typed: Session, user: User, visit: Visit, spent: str | None) -> SessionStore:
+    store = SessionStore()
+    store.begin(
+        typed,
+        {
+            SESSION_KEY: str(user.pk),
+            BACKEND_SESSION_KEY: BACKEND,
+            HASH_SESSION_KEY: user.get_session_auth_hash(),
+        },
+        user=user,
+        type=typed.type,
+        source=typed.source,
+        issuer=typed.issuer,
+        sid=typed.sid,
+        subject=typed.subject,
+        state_digest=spent,
+        address=events.address_or_none(visit.address),
+        user_agent=visit.user_agent[:300].replace("\0", ""),
+    )
+    return store
+
+
+def _trail(
+    decision: Decision, source: Ready, user: User, uid: str, visit: Visit
+) -> list[events.Event]:
+    names = {
+        Decision.AUTH: ["login.succeeded"],
+        Decision.ENROLL: ["person.enrolled", "login.succeeded"],
+        Decision.LINK: ["identity.linked"],
+    }[decision]
+    code = events.new_support_code()
+    return [
+        events.event(
+            name,
+            visit,
+            support_code=code,
+            source=source.slug,
+            session_type=source.session_type,
+            user=user,
+            session_uid=uid,
+        )
+        for name in names
+    ]

@@ -1,0 +1,141 @@
+"""Leaving, in the order of the flowchart of seeds/go.md.
+
+    User clicks logout -> logout endpoint -> is there an active session?
+      No                -> front page
+      Yes -> check type
+        Unknown           -> destroy -> front page
+        Unilogin          -> call the logout service -> destroy -> front page
+        Adgangsplatformen -> destroy -> redirect to the CMS's logout -> it redirects to the front page
+
+What a type does is its provider's plan: `call` walks the Unilogin edges, `visit` those of
+Adgangsplatformen, and an empty plan those of Unknown. The session is destroyed exactly once on
+each logged-in path, and nothing upstream can prevent it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import structlog
+from django.db import transaction
+
+from accounts import events, outbox, sources, vault
+from accounts.errors import AccessDenied, ProtocolError
+from accounts.models import StoredSession
+from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
+from accounts.session import Session
+from accounts.session_store import end
+
+log = structlog.get_logger("vestibule.logout")
+
+# What became of the session upstream: over, to be tried again, left to the browser, nothing to do.
+ENDED, PENDING, VISIT, NONE = "ended", "pending", "visit", "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Departure:
+    """How somebody left: where to go, what became of it upstream, and the chart's nodes passed."""
+
+    visit: str = ""
+    upstream: str = NONE
+    nodes: tuple[str, ...] = ()
+    source: str = ""
+    type: str = ""
+    support_code: str = ""
+
+
+def leave(
+    session: Session, visit: Visit, cookies: Mapping[str, str], return_to: str
+) -> Departure:
+    """Walk the chart for `session`. Returns where to go; an empty `visit` is the front page.
+
+    `cookies` are the ones that the source declares; `return_to` is where the upstream may send the
+    browser back to. Raises nothing that an upstream or a provider causes.
+    """
+    nodes = ["UserClicksLogout", "RedirectToLogoutEndpoint", "SessionExist"]
+    if not session.exists:
+        return Departure(nodes=(*nodes, "RedirectToFrontpage"))
+    nodes.append("CheckType")
+    plan, hint, code = _plan(session, cookies, return_to), None, events.new_support_code()
+    if plan.call:
+        nodes += ["IsUnilogin", "CallUniloginLogout"]
+        hint = None if _call(session.source, plan.call) else plan.call
+    elif plan.visit:
+        nodes += ["IsAdgangsplatformen", "DestroySessionBeforeRedirect"]
+        _destroy(session, visit, code, None, VISIT)
+        nodes += ["RedirectToAdgangsplatformenLogout"]
+        return Departure(plan.visit, VISIT, tuple(nodes), session.source, session.type, code)
+    else:
+        nodes.append("IsUnknown")
+    upstream = (PENDING if hint else ENDED) if plan.call else NONE
+    _destroy(session, visit, code, hint, upstream)
+    nodes += ["DestroySession", "RedirectToFrontpage"]
+    return Departure("", upstream, tuple(nodes), session.source, session.type, code)
+
+
+def dismiss(source: sources.Ready, error: ProtocolError) -> None:
+    """Log a person out upstream who was refused here, who else would be sent straight back in.
+
+    Only where the error carries tokens and the plan is a call; a call that fails is tried again.
+    """
+    tokens = error.tokens if isinstance(error, AccessDenied) else None
+    if tokens is None:
+        return
+    held = Session(type=source.session_type, source=source.slug).held()
+    try:
+        plan = source.provider.plan_logout(held, tokens, {}, "")
+    except Exception:  # noqa: BLE001  # a provider's defect must not hide why somebody was refused
+        log.exception("logout.plan_failed", source=source.slug)
+        return
+    if plan.call and not _call(source.slug, plan.call):
+        outbox.post(source.slug, plan.call, "")
+
+
+def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> LogoutPlan:
+    """Ask the provider, before anything is destroyed. What fails is an empty plan."""
+    if not session.is_logged_in:
+        return LogoutPlan()
+    try:
+        source = sources.of_session(session.source)
+        if source is None:
+            return LogoutPlan()
+        tokens = vault.tokens_of(session.uid)
+        return source.provider.plan_logout(session.held(), tokens, cookies, return_to)
+    except Exception:  # noqa: BLE001  # a provider's defect must not keep anybody signed in
+        log.exception("logout.plan_failed", source=session.source)
+        return LogoutPlan()
+
+
+def _call(slug: str, hint: TokenSet) -> bool:
+    """Tell whether the upstream has heard of the logout."""
+    source = sources.of_session(slug)
+    try:
+        if source and isinstance(source.provider, CallsLogout):
+            source.provider.call_logout(hint)
+    except ProtocolError:
+        return False
+    except Exception:  # noqa: BLE001  # a provider's defect must not keep anybody signed in
+        log.exception("logout.call_failed", source=slug)
+        return False
+    return True
+
+
+def _destroy(
+    session: Session, visit: Visit, code: str, pending: TokenSet | None, upstream: str
+) -> None:
+    with transaction.atomic():
+        rows = end(StoredSession.objects.filter(uid=session.uid))
+        if pending:
+            outbox.post(session.source, pending, code)
+        gone = events.event(
+            "logout",
+            visit,
+            support_code=code,
+            source=session.source,
+            session_type=session.type,
+            user_id=rows[0].user_id if rows else None,
+            session_uid=session.uid,
+            detail=f"upstream: {upstream}",
+        )
+        events.record(gone)

@@ -1,0 +1,83 @@
+"""Deny by default, decided by the typed session (DESIGN.md 5)."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib.auth.middleware import LoginRequiredMiddleware
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.shortcuts import redirect
+from django.utils import timezone
+
+from accounts import access
+from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
+from accounts.models import User
+
+
+class TypedSessionMiddleware(LoginRequiredMiddleware):
+    """Lets nobody into a view that is not declared open, without asking the user table.
+
+    Also keeps the session's last use, and answers the typed errors that a view did not.
+    """
+
+    def process_view(
+        self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
+    ) -> HttpResponseBase | None:
+        """Return an answer for those who may not come in, else None."""
+        try:
+            _refuse_nul(request)
+            store: Any = request.session
+            session = store.typed
+            store.touch(timezone.now())
+            if getattr(view_func, "login_required", True):
+                access.require(session)
+        except ProtocolError as error:
+            return self.answer(request, error)
+        return None
+
+    def process_exception(
+        self, request: HttpRequest, exception: Exception
+    ) -> HttpResponseBase | None:
+        """Answer a typed error; leave every other to Django."""
+        if isinstance(exception, ProtocolError):
+            return self.answer(request, exception)
+        return None
+
+    def answer(self, request: HttpRequest, error: ProtocolError) -> HttpResponseBase:
+        """Send a browser to sign in, or say no; everything else gets the RFC's code as JSON.
+
+        A page's no is Django's own exception, so that the site's error pages show it.
+        """
+        if wants_page(request):
+            return self._answer_page(request, error)
+        body = {"error": error.error, "error_description": error.description}
+        response = JsonResponse(body, status=error.status)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+    @staticmethod
+    def _answer_page(request: HttpRequest, error: ProtocolError) -> HttpResponseBase:
+        if isinstance(error, LoginRequired):
+            return redirect("/login?" + urlencode({"next": request.get_full_path()}))
+        session: Any = request.session
+        if session.typed.status == User.Status.AWAITING_ACCESS:
+            return redirect("/")
+        if isinstance(error, AccessDenied):
+            raise PermissionDenied(error.description)
+        raise SuspiciousOperation(error.description)
+
+
+def wants_page(request: HttpRequest) -> bool:
+    """Tell whether a browser is navigating, as against a script or a device that calls."""
+    if request.headers.get("X-Requested-With") or not request.accepts("text/html"):
+        return False
+    return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def _refuse_nul(request: HttpRequest) -> None:
+    """Refuse what PostgreSQL cannot hold and no honest browser sends."""
+    if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+        raise InvalidRequest("A character in the address is not allowed.")

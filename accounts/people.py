@@ -1,0 +1,83 @@
+"""What happens to people and their sessions other than coming and going."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.db.models import F, Q, QuerySet
+
+from accounts import events
+from accounts.models import StoredSession, User
+from accounts.provider import Visit
+from accounts.session import Session
+from accounts.session_store import end
+
+
+def sessions_of(user_id: int) -> QuerySet[StoredSession]:
+    """Return the sessions of a person, the last used first."""
+    return StoredSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
+
+
+def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:
+    """End the sessions `rows` and the child sessions under them. Returns what ended."""
+    uids = list(rows.values_list("uid", flat=True))
+    return end(StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids)))
+
+
+def end_one(user_id: int, uid: str, by: Visit) -> bool:
+    """End one session of a person, at their own wish. Tells whether it was there and theirs."""
+    with transaction.atomic():
+        rows = end(StoredSession.objects.filter(user_id=user_id, uid=uid))
+        events.record(*(_ended(row, by, "by the person") for row in rows))
+    return bool(rows)
+
+
+def end_others(user_id: int, current: Session, by: Visit, why: str = "by the person") -> int:
+    """End all sessions of a person, devices too, but the current one. Returns their number."""
+    with transaction.atomic():
+        rows = end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid))
+        events.record(*(_ended(row, by, why) for row in rows))
+    return len(rows)
+
+
+def end_all(user_id: int, why: str) -> int:
+    """End every session of a person and raise the epoch, so that none is forgotten."""
+    with transaction.atomic():
+        User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
+        rows = end(StoredSession.objects.filter(user_id=user_id))
+        events.record(*(_ended(row, Visit(), why) for row in rows))
+    return len(rows)
+
+
+def disable(user: User) -> None:
+    """Let the person in no more; all their sessions end at once."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(status=User.Status.DISABLED)
+        end_all(user.pk, "disabled")
+        events.record(events.event("person.disabled", user=user))
+
+
+def change_password(user: User, password: str, by: Visit, keep: Session | None) -> None:
+    """Set a password; the other sessions of the person end, and the mail links lapse.
+
+    `keep` is the session in which it was changed; None when it came by a mail link.
+    """
+    with transaction.atomic():
+        user.set_password(password)
+        user.save(update_fields=["password"])
+        user.give_local_identity()
+        end_others(user.pk, keep or Session(), by, "password changed")
+        events.record(
+            events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
+        )
+
+
+def _ended(row: StoredSession, by: Visit, why: str) -> events.Event:
+    return events.event(
+        "session.ended",
+        by,
+        source=row.source,
+        session_type=row.type,
+        user_id=row.user_id,
+        session_uid=row.uid,
+        detail=why,
+    )
