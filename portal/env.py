@@ -1,0 +1,75 @@
+"""What the environment says, and the generated secrets of an installation that says nothing.
+
+Only `portal/settings.py` reads this module. Every name begins with `VESTIBULE_`, but for the two
+that every platform spells alike: `DATABASE_URL` and `REDIS_URL`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+env = environ.Env()
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+
+class Misconfigured(SystemExit):
+    """A setting that cannot be used: one sentence on standard error and exit status 1."""
+
+
+def data_directory() -> Path:
+    """Return the folder for the embedded database and the generated keys, made when missing."""
+    path = Path(env.str("VESTIBULE_DATA", default=str(BASE_DIR / "var")))
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return path
+
+
+def generated_keys(data: Path) -> dict[str, str]:
+    """Return the secrets of an embedded installation, written once and readable by its owner only.
+
+    Two processes that start at the same moment agree: the file is made complete beside its place
+    and linked there, and the loser of that race reads the winner's.
+    """
+    path = data / "keys.json"
+    if not path.exists():
+        fresh = {
+            "secret_key": secrets.token_urlsafe(50),
+            "vault_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+        }
+        draft = data / f"keys.{os.getpid()}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(fresh, file)
+        try:
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    keys: dict[str, str] = json.loads(path.read_text())
+    return keys
+
+
+def secret(name: str) -> str:
+    """Return the secret `name`, from the variable itself or the file that `<name>_FILE` names."""
+    file = env.str(f"{name}_FILE", default="")
+    if file:
+        try:
+            return Path(file).read_text().strip()
+        except OSError as error:
+            raise Misconfigured(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
+    return env.str(name, default="")
+
+
+def origin(name: str, url: str) -> str:
+    """Return `url` when it is a bare origin (scheme, host, port), the only form that fits."""
+    parts = urlsplit(url)
+    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
+        raise Misconfigured(f"{name}: {url!r} is not an origin such as https://login.example.org")
+    return f"{parts.scheme}://{parts.netloc}".lower()

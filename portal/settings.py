@@ -1,0 +1,312 @@
+"""The settings of Vestibule, read from the environment from top to bottom.
+
+Nothing set means embedded: SQLite, in-memory cache, mail on the console, generated keys, one
+worker process. `VESTIBULE_ENV=production` turns each missing secret and each insecure choice into
+an error at start (portal/operations/checks.py). docs/configuration.md lists every variable.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+
+from csp.constants import NONE, SELF
+from django.utils.translation import gettext_lazy as _
+
+from portal import logs
+from portal.env import BASE_DIR, data_directory, env, generated_keys, origin, secret
+
+# --- What kind of installation this is ----------------------------------------------------------
+
+VESTIBULE_PRODUCTION = env.str("VESTIBULE_ENV", default="") == "production"
+DEBUG = False
+DATA_DIR = data_directory()
+DATABASE_URL = env.str("DATABASE_URL", default="")
+REDIS_URL = env.str("REDIS_URL", default="")
+
+# --- Where it stands: everything that leaves the site is built from these, never from a request ---
+
+VESTIBULE_SITE_URL = origin(
+    "VESTIBULE_SITE_URL", env.str("VESTIBULE_SITE_URL", default="http://localhost:8000")
+)
+_site = urlsplit(VESTIBULE_SITE_URL)
+_https = _site.scheme == "https"
+ALLOWED_HOSTS = [_site.hostname or "", *env.list("VESTIBULE_ALLOWED_HOSTS", default=[])]
+VESTIBULE_FRONTEND_ORIGINS = [
+    origin("VESTIBULE_FRONTEND_ORIGINS", url)
+    for url in env.list("VESTIBULE_FRONTEND_ORIGINS", default=[])
+]
+VESTIBULE_FRONTPAGE_URL = env.str("VESTIBULE_FRONTPAGE_URL", default="")
+VESTIBULE_TRUSTED_PROXIES = env.list("VESTIBULE_TRUSTED_PROXIES", default=[])
+ROOT_URLCONF = "portal.urls"
+WSGI_APPLICATION = "portal.wsgi.application"
+
+# --- Secrets ------------------------------------------------------------------------------------
+
+_generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
+SECRET_KEY = secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key", "")
+VESTIBULE_VAULT_KEYS = [
+    key.strip()
+    for key in (secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", "")).split(",")
+    if key.strip()
+]
+
+# --- The rooms ----------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "portal.operations.admin_config.VestibuleAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "corsheaders",
+    "csp",
+    "django_structlog",
+    "rest_framework",
+    "accounts",
+    "providers.local",
+    "portal.pages",
+    "portal.api",
+    "portal.operations",
+]
+VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django_structlog.middlewares.RequestMiddleware",
+    "corsheaders.middleware.CorsMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django_permissions_policy.PermissionsPolicyMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "accounts.middleware.TypedSessionMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "portal.pages.context.institution",
+            ]
+        },
+    }
+]
+
+# --- Where things are kept ----------------------------------------------------------------------
+
+DATABASES: dict[str, Any] = {
+    "default": {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": DATA_DIR / "vestibule.sqlite3",
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+}
+if DATABASE_URL:
+    DATABASES["default"] = {
+        **env.db_url_config(DATABASE_URL),
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+CACHES: dict[str, Any] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+        "OPTIONS": {"MAX_ENTRIES": 20_000},
+    },
+    # The embedded default reads each session from its row; only Redis is worth a second copy.
+    "sessions": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+}
+if REDIS_URL:
+    _redis: dict[str, Any] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        "OPTIONS": {
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+    CACHES = {
+        "default": {**_redis, "KEY_PREFIX": "vestibule"},
+        "sessions": {**_redis, "KEY_PREFIX": "vestibule-session"},
+    }
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+# --- The typed session (DESIGN.md 5) ------------------------------------------------------------
+
+SESSION_ENGINE = "accounts.session_store"
+SESSION_COOKIE_NAME = "__Host-vestibule" if _https else "vestibule"
+SESSION_COOKIE_SECURE = _https
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_EXPIRE_AT_BROWSER_CLOSE = True
+VESTIBULE_SESSION_IDLE = timedelta(seconds=env.int("VESTIBULE_SESSION_IDLE", default=8 * 3600))
+VESTIBULE_SESSION_ABSOLUTE = timedelta(
+    seconds=env.int("VESTIBULE_SESSION_ABSOLUTE", default=7 * 86400)
+)
+VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", default=600))
+VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
+VESTIBULE_DEFAULT_SOURCE = env.str("VESTIBULE_DEFAULT_SOURCE", default="")
+
+# --- Who may enter ------------------------------------------------------------------------------
+
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backend.TypedSessionBackend"]
+LOGIN_URL = "/login"
+VESTIBULE_ARGON2 = {
+    "memory_cost": env.int("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024),
+    "time_cost": env.int("VESTIBULE_ARGON2_TIME", default=1),
+    "parallelism": env.int("VESTIBULE_ARGON2_PARALLELISM", default=1),
+}
+VESTIBULE_HASHES_AT_ONCE = env.int("VESTIBULE_HASHES_AT_ONCE", default=4)
+PASSWORD_HASHERS = [
+    "providers.local.hashers.Argon2id",
+    "django.contrib.auth.hashers.PBKDF2PasswordHasher",
+]
+PASSWORD_RESET_TIMEOUT = env.int("VESTIBULE_RESET_LIFETIME", default=3600)
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {
+        "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
+        "OPTIONS": {"min_length": env.int("VESTIBULE_PASSWORD_LENGTH", default=12)},
+    },
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# --- Calls to upstreams (accounts/http.py) -------------------------------------------------------
+
+VESTIBULE_WORKERS = env.int("VESTIBULE_WORKERS", default=1)
+VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)
+VESTIBULE_HTTP_CONNECT = env.float("VESTIBULE_HTTP_CONNECT", default=2.0)
+VESTIBULE_HTTP_DEADLINE = env.float("VESTIBULE_HTTP_DEADLINE", default=5.0)
+VESTIBULE_HTTP_MAX_BYTES = env.int("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 1024)
+VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=4)
+VESTIBULE_HTTP_CA = env.str("VESTIBULE_HTTP_CA", default="")
+VESTIBULE_HTTP_PLAIN = env.bool("VESTIBULE_HTTP_PLAIN", default=False)
+
+# --- What crosses the site's border ---------------------------------------------------------------
+
+SECURE_HSTS_SECONDS = 365 * 86400 if _https else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
+SECURE_HSTS_PRELOAD = _https
+SECURE_SSL_REDIRECT = _https
+SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REFERRER_POLICY = "same-origin"
+SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CSRF_COOKIE_SECURE = _https
+CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_TRUSTED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
+CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
+CORS_ALLOWED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
+CORS_ALLOW_CREDENTIALS = True
+CORS_URLS_REGEX = r"^/auth/(session|sources|logout)$"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "form-action": [SELF, *VESTIBULE_FRONTEND_ORIGINS],
+        "frame-ancestors": [NONE],
+        "base-uri": [NONE],
+    }
+}
+PERMISSIONS_POLICY: dict[str, list[str]] = {
+    name: []
+    for name in (
+        "accelerometer", "camera", "display-capture", "geolocation", "gyroscope",
+        "magnetometer", "microphone", "midi", "payment", "usb",
+    )
+}  # fmt: skip
+DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
+MESSAGES_COOKIE_NAME = "vestibule-messages"
+SILENCED_SYSTEM_CHECKS: list[str] = [
+    "admin.E410",  # accounts.session_store is the session engine; contrib.sessions has no table here
+    "security.W003",
+]
+
+# --- Mail -----------------------------------------------------------------------------------------
+
+EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
+if env.str("VESTIBULE_MAIL_URL", default=""):
+    vars().update(env.email_url("VESTIBULE_MAIL_URL"))
+EMAIL_TIMEOUT = 5
+DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
+
+# --- The institution's face -----------------------------------------------------------------------
+
+VESTIBULE_INSTITUTION = {
+    "name": env.str("VESTIBULE_NAME", default="Vestibule"),
+    "logo": env.str("VESTIBULE_LOGO", default=""),
+    "colour": env.str("VESTIBULE_COLOUR", default=""),
+    "support": env.str("VESTIBULE_SUPPORT", default=""),
+    "accessibility": env.str("VESTIBULE_ACCESSIBILITY_URL", default=""),
+    "privacy": env.str("VESTIBULE_PRIVACY_URL", default=""),
+}
+
+# --- Languages and time ---------------------------------------------------------------------------
+
+LANGUAGE_CODE = env.str("VESTIBULE_LANGUAGE", default="en")
+LANGUAGES = [("da", _("Danish")), ("de", _("German")), ("en", _("English"))]
+LANGUAGE_COOKIE_NAME = "vestibule-language"
+LANGUAGE_COOKIE_SECURE = _https
+LANGUAGE_COOKIE_HTTPONLY = True
+LANGUAGE_COOKIE_SAMESITE = "Lax"
+LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+USE_I18N = True
+TIME_ZONE = env.str("VESTIBULE_TIME_ZONE", default="Europe/Copenhagen")
+USE_TZ = True
+
+# --- Static files, API, logs ------------------------------------------------------------------------
+
+STATIC_URL = "/static/"
+STATIC_ROOT = DATA_DIR / "static"
+STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if VESTIBULE_PRODUCTION
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+WHITENOISE_USE_FINDERS = not VESTIBULE_PRODUCTION
+
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TypedSessionAuthentication"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.permissions.SignedIn"],
+    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": [
+        "rest_framework.parsers.JSONParser",
+        "rest_framework.parsers.FormParser",
+    ],
+    "EXCEPTION_HANDLER": "portal.api.errors.answer",
+    "UNAUTHENTICATED_USER": None,
+}
+
+DJANGO_STRUCTLOG_USER_ID_FIELD = ""
+LOGGING = logs.configure(level=env.str("VESTIBULE_LOG_LEVEL", default="INFO"))
