@@ -1,0 +1,66 @@
+"""Small sealed cookies: what the site must remember of a browser that nobody is signed in with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponseBase
+
+from accounts.keyring import Unreadable, seal, unseal
+
+RECEIPT = "vestibule-receipt"
+LEFT = "vestibule-left"
+RETURN = "vestibule-return"
+POSTED = "vestibule-post"
+
+
+def put(
+    response: HttpResponseBase, name: str, sealed: str, seconds: int, *, path: str = "/"
+) -> None:
+    """Set a cookie that only this site reads: HttpOnly, SameSite=Lax, Secure on https."""
+    response.set_cookie(
+        name,
+        sealed,
+        max_age=seconds,
+        path=path,
+        secure=settings.SESSION_COOKIE_SECURE,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def remember(
+    response: HttpResponseBase, name: str, value: Any, seconds: int, *, path: str = "/"
+) -> None:
+    """Seal `value` into the cookie `name` for `seconds`."""
+    put(response, name, seal(value, name), seconds, path=path)
+
+
+def recall(request: HttpRequest, name: str) -> Any:
+    """Return what the cookie `name` holds, or None when it is missing or not ours."""
+    sealed = request.COOKIES.get(name)
+    if not sealed:
+        return None
+    try:
+        return unseal(sealed, name)
+    except Unreadable:
+        return None
+
+
+def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
+    """Take the cookie `name` back."""
+    response.delete_cookie(name, path=path, samesite="Lax")
+
+
+def raw_cookies(request: HttpRequest) -> dict[str, str]:
+    """Return the request's cookies as they came, not decoded: an upstream must get its own bytes.
+
+    Of a name that occurs twice the first counts, as the browser sends the closest path first.
+    """
+    found: dict[str, str] = {}
+    for part in request.META.get("HTTP_COOKIE", "").split(";"):
+        name, equals, value = part.strip().partition("=")
+        if equals:
+            found.setdefault(name, value)
+    return found

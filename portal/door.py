@@ -1,0 +1,323 @@
+"""The door: the one place where HTTP meets the use cases.
+
+Requests become values, outcomes become responses. Flow cookies are set and taken back here, and
+here alone are Django's own `login` and `logout` called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import auth
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+
+from accounts import conf, errors, events, flow, login, logout, sources
+from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
+from accounts.provider import Authentication, Description, LoginFlow, Prompt, Redirect, Visit
+from accounts.session import Session
+from accounts.session_store import SessionStore
+from accounts.sources import Ready
+from portal import cookies
+from portal.destinations import safe_destination
+
+# Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
+_ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "session_state")
+_LEFT_SECONDS = 60
+_RECEIPT_SECONDS = 120
+
+
+class SeeOther(HttpResponseRedirect):
+    """303: what was posted is done, look there."""
+
+    status_code = 303
+
+
+# --- From a request to values ---------------------------------------------------------------------
+
+
+def visit(request: HttpRequest) -> Visit:
+    """Return who is at the door. The address is the one that `portal.proxies` trusts."""
+    return Visit(
+        address=request.META.get("REMOTE_ADDR", ""),
+        user_agent=request.headers.get("User-Agent", "")[:300],
+    )
+
+
+def session_of(request: HttpRequest) -> Session:
+    """Return the typed session of the request; anonymous when there is none."""
+    store: Any = getattr(request, "session", None)
+    return store.typed if store is not None else Session()
+
+
+def source_or_404(slug: str) -> Ready:
+    """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
+    found = sources.find(slug)
+    if found is None:
+        raise Http404
+    return found
+
+
+def cookies_for(request: HttpRequest, description: Description) -> dict[str, str]:
+    """Return the raw cookies that a provider declares, and no other."""
+    return {
+        name: value
+        for name, value in cookies.raw_cookies(request).items()
+        if any(fnmatchcase(name, pattern) for pattern in description.cookies)
+    }
+
+
+def single_values(values: Any) -> dict[str, str]:
+    """Return the parameters as a plain mapping. Raises `InvalidRequest` for a repeated one."""
+    for name in _ONCE:
+        if len(values.getlist(name)) > 1:
+            raise InvalidRequest(f"The parameter {name} occurs more than once.")
+    return {name: values[name] for name in values}
+
+
+# --- From values to a response --------------------------------------------------------------------
+
+
+def page(
+    request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200
+) -> HttpResponse:
+    """Return a page that no cache keeps, from which forms may lead to the sources' way out."""
+    response = render(request, template, dict(context or {}), status=status)
+    response["Cache-Control"] = "no-store"
+    if session_of(request).is_logged_in:
+        origins = {o for ready in sources.enabled() for o in ready.description.visits}
+        response._csp_update = {"form-action": sorted(origins)}  # type: ignore[attr-defined]
+    return response
+
+
+def see_other(url: str) -> SeeOther:
+    """Return a 303 that no cache keeps."""
+    response = SeeOther(url)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def begin(request: HttpRequest, source: Ready, next_url: str, link_uid: str = "") -> HttpResponse:
+    """Start a login, or the linking of another way in: the way upstream, or the form.
+
+    Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
+    """
+    redirect_uri = f"{conf.site_url()}/auth/callback/{source.slug}"
+    fresh = flow.new_flow(source.slug, redirect_uri, next_url, timezone.now(), link_uid)
+    step = source.provider.begin_login(fresh)
+    if isinstance(step, Prompt):
+        return form(request, source, step, fresh)
+    return _send(request, step, fresh)
+
+
+def form(
+    request: HttpRequest,
+    source: Ready,
+    prompt: Prompt,
+    login_flow: LoginFlow,
+    problem: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Return the page with the form of a source; the flow travels in it, sealed."""
+    context = {
+        "source": {"slug": source.slug, "label": source.label, "help": source.description.help},
+        "prompt": prompt,
+        "action": f"/auth/login/{source.slug}",
+        "flow": flow.seal_flow(login_flow),
+        "values": {prompt.identifier: request.POST.get(prompt.identifier, "")[:150]},
+        "problem": problem,
+    }
+    return page(request, "login/form.html", context, status)
+
+
+def conclude(
+    request: HttpRequest,
+    source: Ready,
+    outcome: Authentication,
+    login_flow: LoginFlow | None,
+    *,
+    spend: bool,
+) -> HttpResponse:
+    """Sign in, or link, what a provider has verified, and send the person on.
+
+    `spend` makes the flow's state usable once. Raises `AccessDenied` with the reason.
+    """
+    if login_flow and login_flow.purpose == "link":
+        login.link(source, outcome, login_flow, visit(request))
+        return see_other("/account/sign-ins")
+    next_url = login_flow.next if login_flow else ""
+    spent = login_flow if spend else None
+    try:
+        done = login.sign_in(source, outcome, spent, session_of(request), visit(request))
+    except login.AlreadyUsed:
+        return see_other(next_url or landing(source, session_of(request)))
+    except login.SwitchNeeded:
+        return see_other(start_url(source.slug, next_url))
+    admit(request, done)
+    return see_other(landing(source, done.store.typed, next_url))
+
+
+def admit(request: HttpRequest, done: login.SignedIn) -> None:
+    """Put the new session in the place of the request's own; Django turns the CSRF token."""
+    request.session = done.store
+    auth.login(request, done.user, backend=login.BACKEND)
+
+
+def landing(source: Ready | None, session: Session, next_url: str = "") -> str:
+    """Return where a person goes who has just signed in."""
+    if session.status == "awaiting_access":
+        return "/"
+    return next_url or (source.row.after_login if source else "") or "/account/"
+
+
+def start_url(slug: str, next_url: str = "") -> str:
+    """Return the address at which a sign-in by the source `slug` starts."""
+    query = "?" + urlencode({"next": next_url}) if next_url else ""
+    return f"/auth/login/{slug}{query}"
+
+
+# --- A failure ------------------------------------------------------------------------------------
+
+
+def fail(
+    request: HttpRequest, error: ProtocolError, slug: str, login_flow: LoginFlow | None = None
+) -> HttpResponse:
+    """Record a failed login and lead to its page. Nothing else is changed."""
+    code = record_failure(request, error, slug)
+    query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
+    response = see_other(f"/login/failed/{code}{query}")
+    if login_flow:
+        cookies.forget(response, flow.cookie_name(login_flow.state))
+    return response
+
+
+def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
+    """Write the one event of a failed login. Returns its support code."""
+    code = events.new_support_code()
+    failed = events.event(
+        "login.failed",
+        visit(request),
+        support_code=code,
+        reason=error.reason,
+        source=slug[:50],
+        detail=f"{error.error}: {error.description}",
+    )
+    events.record(failed)
+    return code
+
+
+def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpResponse:
+    """Tell when to try again, where the error knows."""
+    if isinstance(error, TemporarilyUnavailable):
+        response["Retry-After"] = str(error.retry_after)
+    return response
+
+
+# --- The answer of an upstream --------------------------------------------------------------------
+
+
+def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> HttpResponse:
+    """Finish a login with the upstream's answer. Every failure leads to its page."""
+    login_flow = _flow_of(request, params.get("state", ""))
+    if login_flow is None and not source.description.unsolicited:
+        session = session_of(request)
+        if params.get("state") and login.was_used_by(session, params["state"]):
+            return see_other(landing(source, session))
+        missing = InvalidRequest("The state is missing or unknown.")
+        return fail(request, missing, source.slug)
+    try:
+        _check_flow(login_flow, source)
+        if login_flow and not flow.claim(login_flow.state):
+            return see_other(login_flow.next or landing(source, session_of(request)))
+        permitted = cookies_for(request, source.description)
+        outcome = source.provider.complete_login(login_flow, params, permitted)
+        response = conclude(request, source, outcome, login_flow, spend=True)
+    except ProtocolError as error:
+        logout.dismiss(source, error)
+        return fail(request, error, source.slug, login_flow)
+    if login_flow:
+        cookies.forget(response, flow.cookie_name(login_flow.state))
+    return response
+
+
+def _check_flow(login_flow: LoginFlow | None, source: Ready) -> None:
+    """Refuse an answer at another source's door (RFC 9700, 4.4), or one that comes too late."""
+    if login_flow is None:
+        return
+    if login_flow.source != source.slug:
+        raise InvalidRequest("This answer belongs to another source.")
+    if flow.expired(login_flow, timezone.now()):
+        raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
+
+
+def _flow_of(request: HttpRequest, state: str) -> LoginFlow | None:
+    sealed = request.COOKIES.get(flow.cookie_name(state)) if state else None
+    found = flow.open_flow(sealed) if sealed else None
+    return found if found and found.state == state else None
+
+
+def _send(request: HttpRequest, step: Redirect, fresh: LoginFlow) -> HttpResponse:
+    """Send the browser upstream with the flow in a cookie; the oldest beyond five goes."""
+    response = HttpResponseRedirect(step.url)
+    response["Cache-Control"] = "no-store"
+    held = {
+        name: flow.open_flow(value)
+        for name, value in request.COOKIES.items()
+        if name.startswith(flow.COOKIE_PREFIX)
+    }
+    known = sorted((f.started_at, name) for name, f in held.items() if f)
+    for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]:
+        cookies.forget(response, name)
+    for name in (name for name, f in held.items() if f is None):
+        cookies.forget(response, name)
+    seconds = int(conf.flow_lifetime().total_seconds())
+    cookies.put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
+    return response
+
+
+# --- Leaving --------------------------------------------------------------------------------------
+
+
+def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
+    """Walk the chart, and land on the front page with a receipt, or at `return_to`.
+
+    `return_to` was checked by the caller. It is kept in a cookie while an upstream is visited.
+    """
+    session = session_of(request)
+    source = sources.of_session(session.source) if session.is_logged_in else None
+    permitted = cookies_for(request, source.description) if source else {}
+    done = f"{conf.site_url()}/auth/logout/done"
+    departure = logout.leave(session, visit(request), permitted, done)
+    request.session = SessionStore()  # ended above, exactly once
+    auth.logout(request)
+    response = see_other(departure.visit or return_to or "/")
+    if session.exists:
+        label = source.label if source else ""
+        receipt = {"label": label, "upstream": departure.upstream, "code": departure.support_code}
+        cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
+        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    if departure.visit and return_to:
+        cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
+    return response
+
+
+def back_from_leaving(request: HttpRequest) -> str:
+    """Return where somebody wanted to go who comes back from an upstream's logout, or nothing."""
+    return safe_destination(cookies.recall(request, cookies.RETURN), internal=True)
+
+
+def leads_away_on_purpose(request: HttpRequest) -> bool:
+    """Tell whether a GET is a person's own click on this site: a top-level, same-site navigation."""
+    headers = request.headers
+    return (
+        headers.get("Sec-Fetch-Site") in {"same-origin", "same-site"}
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and not headers.get("Sec-Purpose")
+    )
+
+

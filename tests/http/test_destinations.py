@@ -1,0 +1,43 @@
+"""Conformance-and-attacks.md 5.1: where `next` may lead."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from portal.destinations import safe_destination
+
+STAYS = ["/", "/account/", "/a?b=c&d=%2F", "/%2f%2fevil.example", "/%5cevil", "/a//b", "/æ"]
+REFUSED = [
+    "", "evil", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example",
+    "/\\/evil.example", "\\/\\/evil.example", "https:\\\\evil.example", "%2f%2fevil.example",
+    "%5c%5cevil", "%252f%252fevil", "/\t/evil.example", "//\t/evil.example", "/\n/evil", "/\r/evil",
+    "/\x0b/evil", "/\x0c/evil", "/\x00/evil", "\x08//evil", "/\x85/evil", "/\u2028/evil",
+    "javascript:alert(1)", "JaVaScRiPt:alert(1)", " javascript:alert(1)", "java\tscript:alert(1)",
+    "data:text/html,x", "https:evil.example", "https:/evil.example", "http:///evil.example",
+    "https://front.example@evil.example/", "https://front.example.evil.example/",
+    "https://front.example:443@evil.example/", "https://front.example:8443/",
+    "http://front.example/", "https://evil.example/", "https://[evil", "/ok\r\nSet-Cookie: a=b",
+    "/auth/logout", "/AUTH/logout", "/login", "/i18n/setlang/", "/" + "a" * 100_000,
+]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _front(settings: Any) -> None:
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://front.example"]
+
+
+@pytest.mark.parametrize("value", STAYS)
+def test_local_paths_are_kept(value: str) -> None:
+    assert safe_destination(value) == value
+
+
+@pytest.mark.parametrize("value", REFUSED)
+def test_everything_else_is_dropped(value: str) -> None:
+    assert safe_destination(value) == ""
+
+
+@pytest.mark.parametrize("value", ["https://front.example", "https://front.example/a?b=c#d"])
+def test_the_exact_origin_of_a_front_end_is_kept(value: str) -> None:
+    assert safe_destination(value) == value
