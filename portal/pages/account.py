@@ -1,0 +1,138 @@
+"""The account pages: profile, sessions, ways in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import access, events, people, sources
+from accounts.errors import ProtocolError
+from accounts.models import Identity, StoredSession
+from portal import door
+from portal.pages.devices import device_name
+
+
+@require_safe
+def profile(request: HttpRequest) -> HttpResponse:
+    """Show who is signed in, and how."""
+    session, person = door.session_of(request), request.user
+    source = sources.of_session(session.source)
+    context = {
+        "person": person,
+        "source_label": source.label if source else session.source,
+        "has_password": person.has_usable_password(),
+        "here": "profile",
+    }
+    return door.page(request, "account/profile.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def sessions(request: HttpRequest) -> HttpResponse:
+    """List the person's own sessions; end one, or all the others."""
+    current, person_id = door.session_of(request), _person_id(request)
+    if request.method == "POST":
+        ending = request.POST.get("end", "")
+        if ending == current.uid:
+            return door.leave(request)
+        if ending == "others":
+            people.end_others(person_id, current, door.visit(request))
+        elif not people.end_one(person_id, ending, door.visit(request)):
+            raise Http404
+        return door.see_other("/account/sessions")
+    labels = {ready.slug: ready.label for ready in sources.enabled()}
+    rows = [
+        _row(each, labels, current.uid)
+        for each in people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
+    ]
+    context = {"rows": rows, "here": "sessions", "others": len(rows) > 1}
+    return door.page(request, "account/sessions.html", context)
+
+
+@require_http_methods(["GET", "POST"])
+def sign_ins(request: HttpRequest) -> HttpResponse:
+    """List the ways in that are linked to the person; link another, unlink one."""
+    person_id = _person_id(request)
+    if request.method == "POST":
+        return _change_sign_ins(request, person_id)
+    identities = Identity.objects.filter(user_id=person_id).select_related("source")
+    session = door.session_of(request)
+    rows = [
+        {
+            "pk": each.pk,
+            "label": _label(each.source.slug),
+            "since": each.created_at,
+            "can_unlink": len(identities) > 1 and not _is_current(each, session),
+        }
+        for each in identities
+    ]
+    linked = {each.source.slug for each in identities}
+    linkable = [
+        {"slug": each.slug, "label": each.label}
+        for each in sources.enabled()
+        if each.slug not in linked and each.description.kind == "redirect"
+    ]
+    context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
+    return door.page(request, "account/sign_ins.html", context)
+
+
+def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
+    """Link or unlink, only soon after a sign-in; else the person signs in again first."""
+    session = door.session_of(request)
+    if not access.is_recent(session, timezone.now()):
+        again = door.start_url(session.source, "/account/sign-ins")
+        return door.see_other(again + "&again=1")
+    if "link" in request.POST:
+        source = door.source_or_404(request.POST["link"])
+        try:
+            return door.begin(request, source, "/account/sign-ins", link_uid=session.uid)
+        except ProtocolError as error:
+            return door.fail(request, error, source.slug)
+    _unlink(request, person_id)
+    return door.see_other("/account/sign-ins")
+
+
+def _unlink(request: HttpRequest, person_id: int) -> None:
+    key = request.POST.get("unlink", "")
+    mine = Identity.objects.filter(user_id=person_id).select_related("source")
+    identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
+    if mine.count() < 2 or _is_current(identity, door.session_of(request)):
+        raise Http404
+    slug, subject = identity.source.slug, identity.subject
+    identity.delete()
+    gone = StoredSession.objects.filter(user_id=person_id, source=slug, subject=subject)
+    people.end_with_children(gone)
+    events.record(
+        events.event("identity.unlinked", door.visit(request), source=slug, user_id=person_id)
+    )
+
+
+def _is_current(identity: Identity, session: Any) -> bool:
+    return (identity.source.slug, identity.subject) == (session.source, session.subject)
+
+
+def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str, Any]:
+    return {
+        "uid": each.uid,
+        "type": each.type,
+        "kind": each.kind,
+        "source_label": labels.get(each.source, each.source),
+        "device": device_name(each.user_agent),
+        "address": each.address,
+        "created": each.created_at,
+        "last_seen": each.last_seen_at,
+        "current": each.uid == current,
+    }
+
+
+def _label(slug: str) -> str:
+    source = sources.of_session(slug)
+    return source.label if source else slug
+
+
+def _person_id(request: HttpRequest) -> int:
+    """Return the primary key of the person, which Django keeps in the session: no query."""
+    return int(request.session["_auth_user_id"])

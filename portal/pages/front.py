@@ -1,0 +1,35 @@
+"""The front page: who is signed in, the way in or out, and what there is to tell once."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.views.decorators.http import require_safe
+
+from accounts import sources
+from accounts.models import User
+from portal import cookies, door
+
+
+@login_not_required
+@require_safe
+def front(request: HttpRequest) -> HttpResponse:
+    """Show the front page, or lead to the institution's own when there is nothing to tell."""
+    onward = door.back_from_leaving(request)
+    if onward:
+        response: HttpResponse = door.see_other(onward)
+        cookies.forget(response, cookies.RETURN)
+        return response
+    session = door.session_of(request)
+    receipt = cookies.recall(request, cookies.RECEIPT)
+    awaiting = session.status == User.Status.AWAITING_ACCESS
+    if settings.VESTIBULE_FRONTPAGE_URL and not receipt and not awaiting:
+        return HttpResponseRedirect(settings.VESTIBULE_FRONTPAGE_URL)
+    source = sources.of_session(session.source) if session.is_logged_in else None
+    label = source.label if source else ""
+    context = {"receipt": receipt, "awaiting": awaiting, "source_label": label}
+    response = door.page(request, "front.html", context)
+    if receipt:
+        cookies.forget(response, cookies.RECEIPT)
+    return response

@@ -1,0 +1,34 @@
+"""The way out."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_http_methods, require_safe
+
+from portal import cookies, door
+from portal.destinations import safe_destination
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def leave(request: HttpRequest) -> HttpResponse:
+    """Walk the chart. A GET that is not the person's own click on this site asks first."""
+    values = request.POST if request.method == "POST" else request.GET
+    return_to = safe_destination(values.get("return_to"))
+    if request.method == "POST" or door.leads_away_on_purpose(request):
+        return door.leave(request, return_to)
+    if not door.session_of(request).exists:
+        return door.see_other(return_to or "/")
+    return door.page(request, "logout/confirm.html", {"return_to": return_to})
+
+
+@login_not_required
+@require_safe
+def done(request: HttpRequest) -> HttpResponse:
+    """Come back from an upstream's logout. Its state, right or wrong, decides nothing."""
+    onward = door.back_from_leaving(request)
+    response = door.see_other(onward or "/")
+    if onward:
+        cookies.forget(response, cookies.RETURN)
+    return response

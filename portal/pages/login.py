@@ -1,0 +1,217 @@
+"""The way in: the choice of sources, the start, the form, and the upstream's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
+from django.utils import timezone
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import flow, login, sources
+from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
+from accounts.models import Event
+from accounts.provider import LoginFlow, Prompt
+from accounts.session import Session
+from accounts.sources import Ready
+from portal import cookies, door
+from portal.destinations import safe_destination
+from portal.pages import problems
+
+# A browser keeps cookies of four kilobytes; sealing adds a third.
+_POSTED_LIMIT = 2800
+_POSTED_SECONDS = 60
+
+
+@login_not_required
+@require_safe
+def choose(request: HttpRequest) -> HttpResponse:
+    """Show the choice of sources, or go straight to the only one."""
+    session, next_url = door.session_of(request), safe_destination(request.GET.get("next"))
+    wanted = bool(request.GET.get("choose"))
+    if session.is_logged_in and not wanted:
+        return door.see_other(door.landing(None, session, next_url))
+    ready = sources.enabled()
+    straight = _straight_to(ready)
+    if straight and not wanted and not cookies.recall(request, cookies.LEFT):
+        return door.see_other(door.start_url(straight.slug, next_url))
+    return door.page(request, "login/choose.html", _choice(request, ready, next_url))
+
+
+def _straight_to(ready: list[Ready]) -> Ready | None:
+    """Return the source to go to without a choice: the default, or the only one, redirecting."""
+    default = settings.VESTIBULE_DEFAULT_SOURCE
+    if default:
+        return next((each for each in ready if each.slug == default), None)
+    only = ready[0] if len(ready) == 1 else None
+    return only if only and only.description.kind == "redirect" else None
+
+
+def _choice(request: HttpRequest, ready: list[Ready], next_url: str) -> dict[str, Any]:
+    with_form = [each for each in ready if each.description.kind == "form"]
+    inline = with_form if len(with_form) == 1 else []
+    return {
+        "buttons": [
+            {
+                "label": each.label,
+                "help": each.description.help,
+                "icon": each.description.icon,
+                "url": door.start_url(each.slug, next_url),
+                "trouble": None,
+            }
+            for each in ready
+            if each not in inline
+        ],
+        "forms": [_inline_form(each, next_url) for each in inline],
+        "notice": request.GET.get("done") if request.GET.get("done") == "password" else None,
+    }
+
+
+def _inline_form(source: Ready, next_url: str) -> dict[str, Any]:
+    fresh = flow.new_flow(source.slug, "", next_url, timezone.now())
+    return {
+        "slug": source.slug,
+        "label": source.label,
+        "help": source.description.help,
+        "prompt": source.provider.begin_login(fresh),
+        "action": f"/auth/login/{source.slug}",
+        "flow": flow.seal_flow(fresh),
+    }
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def start(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start a sign-in: the way upstream, or the form; or ask whether to switch."""
+    source = door.source_or_404(slug)
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    next_url = safe_destination(request.GET.get("next"))
+    session = door.session_of(request)
+    if request.method == "POST" and "switch" in request.POST:
+        return door.leave(request, door.start_url(slug, next_url))
+    if session.is_logged_in and not _linking(request):
+        if session.source != slug:
+            return _ask_to_switch(request, source, session, next_url)
+        if not request.GET.get("again"):
+            return door.see_other(door.landing(source, session, next_url))
+    try:
+        if request.method == "POST" and source.description.kind == "form":
+            return _submit(request, source, next_url)
+        return door.begin(request, source, next_url)
+    except ProtocolError as error:
+        return door.fail(request, error, slug)
+
+
+def _linking(request: HttpRequest) -> bool:
+    login_flow = flow.open_flow(request.POST.get("flow", ""))
+    return login_flow is not None and login_flow.purpose == "link"
+
+
+def _ask_to_switch(
+    request: HttpRequest, source: Ready, session: Session, next_url: str
+) -> HttpResponse:
+    current = sources.of_session(session.source)
+    context = {
+        "current_label": current.label if current else session.source,
+        "label": source.label,
+        "action": door.start_url(source.slug, next_url),
+        "stay": next_url or "/",
+    }
+    return door.page(request, "login/switch.html", context)
+
+
+def _submit(request: HttpRequest, source: Ready, next_url: str) -> HttpResponse:
+    """Take a posted form. What is wrong with it is said on the same form."""
+    login_flow = _posted_flow(request, source, next_url)
+    prompt = source.provider.begin_login(login_flow)
+    if not isinstance(prompt, Prompt):
+        raise InvalidRequest("This source has no form.")
+    try:
+        posted = {field.name: request.POST.get(field.name, "") for field in prompt.fields}
+        visit = door.visit(request)
+        outcome = login.verify_form(source, login_flow, posted, prompt.identifier, visit)
+        return door.conclude(request, source, outcome, login_flow, spend=False)
+    except ProtocolError as error:
+        code = door.record_failure(request, error, source.slug)
+        problem = problems.explain(error.reason, code, form=True)
+        response = door.form(request, source, prompt, login_flow, problem, error.status)
+        return door.with_retry_after(response, error)
+
+
+def _posted_flow(request: HttpRequest, source: Ready, next_url: str) -> LoginFlow:
+    """Return the flow that the form carried, or a fresh one for a form that was written by hand.
+
+    An old form still signs in; only linking, which changes an account, must be recent.
+    """
+    posted = flow.open_flow(request.POST.get("flow", ""))
+    now = timezone.now()
+    if posted is None or posted.source != source.slug:
+        next_url = next_url or safe_destination(request.POST.get("next"))
+        return flow.new_flow(source.slug, "", next_url, now)
+    if posted.purpose == "link" and flow.expired(posted, now):
+        raise InvalidGrant("The form is too old.", reason="expired")
+    return posted
+
+
+@login_not_required
+@csrf_exempt
+@require_http_methods(["GET", "POST"])
+def callback(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take the upstream's answer. A cross-site POST decides nothing: it comes back as our GET."""
+    source = door.source_or_404(slug)
+    if request.method == "POST":
+        if not source.description.form_post:
+            return HttpResponseNotAllowed(["GET"])
+        return _come_back_by_get(request, slug)
+    posted = cookies.recall(request, cookies.POSTED) if not request.GET else None
+    try:
+        query = _as_query(posted) if isinstance(posted, list) else request.GET
+        response = door.finish(request, source, door.single_values(query))
+    except InvalidRequest as error:
+        response = door.fail(request, error, slug)
+    if posted is not None:
+        cookies.forget(response, cookies.POSTED, path=request.path)
+    return response
+
+
+def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
+    """Seal a form_post answer and answer 303 to the same path: a cross-site POST brings no Lax
+    cookie, the GET that follows does.
+    """
+    answer: list[list[str]] = [[k, v] for k, values in request.POST.lists() for v in values]
+    if sum(len(k) + len(v) for k, v in answer) > _POSTED_LIMIT:
+        return door.fail(request, InvalidRequest("The answer is too long."), slug)
+    response = door.see_other(request.path)
+    cookies.remember(response, cookies.POSTED, answer, _POSTED_SECONDS, path=request.path)
+    return response
+
+
+def _as_query(answer: list[list[str]]) -> QueryDict:
+    query = QueryDict(mutable=True)
+    for name, value in answer:
+        query.appendlist(name, value)
+    return query
+
+
+@login_not_required
+@require_safe
+def failed(request: HttpRequest, code: str) -> HttpResponse:
+    """Say in a plain sentence why a sign-in failed, what to do next, and the support code."""
+    event = Event.objects.filter(support_code=code, name="login.failed").first()
+    if event is None:
+        raise Http404
+    next_url = safe_destination(request.GET.get("next"))
+    known = sources.find(event.source)
+    context: Mapping[str, Any] = {
+        "problem": problems.explain(event.reason, code, source=known),
+        "retry": door.start_url(event.source, next_url) if known else "",
+        "choose": "/login?choose=1",
+    }
+    return door.page(request, "login/failed.html", context, problems.status_of(event.reason))
+
+

@@ -1,0 +1,91 @@
+"""Each reason for a failed login as a plain sentence and what to do next."""
+
+from __future__ import annotations
+
+from django.utils.translation import gettext as _
+
+from accounts import errors
+from accounts.sources import Ready
+
+_STATUS = {
+    errors.NOT_AUTHORIZED: 403,
+    errors.NOT_REGISTERED: 403,
+    errors.DISABLED: 403,
+    errors.LOCKED_OUT: 429,
+    errors.UNAVAILABLE: 503,
+}
+
+
+def status_of(reason: str) -> int:
+    """Return the status of the page that tells of `reason`."""
+    return _STATUS.get(reason, 400)
+
+
+def explain(
+    reason: str, code: str, *, form: bool = False, source: Ready | None = None
+) -> dict[str, str]:
+    """Return title, sentence, advice and support code for `reason`, one of `errors.REASONS`.
+
+    `form` is for the page that still shows the form, `source` the one that was tried.
+    """
+    where = source.label if source else ""
+    title, sentence, advice = _form_texts(reason) if form else _texts(reason, where)
+    return {"title": title, "sentence": sentence, "advice": advice, "code": code, "reason": reason}
+
+
+def _form_texts(reason: str) -> tuple[str, str, str]:
+    if reason == errors.LOGIN_FAILED:
+        return (
+            _("We could not sign you in"),
+            _("The username or the password is not right."),
+            _("Check both and try again."),
+        )
+    return _texts(reason, "")
+
+
+def _texts(reason: str, where: str) -> tuple[str, str, str]:
+    texts = {
+        errors.NOT_AUTHORIZED: (
+            _("You do not have access"),
+            _("You were recognised, but this site is not open to you."),
+            _("Ask your library, school or workplace whether you should have access."),
+        ),
+        errors.NOT_REGISTERED: (
+            _("We do not know you yet"),
+            _("You were recognised, but you are not registered here."),
+            _("Ask the institution to register you, then sign in again."),
+        ),
+        errors.DISABLED: (
+            _("Your account is closed"),
+            _("This account has been closed by an administrator."),
+            _("Write to or call the institution if you think that is a mistake."),
+        ),
+        errors.LOCKED_OUT: (
+            _("Please wait a little"),
+            _("There were too many attempts in a short time."),
+            _("Wait five minutes, then try again."),
+        ),
+        errors.UNAVAILABLE: (
+            _("Signing in is not possible right now"),
+            _("The service that knows you does not answer at the moment."),
+            _("Try again in a few minutes, or use another way to sign in."),
+        ),
+        errors.EXPIRED: (
+            _("That took too long"),
+            _("For your safety a sign-in must be finished within ten minutes."),
+            _("Start again; it usually works at once."),
+        ),
+        errors.CANCELLED: (
+            _("You did not sign in"),
+            _("The sign-in was stopped before it was finished."),
+            _("Start again whenever you like."),
+        ),
+    }
+    failed = (
+        _("We could not sign you in"),
+        _("The sign-in at %(source)s did not work.") % {"source": where}
+        if where
+        else _("The sign-in did not work."),
+        _("Start again. If it fails once more, tell the institution the code below."),
+    )
+    return texts.get(reason, failed)

@@ -1,0 +1,23 @@
+"""What a person sees (CONTRACT.md 1)."""
+
+from django.urls import path
+
+from portal.pages import account, brand, front, leave, login, passwords
+
+urlpatterns = [
+    path("", front.front, name="front"),
+    path("login", login.choose, name="login"),
+    path("login/failed/<str:code>", login.failed, name="login-failed"),
+    path("login/forgotten", passwords.forgotten, name="password-forgotten"),
+    path("login/forgotten/sent", passwords.sent, name="password-sent"),
+    path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
+    path("auth/login/<slug:slug>", login.start, name="auth-login"),
+    path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
+    path("auth/logout", leave.leave, name="auth-logout"),
+    path("auth/logout/done", leave.done, name="auth-logout-done"),
+    path("account/", account.profile, name="account"),
+    path("account/sessions", account.sessions, name="account-sessions"),
+    path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
+    path("account/password", passwords.change, name="password-change"),
+    path("institution.css", brand.stylesheet, name="institution-stylesheet"),
+]

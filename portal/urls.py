@@ -1,0 +1,19 @@
+"""The site's addresses, room by room. CONTRACT.md says what each answers."""
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.urls import include, path
+from django.views.i18n import set_language
+
+urlpatterns = [
+    path("", include("portal.pages.urls")),
+    path("", include("portal.api.urls")),
+    path("", include("portal.operations.urls")),
+    path("i18n/setlang/", login_not_required(set_language), name="set_language"),
+    path("admin/", admin.site.urls),
+]
+
+handler400 = "portal.pages.errors.bad_request"
+handler403 = "portal.pages.errors.permission_denied"
+handler404 = "portal.pages.errors.not_found"
+handler500 = "portal.pages.errors.server_error"
