@@ -1,0 +1,54 @@
+"""What a front end asks before it draws anything: who is here, and which ways in there are."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+from django.middleware.csrf import get_token
+from rest_framework.permissions import AllowAny
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import conf, sources
+from portal import door
+
+
+class SessionView(APIView):
+    """`GET /auth/session`: 200 always, for anonymous people too (CONTRACT.md 1)."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request) -> Response:
+        """Return the typed session's public face; 304 when the caller has it already."""
+        body = door.session_of(request._request).public()
+        get_token(request._request)
+        tag = '"' + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32] + '"'
+        headers = {"ETag": tag, "Cache-Control": "no-store", "Vary": "Cookie"}
+        if request.headers.get("If-None-Match") == tag:
+            return Response(status=304, headers=headers)
+        return Response(body, headers=headers)
+
+
+class SourcesView(APIView):
+    """`GET /auth/sources`: for front ends that draw their own choice (CONTRACT.md 1)."""
+
+    authentication_classes = ()
+    permission_classes = (AllowAny,)
+
+    def get(self, request: Request) -> Response:
+        """Return the enabled sources in their order."""
+        body = [
+            {
+                "slug": each.slug,
+                "label": each.label,
+                "type": each.session_type,
+                "kind": each.description.kind,
+                "loginUrl": conf.site_url() + door.start_url(each.slug),
+                "trouble": None,
+            }
+            for each in sources.enabled()
+        ]
+        return Response(body, headers={"Cache-Control": "no-store"})
