@@ -1,0 +1,3 @@
+from tests.http.conftest import peer, person, tenant
+
+__all__ = ["peer", "person", "tenant"]

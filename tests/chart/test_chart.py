@@ -1,0 +1,215 @@
+"""Logout against the seed's own flowchart: no way out that it does not draw, each edge walked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import logout, outbox, sources
+from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
+from accounts.provider import Visit
+from accounts.session import Session
+from accounts.session_store import SessionStore
+from tests.chart.mermaid import edges
+from tests.http.conftest import enter, sign_in, stored
+from tests.peers.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# Edges that the person's browser walks at the CMS, after our last answer.
+BY_THE_BROWSER = {
+    ("RedirectToAdgangsplatformenLogout", "LogoutRemoteAdgangsplatformen"),
+    ("LogoutRemoteAdgangsplatformen", "RedirectBackToGo"),
+}
+# What the seed does not draw, and why it may be walked all the same.
+OURS: dict[tuple[str, str], str] = {}
+MOODS = ("live", "failing", "hanging")
+walked: set[tuple[str, str]] = set()
+
+
+def typed(client: Client) -> Session:
+    return SessionStore(client.cookies["vestibule"].value).typed
+
+
+def leave(session: Session) -> logout.Departure:
+    """Leave, and hold every step to the seed."""
+    departure = logout.leave(session, Visit(), {}, "http://localhost:8000/auth/logout/done")
+    steps = set(pairwise(departure.nodes))
+    assert steps <= edges() | set(OURS), steps - edges()
+    walked.update(steps)
+    return departure
+
+
+def assert_gone(departure: logout.Departure) -> None:
+    assert not StoredSession.objects.exists()
+    assert not StoredTokens.objects.exists()
+    assert Event.objects.filter(name="logout", support_code=departure.support_code).count() == 1
+
+
+def test_the_seed_still_draws_what_we_built() -> None:
+    assert len(edges()) == 15
+    assert ("IsUnilogin", "CallUniloginLogout") in edges()
+
+
+def test_nobody_is_signed_in() -> None:
+    departure = leave(Session())
+    assert departure.nodes[-1] == "RedirectToFrontpage"
+    assert departure.upstream == logout.NONE
+    assert not Event.objects.exists()
+
+
+def test_a_local_session(client: Client, person: User) -> None:
+    sign_in(client)
+    departure = leave(typed(client))
+    assert (departure.visit, departure.upstream) == ("", logout.NONE)
+    assert_gone(departure)
+
+
+def test_a_session_that_cannot_be_read_takes_unknown(client: Client, person: User) -> None:
+    sign_in(client)
+    StoredSession.objects.update(session_data="broken")
+    session = typed(client)
+    assert session.is_unknown
+    departure = leave(session)
+    assert "IsUnknown" in departure.nodes
+    assert_gone(departure)
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_call_then_destroy(
+    client: Client, tenant: Callable[..., Source], peer: Upstream, mood: str
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    peer.mood = mood
+    departure = leave(typed(client))
+    assert departure.nodes[-4:] == (
+        "IsUnilogin", "CallUniloginLogout", "DestroySession", "RedirectToFrontpage",
+    )  # fmt: skip
+    assert departure.visit == ""
+    assert departure.upstream == (logout.ENDED if mood == "live" else logout.PENDING)
+    assert OutboxItem.objects.count() == (0 if mood == "live" else 1)
+    assert_gone(departure)
+
+
+@pytest.mark.parametrize("mood", MOODS)
+def test_destroy_then_visit(
+    client: Client, tenant: Callable[..., Source], peer: Upstream, mood: str
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    peer.mood = mood
+    departure = leave(typed(client))
+    assert departure.visit.startswith(f"{peer.url}/logout?return_to=http%3A%2F%2Flocalhost")
+    assert departure.nodes[-1] == "RedirectToAdgangsplatformenLogout"
+    assert_gone(departure)
+
+
+def test_a_provider_with_a_defect_keeps_nobody_signed_in(
+    client: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant(leaves_by="raise")
+    enter(client, "town")
+    departure = leave(typed(client))
+    assert "IsUnknown" in departure.nodes
+    assert_gone(departure)
+
+
+def test_a_source_that_was_deleted_since_keeps_nobody_signed_in(
+    client: Client, person: User, tenant: Callable[..., Source]
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    session = typed(client)
+    row = Source.objects.get(slug="town")
+    row.identities.all().delete()
+    sources.delete(row)
+    assert_gone(leave(session))
+
+
+def test_a_disabled_source_is_still_left_by_its_own_way(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    session = typed(client)
+    tenant(columns={"enabled": False}, leaves_by="call")
+    assert leave(session).upstream == logout.ENDED
+    assert peer.hints == ["it-bob"]
+
+
+def test_leaving_twice_at_once_ends_once(client: Client, person: User) -> None:
+    sign_in(client)
+    session = typed(client)
+    leave(session)
+    leave(session)
+    assert not StoredSession.objects.exists()
+
+
+def test_the_outbox_delivers_what_failed(
+    client: Client, tenant: Callable[..., Source], peer: Upstream, monkeypatch: Any
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    peer.mood = "failing"
+    departure = leave(typed(client))
+    item = OutboxItem.objects.get()
+    assert "it-bob" not in item.sealed
+    assert outbox.deliver_due(item.created_at) == 0
+    peer.mood = "live"
+    assert outbox.deliver_due(item.next_at) == 1
+    assert peer.hints == ["it-bob"]
+    assert not OutboxItem.objects.exists()
+    trail = Event.objects.filter(support_code=departure.support_code)
+    assert {event.name for event in trail} == {"logout", "logout.delivered"}
+
+
+def test_the_outbox_waits_longer_each_time_and_gives_up_after_a_day(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    peer.mood = "failing"
+    leave(typed(client))
+    waits = []
+    for _ in range(3):
+        item = OutboxItem.objects.get()
+        outbox.deliver_due(item.next_at)
+        waits.append(OutboxItem.objects.get().next_at - item.next_at)
+    assert waits == sorted(waits)
+    assert waits[0] < waits[-1]
+    item = OutboxItem.objects.get()
+    OutboxItem.objects.update(next_at=item.give_up_at)
+    assert outbox.deliver_due(item.give_up_at) == 0
+    assert not OutboxItem.objects.exists()
+    assert Event.objects.filter(name="logout.given_up").exists()
+
+
+def test_stored_sessions_name_what_they_need(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant()
+    enter(client, "town")
+    row = stored(client)
+    assert (row.type, row.source, row.issuer) == ("tenant", "town", peer.url)
+
+
+def test_zz_every_edge_of_the_seed_was_walked(
+    client: Client, tenant: Callable[..., Source], person: User
+) -> None:
+    """Walks each branch itself, so that the test holds alone and in any order."""
+    leave(Session())
+    sign_in(client)
+    leave(typed(client))
+    for way in ("call", "visit"):
+        tenant(leaves_by=way)
+        enter(client, "town")
+        leave(typed(client))
+    missing = edges() - walked - BY_THE_BROWSER
+    for start, end in sorted(edges()):
+        print(f"{start} --> {end}")
+    assert not missing

@@ -1,0 +1,73 @@
+"""A browser without a browser, people, and a source whose upstream is a real server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.test import Client
+
+from accounts import sources
+from accounts.models import Source, StoredSession, User
+from tests.peers.upstream import Upstream, upstream
+
+PASSWORD = "correct horse battery staple"
+
+
+@pytest.fixture
+def peer() -> Iterator[Upstream]:
+    with upstream() as running:
+        yield running
+
+
+@pytest.fixture
+def tenant(db: None, peer: Upstream) -> Callable[..., Source]:
+    """Make (or change) a source of the test tenant: `tenant(slug, leaves_by=..., **columns)`."""
+
+    def make(slug: str = "town", columns: dict[str, Any] | None = None, **settings: Any) -> Source:
+        row = Source.objects.filter(slug=slug).first() or Source(slug=slug, provider="tenant")
+        row.label = slug.title()
+        row.settings = {"upstream": peer.url, "origins": [peer.url], **settings}
+        for name, value in (columns or {}).items():
+            setattr(row, name, value)
+        sources.save(row)
+        sources.reset()
+        return row
+
+    return make
+
+
+@pytest.fixture
+def person(db: None) -> User:
+    user = User.objects.create_user(
+        "alice", PASSWORD, name="Alice Åberg", email="alice@example.org"
+    )
+    user.give_local_identity()
+    return user
+
+
+def begin(client: Client, slug: str, next_url: str = "") -> dict[str, str]:
+    """Start at a redirecting source. Returns the parameters of the authorization request."""
+    response = client.get(f"/auth/login/{slug}", {"next": next_url} if next_url else {})
+    assert response.status_code == 302, response.content
+    return {k: v[0] for k, v in parse_qs(urlsplit(response["Location"]).query).items()}
+
+
+def enter(client: Client, slug: str, subject: str = "bob", next_url: str = "") -> Any:
+    """Sign in at a redirecting source as `subject`. Returns the callback's response."""
+    asked = begin(client, slug, next_url)
+    return client.get(f"/auth/callback/{slug}", {"code": subject, "state": asked["state"]})
+
+
+def sign_in(client: Client, username: str = "alice", password: str = PASSWORD) -> Any:
+    """Sign in with a password. Returns the response."""
+    return client.post("/auth/login/local", {"username": username, "password": password})
+
+
+def stored(client: Client) -> StoredSession:
+    """Return the row of the client's session."""
+    from accounts.keyring import digest
+
+    return StoredSession.objects.get(session_key=digest(client.cookies["vestibule"].value))

@@ -1,0 +1,577 @@
+"""The way of a login (DESIGN.md 4), by a redirecting source and by a form."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from accounts import flow
+from accounts.keyring import digest
+from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
+from tests.http.conftest import PASSWORD, begin, enter, sign_in, stored
+from tests.peers.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Tenant = Callable[..., Source]
+
+
+def flows(client: Client) -> list[str]:
+    return [n for n, c in client.cookies.items() if n.startswith("vf-") and c.value]
+
+
+def failure(response: Any) -> Event:
+    assert response.status_code == 303, response.content
+    assert response["Location"].startswith("/login/failed/"), response["Location"]
+    return Event.objects.get(support_code=response["Location"].split("/")[3].split("?")[0])
+
+
+def test_a_person_signs_in_by_a_redirecting_source(client: Client, tenant: Tenant) -> None:
+    tenant()
+    asked = begin(client, "town", "/account/sessions")
+    assert asked["code_challenge_method"] == "S256"
+    assert asked["redirect_uri"] == "http://localhost:8000/auth/callback/town"
+    assert asked["nonce"]
+    assert asked["state"]
+    assert not StoredSession.objects.exists()
+    response = client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+    assert response.status_code == 303
+    assert response["Location"] == "/account/sessions"
+    assert response["Cache-Control"] == "no-store"
+    body = client.get("/auth/session").json()
+    assert body["isLoggedIn"] is True
+    assert body["type"] == "tenant"
+    assert body["source"] == "town"
+    assert body["user"]["name"] == "Bob"
+    assert body["tenantInfo"] == {"sub": "bob"}
+    assert flows(client) == []
+    assert StoredTokens.objects.count() == 1
+
+
+def test_a_person_signs_in_with_a_password(client: Client, person: User) -> None:
+    response = sign_in(client)
+    assert (response.status_code, response["Location"]) == (303, "/account/")
+    body = client.get("/auth/session").json()
+    assert body == {
+        "isLoggedIn": True,
+        "type": "local",
+        "source": "local",
+        "status": "active",
+        "user": {"name": "Alice Åberg", "username": "alice"},
+        "expires": body["expires"],
+        "refresh_expires": None,
+    }
+
+
+def test_the_flow_cookie_is_ours_alone(client: Client, tenant: Tenant) -> None:
+    tenant()
+    asked = begin(client, "town")
+    name = flow.cookie_name(asked["state"])
+    cookie = client.cookies[name]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["max-age"] == 600
+    assert asked["nonce"] not in cookie.value
+    assert asked["state"] not in name
+
+
+def test_two_tabs_never_disturb_each_other(client: Client, tenant: Tenant) -> None:
+    tenant()
+    one = begin(client, "town", "/account/sessions")
+    two = begin(client, "town", "/account/sign-ins")
+    assert len(flows(client)) == 2
+    first = client.get("/auth/callback/town", {"code": "bob", "state": two["state"]})
+    assert first["Location"] == "/account/sign-ins"
+    second = client.get("/auth/callback/town", {"code": "bob", "state": one["state"]})
+    assert second["Location"] == "/account/sessions"
+    assert StoredSession.objects.count() == 1  # the second sign-in of one person replaces the first
+
+
+def test_at_most_five_flows_are_kept(client: Client, tenant: Tenant) -> None:
+    tenant()
+    states = [begin(client, "town")["state"] for _ in range(8)]
+    assert len(flows(client)) == 5
+    assert failure(client.get("/auth/callback/town", {"code": "b", "state": states[0]}))
+    kept = client.get("/auth/callback/town", {"code": "bob", "state": states[-1]})
+    assert kept["Location"] == "/account/"
+
+
+def test_ten_thousand_starts_leave_nothing_behind(client: Client, tenant: Tenant) -> None:
+    tenant()
+    for _ in range(200):
+        Client().get("/auth/login/town")
+    assert not StoredSession.objects.exists()
+    assert not Event.objects.exists()
+
+
+def test_prefetch_starts_nothing(client: Client, tenant: Tenant) -> None:
+    tenant()
+    response = client.get("/auth/login/town", headers={"Sec-Purpose": "prefetch;prerender"})
+    assert response.status_code == 204
+    assert flows(client) == []
+
+
+@pytest.mark.parametrize("slug", ["nowhere", "off", "TOWN", "t%C3%B6wn", ".."])
+def test_an_unknown_or_disabled_source_is_404(client: Client, tenant: Tenant, slug: str) -> None:
+    tenant()
+    tenant("off", {"enabled": False})
+    for route in ("login", "callback"):
+        assert client.get(f"/auth/{route}/{slug}").status_code == 404
+
+
+def test_a_state_that_is_missing_or_unknown_changes_nothing_else(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant()
+    asked = begin(client, "town")
+    for state in ({}, {"state": ""}, {"state": "made-up"}, {"state": "x" * 5000}):
+        event = failure(client.get("/auth/callback/town", {"code": "bob", **state}))
+        assert event.reason == "login-failed"
+    assert len(flows(client)) == 1
+    response = client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+    assert response["Location"] == "/account/"
+
+
+def test_a_state_from_another_browser_is_refused(client: Client, tenant: Tenant) -> None:
+    tenant()
+    asked = begin(Client(), "town")
+    assert failure(client.get("/auth/callback/town", {"code": "eve", "state": asked["state"]}))
+    assert not StoredSession.objects.exists()
+
+
+def test_a_state_at_another_sources_door_is_refused(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant()
+    tenant("school")
+    asked = begin(client, "town")
+    assert failure(client.get("/auth/callback/school", {"code": "bob", "state": asked["state"]}))
+    assert peer.asked["/token"] == 0
+
+
+def test_a_flow_that_took_too_long_is_told_so(client: Client, tenant: Tenant) -> None:
+    tenant()
+    asked = begin(client, "town")
+    with time_machine.travel(timezone.now() + timedelta(seconds=601), tick=False):
+        answer = client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+    assert failure(answer).reason == "expired"
+
+
+def test_a_tampered_flow_is_unknown(client: Client, tenant: Tenant) -> None:
+    tenant()
+    asked = begin(client, "town")
+    name = flow.cookie_name(asked["state"])
+    value = client.cookies[name].value
+    client.cookies[name] = value[:-4] + "AAAA"
+    assert failure(client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]}))
+
+
+def test_a_reload_of_a_used_callback_leads_where_the_person_would_be(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(columns={"after_login": "/account/sessions"})
+    asked = begin(client, "town")
+    query = {"code": "bob", "state": asked["state"]}
+    client.get("/auth/callback/town", query)
+    again = client.get("/auth/callback/town", query)
+    assert (again.status_code, again["Location"]) == (303, "/account/sessions")
+    assert StoredSession.objects.count() == 1
+    assert peer.asked["/token"] == 1
+    assert failure(Client().get("/auth/callback/town", query))
+
+
+@pytest.mark.parametrize("name", ["code", "state", "iss", "error"])
+def test_a_repeated_parameter_is_refused(client: Client, tenant: Tenant, name: str) -> None:
+    tenant()
+    asked = begin(client, "town")
+    query = f"code=bob&state={asked['state']}&{name}=one&{name}=two"
+    assert failure(client.get(f"/auth/callback/town?{query}")).detail.startswith("invalid_request")
+    assert not StoredSession.objects.exists()
+
+
+def test_the_upstreams_no_is_told_apart(client: Client, tenant: Tenant, peer: Upstream) -> None:
+    tenant()
+    asked = begin(client, "town")
+    query = {"error": "access_denied", "error_description": "<script>", "state": asked["state"]}
+    response = client.get("/auth/callback/town", query)
+    assert failure(response).reason == "cancelled"
+    page = client.get(response["Location"])
+    assert b"<script>" not in page.content
+    assert flows(client) == []
+
+
+@pytest.mark.parametrize("mood", ["failing", "hanging"])
+def test_an_upstream_in_trouble_is_temporarily_unavailable(
+    client: Client, tenant: Tenant, peer: Upstream, mood: str
+) -> None:
+    tenant()
+    asked = begin(client, "town", "/account/sessions")
+    peer.mood = mood
+    query = {"code": "bob", "state": asked["state"]}
+    response = client.get("/auth/callback/town", query)
+    event = failure(response)
+    assert event.reason == "temporarily-unavailable"
+    page = client.get(response["Location"])
+    assert page.status_code == 503
+    assert event.support_code in page.content.decode()
+    assert "/auth/login/town?next=%2Faccount%2Fsessions" in page.content.decode()
+
+
+def test_a_person_who_is_refused_is_told_why(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant()
+    peer.extra = {"denied": "not-registered"}
+    assert failure(enter(client, "town")).reason == "not-registered"
+    assert not User.objects.exists()
+
+
+def test_one_that_is_refused_is_logged_out_upstream_first(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    peer.extra = {"denied": "not-authorized"}
+    failure(enter(client, "town"))
+    assert peer.hints == ["it-bob"]
+
+
+def test_a_source_that_does_not_enroll_knows_nobody(client: Client, tenant: Tenant) -> None:
+    tenant(columns={"enroll": False})
+    assert failure(enter(client, "town")).reason == "not-registered"
+
+
+def test_a_disabled_person_is_told_so(client: Client, tenant: Tenant) -> None:
+    tenant()
+    enter(client, "town")
+    User.objects.update(status="disabled")
+    assert failure(enter(Client(), "town")).reason == "disabled"
+
+
+def test_the_same_subject_of_two_sources_is_two_people(client: Client, tenant: Tenant) -> None:
+    tenant()
+    tenant("school")
+    enter(client, "town")
+    enter(Client(), "school")
+    assert User.objects.count() == 2
+    assert Identity.objects.filter(subject="bob").count() == 2
+
+
+def test_name_and_mail_follow_the_source(client: Client, tenant: Tenant, peer: Upstream) -> None:
+    tenant()
+    enter(client, "town")
+    peer.extra = {"name": "Bob the Second", "email": "bob@example.org"}
+    enter(Client(), "town")
+    user = User.objects.get()
+    assert (user.name, user.email) == ("Bob the Second", "bob@example.org")
+    peer.extra = {"name": "", "email": ""}
+    enter(Client(), "town")
+    user.refresh_from_db()
+    assert user.name == "Bob the Second"
+
+
+def test_claims_give_nobody_rights(client: Client, tenant: Tenant, peer: Upstream) -> None:
+    tenant()
+    peer.extra = {"is_staff": True, "groups": ["admins"], "is_superuser": 1}
+    enter(client, "town")
+    user = User.objects.get()
+    assert not user.is_staff
+    assert not user.is_superuser
+    assert not user.has_usable_password()
+    assert not user.groups.exists()
+
+
+def test_the_session_id_changes_at_every_sign_in(client: Client, tenant: Tenant) -> None:
+    tenant()
+    client.cookies["vestibule"] = "a" * 43
+    enter(client, "town")
+    first = client.cookies["vestibule"].value
+    assert first != "a" * 43
+    client.get("/auth/login/town?again=1")
+    enter_again = begin_again(client)
+    assert enter_again != first
+    old = Client()
+    old.cookies["vestibule"] = first
+    assert old.get("/auth/session").json()["isLoggedIn"] is False
+
+
+def begin_again(client: Client) -> str:
+    asked = client.get("/auth/login/town?again=1")
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    client.get("/auth/callback/town", {"code": "bob", "state": state})
+    return str(client.cookies["vestibule"].value)
+
+
+def test_signed_in_already_leads_on(client: Client, person: User) -> None:
+    sign_in(client)
+    for route in ("/login", "/auth/login/local"):
+        response = client.get(route, {"next": "/account/sessions"})
+        assert (response.status_code, response["Location"]) == (303, "/account/sessions")
+
+
+def test_another_type_is_asked_about_once(client: Client, person: User, tenant: Tenant) -> None:
+    tenant(leaves_by="call")
+    sign_in(client)
+    page = client.get("/auth/login/town?next=/account/sessions")
+    assert page.status_code == 200
+    assert "Town" in page.content.decode()
+    assert client.get("/auth/session").json()["type"] == "local"
+    left = client.post("/auth/login/town?next=/account/sessions", {"switch": "1"})
+    assert left["Location"] == "/auth/login/town?next=%2Faccount%2Fsessions"
+    assert not StoredSession.objects.exists()
+    assert enter(client, "town").status_code == 303
+    assert client.get("/auth/session").json()["type"] == "tenant"
+
+
+def test_a_switch_over_an_upstreams_logout_comes_back_to_the_new_start(
+    client: Client, person: User, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    left = client.post("/auth/login/local?next=/account/sessions", {"switch": "1"})
+    assert left["Location"].startswith(f"{peer.url}/logout")
+    back = client.get("/auth/logout/done?state=whatever")
+    assert back["Location"] == "/auth/login/local?next=%2Faccount%2Fsessions"
+    assert client.get("/auth/logout/done")["Location"] == "/"
+
+
+def test_a_callback_while_somebody_else_is_signed_in_never_swaps(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant()
+    asked = begin(client, "town")
+    enter(client, "town", "alice")
+    response = client.get("/auth/callback/town", {"code": "eve", "state": asked["state"]})
+    assert response.status_code == 303
+    assert client.get("/auth/session").json()["user"]["name"] == "Alice"
+    assert not User.objects.filter(name="Eve").exists()
+
+
+def test_someone_awaiting_access_gets_no_further_than_the_front_page(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant(columns={"require_assignment": True})
+    response = enter(client, "town", next_url="/account/sessions")
+    assert response["Location"] == "/"
+    assert client.get("/auth/session").json()["status"] == "awaiting_access"
+    assert client.get("/account/")["Location"] == "/"
+    assert client.get("/account/", headers={"Accept": "application/json"}).status_code == 403
+
+
+def parallel(count: int, work: Callable[[], Any]) -> list[Any]:
+    results: list[Any] = []
+    gate = threading.Barrier(count)
+
+    def run() -> None:
+        gate.wait()
+        try:
+            results.append(work())
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == count
+    return results
+
+
+@pytest.mark.parametrize("cache_works", [True, False])
+def test_twenty_parallel_callbacks_of_one_flow_make_one_session(
+    tenant: Tenant, peer: Upstream, monkeypatch: Any, cache_works: bool
+) -> None:
+    tenant()
+    if not cache_works:
+        monkeypatch.setattr(flow, "claim", lambda state: True)
+    browser = Client()
+    asked = begin(browser, "town")
+    cookies = {name: morsel.value for name, morsel in browser.cookies.items()}
+
+    def answer() -> Any:
+        mine = Client(raise_request_exception=False)
+        for name, value in cookies.items():
+            mine.cookies[name] = value
+        return mine.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+
+    responses = parallel(20 if cache_works else 4, answer)
+    assert {response.status_code for response in responses} == {303}
+    assert StoredSession.objects.count() == 1
+    assert User.objects.count() == 1
+    if cache_works:
+        assert peer.asked["/token"] == 1
+
+
+def test_twenty_parallel_first_sign_ins_of_one_person_make_one_user(
+    tenant: Tenant, settings: Any
+) -> None:
+    settings.VESTIBULE_HTTP_PER_UPSTREAM = 20
+    settings.VESTIBULE_HTTP_DEADLINE = 5.0
+    tenant()
+    responses = parallel(20, lambda: enter(Client(raise_request_exception=False), "town"))
+    assert {r.status_code for r in responses} == {303}
+    assert {r["Location"] for r in responses} == {"/account/"}
+    assert User.objects.count() == 1
+    assert Identity.objects.filter(subject="bob").count() == 1
+    assert StoredSession.objects.count() == 20
+
+
+def test_a_form_post_comes_back_by_get_and_decides_nothing(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(form_post=True)
+    asked = begin(client, "town")
+    strict = Client(enforce_csrf_checks=True)
+    posted = strict.post("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+    assert (posted.status_code, posted["Location"]) == (303, "/auth/callback/town")
+    sealed = strict.cookies["vestibule-post"]
+    assert sealed["path"] == "/auth/callback/town"
+    assert sealed["max-age"] == 60
+    assert "bob" not in sealed.value
+    assert peer.asked["/token"] == 0
+    client.cookies["vestibule-post"] = sealed.value
+    finished = client.get("/auth/callback/town")
+    assert finished["Location"] == "/account/"
+    assert client.get("/auth/session").json()["isLoggedIn"] is True
+
+
+def test_a_form_post_is_refused_where_it_is_not_expected(client: Client, tenant: Tenant) -> None:
+    tenant()
+    assert client.post("/auth/callback/town", {"code": "x"}).status_code == 405
+    assert client.head("/auth/callback/town").status_code == 405
+    tenant("forms", form_post=True)
+    long = client.post("/auth/callback/forms", {"code": "x" * 5000, "state": "y"})
+    assert failure(long).reason == "login-failed"
+
+
+def test_an_unsolicited_answer_is_taken_only_where_declared(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant(unsolicited=True)
+    client.cookies["TENANTabc"] = "carol"
+    response = client.get("/auth/callback/town")
+    assert response["Location"] == "/account/"
+    assert client.get("/auth/session").json()["user"]["name"] == "Carol"
+    tenant("strict")
+    assert failure(Client().get("/auth/callback/strict"))
+
+
+def test_an_unsolicited_answer_never_replaces_a_session(
+    client: Client, tenant: Tenant, person: User
+) -> None:
+    tenant(unsolicited=True)
+    sign_in(client)
+    client.cookies["TENANTabc"] = "carol"
+    client.get("/auth/callback/town")
+    assert client.get("/auth/session").json()["type"] == "local"
+
+
+def test_wrong_credentials_stay_on_the_form(client: Client, person: User) -> None:
+    response = sign_in(client, password="wrong")
+    page = response.content.decode()
+    assert response.status_code == 400
+    assert Event.objects.get().support_code in page
+    assert 'value="alice"' in page
+    assert "wrong" not in page
+    assert not StoredSession.objects.exists()
+
+
+def test_the_form_carries_its_flow(client: Client, person: User) -> None:
+    page = client.get("/auth/login/local?next=/account/sessions")
+    sealed = page.context["flow"]
+    form = {"username": "alice", "password": PASSWORD, "flow": sealed}
+    assert client.post("/auth/login/local", form)["Location"] == "/account/sessions"
+
+
+def test_a_password_is_never_taken_without_the_csrf_token(person: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    response = strict.post("/auth/login/local", {"username": "alice", "password": PASSWORD})
+    assert response.status_code == 403
+    assert not StoredSession.objects.exists()
+
+
+def test_linking_adds_a_way_in_to_the_person_who_asked(
+    client: Client, person: User, tenant: Tenant
+) -> None:
+    tenant()
+    sign_in(client)
+    asked = client.post("/account/sign-ins", {"link": "town"})
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    done = client.get("/auth/callback/town", {"code": "bob", "state": state})
+    assert done["Location"] == "/account/sign-ins"
+    assert client.get("/auth/session").json()["type"] == "local"
+    assert set(person.identities.values_list("source__slug", flat=True)) == {"local", "town"}
+    other = Client()
+    enter(other, "town")
+    assert stored(other).user == person
+
+
+def test_an_identity_of_somebody_else_cannot_be_linked(
+    client: Client, person: User, tenant: Tenant
+) -> None:
+    tenant()
+    enter(Client(), "town")
+    sign_in(client)
+    asked = client.post("/account/sign-ins", {"link": "town"})
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    answer = client.get("/auth/callback/town", {"code": "bob", "state": state})
+    assert failure(answer).reason == "not-authorized"
+    assert person.identities.count() == 1
+
+
+def test_linking_needs_a_post_with_the_token_and_a_recent_sign_in(
+    person: User, tenant: Tenant
+) -> None:
+    tenant()
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = Client().cookies
+    plain = Client()
+    sign_in(plain)
+    strict.cookies["vestibule"] = plain.cookies["vestibule"].value
+    assert strict.post("/account/sign-ins", {"link": "town"}).status_code == 403
+    with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
+        later = plain.post("/account/sign-ins", {"link": "town"})
+    assert later["Location"].startswith("/auth/login/local?next=")
+    assert later["Location"].endswith("again=1")
+
+
+def test_signing_in_costs_few_statements(
+    client: Client, tenant: Tenant, django_assert_max_num_queries: Any
+) -> None:
+    tenant()
+    enter(Client(), "town")
+    client.get("/auth/session")
+    with django_assert_max_num_queries(0):
+        asked = begin(client, "town")
+    with django_assert_max_num_queries(12):
+        client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+
+
+def test_a_first_sign_in_costs_few_statements(
+    client: Client, tenant: Tenant, django_assert_max_num_queries: Any
+) -> None:
+    tenant()
+    with django_assert_max_num_queries(18):
+        enter(client, "town")
+
+
+def test_an_anonymous_page_costs_none(
+    client: Client, person: User, django_assert_num_queries: Any
+) -> None:
+    client.get("/login")
+    with django_assert_num_queries(0):
+        for route in ("/", "/login", "/auth/session", "/auth/sources"):
+            assert client.get(route).status_code == 200
+
+
+def test_a_session_is_found_by_the_digest_of_its_cookie(client: Client, person: User) -> None:
+    sign_in(client)
+    value = client.cookies["vestibule"].value
+    assert StoredSession.objects.get().session_key == digest(value)

@@ -1,0 +1,135 @@
+"""Leaving over HTTP: GET and POST, the receipt, the marker, what is refused afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from django.test import Client
+
+from accounts.models import Event, OutboxItem, Source, StoredSession, User
+from tests.http.conftest import enter, sign_in
+from tests.peers.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CLICK = {
+    "Sec-Fetch-Site": "same-origin",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
+
+
+def test_leaving_lands_on_the_front_page_with_one_receipt(client: Client, person: User) -> None:
+    sign_in(client)
+    old = client.cookies["vestibule"].value
+    response = client.post("/auth/logout")
+    assert (response.status_code, response["Location"]) == (303, "/")
+    assert client.cookies["vestibule"].value == ""
+    first = client.get("/")
+    assert first.context["receipt"]["upstream"] == "none"
+    assert client.get("/").context["receipt"] is None
+    replay = Client()
+    replay.cookies["vestibule"] = old
+    assert replay.get("/account/")["Location"] == "/login?next=%2Faccount%2F"
+
+
+def test_leaving_without_a_session_leads_to_the_front_page(client: Client, db: None) -> None:
+    assert client.post("/auth/logout")["Location"] == "/"
+    assert client.get("/auth/logout")["Location"] == "/"
+    assert not Event.objects.exists()
+
+
+def test_a_post_needs_the_csrf_token(client: Client, person: User) -> None:
+    sign_in(client)
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies["vestibule"] = client.cookies["vestibule"].value
+    assert strict.post("/auth/logout").status_code == 403
+    assert StoredSession.objects.exists()
+
+
+def test_a_click_on_this_site_leaves_by_get(client: Client, person: User) -> None:
+    sign_in(client)
+    assert client.get("/auth/logout", headers=CLICK)["Location"] == "/"
+    assert not StoredSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {**CLICK, "Sec-Fetch-Site": "cross-site"},
+        {**CLICK, "Sec-Fetch-Site": "none"},
+        {**CLICK, "Sec-Fetch-Dest": "image", "Sec-Fetch-Mode": "no-cors"},
+        {**CLICK, "Sec-Fetch-Dest": "iframe"},
+        {**CLICK, "Sec-Purpose": "prefetch"},
+    ],
+)
+def test_any_other_get_asks_first(client: Client, person: User, headers: dict[str, str]) -> None:
+    sign_in(client)
+    page = client.get("/auth/logout", headers=headers)
+    assert page.status_code == 200
+    assert 'method="post"' in page.content.decode()
+    assert StoredSession.objects.exists()
+
+
+def test_return_to_is_kept_over_the_upstream(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    away = client.post("/auth/logout", {"return_to": "/account/sessions"})
+    assert away["Location"].startswith(f"{peer.url}/logout")
+    assert client.cookies["vestibule-return"]["max-age"] == 120
+    assert client.get("/")["Location"] == "/account/sessions"
+    assert client.get("/").context["receipt"]["upstream"] == "visit"
+
+
+@pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/auth/logout"])
+def test_return_to_leads_nowhere_else(client: Client, person: User, to: str) -> None:
+    sign_in(client)
+    assert client.post("/auth/logout", {"return_to": to})["Location"] == "/"
+
+
+def test_the_receipt_says_what_is_still_open(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    peer.mood = "failing"
+    client.post("/auth/logout")
+    receipt = client.get("/").context["receipt"]
+    assert (receipt["upstream"], receipt["label"]) == ("pending", "Town")
+    assert OutboxItem.objects.get().support_code == receipt["code"]
+
+
+def test_a_broken_session_leaves_as_unknown(client: Client, person: User) -> None:
+    sign_in(client)
+    StoredSession.objects.update(session_data="broken")
+    assert client.post("/auth/logout")["Location"] == "/"
+    assert not StoredSession.objects.exists()
+    assert client.cookies["vestibule"].value == ""
+
+
+def test_just_left_is_not_sent_straight_back(
+    client: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant(leaves_by="nothing")
+    Source.objects.filter(slug="local").delete()
+    enter(client, "town")
+    client.post("/auth/logout")
+    assert client.get("/login").status_code == 200
+    assert Client().get("/login")["Location"] == "/auth/login/town"
+
+
+def test_done_comes_home_whatever_its_state(client: Client, db: None) -> None:
+    for query in ("", "?state=x", "?state=" + "y" * 3000, "?error=z"):
+        assert client.get(f"/auth/logout/done{query}")["Location"] == "/"
+
+
+def test_pages_from_which_one_may_leave_allow_the_upstream_as_form_target(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="visit")
+    assert peer.url not in client.get("/")["Content-Security-Policy"]
+    enter(client, "town")
+    assert f"form-action 'self' {peer.url}" in client.get("/")["Content-Security-Policy"]
