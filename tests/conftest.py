@@ -71,7 +71,7 @@ def _clean_start() -> None:
 
 def _resets() -> Iterator[Callable[[], Any]]:
     """Yield each `reset()` without parameters that a loaded module of the house defines itself."""
-    for name, module in sorted(sys.modules.items()):
+    for name, module in sorted(sys.modules.copy().items()):
         if name.split(".")[0] in FLOORS:
             reset = getattr(module, "reset", None)
             own = inspect.isfunction(reset) and reset.__module__ == name

@@ -68,6 +68,7 @@ def test_every_sentence_of_a_catalog_is_translated(path: Path) -> None:
 @pytest.mark.parametrize("path", catalogs(), ids=str)
 def test_what_is_compiled_is_what_is_written(path: Path) -> None:
     written = polib.pofile(str(ROOT / path)).translated_entries()
+    assert path.with_suffix(".mo") in files(), f"manage.py compilemessages: {path}"
     compiled = polib.mofile(str(ROOT / path.with_suffix(".mo")))
     assert said(compiled) == said(written), f"manage.py compilemessages: {path}"
 

@@ -16,7 +16,16 @@ FLOORS = ("accounts", "providers", "portal")
 def files() -> tuple[Path, ...]:
     """Return each file of the project, relative to its root."""
     listed = subprocess.run(
-        ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"],
+        [
+            "git",
+            "-c",
+            "safe.directory=*",
+            "ls-files",
+            "--cached",
+            "--others",
+            "--exclude-standard",
+            "-z",
+        ],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -1,0 +1,69 @@
+"""The ground that the other tests stand on: this machine only, a clean start, real parts."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Callable
+from urllib.request import urlopen
+
+import pytest
+from django.core.cache import cache
+from django.db import connection
+
+from accounts import conf
+from tests.architecture.tree import ROOT
+from tests.peers.network import LeftTheMachine, is_here
+from tests.peers.site import Site
+
+
+def test_a_foreign_address_is_not_called() -> None:
+    with pytest.raises(LeftTheMachine):
+        socket.create_connection(("192.0.2.1", 80), timeout=1)
+
+
+def test_a_foreign_name_is_not_looked_up() -> None:
+    with pytest.raises(socket.gaierror):
+        socket.create_connection(("example.org", 80), timeout=1)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "cms.localhost"])
+def test_this_machine_is_called_by_any_of_its_names(host: str) -> None:
+    assert is_here(host)
+
+
+@pytest.mark.parametrize("attempt", ["first", "second"])
+def test_a_test_finds_nothing_of_the_one_before_in_the_cache(attempt: str) -> None:
+    assert cache.get("left-behind") is None
+    cache.set("left-behind", attempt)
+
+
+@pytest.mark.django_db
+def test_sqlite_is_a_file_with_a_write_ahead_log() -> None:
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA journal_mode")
+            assert cursor.fetchone() == ("wal",)
+
+
+def test_passwords_are_hashed_for_real_but_cheaply() -> None:
+    assert conf.argon2()["memory_cost"] == 1024
+
+
+def test_the_real_site_starts_and_is_told_apart_from_ours(site: Callable[..., Site]) -> None:
+    own = site({"VESTIBULE_NAME": "Town Hall"})
+    with urlopen(f"{own.url}/healthz", timeout=5) as answer:
+        assert answer.status == 200
+    assert "portal.settings" in own.manage("diffsettings", "--all")
+    assert own.process is not None
+    process = own.process
+    own.stop()
+    assert process.poll() is not None
+
+
+def test_services_end_with_the_command_and_pass_on_its_status() -> None:
+    command = ["tests/peers/with-services", "sh", "-c", "echo $DATABASE_URL $REDIS_URL; exit 7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ)
+    assert done.returncode == 7, done.stderr
+    for url in done.stdout.split():
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(("127.0.0.1", int(url.split(":")[-1].split("/")[0])), 1)
