@@ -39,7 +39,7 @@ class Upstream:
         if path == "/refresh":
             return 200, {"access_token": "at-2", "expires_in": 300}
         subject = form.get("code") or form.get("cookie") or form.get("token") or ""
-        if not subject or subject == "wrong":
+        if not subject.isprintable() or subject in {"", "wrong"}:
             return 400, {}
         tokens = (
             {}

@@ -1,0 +1,135 @@
+"""What every provider promises, as tests that a third party can import and run on its own.
+
+Subclass `ProviderContract` in a test module and give it `provider_class`, `settings`, and, for what
+the provider needs to be alive, a fixture `alive`. Nothing here knows a provider by name.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+import pytest
+
+from accounts import registry
+from accounts.errors import ProtocolError
+from accounts.flow import new_flow
+from accounts.http import Client
+from accounts.provider import (
+    OPTIONAL,
+    RESERVED_TYPES,
+    Authentication,
+    Description,
+    Finding,
+    Held,
+    LoginFlow,
+    LogoutPlan,
+    Prompt,
+    Redirect,
+    SourceRef,
+    TokenSet,
+)
+
+CALLBACK = "http://localhost:8000/auth/callback/contract"
+NONSENSE = (
+    {},
+    {"code": "", "state": ""},
+    {"code": "\0", "state": "x" * 5000},
+    {"error": "server_error", "error_description": "<script>"},
+    {"username": "nobody-4711", "password": "guess-0815"},
+    {"username": "", "password": ""},
+    {"unexpected": "parameter"},
+)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@pytest.mark.django_db(transaction=True)
+class ProviderContract:
+    """Subclass it; the tests come along."""
+
+    provider_class: ClassVar[type[Any]]
+
+    @pytest.fixture
+    def settings_values(self) -> dict[str, Any]:
+        """Return settings with which the provider can be built."""
+        return {}
+
+    @pytest.fixture
+    def provider(self, settings_values: dict[str, Any]) -> Any:
+        settings = self.provider_class.Settings(**settings_values)
+        source = SourceRef("contract", "Contract", CALLBACK)
+        return self.provider_class(source, settings, Client("contract"), now)
+
+    @pytest.fixture
+    def flow(self) -> LoginFlow:
+        return new_flow("contract", CALLBACK, "", now())
+
+    @pytest.fixture
+    def held(self) -> Held:
+        return Held("0" * 32, self.provider_class.session_type, "contract", "somebody")
+
+    def test_it_has_every_member(self) -> None:
+        assert list(registry.shortcomings(self.provider_class)) == []
+
+    def test_it_has_a_type_of_its_own(self) -> None:
+        assert self.provider_class.session_type not in RESERVED_TYPES
+
+    def test_its_secrets_are_not_in_the_repr_of_its_settings(self) -> None:
+        for field in dataclasses.fields(self.provider_class.Settings):
+            assert field.repr is not bool(field.metadata.get("secret")), field.name
+
+    def test_it_describes_itself_without_a_call(self, provider: Any) -> None:
+        description = provider.describe()
+        assert isinstance(description, Description)
+        assert description.label
+        assert description.kind in {"redirect", "form"}
+
+    def test_it_begins_a_login(self, provider: Any, flow: LoginFlow) -> None:
+        step = provider.begin_login(flow)
+        assert isinstance(step, (Redirect, Prompt))
+        assert provider.describe().kind == ("form" if isinstance(step, Prompt) else "redirect")
+        if isinstance(step, Prompt):
+            assert step.identifier in {field.name for field in step.fields}
+        else:
+            assert step.url.startswith(("https://", "http://"))
+            assert flow.code_verifier not in step.url
+
+    @pytest.mark.parametrize("response", NONSENSE)
+    def test_nonsense_makes_no_identity(
+        self, provider: Any, flow: LoginFlow, response: dict[str, str]
+    ) -> None:
+        with pytest.raises(ProtocolError) as caught:
+            provider.complete_login(flow, response, {})
+        for value in response.values():
+            assert not value or value not in str(caught.value)
+
+    def test_planning_to_leave_never_raises(self, provider: Any, held: Held) -> None:
+        for tokens in (None, TokenSet(), TokenSet(id_token="it", access_token="at")):
+            plan = provider.plan_logout(held, tokens, {}, "http://localhost:8000/")
+            assert isinstance(plan, LogoutPlan)
+
+    def test_its_self_test_names_a_fix(self, provider: Any) -> None:
+        findings = provider.check()
+        assert findings
+        for finding in findings:
+            assert isinstance(finding, Finding)
+            assert finding.message
+            assert finding.ok or finding.fix
+
+    def test_optional_members_are_whole(self, provider: Any) -> None:
+        for name, protocol in OPTIONAL.items():
+            assert isinstance(provider, protocol) is hasattr(provider, name)
+
+    def test_an_outcome_is_a_whole_identity(self, outcome: Authentication | None) -> None:
+        if outcome is not None:
+            assert outcome.subject
+            assert isinstance(outcome, Authentication)
+
+    @pytest.fixture
+    def outcome(self) -> Authentication | None:
+        """Override to complete a real login; None skips what needs one."""
+        return None

@@ -1,0 +1,18 @@
+"""The password provider keeps the contract."""
+
+import pytest
+
+from accounts.models import User
+from accounts.provider import Authentication, LoginFlow
+from providers.local.provider import LocalProvider
+from tests.contract.suite import ProviderContract
+
+
+class TestLocal(ProviderContract):
+    provider_class = LocalProvider
+
+    @pytest.fixture
+    def outcome(self, provider: LocalProvider, flow: LoginFlow) -> Authentication:
+        User.objects.create_user("alice", "a long enough password", name="Alice")
+        form = {"username": "alice", "password": "a long enough password"}
+        return provider.complete_login(flow, form, {})

@@ -1,0 +1,73 @@
+"""The test tenant keeps the contract, and each optional member does what it promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
+from accounts.provider import Authentication, End, Held, Keep, LoginFlow, TokenSet
+from tests.contract.suite import ProviderContract
+from tests.peers.upstream import Upstream, upstream
+from tests.tenant.provider import TenantProvider
+
+
+class TestTenant(ProviderContract):
+    provider_class = TenantProvider
+
+    @pytest.fixture
+    def peer(self) -> Iterator[Upstream]:
+        with upstream() as running:
+            yield running
+
+    @pytest.fixture
+    def settings_values(self, peer: Upstream) -> dict[str, Any]:
+        return {"upstream": peer.url, "leaves_by": "call"}
+
+    @pytest.fixture
+    def outcome(self, provider: TenantProvider, flow: LoginFlow) -> Authentication:
+        return provider.complete_login(flow, {"code": "bob"}, {})
+
+    def test_refresh_keeps_the_old_refresh_token(self, provider: TenantProvider) -> None:
+        fresh = provider.refresh(TokenSet(access_token="at", refresh_token="rt", id_token="it"))
+        assert (fresh.access_token, fresh.refresh_token) == ("at-2", "rt")
+
+    def test_recognise(self, provider: TenantProvider) -> None:
+        assert provider.recognise({}) is None
+        known = provider.recognise({"TENANT": "carol"})
+        assert known is not None
+        assert known.subject == "carol"
+
+    def test_revalidate(self, provider: TenantProvider) -> None:
+        known = provider.recognise({"TENANT": "carol"})
+        assert known is not None
+        held = Held("u", "tenant", "contract", "carol", bound_to=known.bound_to)
+        assert isinstance(provider.revalidate(held, None, {"TENANT": "carol"}), Keep)
+        assert isinstance(provider.revalidate(held, None, {}), End)
+        other = provider.revalidate(held, None, {"TENANT": "dave"})
+        assert isinstance(other, Authentication)
+        assert other.subject == "dave"
+
+    def test_verify_bearer(self, provider: TenantProvider, peer: Upstream) -> None:
+        assert provider.verify_bearer("erin").subject == "erin"
+        with pytest.raises(InvalidGrant):
+            provider.verify_bearer("wrong")
+        peer.mood = "failing"
+        with pytest.raises(TemporarilyUnavailable):
+            provider.verify_bearer("erin")
+
+    def test_verify_logout_token(self, provider: TenantProvider, peer: Upstream) -> None:
+        ended = provider.verify_logout_token(f"{peer.url}|sid-1|jti-1")
+        assert (ended.issuer, ended.sid, ended.jti) == (peer.url, "sid-1", "jti-1")
+        with pytest.raises(InvalidRequest):
+            provider.verify_logout_token("elsewhere|sid|jti")
+
+    def test_discovery(self, provider: TenantProvider, peer: Upstream) -> None:
+        assert provider.discovery()["issuer"] == peer.url
+
+    def test_call_logout_is_idempotent(self, provider: TenantProvider, peer: Upstream) -> None:
+        provider.call_logout(TokenSet(id_token="it"))
+        provider.call_logout(TokenSet(id_token="it"))
+        assert peer.hints == ["it", "it"]
