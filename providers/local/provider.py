@@ -1,0 +1,148 @@
+"""The local source: people who sign in with a username and a password of this site."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password, make_password
+from django.utils.translation import gettext as _
+
+from accounts.errors import DISABLED, AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
+from accounts.models import User
+from accounts.provider import (
+    Authentication,
+    Clock,
+    Description,
+    Finding,
+    Held,
+    LoginFlow,
+    LogoutPlan,
+    Prompt,
+    PromptField,
+    SourceRef,
+    TokenSet,
+)
+from providers.local.passwords import LONGEST, LONGEST_NAME, fits, renew, well_formed
+
+
+@dataclass(frozen=True, slots=True)
+class LocalSettings:
+    """`recovery`: people may have a link mailed to them when they forgot their password."""
+
+    recovery: bool = True
+
+
+class LocalProvider:
+    """Verifies a password against the site's own people. Speaks to nobody outside."""
+
+    session_type: ClassVar[str] = "local"
+    Settings: ClassVar[type[Any]] = LocalSettings
+
+    def __init__(self, source: SourceRef, settings: LocalSettings, http: Any, clock: Clock) -> None:
+        self.source = source
+        self.settings = settings
+
+    def describe(self) -> Description:
+        """Return what the pages need to know."""
+        return Description(label=_("Username and password"), icon="key", kind="form")
+
+    def begin_login(self, flow: LoginFlow) -> Prompt:
+        """Return the form: username and password."""
+        return Prompt(
+            fields=(
+                PromptField("username", _("Username"), "text", "username", LONGEST_NAME),
+                PromptField("password", _("Password"), "password", "current-password", LONGEST),
+            ),
+            identifier="username",
+            recovery=self.settings.recovery,
+        )
+
+    def complete_login(
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+    ) -> Authentication:
+        """Verify the posted `username` and `password`.
+
+        Raises `InvalidGrant` alike, and after one hash, for a wrong password, an unknown name and a
+        person without a password; `AccessDenied` for the right password of a disabled person;
+        `InvalidRequest` at once for what no form of ours sends; `TemporarilyUnavailable` when too
+        many passwords are hashed already.
+        """
+        username, password = _credentials(response)
+        user = _find(username)
+        if not fits(user, password) or user is None:
+            raise InvalidGrant("The username or the password is wrong.")
+        if user.status == User.Status.DISABLED:
+            raise AccessDenied("This person is not let in.", reason=DISABLED)
+        renew(user, password)
+        return Authentication(
+            subject=user.uid,
+            name=user.name,
+            username=user.username,
+            email=user.email,
+            amr=("pwd",),
+        )
+
+    def plan_logout(
+        self,
+        session: Held,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Return an empty plan: the session here is all there is."""
+        return LogoutPlan()
+
+    def check(self) -> list[Finding]:
+        """Test that passwords can be hashed and that an administrator can always enter."""
+        return [_hashing_works(), _an_administrator_can_enter(self.source.slug)]
+
+
+def _credentials(response: Mapping[str, str]) -> tuple[str, str]:
+    username, password = response.get("username"), response.get("password")
+    if username is None or password is None:
+        raise InvalidRequest("Both username and password are needed.")
+    if not well_formed(username, LONGEST_NAME) or not well_formed(password, LONGEST):
+        raise InvalidRequest("The username or the password is too long or not text.")
+    if not username.strip() or not password:
+        raise InvalidGrant("The username or the password is wrong.")
+    return username, password
+
+
+def _find(username: str) -> User | None:
+    try:
+        return User.objects.get_by_natural_key(username)
+    except User.DoesNotExist:
+        return None
+
+
+def _hashing_works() -> Finding:
+    word = "self-test"
+    try:
+        works = check_password(word, make_password(word))
+    except ProtocolError:
+        works = False
+    if works:
+        return Finding(ok=True, message=_("Passwords can be hashed."))
+    return Finding(
+        ok=False,
+        message=_("A password could not be hashed."),
+        fix=_("Raise VESTIBULE_HASHES_AT_ONCE, or lower VESTIBULE_ARGON2_MEMORY_KIB."),
+    )
+
+
+def _an_administrator_can_enter(slug: str) -> Finding:
+    administrators = User.objects.filter(
+        is_superuser=True,
+        is_staff=True,
+        status=User.Status.ACTIVE,
+        identities__source__slug=slug,
+    ).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
+    if administrators.exists():
+        return Finding(ok=True, message=_("An administrator can sign in with a password."))
+    return Finding(
+        ok=False,
+        message=_("No administrator can sign in with a password when other sources are down."),
+        fix=_("Make one with: manage.py createsuperuser"),
+    )

@@ -1,0 +1,102 @@
+"""Links by which people set a password: the forgotten one, or their first.
+
+A link works once and for a limited time. It lapses when the password, the address or the epoch of
+the person's sessions changes (conformance-and-attacks.md U05).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from django.contrib.auth.hashers import make_password
+from django.contrib.auth.tokens import PasswordResetTokenGenerator
+from django.db import transaction
+from django.db.models import Q, QuerySet
+
+from accounts import events, people
+from accounts.errors import InvalidGrant
+from accounts.models import User
+from accounts.models.users import username_key
+from accounts.provider import Visit
+from providers.local.passwords import well_formed
+
+# Somebody new reads the mail when they first come to work, not within the hour.
+FIRST_PASSWORD_GRACE = timedelta(days=3)
+LONGEST_UID = 32
+LONGEST_TOKEN = 100
+MOST_PEOPLE = 3
+
+
+class LinkTokens(PasswordResetTokenGenerator):
+    """Makes and checks the token of a link: a keyed hash, with its time in front."""
+
+    key_salt = "providers.local.recovery"
+
+    def make_first(self, user: User) -> str:
+        """Return the token of a link to the first password, which lives three days longer."""
+        later = self._now() + FIRST_PASSWORD_GRACE
+        return self._make_token_with_timestamp(user, self._num_seconds(later), self.secret)
+
+    def _make_hash_value(self, user: User, timestamp: int) -> str:
+        parts = (user.uid, user.password, user.session_epoch, user.status, user.email, timestamp)
+        return "\0".join(str(part) for part in parts)
+
+    def _now(self) -> datetime:
+        # In UTC, so that a link does not live an hour more or less when the clocks are turned.
+        return datetime.now(UTC).replace(tzinfo=None)
+
+
+tokens = LinkTokens()
+
+
+def people_called(identifier: str) -> QuerySet[User]:
+    """Return who is meant by a username or an e-mail address and may have a link.
+
+    They are active, can sign in with a password here, and have an address.
+    """
+    typed = identifier.strip()
+    return (
+        User.objects.filter(
+            Q(username_key=username_key(typed)) | Q(email__iexact=typed),
+            status=User.Status.ACTIVE,
+            identities__source__slug="local",
+        )
+        .exclude(email="")
+        .distinct()
+        .order_by("pk")[:MOST_PEOPLE]
+    )
+
+
+def could_be_a_link(uid: str, token: str) -> bool:
+    """Tell whether these are short enough, and text: nothing else is looked at."""
+    return well_formed(uid, LONGEST_UID) and well_formed(token, LONGEST_TOKEN)
+
+
+def holder(uid: str, token: str) -> User | None:
+    """Return the person whom a link belongs to, or None when it does not work (any more)."""
+    if not could_be_a_link(uid, token):
+        return None
+    user = User.objects.filter(uid=uid, status=User.Status.ACTIVE).first()
+    return user if user and tokens.check_token(user, token) else None
+
+
+def redeem(user: User, password: str, by: Visit) -> None:
+    """Set a new password for the `holder` of a link, and end all sessions of the person.
+
+    Of many uses of one link one wins: the password changes only if it is still the one that `user`
+    was loaded with. Raises `InvalidGrant` for the others, `TemporarilyUnavailable` when too many
+    passwords are being hashed.
+    """
+    fresh = make_password(password)
+    unchanged = User.objects.filter(
+        pk=user.pk,
+        password=user.password,
+        session_epoch=user.session_epoch,
+        status=User.Status.ACTIVE,
+    )
+    with transaction.atomic():
+        if not unchanged.update(password=fresh):
+            raise InvalidGrant("This link was used already.")
+        user.give_local_identity()
+        people.end_all(user.pk, "password changed")
+        events.record(events.event("password.changed", by, user=user, detail="by a mailed link"))
