@@ -1,0 +1,250 @@
+"""The lock-out: three counters, none of which shuts anybody out for longer than five minutes."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+import time_machine
+from django.test import override_settings
+from limits import RateLimitItemPerHour
+
+from accounts import lockout
+from accounts.errors import TooManyRequests
+
+HERE = "192.0.2.1"
+
+# Redis counts by its own clock, which no test moves.
+in_memory = override_settings(REDIS_URL="")
+
+
+def guess(name: str = "anna", address: str = HERE, source: str = "local") -> None:
+    lockout.check(source, name, address)
+    lockout.failed(source, name, address)
+
+
+def locked(name: str = "anna", address: str = HERE, source: str = "local") -> int:
+    """Return for how many seconds; 0 when another attempt would be judged."""
+    try:
+        lockout.check(source, name, address)
+    except TooManyRequests as error:
+        return error.retry_after
+    lockout.refund(source, name, address)
+    return 0
+
+
+def times(number: int, do: Callable[[], None]) -> None:
+    for _ in range(number):
+        do()
+
+
+def test_five_failures_lock_a_name_at_an_address_and_nothing_else() -> None:
+    times(5, guess)
+    assert 0 < locked() <= 300
+    assert not locked(address="192.0.2.2")
+    assert not locked(name="berta")
+    assert not locked(source="ldap")
+
+
+def test_the_refusal_is_a_429_that_says_when_to_come_back() -> None:
+    times(5, guess)
+    with pytest.raises(TooManyRequests) as refused:
+        guess()
+    assert (refused.value.status, refused.value.reason) == (429, "locked-out")
+    assert 0 < refused.value.retry_after <= 300
+
+
+def test_a_success_clears_the_pair_and_the_name() -> None:
+    times(4, guess)
+    lockout.check("local", "anna", HERE)
+    lockout.succeeded("local", "anna", HERE)
+    times(5, guess)
+    assert locked()
+
+
+def test_twenty_failures_lock_a_name_from_everywhere() -> None:
+    for host in range(20):
+        guess(address=f"192.0.2.{host}")
+    assert 0 < locked(address="198.51.100.7") <= 300
+    assert not locked(name="berta", address="198.51.100.7")
+
+
+def test_being_locked_out_by_strangers_costs_the_owner_no_attempts() -> None:
+    for host in range(20):
+        guess(address=f"192.0.2.{host}")
+    assert all(locked(address=HERE) for _ in range(10))
+    lockout.succeeded("local", "anna", "203.0.113.1")
+    assert not locked(address="198.51.100.7")
+
+
+def test_a_hundred_failures_lock_an_address_and_success_does_not_free_it() -> None:
+    for number in range(100):
+        guess(name=f"person{number}")
+    assert 0 < locked(name="somebody-else") <= 300
+    lockout.succeeded("local", "the-guessers-own-account", HERE)
+    assert locked(name="somebody-else")
+    assert not locked(name="somebody-else", address="192.0.2.2")
+
+
+def test_an_address_where_everybody_succeeds_is_never_locked() -> None:
+    for number in range(150):
+        lockout.check("local", f"pupil{number}", HERE)
+        lockout.succeeded("local", f"pupil{number}", HERE)
+    assert not locked()
+
+
+def test_an_attempt_that_was_not_judged_is_given_back() -> None:
+    for _ in range(20):
+        lockout.check("ldap", "anna", HERE)
+        lockout.refund("ldap", "anna", HERE)
+    times(5, lambda: guess(source="ldap"))
+    assert locked(source="ldap")
+
+
+def test_parallel_guesses_cannot_slip_past_the_count() -> None:
+    def judged(_: int) -> bool:
+        try:
+            lockout.check("local", "anna", HERE)
+        except TooManyRequests:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(judged, range(60))) == 5
+
+
+@pytest.mark.parametrize("other", ["ANNA", " anna ", "an\u200bna", "\uff41nna"])
+def test_another_spelling_of_a_name_is_the_same_name(other: str) -> None:
+    times(5, guess)
+    assert locked(name=other)
+
+
+def test_a_slash_64_of_ipv6_is_one_address() -> None:
+    for number in range(5):
+        guess(address=f"2001:db8:1:2::{number}")
+    assert locked(address="2001:db8:1:2:ffff::9")
+    assert not locked(address="2001:db8:1:3::1")
+
+
+@pytest.mark.parametrize(
+    ("address", "place"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8::1", "2001:db8::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        ("not an address", ""),
+    ],
+)
+def test_what_counts_as_one_place(address: str, place: str) -> None:
+    assert lockout.network(address) == place
+
+
+@pytest.mark.parametrize("name", ["", "x" * 1_000_000, "a\0b", "\ud800", "🔑"])
+def test_any_text_can_be_counted(name: str) -> None:
+    times(5, lambda: guess(name=name))
+    assert locked(name=name)
+
+
+@in_memory
+def test_all_three_are_over_after_five_minutes_even_if_guessed_on() -> None:
+    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
+        for host in range(20):
+            times(5, lambda host=host: _quietly(f"192.0.2.{host}"))
+        clock.shift(299)
+        assert locked(address="192.0.2.1") == 1
+        times(50, lambda: _quietly("192.0.2.1"))
+        clock.shift(1)
+        assert not locked(address="192.0.2.1")
+        times(5, guess)
+        assert locked()
+
+
+def _quietly(address: str) -> None:
+    with suppress(TooManyRequests):
+        guess(address=address)
+
+
+@in_memory
+def test_what_has_expired_is_not_kept() -> None:
+    with time_machine.travel("2030-01-01T12:00:00Z", tick=False) as clock:
+        for number in range(50):
+            guess(name=f"person{number}")
+        counts = lockout._counters("").memory.storage._counts
+        assert len(counts) > 100
+        clock.shift(400)
+        guess()
+        assert len(counts) > len(lockout._counters("").memory.storage._counts) == 3
+
+
+def test_spend_allows_so_many_uses_of_a_thing() -> None:
+    twice = RateLimitItemPerHour(2, namespace="test")
+    lockout.spend(twice, "thing", "of anna")
+    lockout.spend(twice, "thing", "of anna")
+    lockout.spend(twice, "thing", "of berta")
+    with pytest.raises(TooManyRequests) as refused:
+        lockout.spend(twice, "thing", "of anna")
+    assert 0 < refused.value.retry_after <= 3600
+
+
+def test_a_redis_that_is_down_leaves_each_worker_its_own_count() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        port = closed.getsockname()[1]
+    with override_settings(REDIS_URL=f"redis://127.0.0.1:{port}/0"):
+        times(5, guess)
+        assert locked()
+        lockout.reset()
+
+
+def test_a_redis_that_is_silent_is_asked_once_and_then_left_alone() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"redis://127.0.0.1:{silent.getsockname()[1]}/0"
+        with override_settings(REDIS_URL=url):
+            guess()
+            rests_until = lockout._counters(url).redis_rests_until
+            times(4, guess)
+            assert rests_until > time.monotonic() - lockout.REDIS_PAUSE
+            assert lockout._counters(url).redis_rests_until == rests_until
+            assert locked()
+            lockout.reset()
+
+
+@pytest.fixture
+def redis() -> Iterator[str]:
+    """Give the address of a Redis of this test's own."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port = held.getsockname()[1]
+    script = Path(__file__).parents[1] / "peers" / "start-redis.sh"
+    server = subprocess.Popen([script], env={**os.environ, "REDIS_PORT": str(port)})
+    try:
+        for _ in range(200):
+            with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
+                break
+            time.sleep(0.05)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        server.terminate()
+        server.wait(10)
+
+
+def test_workers_count_together_in_redis_and_no_name_is_kept_there(redis: str) -> None:
+    with override_settings(REDIS_URL=redis):
+        times(5, guess)
+        lockout._counters.cache_clear()  # what another worker starts with
+        assert 0 < locked() <= 300
+        client = lockout._counters(redis).redis.storage.storage
+        keys = [key.decode() for key in client.keys("vestibule-lockout:*")]
+        assert len(keys) == 3
+        assert not [key for key in keys if "anna" in key or HERE in key]
+        lockout.succeeded("local", "anna", HERE)
+        assert not locked()
+        lockout.reset()
+        assert not client.keys("*")
