@@ -1,0 +1,59 @@
+"""What an upstream answered."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from accounts.http.errors import CallFailed
+
+_NOT_JSON = object()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer: status, headers (names in any case) and the unpacked body.
+
+    Redirects and errors (3xx, 4xx, 5xx) are answers too: see `ok`. Headers and body stay out of the
+    repr, since they hold tokens and cookies.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a 2xx."""
+        return 200 <= self.status < 300
+
+    @property
+    def text(self) -> str:
+        """The body as UTF-8, with a replacement character for what is not."""
+        return self.body.decode("utf-8", "replace")
+
+    def json(self) -> Any:
+        """Return the parsed body (RFC 8259).
+
+        Raises `TemporarilyUnavailable` when it is not JSON, or nested too deeply to be read. The
+        message tells nothing of the body, and the parser's own error, which keeps all of it, is
+        not chained.
+        """
+        parsed = _parse(self.body)
+        if parsed is _NOT_JSON:
+            raise CallFailed("The answer of the upstream is not JSON.", kind="NotJson")
+        return parsed
+
+
+def _parse(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        return _NOT_JSON
+
+
+def _refuse(constant: str) -> NoReturn:
+    # Python's parser accepts NaN and Infinity, which RFC 8259, 6 does not.
+    raise ValueError(constant)

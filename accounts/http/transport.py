@@ -1,0 +1,156 @@
+"""One exchange of a request and its answer, over pooled connections and one TLS context.
+
+Built on the adapter and the prepared requests of `requests`, without its `Session`: so there is no
+cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would have to be
+kept out, and the body of a redirect is bounded like any other.
+"""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import ssl
+import threading
+import zlib
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from accounts.conf import HttpLimits
+from accounts.http import allowance
+from accounts.http.answer import Answer
+from accounts.http.errors import TooLargeError
+from accounts.http.sockets import PlainConnection, TlsConnection, TlsSocket
+
+# Everything that the exchange raises when the network, the upstream or its bytes are in trouble.
+TROUBLE = (
+    requests.RequestException,
+    urllib3.exceptions.HTTPError,
+    http.client.HTTPException,
+    zlib.error,
+    OSError,
+    ValueError,
+)
+_PIECE = 16 * 1024
+# What may come besides the body: the head, and the sizes of its chunks.
+_HEAD = 64 * 1024
+_ORIGINS_KEPT = 64
+# Never fewer than may be in flight to one origin, so that none is thrown away after use.
+_CONNECTIONS_KEPT = 64
+
+# urllib3 writes whole addresses, with their query, to its own log.
+logging.getLogger("urllib3").setLevel(logging.CRITICAL)
+
+
+class _PlainPool(HTTPConnectionPool):
+    ConnectionCls = PlainConnection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = TlsConnection
+
+
+class Adapter(HTTPAdapter):
+    """The adapter of `requests`, with our connections and one TLS context for all of them."""
+
+    def __init__(self, context: ssl.SSLContext) -> None:
+        self._context = context
+        super().__init__(pool_connections=_ORIGINS_KEPT, pool_maxsize=_CONNECTIONS_KEPT)
+        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+
+    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
+        """Do nothing: the original has the CA bundle parsed anew for each connection (13 ms)."""
+
+    def build_connection_pool_key_attributes(
+        self, request: Any, verify: Any, cert: Any = None
+    ) -> Any:
+        """Return what pools are told apart by, with our context in place of the default one."""
+        host, _ = super().build_connection_pool_key_attributes(request, True, None)
+        return host, ({"ssl_context": self._context} if host["scheme"] == "https" else {})
+
+
+_adapters: dict[str, Adapter] = {}
+_lock = threading.Lock()
+
+
+def adapter(ca: str) -> Adapter:
+    """Return the adapter of this process, made at first use. `ca` is the file of an extra CA.
+
+    Raises `OSError` when that file cannot be read as certificates.
+    """
+    found = _adapters.get(ca)
+    if found is None:
+        with _lock:
+            found = _adapters.get(ca)
+            if found is None:
+                found = _adapters[ca] = Adapter(tls_context(ca))
+    return found
+
+
+def tls_context(ca: str) -> ssl.SSLContext:
+    """Return a context that verifies chain and host name, from TLS 1.2 on (RFC 9325, 3.1.1).
+
+    Made by hand, since `ssl.create_default_context` obeys `SSLKEYLOGFILE` and `SSL_CERT_FILE`.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
+    if ca:
+        context.load_verify_locations(ca)
+    context.sslsocket_class = TlsSocket
+    return context
+
+
+def exchange(
+    request: requests.PreparedRequest, *, limits: HttpLimits, ends: float, max_bytes: int
+) -> Answer:
+    """Send a request and return its answer, read to the end.
+
+    `ends` is the deadline, a time of `time.monotonic`; `max_bytes` bounds the body, packed and
+    unpacked. Raises one of `TROUBLE`.
+    """
+    with allowance.granted(ends=ends, max_bytes=max_bytes + _HEAD):
+        seconds = allowance.seconds_left()
+        response = adapter(limits.ca).send(
+            request, stream=True, timeout=(min(limits.connect, seconds), seconds)
+        )
+        try:
+            body = _read(response, max_bytes)
+        except BaseException:
+            # What is left unread must not become the beginning of the next answer.
+            response.close()
+            raise
+        response.raw.release_conn()
+    return Answer(response.status_code, response.headers, body)
+
+
+def _read(response: requests.Response, max_bytes: int) -> bytes:
+    announced = response.headers.get("Content-Length", "")
+    if announced.isdecimal() and int(announced) > max_bytes:
+        raise TooLargeError("The announced body is larger than the call allows.")
+    body = bytearray()
+    for piece in response.raw.stream(_PIECE, decode_content=False):
+        body += piece
+        if len(body) > max_bytes:
+            raise TooLargeError("The body is larger than the call allows.")
+    return _unpacked(bytes(body), response.headers.get("Content-Encoding", ""), max_bytes)
+
+
+def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
+    """Undo gzip, which some servers send unasked. We ask for plain bodies (client.py)."""
+    encoding = encoding.strip().lower()
+    if not body or encoding in ("", "identity"):
+        return body
+    if encoding not in ("gzip", "x-gzip"):
+        raise ValueError("The body is packed in a way that was not asked for.")
+    unzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    plain = unzip.decompress(body, max_bytes + 1)
+    if len(plain) > max_bytes:
+        raise TooLargeError("The unpacked body is larger than the call allows.")
+    if not unzip.eof:
+        raise ValueError("The packed body is not whole.")
+    return plain

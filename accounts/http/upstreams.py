@@ -1,0 +1,195 @@
+"""How much of this process one upstream may take: places in flight, and a rest after failures.
+
+A thread that waits for an upstream serves nobody else. So at most `per_upstream` calls to one
+origin are in flight (a bulkhead), all calls together always leave one thread free, and an origin
+that failed five times in a row is not asked for ten seconds, after which one call tries (a circuit
+breaker).
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from accounts import conf
+from accounts.http.address import origin_of
+from accounts.http.errors import CallFailed
+
+FAILURES = 5
+REST = 10.0
+# A burst of logins to a healthy upstream waits this many seconds for a place rather than failing.
+PATIENCE = 0.2
+# Trouble that nobody ran into for this many seconds is no longer told.
+NEWS = 300.0
+KEPT = 512
+
+
+@dataclass(slots=True)
+class Visit:
+    """One call under way. Who makes it sets `succeeded`; left alone, it counts as failed."""
+
+    is_probe: bool
+    succeeded: bool = False
+
+
+@dataclass(slots=True)
+class _Upstream:
+    in_flight: int = 0
+    waiting: int = 0
+    failures: int = 0
+    failing_since: datetime | None = None
+    failed_at: float = 0.0
+    rests_until: float | None = None
+    probed: bool = False
+
+    @property
+    def forgettable(self) -> bool:
+        return not (self.in_flight or self.waiting or self.failures)
+
+    def recover(self) -> None:
+        self.failures, self.failing_since, self.rests_until = 0, None, None
+
+
+class Upstreams:
+    """All upstreams of one process, by origin. Thread-safe.
+
+    `clock` counts seconds and never goes back (`time.monotonic`).
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._changed = threading.Condition()
+        self._known: dict[str, _Upstream] = {}
+        self._taken = 0
+
+    @contextmanager
+    def visit(self, origin: str, *, at_once: int, in_all: int) -> Iterator[Visit]:
+        """Hold a place at an origin for the time of one call.
+
+        `at_once` bounds the calls to this origin, `in_all` those to all. Raises `CallFailed`, and
+        takes no place, when there is none or when the origin rests.
+        """
+        visit = self._enter(origin, at_once, in_all)
+        try:
+            yield visit
+        finally:
+            self._leave(origin, visit)
+
+    def trouble_since(self, origin: str) -> datetime | None:
+        """Return when the failures began for which an origin rests, or None when all is well."""
+        with self._changed:
+            upstream = self._known.get(origin)
+            if upstream is None or upstream.rests_until is None:
+                return None
+            if self._clock() - upstream.failed_at > NEWS:
+                return None
+            return upstream.failing_since
+
+    def forget(self) -> None:
+        """Forget all trouble. Calls that are under way keep their places."""
+        with self._changed:
+            for upstream in self._known.values():
+                upstream.recover()
+
+    def _enter(self, origin: str, at_once: int, in_all: int) -> Visit:
+        with self._changed:
+            upstream = self._upstream(origin)
+            self._refuse_at_rest(origin, upstream)
+            if self._taken >= in_all:
+                raise _busy(origin)
+            self._taken += 1
+            try:
+                self._wait_for_place(origin, upstream, at_once)
+                # What was true before the wait may not be true any more.
+                self._refuse_at_rest(origin, upstream)
+            except CallFailed:
+                self._taken -= 1
+                raise
+            upstream.in_flight += 1
+            upstream.probed = upstream.rests_until is not None
+            return Visit(is_probe=upstream.probed)
+
+    def _refuse_at_rest(self, origin: str, upstream: _Upstream) -> None:
+        if upstream.rests_until is None:
+            return
+        seconds = upstream.rests_until - self._clock()
+        if seconds > 0 or upstream.probed:
+            raise CallFailed(
+                f"{origin} failed {upstream.failures} times in a row and is not asked for a while.",
+                kind="CircuitOpen",
+                retry_after=max(1, math.ceil(seconds)),
+            )
+
+    def _wait_for_place(self, origin: str, upstream: _Upstream, at_once: int) -> None:
+        if upstream.in_flight < at_once:
+            return
+        # Waiting takes a thread as well: no more wait than may call, and none for the troubled.
+        if upstream.failures or upstream.waiting >= at_once:
+            raise _busy(origin)
+        upstream.waiting += 1
+        try:
+            if not self._changed.wait_for(lambda: upstream.in_flight < at_once, PATIENCE):
+                raise _busy(origin)
+        finally:
+            upstream.waiting -= 1
+
+    def _leave(self, origin: str, visit: Visit) -> None:
+        with self._changed:
+            upstream = self._known[origin]
+            self._taken -= 1
+            upstream.in_flight -= 1
+            if visit.is_probe:
+                upstream.probed = False
+            if visit.succeeded:
+                upstream.recover()
+            else:
+                self._note_failure(upstream, visit)
+            self._changed.notify_all()
+
+    def _note_failure(self, upstream: _Upstream, visit: Visit) -> None:
+        upstream.failures += 1
+        upstream.failed_at = self._clock()
+        upstream.failing_since = upstream.failing_since or datetime.now(UTC)
+        # A call that began before the rest and fails during it does not make the rest longer.
+        if visit.is_probe or (upstream.rests_until is None and upstream.failures >= FAILURES):
+            upstream.rests_until = upstream.failed_at + REST
+
+    def _upstream(self, origin: str) -> _Upstream:
+        if origin not in self._known and len(self._known) >= KEPT:
+            self._known = {o: u for o, u in self._known.items() if not u.forgettable}
+        return self._known.setdefault(origin, _Upstream())
+
+
+def _busy(origin: str) -> CallFailed:
+    return CallFailed(f"Too many calls to {origin} are in flight.", kind="Busy", retry_after=1)
+
+
+shared = Upstreams()
+
+
+def reset() -> None:
+    """Forget all trouble that this process knows of."""
+    shared.forget()
+
+
+def trouble_since(url: str) -> datetime | None:
+    """Return since when this process has trouble with the upstream of `url`, or None.
+
+    `url` is the origin or any address of it. An aware time, in UTC. For the pages, which tell a
+    person that a source has trouble before a click.
+    """
+    return shared.trouble_since(origin_of(url))
+
+
+def threads_left(upstreams: int) -> int:
+    """Return how many threads of a worker are free when this many upstreams hang at once.
+
+    The system check holds it above 0 for the enabled sources (DESIGN.md 9). When it is not, the
+    calls still leave one thread free, but sources then take places from each other.
+    """
+    return conf.threads() - upstreams * conf.http_limits().per_upstream
