@@ -24,9 +24,12 @@ class Misconfigured(SystemExit):
 
 
 def data_directory() -> Path:
-    """Return the folder for the embedded database and the generated keys, made when missing."""
+    """Return the folder for the embedded database, the generated keys and the collected static
+    files, made when missing.
+    """
     path = Path(env.str("VESTIBULE_DATA", default=str(BASE_DIR / "var")))
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
+    (path / "static").mkdir(exist_ok=True)
     return path
 
 

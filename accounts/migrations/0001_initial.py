@@ -98,7 +98,7 @@ class Migration(migrations.Migration):
                 ('password', models.CharField(max_length=128, verbose_name='password')),
                 ('is_superuser', models.BooleanField(default=False, help_text='Designates that this user has all permissions without explicitly assigning them.', verbose_name='superuser status')),
                 ('uid', models.CharField(default=accounts.models.users.new_uid, editable=False, max_length=32, unique=True)),
-                ('username', models.CharField(max_length=150, validators=[accounts.models.users.refuse_mixed_scripts], verbose_name='username')),
+                ('username', models.CharField(max_length=150, unique=True, validators=[accounts.models.users.refuse_mixed_scripts], verbose_name='username')),
                 ('username_key', models.CharField(editable=False, max_length=300, unique=True)),
                 ('name', models.CharField(blank=True, max_length=300, verbose_name='name')),
                 ('email', models.EmailField(blank=True, max_length=254, verbose_name='e-mail')),

@@ -77,7 +77,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     uid = models.CharField(max_length=32, unique=True, default=new_uid, editable=False)
     username = models.CharField(
-        _("username"), max_length=150, validators=[refuse_mixed_scripts], db_index=False
+        _("username"), max_length=150, unique=True, validators=[refuse_mixed_scripts]
     )
     username_key = models.CharField(max_length=300, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=300, blank=True)
