@@ -1,3 +1,3 @@
-from tests.http.conftest import peer, person, tenant
+from tests.http.conftest import house, peer, person, tenant
 
-__all__ = ["peer", "person", "tenant"]
+__all__ = ["house", "peer", "person", "tenant"]

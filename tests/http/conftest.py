@@ -23,7 +23,16 @@ def peer() -> Iterator[Upstream]:
 
 
 @pytest.fixture
-def tenant(db: None, peer: Upstream) -> Callable[..., Source]:
+def house(db: None) -> None:
+    """Open the local source, which a transactional test of before has swept away."""
+    Source.objects.get_or_create(
+        slug="local", defaults={"provider": "local", "order": 1000, "enroll": False}
+    )
+    sources.reset()
+
+
+@pytest.fixture
+def tenant(house: None, peer: Upstream) -> Callable[..., Source]:
     """Make (or change) a source of the test tenant: `tenant(slug, leaves_by=..., **columns)`."""
 
     def make(slug: str = "town", columns: dict[str, Any] | None = None, **settings: Any) -> Source:
@@ -40,7 +49,7 @@ def tenant(db: None, peer: Upstream) -> Callable[..., Source]:
 
 
 @pytest.fixture
-def person(db: None) -> User:
+def person(house: None) -> User:
     user = User.objects.create_user(
         "alice", PASSWORD, name="Alice Åberg", email="alice@example.org"
     )

@@ -1,0 +1,152 @@
+"""The account pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver
+from django.utils import timezone
+
+from accounts.models import Event, Source, StoredSession, User
+from tests.http.conftest import enter, sign_in, stored
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+
+
+def test_the_profile_shows_who_is_signed_in(client: Client, person: User) -> None:
+    sign_in(client)
+    page = client.get("/account/").content.decode()
+    assert "Alice Åberg" in page
+    assert "alice@example.org" in page
+
+
+def test_sessions_are_listed_with_their_device(client: Client, person: User) -> None:
+    sign_in(client)
+    other = Client(headers={"User-Agent": FIREFOX}, REMOTE_ADDR="192.0.2.7")
+    sign_in(other)
+    rows = client.get("/account/sessions").context["rows"]
+    assert [row["current"] for row in rows].count(True) == 1
+    theirs = next(row for row in rows if not row["current"])
+    assert (theirs["device"], theirs["address"]) == ("Firefox, Linux", "192.0.2.7")
+
+
+def test_one_session_can_be_ended(client: Client, person: User) -> None:
+    sign_in(client)
+    other = Client()
+    sign_in(other)
+    response = client.post("/account/sessions", {"end": stored(other).uid})
+    assert response["Location"] == "/account/sessions"
+    assert other.get("/account/")["Location"].startswith("/login")
+    assert client.get("/account/").status_code == 200
+    assert Event.objects.filter(name="session.ended").count() == 1
+
+
+def test_all_others_can_be_ended(client: Client, person: User) -> None:
+    others = [Client() for _ in range(3)]
+    for each in (*others, client):
+        sign_in(each)
+    client.post("/account/sessions", {"end": "others"})
+    assert StoredSession.objects.get() == stored(client)
+
+
+def test_ending_the_current_one_is_leaving(client: Client, person: User) -> None:
+    sign_in(client)
+    assert client.post("/account/sessions", {"end": stored(client).uid})["Location"] == "/"
+    assert not StoredSession.objects.exists()
+
+
+@pytest.mark.parametrize("end", ["", "0" * 32, "x" * 5000, "' OR 1=1 --"])
+def test_nobody_ends_what_is_not_theirs(client: Client, person: User, end: str) -> None:
+    sign_in(client)
+    User.objects.create_user("mallory", "a long enough password").give_local_identity()
+    other = Client()
+    sign_in(other, "mallory", "a long enough password")
+    for value in (end, stored(other).uid):
+        assert client.post("/account/sessions", {"end": value}).status_code == 404
+    assert StoredSession.objects.count() == 2
+
+
+def test_ways_in_can_be_unlinked_but_not_the_one_in_use(
+    client: Client, person: User, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    sign_in(client)
+    local = person.identities.get()
+    linked = person.identities.create(source=Source.objects.get(slug="town"), subject="bob")
+    elsewhere = Client()
+    enter(elsewhere, "town")
+    assert client.post("/account/sign-ins", {"unlink": local.pk}).status_code == 404
+    assert client.post("/account/sign-ins", {"unlink": "nonsense"}).status_code == 404
+    assert client.post("/account/sign-ins", {"unlink": linked.pk}).status_code == 303
+    assert list(person.identities.all()) == [local]
+    assert elsewhere.get("/auth/session").json()["isLoggedIn"] is False
+
+
+def test_a_disabled_person_is_out_at_the_next_request(client: Client, person: User) -> None:
+    from accounts import people
+
+    sign_in(client)
+    people.disable(person)
+    assert client.get("/account/")["Location"].startswith("/login")
+    assert client.get("/auth/session").json()["isLoggedIn"] is False
+
+
+def test_idle_sessions_are_sent_to_sign_in(client: Client, person: User) -> None:
+    import time_machine
+
+    sign_in(client)
+    with time_machine.travel(timezone.now() + timedelta(hours=9), tick=False):
+        assert client.get("/account/")["Location"] == "/login?next=%2Faccount%2F"
+
+
+def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None:
+    for headers in (
+        {"Accept": "application/json"},
+        {"X-Requested-With": "XMLHttpRequest"},
+        {"Sec-Fetch-Mode": "cors", "Accept": "*/*"},
+    ):
+        response = client.get("/account/", headers=headers)
+        assert response.status_code == 401
+        assert response.json()["error"] == "login_required"
+        assert response["Cache-Control"] == "no-store"
+
+
+# CONTRACT.md: what an anonymous person may come to. Everything else asks to sign in.
+OPEN = {
+    "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
+    "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
+    "auth/logout", "auth/logout/done", "auth/session", "auth/sources", "institution.css",
+    "healthz", "readyz", "i18n/setlang/", "admin/login/",
+}  # fmt: skip
+
+
+def _routes(patterns: list[Any], prefix: str = "") -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for each in patterns:
+        route = prefix + str(each.pattern)
+        if isinstance(each, URLResolver):
+            found |= _routes(each.url_patterns, route)
+        elif isinstance(each, URLPattern):
+            found[route] = each.callback
+    return found
+
+
+def test_every_route_is_closed_that_the_contract_does_not_open() -> None:
+    routes = _routes(get_resolver().url_patterns)
+    # DRF guards its own views with the permissions that they name.
+    open_ones = {
+        route
+        for route, view in routes.items()
+        if not getattr(view, "login_required", True)
+        and getattr(view, "cls", None) is None
+    }
+    from portal.api import urls
+
+    assert open_ones <= OPEN, open_ones - OPEN
+    api = {str(each.pattern) for each in urls.urlpatterns}
+    assert api <= OPEN

@@ -1,0 +1,169 @@
+"""CONTRACT.md 8 and conformance-and-attacks.md 5.6 and 5.10 on the routes that stand."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Event, StoredSession, User
+from tests.http.conftest import sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OPEN_PAGES = ("/", "/login", "/auth/session", "/auth/sources", "/login/forgotten")
+
+
+@pytest.fixture
+def anyone(person: User) -> Client:
+    return Client(raise_request_exception=False)
+
+
+@pytest.mark.parametrize("query", ["?next=%00", "?a=%00b", "?state=%00&code=x"])
+def test_nul_is_refused(anyone: Client, query: str) -> None:
+    for route in ("/login", "/auth/callback/local", "/auth/login/local"):
+        assert anyone.get(route + query).status_code == 400
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["?next=%ff%fe", "?next=%c0%af", "?next=%ed%a0%80", "?state=%ff", "?" + "a=1&" * 90, "?=", "?&&"],
+)
+def test_malformed_queries_never_break_a_page(anyone: Client, query: str) -> None:
+    for route in (*OPEN_PAGES, "/auth/callback/local", "/auth/login/local", "/auth/logout/done"):
+        assert anyone.get(route + query).status_code < 500
+
+
+def test_ten_thousand_fields_and_huge_bodies_are_refused(anyone: Client) -> None:
+    many = anyone.post("/auth/login/local", {f"f{i}": "x" for i in range(10_000)})
+    assert many.status_code == 400
+    huge = anyone.post("/auth/login/local", {"username": "alice", "password": "x" * 1_000_000})
+    assert huge.status_code in {400, 413}
+    assert not StoredSession.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("username", "password"),
+    [
+        ("alice", ""), ("", ""), ("", "x"), ("alice\0", "x"), ("alice", "\0"), ("a" * 200_000, "x"),
+        ("alice", "x" * 100_000), ("\ud800", "x"), ("alice'--", "' OR '1'='1"), ("{{7*7}}", "x"),
+    ],
+)  # fmt: skip
+def test_wrong_forms_are_answered_and_change_nothing(
+    anyone: Client, username: str, password: str
+) -> None:
+    body = f"username={_quoted(username)}&password={_quoted(password)}"
+    response = anyone.post(
+        "/auth/login/local", body, content_type="application/x-www-form-urlencoded"
+    )
+    assert response.status_code in {400, 413}
+    assert not StoredSession.objects.exists()
+    assert Event.objects.count() <= 1
+
+
+def _quoted(text: str) -> str:
+    from urllib.parse import quote
+
+    return quote(text.encode("utf-8", "surrogatepass"))
+
+
+@pytest.mark.parametrize("kind", ["application/json", "text/plain", "multipart/form-data", ""])
+def test_other_content_types_sign_nobody_in(anyone: Client, kind: str) -> None:
+    body = '{"username": "alice", "password": "correct horse battery staple"}'
+    assert anyone.post("/auth/login/local", body, content_type=kind).status_code in {400, 415}
+    assert not StoredSession.objects.exists()
+
+
+def test_extra_fields_give_nothing(anyone: Client, person: User) -> None:
+    form = {
+        "username": "alice",
+        "password": "correct horse battery staple",
+        "is_staff": "1",
+        "status": "active",
+        "type": "unilogin",
+    }
+    anyone.post("/auth/login/local", form)
+    person.refresh_from_db()
+    assert not person.is_staff
+    assert StoredSession.objects.get().type == "local"
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "a b", "[::1", ""])
+def test_a_foreign_host_is_refused(anyone: Client, host: str) -> None:
+    assert anyone.get("/login", headers={"Host": host}).status_code == 400
+
+
+def test_forwarded_hosts_count_for_nothing(anyone: Client) -> None:
+    headers = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}
+    page = anyone.get("/auth/sources", headers=headers)
+    assert "evil.example" not in page.content.decode()
+
+
+@pytest.mark.parametrize("route", OPEN_PAGES)
+def test_unknown_methods_are_refused(anyone: Client, route: str) -> None:
+    for method in ("PROPFIND", "TRACE", "BREW", "PUT"):
+        assert anyone.generic(method, route).status_code == 405
+
+
+def test_an_unknown_page_has_a_face_and_a_code(anyone: Client) -> None:
+    page = anyone.get("/nowhere", headers={"Accept": "text/html"})
+    assert page.status_code == 404
+    data = anyone.get("/nowhere", headers={"Accept": "application/json"})
+    assert data.json()["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("code", ["NONE-NONE", "x" * 3000, "%3Cscript%3E", "' OR 1=1"])
+def test_a_made_up_support_code_is_404(anyone: Client, code: str) -> None:
+    assert anyone.get(f"/login/failed/{code}").status_code == 404
+
+
+def test_names_are_escaped(anyone: Client, person: User) -> None:
+    person.name = "<svg onload=alert(1)>{{7*7}}"
+    person.save()
+    sign_in(anyone)
+    for route in ("/", "/account/"):
+        page = anyone.get(route).content.decode()
+        assert "<svg onload" not in page
+        assert "49" not in page.split("{{7*7}}")[0][-40:]
+
+
+def test_csrf_failures_have_a_sentence(person: User) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    sign_in(anyone := Client())
+    strict.cookies["vestibule"] = anyone.cookies["vestibule"].value
+    for headers in ({}, {"Origin": "https://evil.example"}, {"Origin": "null"}):
+        response = strict.post("/auth/logout", headers={"Accept": "text/html", **headers})
+        assert response.status_code == 403
+    data = strict.post("/auth/logout", headers={"Accept": "application/json"})
+    assert data.json()["error"] == "access_denied"
+    assert StoredSession.objects.count() == 1
+
+
+def test_sixty_cookies_are_no_trouble(anyone: Client) -> None:
+    cookie = "; ".join(f"c{i}={'x' * 100}" for i in range(60))
+    assert anyone.get("/login", headers={"Cookie": cookie}).status_code == 200
+
+
+@pytest.mark.parametrize("route", ["/", "/login", "/auth/session", "/login/forgotten", "/nowhere"])
+def test_every_answer_carries_the_headers(anyone: Client, route: str) -> None:
+    response: Any = anyone.get(route)
+    policy = response["Content-Security-Policy"]
+    assert "unsafe" not in policy
+    for directive in ("default-src 'none'", "frame-ancestors 'none'", "base-uri 'none'"):
+        assert directive in policy
+    assert response["X-Frame-Options"] == "DENY"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["X-Content-Type-Options"] == "nosniff"
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert "camera=()" in response["Permissions-Policy"]
+    assert response["Cache-Control"] == "no-store"
+
+
+def test_cookies_carry_their_flags(anyone: Client) -> None:
+    response = sign_in(anyone)
+    cookie = response.cookies["vestibule"]
+    assert cookie["httponly"]
+    assert cookie["samesite"] == "Lax"
+    assert cookie["path"] == "/"
+    assert not cookie["domain"]
+    assert not cookie["max-age"]

@@ -1,0 +1,111 @@
+"""`/auth/session` and `/auth/sources` (CONTRACT.md 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Source, StoredSession, User
+from tests.http.conftest import enter, sign_in
+from tests.peers.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ANONYMOUS = {"isLoggedIn": False, "type": "anonymous"}
+
+
+def test_nobody_is_anonymous(client: Client, db: None) -> None:
+    response = client.get("/auth/session")
+    assert (response.status_code, response.json()) == (200, ANONYMOUS)
+    assert response["Cache-Control"] == "no-store"
+    assert "csrftoken" in client.cookies
+
+
+def test_no_secret_is_shown(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    peer.extra = {"sid": "sid-of-bob"}
+    enter(client, "town")
+    text = client.get("/auth/session").content.decode()
+    for secret in ("at-bob", "rt-bob", "it-bob", "sid-of-bob", "verifier", "nonce"):
+        assert secret not in text
+
+
+def test_what_is_known_already_is_not_sent_again(client: Client, person: User) -> None:
+    sign_in(client)
+    first = client.get("/auth/session")
+    again = client.get("/auth/session", headers={"If-None-Match": first["ETag"]})
+    assert (again.status_code, again.content) == (304, b"")
+    client.post("/auth/logout")
+    changed = client.get("/auth/session", headers={"If-None-Match": first["ETag"]})
+    assert changed.json() == ANONYMOUS
+
+
+@pytest.mark.parametrize("value", ["x", "a" * 43, "%00", "æøå", "a" * 9000, '"quoted"', "a;b"])
+def test_a_malformed_cookie_is_anonymous_and_cleared(
+    client: Client, person: User, value: str
+) -> None:
+    response = Client(headers={"Cookie": f"vestibule={value}"}).get("/auth/session")
+    assert (response.status_code, response.json()) == (200, ANONYMOUS)
+    assert response.cookies["vestibule"]["max-age"] == 0
+
+
+def test_a_payload_that_cannot_be_read_is_anonymous_to_the_outside(
+    client: Client, person: User
+) -> None:
+    sign_in(client)
+    StoredSession.objects.update(session_data="broken")
+    assert client.get("/auth/session").json() == ANONYMOUS
+
+
+@pytest.mark.parametrize("method", ["post", "put", "delete", "patch", "trace"])
+def test_other_methods_are_refused(client: Client, db: None, method: str) -> None:
+    response = getattr(client, method)("/auth/session")
+    assert response.status_code == 405
+    assert response.json()["error"] == "invalid_request"
+
+
+def test_front_ends_that_are_configured_may_ask_with_credentials(
+    client: Client, settings: Any, person: User
+) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://front.example"]
+    good = client.get("/auth/session", headers={"Origin": "https://front.example"})
+    assert good["Access-Control-Allow-Origin"] == "https://front.example"
+    assert good["Access-Control-Allow-Credentials"] == "true"
+    for origin in ("https://evil.example", "null", "https://front.example.evil.example"):
+        bad = client.get("/auth/session", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in bad
+    error = client.post("/auth/session", headers={"Origin": "https://front.example"})
+    assert error["Access-Control-Allow-Origin"] == "https://front.example"
+
+
+def test_sources_in_their_order(client: Client, tenant: Callable[..., Source]) -> None:
+    tenant("town", {"order": 2})
+    tenant("school", {"order": 1})
+    tenant("closed", {"enabled": False})
+    body = client.get("/auth/sources").json()
+    assert [each["slug"] for each in body] == ["school", "town", *_rest(body)]
+    assert body[0] == {
+        "slug": "school",
+        "label": "School",
+        "type": "tenant",
+        "kind": "redirect",
+        "loginUrl": "http://localhost:8000/auth/login/school",
+        "trouble": None,
+    }
+
+
+def _rest(body: list[dict[str, Any]]) -> list[str]:
+    return [each["slug"] for each in body if each["type"] != "tenant"]
+
+
+def test_the_session_costs_one_query(
+    client: Client, person: User, django_assert_max_num_queries: Any
+) -> None:
+    sign_in(client)
+    client.get("/auth/session")
+    with django_assert_max_num_queries(1):
+        assert client.get("/auth/session").json()["isLoggedIn"]
