@@ -1,0 +1,76 @@
+"""`manage.py sources apply FILE | export | check [SLUG]`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from accounts.models import Source
+from portal.operations import selftest, source_file
+from portal.operations.source_export import export
+
+
+class Command(BaseCommand):
+    """Sources from a file, to a file, and put to the test."""
+
+    help = "Apply sources from a TOML file, export them, or test them live."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the three verbs."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        apply = verbs.add_parser("apply", help="make the sources what a file says, all or nothing")
+        apply.add_argument("file", help="a TOML file, or - for standard input")
+        apply.add_argument(
+            "--prune", action="store_true", help="disable the sources that the file does not name"
+        )
+        verbs.add_parser("export", help="print the sources as apply takes them, without secrets")
+        check = verbs.add_parser("check", help="test the sources live; status 1 if one is not well")
+        check.add_argument("slug", nargs="?", help="one source, also a disabled one")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Do what the verb says. Raises `CommandError`, which is exit status 1."""
+        match options["verb"]:
+            case "apply":
+                self._apply(options["file"], prune=options["prune"])
+            case "export":
+                self.stdout.write(export(), ending="")
+            case "check":
+                self._check(options["slug"])
+
+    def _apply(self, file: str, *, prune: bool) -> None:
+        try:
+            text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
+            changes = source_file.apply(text, prune=prune)
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise CommandError(_("%s is not UTF-8 text.") % file) from None
+        except source_file.RefusedError as refused:
+            nothing = _("Nothing was changed.")
+            raise CommandError("\n".join([*refused.problems, nothing])) from None
+        for change in changes:
+            fields = f": {', '.join(change.fields)}" if change.fields else ""
+            self.stdout.write(f"{change.what:<10}{change.slug}{fields}")
+
+    def _check(self, slug: str | None) -> None:
+        rows = Source.objects.filter(slug=slug) if slug else Source.objects.filter(enabled=True)
+        if slug and not rows:
+            raise CommandError(_("There is no source called %s.") % slug)
+        troubled = [row.slug for row in rows if not self._report(row)]
+        if troubled:
+            raise CommandError(_("Not well: %s") % ", ".join(troubled))
+
+    def _report(self, row: Source) -> bool:
+        """Print what was found of one source. Tells whether all of it is well."""
+        found = selftest.findings(row)
+        self.stdout.write(row.slug)
+        for finding in found:
+            mark = self.style.SUCCESS("ok  ") if finding.ok else self.style.ERROR("FAIL")
+            self.stdout.write(f"  {mark}  {finding.message}")
+            if finding.fix:
+                self.stdout.write(f"        {finding.fix}")
+        return all(finding.ok for finding in found)

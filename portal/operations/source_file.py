@@ -1,0 +1,145 @@
+"""Sources from a file: all of it, or nothing (`manage.py sources apply`; docs/sources.md)."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import sources
+from accounts.models import Source
+from portal.operations import source_rows
+
+COLUMNS: Mapping[str, type] = {
+    "label": str,
+    "order": int,
+    "enabled": bool,
+    "enroll": bool,
+    "require_assignment": bool,
+    "end_with_token": bool,
+    "after_login": str,
+    "note": str,
+}
+KNOWN = {"provider", "settings", *COLUMNS}
+
+
+class RefusedError(Exception):
+    """The file cannot be applied. `problems` are sentences that name the source and the field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a source: `created`, `changed`, `unchanged` or `disabled`; which fields."""
+
+    slug: str
+    what: str
+    fields: tuple[str, ...] = ()
+
+
+def apply(text: str, *, prune: bool = False) -> list[Change]:
+    """Make the sources what `text` says, in one transaction. Returns what became of each.
+
+    A key that is missing has its default; a secret that is missing stays as it is stored. `prune`
+    disables the sources that the file does not name, but never the `local` one, by which an
+    administrator enters when all others are down. Raises `RefusedError`; then nothing has changed.
+    """
+    tables = _tables(text)
+    problems: list[str] = []
+    changes: list[Change] = []
+    with transaction.atomic():
+        for slug, table in tables.items():
+            try:
+                changes.append(_apply_one(slug, table))
+            except ValidationError as error:
+                problems.extend(_sentences(slug, error))
+        if problems:
+            raise RefusedError(problems)
+        if prune:
+            changes.extend(_prune(tables))
+    return changes
+
+
+def default_of(column: str) -> Any:
+    """Return what a column of a new source holds."""
+    return getattr(Source(), column)
+
+
+def _tables(text: str) -> dict[str, dict[str, Any]]:
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RefusedError([_("This is not TOML: %s") % error]) from None
+    strangers = [name for name in document if name != "sources"]
+    tables = document.get("sources", {})
+    if strangers:
+        raise RefusedError([_("%s: unknown; only [sources.<slug>] stands here.") % strangers[0]])
+    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
+        raise RefusedError([_("sources: each source is a table, [sources.<slug>].")])
+    return tables
+
+
+def _apply_one(slug: str, table: dict[str, Any]) -> Change:
+    """Create or change one source. Raises `ValidationError` by field."""
+    _check_shape(table)
+    row = Source.objects.select_for_update().filter(slug=slug).first()
+    known = row is not None
+    if row is None:
+        row = Source(slug=slug, provider=table["provider"])
+    elif row.provider != table["provider"]:
+        # The subjects of one provider must never be taken for those of another.
+        message = _("It is %s and cannot become another; use another slug.") % row.provider
+        raise ValidationError({"provider": message})
+    before = {name: getattr(row, name) for name in COLUMNS}
+    for name in COLUMNS:
+        setattr(row, name, table.get(name, default_of(name)))
+    stored, row.settings = row.settings, table.get("settings", {})
+    source_rows.refuse_sealed(row.settings)
+    source_rows.refuse_destination(row.after_login)
+    row.settings = source_rows.with_stored_secrets(row.provider, row.settings, stored)
+    changed = [name for name in COLUMNS if getattr(row, name) != before[name]]
+    changed += [f"settings.{name}" for name in _different(stored, row.settings)]
+    if known and not changed:
+        sources.validate(row)
+        return Change(slug, "unchanged")
+    sources.save(row)
+    return Change(slug, "changed", tuple(changed)) if known else Change(slug, "created")
+
+
+def _check_shape(table: dict[str, Any]) -> None:
+    for name in table:
+        if name not in KNOWN:
+            raise ValidationError({name: _("There is no such field.")})
+    if not isinstance(table.get("provider"), str):
+        raise ValidationError({"provider": _("Name the provider, such as oidc.")})
+    if not isinstance(table.get("settings", {}), dict):
+        raise ValidationError({"settings": _("The settings must be a table.")})
+    for name, kind in COLUMNS.items():
+        if name in table and type(table[name]) is not kind:
+            raise ValidationError({name: _("This has the wrong type.")})
+
+
+def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    nothing = object()
+    names = sorted({*before, *after})
+    return [name for name in names if before.get(name, nothing) != after.get(name, nothing)]
+
+
+def _prune(named: Collection[str]) -> Iterator[Change]:
+    rows = Source.objects.filter(enabled=True).exclude(slug__in=[*named, Source.LOCAL])
+    for slug in source_rows.disable(rows):
+        yield Change(slug, "disabled")
+
+
+def _sentences(slug: str, error: ValidationError) -> Iterator[str]:
+    for field, messages in error.message_dict.items():
+        for message in messages:
+            yield f"sources.{slug}.{field}: {message}"

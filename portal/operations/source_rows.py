@@ -1,0 +1,82 @@
+"""What the file and the admin have in common when they write a source's row."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+
+from accounts import conf, ended, registry, sources
+from accounts.models import Source
+from portal.destinations import safe_destination
+
+
+def secret_names(provider: str) -> set[str]:
+    """Return the names of a provider's settings that are secrets; none for an unknown provider."""
+    known = registry.providers().get(provider)
+    if known is None:
+        return set()
+    return {each.name for each in dataclasses.fields(known.Settings) if each.metadata.get("secret")}
+
+
+def redirect_uri(slug: str) -> str:
+    """Return the address to register at the upstream of the source `slug`."""
+    return f"{conf.site_url()}/auth/callback/{slug}"
+
+
+def with_stored_secrets(
+    provider: str, given: Mapping[str, Any], stored: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return `given` with the stored secrets that it leaves out, or repeats.
+
+    A secret that is given in plain and equals the stored one keeps its sealed text, so that saving
+    the same thing twice changes nothing. To take a secret away, give an empty one.
+    """
+    merged = dict(given)
+    for name in secret_names(provider):
+        sealed = stored.get(name)
+        if not _is_sealed(sealed):
+            continue
+        if name not in merged or merged[name] == _plain(provider, name, stored):
+            merged[name] = sealed
+    return merged
+
+
+def refuse_sealed(settings: Mapping[str, Any]) -> None:
+    """Raise `ValidationError` for sealed text from outside: only the keyring writes it."""
+    for name, value in settings.items():
+        if _is_sealed(value):
+            message = _("%s: give the secret itself, or a reference env:NAME or file:PATH.") % name
+            raise ValidationError({"settings": message})
+
+
+def refuse_destination(after_login: str) -> None:
+    """Raise `ValidationError` unless `after_login` is empty or somewhere people may be sent."""
+    if after_login and safe_destination(after_login) != after_login:
+        raise ValidationError({"after_login": _("Nobody may be sent there.")})
+
+
+def disable(rows: QuerySet[Source]) -> list[str]:
+    """Disable the sources of `rows`, also those whose settings are broken. Returns their slugs."""
+    with transaction.atomic():
+        slugs = sorted(rows.values_list("slug", flat=True))
+        Source.objects.filter(slug__in=slugs).update(enabled=False)
+        ended.announce("source", slugs)
+    return slugs
+
+
+def _is_sealed(value: Any) -> bool:
+    return isinstance(value, str) and value.startswith(sources.SEALED)
+
+
+def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:
+    """Return the stored secret in plain; None when the stored settings cannot be read."""
+    try:
+        return getattr(sources.typed_settings(registry.providers()[provider], stored), name)
+    except ValidationError:
+        return None

@@ -1,0 +1,10 @@
+"""What operators and their machines ask (CONTRACT.md 7)."""
+
+from django.urls import path
+
+from portal.operations import health
+
+urlpatterns = [
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
+]
