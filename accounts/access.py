@@ -7,7 +7,6 @@ from datetime import datetime, timedelta
 from functools import wraps
 from typing import Any
 
-
 from accounts import conf
 from accounts.errors import AccessDenied, LoginRequired
 from accounts.models import StoredSession, User

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from accounts import errors, events, flow, lockout, vault
 from accounts.errors import AccessDenied, InvalidGrant
-from accounts.models import Identity, Source, StoredSession, User
+from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
 from accounts.session import Session
@@ -115,7 +115,7 @@ def sign_in(
             if outcome.tokens:
                 vault.keep(typed.uid, outcome.tokens)
             trail = _trail(decision, source, user, typed.uid, visit)
-            events.Event.objects.bulk_create(trail)
+            Event.objects.bulk_create(trail)
     except IntegrityError:
         if spent and StoredSession.objects.filter(state_digest=spent).exists():
             raise AlreadyUsed from None
@@ -263,9 +263,7 @@ def _store(typed: Session, user: User, visit: Visit, spent: str | None) -> Sessi
     return store
 
 
-def _trail(
-    decision: Decision, source: Ready, user: User, uid: str, visit: Visit
-) -> list[events.Event]:
+def _trail(decision: Decision, source: Ready, user: User, uid: str, visit: Visit) -> list[Event]:
     names = {
         Decision.AUTH: ["login.succeeded"],
         Decision.ENROLL: ["person.enrolled", "login.succeeded"],

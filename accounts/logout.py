@@ -5,7 +5,7 @@
       Yes -> check type
         Unknown           -> destroy -> front page
         Unilogin          -> call the logout service -> destroy -> front page
-        Adgangsplatformen -> destroy -> redirect to the CMS's logout -> it redirects to the front page
+        Adgangsplatformen -> destroy -> redirect to the CMS's logout -> front page, by the CMS
 
 What a type does is its provider's plan: `call` walks the Unilogin edges, `visit` those of
 Adgangsplatformen, and an empty plan those of Unknown. The session is destroyed exactly once on
@@ -45,9 +45,7 @@ class Departure:
     support_code: str = ""
 
 
-def leave(
-    session: Session, visit: Visit, cookies: Mapping[str, str], return_to: str
-) -> Departure:
+def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to: str) -> Departure:
     """Walk the chart for `session`. Returns where to go; an empty `visit` is the front page.
 
     `cookies` are the ones that the source declares; `return_to` is where the upstream may send the
@@ -85,7 +83,7 @@ def dismiss(source: sources.Ready, error: ProtocolError) -> None:
     held = Session(type=source.session_type, source=source.slug).held()
     try:
         plan = source.provider.plan_logout(held, tokens, {}, "")
-    except Exception:  # noqa: BLE001  # a provider's defect must not hide why somebody was refused
+    except Exception:  # a provider's defect must not hide why somebody was refused
         log.exception("logout.plan_failed", source=source.slug)
         return
     if plan.call and not _call(source.slug, plan.call):
@@ -102,7 +100,7 @@ def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> Logou
             return LogoutPlan()
         tokens = vault.tokens_of(session.uid)
         return source.provider.plan_logout(session.held(), tokens, cookies, return_to)
-    except Exception:  # noqa: BLE001  # a provider's defect must not keep anybody signed in
+    except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.plan_failed", source=session.source)
         return LogoutPlan()
 
@@ -115,7 +113,7 @@ def _call(slug: str, hint: TokenSet) -> bool:
             source.provider.call_logout(hint)
     except ProtocolError:
         return False
-    except Exception:  # noqa: BLE001  # a provider's defect must not keep anybody signed in
+    except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.call_failed", source=slug)
         return False
     return True

@@ -57,7 +57,6 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         response["Cache-Control"] = "no-store"
         return response
 
-
     @staticmethod
     def _answer_page(request: HttpRequest, error: ProtocolError) -> HttpResponseBase:
         if isinstance(error, LoginRequired):

@@ -10,7 +10,7 @@ from django.utils import timezone
 from accounts import events, sources, vault
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
-from accounts.models import OutboxItem
+from accounts.models import Event, OutboxItem
 from accounts.provider import CallsLogout, TokenSet
 
 PURPOSE = "outbox"
@@ -54,7 +54,7 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
     except (ProtocolError, Unreadable) as error:
         _later(item, now, given_up=now >= item.give_up_at or isinstance(error, Unreadable))
         return False
-    except Exception:  # noqa: BLE001  # a provider's defect must not stop the other deliveries
+    except Exception:  # a provider's defect must not stop the other deliveries
         log.exception("outbox.failed", source=item.source, support_code=item.support_code)
         _later(item, now, given_up=now >= item.give_up_at)
         return False
@@ -79,5 +79,5 @@ def _later(item: OutboxItem, now: datetime, *, given_up: bool) -> None:
     OutboxItem.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=now + wait)
 
 
-def _event(name: str, item: OutboxItem) -> events.Event:
+def _event(name: str, item: OutboxItem) -> Event:
     return events.event(name, support_code=item.support_code, source=item.source)

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts import events
-from accounts.models import StoredSession, User
+from accounts.models import Event, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import Session
 from accounts.session_store import end
@@ -71,7 +71,7 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         )
 
 
-def _ended(row: StoredSession, by: Visit, why: str) -> events.Event:
+def _ended(row: StoredSession, by: Visit, why: str) -> Event:
     return events.event(
         "session.ended",
         by,

@@ -110,7 +110,7 @@ class TokenSet:
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
     id_token: str = field(default="", repr=False)
-    token_type: str = "Bearer"
+    token_type: str = "Bearer"  # noqa: S105  # RFC 6750's name of a type, no secret
     scope: str = ""
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
@@ -256,7 +256,7 @@ class CallsLogout(Protocol):
     """A provider that is told of a logout by a call."""
 
     def call_logout(self, tokens: TokenSet) -> None:
-        """Do the call that a plan names. Idempotent, with a short time-out. Raises when it failed."""
+        """Do the call that a plan names: idempotent, short. Raises when it failed."""
 
 
 @runtime_checkable

@@ -17,7 +17,7 @@ class Session:
     """One session, whole. `isLoggedIn` is derived from the type, so the two cannot contradict.
 
     `uid` is the stable public id; `expires_at` is when it ends if nothing happens,
-    `upstream_ends_at` when the upstream's own session does. `claims` are the provider's public ones.
+    `upstream_ends_at` when the upstream's own does. `claims` are the provider's public ones.
     """
 
     uid: str = ""
@@ -53,7 +53,7 @@ class Session:
         return self.type != ANONYMOUS
 
     def public(self) -> dict[str, Any]:
-        """Return what `/auth/session` shows. An allow-list, and the only serialiser of a session."""
+        """Return what `/auth/session` shows: an allow-list, a session's only serialiser."""
         if not self.is_logged_in:
             return {"isLoggedIn": False, "type": ANONYMOUS}
         return {
@@ -99,7 +99,7 @@ ANONYMOUS_SESSION = Session()
 def load(values: Any) -> Session:
     """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
     if not isinstance(values, dict):
-        raise ValueError("a session is an object")
+        raise ValueError("a session is an object")  # noqa: TRY004  # bad data, not a bad call
     try:
         moments = {
             name: datetime.fromisoformat(values[name]) if values[name] else None

@@ -45,6 +45,9 @@ class Row:
 class SessionStore(SessionBase):
     """One browser's session. `typed` is the typed session; the dictionary is Django's own."""
 
+    _session_cache: dict[str, Any]
+    _get_session: Any  # Django's own, which its stubs leave out
+
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key if session_key and _COOKIE.match(session_key) else None)
         self._row: Row | None = None
@@ -219,12 +222,12 @@ class SessionStore(SessionBase):
         held = caches["sessions"].get(self.key_digest)
         try:
             uid, expires, ends, seen, sealed = held
-            moments = [datetime.fromisoformat(text) for text in (expires, ends, seen)]
+            expires, ends, seen = (datetime.fromisoformat(each) for each in (expires, ends, seen))
             if ended.has_ended(uid, self.key_digest):
                 return None
         except (TypeError, ValueError, DatabaseError):
             return None  # nothing there, or the feed cannot be read: the row decides
-        return Row(uid, *moments, sealed)
+        return Row(uid, expires, ends, seen, sealed)
 
     def _read_row(self) -> Row | None:
         found = (

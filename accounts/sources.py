@@ -105,7 +105,7 @@ def instance(row: Source) -> Provider:
 
 
 def validate(row: Source) -> None:
-    """Check `row.settings` and seal the secrets in it. Raises `ValidationError` naming the field."""
+    """Check `row.settings` and seal its secrets. Raises `ValidationError` naming the field."""
     provider = _provider_class(row)
     typed_settings(provider, row.settings)
     row.settings = {

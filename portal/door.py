@@ -311,7 +311,7 @@ def back_from_leaving(request: HttpRequest) -> str:
 
 
 def leads_away_on_purpose(request: HttpRequest) -> bool:
-    """Tell whether a GET is a person's own click on this site: a top-level, same-site navigation."""
+    """Tell whether a GET is a person's own click here: a top-level, same-site navigation."""
     headers = request.headers
     return (
         headers.get("Sec-Fetch-Site") in {"same-origin", "same-site"}
@@ -319,5 +319,3 @@ def leads_away_on_purpose(request: HttpRequest) -> bool:
         and headers.get("Sec-Fetch-Dest") == "document"
         and not headers.get("Sec-Purpose")
     )
-
-

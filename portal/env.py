@@ -67,7 +67,7 @@ def secret(name: str) -> str:
             return Path(file).read_text().strip()
         except OSError as error:
             raise Misconfigured(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
-    return env.str(name, default="")
+    return str(env.str(name, default=""))
 
 
 def origin(name: str, url: str) -> str:

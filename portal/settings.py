@@ -245,8 +245,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 MESSAGES_COOKIE_NAME = "vestibule-messages"
 SILENCED_SYSTEM_CHECKS: list[str] = [
-    "admin.E410",  # accounts.session_store is the session engine; contrib.sessions has no table here
-    "security.W003",
+    "admin.E410",  # the admin asks for contrib.sessions, whose table has no use here
 ]
 
 # --- Mail -----------------------------------------------------------------------------------------
@@ -281,7 +280,7 @@ USE_I18N = True
 TIME_ZONE = env.str("VESTIBULE_TIME_ZONE", default="Europe/Copenhagen")
 USE_TZ = True
 
-# --- Static files, API, logs ------------------------------------------------------------------------
+# --- Static files, API, logs ---------------------------------------------------------------------
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"

@@ -24,13 +24,18 @@ class Source(models.Model):
     slug = models.CharField(max_length=50, unique=True, validators=[slug_validator])
     provider = models.CharField(_("provider"), max_length=50)
     label = models.CharField(
-        _("label"), max_length=100, blank=True, help_text=_("Empty: the provider's own, translated.")
+        _("label"),
+        max_length=100,
+        blank=True,
+        help_text=_("Empty: the provider's own, translated."),
     )
     order = models.IntegerField(_("order"), default=100)
     enabled = models.BooleanField(_("enabled"), default=True)
     settings = models.JSONField(_("settings"), default=dict, blank=True)
     enroll = models.BooleanField(
-        _("enroll"), default=True, help_text=_("Make an account for people who come the first time.")
+        _("enroll"),
+        default=True,
+        help_text=_("Make an account for people who come the first time."),
     )
     require_assignment = models.BooleanField(
         _("require assignment"),

@@ -32,7 +32,7 @@ def username_key(username: str) -> str:
 
 
 def refuse_mixed_scripts(username: str) -> None:
-    """Refuse a name that mixes alphabets, such as `admin` with a Cyrillic `а` (U07)."""
+    """Refuse a name that mixes alphabets: a Cyrillic letter looks like a Latin one (U07)."""
     scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
     if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
         raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
@@ -90,7 +90,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     created_at = models.DateTimeField(auto_now_add=True)
     last_login = None
 
-    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]
+    objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "username"
     EMAIL_FIELD = "email"
@@ -129,4 +129,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Hash the epoch, not the password: a rehash at sign-in must not end other sessions."""
         value = f"{self.uid}.{self.session_epoch}"
-        return salted_hmac("accounts.User.epoch", value, secret=secret, algorithm="sha256").hexdigest()
+        return salted_hmac(
+            "accounts.User.epoch", value, secret=secret, algorithm="sha256"
+        ).hexdigest()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import access, events, people, sources
 from accounts.errors import ProtocolError
-from accounts.models import Identity, StoredSession
+from accounts.models import Identity, StoredSession, User
 from portal import door
 from portal.pages.devices import device_name
 
@@ -19,7 +19,7 @@ from portal.pages.devices import device_name
 @require_safe
 def profile(request: HttpRequest) -> HttpResponse:
     """Show who is signed in, and how."""
-    session, person = door.session_of(request), request.user
+    session, person = door.session_of(request), cast(User, request.user)
     source = sources.of_session(session.source)
     context = {
         "person": person,

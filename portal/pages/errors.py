@@ -49,7 +49,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     code = events.new_support_code()
     log.error("page.server_error", support_code=code)
     if not wants_page(request):
-        body: dict[str, Any] = {"error": "server_error", "error_description": f"Support code {code}."}
+        body: dict[str, Any] = {
+            "error": "server_error",
+            "error_description": f"Support code {code}.",
+        }
         return JsonResponse(body, status=500)
     page = loader.get_template("errors/500.html").render({"code": code})
     return HttpResponseServerError(page)

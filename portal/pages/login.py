@@ -213,5 +213,3 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
         "choose": "/login?choose=1",
     }
     return door.page(request, "login/failed.html", context, problems.status_of(event.reason))
-
-

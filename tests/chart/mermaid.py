@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from pathlib import Path
 
@@ -19,5 +20,5 @@ def edges() -> frozenset[tuple[str, str]]:
     found = set()
     for line in bare.splitlines():
         names = [name.strip() for name in _ARROW.split(line) if name.strip()]
-        found |= set(zip(names, names[1:], strict=False))
+        found |= set(itertools.pairwise(names))
     return frozenset(found)

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 
 from accounts import logout, outbox, sources
@@ -72,6 +73,7 @@ def test_a_local_session(client: Client, person: User) -> None:
 def test_a_session_that_cannot_be_read_takes_unknown(client: Client, person: User) -> None:
     sign_in(client)
     StoredSession.objects.update(session_data="broken")
+    caches["sessions"].clear()
     session = typed(client)
     assert session.is_unknown
     departure = leave(session)

@@ -142,8 +142,7 @@ def test_every_route_is_closed_that_the_contract_does_not_open() -> None:
     open_ones = {
         route
         for route, view in routes.items()
-        if not getattr(view, "login_required", True)
-        and getattr(view, "cls", None) is None
+        if not getattr(view, "login_required", True) and getattr(view, "cls", None) is None
     }
     from portal.api import urls
 

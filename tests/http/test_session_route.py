@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Source, StoredSession, User
@@ -23,9 +24,7 @@ def test_nobody_is_anonymous(client: Client, db: None) -> None:
     assert "csrftoken" in client.cookies
 
 
-def test_no_secret_is_shown(
-    client: Client, tenant: Callable[..., Source], peer: Upstream
-) -> None:
+def test_no_secret_is_shown(client: Client, tenant: Callable[..., Source], peer: Upstream) -> None:
     tenant(leaves_by="call")
     peer.extra = {"sid": "sid-of-bob"}
     enter(client, "town")
@@ -58,6 +57,7 @@ def test_a_payload_that_cannot_be_read_is_anonymous_to_the_outside(
 ) -> None:
     sign_in(client)
     StoredSession.objects.update(session_data="broken")
+    caches["sessions"].clear()
     assert client.get("/auth/session").json() == ANONYMOUS
 
 

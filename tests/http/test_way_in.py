@@ -451,9 +451,7 @@ def test_a_form_post_is_refused_where_it_is_not_expected(client: Client, tenant:
     assert failure(long).reason == "login-failed"
 
 
-def test_an_unsolicited_answer_is_taken_only_where_declared(
-    client: Client, tenant: Tenant
-) -> None:
+def test_an_unsolicited_answer_is_taken_only_where_declared(client: Client, tenant: Tenant) -> None:
     tenant(unsolicited=True)
     client.cookies["TENANTabc"] = "carol"
     response = client.get("/auth/callback/town")

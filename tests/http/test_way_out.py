@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Event, OutboxItem, Source, StoredSession, User
@@ -105,14 +106,13 @@ def test_the_receipt_says_what_is_still_open(
 def test_a_broken_session_leaves_as_unknown(client: Client, person: User) -> None:
     sign_in(client)
     StoredSession.objects.update(session_data="broken")
+    caches["sessions"].clear()
     assert client.post("/auth/logout")["Location"] == "/"
     assert not StoredSession.objects.exists()
     assert client.cookies["vestibule"].value == ""
 
 
-def test_just_left_is_not_sent_straight_back(
-    client: Client, tenant: Callable[..., Source]
-) -> None:
+def test_just_left_is_not_sent_straight_back(client: Client, tenant: Callable[..., Source]) -> None:
     tenant(leaves_by="nothing")
     Source.objects.filter(slug="local").delete()
     enter(client, "town")
