@@ -1,0 +1,199 @@
+"""The password pages: change it, ask for a link, use the link."""
+
+from __future__ import annotations
+
+from django import forms
+from django.contrib import messages
+from django.contrib.auth.decorators import login_not_required
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_safe
+from limits import RateLimitItemPerHour
+
+from accounts import lockout, people, sources
+from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
+from accounts.models import Source, User
+from accounts.models.users import username_key
+from accounts.provider import Visit
+from portal import cookies, door
+from portal.pages.password_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
+from providers.local import mail, recovery
+from providers.local.passwords import fits
+from providers.local.provider import LocalProvider
+
+ASKED_FOR = RateLimitItemPerHour(5, namespace="forgotten-name")
+ASKED_FROM = RateLimitItemPerHour(50, namespace="forgotten-address")
+RESET_COOKIE = "vestibule-reset"
+RESET_PATH = "/login/reset/"
+RESET_SECONDS = 900
+WITHOUT_TOKEN = "choose"  # noqa: S105  # what stands in the address in the place of the token
+
+
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def change(request: HttpRequest) -> HttpResponse:
+    """Change the password of the person who is signed in; their other sessions end."""
+    person = _person(request)
+    if not _signs_in_here(person):
+        return door.page(request, "password/none.html", {"here": "password"})
+    form = ChangePasswordForm(person, request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _show_change(request, form, 400 if form.is_bound else 200)
+    visit = door.visit(request)
+    try:
+        if not _is_right(person, form.cleaned_data["old_password"], visit):
+            form.add_error("old_password", _("This is not your present password."))
+            return _show_change(request, form, 400)
+        password = form.cleaned_data["new_password"]
+        people.change_password(person, password, visit, keep=door.session_of(request))
+    except TemporarilyUnavailable as error:
+        form.add_error(None, _wait(error))
+        return door.with_retry_after(_show_change(request, form, error.status), error)
+    messages.success(request, _("Your password is changed. You are signed out everywhere else."))
+    return door.see_other(reverse("account"))
+
+
+@login_not_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def forgotten(request: HttpRequest) -> HttpResponse:
+    """Ask who forgot, and answer alike whether or not there is anybody (U03)."""
+    if not _can_recover():
+        raise Http404
+    form = ForgottenForm(request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _show_forgotten(request, form, 400 if form.is_bound else 200)
+    identifier, visit = form.cleaned_data["identifier"], door.visit(request)
+    try:
+        lockout.spend(ASKED_FROM, lockout.network(visit.address))
+        lockout.spend(ASKED_FOR, username_key(identifier))
+    except TooManyRequests as error:
+        form.add_error(None, _("There were too many requests. Please wait, then try again."))
+        return door.with_retry_after(_show_forgotten(request, form, error.status), error)
+    mail.send_forgotten(identifier, visit)
+    return door.see_other(reverse("password-sent"))
+
+
+@login_not_required
+@require_safe
+def sent(request: HttpRequest) -> HttpResponse:
+    """Say that a mail is on its way, if there is anybody to send it to."""
+    return door.page(request, "password/sent.html")
+
+
+@login_not_required
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
+    """Set a new, or the first, password by a mailed link. Nobody is signed in by it.
+
+    `uidb64` is the person's public id. The link's token moves into a sealed cookie at once, so that
+    it neither stays in the address bar nor leaves in a Referer (RFC 9700, 4.2.4; U05).
+    """
+    if token != WITHOUT_TOKEN:
+        return _hide_token(request, uidb64, token)
+    user = _holder(request, uidb64)
+    if user is None:
+        return _lapsed(request)
+    form = NewPasswordForm(user, request.POST if request.method == "POST" else None)
+    if not form.is_valid():
+        return _show_reset(request, form, 400 if form.is_bound else 200)
+    visit = door.visit(request)
+    try:
+        recovery.redeem(user, form.cleaned_data["new_password"], visit)
+    except InvalidGrant:
+        return _lapsed(request)
+    except TemporarilyUnavailable as error:
+        form.add_error(None, _wait(error))
+        return door.with_retry_after(_show_reset(request, form, error.status), error)
+    lockout.succeeded(Source.LOCAL, user.username, visit.address)
+    return _without_cookie(door.see_other(reverse("login") + "?choose=1&done=password"))
+
+
+# --- Changing -------------------------------------------------------------------------------------
+
+
+def _person(request: HttpRequest) -> User:
+    person = request.user
+    if not isinstance(person, User):
+        raise Http404
+    return person
+
+
+def _signs_in_here(person: User) -> bool:
+    known = person.identities.filter(source__slug=Source.LOCAL)
+    return person.has_usable_password() and known.exists()
+
+
+def _is_right(person: User, password: str, visit: Visit) -> bool:
+    """Judge the present password under the same lock-out as a sign-in."""
+    attempt = (Source.LOCAL, person.username, visit.address)
+    lockout.check(*attempt)
+    try:
+        right = fits(person, password)
+    except TemporarilyUnavailable:
+        lockout.refund(*attempt)
+        raise
+    (lockout.succeeded if right else lockout.failed)(*attempt)
+    return right
+
+
+def _wait(error: TemporarilyUnavailable) -> str:
+    if isinstance(error, TooManyRequests):
+        return _("There were too many attempts. Please wait a few minutes, then try again.")
+    return _("Many people are signing in right now. Please try again in a moment.")
+
+
+# --- Links ----------------------------------------------------------------------------------------
+
+
+def _can_recover() -> bool:
+    ready = sources.find(Source.LOCAL)
+    provider = ready.provider if ready else None
+    return isinstance(provider, LocalProvider) and bool(provider.settings.recovery)
+
+
+def _hide_token(request: HttpRequest, uid: str, token: str) -> HttpResponse:
+    if request.method == "POST":
+        return HttpResponseNotAllowed(["GET", "HEAD"])
+    if not recovery.could_be_a_link(uid, token):
+        return _lapsed(request)
+    response = door.see_other(reverse("password-reset", args=[uid, WITHOUT_TOKEN]))
+    cookies.remember(response, RESET_COOKIE, [uid, token], RESET_SECONDS, path=RESET_PATH)
+    return response
+
+
+def _holder(request: HttpRequest, uid: str) -> User | None:
+    """Return whose link the cookie holds, if it is the link of this address."""
+    held = cookies.recall(request, RESET_COOKIE)
+    if not isinstance(held, list) or held[0] != uid:
+        return None
+    return recovery.holder(*held)
+
+
+def _lapsed(request: HttpRequest) -> HttpResponse:
+    context = {"can_recover": _can_recover()}
+    return _without_cookie(door.page(request, "password/lapsed.html", context, 400))
+
+
+def _without_cookie(response: HttpResponse) -> HttpResponse:
+    cookies.forget(response, RESET_COOKIE, path=RESET_PATH)
+    return response
+
+
+# --- Pages ----------------------------------------------------------------------------------------
+
+
+def _show_change(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
+    context = {"form": form, "here": "password", "has_password": True, "person": request.user}
+    return door.page(request, "password/change.html", context, status)
+
+
+def _show_forgotten(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
+    return door.page(request, "password/forgotten.html", {"form": form}, status)
+
+
+def _show_reset(request: HttpRequest, form: NewPasswordForm, status: int) -> HttpResponse:
+    context = {"form": form, "person": form.user}
+    return door.page(request, "password/reset.html", context, status)
