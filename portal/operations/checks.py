@@ -8,6 +8,16 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, register
 
 
+def is_production() -> bool:
+    """Tell whether this installation serves people in earnest."""
+    return bool(settings.VESTIBULE_PRODUCTION)
+
+
+def is_embedded() -> bool:
+    """Tell whether the database is the site's own file."""
+    return not settings.DATABASE_URL
+
+
 @register("vestibule")
 def production_has_all_it_needs(**_: Any) -> list[CheckMessage]:
     """`VESTIBULE_ENV=production` refuses to start on embedded defaults."""

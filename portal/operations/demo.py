@@ -1,0 +1,106 @@
+"""The demo: what is in it, and which processes it is made of."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from django.db import connection, connections
+from django.utils.translation import gettext as _
+
+from accounts import conf, sources
+from accounts.models import Source, User
+from accounts.models.users import username_key
+from portal.operations.processes import Process
+
+
+@dataclass(frozen=True, slots=True)
+class Persona:
+    """Somebody who lives in the demo. The password is no secret: the banner shows it."""
+
+    username: str
+    password: str
+    name: str
+    is_administrator: bool = False
+
+
+PERSONAS = (
+    Persona("admin", "admin-of-the-demo", "Ada Administrator", is_administrator=True),
+    Persona("patron", "patron-of-the-demo", "Pia Patron"),
+)
+
+
+def is_somebody_elses() -> bool:
+    """Tell whether there are people in the database, and the demo's administrator is not."""
+    admin = username_key(PERSONAS[0].username)
+    return User.objects.exists() and not User.objects.filter(username_key=admin).exists()
+
+
+def forget() -> None:
+    """Delete the embedded database, and nothing else. The caller has made sure that it is one."""
+    database = str(connection.settings_dict["NAME"])
+    connections.close_all()
+    for suffix in ("", "-wal", "-shm"):
+        Path(database + suffix).unlink(missing_ok=True)
+
+
+def furnish() -> None:
+    """Make what is missing: the `local` source, and the personas. What is there stays as it is."""
+    if not Source.objects.filter(slug=Source.LOCAL).exists():
+        sources.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
+    for persona in PERSONAS:
+        user = User.objects.filter(username_key=username_key(persona.username)).first()
+        (user or _create(persona)).give_local_identity()
+
+
+def processes(port: int) -> list[Process]:
+    """Return what the demo runs: the site, one worker process with several threads."""
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi",
+        "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--blocking-threads", str(conf.threads()),
+        "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
+        "portal.wsgi:application",
+    ]  # fmt: skip
+    variables = {"VESTIBULE_SITE_URL": site_url(port)}
+    if logging.getLogger().getEffectiveLevel() == logging.INFO:
+        variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
+    return [Process("site", command, port, variables=variables)]
+
+
+def site_url(port: int) -> str:
+    """Return where the demo is seen."""
+    return f"http://localhost:{port}"
+
+
+def banner(port: int) -> str:
+    """Return what to do now, in a few lines."""
+    width = max(len(persona.username) for persona in PERSONAS)
+    rows = [f"    {persona.username:<{width}}   {_password(persona)}" for persona in PERSONAS]
+    lines: Sequence[str] = (
+        "",
+        "  " + _("Vestibule is open: %s") % site_url(port),
+        "  " + _("Administration:    %s") % f"{site_url(port)}/admin/",
+        "",
+        "  " + _("Sign in with a username and its password:"),
+        *rows,
+        "",
+        "  " + _("Mails appear here. Leave with Ctrl-C; what you did is kept until --reset."),
+        "",
+    )
+    return "\n".join(lines)
+
+
+def _create(persona: Persona) -> User:
+    fields = {"name": persona.name, "email": f"{persona.username}@example.org"}
+    if persona.is_administrator:
+        return User.objects.create_superuser(persona.username, persona.password, **fields)
+    return User.objects.create_user(persona.username, persona.password, **fields)
+
+
+def _password(persona: Persona) -> str:
+    user = User.objects.get_by_natural_key(persona.username)
+    return persona.password if user.check_password(persona.password) else _("(you changed it)")

@@ -1,0 +1,61 @@
+"""`manage.py demo`: the whole house on this machine, with people in it."""
+
+from __future__ import annotations
+
+from threading import Thread
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils.translation import gettext as _
+
+from portal.operations import checks, demo, processes
+from portal.operations.delivery import deliver_until
+
+
+class Command(BaseCommand):
+    """Starts the demo and ends all of it at Ctrl-C."""
+
+    help = "Run the site on this machine with people to sign in as. Never in production."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add `--reset` and `--port`."""
+        parser.add_argument("--reset", action="store_true", help="begin with an empty database")
+        parser.add_argument("--port", type=int, default=8000, help="of localhost; 8000 unless told")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Prepare, run until a signal, and end quietly. Raises `CommandError` with the reason."""
+        port = options["port"]
+        self._refuse_where_it_harms(port, reset=options["reset"])
+        if options["reset"]:
+            demo.forget()
+        call_command("migrate", verbosity=0, interactive=False)
+        if demo.is_somebody_elses():
+            raise CommandError(
+                _("There are people in this database; the demo's passwords are known to everybody.")
+            )
+        demo.furnish()
+        self._run(port)
+
+    def _refuse_where_it_harms(self, port: int, *, reset: bool) -> None:
+        if checks.is_production():
+            raise CommandError(_("The demo does not run in production."))
+        if reset and not checks.is_embedded():
+            raise CommandError(_("--reset never touches the database that DATABASE_URL names."))
+        if not processes.is_free(port):
+            message = _("Port %d of localhost is taken; free it, or give another with --port.")
+            raise CommandError(message % port)
+
+    def _run(self, port: int) -> None:
+        parts = demo.processes(port)
+        try:
+            with processes.stopped_by_signals() as stop, processes.running(parts, stop) as started:
+                if stop.is_set():
+                    return
+                self.stdout.write(demo.banner(port))
+                self.stdout.flush()
+                delivery = Thread(target=deliver_until, args=(stop,), name="outbox", daemon=True)
+                delivery.start()
+                processes.watch(parts, started, stop)
+        except processes.FailedError as error:
+            raise CommandError(_("This part of the demo has ended: %s") % error) from None
