@@ -170,13 +170,14 @@ def test_a_packed_body_counts_by_what_it_unpacks_to(
     assert held < 6 * 1024 * 1024
 
 
+@pytest.mark.parametrize("path", ["/json", "/chunks"])
 def test_a_caller_can_lower_the_cap_but_not_raise_it(
-    client: Client, upstream: TroubleServer, settings: Any
+    client: Client, upstream: TroubleServer, settings: Any, path: str
 ) -> None:
-    assert failing(client, upstream.url("/json"), max_bytes=17).kind == "TooLargeError"
-    assert client.get(upstream.url("/json"), max_bytes=18).ok
+    assert failing(client, upstream.url(path), max_bytes=17).kind == "TooLargeError"
+    assert client.get(upstream.url(path), max_bytes=18).ok
     settings.VESTIBULE_HTTP_MAX_BYTES = 17
-    assert failing(client, upstream.url("/json"), max_bytes=18).kind == "TooLargeError"
+    assert failing(client, upstream.url(path), max_bytes=18).kind == "TooLargeError"
 
 
 @pytest.mark.parametrize(

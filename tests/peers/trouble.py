@@ -84,6 +84,11 @@ def _json(call: _Handler) -> None:
     call.answer(b'{"hello": "world"}', Content_Type="application/json")
 
 
+def _chunks(call: _Handler) -> None:
+    call.head(Transfer_Encoding="chunked")
+    call.write(b"9\r\n" + b'{"hello":' + b"\r\n9\r\n" + b' "world"}' + b"\r\n0\r\n\r\n")
+
+
 def _echo(call: _Handler) -> None:
     """Tell what arrived: the method, the raw target and header lines, the body."""
     lines = [[name, value] for name, value in call.headers.items()]
@@ -159,9 +164,12 @@ def _short_chunks(call: _Handler) -> None:
 
 
 def _long(call: _Handler) -> None:
-    """Announce less than is sent: the rest looks like the answer to a request yet to come."""
+    """Announce less than is sent: the rest looks like the answers to requests yet to come.
+
+    It is one TLS record, and more than a reader takes at once: what is left is in the TLS layer.
+    """
     call.head(Content_Length=2)
-    call.write(b"{}HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled")
+    call.write(b"{}" + b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled" * 300)
 
 
 def _pour(call: _Handler) -> None:
@@ -245,6 +253,7 @@ def _cookie(call: _Handler) -> None:
 _TROUBLES = {
     "/json": _json,
     "/landing": _json,
+    "/chunks": _chunks,
     "/echo": _echo,
     "/drip-body": _drip_body,
     "/drip-chunks": _drip_chunks,
