@@ -122,7 +122,7 @@ class Client:
         line: dict[str, Any] = {"caller": self._caller, "method": method}
         try:
             yield line
-        except Exception as failed:
+        except Exception as failed:  # named in the line, whatever it is, and raised again
             line["error"] = getattr(failed, "kind", type(failed).__name__)
             raise
         finally:
