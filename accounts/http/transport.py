@@ -120,8 +120,7 @@ def exchange(
         )
         try:
             body = _read(response, max_bytes)
-        except BaseException:
-            # What is left unread must not become the beginning of the next answer.
+        except BaseException:  # whatever it is: what is unread must not begin the next answer
             response.close()
             raise
         response.raw.release_conn()
