@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import wraps
 from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+
+from accounts import sources
+from portal import door
 
 
 class VestibuleAdminSite(AdminSite):
@@ -20,24 +26,44 @@ class VestibuleAdminSite(AdminSite):
     site_title = "Vestibule"
     index_title = _("Administration")
 
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        """Guard a view: strangers are sent to the door, people without the right get a 403.
+
+        A form here may lead on to the sources, for a fresh sign-in and on the way out.
+        """
+        inner = super().admin_view(view, cacheable)
+
+        @wraps(inner)
+        def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            if request.user.is_authenticated and not self.has_permission(request):
+                raise PermissionDenied
+            response: HttpResponse = inner(request, *args, **kwargs)
+            origins = {o for ready in sources.enabled() for o in ready.description.visits}
+            response._csp_update = {"form-action": sorted(origins)}  # type: ignore[attr-defined]
+            return response
+
+        return guarded
+
     @method_decorator(login_not_required)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Send strangers to the door. Raises `PermissionDenied` for people without the right."""
+        next_url = request.GET.get("next", reverse("admin:index"))
+        if self.has_permission(request):
+            return door.see_other(reverse("admin:index"))
         if request.user.is_authenticated:
             raise PermissionDenied
-        next_url = request.GET.get("next", request.get_full_path())
-        return HttpResponseRedirect("/login?" + urlencode({"next": next_url}))
+        return door.see_other("/login?" + urlencode({"next": next_url}))
 
-    def logout(  # type: ignore[override]  # a redirect is an answer too
+    def logout(  # type: ignore[override]  # Django's own answer is a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Leave by the chart, which asks for a click of its own."""
-        return HttpResponseRedirect("/auth/logout")
+        """Leave by the chart."""
+        return door.see_other("/auth/logout")
 
-    def password_change(  # type: ignore[override]  # as above
+    def password_change(  # type: ignore[override]  # Django's own answer is a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Change the password where everybody does."""
-        return HttpResponseRedirect("/account/password")
+        return door.see_other("/account/password")

@@ -1,0 +1,59 @@
+"""What the admin's pages have in common."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import access, events
+from accounts.models import StoredSession
+from portal import door
+
+PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that people look at; nothing is added or changed by hand."""
+
+    list_per_page = PER_PAGE
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds one."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes one."""
+        return False
+
+
+def sign_in_again(request: HttpRequest) -> HttpResponse | None:
+    """Return the way to a fresh sign-in and back, or None for a person who signed in recently."""
+    session = door.session_of(request)
+    if access.is_recent(session, timezone.now()):
+        return None
+    query = urlencode({"again": 1, "next": request.get_full_path()})
+    return door.see_other(f"{door.start_url(session.source)}?{query}")
+
+
+def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
+    """Write an event for each session that an administrator has ended."""
+    visit = door.visit(request)
+    gone = [
+        events.event(
+            "session.ended",
+            visit,
+            source=row.source,
+            session_type=row.type,
+            user_id=row.user_id,
+            session_uid=row.uid,
+            detail=f"by the administrator {request.user.pk}",
+        )
+        for row in rows
+    ]
+    if gone:
+        events.record(*gone)

@@ -1,0 +1,172 @@
+"""People and the ways in by which they are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.auth.admin import GroupAdmin
+from django.contrib.auth.models import Group
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import events, people
+from accounts.models import Identity, StoredSession, User
+from portal import door
+from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
+from portal.operations.admin.person_form import NewPersonForm, PersonForm
+from portal.operations.admin.rights import may_manage
+from providers.local.mail import send_password_link
+
+RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+
+@admin.register(User)
+class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """People: who is let in, and what they may do. Passwords are theirs alone."""
+
+    list_display = ("username", "name", "email", "status", "is_staff", "created_at")
+    list_filter = ("status", "is_staff", "is_superuser", "groups")
+    list_per_page = PER_PAGE
+    search_fields = ("username", "name", "email", "=uid", "identities__subject")
+    ordering = ("username_key",)
+    filter_horizontal = ("groups", "user_permissions")
+    actions = ("send_links",)
+
+    def get_form(
+        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[User]]:
+        """Return a form that knows who edits."""
+        base = PersonForm if obj else NewPersonForm
+        form = type(base.__name__, (base,), {"actor": request.user})
+        return super().get_form(request, obj, change=change, form=form, **kwargs)
+
+    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+        """Return what is edited; somebody new can be sent a link."""
+        edited = ["username", "name", "email", "status", *RIGHTS]
+        return ["uid", *edited] if obj else [*edited[:4], "send_link", *RIGHTS]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
+        """Leave it to administrators with all rights to make others."""
+        kept = [] if request.user.is_superuser else ["is_staff", "is_superuser"]
+        return ["uid", *kept] if obj else kept
+
+    def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Let nobody change a person who may do more than they."""
+        permitted = super().has_change_permission(request, obj)
+        return permitted and (obj is None or may_manage(request.user, obj))
+
+    def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
+        """Let nobody delete themselves, or a person who may do more than they."""
+        permitted = super().has_delete_permission(request, obj)
+        return permitted and (
+            obj is None or (obj.pk != request.user.pk and may_manage(request.user, obj))
+        )
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Save; end the sessions of a person whose status changes, which they carry with them."""
+        if not change:
+            obj.set_unusable_password()
+            obj.save()
+            obj.give_local_identity()
+            if form.cleaned_data.get("send_link"):
+                transaction.on_commit(lambda: self._send(request, [obj], first=True))
+            return
+        if "status" not in form.changed_data:
+            obj.save()
+            return
+        wanted, obj.status = obj.status, form.initial["status"]
+        obj.save()
+        self._change_status(request, obj, wanted)
+
+    def delete_model(self, request: HttpRequest, obj: User) -> None:
+        """End the person's sessions through the store, then delete the person."""
+        self.delete_queryset(request, User.objects.filter(pk=obj.pk))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """End the sessions of these people through the store, then delete them.
+
+        Whoever may not be deleted one by one is left alone.
+        """
+        for person in queryset:
+            if not self.has_delete_permission(request, person):
+                said = gettext("You cannot delete %s.") % person
+                self.message_user(request, said, messages.WARNING)
+                continue
+            with transaction.atomic():
+                people.end_all(person.pk, "person deleted")
+                person.delete()
+
+    @admin.action(description=_("Send a link to set a password"), permissions=["change"])
+    def send_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
+        """Mail links to those among the chosen who may have one."""
+        permitted = [person for person in queryset if may_manage(request.user, person)]
+        known = Identity.objects.filter(source__slug="local", user__in=permitted)
+        with_password = set(known.values_list("user_id", flat=True))
+        self._send(request, [person for person in permitted if person.pk in with_password])
+        left_out = [str(p) for p in queryset if p.pk not in with_password]
+        if left_out:
+            said = gettext("These do not sign in with a password here: %s") % ", ".join(left_out)
+            self.message_user(request, said, messages.WARNING)
+
+    def _send(self, request: HttpRequest, persons: list[User], *, first: bool = False) -> None:
+        for person in persons:
+            new = first or not person.has_usable_password()
+            if send_password_link(person, first=new):
+                said, level = gettext("A link is on its way to %s."), messages.SUCCESS
+            else:
+                said, level = gettext("%s has no address or is not let in."), messages.WARNING
+            self.message_user(request, said % person, level)
+
+    def _change_status(self, request: HttpRequest, person: User, wanted: str) -> None:
+        if wanted == User.Status.DISABLED:
+            people.disable(person)
+        else:
+            with transaction.atomic():
+                User.objects.filter(pk=person.pk).update(status=wanted)
+                people.end_all(person.pk, "status changed")
+                visit = door.visit(request)
+                events.record(
+                    events.event("person.status_changed", visit, user=person, detail=wanted)
+                )
+        person.status = wanted
+
+
+@admin.register(Identity)
+class IdentityAdmin(ReadOnly):
+    """The ways in of people: looked up, and taken away."""
+
+    fields = ("source", "subject", "issuer", "user", "created_at")
+    list_display = fields
+    list_filter = ("source",)
+    list_select_related = ("source", "user")
+    search_fields = ("=subject", "user__username", "user__name", "user__email")
+
+    def delete_model(self, request: HttpRequest, obj: Identity) -> None:
+        """Take the way in away, and end the sessions that came by it."""
+        with transaction.atomic():
+            slug, user, subject = obj.source.slug, obj.user, obj.subject
+            obj.delete()
+            came = StoredSession.objects.filter(user=user, source=slug, subject=subject)
+            record_ended(request, people.end_with_children(came))
+            visit = door.visit(request)
+            events.record(events.event("identity.unlinked", visit, source=slug, user=user))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
+        """Take several ways in away, each with its sessions."""
+        for identity in queryset.select_related("source", "user"):
+            self.delete_model(request, identity)
+
+
+admin.site.unregister(Group)
+
+
+@admin.register(Group)
+class RoleAdmin(GroupAdmin):
+    """Groups, a page of which can be ticked whole."""
+
+    list_per_page = PER_PAGE

@@ -1,0 +1,123 @@
+"""Sources: edited, tested live, and registered at their upstreams."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
+
+from accounts import sources
+from accounts.models import Source
+from portal.operations import selftest, source_rows
+from portal.operations.admin.common import PER_PAGE, sign_in_again
+from portal.operations.admin.source_form import SourceForm
+
+
+@admin.register(Source)
+class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The sources. Whoever writes one must have signed in recently: secrets are at stake."""
+
+    form = SourceForm
+    change_form_template = "operations/source.html"
+    list_display = ("slug", "provider", "label", "order", "enabled")
+    list_filter = ("enabled", "provider")
+    list_per_page = PER_PAGE
+    search_fields = ("slug", "label")
+    actions = ("test_now", "disable")
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer no deletion of several at once: a source goes one by one, when nobody is left."""
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[Any]:
+        """Return what is edited, and of an existing source the address to register."""
+        edited = [
+            "slug", "provider", "label", "order", "enabled", "settings", "enroll",
+            "require_assignment", "end_with_token", "after_login", "note",
+        ]  # fmt: skip
+        return ["redirect_uri", *edited] if obj else edited
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
+        """Keep what people's identities and the upstream's registration hang on."""
+        return ["redirect_uri", "slug", "provider"] if obj else []
+
+    @admin.display(description=_("Redirect URI to register"))
+    def redirect_uri(self, source: Source) -> str:
+        """Return the address to which the upstream sends people back."""
+        return source_rows.redirect_uri(source.slug)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
+        """Keep the `local` source: by it an administrator enters when all others are down."""
+        if obj is not None and obj.slug == Source.LOCAL:
+            return False
+        return super().has_delete_permission(request, obj)
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> Any:
+        """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
+        again = sign_in_again(request) if self.has_change_permission(request) else None
+        return again or super().changeform_view(request, object_id, form_url, extra_context)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> Any:
+        """Ask for a fresh sign-in first."""
+        return sign_in_again(request) or super().delete_view(request, object_id, extra_context)
+
+    def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
+        """Save through the one place that seals secrets and tells every worker."""
+        sources.save(obj)
+
+    def delete_model(self, request: HttpRequest, obj: Source) -> None:
+        """Delete through the one place that tells every worker."""
+        sources.delete(obj)
+
+    # --- Test now ---------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page of the findings."""
+        test = self.admin_site.admin_view(require_POST(self.test_one))
+        own = path("<int:pk>/test/", test, name="accounts_source_test")
+        return [own, *super().get_urls()]
+
+    def test_one(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Test one source live and show what was found. Raises `Http404` when there is none."""
+        row = self.get_object(request, str(pk))
+        if row is None or not self.has_change_permission(request, row):
+            raise Http404
+        return self._findings(request, [row])
+
+    @admin.action(description=_("Test now"), permissions=["change"])
+    def test_now(self, request: HttpRequest, rows: QuerySet[Source]) -> HttpResponse:
+        """Test several sources live and show what was found."""
+        return self._findings(request, list(rows))
+
+    @admin.action(description=_("Disable, even if the settings are broken"), permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
+        """Disable sources, but never the `local` one by mistake."""
+        slugs = source_rows.disable(rows.exclude(slug=Source.LOCAL))
+        said = gettext("Disabled: %s") % (", ".join(slugs) or "-")
+        self.message_user(request, said, messages.SUCCESS)
+
+    def _findings(self, request: HttpRequest, rows: list[Source]) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Test of the sources"),
+            "opts": self.opts,
+            "tested": [(row, selftest.findings(row)) for row in rows],
+        }
+        return TemplateResponse(request, "operations/findings.html", context)
