@@ -53,8 +53,8 @@ demo: set-up
 	@$(BIN)/python manage.py demo $(if $(RESET),--reset)
 
 lint: set-up-tests
-	$(BIN)/ruff check --no-cache .
-	$(BIN)/ruff format --no-cache --check .
+	$(BIN)/ruff check --no-cache . tests/peers/with-services
+	$(BIN)/ruff format --no-cache --check . tests/peers/with-services
 	@echo $(BIN)/mypy; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
