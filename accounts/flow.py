@@ -24,7 +24,13 @@ _CLAIMED_SECONDS = 3600
 
 
 def new_flow(
-    source: str, redirect_uri: str, next_url: str, now: datetime, link_uid: str = ""
+    source: str,
+    redirect_uri: str,
+    next_url: str,
+    now: datetime,
+    link_uid: str = "",
+    *,
+    again: bool = False,
 ) -> LoginFlow:
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
@@ -37,6 +43,7 @@ def new_flow(
         started_at=now,
         purpose="link" if link_uid else "login",
         link_uid=link_uid,
+        again=again,
     )
 
 

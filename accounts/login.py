@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import errors, events, flow, lockout, vault
-from accounts.errors import AccessDenied, InvalidGrant
+from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
@@ -76,7 +76,8 @@ def verify_form(
     """Return who a posted form proves to be. The lock-out guards every source that has a form.
 
     `identifier` names the field that says who. Raises `InvalidGrant` when it does not fit,
-    `TooManyRequests` when locked out, and what else the provider raises.
+    `TooManyRequests` when locked out, `TemporarilyUnavailable` when nothing could be tried, and
+    what else the provider raises.
     """
     name = form.get(identifier, "")
     lockout.check(source.slug, name, visit.address)
@@ -84,6 +85,9 @@ def verify_form(
         outcome = source.provider.complete_login(login_flow, form, {})
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address)
+        raise
+    except TemporarilyUnavailable:
+        lockout.refund(source.slug, name, visit.address)  # nothing was guessed
         raise
     lockout.succeeded(source.slug, name, visit.address)
     return outcome

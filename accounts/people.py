@@ -61,8 +61,8 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
 
     `keep` is the session in which it was changed; None when it came by a mail link.
     """
+    user.set_password(password)  # before the transaction: a hash takes its time
     with transaction.atomic():
-        user.set_password(password)
         user.save(update_fields=["password"])
         user.give_local_identity()
         end_others(user.pk, keep or Session(), by, "password changed")

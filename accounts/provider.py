@@ -60,6 +60,7 @@ class LoginFlow:
     """One authorization request in flight (RFC 6749, 4.1.1; RFC 7636, 4.1; OIDC Core, 3.1.2.1).
 
     `purpose` is `login` or `link`; a link names the session (`link_uid`) that asked for it.
+    `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`).
     """
 
     source: str
@@ -71,6 +72,7 @@ class LoginFlow:
     started_at: datetime
     purpose: str = "login"
     link_uid: str = ""
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)

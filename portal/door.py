@@ -101,13 +101,17 @@ def see_other(url: str) -> SeeOther:
     return response
 
 
-def begin(request: HttpRequest, source: Ready, next_url: str, link_uid: str = "") -> HttpResponse:
+def begin(
+    request: HttpRequest, source: Ready, next_url: str, link_uid: str = "", *, again: bool = False
+) -> HttpResponse:
     """Start a login, or the linking of another way in: the way upstream, or the form.
 
     Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
     """
     redirect_uri = f"{conf.site_url()}/auth/callback/{source.slug}"
-    fresh = flow.new_flow(source.slug, redirect_uri, next_url, timezone.now(), link_uid)
+    fresh = flow.new_flow(
+        source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again
+    )
     step = source.provider.begin_login(fresh)
     if isinstance(step, Prompt):
         return form(request, source, step, fresh)
@@ -156,7 +160,7 @@ def conclude(
     except login.AlreadyUsed:
         return see_other(next_url or landing(source, session_of(request)))
     except login.SwitchNeeded:
-        return see_other(start_url(source.slug, next_url))
+        return see_other(start_url(source.slug, next_url, switch="1"))
     admit(request, done)
     return see_other(landing(source, done.store.typed, next_url))
 
@@ -174,10 +178,14 @@ def landing(source: Ready | None, session: Session, next_url: str = "") -> str:
     return next_url or (source.row.after_login if source else "") or "/account/"
 
 
-def start_url(slug: str, next_url: str = "") -> str:
-    """Return the address at which a sign-in by the source `slug` starts."""
-    query = "?" + urlencode({"next": next_url}) if next_url else ""
-    return f"/auth/login/{slug}{query}"
+def start_url(slug: str, next_url: str = "", **more: str) -> str:
+    """Return the address at which a sign-in by the source `slug` starts.
+
+    `again="1"` asks for a fresh proof of who the person is, `switch="1"` for the question whether
+    the session that is there should end.
+    """
+    query = urlencode({**({"next": next_url} if next_url else {}), **more})
+    return f"/auth/login/{slug}?{query}" if query else f"/auth/login/{slug}"
 
 
 # --- A failure ------------------------------------------------------------------------------------

@@ -83,8 +83,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     """Link or unlink, only soon after a sign-in; else the person signs in again first."""
     session = door.session_of(request)
     if not access.is_recent(session, timezone.now()):
-        again = door.start_url(session.source, "/account/sign-ins")
-        return door.see_other(again + "&again=1")
+        return door.see_other(door.start_url(session.source, "/account/sign-ins", again="1"))
     if "link" in request.POST:
         source = door.source_or_404(request.POST["link"])
         try:

@@ -94,15 +94,17 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     session = door.session_of(request)
     if request.method == "POST" and "switch" in request.POST:
         return door.leave(request, door.start_url(slug, next_url))
+    again = bool(request.GET.get("again"))
+    posted = request.method == "POST" and source.description.kind == "form"
     if session.is_logged_in and not _linking(request):
-        if session.source != slug:
+        if session.source != slug or request.GET.get("switch"):
             return _ask_to_switch(request, source, session, next_url)
-        if not request.GET.get("again"):
+        if not again and not posted:
             return door.see_other(door.landing(source, session, next_url))
     try:
-        if request.method == "POST" and source.description.kind == "form":
+        if posted:
             return _submit(request, source, next_url)
-        return door.begin(request, source, next_url)
+        return door.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return door.fail(request, error, slug)
 

@@ -348,7 +348,8 @@ def test_a_callback_while_somebody_else_is_signed_in_never_swaps(
     asked = begin(client, "town")
     enter(client, "town", "alice")
     response = client.get("/auth/callback/town", {"code": "eve", "state": asked["state"]})
-    assert response.status_code == 303
+    assert response["Location"] == "/auth/login/town?switch=1"
+    assert client.get(response["Location"]).status_code == 200
     assert client.get("/auth/session").json()["user"]["name"] == "Alice"
     assert not User.objects.filter(name="Eve").exists()
 
@@ -493,6 +494,18 @@ def test_a_password_is_never_taken_without_the_csrf_token(person: User) -> None:
     response = strict.post("/auth/login/local", {"username": "alice", "password": PASSWORD})
     assert response.status_code == 403
     assert not StoredSession.objects.exists()
+
+
+def test_a_fresh_proof_is_a_new_session_of_the_same_person(client: Client, person: User) -> None:
+    sign_in(client)
+    before = stored(client).uid
+    assert client.get("/auth/login/local?again=1").status_code == 200
+    wrong = sign_in(client, password="wrong")
+    assert wrong.status_code == 400
+    assert stored(client).uid == before
+    assert sign_in(client).status_code == 303
+    assert stored(client).uid != before
+    assert StoredSession.objects.count() == 1
 
 
 def test_linking_adds_a_way_in_to_the_person_who_asked(
