@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest, HttpResponseBase
 
 from accounts.keyring import Unreadable, seal, unseal
+from portal import conf
 
 RECEIPT = "vestibule-receipt"
 LEFT = "vestibule-left"
@@ -24,7 +24,7 @@ def put(
         sealed,
         max_age=seconds,
         path=path,
-        secure=settings.SESSION_COOKIE_SECURE,
+        secure=conf.cookies_are_secure(),
         httponly=True,
         samesite="Lax",
     )

@@ -2,11 +2,11 @@
 
 import os
 
-from django.conf import settings
 from django.core.wsgi import get_wsgi_application
 
+from portal import conf
 from portal.proxies import TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
-application = TrustedProxies(get_wsgi_application(), settings.VESTIBULE_TRUSTED_PROXIES)
+application = TrustedProxies(get_wsgi_application(), conf.trusted_proxies())

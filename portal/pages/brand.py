@@ -10,10 +10,11 @@ import colorsys
 import re
 from dataclasses import dataclass
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
+
+from portal import conf
 
 # The default colour, and the surfaces of portal/static/vestibule.css on which links are read: the
 # darkest of its light ones and the lightest of its dark ones, so that the others only do better.
@@ -70,7 +71,7 @@ def palette(colour: str) -> Palette:
 @require_safe
 def stylesheet(_request: HttpRequest) -> HttpResponse:
     """Return the institution's colours as custom properties. Kept by browsers for a day."""
-    colours = palette(settings.VESTIBULE_INSTITUTION["colour"])
+    colours = palette(conf.institution()["colour"])
     css = (
         f":root{{--brand:{colours.brand};--on-brand:{colours.on_brand};"
         f"--action:{colours.brand};--on-action:{colours.on_brand};"

@@ -5,12 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from django.conf import settings
 from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import get_language, get_language_info
 
-from portal import door
+from portal import conf, door
 from portal.pages import brand
 
 
@@ -19,7 +18,7 @@ def institution(request: HttpRequest) -> dict[str, Any]:
 
     A request that never met the session middleware belongs to nobody.
     """
-    configured = settings.VESTIBULE_INSTITUTION
+    configured = conf.institution()
     return {
         "institution": {
             **configured,
@@ -47,12 +46,12 @@ def support_url(support: str) -> str:
 
 def _languages() -> list[dict[str, Any]]:
     """Return the site's languages, each under its own name, and which of them is spoken now."""
-    spoken = (get_language() or settings.LANGUAGE_CODE).split("-")[0]
+    spoken = (get_language() or conf.language()).split("-")[0]
     return [
         {
             "code": code,
             "name": capfirst(get_language_info(code)["name_local"]),
             "current": code == spoken,
         }
-        for code, _name in settings.LANGUAGES
+        for code in conf.languages()
     ]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_safe
 
 from accounts import sources
 from accounts.models import User
-from portal import cookies, door
+from portal import conf, cookies, door
 
 
 @login_not_required
@@ -24,8 +23,8 @@ def front(request: HttpRequest) -> HttpResponse:
     session = door.session_of(request)
     receipt = cookies.recall(request, cookies.RECEIPT)
     awaiting = session.status == User.Status.AWAITING_ACCESS
-    if settings.VESTIBULE_FRONTPAGE_URL and not receipt and not awaiting:
-        return HttpResponseRedirect(settings.VESTIBULE_FRONTPAGE_URL)
+    if conf.frontpage_url() and not receipt and not awaiting:
+        return HttpResponseRedirect(conf.frontpage_url())
     source = sources.of_session(session.source) if session.is_logged_in else None
     label = source.label if source else ""
     context = {"receipt": receipt, "awaiting": awaiting, "source_label": label}

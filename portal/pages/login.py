@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.utils import timezone
@@ -18,7 +17,7 @@ from accounts.models import Event
 from accounts.provider import LoginFlow, Prompt
 from accounts.session import Session
 from accounts.sources import Ready
-from portal import cookies, door
+from portal import conf, cookies, door
 from portal.destinations import safe_destination
 from portal.pages import problems
 
@@ -44,7 +43,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 def _straight_to(ready: list[Ready]) -> Ready | None:
     """Return the source to go to without a choice: the default, or the only one, redirecting."""
-    default = settings.VESTIBULE_DEFAULT_SOURCE
+    default = conf.default_source()
     if default:
         return next((each for each in ready if each.slug == default), None)
     only = ready[0] if len(ready) == 1 else None

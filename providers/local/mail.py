@@ -15,7 +15,6 @@ import structlog
 from django.core.mail import send_mail
 from django.db import connections
 from django.template.loader import render_to_string
-from django.urls import reverse
 from django.utils import translation
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerHour
@@ -106,7 +105,7 @@ def _send(user: User, language: str | None, *, first: bool) -> None:
     """Send one mail. Every word of it is ours: no name that somebody could fill with an offer."""
     token = recovery.tokens.make_first(user) if first else recovery.tokens.make_token(user)
     with translation.override(language):
-        link = conf.site_url() + reverse("password-reset", args=[user.uid, token])
+        link = f"{conf.site_url()}/login/reset/{user.uid}/{token}"
         context = {"link": link, "site": conf.site_url(), "user": user, "first": first}
         subject = _("Choose your password") if first else _("Set a new password")
         send_mail(subject, render_to_string("password/mail.txt", context), None, [user.email])

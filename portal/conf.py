@@ -1,0 +1,40 @@
+"""The one place under the roof where Django's settings are read; `accounts.conf` is the other."""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+
+def cookies_are_secure() -> bool:
+    """Tell whether cookies are for https only."""
+    return bool(settings.SESSION_COOKIE_SECURE)
+
+
+def default_source() -> str:
+    """Return the slug of the source that people are sent to without a choice, or nothing."""
+    return str(settings.VESTIBULE_DEFAULT_SOURCE)
+
+
+def frontpage_url() -> str:
+    """Return the institution's own front page, or nothing."""
+    return str(settings.VESTIBULE_FRONTPAGE_URL)
+
+
+def institution() -> dict[str, str]:
+    """Return the institution's face: name, logo, colour, contact and statements."""
+    return dict(settings.VESTIBULE_INSTITUTION)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the codes of the languages that the site speaks."""
+    return tuple(code for code, _name in settings.LANGUAGES)
+
+
+def language() -> str:
+    """Return the code of the language that the site speaks to strangers."""
+    return str(settings.LANGUAGE_CODE)
+
+
+def trusted_proxies() -> tuple[str, ...]:
+    """Return the networks whose word on the client's address counts."""
+    return tuple(settings.VESTIBULE_TRUSTED_PROXIES)
