@@ -1,0 +1,119 @@
+"""`make bench`: what an operation costs, as CPU of the server's processes, beside peers in one run.
+
+Prints; judges nothing. Peers are the bare server (a WSGI function) and Django as it comes
+(contrib.sessions in the database, contrib.auth), under the same granian on the same machine.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from urllib.parse import urlencode
+
+from tests.benchmarks.client import Browser
+from tests.benchmarks.processes import cpu_seconds, resident_mib
+from tests.benchmarks.servers import Served, bare_server, stock_django
+from tests.peers.site import Site, environment, free_port, fresh_database
+
+PEOPLE, PASSWORD = "bench", "bench-password-of-some-length"
+ROUNDS = 2000
+
+
+def per_operation(served: Served, count: int, operation: Callable[[], None]) -> float:
+    """Return microseconds of CPU that the server's processes spend on one operation."""
+    for _ in range(max(20, count // 20)):
+        operation()
+    before = cpu_seconds(served.pid)
+    for _ in range(count):
+        operation()
+    return (cpu_seconds(served.pid) - before) / count * 1e6
+
+
+def our_site(stack: ExitStack) -> tuple[Site, float]:
+    """Return the running site and the seconds from its start to its first answer."""
+    data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    url = f"http://localhost:{free_port()}"
+    given = {
+        "VESTIBULE_DATA": str(data),
+        "VESTIBULE_SITE_URL": url,
+        "VESTIBULE_LOG_LEVEL": "WARNING",
+        "DATABASE_URL": stack.enter_context(fresh_database(os.environ.get("DATABASE_URL", ""))),
+        "REDIS_URL": os.environ.get("REDIS_URL", ""),
+    }
+    site = Site(url, environment(given), 1, 8, data / "output")
+    site.manage("migrate", "--verbosity=0")
+    site.manage("shell", "--verbosity=0", stdin=_PERSON)
+    began = time.monotonic()
+    site.start()
+    stack.callback(site.stop)
+    return site, time.monotonic() - began
+
+
+_PERSON = f"""
+from accounts.models import User
+User.objects.create_user({PEOPLE!r}, {PASSWORD!r}).give_local_identity()
+"""
+
+
+def sign_in(url: str) -> Browser:
+    """Return a browser that is signed in with a password."""
+    browser = Browser(url)
+    browser.get("/auth/session")
+    form = {"username": PEOPLE, "password": PASSWORD}
+    body = urlencode({**form, "csrfmiddlewaretoken": browser.cookies["csrftoken"]})
+    status = browser.post("/auth/login/local", body)
+    if status != 303:
+        raise RuntimeError(f"sign-in answered {status}")
+    return browser
+
+
+def report(label: str, value: float, unit: str = "µs") -> None:
+    """Print one line of the table."""
+    print(f"  {label:<58}{value:>10,.0f} {unit}", flush=True)
+
+
+def main() -> None:
+    """Measure, and print."""
+    kind = "PostgreSQL + Redis" if os.environ.get("DATABASE_URL") else "SQLite"
+    with ExitStack() as stack:
+        site, start = our_site(stack)
+        process = site.process
+        if process is None:
+            raise RuntimeError("the site has ended")
+        ours = Served(site.url, process.pid)
+        bare = stack.enter_context(bare_server())
+        stock = stack.enter_context(stock_django(PEOPLE, PASSWORD))
+        print(f"CPU of the server's processes per operation ({kind} for ours)")
+        anonymous, person = Browser(site.url), sign_in(site.url)
+        plain, theirs = Browser(bare.url), Browser(stock.url)
+        theirs.get("/enter")
+        cases = [
+            ("bare granian: a constant", bare, lambda: plain.get("/")),
+            ("ours: /auth/session, anonymous", ours, lambda: anonymous.get("/auth/session")),
+            ("ours: /auth/session, signed in", ours, lambda: person.get("/auth/session")),
+            ("Django as it comes: who am I, signed in", stock, lambda: theirs.get("/whoami")),
+            ("ours: the choice of sources, a page", ours, lambda: anonymous.get("/login")),
+        ]
+        for label, served, operation in cases:
+            report(label, per_operation(served, ROUNDS, operation))
+        entering = Browser(stock.url)
+        report(
+            "ours: password sign-in (46 MiB Argon2id)",
+            per_operation(ours, 100, lambda: sign_in(site.url) and None),
+        )
+        report(
+            "Django as it comes: password sign-in (100 MiB Argon2id)",
+            per_operation(stock, 40, lambda: entering.get("/enter")),
+        )
+        for _ in range(1000 - 105):
+            sign_in(site.url)
+        report("resident memory of a worker after 1,000 sign-ins", resident_mib(ours.pid), "MiB")
+        report("start to first 200", start * 1000, "ms")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,46 @@
+"""What the kernel says of a process and its children."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+def tree(pid: int) -> list[int]:
+    """Return `pid` and all its descendants."""
+    parents = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            fields = _stat(int(entry.name))
+            if fields:
+                parents[int(entry.name)] = int(fields[1])
+    found = [pid]
+    for each in found:
+        found += [child for child, parent in parents.items() if parent == each]
+    return found
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return user and system time of the tree, in seconds."""
+    total = 0
+    for each in tree(pid):
+        fields = _stat(each)
+        if fields:
+            total += int(fields[11]) + int(fields[12])
+    return total / _TICKS
+
+
+def resident_mib(pid: int) -> float:
+    """Return the resident memory of the largest process of the tree, in MiB."""
+    pages = [int(Path(f"/proc/{each}/statm").read_text().split()[1]) for each in tree(pid)]
+    return max(pages) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+def _stat(pid: int) -> list[str]:
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()
