@@ -1,0 +1,99 @@
+"""A person's whole way in and out, in Chromium, without JavaScript of ours."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import sign_in
+from tests.peers.site import Site
+
+pytestmark = pytest.mark.browser
+
+
+def typed_session(page: Page, house: Site) -> dict[str, Any]:
+    answer = page.context.request.get(f"{house.url}/auth/session")
+    return dict(json.loads(answer.text()))
+
+
+def test_in_around_and_out(page: Page, chromium: Browser, house: Site) -> None:
+    # In
+    sign_in(page, house)
+    expect(page).to_have_url(f"{house.url}/account/")
+    session = typed_session(page, house)
+    assert session["isLoggedIn"] is True
+    assert session["type"] == "local"
+    assert session["user"]["name"] == "Alice Åberg"
+    # In another language
+    page.get_by_role("button", name="Dansk").click()
+    expect(page.locator("html")).to_have_attribute("lang", "da")
+    expect(page).to_have_url(f"{house.url}/account/")
+    page.get_by_role("button", name="English").click()
+    expect(page.locator("html")).to_have_attribute("lang", "en")
+    # Another of their sessions ends, and is refused
+    elsewhere = chromium.new_context(user_agent="Mozilla/5.0 (iPhone) Safari/604.1")
+    other = elsewhere.new_page()
+    sign_in(other, house)
+    expect(other).to_have_url(f"{house.url}/account/")
+    page.goto(f"{house.url}/account/sessions")
+    expect(page.get_by_role("heading", name="Safari, iPhone")).to_be_visible()
+    page.locator("li", has_text="Safari, iPhone").get_by_role("button").click()
+    expect(page.get_by_role("heading", name="Safari, iPhone")).to_have_count(0)
+    other.goto(f"{house.url}/account/")
+    expect(other).to_have_url(f"{house.url}/login?next=%2Faccount%2F")
+    elsewhere.close()
+    # Out, with a receipt that is shown once
+    page.goto(house.url)
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{house.url}/")
+    expect(page.get_by_role("status")).to_contain_text("Your session here has ended")
+    assert typed_session(page, house) == {"isLoggedIn": False, "type": "anonymous"}
+    page.reload()
+    expect(page.get_by_role("status")).to_have_count(0)
+
+
+def test_back_after_leaving_shows_nothing(page: Page, house: Site) -> None:
+    sign_in(page, house)
+    page.goto(house.url)
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    page.goto(f"{house.url}/account/")
+    expect(page).to_have_url(f"{house.url}/login?next=%2Faccount%2F")
+    page.go_back()
+    page.go_back()
+    expect(page.get_by_text("Alice Åberg")).to_have_count(0)
+
+
+def test_a_failed_sign_in_is_said_in_a_sentence(page: Page, house: Site) -> None:
+    page.goto(f"{house.url}/login")
+    page.get_by_label("Username", exact=True).fill("alice")
+    page.get_by_label("Password", exact=True).fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    alert = page.get_by_role("alert")
+    expect(alert).to_contain_text("The username or the password is not right.")
+    expect(page.get_by_label("Username", exact=True)).to_have_value("alice")
+    expect(page.get_by_label("Password", exact=True)).to_have_value("")
+
+
+def test_a_protected_page_is_reached_after_signing_in(page: Page, house: Site) -> None:
+    page.goto(f"{house.url}/account/sessions")
+    page.get_by_label("Username", exact=True).fill("alice")
+    page.get_by_label("Password", exact=True).fill("correct horse battery staple")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{house.url}/account/sessions")
+
+
+@pytest.mark.parametrize("path", ["/", "/login", "/login/forgotten", "/nowhere"])
+@pytest.mark.parametrize("width", [360, 1280])
+def test_nothing_is_wider_than_the_window(page: Page, house: Site, path: str, width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 740})
+    page.goto(house.url + path)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_the_keyboard_reaches_the_form_first(page: Page, house: Site) -> None:
+    page.goto(f"{house.url}/login")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_attribute("href", "#main")
