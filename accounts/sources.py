@@ -22,7 +22,7 @@ from django.utils.translation import gettext as _
 
 from accounts import conf, ended, registry
 from accounts.http import Client
-from accounts.keyring import Unreadable, seal, unseal
+from accounts.keyring import seal, unseal
 from accounts.models import Source
 from accounts.provider import Description, Provider, SourceRef
 
@@ -203,13 +203,19 @@ def _typed(name: str, hint: Any, value: Any) -> Any:
             return None
     if origin is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
         return tuple(value)
-    if origin in {dict, Mapping} or getattr(hint, "__origin__", None) is Mapping:
-        expected: Any = dict
-    else:
-        expected = origin or hint
-    if not isinstance(value, expected) or (expected is int and isinstance(value, bool)):
+    if not _fits(hint, origin, value):
         raise ValidationError({"settings": _("%s has the wrong type.") % name})
     return value
+
+
+def _fits(hint: Any, origin: Any, value: Any) -> bool:
+    """Tell whether `value` is what `hint` says. A whole number fits a float."""
+    if origin is typing.Literal:
+        return value in typing.get_args(hint)
+    expected: Any = dict if origin in {dict, Mapping} else origin or hint
+    if expected is float:
+        expected = (int, float)
+    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
 
 
 def _opened(name: str, value: str) -> str:
@@ -220,6 +226,6 @@ def _opened(name: str, value: str) -> str:
         if scheme == "file":
             return Path(rest).read_text().strip()
         return str(unseal(rest, "source"))
-    except (KeyError, OSError, Unreadable):
+    except (KeyError, OSError, ValueError):  # what is not text, or was sealed by a lost key
         message = _("The secret of %s cannot be read.") % name
         raise ValidationError({"settings": message}) from None
