@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error, register, run_checks
+
+# OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
+LEAST_KIB = 7 * 1024
+LEAST_WORK = 5 * LEAST_KIB
 
 
 def is_production() -> bool:
@@ -16,6 +20,16 @@ def is_production() -> bool:
 def is_embedded() -> bool:
     """Tell whether the database is the site's own file."""
     return not settings.DATABASE_URL
+
+
+def refuse_unsound() -> None:
+    """Run the checks of the house. Raises `SystemExit` with what is wrong, one sentence a line.
+
+    For whoever serves the site: `manage.py` runs the checks by itself, a WSGI server does not.
+    """
+    found = [each for each in run_checks(tags=["vestibule"]) if each.is_serious()]
+    if found:
+        raise SystemExit("\n".join(f"{each.id}: {each.msg} {each.hint or ''}" for each in found))
 
 
 @register("vestibule")
@@ -44,6 +58,37 @@ def upstreams_are_called_by_https(**_: Any) -> list[CheckMessage]:
         hint = "Unset VESTIBULE_HTTP_PLAIN."
         return [Error("Upstreams may be called without TLS.", hint=hint, id="vestibule.E011")]
     return []
+
+
+@register("vestibule")
+def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
+    """What is handy on one's own machine is an error in production."""
+    if not settings.VESTIBULE_PRODUCTION:
+        return []
+    argon2 = settings.VESTIBULE_ARGON2
+    work = argon2["memory_cost"] * argon2["time_cost"]
+    plain = [url for url in settings.VESTIBULE_FRONTEND_ORIGINS if not url.startswith("https:")]
+    everybody = {"*", "0.0.0.0/0", "::/0"}
+    open_doors = (
+        (settings.DEBUG, "DEBUG", "shows code to strangers"),
+        ("*" in settings.ALLOWED_HOSTS, "VESTIBULE_ALLOWED_HOSTS", "believes any Host header"),
+        (bool(plain), "VESTIBULE_FRONTEND_ORIGINS", "trusts a front end without TLS"),
+        (
+            bool(everybody & set(settings.VESTIBULE_TRUSTED_PROXIES)),
+            "VESTIBULE_TRUSTED_PROXIES",
+            "lets everybody choose their own address",
+        ),
+        (
+            argon2["memory_cost"] < LEAST_KIB or work < LEAST_WORK,
+            "VESTIBULE_ARGON2_MEMORY_KIB",
+            "makes stolen passwords cheap to guess",
+        ),
+    )
+    return [
+        Error(f"{name} {harm}.", hint="See docs/configuration.md.", id="vestibule.E014")
+        for is_open, name, harm in open_doors
+        if is_open
+    ]
 
 
 @register("vestibule")

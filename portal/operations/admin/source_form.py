@@ -55,7 +55,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_settings(self) -> dict[str, Any]:
         """Return the settings with the stored secrets that were left out."""
-        given = self.cleaned_data["settings"] or {}
+        given = self.cleaned_data["settings"]
+        given = {} if given is None else given
         if not isinstance(given, dict):
             raise ValidationError(_("The settings must be an object."))
         _at_the_field("settings", source_rows.refuse_sealed, given)

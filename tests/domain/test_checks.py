@@ -1,0 +1,162 @@
+"""DESIGN.md 9: what is missing or insecure is an error at start; each check is tripped once."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.core.checks import run_checks
+from django.test import override_settings
+
+from accounts import registry
+from portal.operations import checks
+from tests.tenant.provider import TenantProvider
+
+PRODUCTION = {
+    "VESTIBULE_PRODUCTION": True,
+    "VESTIBULE_SITE_URL": "https://login.example.org",
+    "SECRET_KEY": "k3-Zq8vR_" * 8,
+    "DATABASE_URL": "postgres://localhost/vestibule",
+    "REDIS_URL": "redis://localhost/0",
+    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "VESTIBULE_VAULT_KEYS": [base64.urlsafe_b64encode(bytes(32)).decode()],
+    "VESTIBULE_HTTP_PLAIN": False,
+    "VESTIBULE_ARGON2": {"memory_cost": 46 * 1024, "time_cost": 1, "parallelism": 1},
+    "ALLOWED_HOSTS": ["login.example.org"],
+    "DEBUG": False,
+}
+
+
+def found(**changed: Any) -> dict[str, str]:
+    """Return what the checks of the house say of a production site with something changed."""
+    with override_settings(**{**PRODUCTION, **changed}):
+        return {f"{each.id}": f"{each.msg} {each.hint}" for each in run_checks(tags=["vestibule"])}
+
+
+def test_a_whole_installation_has_nothing_to_say() -> None:
+    assert found() == {}
+
+
+def test_nothing_set_has_nothing_to_say() -> None:
+    assert run_checks(tags=["vestibule"]) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("SECRET_KEY", "short", "VESTIBULE_SECRET_KEY"),
+        ("DATABASE_URL", "", "DATABASE_URL"),
+        ("REDIS_URL", "", "REDIS_URL"),
+        ("VESTIBULE_SITE_URL", "http://login.example.org", "VESTIBULE_SITE_URL"),
+        ("EMAIL_BACKEND", "django.core.mail.backends.console.EmailBackend", "VESTIBULE_MAIL_URL"),
+    ],
+)
+def test_production_needs_each_of_these(name: str, value: Any, said: str) -> None:
+    assert said in found(**{name: value})["vestibule.E010"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("DEBUG", True, "DEBUG"),
+        ("ALLOWED_HOSTS", ["login.example.org", "*"], "VESTIBULE_ALLOWED_HOSTS"),
+        ("VESTIBULE_FRONTEND_ORIGINS", ["http://maps.example.org"], "VESTIBULE_FRONTEND_ORIGINS"),
+        ("VESTIBULE_TRUSTED_PROXIES", ["0.0.0.0/0"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_TRUSTED_PROXIES", ["::/0"], "VESTIBULE_TRUSTED_PROXIES"),
+        (
+            "VESTIBULE_ARGON2",
+            {"memory_cost": 1024, "time_cost": 40, "parallelism": 1},
+            "VESTIBULE_ARGON2_MEMORY_KIB",
+        ),
+        (
+            "VESTIBULE_ARGON2",
+            {"memory_cost": 19 * 1024, "time_cost": 1, "parallelism": 1},
+            "VESTIBULE_ARGON2_MEMORY_KIB",
+        ),
+    ],
+)
+def test_production_leaves_no_door_open(name: str, value: Any, said: str) -> None:
+    assert said in found(**{name: value})["vestibule.E014"]
+    with override_settings(**{name: value}):
+        assert checks.production_leaves_no_door_open() == []
+
+
+@pytest.mark.parametrize(("memory", "passes"), [(46, 1), (19, 2), (12, 3), (9, 4), (7, 5)])
+def test_each_choice_of_owasp_for_argon2_will_do(memory: int, passes: int) -> None:
+    chosen = {"memory_cost": memory * 1024, "time_cost": passes, "parallelism": 1}
+    assert found(VESTIBULE_ARGON2=chosen) == {}
+
+
+def test_upstreams_are_called_by_https() -> None:
+    assert "VESTIBULE_HTTP_PLAIN" in found(VESTIBULE_HTTP_PLAIN=True)["vestibule.E011"]
+
+
+@override_settings(VESTIBULE_WORKERS=2, REDIS_URL="")
+def test_workers_need_redis() -> None:
+    assert [each.id for each in checks.workers_need_redis()] == ["vestibule.E012"]
+
+
+@override_settings(VESTIBULE_HTTP_PER_UPSTREAM=8, VESTIBULE_THREADS=8)
+def test_hung_upstreams_leave_threads_free() -> None:
+    assert [each.id for each in checks.hung_upstreams_leave_threads_free()] == ["vestibule.E013"]
+
+
+def test_there_is_a_key() -> None:
+    assert "VESTIBULE_VAULT_KEYS" in found(VESTIBULE_VAULT_KEYS=[])["vestibule.E002"]
+
+
+def test_a_key_is_one() -> None:
+    secret = "bm90IDMyIGJ5dGVz"
+    said = found(VESTIBULE_VAULT_KEYS=[secret])["vestibule.E003"]
+    assert "32 bytes" in said
+    assert secret not in said
+
+
+class Typeless(TenantProvider):
+    session_type = "anonymous"
+
+
+class Loose(TenantProvider):
+    Settings = dict  # type: ignore[assignment]
+
+
+class Mute(TenantProvider):
+    check = None  # type: ignore[assignment]
+
+
+class Half(TenantProvider):
+    refresh = "later"  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize(
+    ("provider", "lack"),
+    [(Typeless, "session_type"), (Loose, "Settings"), (Mute, "check"), (Half, "refresh")],
+)
+def test_a_provider_fulfils_the_contract(
+    provider: type[Any], lack: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(registry.providers(), "tenant", provider)
+    assert lack in found()["vestibule.E001"]
+
+
+@pytest.mark.parametrize("setting", ["DEBUG", "VESTIBULE_HTTP_PLAIN"])
+def test_a_server_refuses_to_start_on_what_is_unsound(setting: str) -> None:
+    with override_settings(**PRODUCTION):
+        checks.refuse_unsound()
+    with (
+        override_settings(**{**PRODUCTION, setting: True}),
+        pytest.raises(SystemExit, match="vestibule"),
+    ):
+        checks.refuse_unsound()
+
+
+def test_a_refusal_shows_no_secret() -> None:
+    refuse: Callable[[], None] = checks.refuse_unsound
+    with (
+        override_settings(**{**PRODUCTION, "SECRET_KEY": "a-short-secret"}),
+        pytest.raises(SystemExit) as refused,
+    ):
+        refuse()
+    assert "a-short-secret" not in str(refused.value)

@@ -1,0 +1,72 @@
+"""The admin's pages in Chromium: they work under the site's policy, which forbids inline code."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.peers.site import Site
+
+PAGES = (
+    "", "accounts/source/", "accounts/source/add/", "accounts/user/", "accounts/user/add/",
+    "accounts/storedsession/", "accounts/event/", "accounts/outboxitem/", "accounts/identity/",
+    "auth/group/add/",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    own = site()
+    own.manage(
+        "shell", "-c",
+        "from accounts.models import User;"
+        "User.objects.create_superuser('ada', 'a-password-of-ada', email='ada@example.org')",
+    )  # fmt: skip
+    return own
+
+
+@pytest.fixture
+def admin(house: Site, page: Page) -> Page:
+    page.goto(f"{house.url}/admin/")
+    page.get_by_role("textbox", name="Username").fill("ada")
+    page.get_by_label("Password", exact=True).fill("a-password-of-ada")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("heading", name="Administration")).to_be_visible()
+    return page
+
+
+def test_every_page_opens_without_a_complaint(admin: Page, house: Site) -> None:
+    for path in PAGES:
+        answer = admin.goto(f"{house.url}/admin/{path}")
+        assert answer is not None
+        assert answer.status == 200, path
+
+
+def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
+    admin.goto(f"{house.url}/admin/accounts/user/add/")
+    expect(admin.locator("select#id_user_permissions_from")).to_be_visible()
+    expect(admin.locator("select#id_user_permissions_to")).to_be_visible()
+
+
+def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:
+    admin.goto(f"{house.url}/admin/accounts/source/")
+    admin.locator("#result_list").get_by_role("link", name="local").click()
+    admin.get_by_role("button", name="Test now").click()
+    expect(admin.get_by_text("An administrator can sign in with a password.")).to_be_visible()
+
+
+def test_a_session_is_ended_from_the_list(admin: Page, house: Site) -> None:
+    admin.goto(f"{house.url}/admin/accounts/storedsession/")
+    for box in admin.locator("input.action-select").all():
+        box.check()
+    admin.get_by_label("Action:").select_option("end_sessions")
+    admin.get_by_role("button", name="Run").or_(admin.get_by_role("button", name="Go")).click()
+    admin.goto(f"{house.url}/admin/")
+    expect(admin.get_by_role("textbox", name="Username")).to_be_visible()
+
+
+def test_leaving_the_admin_leads_out(admin: Page) -> None:
+    admin.get_by_role("button", name="Log out").click()
+    expect(admin.get_by_role("link", name="Sign in").first).to_be_visible()

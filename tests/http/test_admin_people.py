@@ -1,0 +1,237 @@
+"""CONTRACT.md 7: people and their ways in, in the admin; nobody hands out more than they have."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core import mail
+from django.test import Client
+
+from accounts.models import Event, Identity, Source, StoredSession, User
+from providers.local.mail import drain
+from tests.http.conftest import PASSWORD, enter, sign_in
+
+Capture = Callable[..., Any]
+
+
+@pytest.fixture
+def administrator(db: None) -> User:
+    return User.objects.create_superuser("ada", PASSWORD, name="Ada", email="ada@example.org")
+
+
+@pytest.fixture
+def admin(client: Client, administrator: User) -> Client:
+    sign_in(client, "ada")
+    return client
+
+
+@pytest.fixture
+def clerk(db: None) -> Client:
+    """Somebody who may edit people and see events, and nothing else."""
+    user = User.objects.create_user("carl", PASSWORD, is_staff=True)
+    user.give_local_identity()
+    names = ["change_user", "view_user", "delete_user", "view_event"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    sign_in(client, "carl")
+    return client
+
+
+def form(user: User | None = None, **values: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {"username": "dora", "name": "Dora", "email": "", "status": "active"}
+    if user:
+        given = {name: getattr(user, name) for name in given}
+    return {**given, **values}
+
+
+def url(user: User, page: str = "change") -> str:
+    return f"/admin/accounts/user/{user.pk}/{page}/"
+
+
+def errors(response: Any) -> dict[str, Any]:
+    return dict(response.context["adminform"].form.errors)
+
+
+def act(client: Client, action: str, *users: User, **more: Any) -> Any:
+    chosen = {"action": action, "_selected_action": [user.pk for user in users], **more}
+    return client.post("/admin/accounts/user/", chosen)
+
+
+def is_signed_in(client: Client) -> bool:
+    return bool(client.get("/auth/session").json()["isLoggedIn"])
+
+
+def test_somebody_new_gets_a_way_in_and_a_link_but_no_password(
+    admin: Client, django_capture_on_commit_callbacks: Capture
+) -> None:
+    with django_capture_on_commit_callbacks(execute=True):
+        new = form(email="dora@example.org", send_link="on")
+        response = admin.post("/admin/accounts/user/add/", new)
+    assert response.status_code == 302, errors(response)
+    drain()
+    dora = User.objects.get(username="dora")
+    assert not dora.has_usable_password()
+    assert dora.identities.get().source.slug == "local"
+    assert [message.to for message in mail.outbox] == [["dora@example.org"]]
+
+
+def test_a_link_needs_an_address_and_an_active_person(admin: Client) -> None:
+    path = "/admin/accounts/user/add/"
+    assert "email" in errors(admin.post(path, form(send_link="on")))
+    waiting = form(email="d@example.org", status="awaiting_access", send_link="on")
+    assert "send_link" in errors(admin.post(path, waiting))
+
+
+def test_no_page_shows_or_takes_a_password(admin: Client, person: User) -> None:
+    page = admin.get(url(person)).content.decode()
+    assert person.password not in page
+    assert 'name="password"' not in page
+    admin.post(url(person), form(person, password="argon2$mine"))
+    assert User.objects.get(pk=person.pk).password == person.password
+
+
+@pytest.mark.parametrize("twin", ["alice", "ALICE", "ali\u200bce", " alice "])
+def test_two_people_never_have_the_same_name(admin: Client, person: User, twin: str) -> None:
+    assert "username" in errors(admin.post("/admin/accounts/user/add/", form(username=twin)))
+
+
+def test_disabling_somebody_ends_their_sessions(admin: Client, person: User) -> None:
+    theirs = Client()
+    sign_in(theirs)
+    assert admin.post(url(person), form(person, status="disabled")).status_code == 302
+    assert not is_signed_in(theirs)
+    assert User.objects.get(pk=person.pk).status == User.Status.DISABLED
+    assert Event.objects.filter(name="person.disabled", user=person).exists()
+
+
+@pytest.mark.parametrize("status", ["awaiting_access", "active"])
+def test_a_status_that_sessions_carry_with_them_ends_them(
+    admin: Client, person: User, status: str
+) -> None:
+    before = "active" if status == "awaiting_access" else "awaiting_access"
+    User.objects.filter(pk=person.pk).update(status=before)
+    theirs = Client()
+    sign_in(theirs)
+    assert is_signed_in(theirs)
+    admin.post(url(person), form(person, status=status))
+    assert not is_signed_in(theirs)
+    sign_in(theirs)
+    assert theirs.get("/auth/session").json()["status"] == status
+    assert Event.objects.get(name="person.status_changed").detail == status
+
+
+def test_what_does_not_change_the_status_ends_nothing(admin: Client, person: User) -> None:
+    theirs = Client()
+    sign_in(theirs)
+    group = Group.objects.create(name="Library")
+    admin.post(url(person), form(person, name="Alicia", groups=[group.pk]))
+    assert is_signed_in(theirs)
+    assert list(person.groups.all()) == [group]
+
+
+def test_rights_count_at_once(admin: Client, person: User) -> None:
+    theirs = Client()
+    sign_in(theirs)
+    assert theirs.get("/admin/").status_code == 403
+    admin.post(url(person), form(person, is_staff="on"))
+    assert theirs.get("/admin/").status_code == 200
+
+
+def test_nobody_shuts_themselves_out(admin: Client, administrator: User) -> None:
+    assert "status" in errors(
+        admin.post(url(administrator), form(administrator, status="disabled"))
+    )
+    assert admin.post(url(administrator, "delete"), {"post": "yes"}).status_code == 403
+
+
+def test_deleting_somebody_ends_their_sessions_and_keeps_the_trail(
+    admin: Client, person: User
+) -> None:
+    theirs = Client()
+    sign_in(theirs)
+    assert admin.get(url(person, "delete")).status_code == 200
+    assert admin.post(url(person, "delete"), {"post": "yes"}).status_code == 302
+    assert not is_signed_in(theirs)
+    assert not User.objects.filter(pk=person.pk).exists()
+    assert Event.objects.filter(name="session.ended", detail="person deleted").exists()
+
+
+def test_deleting_several_ends_their_sessions_and_spares_oneself(
+    admin: Client, person: User, administrator: User
+) -> None:
+    theirs = Client()
+    sign_in(theirs)
+    both = act(admin, "delete_selected", person, administrator, post="yes")
+    assert both.status_code == 403
+    act(admin, "delete_selected", person, post="yes")
+    assert not is_signed_in(theirs)
+    assert list(User.objects.all()) == [administrator]
+
+
+def test_links_go_to_those_who_sign_in_here(admin: Client, person: User) -> None:
+    stranger = User.objects.create_user("eve", email="eve@example.org")
+    act(admin, "send_links", person, stranger)
+    drain()
+    assert [message.to for message in mail.outbox] == [["alice@example.org"]]
+
+
+# --- Nobody hands out more than they have ---------------------------------------------------------
+
+
+def test_a_clerk_makes_no_administrators(clerk: Client, person: User) -> None:
+    clerk.post(url(person), form(person, is_superuser="on", is_staff="on"))
+    person.refresh_from_db()
+    assert (person.is_staff, person.is_superuser) == (False, False)
+
+
+def test_a_clerk_gives_the_rights_that_they_have_and_no_other(clerk: Client, person: User) -> None:
+    has, lacks = (Permission.objects.get(codename=f"{x}_event") for x in ("view", "delete"))
+    own = Group.objects.create(name="Readers")
+    own.permissions.add(has)
+    other = Group.objects.create(name="Rulers")
+    other.permissions.add(lacks)
+    assert errors(clerk.post(url(person), form(person, user_permissions=[lacks.pk])))
+    assert errors(clerk.post(url(person), form(person, groups=[other.pk])))
+    given = form(person, user_permissions=[has.pk], groups=[own.pk])
+    assert clerk.post(url(person), given).status_code == 302
+    assert list(person.groups.all()) == [own]
+
+
+@pytest.mark.parametrize("disabled", [False, True])
+def test_a_clerk_does_not_touch_those_who_may_do_more(
+    clerk: Client, administrator: User, person: User, disabled: bool
+) -> None:
+    person.user_permissions.add(Permission.objects.get(codename="delete_source"))
+    if disabled:
+        User.objects.update(status="disabled")
+        User.objects.filter(username="carl").update(status="active")
+    for other in (administrator, person):
+        assert clerk.post(url(other), form(other, email="mine@example.org")).status_code == 403
+        assert clerk.post(url(other, "delete"), {"post": "yes"}).status_code == 403
+        act(clerk, "delete_selected", other, post="yes")
+        act(clerk, "send_links", other)
+    drain()
+    assert User.objects.count() == 3
+    assert not User.objects.filter(email="mine@example.org").exists()
+    assert not mail.outbox
+
+
+# --- The ways in ----------------------------------------------------------------------------------
+
+
+def test_taking_a_way_in_away_ends_the_sessions_that_came_by_it(
+    admin: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    theirs = Client()
+    enter(theirs, "town", "bob")
+    identity = Identity.objects.get(source__slug="town")
+    path = f"/admin/accounts/identity/{identity.pk}/"
+    assert admin.post(path + "change/", {"subject": "eve"}).status_code == 403
+    assert admin.post(path + "delete/", {"post": "yes"}).status_code == 302
+    assert not is_signed_in(theirs)
+    assert Event.objects.filter(name="identity.unlinked", source="town").exists()
+    assert StoredSession.objects.filter(source="town").count() == 0
