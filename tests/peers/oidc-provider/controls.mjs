@@ -1,0 +1,79 @@
+// What a test may do that no client may: POST /_test/rotate-keys, /ttl, /trouble, /backchannel,
+// /drop-sessions; GET /_test/events, /requests, /sessions; DELETE /_test/requests.
+import { current, noted, note, rotate, ttl } from './provider.mjs';
+import { posted } from './pages.mjs';
+import { dropSessions, signedIn } from './store.mjs';
+
+const troubles = new Map(); // the beginning of a path -> { kind, left }
+const requests = []; // what the portal and its people asked for
+const connections = new WeakMap();
+let seen = 0;
+
+/** Count a request and answer it in the provider's place when a test wants trouble there. */
+export function troubled(req, res, path) {
+  if (!connections.has(req.socket)) { seen += 1; connections.set(req.socket, seen); }
+  const { authorization = '' } = req.headers;
+  requests.push({ method: req.method, path, connection: connections.get(req.socket), scheme: authorization.split(' ')[0] });
+  const [at, trouble] = [...troubles].find(([start]) => path.startsWith(start)) || [];
+  if (!trouble) return false;
+  trouble.left -= 1;
+  if (trouble.left === 0) troubles.delete(at);
+  const say = (status, type, text) => { res.writeHead(status, { 'content-type': type }); res.end(text); };
+  switch (trouble.kind) {
+    case 'hang': return true; // until the caller gives up
+    case 'drop': req.socket.destroy(); return true;
+    case 'html': say(200, 'text/html', '<h1>Down for maintenance</h1>'); return true;
+    case 'empty': say(200, 'application/json', '{}'); return true;
+    case 'list': say(200, 'application/json', '[1, 2]'); return true;
+    case 'redirect': res.writeHead(302, { location: 'http://127.0.0.1:1/' }); res.end(); return true;
+    case 'huge': say(200, 'application/json', `{"keys": "${'x'.repeat(5_000_000)}"}`); return true;
+    default: say(Number(trouble.kind), 'application/json', '{"error": "server_error"}'); return true;
+  }
+}
+
+function trouble(form) {
+  if (form.has('path')) troubles.set(form.get('path'), { kind: form.get('kind'), left: Number(form.get('times') || Infinity) });
+  else troubles.clear();
+  return [...troubles.keys()];
+}
+
+async function backchannel(form) {
+  const client = await current.provider.Client.find(form.get('client_id'));
+  try {
+    await client.backchannelLogout(form.get('sub'), form.get('sid') || undefined);
+  } catch (error) {
+    return { sent: false, error: String(error.cause || error) };
+  }
+  return { sent: true };
+}
+
+function lives(form) {
+  for (const [name, seconds] of form) ttl[name] = Number(seconds);
+  return ttl;
+}
+
+function rotated(form) {
+  const kids = rotate(form.get('drop') === '1');
+  note('keys.rotated', { kids });
+  return kids;
+}
+
+const CONTROLS = {
+  'POST /_test/rotate-keys': rotated,
+  'POST /_test/ttl': lives,
+  'POST /_test/trouble': trouble,
+  'POST /_test/backchannel': backchannel,
+  'POST /_test/drop-sessions': dropSessions,
+  'GET /_test/events': noted,
+  'GET /_test/sessions': signedIn,
+  'GET /_test/requests': () => requests,
+  'DELETE /_test/requests': () => { requests.length = 0; return requests; },
+};
+
+/** Answer a test. */
+export async function control(req, res, path) {
+  const known = CONTROLS[`${req.method} ${path}`];
+  const said = known ? await known(await posted(req)) : { error: 'no such control' };
+  res.writeHead(known ? 200 : 404, { 'content-type': 'application/json', connection: 'close' });
+  res.end(JSON.stringify(said));
+}
