@@ -25,8 +25,8 @@ class SessionAdmin(ReadOnly):
     """A list to read and to end sessions from. It knows a session by its uid, never by its key."""
 
     list_display = (
-        "uid", "user", "type", "source", "kind", "address", "user_agent",
-        "created_at", "last_seen_at", "ends_at",
+        "user", "type", "source", "kind", "last_seen_at", "created_at", "ends_at",
+        "address", "user_agent", "uid",
     )  # fmt: skip
     list_display_links = None
     list_filter = ("type", "source", "kind")
