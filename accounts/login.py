@@ -240,6 +240,7 @@ def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) ->
         signed_in_at=now,
         refresh_expires_at=refresh_expires_at,
         upstream_ends_at=ends,
+        tokens_expire_at=outcome.tokens.expires_at if outcome.tokens else None,
         bound_to=outcome.bound_to,
         claims=dict(outcome.public),
     )

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import access
+from accounts import access, upkeep
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
 
@@ -29,10 +29,11 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         try:
             _refuse_nul(request)
             store: Any = request.session
-            session = store.typed
-            store.touch(timezone.now())
+            if store.typed.is_logged_in:
+                store.touch(timezone.now())
+                store = request.session = upkeep.keep_up(store)
             if getattr(view_func, "login_required", True):
-                access.require(session)
+                access.require(store.typed)
         except ProtocolError as error:
             return self.answer(request, error)
         return None

@@ -9,7 +9,13 @@ from typing import Any
 
 from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, Held
 
-_MOMENTS = ("signed_in_at", "expires_at", "refresh_expires_at", "upstream_ends_at")
+_MOMENTS = (
+    "signed_in_at",
+    "expires_at",
+    "refresh_expires_at",
+    "upstream_ends_at",
+    "tokens_expire_at",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +23,8 @@ class Session:
     """One session, whole. `isLoggedIn` is derived from the type, so the two cannot contradict.
 
     `uid` is the stable public id; `expires_at` is when it ends if nothing happens,
-    `upstream_ends_at` when the upstream's own does. `claims` are the provider's public ones.
+    `upstream_ends_at` when the upstream's own does, `tokens_expire_at` when the access token in the
+    vault does. `claims` are the provider's public ones.
     """
 
     uid: str = ""
@@ -34,6 +41,7 @@ class Session:
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
     upstream_ends_at: datetime | None = None
+    tokens_expire_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
 

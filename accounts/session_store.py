@@ -92,7 +92,18 @@ class SessionStore(SessionBase):
         self._remember()
 
     def replace(self, typed: Session) -> None:
-        """Put `typed` in the place of the typed session; `save` then writes it."""
+        """Put `typed` in the place of the typed session; `save` then writes it.
+
+        Where the upstream's end moved, the session's own moves with it.
+        """
+        if self._row and typed.upstream_ends_at != self._typed.upstream_ends_at:
+            row = self._row
+            begun = typed.signed_in_at or timezone.now()
+            ends = begun + conf.session_absolute()
+            ends = min(ends, typed.upstream_ends_at or ends)
+            expires = min(timezone.now() + conf.session_idle(), ends)
+            self._row = Row(row.uid, expires, ends, row.seen, row.sealed)
+            typed = typed.ending(expires)
         self[TYPED] = typed.dump()
         self._typed = typed
 
@@ -150,16 +161,14 @@ class SessionStore(SessionBase):
         if written == self._written:
             return
         sealed = seal(values, PURPOSE, self.key_digest)
-        updated = StoredSession.objects.filter(session_key=self.key_digest).update(
-            session_data=sealed
-        )
-        if not updated:
+        changes: dict[str, Any] = {"session_data": sealed}
+        if self._row:
+            row = self._row
+            self._row = Row(row.uid, row.expires, row.ends, row.seen, sealed)
+            changes |= {"expire_date": row.expires, "ends_at": row.ends}
+        if not StoredSession.objects.filter(session_key=self.key_digest).update(**changes):
             raise UpdateError
         self._written = written
-        if self._row:
-            self._row = Row(
-                self._row.uid, self._row.expires, self._row.ends, self._row.seen, sealed
-            )
         transaction.on_commit(self._remember)
 
     def delete(self, session_key: str | None = None) -> None:

@@ -1,17 +1,48 @@
-"""The vault: the upstream's TokenSet of each session, sealed at rest, gone with its session."""
+"""The vault: the upstream's TokenSet of each session, sealed at rest, gone with its session.
+
+A refresh token is spent once: whoever wants to refresh takes a lease on the row by a conditional
+UPDATE of its version, so that no lock is held while the upstream is asked. The others wait for the
+result, or go on without it.
+"""
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
-from datetime import datetime
+import time
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+from django.db.models import Q
+from django.utils import timezone
+
+from accounts import events, sources
+from accounts.errors import InvalidGrant, ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
-from accounts.models import StoredTokens
-from accounts.provider import TokenSet
+from accounts.models import StoredSession, StoredTokens
+from accounts.provider import Refreshes, TokenSet
+from accounts.session import Session
+from accounts.session_store import end
 
 PURPOSE = "tokens"
+# A token that ends within this time is refreshed before it is used.
+DUE = timedelta(seconds=60)
+# Longer than any call may take; a worker that dies while it refreshes blocks nobody for longer.
+LEASE = timedelta(seconds=15)
+# After an upstream did not answer it is left alone for a moment.
+PAUSE = timedelta(seconds=10)
+_LOOK_SECONDS = (0.02, 0.05, 0.1)
 _MOMENTS = ("expires_at", "refresh_expires_at")
+
+log = structlog.get_logger("vestibule.vault")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A row of the vault, opened."""
+
+    tokens: TokenSet
+    version: int
 
 
 def dump(tokens: TokenSet) -> dict[str, Any]:
@@ -39,10 +70,125 @@ def keep(uid: str, tokens: TokenSet) -> None:
 
 def tokens_of(uid: str) -> TokenSet | None:
     """Return the tokens of the session `uid`; None when there are none or they cannot be read."""
-    sealed = StoredTokens.objects.filter(session_id=uid).values_list("sealed", flat=True).first()
-    if sealed is None:
+    kept = _read(uid)
+    return kept.tokens if kept else None
+
+
+def is_due(moment: datetime | None) -> bool:
+    """Tell whether an access token that ends at `moment` should be refreshed before its use."""
+    return moment is not None and moment - timezone.now() < DUE
+
+
+def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
+    """Return the session's tokens, refreshed once when due; None when there are none of use. One
+    that nothing can renew is dropped when it dies: the access token is empty then.
+
+    Parallel callers share one refresh: with `wait` they get its result, without it the tokens of
+    before. An upstream that does not answer changes nothing. Raises `InvalidGrant` when the
+    upstream refuses: the session has been ended then.
+    """
+    kept = _read(session.uid)
+    if kept is None:
+        return None
+    if not is_due(kept.tokens.expires_at):
+        return kept.tokens
+    source = sources.of_session(session.source)
+    if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
+        return _while_it_lives(kept.tokens) or _without_the_dead(session.uid, kept)
+    if not _lease(session.uid, kept.version):
+        return _result_of_another(session.uid, kept) if wait else _while_it_lives(kept.tokens)
+    return _refresh(session, source.provider, kept)
+
+
+def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | None:
+    try:
+        renewed = provider.refresh(kept.tokens)
+    except InvalidGrant:
+        _refused(session)
+        raise
+    except ProtocolError:
+        _give_back(session.uid, kept.version)
+        return _while_it_lives(kept.tokens)
+    except Exception:  # a provider's defect must not end sessions or break pages
+        log.exception("vault.refresh_failed", source=session.source)
+        _give_back(session.uid, kept.version)
+        return _while_it_lives(kept.tokens)
+    StoredTokens.objects.filter(session_id=session.uid, version=kept.version).update(
+        sealed=seal(dump(renewed), PURPOSE, session.uid),
+        expires_at=renewed.expires_at,
+        version=kept.version + 1,
+        leased_until=None,
+        retry_at=None,
+    )
+    return renewed
+
+
+def _refused(session: Session) -> None:
+    """End the session whose upstream takes its refresh token no more."""
+    for row in end(StoredSession.objects.filter(uid=session.uid)):
+        events.record(
+            events.event(
+                "session.ended",
+                source=row.source,
+                session_type=row.type,
+                user_id=row.user_id,
+                session_uid=row.uid,
+                detail="the upstream refused to renew it",
+            )
+        )
+
+
+def _lease(uid: str, version: int) -> bool:
+    """Tell whether the refresh of this version is ours to do."""
+    now = timezone.now()
+    mine = StoredTokens.objects.filter(
+        Q(leased_until=None) | Q(leased_until__lt=now),
+        Q(retry_at=None) | Q(retry_at__lt=now),
+        session_id=uid,
+        version=version,
+    )
+    return mine.update(leased_until=now + LEASE, retry_at=None) == 1
+
+
+def _give_back(uid: str, version: int) -> None:
+    mine = StoredTokens.objects.filter(session_id=uid, version=version)
+    mine.update(leased_until=None, retry_at=timezone.now() + PAUSE)
+
+
+def _result_of_another(uid: str, before: _Kept) -> TokenSet | None:
+    """Wait until whoever has the lease is done, and return what there is then."""
+    deadline = time.monotonic() + LEASE.total_seconds()
+    at_it = StoredTokens.objects.filter(
+        session_id=uid, version=before.version, leased_until__isnull=False
+    )
+    for attempt in range(1000):
+        if not at_it.exists() or time.monotonic() > deadline:
+            break
+        time.sleep(_LOOK_SECONDS[min(attempt, len(_LOOK_SECONDS) - 1)])
+    kept = _read(uid)
+    return _while_it_lives(kept.tokens) if kept else None
+
+
+def _while_it_lives(tokens: TokenSet) -> TokenSet | None:
+    """Return the tokens until they expire: a dead access token is dropped."""
+    alive = tokens.expires_at is None or tokens.expires_at > timezone.now()
+    return tokens if alive else None
+
+
+def _without_the_dead(uid: str, kept: _Kept) -> TokenSet:
+    """Drop an access token that nothing can renew; the hint for leaving stays."""
+    rest = replace(kept.tokens, access_token="", expires_at=None)
+    StoredTokens.objects.filter(session_id=uid, version=kept.version).update(
+        sealed=seal(dump(rest), PURPOSE, uid), expires_at=None, version=kept.version + 1
+    )
+    return rest
+
+
+def _read(uid: str) -> _Kept | None:
+    row = StoredTokens.objects.filter(session_id=uid).values_list("sealed", "version").first()
+    if row is None:
         return None
     try:
-        return load(unseal(sealed, PURPOSE, uid))
+        return _Kept(load(unseal(row[0], PURPOSE, uid)), row[1])
     except (Unreadable, KeyError, TypeError, ValueError):
         return None

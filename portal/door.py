@@ -16,7 +16,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts import conf, errors, events, flow, login, logout, sources
+from accounts import conf, errors, events, flow, login, logout, sources, trouble
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from accounts.provider import Authentication, Description, LoginFlow, Prompt, Redirect, Visit
 from accounts.session import Session
@@ -162,6 +162,7 @@ def conclude(
     except login.SwitchNeeded:
         return see_other(start_url(source.slug, next_url, switch="1"))
     admit(request, done)
+    trouble.over(source.slug)
     return see_other(landing(source, done.store.typed, next_url))
 
 
@@ -205,6 +206,8 @@ def fail(
 
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
     """Write the one event of a failed login. Returns its support code."""
+    if error.reason == errors.UNAVAILABLE:
+        trouble.note(slug)
     code = events.new_support_code()
     failed = events.event(
         "login.failed",

@@ -157,7 +157,8 @@ class Migration(migrations.Migration):
                 ('sealed', models.TextField()),
                 ('expires_at', models.DateTimeField(null=True)),
                 ('version', models.PositiveIntegerField(default=0)),
-                ('updated_at', models.DateTimeField(auto_now=True)),
+                ('leased_until', models.DateTimeField(null=True)),
+                ('retry_at', models.DateTimeField(null=True)),
             ],
         ),
         migrations.AddField(

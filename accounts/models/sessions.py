@@ -60,7 +60,11 @@ class StoredSession(AbstractBaseSession):
 
 
 class StoredTokens(models.Model):
-    """The upstream's TokenSet of one session, sealed by the keyring (accounts/vault.py)."""
+    """The upstream's TokenSet of one session, sealed by the keyring (accounts/vault.py).
+
+    `version` counts the refreshes; `leased_until` is set while somebody is at one, `retry_at` after
+    one that failed.
+    """
 
     session = models.OneToOneField(
         StoredSession, to_field="uid", on_delete=models.CASCADE, primary_key=True
@@ -68,7 +72,8 @@ class StoredTokens(models.Model):
     sealed = models.TextField()
     expires_at = models.DateTimeField(null=True)
     version = models.PositiveIntegerField(default=0)
-    updated_at = models.DateTimeField(auto_now=True)
+    leased_until = models.DateTimeField(null=True)
+    retry_at = models.DateTimeField(null=True)
 
     def __repr__(self) -> str:
         return f"<StoredTokens of {self.session_id}>"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from datetime import datetime
 
 from django.middleware.csrf import get_token
 from rest_framework.permissions import AllowAny
@@ -11,7 +12,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import conf, sources
+from accounts import conf, sources, trouble
 from portal import door
 
 
@@ -40,6 +41,8 @@ class SourcesView(APIView):
 
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
+        ready = sources.enabled()
+        troubled = trouble.since(each.slug for each in ready)
         body = [
             {
                 "slug": each.slug,
@@ -47,8 +50,12 @@ class SourcesView(APIView):
                 "type": each.session_type,
                 "kind": each.description.kind,
                 "loginUrl": conf.site_url() + door.start_url(each.slug),
-                "trouble": None,
+                "trouble": _trouble(troubled.get(each.slug), each.row.note),
             }
-            for each in sources.enabled()
+            for each in ready
         ]
         return Response(body, headers={"Cache-Control": "no-store"})
+
+
+def _trouble(since: datetime | None, note: str) -> dict[str, str] | None:
+    return {"since": since.isoformat(timespec="seconds"), "note": note} if since else None

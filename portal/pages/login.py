@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import flow, login, sources
+from accounts import flow, login, sources, trouble
 from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
 from accounts.models import Event
 from accounts.provider import LoginFlow, Prompt
@@ -53,6 +53,7 @@ def _straight_to(ready: list[Ready]) -> Ready | None:
 def _choice(request: HttpRequest, ready: list[Ready], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.description.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
+    troubled = trouble.since(each.slug for each in ready)
     return {
         "buttons": [
             {
@@ -60,7 +61,7 @@ def _choice(request: HttpRequest, ready: list[Ready], next_url: str) -> dict[str
                 "help": each.description.help,
                 "icon": each.description.icon,
                 "url": door.start_url(each.slug, next_url),
-                "trouble": None,
+                "trouble": {"note": each.row.note} if each.slug in troubled else None,
             }
             for each in ready
             if each not in inline

@@ -26,11 +26,14 @@ class Upstream:
         self.asked: Counter[str] = Counter()
         self.hints: list[str] = []
         self.extra: dict[str, Any] = {}
+        self.refuses: set[str] = set()
         self.released = threading.Event()
 
     def answer(self, path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Return status and body for a call."""
         self.asked[path] += 1
+        if path in self.refuses:
+            return 400, {}
         if path == "/alive":
             return 200, {}
         if path == "/end":

@@ -1,0 +1,49 @@
+"""Which sources failed lately, so that people are told before they click.
+
+Kept in the cache for five minutes: a hint that may be lost, never a decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Any
+
+import structlog
+from django.core.cache import caches
+from django.utils import timezone
+
+REMEMBERED_SECONDS = 300
+log = structlog.get_logger("vestibule.trouble")
+
+
+def note(slug: str) -> None:
+    """Note that the source `slug` did not answer just now."""
+    _quietly(
+        lambda: caches["default"].add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
+    )
+
+
+def over(slug: str) -> None:
+    """Note that the source `slug` works."""
+    _quietly(lambda: caches["default"].delete(_key(slug)))
+
+
+def since(slugs: Iterable[str]) -> dict[str, datetime]:
+    """Return since when each source that is in trouble is; one look-up for all of them."""
+    names = {_key(slug): slug for slug in slugs}
+    found = _quietly(lambda: caches["default"].get_many(list(names)))
+    return {names[key]: datetime.fromisoformat(at) for key, at in (found or {}).items()}
+
+
+def _key(slug: str) -> str:
+    return f"trouble:{slug}"
+
+
+def _quietly(act: Callable[[], Any]) -> Any:
+    """Do without the cache when it does not answer."""
+    try:
+        return act()
+    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: it is only a hint
+        log.warning("trouble.cache_unavailable")
+        return None
