@@ -1,0 +1,47 @@
+"""Which addresses of an OpenID provider are believed: https, unambiguous, not inside our net."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.http.address import origin_of
+
+# Control characters, spaces and backslashes are read in different ways by different parsers.
+_UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+_LONGEST = 2000
+
+
+def fault(url: object) -> str:
+    """Say in a sentence what is wrong with an address that people or tokens are sent to, or ''."""
+    if not isinstance(url, str) or not url or len(url) > _LONGEST or _UNCLEAR.search(url):
+        return _("is not an address")
+    parts = urlsplit(url)
+    if parts.scheme != "https" and not (parts.scheme == "http" and conf.http_limits().plain):
+        return _("must begin with https://")
+    if not origin_of(url) or "@" in parts.netloc or "#" in url:
+        return _("must have a host, no user name and no fragment")
+    return ""
+
+
+def leads_inside(url: str, issuer: str) -> bool:
+    """Tell whether an upstream names a bare network address, or this machine, that is not its own.
+
+    A discovery document must not make us call what only our own network can reach. What an operator
+    writes into the settings is not judged.
+    """
+    host, own = (urlsplit(each).hostname or "" for each in (url, issuer))
+    last = host.rstrip(".").rpartition(".")[2]
+    # A last label of digits makes a resolver read the whole as an IPv4 address, in any notation.
+    bare = ":" in host or last.isdigit() or last.startswith("0x")
+    return host != own and (bare or last == "localhost")
+
+
+def with_query(url: str, parameters: dict[str, str]) -> str:
+    """Return an address with more parameters, keeping those that it has (RFC 6749, 3.1)."""
+    parts = urlsplit(url)
+    query = "&".join(each for each in (parts.query, urlencode(parameters)) if each)
+    return urlunsplit(parts._replace(query=query))

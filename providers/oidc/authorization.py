@@ -1,0 +1,83 @@
+"""The authorization request and its answer (OIDC Core, 3.1.2; RFC 6749, 4.1; RFC 7636, 9207)."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import Mapping
+
+from accounts.errors import (
+    CANCELLED,
+    AccessDenied,
+    InvalidGrant,
+    InvalidRequest,
+    TemporarilyUnavailable,
+)
+from accounts.flow import code_challenge
+from accounts.provider import LoginFlow
+from providers.oidc.discovery import Metadata
+from providers.oidc.settings import OidcSettings
+
+_LONGEST_CODE = 8192
+_TROUBLE = {"temporarily_unavailable", "server_error"}
+_KNOWN = {
+    *("account_selection_required", "consent_required", "interaction_required", "invalid_request"),
+    *("invalid_scope", "login_required", "unauthorized_client", "unsupported_response_type"),
+}
+
+
+def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
+    """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3)."""
+    asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
+    mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
+    return {
+        **asked,
+        **settings.authorize,
+        "response_type": "code",
+        "client_id": settings.client_id,
+        "redirect_uri": flow.redirect_uri,
+        "scope": settings.scope,
+        "state": flow.state,
+        "nonce": flow.nonce,
+        "code_challenge": code_challenge(flow),
+        "code_challenge_method": "S256",
+        **mode,
+    }
+
+
+def check_state(flow: LoginFlow, response: Mapping[str, str]) -> None:
+    """Refuse an answer to another request (RFC 6749, 10.12). Raises `InvalidRequest`."""
+    found = response.get("state", "").encode("utf-8", "surrogatepass")
+    if not hmac.compare_digest(found, flow.state.encode()):
+        raise InvalidRequest("The answer belongs to another request.")
+
+
+def check_issuer(settings: OidcSettings, known: Metadata, response: Mapping[str, str]) -> None:
+    """Refuse an answer of another provider (RFC 9207, 2.4). Raises `InvalidRequest`.
+
+    `iss` is compared whenever it is there, and must be there when the provider announced it.
+    """
+    found = response.get("iss")
+    if found is None and known.announces_iss:
+        raise InvalidRequest("The answer does not say which provider it comes from.")
+    if found is not None and found != settings.issuer:
+        raise InvalidRequest("The answer comes from another provider.")
+
+
+def code_of(response: Mapping[str, str]) -> str:
+    """Return the code of a success. Raises what an error response means (OIDC Core, 3.1.2.6).
+
+    Nothing of `error_description` is kept: it is written by whoever made the answer.
+    """
+    error, code = response.get("error"), response.get("code", "")
+    if error is not None and code:
+        raise InvalidRequest("The answer is both a success and an error.")
+    if error == "access_denied":
+        raise AccessDenied("The person or the provider said no.", reason=CANCELLED)
+    if error in _TROUBLE:
+        raise TemporarilyUnavailable("The identity provider says that it is in trouble.")
+    if error is not None:
+        name = error if error in _KNOWN else "an error of its own"
+        raise InvalidGrant(f"The identity provider answered with {name}.")
+    if not code or len(code) > _LONGEST_CODE or not (code.isascii() and code.isprintable()):
+        raise InvalidRequest("The answer holds no code.")
+    return code

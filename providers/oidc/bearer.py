@@ -1,0 +1,99 @@
+"""Access tokens that others bring along: whose they are, and whether they are meant for us."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.errors import InvalidGrant, TemporarilyUnavailable
+from providers.oidc import checks, jose
+from providers.oidc.client import OidcClient
+
+_OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "events")
+_OF_ACCESS_TOKENS = ("scope", "scp", "client_id")
+
+
+def claims_of(client: OidcClient, token: str) -> dict[str, Any]:
+    """Return the claims behind an access token, by the way that the settings name.
+
+    Raises `InvalidGrant` when it is not valid here, `TemporarilyUnavailable` when that cannot be
+    found out.
+    """
+    if not client.settings.accept_bearer:
+        raise InvalidGrant("Access tokens of this provider are not accepted.")
+    if not token or len(token) > jose.LONGEST or not (token.isascii() and token.isprintable()):
+        raise InvalidGrant("This is no access token.")
+    match client.settings.bearer_validation:
+        case "introspection":
+            claims = _introspected(client, token)
+        case "userinfo":
+            claims = client.userinfo(token)
+        case _:
+            claims = _local(client, token)
+    if "cnf" in claims:
+        raise InvalidGrant("The token is bound to a key and is no bearer token.")
+    return claims
+
+
+def _local(client: OidcClient, token: str) -> dict[str, Any]:
+    """RFC 9068, 4, and what is older than it: signature, issuer, time, kind, and for whom."""
+    settings, now = client.settings, client.clock()
+    claims = client.signed_claims(token, "jwt", "at+jwt")
+    checks.issuer(claims, settings.issuer)
+    checks.expiry(claims, now, settings.leeway)
+    checks.not_before(claims, now, settings.leeway)
+    _check_kind(claims, jose.header(token).get("typ"))
+    _check_audience(client, claims)
+    return claims
+
+
+def _introspected(client: OidcClient, token: str) -> dict[str, Any]:
+    """Ask the provider (RFC 7662, 2)."""
+    form = {"token": token, "token_type_hint": "access_token"}
+    answer = client.post_as_client("introspection_endpoint", form)
+    claims = answer.json() if answer.status == 200 else None
+    if not isinstance(claims, dict):
+        raise TemporarilyUnavailable(f"The introspection endpoint answers {answer.status}.")
+    if claims.get("active") is not True:
+        raise InvalidGrant("The token is not active.")
+    if str(claims.get("token_type", "bearer")).lower() not in {"bearer", "access_token"}:
+        raise InvalidGrant("This is no access token.")
+    if "iss" in claims:
+        checks.issuer(claims, client.settings.issuer)
+    if "exp" in claims:
+        checks.expiry(claims, client.clock(), client.settings.leeway)
+    _check_audience(client, claims)
+    return claims
+
+
+def _check_kind(claims: Mapping[str, Any], typ: object) -> None:
+    """Refuse an id_token, a logout token or a refresh token in an access token's place.
+
+    Only RFC 9068 gives an access token a type of its own; else it must look like one.
+    """
+    if isinstance(typ, str) and typ.lower().removeprefix("application/") == "at+jwt":
+        return
+    foreign = any(name in claims for name in _OF_ID_TOKENS)
+    kind = claims.get("typ", "Bearer") == "Bearer"
+    use = claims.get("token_use", "access") == "access"
+    alike = any(name in claims for name in _OF_ACCESS_TOKENS) or "typ" in claims
+    if foreign or not (kind and use and alike):
+        raise InvalidGrant("This is no access token.")
+
+
+def _check_audience(client: OidcClient, claims: Mapping[str, Any]) -> None:
+    """The token must be for one of the audiences that the settings name, else for our client.
+
+    With `audience_claim` = client_id (AWS Cognito) that claim says so, and `token_use` what it is.
+    """
+    settings = client.settings
+    wanted = set(settings.audience) or {settings.client_id}
+    if settings.audience_claim == "client_id":
+        meant = claims.get("client_id")
+        fits = isinstance(meant, str) and meant in wanted
+        if settings.bearer_validation == "local":
+            fits = fits and claims.get("token_use") == "access"
+    else:
+        fits = bool(checks.audiences(claims) & wanted)
+    if not fits:
+        raise InvalidGrant("The token is meant for others.")

@@ -1,0 +1,124 @@
+"""What the claims of a token must say: one check per function, each for one rule of OIDC Core.
+
+All raise `InvalidGrant` with a sentence for operators that holds nothing of the token.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.errors import InvalidGrant
+
+LONGEST = 255
+# A token that we have just asked for was made just now; more is a clock that is wrong.
+OLDEST_SECONDS = 600
+_END_OF_TIME = 253_402_300_799  # the last second of the year 9999
+_HASHES = {"256": "sha256", "384": "sha384", "512": "sha512"}
+
+Claims = Mapping[str, Any]
+
+
+def issuer(claims: Claims, expected: str) -> None:
+    """3.1.3.7, 2: `iss` is exactly the issuer that discovery named."""
+    if claims.get("iss") != expected:
+        raise InvalidGrant("The token comes from another issuer.")
+
+
+def audience(claims: Claims, client_id: str, trusted: tuple[str, ...]) -> None:
+    """3.1.3.7, 3: `aud` contains us, and nobody whom the settings do not trust."""
+    listed = audiences(claims)
+    if client_id not in listed:
+        raise InvalidGrant("The token is for another client.")
+    if not listed <= {client_id, *trusted}:
+        raise InvalidGrant("The token is for others as well: name them in trusted_audiences.")
+
+
+def audiences(claims: Claims) -> set[str]:
+    """Return `aud` as a set. Raises `InvalidGrant` when it is not a text or a list of texts."""
+    found = claims.get("aud")
+    listed = [found] if isinstance(found, str) else found
+    if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
+        raise InvalidGrant("The token does not say whom it is for.")
+    return set(listed)
+
+
+def authorized_party(claims: Claims, client_id: str) -> None:
+    """3.1.3.7, 4 and 5: `azp` is us where it is named, and is named where `aud` has several."""
+    if "azp" in claims and claims["azp"] != client_id:
+        raise InvalidGrant("The token was issued to another client.")
+    if "azp" not in claims and len(audiences(claims)) > 1:
+        raise InvalidGrant("The token has several audiences and does not say whose it is.")
+
+
+def expiry(claims: Claims, now: datetime, leeway: int) -> None:
+    """3.1.3.7, 9; RFC 7519, 4.1.5: `exp` is there and has not passed."""
+    if now.timestamp() >= moment(claims, "exp") + leeway:
+        raise InvalidGrant("The token has expired.")
+
+
+def issued_at(claims: Claims, now: datetime, leeway: int, oldest: int = OLDEST_SECONDS) -> None:
+    """3.1.3.7, 10: `iat` is there, not in the future and not more than `oldest` seconds ago."""
+    age = now.timestamp() - moment(claims, "iat")
+    if age < -leeway:
+        raise InvalidGrant("The token was issued in the future: compare the clocks.")
+    if age > oldest + leeway:
+        raise InvalidGrant("The token was issued too long ago: compare the clocks.")
+
+
+def not_before(claims: Claims, now: datetime, leeway: int) -> None:
+    """RFC 7519, 4.1.4: `nbf`, where it is named, has passed."""
+    if "nbf" in claims and now.timestamp() < moment(claims, "nbf") - leeway:
+        raise InvalidGrant("The token is not valid yet: compare the clocks.")
+
+
+def nonce(claims: Claims, expected: str) -> None:
+    """3.1.3.7, 11: `nonce` is the one of this browser's request, compared in constant time."""
+    if not _same(claims.get("nonce"), expected):
+        raise InvalidGrant("The token answers another request.")
+
+
+def authenticated_at(claims: Claims, max_age: str, now: datetime, leeway: int) -> None:
+    """3.1.3.7, 13: where `max_age` was asked for, `auth_time` is there and recent enough."""
+    if max_age and now.timestamp() - moment(claims, "auth_time") > int(max_age) + leeway:
+        raise InvalidGrant("The person signed in upstream too long ago.")
+
+
+def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None:
+    """3.1.3.8: `at_hash`, where it is named, is the left half of the access token's hash."""
+    if "at_hash" not in claims:
+        return
+    # Ed25519 hashes with SHA-512 (RFC 8032, 5.1); the others say their size.
+    name = _HASHES.get(algorithm[-3:], "sha512")
+    whole = hashlib.new(name, access_token.encode()).digest()
+    expected = base64.urlsafe_b64encode(whole[: len(whole) // 2]).decode().rstrip("=")
+    if not _same(claims["at_hash"], expected):
+        raise InvalidGrant("The access token does not belong to the id_token.")
+
+
+def subject(claims: Claims) -> str:
+    """Return `sub` (2): a text of 1 to 255 printable characters."""
+    found = claims.get("sub")
+    if not isinstance(found, str) or not 0 < len(found) <= LONGEST or not found.isprintable():
+        raise InvalidGrant("The token names nobody.")
+    return found
+
+
+def moment(claims: Claims, name: str) -> float:
+    """Return a NumericDate (RFC 7519, 2) in seconds."""
+    found = claims.get(name)
+    number = isinstance(found, (int, float)) and not isinstance(found, bool)
+    if not number or not 0 <= found <= _END_OF_TIME:  # type: ignore[operator]
+        raise InvalidGrant(f"The token's {name} is missing or not a time.")
+    return float(found)  # type: ignore[arg-type]
+
+
+def _same(found: object, expected: str) -> bool:
+    """Compare in constant time. JSON can hold half characters, which UTF-8 cannot."""
+    return isinstance(found, str) and hmac.compare_digest(
+        found.encode("utf-8", "surrogatepass"), expected.encode()
+    )

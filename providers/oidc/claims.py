@@ -1,0 +1,159 @@
+"""From claims to a person, and the source's rules about who may come in.
+
+Only what the settings name is taken over (allow-lists throughout). The id_token is signed, so what
+the protocol itself says (who, for whom, when, how) never comes of the userinfo.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from accounts.errors import AccessDenied
+from accounts.provider import Authentication, TokenSet
+from providers.oidc import checks
+from providers.oidc.settings import OidcSettings
+
+_PROTOCOL = frozenset(
+    {
+        *("acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "cnf", "exp", "iat", "iss"),
+        *("jti", "nbf", "nonce", "s_hash", "sid", "sub"),
+    }
+)
+# Claims that would have to be fetched elsewhere, or are signed by others (OIDC Core, 5.6.2).
+_OF_OTHERS = {"_claim_names", "_claim_sources"}
+_DEFAULTS = {"name": "name", "username": "preferred_username", "email": "email"}
+_LONGEST = 300
+_LONGEST_PUBLIC = 4096
+_MOST_GROUPS = 1000
+
+Claims = Mapping[str, Any]
+
+
+def merge(id_token: Claims, userinfo: Claims) -> dict[str, Any]:
+    """Return the claims of both. Those of the person are fresher in the userinfo.
+
+    An address and whether it is verified are said by the same side, or not at all.
+    """
+    fresher = {name: value for name, value in userinfo.items() if name not in _PROTOCOL}
+    merged = {**id_token, **fresher}
+    if "email" in fresher and "email_verified" not in fresher:
+        merged.pop("email_verified", None)
+    return {name: value for name, value in merged.items() if name not in _OF_OTHERS}
+
+
+def authentication(
+    settings: OidcSettings, claims: Claims, tokens: TokenSet | None
+) -> Authentication:
+    """Return who `claims` speak of. Raises `AccessDenied` when the source does not let them in."""
+    outcome = Authentication(
+        subject=checks.subject(claims),
+        issuer=settings.issuer,
+        name=_name(settings, claims),
+        username=_text(_mapped(settings, claims, "username")),
+        email=_text(_mapped(settings, claims, "email")),
+        email_verified=_is_verified(settings, claims),
+        groups=_groups(settings, claims),
+        claims=claims,
+        public=_public(settings, claims),
+        tokens=tokens,
+        sid=session_id(claims),
+        acr=_text(claims.get("acr")),
+        amr=_texts(claims.get("amr")),
+        expires_at=_end(tokens),
+    )
+    _check_rules(settings, outcome)
+    return outcome
+
+
+def session_id(claims: Claims) -> str:
+    """Return `sid` (OIDC Back-Channel Logout, 2.1) where it is a text that can be looked up."""
+    found = claims.get("sid")
+    fits = isinstance(found, str) and len(found) <= checks.LONGEST and found.isprintable()
+    return str(found) if fits else ""
+
+
+def at(claims: Claims, path: str) -> Any:
+    """Return what stands at `path`: a claim of that very name, else step by step at each dot."""
+    if path in claims:
+        return claims[path]
+    found: Any = claims
+    for step in path.split("."):
+        found = found.get(step) if isinstance(found, Mapping) else None
+    return found
+
+
+def _check_rules(settings: OidcSettings, outcome: Authentication) -> None:
+    if problem := _refusal(settings, outcome):
+        raise AccessDenied(problem, tokens=outcome.tokens)
+
+
+def _refusal(settings: OidcSettings, outcome: Authentication) -> str:
+    if settings.required_role:
+        held = _texts(at(outcome.claims, settings.required_role_claim))
+        if settings.required_role not in held:
+            return "The person does not have the required role."
+    if settings.required_acr and outcome.acr not in settings.required_acr:
+        return "The person did not sign in by one of the required means."
+    if settings.verified_mail_only and not (outcome.email and outcome.email_verified):
+        return "The person has no verified mail address."
+    if settings.allowed_groups and not set(settings.allowed_groups) & set(outcome.groups or ()):
+        return "The person is in none of the allowed groups."
+    return ""
+
+
+def _mapped(settings: OidcSettings, claims: Claims, name: str) -> Any:
+    path = settings.claims.get(name, _DEFAULTS.get(name, ""))
+    return at(claims, path) if path else None
+
+
+def _name(settings: OidcSettings, claims: Claims) -> str:
+    given = (_text(claims.get(part)) for part in ("given_name", "family_name"))
+    return _text(_mapped(settings, claims, "name")) or " ".join(filter(None, given))
+
+
+def _is_verified(settings: OidcSettings, claims: Claims) -> bool:
+    """Tell whether the address is verified. What `email_verified` says is true of `email` only."""
+    default = "email_verified" if settings.claims.get("email", "email") == "email" else ""
+    path = settings.claims.get("email_verified", default)
+    # AWS Cognito writes it as a text.
+    return bool(path) and at(claims, path) in (True, "true")
+
+
+def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:
+    """Return groups and roles together; None when the settings do not say where they stand."""
+    paths = [settings.claims[name] for name in ("groups", "roles") if settings.claims.get(name)]
+    if not paths:
+        return None
+    named = {each for path in paths for each in _texts(at(claims, path))}
+    return tuple(sorted(named))[:_MOST_GROUPS]
+
+
+def _public(settings: OidcSettings, claims: Claims) -> dict[str, Any]:
+    found = {name: at(claims, name) for name in settings.public}
+    return {
+        name: value
+        for name, value in found.items()
+        if value is not None and len(json.dumps(value)) <= _LONGEST_PUBLIC
+    }
+
+
+def _text(value: Any) -> str:
+    """Return a text without what no name has: control characters, which databases refuse."""
+    if not isinstance(value, str):
+        return ""
+    return "".join(each for each in value[:_LONGEST] if each.isprintable()).strip()
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    listed = value if isinstance(value, list) else [value]
+    return tuple(text for each in listed if (text := _text(each)))
+
+
+def _end(tokens: TokenSet | None) -> datetime | None:
+    """Return the upstream's own end: that of the refresh token where there is one."""
+    if tokens is None:
+        return None
+    return tokens.refresh_expires_at if tokens.refresh_token else tokens.expires_at

@@ -1,0 +1,202 @@
+"""Our client at one OpenID provider: mozilla-django-oidc's, with what it leaves out.
+
+The library's `verify_token` and `get_payload_data` do the work. Its calls are made by
+`accounts.http`, its keys come of a cache, its settings of the source, and the checks of OIDC Core
+3.1.3.7 that it does not make are added. Nothing of it that knows requests, sessions or users is
+ever called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote_plus
+
+import jwt
+from mozilla_django_oidc.auth import OIDCAuthenticationBackend
+
+from accounts.errors import InvalidGrant, TemporarilyUnavailable
+from accounts.http import Answer, Client
+from accounts.provider import Clock, LoginFlow
+from providers.oidc import checks, jose, tokens
+from providers.oidc.discovery import Metadata, Upstream
+from providers.oidc.settings import OidcSettings
+
+# Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
+LOGIN, STRANGER = "login", "stranger"
+
+
+class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library is not typed
+    """Speaks to one provider for one source. Thread-safe, and opens nothing when made."""
+
+    def __init__(
+        self, settings: OidcSettings, upstream: Upstream, http: Client, clock: Clock
+    ) -> None:
+        self.settings, self.upstream, self.http, self.clock = settings, upstream, http, clock
+        super().__init__()
+
+    def get_settings(self, attr: str, *args: Any) -> Any:
+        """Answer the library from the source, never from the settings of the site.
+
+        The endpoints are asked of discovery when they are needed, so they are left empty. RS256
+        makes the library look for a public key; `_verify_jws` has the list of what is allowed. The
+        nonce is checked by us, in constant time, and one that is missing is refused.
+        """
+        known = {
+            "OIDC_RP_CLIENT_ID": self.settings.client_id,
+            "OIDC_RP_CLIENT_SECRET": self.settings.client_secret,
+            "OIDC_OP_JWKS_ENDPOINT": "",
+            "OIDC_RP_SIGN_ALGO": "RS256",
+            "OIDC_USE_NONCE": False,
+        }
+        return known.get(attr, args[0] if args else "")
+
+    @property
+    def metadata(self) -> Metadata:
+        """What is known of the provider. Raises `TemporarilyUnavailable`."""
+        return self.upstream.metadata(self.clock())
+
+    def redeem(self, flow: LoginFlow, code: str) -> dict[str, Any]:
+        """Return the token response for a code (RFC 6749, 4.1.3; RFC 7636, 4.5)."""
+        return self.get_token(
+            {
+                "grant_type": "authorization_code",
+                "code": code,
+                "redirect_uri": flow.redirect_uri,
+                "code_verifier": flow.code_verifier,
+            }
+        )
+
+    def renew(self, refresh_token: str) -> dict[str, Any]:
+        """Return the token response for a refresh token (RFC 6749, 6)."""
+        return self.get_token({"grant_type": "refresh_token", "refresh_token": refresh_token})
+
+    def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
+        """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
+        answer = self.post_as_client("token_endpoint", payload)
+        self.raise_token_response_error(answer)
+        return _object(answer)
+
+    def raise_token_response_error(self, response: Answer) -> None:
+        """Raise a typed error, without the body that the library would put into it."""
+        tokens.check_answer(response)
+
+    def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:
+        """Post to an endpoint where our client proves itself (RFC 6749, 2.3.1).
+
+        Raises `TemporarilyUnavailable`, also when the provider has no such endpoint.
+        """
+        url = self.metadata.endpoint(endpoint)
+        if not url:
+            raise TemporarilyUnavailable(f"The identity provider has no {endpoint}.")
+        settings, auth, body = self.settings, None, dict(form)
+        if settings.authenticates_by == "basic":
+            auth = (quote_plus(settings.client_id), quote_plus(settings.client_secret))
+        else:
+            body["client_id"] = settings.client_id
+        if settings.authenticates_by == "post":
+            body["client_secret"] = settings.client_secret
+        return self.http.post(url, form=body, auth=auth)
+
+    def retrieve_matching_jwk(self, token: str, asker: str = LOGIN) -> jwt.PyJWK:
+        """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may."""
+        header = jose.header(token)
+        algorithm = jose.check_algorithm(header, self.settings.algorithms)
+        key = self.upstream.key(header.get("kid"), algorithm, self.clock(), asker)
+        if key is None:
+            raise InvalidGrant("The token is signed by a key that the provider does not publish.")
+        return key
+
+    def _verify_jws(self, payload: str, key: jwt.PyJWK) -> dict[str, Any]:
+        """Verify the signature by the algorithm that the key is bound to, one that is allowed."""
+        algorithm = jose.check_algorithm(jose.header(payload), self.settings.algorithms)
+        return jose.claims(payload, key, algorithm)
+
+    def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
+        """Return the claims of an id_token (OIDC Core, 3.1.3.7). Raises `InvalidGrant`.
+
+        `nonce` is that of the request, None when a refresh brought the token (12.2);
+        `access_token` came with it.
+        """
+        header = jose.header(token)
+        jose.check_type(header, "jwt")
+        claims: dict[str, Any] = super().verify_token(token, **kwargs)
+        self.check_claims(claims)
+        checks.issued_at(claims, self.clock(), self.settings.leeway)
+        checks.access_token_hash(claims, kwargs["access_token"], header["alg"])
+        if kwargs["nonce"] is not None:
+            checks.nonce(claims, kwargs["nonce"])
+            max_age = self.settings.authorize.get("max_age", "")
+            checks.authenticated_at(claims, max_age, self.clock(), self.settings.leeway)
+        return claims
+
+    def check_claims(self, claims: Mapping[str, Any]) -> None:
+        """Check whose token it is, for whom, and that it is in its time."""
+        settings, now = self.settings, self.clock()
+        checks.issuer(claims, settings.issuer)
+        checks.subject(claims)
+        checks.audience(claims, settings.client_id, settings.trusted_audiences)
+        checks.authorized_party(claims, settings.client_id)
+        checks.expiry(claims, now, settings.leeway)
+        checks.not_before(claims, now, settings.leeway)
+
+    def signed_claims(self, token: str, *types: str) -> dict[str, Any]:
+        """Return the claims of a stranger's token of one of `types` whose signature holds."""
+        jose.check_type(jose.header(token), *types)
+        key = self.retrieve_matching_jwk(token, STRANGER)
+        return dict(self.get_payload_data(token, key))
+
+    def get_userinfo(
+        self, access_token: str, id_token: str, payload: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Return what the userinfo endpoint says of the subject of `payload` (OIDC Core, 5.3).
+
+        {} when it is switched off, or has no address and is not insisted on. Raises `InvalidGrant`
+        when it speaks of somebody else or refuses the token, else `TemporarilyUnavailable`.
+        """
+        url = "" if self.settings.userinfo == "off" else self.metadata.endpoint("userinfo_endpoint")
+        if not url and self.settings.userinfo != "on":
+            return {}
+        claims = self.userinfo(access_token)
+        if claims.get("sub") != payload["sub"]:
+            raise InvalidGrant("The userinfo is of somebody else.")
+        return claims
+
+    def userinfo(self, access_token: str) -> dict[str, Any]:
+        """Return what the userinfo endpoint answers, in JSON or signed (OIDC Core, 5.3.2)."""
+        url = self.metadata.endpoint("userinfo_endpoint")
+        if not url:
+            raise TemporarilyUnavailable("The identity provider has no userinfo_endpoint.")
+        if self.settings.userinfo_bearer == "body":
+            answer = self.http.post(url, form={"access_token": access_token})
+        else:
+            answer = self.http.get(url, headers={"Authorization": f"Bearer {access_token}"})
+        if answer.status in {400, 401, 403}:
+            raise InvalidGrant("The userinfo endpoint refuses the access token.")
+        if answer.status != 200:
+            raise TemporarilyUnavailable(f"The userinfo endpoint answers {answer.status}.")
+        media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+        return self._signed_userinfo(answer) if media_type == "application/jwt" else _object(answer)
+
+    def _signed_userinfo(self, answer: Answer) -> dict[str, Any]:
+        """Verify signed userinfo; what it says of issuer, audience and time must hold."""
+        token, now, leeway = answer.text.strip(), self.clock(), self.settings.leeway
+        jose.check_type(jose.header(token), "jwt")
+        key = self.retrieve_matching_jwk(token)
+        claims = dict(self.get_payload_data(token, key))
+        if "iss" in claims:
+            checks.issuer(claims, self.settings.issuer)
+        if "aud" in claims and self.settings.client_id not in checks.audiences(claims):
+            raise InvalidGrant("The userinfo is for another client.")
+        if "exp" in claims:
+            checks.expiry(claims, now, leeway)
+        checks.not_before(claims, now, leeway)
+        return claims
+
+
+def _object(answer: Answer) -> dict[str, Any]:
+    """Return a JSON object. Raises `TemporarilyUnavailable`."""
+    found = answer.json()
+    if not isinstance(found, dict):
+        raise TemporarilyUnavailable("The identity provider answers with something unexpected.")
+    return found

@@ -1,0 +1,166 @@
+"""The discovery document and the keys of an OpenID provider (OIDC Discovery 1.0).
+
+What a process has learnt is shared by all instances of a source's provider. Nothing is asked
+before it is needed, so the site starts without its upstreams.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import jwt
+
+from accounts.errors import TemporarilyUnavailable
+from accounts.http import Client
+from accounts.keyring import digest
+from providers.oidc import addresses, keys
+from providers.oidc.cells import CALL_SECONDS, Cell
+from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
+
+_WELL_KNOWN = "/.well-known/openid-configuration"
+_LARGEST_DOCUMENT = 256 * 1024
+_LARGEST_KEYS = 512 * 1024
+_KNOWN_AT_MOST = 256
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What is known of a provider: its document, and its endpoints, those of the settings first."""
+
+    document: Mapping[str, Any] = field(repr=False)
+    endpoints: Mapping[str, str]
+
+    def endpoint(self, name: str) -> str:
+        """Return the address of an endpoint, or '' when the provider has none."""
+        return self.endpoints.get(name, "")
+
+    @property
+    def announces_iss(self) -> bool:
+        """Whether each authorization response carries `iss` (RFC 9207, 3)."""
+        return self.document.get("authorization_response_iss_parameter_supported") is True
+
+    def supported(self, name: str) -> tuple[str, ...] | None:
+        """Return what a `..._supported` member lists; None when the document does not say."""
+        listed = self.document.get(name)
+        if not isinstance(listed, list):
+            return None
+        return tuple(each for each in listed if isinstance(each, str))
+
+
+class _Learnt:
+    """What this process has learnt of one provider."""
+
+    def __init__(self, settings: OidcSettings, name: str) -> None:
+        self.metadata: Cell[Metadata] = Cell(
+            f"metadata:{name}", lambda document: read(settings, document)
+        )
+        self.keys: dict[str, Cell[keys.Keys]] = {}
+
+
+_learnt: dict[str, _Learnt] = {}
+_lock = threading.Lock()
+
+
+def reset() -> None:
+    """Forget all that this process has learnt."""
+    _learnt.clear()
+
+
+class Upstream:
+    """One provider as its source sees it. Cheap to make; all calls go through `http`."""
+
+    def __init__(self, settings: OidcSettings, http: Client) -> None:
+        self._settings, self._http = settings, http
+        place = f"{settings.issuer}\n{settings.discover}\n{sorted(settings.endpoints.items())}"
+        self._name = digest(place)
+
+    def metadata(self, now: datetime) -> Metadata:
+        """Return what is known of the provider. Raises `TemporarilyUnavailable`."""
+        if not self._settings.discover:
+            return read(self._settings, self.fetch_document())
+        return self._known().metadata.get(self.fetch_document, now)
+
+    def peek(self, now: datetime) -> Metadata | None:
+        """Return what is known of the provider without a call; None when nothing is."""
+        if not self._settings.discover:
+            return self.metadata(now)
+        return self._known().metadata.peek(now)
+
+    def key(self, kid: str | None, algorithm: str, now: datetime, asker: str) -> jwt.PyJWK | None:
+        """Return the key that may have signed a token; None when there is none.
+
+        An unknown key makes the set be fetched again, once in thirty seconds for each `asker`, so
+        that strangers' tokens cannot use up what a login needs. Raises `TemporarilyUnavailable`.
+        """
+        uri = self.metadata(now).endpoint("jwks_uri")
+        cell = self._keys_at(uri)
+        known = cell.get(lambda: self.fetch_keys(uri), now)
+        found = known.find(kid, algorithm)
+        if found is None:
+            newer = cell.forced(lambda: self.fetch_keys(uri), now, asker, known)
+            found = newer.find(kid, algorithm) if newer else None
+        return found
+
+    def fetch_document(self) -> Any:
+        """Fetch the discovery document (OIDC Discovery, 4.1). Raises `TemporarilyUnavailable`.
+
+        Without discovery it is what the settings say, and nobody is asked.
+        """
+        if not self._settings.discover:
+            return {"issuer": self._settings.issuer, **self._settings.endpoints}
+        return self._fetched(self._settings.issuer.rstrip("/") + _WELL_KNOWN, _LARGEST_DOCUMENT)
+
+    def fetch_keys(self, uri: str) -> Any:
+        """Fetch the document with the keys. Raises `TemporarilyUnavailable`."""
+        return self._fetched(uri, _LARGEST_KEYS)
+
+    def _fetched(self, url: str, max_bytes: int) -> Any:
+        answer = self._http.get(url, deadline=CALL_SECONDS, max_bytes=max_bytes)
+        if answer.status != 200:
+            raise TemporarilyUnavailable(f"A document was answered with status {answer.status}.")
+        return answer.json()
+
+    def _known(self) -> _Learnt:
+        known = _learnt.get(self._name)
+        if known is None:
+            with _lock:
+                if len(_learnt) >= _KNOWN_AT_MOST:
+                    _learnt.clear()
+                known = _learnt.setdefault(self._name, _Learnt(self._settings, self._name))
+        return known
+
+    def _keys_at(self, uri: str) -> Cell[keys.Keys]:
+        """Return the cell of the keys at `uri`; a document may name another place tomorrow."""
+        held = self._known().keys
+        cell = held.get(uri)
+        if cell is None:
+            with _lock:
+                cell = held.get(uri)
+                if cell is None:
+                    held.clear()
+                    cell = held[uri] = Cell(f"keys:{self._name}:{digest(uri)}", keys.read)
+        return cell
+
+
+def read(settings: OidcSettings, document: Any) -> Metadata:
+    """Return what a discovery document says, with the settings' endpoints in place of its own.
+
+    Raises `TemporarilyUnavailable` for the document of another issuer (OIDC Discovery, 4.3), and
+    when an endpoint is missing or must not be called.
+    """
+    if not isinstance(document, dict) or document.get("issuer") != settings.issuer:
+        raise TemporarilyUnavailable("The discovery document names another issuer.")
+    endpoints = {name: settings.endpoints.get(name) or document.get(name) for name in ENDPOINTS}
+    for name, url in endpoints.items():
+        if url is None and name not in NEEDED:
+            continue
+        if addresses.fault(url):
+            raise TemporarilyUnavailable(f"The discovery document has no usable {name}.")
+        own = name in settings.endpoints
+        if not own and addresses.leads_inside(str(url), settings.issuer):
+            raise TemporarilyUnavailable(f"The discovery document's {name} leads inside our net.")
+    return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})

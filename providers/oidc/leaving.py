@@ -1,0 +1,102 @@
+"""The way out: the address that ends the session upstream, and what the upstream itself ended.
+
+OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0 and RFC 7009.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from typing import Any
+
+from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
+from accounts.provider import Ended, LogoutPlan, TokenSet
+from providers.oidc import checks
+from providers.oidc.addresses import with_query
+from providers.oidc.claims import session_id
+from providers.oidc.client import OidcClient
+from providers.oidc.discovery import Metadata
+from providers.oidc.settings import OidcSettings
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+def plan(
+    settings: OidcSettings, known: Metadata | None, tokens: TokenSet | None, return_to: str
+) -> LogoutPlan:
+    """Return the way out for what is known of the provider without asking it; else an empty one."""
+    if known is None:
+        return LogoutPlan()
+    endpoint = known.endpoint("end_session_endpoint")
+    visit = with_query(endpoint, _parameters(settings, tokens, return_to)) if endpoint else ""
+    revocable = settings.revoke and known.endpoint("revocation_endpoint")
+    return LogoutPlan(visit=visit, api_call=_cut_down(tokens) if revocable else None)
+
+
+def revoke(client: OidcClient, tokens: TokenSet) -> None:
+    """Revoke the refresh token, and so its whole grant, else the access token (RFC 7009, 2.1).
+
+    Idempotent: an unknown token is answered like a revoked one. Raises `TemporarilyUnavailable`.
+    """
+    kind = "refresh_token" if tokens.refresh_token else "access_token"
+    token = tokens.refresh_token or tokens.access_token
+    if not token:
+        return
+    answer = client.post_as_client("revocation_endpoint", {"token": token, "token_type_hint": kind})
+    if not answer.ok:
+        raise TemporarilyUnavailable(f"The revocation endpoint answers {answer.status}.")
+
+
+def verify_logout_token(client: OidcClient, raw: str) -> Ended:
+    """Return what a logout token ends (Back-Channel Logout, 2.6).
+
+    Raises `InvalidRequest` alike for every fault of the token; `TemporarilyUnavailable` when the
+    keys cannot be had. That a `jti` counts once is for the caller to keep.
+    """
+    try:
+        claims = client.signed_claims(raw, "jwt", "logout+jwt")
+        client.check_claims({"sub": "-", **claims})  # 2.4: `sub` may be left out here
+        checks.issued_at(claims, client.clock(), client.settings.leeway)
+        return _ended(claims)
+    except InvalidGrant as error:
+        raise InvalidRequest(f"Not a logout token: {error.description}") from None
+
+
+def _ended(claims: Mapping[str, Any]) -> Ended:
+    """2.4: the event, no nonce, a `jti`, and who: `sid`, `sub` or both."""
+    events, jti = claims.get("events"), claims.get("jti")
+    if not isinstance(events, dict) or not isinstance(events.get(EVENT), dict):
+        raise InvalidGrant("It does not tell of a logout.")
+    if "nonce" in claims:
+        raise InvalidGrant("It has a nonce.")
+    if not isinstance(jti, str) or not 0 < len(jti) <= checks.LONGEST or not jti.isprintable():
+        raise InvalidGrant("It has no jti.")
+    subject = checks.subject(claims) if "sub" in claims else ""
+    sid = session_id(claims)
+    if not sid and ("sid" in claims or not subject):
+        raise InvalidGrant("It does not say whose session is over.")
+    return Ended(issuer=claims["iss"], jti=jti, sid=sid, subject=subject)
+
+
+def _parameters(settings: OidcSettings, tokens: TokenSet | None, return_to: str) -> dict[str, str]:
+    """RP-Initiated Logout, 2. The `state` guards nothing here, so nothing is kept of it."""
+    ours = {
+        "id_token_hint": tokens.id_token if tokens else "",
+        "post_logout_redirect_uri": return_to,
+        "state": secrets.token_urlsafe(16) if return_to else "",
+        "client_id": settings.client_id,
+    }
+    named = {settings.logout_names.get(name, name): value for name, value in ours.items()}
+    return {
+        **{name: value for name, value in named.items() if name and value},
+        **settings.logout,
+    }
+
+
+def _cut_down(tokens: TokenSet | None) -> TokenSet | None:
+    """Return only what the revocation needs."""
+    if tokens is None or not (tokens.refresh_token or tokens.access_token):
+        return None
+    if tokens.refresh_token:
+        return TokenSet(refresh_token=tokens.refresh_token)
+    return TokenSet(access_token=tokens.access_token)

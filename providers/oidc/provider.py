@@ -1,0 +1,163 @@
+"""Any OpenID provider: the authorization code flow with PKCE, and what belongs to its sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import InvalidGrant, InvalidRequest
+from accounts.http import Client
+from accounts.http.address import origin_of
+from accounts.provider import (
+    Authentication,
+    Clock,
+    Description,
+    Ended,
+    Finding,
+    Held,
+    LoginFlow,
+    LogoutPlan,
+    Redirect,
+    SourceRef,
+    TokenSet,
+)
+from providers.oidc import authorization, bearer, claims, jose, leaving, selftest
+from providers.oidc.addresses import with_query
+from providers.oidc.client import OidcClient
+from providers.oidc.discovery import Upstream
+from providers.oidc.settings import OidcSettings
+from providers.oidc.tokens import token_set
+
+# Where the plans, and a sign-in that is started by a form, send a browser.
+_VISITED = ("authorization_endpoint", "end_session_endpoint")
+
+
+class OidcProvider:
+    """Speaks OpenID Connect Core 1.0 to the provider that the settings name."""
+
+    session_type: ClassVar[str] = "oidc"
+    Settings: ClassVar[type[Any]] = OidcSettings
+
+    def __init__(
+        self, source: SourceRef, settings: OidcSettings, http: Client, clock: Clock
+    ) -> None:
+        self.source, self.settings, self.clock = source, settings, clock
+        self.upstream = Upstream(settings, http)
+        self.client = OidcClient(settings, self.upstream, http, clock)
+
+    def describe(self) -> Description:
+        """Return what the pages need to know, from the settings and what is known already."""
+        known = self.upstream.peek(self.clock())
+        endpoints = known.endpoints if known else self.settings.endpoints
+        visited = (self.settings.issuer, *(endpoints.get(name, "") for name in _VISITED))
+        return Description(
+            label=self.settings.label or _("OpenID Connect"),
+            icon=self.settings.icon,
+            help=self.settings.help,
+            form_post=self.settings.response_mode == "form_post",
+            visits=tuple(sorted({origin for url in visited if (origin := origin_of(url))})),
+        )
+
+    def begin_login(self, flow: LoginFlow) -> Redirect:
+        """Return the authorization request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
+
+        Raises `TemporarilyUnavailable` when the provider is not known yet and does not answer.
+        """
+        endpoint = self.client.metadata.endpoint("authorization_endpoint")
+        return Redirect(with_query(endpoint, authorization.request(self.settings, flow)))
+
+    def complete_login(
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+    ) -> Authentication:
+        """Redeem the code and verify what comes of it (OIDC Core, 3.1.3 and 5.3).
+
+        Raises `InvalidRequest` for an answer that is not to this flow, `AccessDenied` when the
+        person said no or the source does not let them in, `InvalidGrant` when anything that was
+        issued does not hold, `TemporarilyUnavailable` when the provider is in trouble.
+        """
+        if flow is None:
+            raise InvalidRequest("Nobody is signed in who did not ask for it here.")
+        learnt, tokens = self.redeem(flow, response)
+        return claims.authentication(self.settings, learnt, tokens)
+
+    def redeem(self, flow: LoginFlow, answer: Mapping[str, str]) -> tuple[dict[str, Any], TokenSet]:
+        """Return the verified claims and the tokens behind an authorization response.
+
+        For `complete_login`, and for providers that add rules of their own to it.
+        """
+        authorization.check_state(flow, answer)
+        authorization.check_issuer(self.settings, self.client.metadata, answer)
+        code = authorization.code_of(answer)
+        tokens = token_set(self.client.redeem(flow, code), self.clock())
+        if not tokens.id_token:
+            raise InvalidGrant("The token response holds no id_token.")
+        verified = self.client.verify_token(
+            tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
+        )
+        userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
+        return claims.merge(verified, userinfo), tokens
+
+    def plan_logout(
+        self,
+        session: Held,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Plan the visit (RP-Initiated Logout, 2) and the revocation, without asking anybody."""
+        known = self.upstream.peek(self.clock())
+        return leaving.plan(self.settings, known, tokens, return_to)
+
+    def check(self) -> list[Finding]:
+        """Test the provider and our registration there, live."""
+        return list(selftest.findings(self.source, self.settings, self.upstream))
+
+    def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens (RFC 6749, 6; OIDC Core, 12). What is not sent again stays.
+
+        Raises `InvalidGrant` also when an id_token comes that is of somebody else.
+        """
+        if not tokens.refresh_token:
+            raise InvalidGrant("There is no refresh token.")
+        fresh = token_set(self.client.renew(tokens.refresh_token), self.clock())
+        if fresh.id_token:
+            self._check_same_person(tokens, fresh)
+        if not fresh.refresh_token:
+            kept = fresh.refresh_expires_at or tokens.refresh_expires_at
+            fresh = replace(fresh, refresh_token=tokens.refresh_token, refresh_expires_at=kept)
+        return replace(
+            fresh, id_token=fresh.id_token or tokens.id_token, scope=fresh.scope or tokens.scope
+        )
+
+    def call_logout(self, tokens: TokenSet) -> None:
+        """Revoke the tokens upstream (RFC 7009). Raises `TemporarilyUnavailable`."""
+        leaving.revoke(self.client, tokens)
+
+    def verify_bearer(self, token: str) -> Authentication:
+        """Return whose access token this is, when the settings accept it.
+
+        Raises `InvalidGrant`, `TemporarilyUnavailable`, or `AccessDenied` when the source's rules
+        do not let this person in. Nothing is cached here.
+        """
+        return claims.authentication(self.settings, bearer.claims_of(self.client, token), None)
+
+    def verify_logout_token(self, raw: str) -> Ended:
+        """Return what ended (Back-Channel Logout, 2.6). Raises `InvalidRequest`."""
+        return leaving.verify_logout_token(self.client, raw)
+
+    def discovery(self) -> Mapping[str, Any]:
+        """Return the provider's own document, or its last good copy."""
+        return dict(self.client.metadata.document)
+
+    def _check_same_person(self, old: TokenSet, fresh: TokenSet) -> None:
+        """OIDC Core, 12.2: a new id_token has the issuer, subject and nonce of the old one."""
+        verified = self.client.verify_token(
+            fresh.id_token, nonce=None, access_token=fresh.access_token
+        )
+        before = jose.unverified_claims(old.id_token)
+        same_nonce = verified.get("nonce", before.get("nonce")) == before.get("nonce")
+        if verified["sub"] != before.get("sub") or not same_nonce:
+            raise InvalidGrant("The new id_token is of somebody else.")

@@ -1,0 +1,156 @@
+"""What an operator may say of an OpenID provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from django.utils.translation import gettext as _
+
+from providers.oidc import addresses
+
+ALGORITHMS = (
+    *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
+    *("ES256", "ES384", "ES512", "EdDSA"),
+)
+ENDPOINTS = (
+    "authorization_endpoint",
+    "token_endpoint",
+    "jwks_uri",
+    "userinfo_endpoint",
+    "end_session_endpoint",
+    "revocation_endpoint",
+    "introspection_endpoint",
+)
+NEEDED = ENDPOINTS[:3]
+MAPPED = ("name", "username", "email", "email_verified", "groups", "roles")
+# What each request has of its own, and no operator may fix for all of them.
+_OURS = {
+    *("client_id", "client_secret", "code_challenge", "code_challenge_method", "nonce"),
+    *("redirect_uri", "request", "request_uri", "response_mode", "response_type", "scope", "state"),
+}
+_CHOICES = {
+    "client_auth": ("", "basic", "post", "none"),
+    "response_mode": ("query", "form_post"),
+    "userinfo": ("auto", "on", "off"),
+    "userinfo_bearer": ("header", "body"),
+    "bearer_validation": ("local", "introspection", "userinfo"),
+    "audience_claim": ("aud", "client_id"),
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OidcSettings:
+    """An OpenID provider and our registration there. Only `issuer` and `client_id` are needed.
+
+    `client_auth`: basic, post or none (RFC 6749, 2.3.1); empty is basic with a secret, else none.
+    `authorize`: more parameters for the authorization request. `discover` off takes all from
+    `endpoints`, which otherwise override the discovery document. `leeway` is in seconds.
+    `trusted_audiences` may stand beside us in an id_token's `aud`.
+    `claims` says where `name`, `username`, `email`, `email_verified`, `groups` and `roles` stand,
+    as a claim or a path such as `realm_access.roles`; roles are told as groups. `public` lists the
+    claims that the session shows. `required_role` must stand at `required_role_claim`.
+    `accept_bearer` lets this provider's access tokens in when they are for one of `audience`
+    (our client when empty). `revoke`: a logout without a browser revokes the tokens upstream.
+    `logout` adds parameters to the logout address, `logout_names` renames ours; an empty name
+    leaves one out.
+    """
+
+    issuer: str
+    client_id: str
+    client_secret: str = field(default="", metadata={"secret": True}, repr=False)
+    client_auth: str = ""
+    scope: str = "openid profile email"
+    authorize: Mapping[str, str] = field(default_factory=dict)
+    response_mode: str = "query"
+    discover: bool = True
+    endpoints: Mapping[str, str] = field(default_factory=dict)
+    algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
+    leeway: int = 30
+    trusted_audiences: tuple[str, ...] = ()
+    userinfo: str = "auto"
+    userinfo_bearer: str = "header"
+    claims: Mapping[str, str] = field(default_factory=dict)
+    public: tuple[str, ...] = ()
+    required_role_claim: str = ""
+    required_role: str = ""
+    required_acr: tuple[str, ...] = ()
+    verified_mail_only: bool = False
+    allowed_groups: tuple[str, ...] = ()
+    accept_bearer: bool = False
+    bearer_validation: str = "local"
+    audience: tuple[str, ...] = ()
+    audience_claim: str = "aud"
+    revoke: bool = True
+    logout: Mapping[str, str] = field(default_factory=dict)
+    logout_names: Mapping[str, str] = field(default_factory=dict)
+    label: str = ""
+    help: str = ""
+    icon: str = "key"
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the first wrong field and what it should be."""
+        for problem in problems(self):
+            raise ValueError(problem)
+
+    @property
+    def authenticates_by(self) -> str:
+        """How our client proves itself at the token endpoint: basic, post or none."""
+        return self.client_auth or ("basic" if self.client_secret else "none")
+
+
+def problems(settings: OidcSettings) -> Iterator[str]:
+    """Say what is wrong with settings, a sentence for each field; nothing when all is well."""
+    yield from _of_the_addresses(settings)
+    yield from _of_the_client(settings)
+    for name, allowed in _CHOICES.items():
+        if getattr(settings, name) not in allowed:
+            yield _("%s must be one of: %s") % (name, ", ".join(filter(None, allowed)))
+    if not settings.algorithms or not set(settings.algorithms) <= set(ALGORITHMS):
+        yield _("%s must be some of: %s") % ("algorithms", ", ".join(ALGORITHMS))
+    if not 0 <= settings.leeway <= 300:
+        yield _("leeway must be between 0 and 300 seconds")
+    yield from _of_the_mappings(settings)
+    if bool(settings.required_role) != bool(settings.required_role_claim):
+        yield _("required_role and required_role_claim must be given together")
+    if settings.allowed_groups and not {"groups", "roles"} & set(settings.claims):
+        yield _("allowed_groups needs claims to say where groups or roles stand")
+
+
+def _of_the_addresses(settings: OidcSettings) -> Iterator[str]:
+    if wrong := addresses.fault(settings.issuer):
+        yield f"issuer {wrong}"
+    elif "?" in settings.issuer:
+        yield _("issuer must not have a query")
+    elif len(settings.issuer) > 500:
+        yield _("issuer must not be longer than 500 characters")
+    for name, url in settings.endpoints.items():
+        if name not in ENDPOINTS:
+            yield _("endpoints may only name: %s") % ", ".join(ENDPOINTS)
+        elif wrong := addresses.fault(url):
+            yield f"endpoints.{name} {wrong}"
+    if not settings.discover and not set(NEEDED) <= set(settings.endpoints):
+        yield _("endpoints must name %s when discover is off") % ", ".join(NEEDED)
+
+
+def _of_the_client(settings: OidcSettings) -> Iterator[str]:
+    if not settings.client_id or not settings.client_id.isprintable():
+        yield _("client_id must be the name under which the provider knows this site")
+    if settings.client_auth in {"basic", "post"} and not settings.client_secret:
+        yield _("client_secret is needed when client_auth is basic or post")
+    if settings.client_auth == "none" and settings.client_secret:
+        yield _("client_secret must be left out when client_auth is none")
+    if "openid" not in settings.scope.split():
+        yield _("scope must contain openid")
+
+
+def _of_the_mappings(settings: OidcSettings) -> Iterator[str]:
+    for name in ("authorize", "logout", "logout_names", "claims"):
+        if not all(isinstance(value, str) for value in getattr(settings, name).values()):
+            yield _("%s must hold texts only") % name
+    if taken := sorted(_OURS & set(settings.authorize)):
+        yield _("authorize must not name %s") % ", ".join(taken)
+    if not settings.authorize.get("max_age", "0").isdecimal():
+        yield _("authorize.max_age must be a number of seconds")
+    if not set(settings.claims) <= set(MAPPED):
+        yield _("claims may only name: %s") % ", ".join(MAPPED)

@@ -1,0 +1,38 @@
+"""The OpenID Connect provider keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.provider import Authentication, LoginFlow
+from providers.oidc.provider import OidcProvider
+from tests.contract.suite import ProviderContract
+from tests.peers.tampering import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, tampering_provider
+
+
+class TestOidc(ProviderContract):
+    provider_class = OidcProvider
+
+    @pytest.fixture
+    def op(self) -> Iterator[OpenIdProvider]:
+        with tampering_provider() as running:
+            yield running
+
+    @pytest.fixture
+    def settings_values(self, op: OpenIdProvider) -> dict[str, Any]:
+        return {"issuer": op.issuer, "client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+
+    @pytest.fixture
+    def outcome(
+        self, provider: OidcProvider, flow: LoginFlow, op: OpenIdProvider
+    ) -> Authentication:
+        return provider.complete_login(flow, op.authorize(provider.begin_login(flow).url), {})
+
+    def test_nothing_is_asked_before_it_is_needed(
+        self, provider: OidcProvider, op: OpenIdProvider
+    ) -> None:
+        provider.describe()
+        assert not op.calls
