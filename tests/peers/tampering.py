@@ -24,7 +24,7 @@ import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
@@ -41,7 +41,7 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 Page = Callable[["_Handler"], tuple[int, bytes, str]]
 
 
-@lru_cache(maxsize=None)
+@cache
 def private_key(name: str) -> Any:
     """Return a key of this run. The beginning of its name says of which kind it is."""
     kind = name.partition("-")[0]
