@@ -1,0 +1,15 @@
+"""The sandbox's addresses: its front page, and a path for each realm."""
+
+from django.urls import include, path
+from django.views.i18n import set_language
+
+from portal.sandbox.realms import OPENID
+from portal.sandbox.views import home
+
+urlpatterns = [
+    path("", home.home),
+    path("trouble", home.choose_trouble),
+    path("healthz", home.alive),
+    path("i18n/setlang/", set_language, name="set_language"),
+    path(f"{OPENID.name}/", include("portal.sandbox.openid_urls"), {"realm": OPENID}),
+]
