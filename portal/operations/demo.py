@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
+from typing import Any, Protocol
 
+from django.apps import apps
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
@@ -33,6 +36,40 @@ PERSONAS = (
 )
 
 
+class Part(Protocol):
+    """What a room adds to the demo: a module that the attribute `demo` of its AppConfig names.
+
+    `port` is always the site's. `SETTINGS` are Vestibule's own, by the names of their variables,
+    and hold for the demo only.
+    """
+
+    SETTINGS: Mapping[str, Any]
+
+    def processes(self, port: int, site_url: str) -> list[dict[str, Any]]:
+        """Return what to run beside the site: keywords of `Process`."""
+
+    def furnish(self, port: int) -> None:
+        """Make what is missing in the site's database, and leave what is there."""
+
+    def forget(self) -> None:
+        """Delete what the processes remember."""
+
+    def banner(self, port: int) -> list[str]:
+        """Return lines for the banner."""
+
+
+def parts() -> list[Part]:
+    """Return what the rooms add to the demo, in the order of the installed apps."""
+    offered = (getattr(config, "demo", "") for config in apps.get_app_configs())
+    modules: list[Any] = [import_module(path) for path in offered if path]
+    return modules
+
+
+def settings() -> dict[str, Any]:
+    """Return the settings that hold for the demo only."""
+    return {name: value for part in parts() for name, value in part.SETTINGS.items()}
+
+
 def is_somebody_elses() -> bool:
     """Tell whether there are people in the database, and the demo's administrator is not."""
     admin = username_key(PERSONAS[0].username)
@@ -40,15 +77,22 @@ def is_somebody_elses() -> bool:
 
 
 def forget() -> None:
-    """Delete the embedded database, and nothing else. The caller has made sure that it is one."""
+    """Delete the embedded database, and what the other parts remember. Nothing else.
+
+    The caller has made sure that it is an embedded one.
+    """
+    for part in parts():
+        part.forget()
     database = str(connection.settings_dict["NAME"])
     connections.close_all()
     for suffix in ("", "-wal", "-shm"):
         Path(database + suffix).unlink(missing_ok=True)
 
 
-def furnish() -> None:
-    """Make what is missing: the `local` source, and the personas. What is there stays as it is."""
+def furnish(port: int) -> None:
+    """Make what is missing: the sources, and the personas. What is there stays as it is."""
+    for part in parts():
+        part.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         sources.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
     for persona in PERSONAS:
@@ -57,7 +101,7 @@ def furnish() -> None:
 
 
 def processes(port: int) -> list[Process]:
-    """Return what the demo runs: the site, one worker process with several threads."""
+    """Return what the demo runs: the site, one worker process with several threads, and parts."""
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi",
         "--host", "127.0.0.1", "--port", str(port),
@@ -65,10 +109,12 @@ def processes(port: int) -> list[Process]:
         "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
         "portal.wsgi:application",
     ]  # fmt: skip
-    variables = {"VESTIBULE_SITE_URL": site_url(port)}
+    variables = {name: str(value) for name, value in settings().items()}
+    variables["VESTIBULE_SITE_URL"] = site_url(port)
     if logging.getLogger().getEffectiveLevel() == logging.INFO:
         variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
-    return [Process("site", command, port, variables=variables)]
+    beside = [Process(**each) for part in parts() for each in part.processes(port, site_url(port))]
+    return [Process("site", command, port, variables=variables), *beside]
 
 
 def site_url(port: int) -> str:
@@ -80,10 +126,11 @@ def banner(port: int) -> str:
     """Return what to do now, in a few lines."""
     width = max(len(persona.username) for persona in PERSONAS)
     rows = [f"    {persona.username:<{width}}   {_password(persona)}" for persona in PERSONAS]
-    lines: Sequence[str] = (
+    lines = (
         "",
         "  " + _("Vestibule is open: %s") % site_url(port),
         "  " + _("Administration:    %s") % f"{site_url(port)}/admin/",
+        *("  " + line for part in parts() for line in part.banner(port)),
         "",
         "  " + _("Sign in with a username and its password:"),
         *rows,

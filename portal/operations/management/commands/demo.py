@@ -7,6 +7,7 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.test.utils import override_settings
 from django.utils.translation import gettext as _
 
 from portal.operations import checks, demo, processes
@@ -25,6 +26,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, run until a signal, and end quietly. Raises `CommandError` with the reason."""
+        with override_settings(**demo.settings()):  # this process is a part of the demo as well
+            self._prepare_and_run(options)
+
+    def _prepare_and_run(self, options: dict[str, Any]) -> None:
         port = options["port"]
         self._refuse_where_it_harms(port, reset=options["reset"])
         if options["reset"]:
@@ -34,7 +39,7 @@ class Command(BaseCommand):
             raise CommandError(
                 _("There are people in this database; the demo's passwords are known to everybody.")
             )
-        demo.furnish()
+        demo.furnish(port)
         self._run(port)
 
     def _refuse_where_it_harms(self, port: int, *, reset: bool) -> None:
@@ -42,9 +47,10 @@ class Command(BaseCommand):
             raise CommandError(_("The demo does not run in production."))
         if reset and not checks.is_embedded():
             raise CommandError(_("--reset never touches the database that DATABASE_URL names."))
-        if not processes.is_free(port):
-            message = _("Port %d of localhost is taken; free it, or give another with --port.")
-            raise CommandError(message % port)
+        for own in demo.processes(port):
+            if not processes.is_free(own.port):
+                message = _("Port %d of localhost is taken; free it, or give another with --port.")
+                raise CommandError(message % own.port)
 
     def _run(self, port: int) -> None:
         parts = demo.processes(port)
