@@ -72,6 +72,11 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
     return Departure("", upstream, tuple(nodes), session.source, session.type, code)
 
 
+def left_upstream(session: Session, visit: Visit) -> None:
+    """End a session whose person has left upstream already: there is nobody to tell."""
+    _destroy(session, visit, events.new_support_code(), None, ENDED)
+
+
 def dismiss(source: sources.Ready, error: ProtocolError) -> None:
     """Log a person out upstream who was refused here, who else would be sent straight back in.
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import access, upkeep
+from accounts import access, cookie_header, upkeep
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
 
@@ -31,7 +31,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             store: Any = request.session
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
-                store = request.session = upkeep.keep_up(store)
+                store = request.session = upkeep.keep_up(store, _cookies(request))
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
@@ -75,6 +75,10 @@ def wants_page(request: HttpRequest) -> bool:
     if request.headers.get("X-Requested-With") or not request.accepts("text/html"):
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
+
+
+def _cookies(request: HttpRequest) -> dict[str, str]:
+    return cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
 
 
 def _refuse_nul(request: HttpRequest) -> None:

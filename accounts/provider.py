@@ -34,7 +34,8 @@ class Description:
 
     `cookies` are the names, or shell patterns, of the only cookies that reach the provider.
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
-    `visits` are the origins to which its plans may send a browser (for `form-action`).
+    `visits` are the origins to which its plans may send a browser (for `form-action`). `home` is
+    the front page of an upstream that shares its session with us.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Description:
     unsolicited: bool = False
     form_post: bool = False
     visits: tuple[str, ...] = ()
+    home: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +278,10 @@ class Revalidates(Protocol):
     def revalidate(
         self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
-        """Judge the session anew. Calls nobody unless something is due."""
+        """Judge the session anew, at every request. Calls nobody unless something is due.
+
+        `tokens` are given when the upstream's end is less than a minute away, else None.
+        """
 
 
 @runtime_checkable

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
-from accounts import sources, vault
-from accounts.errors import InvalidGrant
-from accounts.provider import TokenSet
+from accounts import cookie_header, events, sources, vault
+from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.models import StoredSession
+from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
 from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session_store import SessionStore, end
+from accounts.sources import Ready
 
 
-def keep_up(store: SessionStore) -> SessionStore:
+def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
     """Return the store to go on with: the same, or an anonymous one when the upstream has ended it.
 
-    Refreshes the upstream's tokens once when due. An upstream that is down keeps nobody out and
-    nobody in: the session lives until its own end.
+    Lets the provider judge a session that hangs on one of the raw `cookies`, and refreshes the
+    upstream's tokens once when due. An upstream that is down keeps nobody out and nobody in: the
+    session lives until its own end.
     """
     session = store.typed
-    if not session.is_logged_in or not vault.is_due(session.tokens_expire_at):
+    if session.bound_to:
+        return _revalidate(store, cookies)
+    if not vault.is_due(session.tokens_expire_at):
         return store
     try:
         tokens = vault.fresh(session, wait=False)
@@ -27,6 +33,60 @@ def keep_up(store: SessionStore) -> SessionStore:
     if tokens and tokens.expires_at != session.tokens_expire_at:
         store.replace(_with_tokens(session, tokens))
     return store
+
+
+def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
+    """Ask the provider whether the session still is whose it was (go-and-cms.md 4)."""
+    session = store.typed
+    source = sources.of_session(session.source)
+    if source is None or not isinstance(source.provider, Revalidates):
+        return store
+    tokens = vault.tokens_of(session.uid) if vault.is_due(session.upstream_ends_at) else None
+    mine = cookie_header.permitted(cookies, source.description.cookies)
+    try:
+        verdict = source.provider.revalidate(session.held(), tokens, mine)
+    except TemporarilyUnavailable:
+        return store  # it lives until its own end
+    except ProtocolError as error:
+        verdict = End(error.error)
+    if isinstance(verdict, Keep):
+        return store
+    if isinstance(verdict, Authentication) and verdict.subject == session.subject:
+        return _renewed(store, source, verdict)
+    why = verdict.why if isinstance(verdict, End) else "somebody else is signed in there"
+    _end(session, why)
+    return SessionStore()
+
+
+def _renewed(store: SessionStore, source: Ready, known: Authentication) -> SessionStore:
+    """Go on with the same person's new tokens, under the cookie that they came with."""
+    session = store.typed
+    if known.tokens:
+        vault.replace_tokens(session.uid, known.tokens)
+    ends = known.expires_at if source.row.end_with_token else session.upstream_ends_at
+    store.replace(
+        replace(
+            session,
+            bound_to=known.bound_to,
+            upstream_ends_at=ends,
+            tokens_expire_at=known.tokens.expires_at if known.tokens else None,
+        )
+    )
+    return store
+
+
+def _end(session: Session, why: str) -> None:
+    for row in end(StoredSession.objects.filter(uid=session.uid)):
+        events.record(
+            events.event(
+                "session.ended",
+                source=row.source,
+                session_type=row.type,
+                user_id=row.user_id,
+                session_uid=row.uid,
+                detail=why,
+            )
+        )
 
 
 def _with_tokens(session: Session, tokens: TokenSet) -> Session:

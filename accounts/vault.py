@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import events, sources
@@ -98,6 +98,15 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
     if not _lease(session.uid, kept.version):
         return _result_of_another(session.uid, kept) if wait else _while_it_lives(kept.tokens)
     return _refresh(session, source.provider, kept)
+
+
+def replace_tokens(uid: str, tokens: TokenSet) -> None:
+    """Put `tokens` in the place of those of the session `uid`, however they were come by."""
+    StoredTokens.objects.filter(session_id=uid).update(
+        sealed=seal(dump(tokens), PURPOSE, uid),
+        expires_at=tokens.expires_at,
+        version=F("version") + 1,
+    )
 
 
 def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | None:

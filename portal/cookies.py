@@ -13,6 +13,7 @@ RECEIPT = "vestibule-receipt"
 LEFT = "vestibule-left"
 RETURN = "vestibule-return"
 POSTED = "vestibule-post"
+STARTED = "vestibule-started"
 
 
 def put(
@@ -51,16 +52,3 @@ def recall(request: HttpRequest, name: str) -> Any:
 def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
     """Take the cookie `name` back."""
     response.delete_cookie(name, path=path, samesite="Lax")
-
-
-def raw_cookies(request: HttpRequest) -> dict[str, str]:
-    """Return the request's cookies as they came, not decoded: an upstream must get its own bytes.
-
-    Of a name that occurs twice the first counts, as the browser sends the closest path first.
-    """
-    found: dict[str, str] = {}
-    for part in request.META.get("HTTP_COOKIE", "").split(";"):
-        name, equals, value = part.strip().partition("=")
-        if equals:
-            found.setdefault(name, value)
-    return found

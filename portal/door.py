@@ -7,7 +7,6 @@ here alone are Django's own `login` and `logout` called.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlencode
 
@@ -16,13 +15,24 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts import conf, errors, events, flow, login, logout, sources, trouble
+from accounts import (
+    conf,
+    cookie_header,
+    errors,
+    events,
+    flow,
+    login,
+    logout,
+    recognition,
+    sources,
+    trouble,
+)
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
-from accounts.provider import Authentication, Description, LoginFlow, Prompt, Redirect, Visit
+from accounts.provider import Authentication, Description, LoginFlow, Prompt, Visit
 from accounts.session import Session
 from accounts.session_store import SessionStore
 from accounts.sources import Ready
-from portal import cookies
+from portal import cookies, flow_cookies
 from portal.destinations import safe_destination
 
 # Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
@@ -64,11 +74,8 @@ def source_or_404(slug: str) -> Ready:
 
 def cookies_for(request: HttpRequest, description: Description) -> dict[str, str]:
     """Return the raw cookies that a provider declares, and no other."""
-    return {
-        name: value
-        for name, value in cookies.raw_cookies(request).items()
-        if any(fnmatchcase(name, pattern) for pattern in description.cookies)
-    }
+    raw = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
+    return cookie_header.permitted(raw, description.cookies)
 
 
 def single_values(values: Any) -> dict[str, str]:
@@ -115,7 +122,10 @@ def begin(
     step = source.provider.begin_login(fresh)
     if isinstance(step, Prompt):
         return form(request, source, step, fresh)
-    return _send(request, step, fresh)
+    response = HttpResponseRedirect(step.url)
+    response["Cache-Control"] = "no-store"
+    flow_cookies.keep(request, response, fresh, marked=source.description.unsolicited)
+    return response
 
 
 def form(
@@ -200,7 +210,7 @@ def fail(
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
     response = see_other(f"/login/failed/{code}{query}")
     if login_flow:
-        cookies.forget(response, flow.cookie_name(login_flow.state))
+        flow_cookies.forget(response, login_flow)
     return response
 
 
@@ -232,14 +242,31 @@ def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpRespon
 
 
 def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> HttpResponse:
-    """Finish a login with the upstream's answer. Every failure leads to its page."""
-    login_flow = _flow_of(request, params.get("state", ""))
+    """Finish a login with the upstream's answer. Every failure leads to its page.
+
+    A source that declares `unsolicited` may answer without a state: our one-time marker then tells
+    which flow it was. Without the marker the person signed in elsewhere, which counts here for
+    anonymous people only and never replaces a session.
+    """
+    marker = flow_cookies.marker(request, source)
+    login_flow = flow_cookies.flow_of(request, params.get("state") or marker)
+    session = session_of(request)
     if login_flow is None and not source.description.unsolicited:
-        session = session_of(request)
         if params.get("state") and login.was_used_by(session, params["state"]):
             return see_other(landing(source, session))
         missing = InvalidRequest("The state is missing or unknown.")
         return fail(request, missing, source.slug)
+    if login_flow is None and session.is_logged_in:
+        return see_other(landing(source, session))
+    response = _finish(request, source, params, login_flow)
+    if marker:
+        flow_cookies.forget_marker(response)
+    return response
+
+
+def _finish(
+    request: HttpRequest, source: Ready, params: Mapping[str, str], login_flow: LoginFlow | None
+) -> HttpResponse:
     try:
         _check_flow(login_flow, source)
         if login_flow and not flow.claim(login_flow.state):
@@ -251,7 +278,7 @@ def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> Ht
         logout.dismiss(source, error)
         return fail(request, error, source.slug, login_flow)
     if login_flow:
-        cookies.forget(response, flow.cookie_name(login_flow.state))
+        flow_cookies.forget(response, login_flow)
     return response
 
 
@@ -265,29 +292,41 @@ def _check_flow(login_flow: LoginFlow | None, source: Ready) -> None:
         raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
 
 
-def _flow_of(request: HttpRequest, state: str) -> LoginFlow | None:
-    sealed = request.COOKIES.get(flow.cookie_name(state)) if state else None
-    found = flow.open_flow(sealed) if sealed else None
-    return found if found and found.state == state else None
+def callback_source(request: HttpRequest, slug: str) -> Ready:
+    """Return whom an answer at `/auth/callback/<slug>` is for.
+
+    An upstream that knows one address only (the CMS) answers at the name of its provider: the
+    source that our marker names is meant, else the only one. Raises `Http404`.
+    """
+    alike = [
+        each
+        for each in sources.enabled()
+        if each.description.unsolicited and slug in {each.slug, each.row.provider}
+    ]
+    marked = next((each for each in alike if flow_cookies.marker(request, each)), None)
+    only = alike[0] if len(alike) == 1 else None
+    return marked or sources.find(slug) or only or source_or_404(slug)
 
 
-def _send(request: HttpRequest, step: Redirect, fresh: LoginFlow) -> HttpResponse:
-    """Send the browser upstream with the flow in a cookie; the oldest beyond five goes."""
-    response = HttpResponseRedirect(step.url)
-    response["Cache-Control"] = "no-store"
-    held = {
-        name: flow.open_flow(value)
-        for name, value in request.COOKIES.items()
-        if name.startswith(flow.COOKIE_PREFIX)
-    }
-    known = sorted((f.started_at, name) for name, f in held.items() if f)
-    for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]:
-        cookies.forget(response, name)
-    for name in (name for name, f in held.items() if f is None):
-        cookies.forget(response, name)
-    seconds = int(conf.flow_lifetime().total_seconds())
-    cookies.put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
-    return response
+# --- Known elsewhere ------------------------------------------------------------------------------
+
+
+def recognised_at(request: HttpRequest, source: Ready) -> Authentication | None:
+    """Return who this browser is known as at the source, where signed in there means here."""
+    if session_of(request).is_logged_in:
+        return None
+    return recognition.recognise(source, cookies_for(request, source.description))
+
+
+def recognised(request: HttpRequest) -> tuple[Ready, Authentication] | None:
+    """Return the first source that knows this browser, unless its person has just left."""
+    if cookies.recall(request, cookies.LEFT):
+        return None
+    for source in sources.enabled():
+        outcome = recognised_at(request, source)
+        if outcome:
+            return source, outcome
+    return None
 
 
 # --- Leaving --------------------------------------------------------------------------------------
@@ -313,6 +352,21 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
         cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     if departure.visit and return_to:
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
+    return response
+
+
+def left_elsewhere(request: HttpRequest) -> HttpResponse:
+    """End the session that is shared with an upstream which says that its person left there."""
+    sharing = [each for each in sources.enabled() if each.description.home]
+    session = session_of(request)
+    source = next((each for each in sharing if each.slug == session.source), None)
+    if source:
+        logout.left_upstream(session, visit(request))
+        request.session = SessionStore()  # ended above
+        auth.logout(request)
+    home = source or (sharing[0] if len(sharing) == 1 else None)
+    response = see_other(home.description.home if home else "/")
+    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     return response
 
 

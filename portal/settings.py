@@ -66,10 +66,13 @@ INSTALLED_APPS = [
     "rest_framework",
     "accounts",
     "providers.local",
+    "providers.oidc",
     "portal.pages",
     "portal.api",
     "portal.operations",
 ]
+if not VESTIBULE_PRODUCTION:
+    INSTALLED_APPS += ["portal.sandbox"]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 
 MIDDLEWARE = [
@@ -209,7 +212,7 @@ SECURE_HSTS_SECONDS = 365 * 86400 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^healthz$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -241,7 +244,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
     )
 }  # fmt: skip
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 100
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 MESSAGES_COOKIE_NAME = "vestibule-messages"
 SILENCED_SYSTEM_CHECKS: list[str] = [

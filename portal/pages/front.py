@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
 from accounts import sources
 from accounts.models import User
 from portal import conf, cookies, door
+
+
+@login_not_required
+@require_safe
+def icon(request: HttpRequest) -> HttpResponse:
+    """Lead to the icon, for browsers and pages that look for it at the root."""
+    return HttpResponseRedirect(static("favicon.svg"))
 
 
 @login_not_required

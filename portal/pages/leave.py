@@ -32,3 +32,13 @@ def done(request: HttpRequest) -> HttpResponse:
     if onward:
         cookies.forget(response, cookies.RETURN)
     return response
+
+
+@login_not_required
+@require_safe
+def left_elsewhere(request: HttpRequest) -> HttpResponse:
+    """Hear from an upstream that shares its session that its person left there.
+
+    Only a session of such a source ends; then back to the upstream's front page.
+    """
+    return door.left_elsewhere(request)

@@ -8,13 +8,14 @@ from typing import Any
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import flow, login, sources, trouble
 from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
 from accounts.models import Event
-from accounts.provider import LoginFlow, Prompt
+from accounts.provider import Authentication, LoginFlow, Prompt
 from accounts.session import Session
 from accounts.sources import Ready
 from portal import conf, cookies, door
@@ -34,11 +35,37 @@ def choose(request: HttpRequest) -> HttpResponse:
     wanted = bool(request.GET.get("choose"))
     if session.is_logged_in and not wanted:
         return door.see_other(door.landing(None, session, next_url))
+    known = door.recognised(request) if not wanted else None
+    if known and next_url:  # on the way to a protected page: no click is needed
+        return _continue_as(request, *known, next_url)
     ready = sources.enabled()
     straight = _straight_to(ready)
     if straight and not wanted and not cookies.recall(request, cookies.LEFT):
         return door.see_other(door.start_url(straight.slug, next_url))
-    return door.page(request, "login/choose.html", _choice(request, ready, next_url))
+    context = _choice(request, ready, next_url)
+    if known:
+        context["buttons"].insert(0, _continue_button(known[0], next_url))
+    return door.page(request, "login/choose.html", context)
+
+
+def _continue_as(
+    request: HttpRequest, source: Ready, outcome: Authentication, next_url: str
+) -> HttpResponse:
+    known = LoginFlow(source.slug, "", "", "", "", next_url, timezone.now())
+    try:
+        return door.conclude(request, source, outcome, known, spend=False)
+    except ProtocolError as error:
+        return door.fail(request, error, source.slug)
+
+
+def _continue_button(source: Ready, next_url: str) -> dict[str, Any]:
+    return {
+        "label": _("Continue as patron of %(library)s") % {"library": source.label},
+        "help": _("You are signed in there already."),
+        "icon": source.description.icon,
+        "url": door.start_url(source.slug, next_url),
+        "trouble": None,
+    }
 
 
 def _straight_to(ready: list[Ready]) -> Ready | None:
@@ -104,6 +131,9 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         if posted:
             return _submit(request, source, next_url)
+        known = door.recognised_at(request, source)
+        if known:
+            return _continue_as(request, source, known, next_url)
         return door.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return door.fail(request, error, slug)
@@ -165,7 +195,7 @@ def _posted_flow(request: HttpRequest, source: Ready, next_url: str) -> LoginFlo
 @require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer. A cross-site POST decides nothing: it comes back as our GET."""
-    source = door.source_or_404(slug)
+    source = door.callback_source(request, slug)
     if request.method == "POST":
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])

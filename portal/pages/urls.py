@@ -14,10 +14,12 @@ urlpatterns = [
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("auth/logout", leave.leave, name="auth-logout"),
+    path("auth/logout/cms", leave.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", leave.done, name="auth-logout-done"),
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
     path("account/password", passwords.change, name="password-change"),
+    path("favicon.ico", front.icon, name="icon"),
     path("institution.css", brand.stylesheet, name="institution-stylesheet"),
 ]

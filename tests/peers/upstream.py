@@ -86,6 +86,7 @@ def upstream() -> Iterator[Upstream]:
 
     class Server(ThreadingHTTPServer):
         daemon_threads = True
+        request_queue_size = 128
 
         def handle_error(self, *args: Any) -> None:
             """A caller that hangs up is what some tests want."""
