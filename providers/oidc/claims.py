@@ -118,8 +118,8 @@ def _is_verified(settings: OidcSettings, claims: Claims) -> bool:
     """Tell whether the address is verified. What `email_verified` says is true of `email` only."""
     default = "email_verified" if settings.claims.get("email", "email") == "email" else ""
     path = settings.claims.get("email_verified", default)
-    # AWS Cognito writes it as a text.
-    return bool(path) and at(claims, path) in (True, "true")
+    found = at(claims, path) if path else False
+    return found is True or found == "true"  # AWS Cognito writes it as a text
 
 
 def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:

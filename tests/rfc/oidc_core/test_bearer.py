@@ -1,0 +1,190 @@
+"""RFC 9068, 4; RFC 7662; OIDC Core 5.3: access tokens that others bring along."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, page
+from tests.rfc.oidc_core.portal import Portal
+
+API = {"accept_bearer": True, "audience": ("https://api.city.example",)}
+COGNITO = {"accept_bearer": True, "audience_claim": "client_id", "audience": ("app",)}
+
+
+def token(op: OpenIdProvider, header: dict[str, Any] | None = None, **claims: Any) -> str:
+    now = int(op.now())
+    good = {
+        "iss": op.issuer,
+        "sub": SUBJECT,
+        "aud": "https://api.city.example",
+        "exp": now + 300,
+        "iat": now - 4000,
+        "jti": "1",
+        "client_id": "app",
+        "scope": "openid",
+    }
+    return op.sign({**good, **claims}, **{"typ": "at+jwt", **(header or {})})
+
+
+def test_a_token_for_us_says_who_it_is(portal: Portal, op: OpenIdProvider) -> None:
+    outcome = portal.source(**API).verify_bearer(token(op, name="Demo"))
+    assert (outcome.subject, outcome.issuer, outcome.name) == (SUBJECT, op.issuer, "Demo")
+    assert outcome.tokens is None
+    assert op.calls["userinfo"] == op.calls["introspect"] == 0
+
+
+def test_it_is_off_unless_the_settings_say_so(portal: Portal, op: OpenIdProvider) -> None:
+    with pytest.raises(InvalidGrant):
+        portal.source().verify_bearer(token(op, aud=CLIENT_ID))
+    assert not op.calls
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"iss": "https://evil.example"},
+        {"aud": "https://other.example"},
+        {"aud": REMOVED},
+        {"exp": 1},
+        {"exp": REMOVED},
+        {"sub": REMOVED},
+        {"nbf": 2**33},
+        {"cnf": {"jkt": "x"}},
+    ],
+    ids=str,
+)
+def test_t06_a_token_that_does_not_hold(
+    portal: Portal, op: OpenIdProvider, claims: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidGrant):
+        portal.source(**API).verify_bearer(token(op, **claims))
+
+
+@pytest.mark.parametrize("header", [{"alg": "none"}, {"alg": "HS256"}, {"crit": ["x"]}], ids=str)
+def test_a_token_that_is_not_signed(
+    portal: Portal, op: OpenIdProvider, header: dict[str, Any]
+) -> None:
+    with pytest.raises(InvalidGrant):
+        portal.source(**API).verify_bearer(token(op, header))
+
+
+@pytest.mark.parametrize("raw", ["", "x", "a.b.c", "æ", "a\0b", "x" * 100_000, "\ud800"])
+def test_nonsense(portal: Portal, op: OpenIdProvider, raw: str) -> None:
+    op.answers["introspect"] = page(200, b'{"active": false}', "application/json")
+    op.answers["userinfo"] = page(401)
+    for way in ("local", "introspection", "userinfo"):
+        with pytest.raises(InvalidGrant):
+            portal.source(**API, bearer_validation=way).verify_bearer(raw)
+
+
+def test_nonsense_is_sent_to_nobody(portal: Portal, op: OpenIdProvider) -> None:
+    for raw in ("", "æ", "a\0b", "x" * 100_000):
+        with pytest.raises(InvalidGrant):
+            portal.source(**API, bearer_validation="userinfo").verify_bearer(raw)
+    assert not op.calls
+
+
+def test_t07_an_id_token_is_no_access_token(portal: Portal, op: OpenIdProvider) -> None:
+    _source, tokens = portal.signed_in()
+    with pytest.raises(InvalidGrant):
+        portal.source(accept_bearer=True).verify_bearer(tokens.id_token)
+
+
+@pytest.mark.parametrize(
+    "claims",
+    [
+        {"nonce": "x"},
+        {"at_hash": "x"},
+        {"typ": "ID"},
+        {"typ": "Refresh"},
+        {"token_use": "id"},
+        {"events": {}},
+        {"scope": REMOVED, "client_id": REMOVED},
+    ],
+    ids=str,
+)
+def test_t07_without_a_type_it_must_look_like_an_access_token(
+    portal: Portal, op: OpenIdProvider, claims: dict[str, Any]
+) -> None:
+    source = portal.source(**API)
+    assert source.verify_bearer(token(op, {"typ": "JWT"})).subject == SUBJECT
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer(token(op, {"typ": "JWT"}, **claims))
+
+
+def test_keycloak_and_cognito_write_them_in_their_own_ways(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    keycloak = token(op, {"typ": "JWT"}, typ="Bearer", scope=REMOVED, client_id=REMOVED)
+    assert portal.source(**API).verify_bearer(keycloak).subject == SUBJECT
+    cognito = token(op, {"typ": REMOVED}, aud=REMOVED, token_use="access")
+    assert portal.source(**COGNITO).verify_bearer(cognito).subject == SUBJECT
+    for wrong in ({"token_use": "id"}, {"token_use": REMOVED}, {"client_id": "another"}):
+        bad = token(op, {"typ": REMOVED}, **{"aud": REMOVED, "token_use": "access", **wrong})
+        with pytest.raises(InvalidGrant):
+            portal.source(**COGNITO).verify_bearer(bad)
+
+
+def test_the_sources_rules_hold_for_it(portal: Portal, op: OpenIdProvider) -> None:
+    source = portal.source(**API, required_role="clerk", required_role_claim="roles")
+    assert source.verify_bearer(token(op, roles=["clerk"])).subject == SUBJECT
+    with pytest.raises(AccessDenied):
+        source.verify_bearer(token(op))
+
+
+def _says(op: OpenIdProvider, **answer: Any) -> None:
+    good = {"active": True, "sub": SUBJECT, "client_id": CLIENT_ID, "aud": [CLIENT_ID]}
+    body = {name: value for name, value in {**good, **answer}.items() if value is not REMOVED}
+    op.answers["introspect"] = page(200, json.dumps(body).encode(), "application/json")
+
+
+def test_7662_the_provider_is_asked(portal: Portal, op: OpenIdProvider) -> None:
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op)
+    assert source.verify_bearer("opaque").subject == SUBJECT
+    assert op.forms["introspect"] == {"token": "opaque", "token_type_hint": "access_token"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"active": False},
+        {"active": "true"},
+        {"active": REMOVED},
+        {"sub": REMOVED},
+        {"aud": "another"},
+        {"aud": REMOVED},
+        {"iss": "https://evil.example"},
+        {"exp": 1},
+        {"exp": "soon"},
+        {"token_type": "refresh_token"},
+        {"cnf": {}},
+    ],
+    ids=str,
+)
+def test_7662_a_token_that_does_not_hold(
+    portal: Portal, op: OpenIdProvider, answer: dict[str, Any]
+) -> None:
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op, **answer)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer("opaque")
+
+
+@pytest.mark.parametrize("way", ["introspection", "userinfo"])
+def test_trouble_is_not_a_bad_token(portal: Portal, op: OpenIdProvider, way: str) -> None:
+    op.answers["introspect"] = op.answers["userinfo"] = page(500, b"secret-of-the-body")
+    with pytest.raises(TemporarilyUnavailable):
+        portal.source(accept_bearer=True, bearer_validation=way).verify_bearer("opaque")
+
+
+def test_by_userinfo(portal: Portal, op: OpenIdProvider) -> None:
+    source = portal.source(accept_bearer=True, bearer_validation="userinfo")
+    assert source.verify_bearer("at-1").name == "Demo T. User"
+    op.answers["userinfo"] = page(401)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer("at-1")

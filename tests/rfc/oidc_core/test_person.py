@@ -1,0 +1,165 @@
+"""OIDC Core 5.1: what becomes of the claims, and who may come in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts.errors import AccessDenied
+from accounts.provider import TokenSet
+from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider
+from tests.rfc.oidc_core.portal import Portal
+
+
+def test_an_outcome_is_filled(portal: Portal, op: OpenIdProvider) -> None:
+    op.claims.update(acr="substantial", amr=["pwd", "otp"])
+    op.userinfo.update(email="user@example.com", email_verified=True, locale="da")
+    outcome = portal.login(public=("locale", "missing"))
+    assert (outcome.subject, outcome.issuer, outcome.sid) == (SUBJECT, op.issuer, "sid-1")
+    assert (outcome.name, outcome.username) == ("Demo T. User", "d.tu")
+    assert (outcome.email, outcome.email_verified) == ("user@example.com", True)
+    assert (outcome.acr, outcome.amr) == ("substantial", ("pwd", "otp"))
+    assert outcome.groups is None
+    assert outcome.public == {"locale": "da"}
+    assert isinstance(outcome.tokens, TokenSet)
+    assert "secret" not in repr(outcome)
+    assert outcome.tokens.access_token not in repr(outcome)
+
+
+def test_names_stand_where_the_settings_say(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo.update(
+        profile={"display": "Åse Ø."},
+        upn="ase@city.example",
+        **{"https://city.example/roles": ["clerk", "clerk"], "realm_access": {"roles": ["boss"]}},
+    )
+    mapped = {
+        "name": "profile.display",
+        "email": "upn",
+        "username": "upn",
+        "groups": "https://city.example/roles",
+        "roles": "realm_access.roles",
+    }
+    outcome = portal.login(claims=mapped)
+    assert (outcome.name, outcome.username) == ("Åse Ø.", "ase@city.example")
+    assert outcome.groups == ("boss", "clerk")
+    assert not outcome.email_verified
+
+
+def test_email_verified_is_not_said_of_another_claim(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo.update(email="own@example.com", email_verified=True, upn="victim@example.com")
+    assert not portal.login(claims={"email": "upn"}).email_verified
+    assert portal.login(claims={"email": "upn", "email_verified": "email_verified"}).email_verified
+
+
+def test_u11_groups_that_nobody_asked_for_are_not_taken_over(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    op.userinfo.update(groups=["admin"], roles=["admin"], is_staff=True, isLoggedIn=False)
+    outcome = portal.login()
+    assert outcome.groups is None
+    assert outcome.public == {}
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": REMOVED, "given_name": "Åse", "family_name": "Ø."}, "Åse Ø."),
+        ({"name": "A\0B\r\nC\x7f\ud800"}, "ABC"),
+        ({"name": "x" * 10_000}, "x" * 300),
+        ({"name": ["a"]}, ""),
+        ({"name": {"a": 1}}, ""),
+        ({"name": None}, ""),
+    ],
+    ids=["parts", "control characters", "long", "list", "object", "null"],
+)
+def test_a_name_is_a_text(
+    portal: Portal, op: OpenIdProvider, claims: dict[str, Any], name: str
+) -> None:
+    op.userinfo.update(claims)
+    assert portal.login().name == name
+
+
+@pytest.mark.parametrize("verified", [False, "false", 1, "yes", None, REMOVED, [True]])
+def test_u08_only_a_verified_address_counts_as_one(
+    portal: Portal, op: OpenIdProvider, verified: Any
+) -> None:
+    op.userinfo.update(email="victim@example.com", email_verified=verified)
+    assert portal.login().email_verified is False
+
+
+def test_cognito_writes_true_as_a_text(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo.update(email="user@example.com", email_verified="true")
+    assert portal.login().email_verified
+
+
+@pytest.mark.parametrize("sid", [1, ["a"], "s" * 256, "a\0b", None])
+def test_a_sid_that_cannot_be_looked_up_is_none(
+    portal: Portal, op: OpenIdProvider, sid: Any
+) -> None:
+    op.claims["sid"] = sid
+    assert portal.login().sid == ""
+
+
+def test_what_is_too_much_to_show_is_not_shown(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo["huge"] = "x" * 5000
+    assert portal.login(public=("huge",)).public == {}
+
+
+RULES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
+    "role in a list": (
+        {"required_role": "clerk", "required_role_claim": "realm_access.roles"},
+        {"realm_access": {"roles": ["clerk"]}},
+        {"realm_access": {"roles": ["clerk-trainee"]}},
+    ),
+    "role as a text": (
+        {"required_role": "clerk", "required_role_claim": "role"},
+        {"role": "clerk"},
+        {"role": "clerks"},
+    ),
+    "role where there is nothing": (
+        {"required_role": "clerk", "required_role_claim": "a.b.c"},
+        {"a": {"b": {"c": ["clerk"]}}},
+        {"a": ["b"]},
+    ),
+    "verified mail": (
+        {"verified_mail_only": True},
+        {"email": "user@example.com", "email_verified": True},
+        {"email": "user@example.com", "email_verified": False},
+    ),
+    "verified without mail": (
+        {"verified_mail_only": True},
+        {"email": "user@example.com", "email_verified": True},
+        {"email_verified": True},
+    ),
+    "groups": (
+        {"allowed_groups": ("a", "b"), "claims": {"groups": "groups"}},
+        {"groups": ["b", "c"]},
+        {"groups": ["c"]},
+    ),
+    "no groups": (
+        {"allowed_groups": ("a",), "claims": {"groups": "groups"}},
+        {"groups": "a"},
+        {},
+    ),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_rule_lets_in_and_keeps_out(portal: Portal, op: OpenIdProvider, rule: str) -> None:
+    settings, allowed, refused = RULES[rule]
+    op.userinfo.update(allowed)
+    assert portal.login(**settings).subject == SUBJECT
+    op.userinfo = dict(refused)
+    found = portal.refused(**settings)
+    assert isinstance(found, AccessDenied)
+    assert found.reason == "not-authorized"
+    assert found.tokens is not None
+    assert found.tokens.id_token
+
+
+def test_a_required_level_is_held_against_the_id_token(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo["acr"] = "high"
+    assert isinstance(portal.refused(required_acr=("high",)), AccessDenied)
+    op.claims["acr"] = "high"
+    assert portal.login(required_acr=("high",)).acr == "high"
