@@ -42,6 +42,7 @@ class TenantProvider:
         unsolicited: bool = False
         form_post: bool = False
         origins: tuple[str, ...] = ()
+        home: str = ""
 
         def __post_init__(self) -> None:
             if self.leaves_by not in {"nothing", "call", "visit", "raise"}:
@@ -57,6 +58,7 @@ class TenantProvider:
             unsolicited=self.settings.unsolicited,
             form_post=self.settings.form_post,
             visits=self.settings.origins,
+            home=self.settings.home,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
