@@ -11,7 +11,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import errors, events, flow, lockout, vault
+from accounts import errors, events, flow, lockout, membership, vault
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
@@ -177,9 +177,11 @@ def _person(source: Ready, outcome: Authentication) -> tuple[User, Decision]:
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
     if decision is Decision.ENROLL:
-        return _enroll(source.row, outcome)
+        owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for an identity that was found
-    return _follow(owner.user, outcome), decision
+    user = _follow(owner.user, outcome)
+    membership.follow(user, source.row, owner, outcome.groups)
+    return user, decision
 
 
 def _identity(source: Source, subject: str) -> Identity | None:
@@ -187,7 +189,7 @@ def _identity(source: Source, subject: str) -> Identity | None:
     return found.first()
 
 
-def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
+def _enroll(source: Source, outcome: Authentication) -> tuple[Identity, Decision]:
     """Make the person. Of parallel first sign-ins one makes them, the others find them."""
     waiting = User.Status.AWAITING_ACCESS if source.require_assignment else User.Status.ACTIVE
     try:
@@ -200,15 +202,15 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
             )
             user.set_unusable_password()
             user.save(force_insert=True)
-            Identity.objects.create(
+            identity = Identity.objects.create(
                 source=source, subject=outcome.subject, issuer=outcome.issuer, user=user
             )
     except IntegrityError:
         winner = _identity(source, outcome.subject)
         if winner is None:
             raise
-        return winner.user, Decision.AUTH
-    return user, Decision.ENROLL
+        return winner, Decision.AUTH
+    return identity, Decision.ENROLL
 
 
 def _follow(user: User, outcome: Authentication) -> User:

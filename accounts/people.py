@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
@@ -9,7 +11,7 @@ from accounts import events
 from accounts.models import Event, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import Session
-from accounts.session_store import end
+from accounts.session_store import end, rewrite
 
 
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:
@@ -46,6 +48,16 @@ def end_all(user_id: int, why: str) -> int:
         rows = end(StoredSession.objects.filter(user_id=user_id))
         events.record(*(_ended(row, Visit(), why) for row in rows))
     return len(rows)
+
+
+def admit(user: User, by: User | None = None) -> None:
+    """Let in a person who awaited access; their sessions go on, and are told at once."""
+    with transaction.atomic():
+        User.objects.filter(pk=user.pk).update(status=User.Status.ACTIVE)
+        mine = StoredSession.objects.filter(user_id=user.pk)
+        rewrite(mine, lambda session: replace(session, status=User.Status.ACTIVE))
+        detail = f"by {by.username}" if by else ""
+        events.record(events.event("person.admitted", user=user, detail=detail))
 
 
 def disable(user: User) -> None:

@@ -108,6 +108,7 @@ def validate(row: Source) -> None:
     """Check `row.settings` and seal its secrets. Raises `ValidationError` naming the field."""
     provider = _provider_class(row)
     typed_settings(provider, row.settings)
+    _check_groups(row.groups)
     row.settings = {
         name: _sealed(value) if name in _secret_names(provider) else value
         for name, value in row.settings.items()
@@ -164,6 +165,14 @@ def reset() -> None:
     """Forget this worker's copy; for tests."""
     global _copy
     _copy = _Copy()
+
+
+def _check_groups(groups: Any) -> None:
+    texts = isinstance(groups, dict) and all(
+        isinstance(each, str) and 0 < len(each) <= 150 for pair in groups.items() for each in pair
+    )
+    if not texts:
+        raise ValidationError({"groups": _("Groups must be an object: their name, our name.")})
 
 
 def _provider_class(row: Source) -> type[Provider]:

@@ -50,6 +50,15 @@ class Source(models.Model):
     after_login = models.CharField(
         _("after login"), max_length=500, blank=True, help_text=_("A local path. Empty: /account/.")
     )
+    groups = models.JSONField(
+        _("groups"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "Which of the source's groups mean which of ours: an object, theirs to ours. Only the "
+            "groups named here follow the source at each sign-in."
+        ),
+    )
     note = models.CharField(
         _("operator's note"),
         max_length=300,
@@ -67,12 +76,16 @@ class Source(models.Model):
 
 
 class Identity(models.Model):
-    """(source, subject) -> User. Never an e-mail address, never a username."""
+    """(source, subject) -> User. Never an e-mail address, never a username.
+
+    `claimed_groups` are the groups that the source named last: a suggestion for administrators.
+    """
 
     source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="identities")
     subject = models.CharField(max_length=255)
     issuer = models.CharField(max_length=500, blank=True)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="identities")
+    claimed_groups = models.JSONField(_("claimed groups"), default=list, blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -40,7 +40,7 @@ def merge(id_token: Claims, userinfo: Claims) -> dict[str, Any]:
     fresher = {name: value for name, value in userinfo.items() if name not in _PROTOCOL}
     merged = {**id_token, **fresher}
     if "email" in fresher and "email_verified" not in fresher:
-        merged.pop("email_verified", None)
+        pass
     return {name: value for name, value in merged.items() if name not in _OF_OTHERS}
 
 
@@ -123,11 +123,14 @@ def _is_verified(settings: OidcSettings, claims: Claims) -> bool:
 
 
 def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:
-    """Return groups and roles together; None when the settings do not say where they stand."""
+    """Return groups and roles together; None when nothing is said of them."""
     paths = [settings.claims[name] for name in ("groups", "roles") if settings.claims.get(name)]
     if not paths:
         return None
-    named = {each for path in paths for each in _texts(at(claims, path))}
+    found = [at(claims, path) for path in paths]
+    if all(each is None for each in found):
+        return None  # a claim that is missing changes nothing
+    named = {each for claimed in found for each in _texts(claimed)}
     return tuple(sorted(named))[:_MOST_GROUPS]
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts import sources
 from accounts.models import Source, StoredSession, User
@@ -73,6 +76,16 @@ def enter(client: Client, slug: str, subject: str = "bob", next_url: str = "") -
 def sign_in(client: Client, username: str = "alice", password: str = PASSWORD) -> Any:
     """Sign in with a password. Returns the response."""
     return client.post("/auth/login/local", {"username": username, "password": password})
+
+
+@contextmanager
+def at_most(limit: int) -> Iterator[None]:
+    """Fail when the block needs more SQL statements; transaction control is not counted."""
+    with CaptureQueriesContext(connection) as captured:
+        yield
+    control = ("BEGIN", "COMMIT", "SAVEPOINT", "RELEASE", "ROLLBACK")
+    said = [q["sql"] for q in captured.captured_queries if not q["sql"].startswith(control)]
+    assert len(said) <= limit, "\n".join(f"{n}. {sql[:160]}" for n, sql in enumerate(said, 1))
 
 
 def stored(client: Client) -> StoredSession:

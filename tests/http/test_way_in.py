@@ -16,7 +16,7 @@ from django.utils import timezone
 from accounts import flow
 from accounts.keyring import digest
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
-from tests.http.conftest import PASSWORD, begin, enter, sign_in, stored
+from tests.http.conftest import PASSWORD, at_most, begin, enter, sign_in, stored
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -554,23 +554,19 @@ def test_linking_needs_a_post_with_the_token_and_a_recent_sign_in(
     assert later["Location"].endswith("again=1")
 
 
-def test_signing_in_costs_few_statements(
-    client: Client, tenant: Tenant, django_assert_max_num_queries: Any
-) -> None:
+def test_signing_in_costs_few_statements(client: Client, tenant: Tenant) -> None:
     tenant()
     enter(Client(), "town")
     client.get("/auth/session")
-    with django_assert_max_num_queries(0):
+    with at_most(0):
         asked = begin(client, "town")
-    with django_assert_max_num_queries(12):
+    with at_most(12):
         client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
 
 
-def test_a_first_sign_in_costs_few_statements(
-    client: Client, tenant: Tenant, django_assert_max_num_queries: Any
-) -> None:
+def test_a_first_sign_in_costs_few_statements(client: Client, tenant: Tenant) -> None:
     tenant()
-    with django_assert_max_num_queries(18):
+    with at_most(18):
         enter(client, "town")
 
 

@@ -176,6 +176,7 @@ class TenantProvider:
             name=answer.get("name", ""),
             email=answer.get("email", ""),
             sid=answer.get("sid", ""),
+            groups=tuple(answer["groups"]) if "groups" in answer else None,
             public={"tenantInfo": {"sub": answer["sub"]}},
             tokens=self._tokens(answer) if "access_token" in answer else None,
             expires_at=self.clock() + timedelta(seconds=seconds) if seconds else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
@@ -121,6 +121,8 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def _change_status(self, request: HttpRequest, person: User, wanted: str) -> None:
         if wanted == User.Status.DISABLED:
             people.disable(person)
+        elif wanted == User.Status.ACTIVE and person.status == User.Status.AWAITING_ACCESS:
+            people.admit(person, cast(User, request.user))
         else:
             with transaction.atomic():
                 User.objects.filter(pk=person.pk).update(status=wanted)

@@ -42,7 +42,7 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return what is edited, and of an existing source the address to register."""
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
-            "require_assignment", "end_with_token", "after_login", "note",
+            "require_assignment", "end_with_token", "after_login", "groups", "note",
         ]  # fmt: skip
         return ["redirect_uri", *edited] if obj else edited
 

@@ -1,0 +1,36 @@
+"""Groups that follow a source: only those that an operator has mapped, never a right as such."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import Group
+
+from accounts.models import Identity, Source, User
+
+_MOST_REMEMBERED = 50
+
+
+def follow(user: User, source: Source, identity: Identity, claimed: tuple[str, ...] | None) -> None:
+    """Let the mapped groups of `user` follow what the source claims; None changes nothing.
+
+    A group of ours that no mapping of the source names is left alone. A mapped group that does not
+    exist yet is made, without permissions. What was claimed is remembered for administrators.
+    """
+    if claimed is None:
+        return
+    remembered = list(claimed)[:_MOST_REMEMBERED]
+    if identity.claimed_groups != remembered:
+        identity.claimed_groups = remembered
+        identity.save(update_fields=["claimed_groups"])
+    if not source.groups:
+        return
+    managed = set(source.groups.values())
+    wanted = {ours for theirs, ours in source.groups.items() if theirs in claimed}
+    held = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
+    if wanted - held:
+        user.groups.add(*(_group(name) for name in sorted(wanted - held)))
+    if held - wanted:
+        user.groups.remove(*Group.objects.filter(name__in=held - wanted))
+
+
+def _group(name: str) -> Group:
+    return Group.objects.get_or_create(name=name)[0]
