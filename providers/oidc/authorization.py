@@ -26,7 +26,10 @@ _KNOWN = {
 
 
 def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
-    """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3)."""
+    """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
+
+    A flow that asks for a fresh proof adds `login` to what is prompted for.
+    """
     asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
     return {
@@ -41,7 +44,13 @@ def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
         "code_challenge": code_challenge(flow),
         "code_challenge_method": "S256",
         **mode,
+        **({"prompt": _prompt(settings)} if flow.again else {}),
     }
+
+
+def _prompt(settings: OidcSettings) -> str:
+    configured = settings.authorize.get("prompt", "").split()
+    return " ".join(["login", *(each for each in configured if each not in {"login", "none"})])
 
 
 def check_state(flow: LoginFlow, response: Mapping[str, str]) -> None:

@@ -110,20 +110,24 @@ def test_disabling_somebody_ends_their_sessions(admin: Client, person: User) -> 
     assert Event.objects.filter(name="person.disabled", user=person).exists()
 
 
-@pytest.mark.parametrize("status", ["awaiting_access", "active"])
-def test_a_status_that_sessions_carry_with_them_ends_them(
-    admin: Client, person: User, status: str
-) -> None:
-    before = "active" if status == "awaiting_access" else "awaiting_access"
-    User.objects.filter(pk=person.pk).update(status=before)
+def test_sending_somebody_back_to_wait_ends_their_sessions(admin: Client, person: User) -> None:
     theirs = Client()
     sign_in(theirs)
     assert is_signed_in(theirs)
-    admin.post(url(person), form(person, status=status))
+    admin.post(url(person), form(person, status="awaiting_access"))
     assert not is_signed_in(theirs)
     sign_in(theirs)
-    assert theirs.get("/auth/session").json()["status"] == status
-    assert Event.objects.get(name="person.status_changed").detail == status
+    assert theirs.get("/auth/session").json()["status"] == "awaiting_access"
+    assert Event.objects.get(name="person.status_changed").detail == "awaiting_access"
+
+
+def test_who_waited_is_let_in_without_signing_in_again(admin: Client, person: User) -> None:
+    User.objects.filter(pk=person.pk).update(status="awaiting_access")
+    theirs = Client()
+    sign_in(theirs)
+    admin.post(url(person), form(person, status="active"))
+    assert theirs.get("/auth/session").json()["status"] == "active"
+    assert Event.objects.filter(name="person.admitted", user=person).exists()
 
 
 def test_what_does_not_change_the_status_ends_nothing(admin: Client, person: User) -> None:
