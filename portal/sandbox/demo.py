@@ -63,7 +63,7 @@ def furnish(port: int) -> None:
 
 def forget() -> None:
     """Delete what the sandbox remembers: its key, sessions and grants."""
-    for suffix in ("", "-wal", "-shm"):
+    for suffix in ("", "-journal"):
         conf.database().with_name(conf.database().name + suffix).unlink(missing_ok=True)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 
 from accounts.errors import InvalidGrant
 from portal.sandbox import store
+from portal.sandbox.authorization_request import AuthorizationRequest
 from portal.sandbox.clients import Client
 from portal.sandbox.sessions import Session, digest
 
@@ -38,11 +39,8 @@ class Grant:
     nonce: str = field(repr=False)
 
 
-def issue_code(session: Session, asked: Any) -> str:
-    """Make a grant for what was asked, and return a code for it (RFC 6749, 4.1.2).
-
-    `asked` is an `AuthorizationRequest`.
-    """
+def issue_code(session: Session, asked: AuthorizationRequest) -> str:
+    """Make a grant for what was asked, and return a code for it (RFC 6749, 4.1.2)."""
     grant = Grant(
         secrets.token_urlsafe(16), session.realm, asked.client_id, session.subject, session.sid,
         session.auth_time, asked.scope, asked.nonce,

@@ -88,7 +88,6 @@ def _first(statement: str, values: tuple[object, ...]) -> Value | None:
 def _open() -> Iterator[sqlite3.Connection]:
     opened = sqlite3.connect(conf.database(), timeout=10, isolation_level=None)
     with closing(opened) as database:
-        database.execute("PRAGMA journal_mode=WAL")
         database.execute("PRAGMA synchronous=NORMAL")
         database.execute(_TABLE)
         yield database

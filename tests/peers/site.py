@@ -32,6 +32,14 @@ def free_port() -> int:
         return port
 
 
+def two_ports() -> int:
+    """Return a free port whose successor is free as well: the demo's site and its sandbox."""
+    while True:
+        port = free_port()
+        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+            return port
+
+
 @dataclass
 class Site:
     """A running site. `url` is its origin, `env` what it and its commands are told.
