@@ -73,7 +73,7 @@ class Peer:
         self.log.seek(0)
         return self.log.read().decode(errors="replace")
 
-    def ask(self, method: str, path: str, **form: str) -> Any:
+    def ask(self, method: str, path: str, /, **form: str) -> Any:
         """Call it past all that the portal does, and return the JSON of the answer."""
         verify: Any = self.ca or True
         answer = requests.request(
@@ -114,6 +114,14 @@ class Certified(Peer):
         """End all trouble."""
         self.ask("POST", "/_test/trouble")
 
+    def revoke(self, refresh_token: str) -> None:
+        """Withdraw all that was granted together with a refresh token."""
+        self.ask("POST", "/_test/revoke", token=refresh_token)
+
+    def rotates(self, on: bool) -> None:
+        """Issue a new refresh token at each use, as a new provider does, or keep the old one."""
+        self.ask("POST", "/_test/rotation", on="1" if on else "")
+
     def requests(self, path: str = "") -> list[dict[str, Any]]:
         """Return what was asked for: `method`, `path`, `connection` (a number), `scheme`."""
         return [r for r in self.ask("GET", "/_test/requests") if r["path"].startswith(path)]
@@ -133,8 +141,10 @@ class Certified(Peer):
     def clean(self) -> None:
         """Forget troubles, lives, sessions and what was asked, for the next test."""
         self.heal()
+        self.rotates(True)
         self.live(access_token=300, id_token=300, refresh_token=86400)
         self.ask("POST", "/_test/drop-sessions")
+        self.ask("DELETE", "/_test/events")
         self.forget_requests()
 
 

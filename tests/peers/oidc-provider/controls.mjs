@@ -1,6 +1,6 @@
 // What a test may do that no client may: POST /_test/rotate-keys, /ttl, /trouble, /backchannel,
-// /drop-sessions; GET /_test/events, /requests, /sessions; DELETE /_test/requests.
-import { current, noted, note, rotate, ttl } from './provider.mjs';
+// /drop-sessions, /revoke, /rotation; GET /_test/events, /requests, /sessions; DELETE /_test/events, /requests.
+import { behaviour, current, noted, note, rotate, ttl } from './provider.mjs';
 import { posted } from './pages.mjs';
 import { dropSessions, signedIn } from './store.mjs';
 
@@ -52,6 +52,19 @@ function lives(form) {
   return ttl;
 }
 
+/** Withdraw all that was granted together with a refresh token. */
+async function revoke(form) {
+  const { provider } = current;
+  const token = await provider.RefreshToken.find(form.get('token'), { ignoreExpiration: true });
+  await Promise.all(['AccessToken', 'RefreshToken'].map((kind) => provider[kind].revokeByGrantId(token.grantId)));
+  return { revoked: true };
+}
+
+function rotation(form) {
+  behaviour.rotates = form.get('on') === '1';
+  return behaviour;
+}
+
 function rotated(form) {
   const kids = rotate(form.get('drop') === '1');
   note('keys.rotated', { kids });
@@ -64,7 +77,10 @@ const CONTROLS = {
   'POST /_test/trouble': trouble,
   'POST /_test/backchannel': backchannel,
   'POST /_test/drop-sessions': dropSessions,
+  'POST /_test/revoke': revoke,
+  'POST /_test/rotation': rotation,
   'GET /_test/events': noted,
+  'DELETE /_test/events': () => { noted().length = 0; return noted(); },
   'GET /_test/sessions': signedIn,
   'GET /_test/requests': () => requests,
   'DELETE /_test/requests': () => { requests.length = 0; return requests; },

@@ -23,6 +23,9 @@ export const ttl = {
   refresh_token: Number(env.OP_REFRESH_TTL || 86400),
 };
 
+// Changed while running by POST /_test/rotation: whether a refresh token can be used once only.
+export const behaviour = { rotates: true };
+
 const registered = {
   redirect_uris: list(env.OP_REDIRECT_URIS || 'http://localhost:8000/auth/callback/oidc'),
   post_logout_redirect_uris: list(env.OP_POST_LOGOUT_URIS || 'http://localhost:8000/auth/logout/done'),
@@ -66,7 +69,7 @@ const configuration = {
   findAccount: (ctx, sub) => accounts.has(sub)
     && { accountId: sub, claims: async () => ({ ...accounts.get(sub), amr: ['pwd'] }) },
   extraTokenClaims: (ctx, token) => (token.scopes?.has('unilogin') ? inToken(accounts.get(token.accountId)) : undefined),
-  rotateRefreshToken: () => !flag('OP_NO_ROTATION'),
+  rotateRefreshToken: () => behaviour.rotates,
   issueRefreshToken: (ctx, client, code) => flag('OP_ALWAYS_REFRESH') || code.scopes.has('offline_access'),
   expiresWithSession: async () => false,
   loadExistingGrant: grantFor,

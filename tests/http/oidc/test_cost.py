@@ -1,0 +1,77 @@
+"""What a login costs: counted, never timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from tests.http.oidc.browser import Browser
+from tests.http.oidc.conftest import Make, parallel
+from tests.peers.certified import Certified
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Counts = Callable[..., Any]
+
+
+def test_a_login_of_somebody_known_is_two_calls_and_twelve_statements(
+    client: Client, source: Make, provider: Certified, django_assert_max_num_queries: Counts
+) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    browser = Browser(client)
+    provider.forget_requests()
+    with django_assert_max_num_queries(2):  # a start decides nothing and writes nothing
+        url = browser.start("town")
+    assert provider.requests() == []
+    answer = browser.go(url)
+    provider.forget_requests()
+    with django_assert_max_num_queries(12):
+        response = browser.deliver(answer)
+    assert response["Location"] == "/account/"
+    assert [asked["path"] for asked in provider.requests()] == ["/token", "/me"]
+
+
+def test_without_userinfo_it_is_one_call(client: Client, source: Make, provider: Certified) -> None:
+    source(provider, userinfo="off")
+    Browser(Client()).sign_in("town")
+    browser = Browser(client)
+    answer = browser.go(browser.start("town"))
+    provider.forget_requests()
+    browser.deliver(answer)
+    assert [asked["path"] for asked in provider.requests()] == ["/token"]
+
+
+def test_connections_are_used_again(source: Make, provider: Certified) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    used = set()
+    for _ in range(10):
+        browser = Browser(Client())
+        answer = browser.go(browser.start("town"))
+        provider.forget_requests()
+        browser.deliver(answer)
+        used |= {asked["connection"] for asked in provider.requests()}
+    assert len(used) == 1
+
+
+def test_discovery_and_keys_are_fetched_once_for_everybody(
+    source: Make, provider: Certified
+) -> None:
+    source(provider)
+    answers = parallel(12, lambda: Browser(Client()).start("town"))
+    assert all(url.startswith(provider.issuer) for url in answers)
+    assert len(provider.requests("/.well-known/openid-configuration")) == 1
+
+
+def test_two_sources_of_one_provider_share_what_is_learnt_of_it(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    source(provider, "school", client_id="portal-post", client_auth="post")
+    Browser(client).sign_in("town")
+    Browser(Client()).sign_in("school")
+    for place in ("/.well-known/openid-configuration", "/jwks"):
+        assert len(provider.requests(place)) == 1, place

@@ -1,0 +1,205 @@
+"""Leaving by the provider (OpenID Connect RP-Initiated Logout 1.0)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from django.core.cache import caches
+from django.test import Client
+
+from accounts.models import Event, StoredSession, StoredTokens
+from accounts.vault import tokens_of
+from providers.oidc import discovery
+from tests.http.conftest import stored
+from tests.http.oidc.browser import Browser
+from tests.http.oidc.conftest import CALLBACKS, SITE, Make
+from tests.peers.certified import Certified, certified
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def mortal() -> Iterator[Certified]:
+    """Give a provider of the test's own, which it may end."""
+    done = f"{SITE}/auth/logout/done"
+    with certified(
+        OP_REDIRECT_URIS=CALLBACKS, OP_AUTO_CONSENT="1", OP_POST_LOGOUT_URIS=done
+    ) as running:
+        yield running
+
+
+def asked(url: str) -> dict[str, str]:
+    """Return the parameters of an address."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
+
+
+def test_a_person_leaves_by_the_provider_and_comes_back(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    tokens = tokens_of(stored(browser.site).uid)
+    assert tokens is not None
+    assert provider.signed_in() == ["alice"]
+    response = browser.leave()
+    assert response.status_code == 303
+    assert response["Location"].startswith(f"{provider.issuer}/session/end?")
+    sent = asked(response["Location"])
+    assert sent["id_token_hint"] == tokens.id_token
+    assert sent["post_logout_redirect_uri"] == f"{SITE}/auth/logout/done"
+    assert not StoredSession.objects.exists()  # before the visit
+    assert not StoredTokens.objects.exists()
+    back = browser.go(response["Location"])
+    assert back.path == "/auth/logout/done"
+    assert back.values == {"state": sent["state"]}
+    landed = browser.deliver(back)
+    assert (landed.status_code, landed["Location"]) == (303, "/")
+    assert browser.session() == {"isLoggedIn": False, "type": "anonymous"}
+    assert provider.signed_in() == []
+    page = browser.site.get("/").content.decode()
+    assert "Town" in page
+
+
+def test_whoever_left_is_asked_for_the_password_again(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    browser.deliver(browser.go(browser.leave()["Location"]))
+    provider.forget_requests()
+    browser.sign_in("town")
+    assert [r for r in provider.requests("/interaction/") if r["method"] == "POST"]
+
+
+def test_the_way_out_over_https(client: Client, source: Make, provider_over_tls: Certified) -> None:
+    source(provider_over_tls)
+    browser = Browser(client, ca=provider_over_tls.ca)
+    browser.sign_in("town")
+    assert browser.deliver(browser.go(browser.leave()["Location"]))["Location"] == "/"
+    assert provider_over_tls.signed_in() == []
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "oidcc-client-test-rp-init-logout",
+        "oidcc-client-test-rp-init-logout-other-state",
+        "oidcc-client-test-rp-init-logout-no-state",
+    ],
+)
+def test_the_state_of_the_answer_decides_nothing(
+    browser: Browser, source: Make, provider: Certified, module: str
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    back = browser.go(browser.leave()["Location"])
+    values = dict(back.values)
+    if module.endswith("other-state"):
+        values["state"] += "_INVALID"
+    elif module.endswith("no-state"):
+        del values["state"]
+    landed = browser.site.get(back.path, values)
+    assert (landed.status_code, landed["Location"]) == (303, "/")
+    assert browser.session()["isLoggedIn"] is False
+    assert not StoredSession.objects.exists()
+
+
+def test_where_one_wanted_to_go_is_kept_over_the_visit(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    response = browser.site.post("/auth/logout", {"return_to": "/?left=1"})
+    landed = browser.deliver(browser.go(response["Location"]))
+    assert landed["Location"] == "/?left=1"
+
+
+def test_parameters_of_the_way_out_are_added_and_renamed(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(
+        provider,
+        logout={"ui_locales": "da", "response_type": "code"},
+        logout_names={"post_logout_redirect_uri": "logout_uri", "id_token_hint": ""},
+    )
+    browser.sign_in("town")
+    sent = asked(browser.leave()["Location"])
+    assert sent["logout_uri"] == f"{SITE}/auth/logout/done"
+    assert sent["client_id"] == "portal"
+    assert (sent["ui_locales"], sent["response_type"]) == ("da", "code")
+    assert not {"id_token_hint", "post_logout_redirect_uri"} & set(sent)
+
+
+def test_the_provider_is_down_when_somebody_leaves(
+    client: Client, source: Make, mortal: Certified
+) -> None:
+    source(mortal)
+    Browser(client).sign_in("town")
+    mortal.stop()
+    response = client.post("/auth/logout")
+    assert response.status_code == 303
+    assert not StoredSession.objects.exists()
+    assert client.get("/auth/session").json()["isLoggedIn"] is False
+    assert Event.objects.filter(name="logout").count() == 1
+
+
+def test_the_provider_is_down_and_nothing_is_known_of_it(
+    client: Client, source: Make, mortal: Certified
+) -> None:
+    source(mortal)
+    Browser(client).sign_in("town")
+    mortal.stop()
+    discovery.reset()
+    caches["default"].clear()
+    response = client.post("/auth/logout")
+    assert (response.status_code, response["Location"]) == (303, "/")
+    assert not StoredSession.objects.exists()
+
+
+def test_leaving_calls_nobody(browser: Browser, source: Make, provider: Certified) -> None:
+    source(provider)
+    browser.sign_in("town")
+    provider.forget_requests()
+    browser.leave()
+    assert provider.requests() == []
+
+
+def test_one_of_two_sources_ends_the_other_stays(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    source(provider, "school", client_id="portal-post", client_auth="post")
+    one, two = Browser(client), Browser(Client())
+    one.sign_in("town")
+    two.sign_in("school")
+    one.leave()
+    assert one.session()["isLoggedIn"] is False
+    assert two.session()["source"] == "school"
+    assert StoredSession.objects.count() == StoredTokens.objects.count() == 1
+
+
+def test_another_source_is_entered_after_leaving_the_first(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    source(provider, "school", client_id="portal-post", client_auth="post")
+    browser.sign_in("town")
+    asking = browser.site.get("/auth/login/school")
+    assert asking.status_code == 200
+    left = browser.site.post("/auth/login/school", {"switch": "1"})
+    back = browser.deliver(browser.go(left["Location"]))
+    assert back["Location"] == "/auth/login/school"
+    browser.sign_in("school")
+    assert browser.session()["source"] == "school"
+    assert StoredSession.objects.count() == 1
+
+
+def test_the_front_page_lets_a_form_lead_to_the_provider(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    policy = browser.site.get("/")["Content-Security-Policy"]
+    assert f"form-action 'self' {provider.origin}" in policy

@@ -1,0 +1,128 @@
+"""The site as it is served: a provider that hangs, or is not there, disturbs nobody else."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import requests
+
+from tests.http.oidc.browser import Answer, Browser
+from tests.peers.certified import Certified, certified
+from tests.peers.site import Site
+
+HANGING = 50
+THREADS = 16
+SOURCES = """
+[sources.town]
+provider = "oidc"
+label = "Town"
+[sources.town.settings]
+issuer = "{issuer}"
+client_id = "portal-public"
+"""
+
+
+@pytest.fixture(scope="module")
+def served(site: Callable[..., Site]) -> Site:
+    """Give the site with sixteen threads, which may call loopback by http."""
+    return site({"VESTIBULE_HTTP_PLAIN": "1"}, threads=THREADS)
+
+
+@pytest.fixture
+def upstream(served: Site) -> Iterator[Certified]:
+    """Give a provider at which the site is registered, and its source."""
+    callback = f"{served.url}/auth/callback/town"
+    with certified(OP_REDIRECT_URIS=callback, OP_AUTO_CONSENT="1") as running:
+        served.manage("sources", "apply", "-", stdin=SOURCES.format(issuer=running.issuer))
+        yield running
+
+
+class Visitor:
+    """A browser of the real site."""
+
+    def __init__(self, site: Site) -> None:
+        self.site, self.session = site, requests.Session()
+
+    def get(self, path: str) -> requests.Response:
+        return self.session.get(self.site.url + path, allow_redirects=False, timeout=60)
+
+    def answer(self) -> Answer:
+        """Start, sign in at the provider, and return what it sends back."""
+        started = self.get("/auth/login/town")
+        assert started.status_code == 302, (started.status_code, started.headers)
+        return Browser().go(started.headers["Location"])
+
+    def finish(self, answer: Answer) -> requests.Response:
+        return self.session.get(answer.url, allow_redirects=False, timeout=60)
+
+
+@pytest.fixture(autouse=True)
+def _at_its_address(served: Site, settings: Any) -> None:
+    """Let the browser know which address is the site's."""
+    settings.VESTIBULE_SITE_URL = served.url
+
+
+def test_a_person_signs_in(served: Site, upstream: Certified) -> None:
+    visitor = Visitor(served)
+    finished = visitor.finish(visitor.answer())
+    assert (finished.status_code, finished.headers["Location"]) == (303, "/account/")
+    assert visitor.get("/auth/session").json()["type"] == "oidc"
+
+
+def test_fifty_logins_that_hang_leave_everybody_else_alone(
+    served: Site, upstream: Certified
+) -> None:
+    known = Visitor(served)
+    known.finish(known.answer())
+    visitors = [Visitor(served) for _ in range(HANGING)]
+    answers = [visitor.answer() for visitor in visitors]
+    upstream.trouble("/token", "hang")
+    upstream.forget_requests()
+    with ThreadPoolExecutor(HANGING + 1) as pool:
+        logins = [pool.submit(v.finish, a) for v, a in zip(visitors, answers, strict=True)]
+        said = _ask_while_it_hangs(known, upstream, logins)
+    assert said["while hanging"] > 10
+    assert said["signed in"] == said["asked"]
+    for login in logins:
+        assert login.result().status_code == 303
+        assert login.result().headers["Location"].startswith("/login/failed/")
+    assert 0 < len(upstream.requests("/token")) < THREADS
+    assert known.get("/auth/session").json()["isLoggedIn"] is True
+
+
+def _ask_while_it_hangs(
+    known: Visitor, upstream: Certified, logins: list[Future[requests.Response]]
+) -> dict[str, int]:
+    """Ask for the session again and again until the last login is over. Returns the counts."""
+    said = dict.fromkeys(("asked", "signed in", "while hanging"), 0)
+    pause = threading.Event()
+    while not all(login.done() for login in logins):
+        hangs = bool(upstream.requests("/token"))
+        answer = known.get("/auth/session")
+        said["asked"] += 1
+        said["signed in"] += answer.status_code == 200 and answer.json()["isLoggedIn"]
+        said["while hanging"] += hangs and not all(login.done() for login in logins)
+        pause.wait(0.01)
+    return said
+
+
+def test_the_site_starts_without_its_provider(served: Site, upstream: Certified) -> None:
+    upstream.stop()
+    served.stop()
+    served.start()
+    visitor = Visitor(served)
+    assert visitor.get("/login?choose=1").status_code == 200
+    assert visitor.get("/auth/session").json() == {"isLoggedIn": False, "type": "anonymous"}
+    failed = visitor.get("/auth/login/town")
+    assert failed.headers["Location"].startswith("/login/failed/")
+    page = visitor.get(failed.headers["Location"])
+    assert page.status_code == 503
+    upstream.start()
+    served.stop()  # whatever rests after failures begins anew
+    served.start()
+    finished = visitor.finish(visitor.answer())
+    assert finished.headers["Location"] == "/account/"

@@ -1,0 +1,183 @@
+"""The upstream's tokens while a session is used: renewed once when due, by whoever comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts import vault
+from accounts.errors import InvalidGrant
+from accounts.models import Event, StoredSession, StoredTokens
+from accounts.provider import TokenSet
+from accounts.session import Session
+from accounts.session_store import SessionStore
+from tests.http.conftest import stored
+from tests.http.oidc.browser import Browser
+from tests.http.oidc.conftest import Make, parallel
+from tests.peers.certified import Certified
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+OFFLINE: dict[str, Any] = {
+    "scope": "openid profile email offline_access",
+    "authorize": {"prompt": "consent"},
+}
+
+
+def typed(browser: Browser) -> Session:
+    """Return the session as a request would find it."""
+    return SessionStore(browser.site.cookies["vestibule"].value).typed
+
+
+def held(browser: Browser) -> TokenSet:
+    """Return the tokens that the vault holds."""
+    tokens = vault.tokens_of(stored(browser.site).uid)
+    assert tokens is not None
+    return tokens
+
+
+@pytest.fixture
+def due(browser: Browser, source: Make, provider: Certified) -> Browser:
+    """Give somebody who is signed in with an access token that ends in thirty seconds."""
+    source(provider, **OFFLINE)
+    provider.live(access_token=30)
+    assert browser.sign_in("town")["Location"] == "/account/"
+    provider.live(access_token=300)
+    provider.forget_requests()
+    return browser
+
+
+def test_a_token_that_is_not_due_is_left_alone(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider, **OFFLINE)
+    browser.sign_in("town")
+    before = held(browser)
+    provider.forget_requests()
+    assert vault.fresh(typed(browser)) == before
+    assert provider.requests() == []
+
+
+def test_a_token_that_is_due_is_renewed_once_and_the_old_ones_are_gone(
+    due: Browser, provider: Certified
+) -> None:
+    before = held(due)
+    after = vault.fresh(typed(due))
+    assert after is not None
+    assert after == held(due)
+    assert after.access_token != before.access_token
+    assert after.refresh_token != before.refresh_token  # the provider rotates
+    assert after.id_token
+    assert vault.fresh(typed(due)) == after
+    assert len(provider.requests("/token")) == 1
+    assert StoredTokens.objects.count() == 1
+
+
+def test_a_request_renews_what_is_due_and_the_person_notices_nothing(
+    due: Browser, provider: Certified
+) -> None:
+    before = held(due)
+    assert due.session()["isLoggedIn"] is True
+    assert held(due).access_token != before.access_token
+    assert due.session()["isLoggedIn"] is True
+    assert len(provider.requests("/token")) == 1
+
+
+def test_fifty_parallel_callers_spend_one_refresh_token_once(
+    due: Browser, provider: Certified
+) -> None:
+    session = typed(due)
+    found = parallel(50, lambda: vault.fresh(session))
+    assert len({tokens.access_token for tokens in found}) == 1
+    assert found[0].access_token == held(due).access_token
+    assert len(provider.requests("/token")) == 1
+    assert provider.events("grant.error") == []
+
+
+def test_fifty_parallel_requests_spend_one_refresh_token_once(
+    due: Browser, provider: Certified
+) -> None:
+    cookie = due.site.cookies["vestibule"].value
+
+    def request() -> Any:
+        tab = Client(raise_request_exception=False)
+        tab.cookies["vestibule"] = cookie
+        return tab.get("/auth/session")
+
+    answers = parallel(50, request)
+    assert {answer.status_code for answer in answers} == {200}
+    assert all(answer.json()["isLoggedIn"] for answer in answers)
+    assert len(provider.requests("/token")) == 1
+    assert due.session()["isLoggedIn"] is True
+
+
+def test_a_refusal_upstream_ends_the_session(due: Browser, provider: Certified) -> None:
+    provider.trouble("/token", "400")  # and below: what RFC 6749, 5.2 calls it
+    session = typed(due)
+    assert vault.fresh(session) is not None  # trouble of theirs is no refusal
+    provider.heal()
+    provider.revoke(held(due).refresh_token)
+    StoredTokens.objects.update(retry_at=None)
+    with pytest.raises(InvalidGrant):
+        vault.fresh(session)
+    assert not StoredSession.objects.exists()
+    assert not StoredTokens.objects.exists()
+    assert Event.objects.filter(name="session.ended").count() == 1
+    assert due.session() == {"isLoggedIn": False, "type": "anonymous"}
+
+
+def test_a_refusal_upstream_ends_the_session_at_the_next_request(
+    due: Browser, provider: Certified
+) -> None:
+    provider.revoke(held(due).refresh_token)
+    assert due.session() == {"isLoggedIn": False, "type": "anonymous"}
+    assert not StoredSession.objects.exists()
+    assert due.site.get("/account/")["Location"].startswith("/login")
+
+
+@pytest.mark.parametrize("kind", ["500", "drop", "hang", "html"])
+def test_trouble_upstream_ends_nothing(due: Browser, provider: Certified, kind: str) -> None:
+    before = held(due)
+    provider.trouble("/token", kind)
+    assert due.session()["isLoggedIn"] is True
+    assert held(due) == before
+    provider.heal()
+    StoredTokens.objects.update(retry_at=None)
+    renewed = vault.fresh(typed(due))
+    assert renewed is not None
+    assert renewed.access_token != before.access_token
+
+
+def test_a_session_without_a_refresh_token_lives_to_its_own_end(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    provider.live(access_token=1)
+    browser.sign_in("town")
+    StoredTokens.objects.update(expires_at=None)
+    assert held(browser).refresh_token == ""
+    provider.forget_requests()
+    assert browser.session()["isLoggedIn"] is True
+    assert provider.requests("/token") == []
+
+
+def test_where_the_upstream_does_not_rotate_the_refresh_token_is_kept(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider, **OFFLINE)
+    provider.live(access_token=30)
+    browser.sign_in("town")
+    provider.rotates(False)
+    before = held(browser)
+    after = vault.fresh(typed(browser))
+    provider.rotates(True)
+    assert after is not None
+    assert after.refresh_token == before.refresh_token
+    assert after.access_token != before.access_token
+
+
+def test_leaving_takes_the_tokens_along(due: Browser) -> None:
+    due.leave()
+    assert not StoredTokens.objects.exists()

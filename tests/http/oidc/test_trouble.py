@@ -1,0 +1,176 @@
+"""A provider that is down, slow or lying at each step: a sentence and a code, never a 500."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.test import Client
+
+from accounts.http import upstreams
+from accounts.models import StoredSession
+from providers.oidc import discovery
+from tests.http.oidc.browser import Browser
+from tests.http.oidc.conftest import CALLBACKS, Make, failure
+from tests.peers.certified import Certified, certified
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+KINDS = ("500", "404", "drop", "hang", "html", "empty", "list", "redirect", "huge")
+
+
+@pytest.fixture
+def mortal() -> Iterator[Certified]:
+    """Give a provider of the test's own, which it may end."""
+    with certified(OP_REDIRECT_URIS=CALLBACKS, OP_AUTO_CONSENT="1") as running:
+        yield running
+
+
+def unavailable(client: Client, response: Any) -> None:
+    """Hold that a response leads to the page of an upstream in trouble."""
+    event = failure(response)
+    assert event.reason == "temporarily-unavailable", event.detail
+    page = client.get(response["Location"])
+    assert page.status_code == 503
+    assert event.support_code in page.content.decode()
+    assert not StoredSession.objects.exists()
+
+
+def test_down_before_the_start(client: Client, source: Make, mortal: Certified) -> None:
+    source(mortal)
+    mortal.stop()
+    unavailable(client, client.get("/auth/login/town?next=/account/sessions"))
+    assert client.get("/login").status_code == 200
+
+
+def test_down_before_the_start_and_back(client: Client, source: Make, mortal: Certified) -> None:
+    source(mortal)
+    mortal.stop()
+    unavailable(client, client.get("/auth/login/town"))
+    mortal.start()
+    assert Browser(client).sign_in("town")["Location"] == "/account/"
+
+
+def test_down_between_the_start_and_the_callback(
+    client: Client, source: Make, mortal: Certified
+) -> None:
+    source(mortal)
+    browser = Browser(client)
+    answer = browser.go(browser.start("town"))
+    mortal.stop()
+    unavailable(client, browser.deliver(answer))
+
+
+def test_a_start_does_not_need_a_provider_that_was_known_before(
+    client: Client, source: Make, mortal: Certified
+) -> None:
+    source(mortal)
+    Browser(Client()).start("town")
+    mortal.stop()
+    assert Browser(client).start("town").startswith(mortal.issuer)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("place", ["/.well-known/openid-configuration", "/jwks", "/token", "/me"])
+def test_trouble_at_each_call(
+    browser: Browser, source: Make, provider: Certified, place: str, kind: str
+) -> None:
+    source(provider)
+    if place.startswith("/.well-known"):
+        provider.trouble(place, kind)
+        response = browser.site.get("/auth/login/town")
+    else:
+        answer = browser.go(browser.start("town"))
+        provider.trouble(place, kind)
+        response = browser.deliver(answer)
+    event = failure(response)
+    # An answer that is well formed but holds nothing is a refusal and no outage.
+    holds_nothing = kind == "empty" and place in {"/token", "/me"}
+    expected = {"login-failed"} if holds_nothing else {"temporarily-unavailable"}
+    assert {event.reason} <= expected, event.detail
+    assert browser.site.get(response["Location"]).status_code in {400, 403, 503}
+    assert not StoredSession.objects.exists()
+    provider.heal()
+    upstreams.reset()
+    discovery.reset()
+    assert browser.sign_in("town")["Location"] == "/account/"
+
+
+@pytest.mark.parametrize("status", ["400", "401", "429", "503"])
+@pytest.mark.parametrize("place", ["/token", "/me"])
+def test_a_status_at_each_call(
+    browser: Browser, source: Make, provider: Certified, place: str, status: str
+) -> None:
+    source(provider)
+    answer = browser.go(browser.start("town"))
+    provider.trouble(place, status)
+    response = browser.deliver(answer)
+    refused = place == "/me" and status in {"400", "401"}
+    assert failure(response).reason == ("login-failed" if refused else "temporarily-unavailable")
+    assert not StoredSession.objects.exists()
+
+
+def test_one_source_in_trouble_leaves_the_other_alone(
+    client: Client, source: Make, provider: Certified, mortal: Certified
+) -> None:
+    source(mortal)
+    source(provider, "school")
+    mortal.stop()
+    for _ in range(8):
+        failure(client.get("/auth/login/town"))
+    assert Browser(client).sign_in("school")["Location"] == "/account/"
+
+
+def test_the_keys_of_a_provider_that_went_down_are_kept(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    provider.trouble("/jwks", "500")
+    provider.trouble("/.well-known", "500")
+    assert Browser(client).sign_in("town")["Location"] == "/account/"
+
+
+def test_a_rotation_of_keys_is_noticed(client: Client, source: Make, provider: Certified) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    provider.forget_requests()
+    provider.rotate_keys(drop=True)
+    assert Browser(client).sign_in("town")["Location"] == "/account/"
+    assert len(provider.requests("/jwks")) == 1
+
+
+def test_keys_that_change_between_the_start_and_the_callback_are_fetched(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    browser = Browser(client)
+    answer = browser.go(browser.start("town"))
+    provider.rotate_keys(drop=True)
+    assert browser.deliver(answer)["Location"] == "/account/"
+
+
+def test_a_new_key_beside_the_old_ones_is_found(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    provider.rotate_keys()
+    assert Browser(client).sign_in("town")["Location"] == "/account/"
+
+
+def test_ten_thousand_starts_leave_no_row_and_call_nobody(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    client.get("/auth/login/town")
+    provider.forget_requests()
+    before = [model.objects.count() for model in apps.get_models()]
+    for _ in range(10_000):
+        client.cookies.clear()
+        assert client.get("/auth/login/town").status_code == 302
+    assert [model.objects.count() for model in apps.get_models()] == before
+    assert provider.requests() == []
