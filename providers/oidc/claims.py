@@ -40,7 +40,7 @@ def merge(id_token: Claims, userinfo: Claims) -> dict[str, Any]:
     fresher = {name: value for name, value in userinfo.items() if name not in _PROTOCOL}
     merged = {**id_token, **fresher}
     if "email" in fresher and "email_verified" not in fresher:
-        pass
+        merged.pop("email_verified", None)
     return {name: value for name, value in merged.items() if name not in _OF_OTHERS}
 
 
