@@ -142,6 +142,7 @@ def form(
         "prompt": prompt,
         "action": f"/auth/login/{source.slug}",
         "flow": flow.seal_flow(login_flow),
+        "choose": choose_url(login_flow.next),
         "values": {prompt.identifier: request.POST.get(prompt.identifier, "")[:150]},
         "problem": problem,
     }
@@ -197,6 +198,11 @@ def start_url(slug: str, next_url: str = "", **more: str) -> str:
     """
     query = urlencode({**({"next": next_url} if next_url else {}), **more})
     return f"/auth/login/{slug}?{query}" if query else f"/auth/login/{slug}"
+
+
+def choose_url(next_url: str = "") -> str:
+    """Return the address of the choice of sources, which leads nowhere straight."""
+    return "/login?" + urlencode({"choose": "1", **({"next": next_url} if next_url else {})})
 
 
 # --- A failure ------------------------------------------------------------------------------------

@@ -76,3 +76,9 @@ def origin(name: str, url: str) -> str:
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
         raise Misconfigured(f"{name}: {url!r} is not an origin such as https://login.example.org")
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def origins_of(url: str) -> list[str]:
+    """Return the origin of an absolute URL, as a list of one; nothing for a path or no URL."""
+    parts = urlsplit(url)
+    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []

@@ -15,7 +15,15 @@ from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
 from portal import logs
-from portal.env import BASE_DIR, data_directory, env, generated_keys, origin, secret
+from portal.env import (
+    BASE_DIR,
+    data_directory,
+    env,
+    generated_keys,
+    origin,
+    origins_of,
+    secret,
+)
 
 # --- What kind of installation this is ----------------------------------------------------------
 
@@ -206,6 +214,17 @@ VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=4)
 VESTIBULE_HTTP_CA = env.str("VESTIBULE_HTTP_CA", default="")
 VESTIBULE_HTTP_PLAIN = env.bool("VESTIBULE_HTTP_PLAIN", default=False)
 
+# --- The institution's face -----------------------------------------------------------------------
+
+VESTIBULE_INSTITUTION = {
+    "name": env.str("VESTIBULE_NAME", default="Vestibule"),
+    "logo": env.str("VESTIBULE_LOGO", default=""),
+    "colour": env.str("VESTIBULE_COLOUR", default=""),
+    "support": env.str("VESTIBULE_SUPPORT", default=""),
+    "accessibility": env.str("VESTIBULE_ACCESSIBILITY_URL", default=""),
+    "privacy": env.str("VESTIBULE_PRIVACY_URL", default=""),
+}
+
 # --- What crosses the site's border ---------------------------------------------------------------
 
 SECURE_HSTS_SECONDS = 365 * 86400 if _https else 0
@@ -228,7 +247,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:"],
+        "img-src": [SELF, "data:", *origins_of(VESTIBULE_INSTITUTION["logo"])],
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF, *VESTIBULE_FRONTEND_ORIGINS],
@@ -258,17 +277,6 @@ if env.str("VESTIBULE_MAIL_URL", default=""):
     vars().update(env.email_url("VESTIBULE_MAIL_URL"))
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
-
-# --- The institution's face -----------------------------------------------------------------------
-
-VESTIBULE_INSTITUTION = {
-    "name": env.str("VESTIBULE_NAME", default="Vestibule"),
-    "logo": env.str("VESTIBULE_LOGO", default=""),
-    "colour": env.str("VESTIBULE_COLOUR", default=""),
-    "support": env.str("VESTIBULE_SUPPORT", default=""),
-    "accessibility": env.str("VESTIBULE_ACCESSIBILITY_URL", default=""),
-    "privacy": env.str("VESTIBULE_PRIVACY_URL", default=""),
-}
 
 # --- Languages and time ---------------------------------------------------------------------------
 

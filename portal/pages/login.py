@@ -39,10 +39,12 @@ def choose(request: HttpRequest) -> HttpResponse:
     if known and next_url:  # on the way to a protected page: no click is needed
         return _continue_as(request, *known, next_url)
     ready = sources.enabled()
-    straight = _straight_to(ready)
-    if straight and not wanted and not cookies.recall(request, cookies.LEFT):
+    straight = _straight_to(ready) if not wanted else None
+    left = bool(cookies.recall(request, cookies.LEFT))
+    if straight and not left:
         return door.see_other(door.start_url(straight.slug, next_url))
-    context = _choice(request, ready, next_url)
+    context = _choice(ready, next_url)
+    context["notice"] = _notice(request, left=bool(straight) and left)
     if known:
         context["buttons"].insert(0, _continue_button(known[0], next_url))
     return door.page(request, "login/choose.html", context)
@@ -77,7 +79,14 @@ def _straight_to(ready: list[Ready]) -> Ready | None:
     return only if only and only.description.kind == "redirect" else None
 
 
-def _choice(request: HttpRequest, ready: list[Ready], next_url: str) -> dict[str, Any]:
+def _notice(request: HttpRequest, *, left: bool) -> str:
+    """Return the word for what there is to tell: why there is a choice, or what worked."""
+    if request.GET.get("done") == "password":
+        return "password"
+    return "left" if left else ""
+
+
+def _choice(ready: list[Ready], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.description.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
     troubled = trouble.since(each.slug for each in ready)
@@ -94,7 +103,6 @@ def _choice(request: HttpRequest, ready: list[Ready], next_url: str) -> dict[str
             if each not in inline
         ],
         "forms": [_inline_form(each, next_url) for each in inline],
-        "notice": request.GET.get("done") if request.GET.get("done") == "password" else None,
     }
 
 
@@ -242,6 +250,6 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known),
         "retry": door.start_url(event.source, next_url) if known else "",
-        "choose": "/login?choose=1",
+        "choose": door.choose_url(next_url),
     }
     return door.page(request, "login/failed.html", context, problems.status_of(event.reason))

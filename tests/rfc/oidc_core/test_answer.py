@@ -7,6 +7,7 @@ needs a browser's cookies (flows that expire, states used twice) is judged over 
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -189,3 +190,11 @@ def test_tokens_in_the_answer_are_not_looked_at(portal: Portal, op: OpenIdProvid
     outcome = portal.login()
     assert outcome.tokens is not None
     assert outcome.tokens.id_token != "forged"
+
+
+def test_a_fresh_proof_prompts_for_a_login(portal: Portal) -> None:
+    source = portal.source(authorize={"prompt": "consent"})
+    usual = source.begin_login(portal.flow())
+    anew = source.begin_login(replace(portal.flow(), again=True))
+    assert "prompt=consent" in usual.url
+    assert "prompt=login+consent" in anew.url
