@@ -88,6 +88,12 @@ def authenticated_at(claims: Claims, max_age: str, now: datetime, leeway: int) -
         raise InvalidGrant("The person signed in upstream too long ago.")
 
 
+def proof_is_fresh(claims: Claims, since: datetime, leeway: int) -> None:
+    """3.1.2.1, `prompt=login`: who was asked to sign in again did so, where `auth_time` tells."""
+    if "auth_time" in claims and moment(claims, "auth_time") < since.timestamp() - leeway:
+        raise InvalidGrant("The person was not asked to sign in again.")
+
+
 def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None:
     """3.1.3.8: `at_hash`, where it is named, is the left half of the access token's hash."""
     if "at_hash" not in claims:

@@ -97,8 +97,5 @@ def _parse(document: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
         key = jwt.PyJWK(document, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
         return None
-    if isinstance(key.key, RSAPublicKey):
-        exponent = key.key.public_numbers().e
-        if key.key.key_size < WEAKEST_RSA or exponent < 3 or exponent % 2 == 0:
-            return None  # RFC 7518, 3.3
-    return key
+    weak = isinstance(key.key, RSAPublicKey) and key.key.key_size < WEAKEST_RSA  # RFC 7518, 3.3
+    return None if weak else key

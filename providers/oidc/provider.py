@@ -24,7 +24,7 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from providers.oidc import authorization, bearer, claims, jose, leaving, selftest
+from providers.oidc import authorization, bearer, checks, claims, jose, leaving, selftest
 from providers.oidc.addresses import with_query
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
@@ -97,6 +97,8 @@ class OidcProvider:
         verified = self.client.verify_token(
             tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
         )
+        if flow.again:
+            checks.proof_is_fresh(verified, flow.started_at, self.settings.leeway)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
         return claims.merge(verified, userinfo), tokens
 

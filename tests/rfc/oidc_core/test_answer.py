@@ -198,3 +198,14 @@ def test_a_fresh_proof_prompts_for_a_login(portal: Portal) -> None:
     anew = source.begin_login(replace(portal.flow(), again=True))
     assert "prompt=consent" in usual.url
     assert "prompt=login+consent" in anew.url
+
+
+def test_a_fresh_proof_is_held_against_auth_time(portal: Portal, op: OpenIdProvider) -> None:
+    source, flow = portal.source(), replace(portal.flow(), again=True)
+    op.claims["auth_time"] = int(op.now()) - 3600
+    with pytest.raises(InvalidGrant):
+        source.complete_login(flow, portal.answer(source, flow), {})
+    op.claims["auth_time"] = int(op.now())
+    assert source.complete_login(flow, portal.answer(source, flow), {}).subject == SUBJECT
+    op.claims["auth_time"] = REMOVED
+    assert source.complete_login(flow, portal.answer(source, flow), {}).subject == SUBJECT

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from jwt.algorithms import RSAAlgorithm
 
 from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError, TemporarilyUnavailable
-from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, encoded, jwk, page
+from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, encoded, jwk, page, private_key
 from tests.rfc.oidc_core.portal import Portal
+
+
+def _private(name: str) -> dict[str, Any]:
+    both = RSAAlgorithm.to_jwk(private_key(name), True)
+    return {member: both[member] for member in ("d", "p", "q", "dp", "dq", "qi")}
+
 
 UNUSABLE: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "J09 use enc": lambda: [jwk("rsa-1", use="enc")],
     "J09 use unknown": lambda: [jwk("rsa-1", use="tls")],
     "J09 key_ops without verify": lambda: [jwk("rsa-1", key_ops=["encrypt"])],
     "J09 key_ops a text": lambda: [jwk("rsa-1", key_ops="verify")],
-    "J09 private key": lambda: [jwk("rsa-1", d="AQAB")],
+    "J09 private key": lambda: [jwk("rsa-1", **_private("rsa-1"))],
     "J09 e of 1": lambda: [jwk("rsa-1", e="AQ")],
     "J09 alg of another": lambda: [jwk("rsa-1", alg="RS512")],
     "J09 n missing": lambda: [jwk("rsa-1", n=REMOVED)],
@@ -132,7 +140,9 @@ def test_everybody_gets_in_when_the_keys_change_in_a_busy_hour(
 ) -> None:
     source = portal.source()
     portal.login(source)
-    op.key, op.jwks = "rsa-6", [jwk("rsa-6")]
+    op.key = "rsa-6"
+    body = json.dumps({"keys": [jwk("rsa-6")]}).encode()
+    op.answers["jwks"] = page(200, body, "application/json", after=0.3)
     with ThreadPoolExecutor(4) as pool:
         found = list(pool.map(lambda _: portal.login(source).subject, range(4)))
     assert found == [SUBJECT] * 4
