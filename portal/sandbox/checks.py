@@ -15,4 +15,4 @@ def sandbox_is_not_in_production(**_: Any) -> list[CheckMessage]:
     if not conf.is_production():
         return []
     hint = "Take portal.sandbox out of INSTALLED_APPS."
-    return [Error("The sandbox is installed in production.", hint=hint, id="vestibule.E014")]
+    return [Error("The sandbox is installed in production.", hint=hint, id="vestibule.E040")]

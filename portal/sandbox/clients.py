@@ -39,8 +39,7 @@ def site_clients() -> tuple[Client, ...]:
         for path in (f"/auth/callback/{slug}", f"/openid/{slug}/callback")
     )
     leaving = (f"{site}/auth/logout/done", f"{site}/")
-    told = conf.backchannel_logout_uri()
     return (
-        Client(CLIENT_ID, CLIENT_SECRET, redirects, leaving, told),
-        Client(PUBLIC_CLIENT_ID, "", redirects, leaving, told),
+        Client(CLIENT_ID, CLIENT_SECRET, redirects, leaving, conf.backchannel_logout_uri()),
+        Client(PUBLIC_CLIENT_ID, "", redirects, leaving),
     )

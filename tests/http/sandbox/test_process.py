@@ -84,7 +84,7 @@ def test_a_check_refuses_the_app_in_production(tmp_path: Path, environment: str)
     }
     command = [sys.executable, "-m", "django", "check", "--tag", "vestibule"]
     done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
-    assert ("vestibule.E014" in done.stderr) == bool(environment), done.stderr
+    assert ("vestibule.E040" in done.stderr) == bool(environment), done.stderr
 
 
 def test_the_app_is_not_installed_in_production(tmp_path: Path) -> None:
