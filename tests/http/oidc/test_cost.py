@@ -34,6 +34,19 @@ def test_a_login_of_somebody_known_is_two_calls_and_twelve_statements(
     assert [asked["path"] for asked in provider.requests()] == ["/token", "/me"]
 
 
+def test_mapped_groups_stay_within_twelve_statements(
+    source: Make, provider: Certified, django_assert_max_num_queries: Counts
+) -> None:
+    groups = {"admins": "Town admins", "staff": "Town staff"}
+    mapped: dict[str, Any] = {"scope": "openid profile groups", "claims": {"groups": "groups"}}
+    source(provider, columns={"groups": groups}, **mapped)
+    Browser(Client()).sign_in("town")
+    browser = Browser(Client())
+    answer = browser.go(browser.start("town"))
+    with django_assert_max_num_queries(12):
+        browser.deliver(answer)
+
+
 def test_without_userinfo_it_is_one_call(client: Client, source: Make, provider: Certified) -> None:
     source(provider, userinfo="off")
     Browser(Client()).sign_in("town")

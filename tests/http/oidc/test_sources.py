@@ -91,6 +91,39 @@ def test_a_session_ends_with_the_token_where_the_source_says_so(
     assert ends <= timezone.now() + timedelta(seconds=120)
 
 
+GROUPED: dict[str, dict[str, Any]] = {
+    "a-claim": {"scope": "openid profile groups", "claims": {"groups": "groups"}},
+    "a-path": {"scope": "openid profile roles", "claims": {"roles": "realm_access.roles"}},
+}
+
+
+@pytest.mark.parametrize("settings_values", GROUPED.values(), ids=GROUPED)
+def test_mapped_groups_follow_the_provider(
+    client: Client, source: Make, provider: Certified, settings_values: dict[str, Any]
+) -> None:
+    mapping = {"admins": "Town admins", "portal-admins": "Town admins", "nobody": "Nobody"}
+    source(provider, columns={"groups": mapping}, **settings_values)
+    Browser(client).sign_in("town")
+    user = User.objects.get()
+    assert [group.name for group in user.groups.all()] == ["Town admins"]
+    assert not user.is_staff
+    assert not user.get_all_permissions()
+    source(provider, columns={"groups": {"guests": "Town admins"}}, **settings_values)
+    Browser(Client()).sign_in("town")
+    assert not user.groups.exists()
+
+
+def test_groups_that_the_provider_says_nothing_of_are_left_alone(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider, columns={"groups": {"admins": "Town admins"}})
+    browser.sign_in("town")
+    user = User.objects.get()
+    user.groups.create(name="Town admins")
+    Browser(Client()).sign_in("town")
+    assert user.groups.count() == 1
+
+
 def test_a_person_adds_this_way_in_to_an_account(
     client: Client, person: User, source: Make, provider: Certified
 ) -> None:
@@ -127,7 +160,6 @@ def test_twenty_parallel_callbacks_of_one_flow_redeem_one_code(
 
 def test_twelve_people_sign_in_at_once(source: Make, provider: Certified, settings: Any) -> None:
     settings.VESTIBULE_HTTP_PER_UPSTREAM = settings.VESTIBULE_THREADS = 32
-    settings.VESTIBULE_HTTP_DEADLINE = 10.0
     source(provider)
 
     def one() -> Any:
