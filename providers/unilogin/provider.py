@@ -1,0 +1,150 @@
+"""Unilogin, the sign-in of Danish schools: OpenID Connect, and a rule about who may come in.
+
+Sources: CONTRACT.md 1; go-and-cms.md 2 (the wire) and 6 (what is mended here).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import (
+    AccessDenied,
+    InvalidGrant,
+    InvalidRequest,
+    ProtocolError,
+    TemporarilyUnavailable,
+)
+from accounts.http import Client
+from accounts.provider import (
+    Authentication,
+    Clock,
+    Description,
+    Finding,
+    Held,
+    LoginFlow,
+    LogoutPlan,
+    SourceRef,
+    TokenSet,
+)
+from providers.oidc import claims
+from providers.oidc.provider import OidcProvider
+from providers.unilogin import actor, institutions, leaving, licence, selftest, soap
+from providers.unilogin.settings import UniloginSettings
+
+
+class UniloginProvider(OidcProvider):
+    """Speaks to Unilogin's broker and to its institution service."""
+
+    session_type: ClassVar[str] = "unilogin"
+    Settings: ClassVar[type[Any]] = UniloginSettings
+
+    def __init__(
+        self, source: SourceRef, settings: UniloginSettings, http: Client, clock: Clock
+    ) -> None:
+        super().__init__(source, settings.as_oidc(), http, clock)
+        self.rules, self.http = settings, http
+        self.service = soap.InstitutionService(settings, http, clock)
+
+    def describe(self) -> Description:
+        """Return what the pages need to know, from the settings and what is known already."""
+        told = super().describe()
+        return replace(told, help=told.help or _("For pupils and teachers."))
+
+    def complete_login(
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+    ) -> Authentication:
+        """Redeem the code, ask the broker about the person, and judge whether they may come in.
+
+        Raises what the provider for OpenID Connect raises; `AccessDenied` with the tokens for a
+        person without a licence or of none of our municipalities; `TemporarilyUnavailable` when
+        that cannot be found out. Whoever is not let in is not left signed in at the broker.
+        """
+        if flow is None:
+            raise InvalidRequest("Nobody is signed in who did not ask for it here.")
+        verified, issued = self.redeem(flow, response)
+        tokens = _first_to_end(issued)
+        try:
+            return self._judged(verified, tokens)
+        except AccessDenied as error:
+            raise AccessDenied(error.description, reason=error.reason, tokens=tokens) from None
+        except ProtocolError:
+            self._close(tokens)
+            raise
+
+    def plan_logout(
+        self,
+        session: Held,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Plan the call to the broker; the browser visits nobody."""
+        return leaving.plan(tokens)
+
+    def call_logout(self, tokens: TokenSet) -> None:
+        """Do the call, within three seconds. Raises `TemporarilyUnavailable`."""
+        known = self.upstream.peek(self.clock()) or self.client.metadata
+        leaving.call(known, self.settings.client_id, tokens, self.http)
+
+    def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens, whose id_token is of the same person. Raises `InvalidGrant`."""
+        return _first_to_end(super().refresh(tokens))
+
+    def check(self) -> list[Finding]:
+        """Test the broker, our registration there and the institution service, live."""
+        return [*super().check(), *selftest.findings(self.rules, self.upstream, self.service)]
+
+    def _judged(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
+        """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
+        introspected = actor.introspect(self.client, tokens.access_token)
+        uniid = actor.uniid(verified, introspected)
+        userinfo = self._userinfo(verified, tokens)
+        licence.check_licence(verified, introspected, userinfo)
+        belongs = institutions.listed(introspected.get("institution_ids"))
+        self._check_institutions(belongs)
+        whole = claims.authentication(self.settings, verified, tokens)
+        return replace(
+            whole,
+            username=uniid,  # never the name: it says nothing to its bearer's friends
+            email="",
+            email_verified=False,
+            public=actor.public(whole.subject, uniid, belongs),
+            expires_at=tokens.refresh_expires_at or tokens.expires_at,
+        )
+
+    def _userinfo(self, verified: Mapping[str, Any], tokens: TokenSet) -> dict[str, Any]:
+        """Return the userinfo, which must be there and of the same person (OIDC Core, 5.3.4)."""
+        found = self.client.userinfo(tokens.access_token)
+        if found.get("sub") != verified["sub"]:
+            raise InvalidGrant("The userinfo is of somebody else.")
+        return found
+
+    def _check_institutions(self, belongs: tuple[str, ...]) -> None:
+        until = time.monotonic() + soap.SECONDS
+        licence.check_institutions(
+            belongs,
+            allowed=licence.municipalities(self.rules.municipalities),
+            exempt=frozenset(map(institutions.number, self.rules.test_institutions)),
+            municipality_of=lambda each: self.service.municipality(each, until),
+        )
+
+    def _close(self, tokens: TokenSet) -> None:
+        """Sign the person out at the broker, who is not signed in here either, where that works."""
+        try:
+            self.call_logout(tokens)
+        except TemporarilyUnavailable:
+            return  # accounts.http wrote the line in the log
+
+
+def _first_to_end(tokens: TokenSet) -> TokenSet:
+    """Return the tokens, due as soon as the access or the refresh token is: whichever ends first.
+
+    After its refresh token has ended nothing can renew a session any more.
+    """
+    ends = [each for each in (tokens.expires_at, tokens.refresh_expires_at) if each]
+    return replace(tokens, expires_at=min(ends)) if ends else tokens

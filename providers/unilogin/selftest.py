@@ -1,0 +1,82 @@
+"""The live self-test of what is Unilogin's own, for operators."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import TemporarilyUnavailable
+from accounts.provider import Finding
+from providers.oidc import discovery
+from providers.oidc.discovery import Upstream
+from providers.unilogin import institutions
+from providers.unilogin.settings import UniloginSettings
+from providers.unilogin.soap import SECONDS, CredentialsRefused, InstitutionService
+
+# The institution that Unilogin keeps for tests. Any answer about it shows that we may ask.
+_PROBE = "A04441"
+_NEEDED = ("introspection_endpoint", "userinfo_endpoint", "end_session_endpoint")
+
+
+def findings(
+    settings: UniloginSettings, upstream: Upstream, service: InstitutionService
+) -> Iterator[Finding]:
+    """Yield a finding for each thing that a sign-in needs beside OpenID Connect."""
+    yield from _endpoints(settings, upstream)
+    yield _service(service)
+    yield _municipalities(settings)
+    if settings.test_institutions:
+        yield _test_institutions(settings)
+
+
+def _endpoints(settings: UniloginSettings, upstream: Upstream) -> Iterator[Finding]:
+    try:
+        known = discovery.read(settings.as_oidc(), upstream.fetch_document())
+    except TemporarilyUnavailable:
+        return  # the self-test of OpenID Connect has said so
+    for name in _NEEDED:
+        if not known.endpoint(name):
+            yield Finding(
+                ok=False,
+                message=_("The broker names no %s.") % name,
+                fix=_("Compare issuer with the address that Unilogin gave you."),
+            )
+
+
+def _service(service: InstitutionService) -> Finding:
+    try:
+        service.ask(_PROBE, time.monotonic() + SECONDS)
+    except CredentialsRefused as error:
+        return Finding(
+            ok=False,
+            message=_("The institution service does not let us in: %s") % error.description,
+            fix=_("Compare ws_user and ws_password with the agreement on the web service."),
+        )
+    except TemporarilyUnavailable as error:
+        return Finding(
+            ok=False,
+            message=_("The institution service cannot be asked: %s") % error.description,
+            fix=_("Compare ws_address, ws_action and ws_namespace with the service's description."),
+        )
+    return Finding(ok=True, message=_("The institution service lets us in."))
+
+
+def _municipalities(settings: UniloginSettings) -> Finding:
+    named = ", ".join(filter(None, map(institutions.municipality, settings.municipalities)))
+    if named:
+        return Finding(ok=True, message=_("Schools of these municipalities come in: %s") % named)
+    return Finding(
+        ok=False,
+        message=_("Only test institutions come in."),
+        fix=_("Name the numbers of your municipalities in municipalities."),
+    )
+
+
+def _test_institutions(settings: UniloginSettings) -> Finding:
+    return Finding(
+        ok=False,
+        message=_("Test institutions come in: %s") % ", ".join(settings.test_institutions),
+        fix=_("Take test_institutions away where people sign in in earnest."),
+    )

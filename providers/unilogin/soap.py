@@ -1,0 +1,127 @@
+"""The institution service of Unilogin (WsiInst), asked for the municipality of an institution.
+
+Its one operation that is used is written out here, so no WSDL is fetched from anybody.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+
+from accounts.errors import TemporarilyUnavailable
+from accounts.http import Answer, Client
+from accounts.provider import Clock
+from providers.unilogin import envelope, institutions
+from providers.unilogin.settings import UniloginSettings
+
+# For all look-ups of one sign-in together.
+SECONDS = 4.0
+_LARGEST = 64 * 1024
+_KEPT_AT_MOST = 4096
+# An institution that is not known today may be tomorrow.
+_UNKNOWN_SECONDS = 60
+_INSTITUTION = ("hentInstitutionResponse", "institution")
+# How the service names its fault (WsiInst v5), and how a person would spell it.
+_REFUSED = ("authentificationfault", "authenticationfault")
+
+_Key = tuple[str, str, str]
+_kept: dict[_Key, tuple[str, datetime]] = {}
+_lock = threading.Lock()
+
+
+class SoapFault(TemporarilyUnavailable):
+    """The service answered with a fault (SOAP 1.2 Part 1, 5.4): trouble, and nothing learnt."""
+
+
+class CredentialsRefused(SoapFault):
+    """The service does not take `ws_user` and `ws_password`."""
+
+
+def reset() -> None:
+    """Forget all answers of this process."""
+    _kept.clear()
+
+
+class InstitutionService:
+    """Asks the service by HTTP. Cheap to make; the answers are shared by the process."""
+
+    def __init__(self, settings: UniloginSettings, http: Client, clock: Clock) -> None:
+        self._settings, self._http, self._clock = settings, http, clock
+
+    def municipality(self, instnr: str, until: float) -> str:
+        """Return the municipality of an institution, '' when the service knows none of it.
+
+        `until` is the moment, in seconds of `time.monotonic()`, at which there must be an answer.
+        Raises `TemporarilyUnavailable`, as `SoapFault` when the service says that it is in trouble.
+        """
+        key = (self._settings.ws_address, self._settings.ws_user, instnr)
+        known = self._recall(key)
+        if known is None:
+            known = self.ask(instnr, until)
+            self._keep(key, known)
+        return known
+
+    def ask(self, instnr: str, until: float) -> str:
+        """Return what `municipality` does, past every copy."""
+        seconds = until - time.monotonic()
+        if seconds <= 0:
+            raise TemporarilyUnavailable("The institution service takes too long.")
+        settings = self._settings
+        fields = (
+            ("wsBrugerid", settings.ws_user),
+            ("wsPassword", settings.ws_password),
+            ("instnr", instnr),
+        )
+        answer = self._http.post(
+            settings.ws_address,
+            content=envelope.write(settings.ws_namespace, "hentInstitution", fields),
+            headers={
+                # RFC 3902, 3: SOAP 1.2 has its action here, and no SOAPAction header.
+                "Content-Type": "application/soap+xml; charset=utf-8; "
+                f'action="{settings.ws_action}"',
+                "Accept": "application/soap+xml",
+            },
+            deadline=seconds,
+            max_bytes=_LARGEST,
+        )
+        return _municipality(answer, instnr)
+
+    def _recall(self, key: _Key) -> str | None:
+        known = _kept.get(key)
+        if known is None:
+            return None
+        lasts = self._settings.cache_seconds
+        if not known[0]:
+            lasts = min(lasts, _UNKNOWN_SECONDS)
+        return known[0] if 0 <= (self._clock() - known[1]).total_seconds() < lasts else None
+
+    def _keep(self, key: _Key, found: str) -> None:
+        with _lock:
+            if len(_kept) >= _KEPT_AT_MOST:
+                _kept.clear()
+            _kept[key] = (found, self._clock())
+
+
+def _municipality(answer: Answer, instnr: str) -> str:
+    try:
+        fields = envelope.read(answer.body)
+    except envelope.MalformedError:
+        fields = {}
+    if ("Fault",) in fields:
+        raise _fault(fields)
+    if answer.status != 200 or _INSTITUTION[:1] not in fields:
+        raise TemporarilyUnavailable(f"The institution service answers {answer.status}, no SOAP.")
+    if _INSTITUTION not in fields:
+        return ""
+    if institutions.number(fields.get((*_INSTITUTION, "instnr"))) != instnr:
+        raise TemporarilyUnavailable("The institution service speaks of another institution.")
+    return institutions.municipality(fields.get((*_INSTITUTION, "kommunenr")))
+
+
+def _fault(fields: envelope.Fields) -> SoapFault:
+    """Return the fault without its text, which may repeat what was asked."""
+    named = {path[2].lower() for path in fields if path[:2] == ("Fault", "Detail") and path[2:]}
+    if named & set(_REFUSED):
+        return CredentialsRefused("The institution service refuses ws_user and ws_password.")
+    return SoapFault("The institution service answers with a fault.")
