@@ -75,6 +75,7 @@ INSTALLED_APPS = [
     "accounts",
     "providers.local",
     "providers.oidc",
+    "providers.unilogin",
     "portal.pages",
     "portal.api",
     "portal.operations",
