@@ -2,7 +2,8 @@
 
 A copy stands for ten minutes. Then one caller renews it while the others go on with the old one,
 and an upstream that does not answer costs nobody a login as long as a copy is at hand: in this
-process, or in the shared cache, where it lies sealed, so that a cache cannot be made to lie.
+process, or in the shared cache, where it lies sealed, so that a cache cannot be made to lie. After
+a day even the last good copy is thrown away.
 """
 
 from __future__ import annotations
@@ -100,8 +101,6 @@ class Cell(Generic[T]):
         try:
             return self._fetched(fetch, seconds)
         except TemporarilyUnavailable:
-            if seconds - copy.at > _KEPT_SECONDS:
-                raise
             return copy.value
         finally:
             self._lock.release()
@@ -129,15 +128,22 @@ class Cell(Generic[T]):
 
     def _at_hand(self, seconds: float) -> _Copy[T] | None:
         """Return this process's copy, else the one that another process shared."""
-        if self._copy is None and not 0 <= seconds - self._looked_at < COOLDOWN:
+        copy = before = self._copy
+        if copy is None and not 0 <= seconds - self._looked_at < COOLDOWN:
             self._looked_at = seconds
-            found = _shared(self._name)
-            if found is not None:
-                try:
-                    self._copy = _Copy(self._read(found[0]), found[1])
-                except TemporarilyUnavailable:
-                    return None  # written by another version of this code
-        return self._copy
+            copy = self._of_another_process()
+        if copy is not None and seconds - copy.at > _KEPT_SECONDS:
+            copy = None
+        if copy is not before and self._copy is before:  # nobody has fetched a newer one since
+            self._copy = copy
+        return copy
+
+    def _of_another_process(self) -> _Copy[T] | None:
+        found = _shared(self._name)
+        try:
+            return _Copy(self._read(found[0]), found[1]) if found else None
+        except TemporarilyUnavailable:
+            return None  # written by another version of this code
 
 
 def _share(name: str, document: Any, at: float) -> None:

@@ -136,6 +136,17 @@ def test_a_provider_that_stays_away_is_asked_every_thirty_seconds(
     assert op.calls[WELL_KNOWN] == 3
 
 
+def test_a_copy_is_good_for_a_day_and_no_longer(portal: Portal, op: OpenIdProvider) -> None:
+    source, _ = portal.signed_in()
+    op.answers[WELL_KNOWN] = page(503)
+    portal.clock.skip(86_000)
+    assert source.begin_login(portal.flow())
+    portal.clock.skip(1_000)
+    for _ in range(2):
+        with pytest.raises(TemporarilyUnavailable):
+            source.begin_login(portal.flow())
+
+
 def test_many_who_come_at_once_cost_one_call(portal: Portal, op: OpenIdProvider) -> None:
     source = portal.source()
     with ThreadPoolExecutor(8) as pool:

@@ -70,6 +70,17 @@ def test_same_name_for_another_kind_of_key_is_told_apart(
     assert portal.login().subject == SUBJECT
 
 
+def test_without_a_name_the_kind_of_the_key_decides(portal: Portal, op: OpenIdProvider) -> None:
+    op.algorithm, op.key, op.header["kid"] = "ES256", "p256-1", REMOVED
+    op.jwks = [jwk("p384-1", crv="P-384", kid=REMOVED), jwk("p256-1", kid=REMOVED), jwk("rsa-1")]
+    assert portal.login().subject == SUBJECT
+
+
+def test_j04_a_name_is_a_text_on_both_sides(portal: Portal, op: OpenIdProvider) -> None:
+    op.header["kid"], op.jwks = 1, [jwk("rsa-1", kid=1)]
+    assert isinstance(portal.refused(), InvalidGrant)
+
+
 def test_a_key_that_names_our_algorithm_and_operation_is_used(
     portal: Portal, op: OpenIdProvider
 ) -> None:
