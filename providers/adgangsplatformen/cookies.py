@@ -1,0 +1,60 @@
+"""The CMS's session cookie: which of a browser's cookies may be it, and its digest.
+
+Drupal's name is `SSESS` (https) or `SESS` (http) and 32 hexadecimal digits of its domain. A browser
+may hold more than one, an old one or one of a parent domain, so each is tried in turn.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from accounts.keyring import digest
+from providers.adgangsplatformen.settings import CmsSettings
+
+# Each costs the CMS a call, and strangers can send as many as they like.
+TRIED = 3
+_LONGEST = 4096
+_DRUPAL = re.compile(r"S?SESS[0-9a-f]{32}")
+# What may stand in a cookie that a browser sends back (RFC 6265, 5.2): no control, no semicolon.
+_SENDABLE = re.compile(r"[^\x00-\x1f\x7f;]+")
+
+
+@dataclass(frozen=True, slots=True)
+class CmsCookie:
+    """One cookie that may be the CMS's session: `header` is what goes back to it, byte by byte."""
+
+    header: bytes = field(repr=False)
+    digest: str = field(repr=False)
+
+
+def patterns(settings: CmsSettings) -> tuple[str, ...]:
+    """Return the names, or shell patterns, of the cookies that the provider wants to see."""
+    return (settings.cookie_name or ("SSESS*" if settings.is_https else "SESS*"),)
+
+
+def candidates(settings: CmsSettings, cookies: Mapping[str, str]) -> list[CmsCookie]:
+    """Return the cookies that may be the CMS's session, the likeliest first, three at most.
+
+    `cookies` are as the request had them, not decoded. What could not be sent back unchanged in a
+    header is left out.
+    """
+    wanted = patterns(settings)
+    named = [n for n in cookies if any(fnmatchcase(n, pattern) for pattern in wanted)]
+    named.sort(key=lambda name: _DRUPAL.fullmatch(name) is None)  # stable: the browser's own order
+    made = (_made(name, cookies[name]) for name in named)
+    return [cookie for cookie in made if cookie][:TRIED]
+
+
+def _made(name: str, value: str) -> CmsCookie | None:
+    text = f"{name}={value}"
+    if len(text) > _LONGEST or not value or not _SENDABLE.fullmatch(text):
+        return None
+    try:
+        # A WSGI server gives each byte of a header as one character (PEP 3333).
+        header = text.encode("latin-1")
+    except UnicodeEncodeError:
+        return None
+    return CmsCookie(header, digest(text))

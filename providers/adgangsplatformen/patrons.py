@@ -1,0 +1,119 @@
+"""Who a patron is. The CMS gives a token and no name or number, so others are asked with it.
+
+Adgangsplatformen's userinfo (go-and-cms.md 1.4) knows each person; FBS (1.6) knows the patrons of
+one library, with name and status. Both are optional. Without either, a patron is known only for as
+long as the token lives: the digest of the token stands for them. The token of the next sign-in is
+another one, so that this makes a new person each time, which the self-test says.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from typing import Any
+
+from accounts import errors
+from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.http import Client
+from accounts.keyring import digest
+from providers.adgangsplatformen.client import Budget
+from providers.adgangsplatformen.settings import CmsSettings
+
+PERSON, PATRON, FLEETING = "person", "patron", "login"
+REGISTERED = "VALID"
+_LARGEST = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Patron:
+    """A patron as told: `subject` is the same at each sign-in but for a fleeting one."""
+
+    subject: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Card:
+    """What FBS says: whether the person is a patron of the library, their number and name."""
+
+    status: str = ""
+    number: str = ""
+    name: str = ""
+
+
+def is_fleeting(subject: str) -> bool:
+    """Tell whether a subject lasts only as long as its token."""
+    return subject.startswith(f"{FLEETING}:")
+
+
+def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Patron:
+    """Return whose token this is.
+
+    Raises `AccessDenied` for somebody who is no patron of the library where only those come in,
+    `InvalidGrant` when the token is refused or names nobody, `TemporarilyUnavailable`.
+    """
+    subject = _person(settings, http, token, budget) if settings.userinfo_url else ""
+    card = _card(settings, http, token, budget, needed=settings.registered_only or not subject)
+    if settings.registered_only and card.status != REGISTERED:
+        raise AccessDenied(
+            "The patron is not registered at this library.", reason=errors.NOT_REGISTERED
+        )
+    if not subject and card.number:
+        subject = f"{PATRON}:{card.number}"
+    return Patron(subject or f"{FLEETING}:{digest(token)}", card.name)
+
+
+def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> str:
+    """Return the person of a token: by CPR number, else unique id, as the CMS itself does (1.4)."""
+    told = _told(http, settings.userinfo_url, token, budget)
+    attributes = told.get("attributes")
+    held = attributes if isinstance(attributes, dict) else {}
+    for word in ("cpr", "uniqueId"):
+        found = held.get(word)
+        if isinstance(found, str) and found.strip():
+            secret, known = settings.subject_key.encode(), f"{word}:{found.strip()}".encode()
+            return f"{PERSON}:{hmac.new(secret, known, hashlib.sha256).hexdigest()}"
+    raise InvalidGrant("Adgangsplatformen names nobody.")
+
+
+def _card(
+    settings: CmsSettings, http: Client, token: str, budget: Budget, *, needed: bool
+) -> _Card:
+    """Return what FBS says. Trouble is none of the person's when only the name is missing."""
+    if not settings.patron_url:
+        return _Card()
+    try:
+        return _read(_told(http, settings.patron_url, token, budget))
+    except ProtocolError:
+        if needed:
+            raise
+        return _Card()
+
+
+def _read(told: dict[str, Any]) -> _Card:
+    status, patron = told.get("authenticateStatus"), told.get("patron")
+    if not isinstance(status, str) or not (patron is None or isinstance(patron, dict)):
+        raise TemporarilyUnavailable("The patron service's answer has another shape.")
+    held = patron or {}
+    number, name = held.get("patronId"), held.get("name")
+    known = type(number) is int or (isinstance(number, str) and number.isalnum())
+    return _Card(
+        status,
+        str(number)[:100] if status == REGISTERED and known else "",
+        " ".join(name.split())[:300] if isinstance(name, str) and name.isprintable() else "",
+    )
+
+
+def _told(http: Client, url: str, token: str, budget: Budget) -> dict[str, Any]:
+    """Return what a service says to the bearer of a token (RFC 6750, 2.1)."""
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = http.get(url, headers=headers, deadline=budget.next(), max_bytes=_LARGEST)
+    if answer.status in {401, 403}:
+        raise InvalidGrant("The patron's token is refused.")
+    if answer.status != 200:
+        raise TemporarilyUnavailable(f"A look-up was answered with status {answer.status}.")
+    body = answer.json()
+    if not isinstance(body, dict):
+        raise TemporarilyUnavailable("The answer of a look-up has another shape.")
+    return body

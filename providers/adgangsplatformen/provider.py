@@ -1,0 +1,181 @@
+"""Adgangsplatformen, by the CMS of a Danish library: its session is shared with this site.
+
+The CMS signs people in and out; its cookie reaches us since we stand at or below its domain. We
+hand the cookie back to the CMS, which answers with the patron's token (go-and-cms.md 1.3 to 1.6).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.http import Client
+from accounts.provider import (
+    Authentication,
+    Clock,
+    Description,
+    End,
+    Finding,
+    Held,
+    Keep,
+    LoginFlow,
+    LogoutPlan,
+    Redirect,
+    SourceRef,
+    TokenSet,
+)
+from providers.adgangsplatformen import cookies as cms_cookies
+from providers.adgangsplatformen import memory, patrons, selftest
+from providers.adgangsplatformen.addresses import Addresses
+from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.settings import CmsSettings
+from providers.adgangsplatformen.sharing import SharedSession
+
+# With less than this left, a token is asked for again (go-and-cms.md 1.7, step 6).
+SHORTLY = timedelta(seconds=60)
+
+
+class AdgangsplatformenProvider:
+    """Speaks to the CMS that the settings name."""
+
+    session_type: ClassVar[str] = "adgangsplatformen"
+    Settings: ClassVar[type[Any]] = CmsSettings
+
+    def __init__(
+        self, source: SourceRef, settings: CmsSettings, http: Client, clock: Clock
+    ) -> None:
+        self.source, self.settings, self.http, self.clock = source, settings, http, clock
+        cms = Cms(settings, http)
+        self.addresses = Addresses(settings, cms)
+        self.shared = SharedSession(source.slug, settings, cms, http, clock)
+
+    def describe(self) -> Description:
+        """Return what the pages need to know, from the settings alone."""
+        return Description(
+            label=_("The library"),
+            icon="library",
+            help=_("For patrons of the library."),
+            cookies=cms_cookies.patterns(self.settings),
+            unsolicited=True,
+            visits=(self.settings.origin,),
+            home=f"{self.settings.origin}/",
+        )
+
+    def begin_login(self, flow: LoginFlow) -> Redirect:
+        """Return the CMS's login, which always begins anew, also for somebody it knows.
+
+        Raises `TemporarilyUnavailable` when the CMS was never heard of its address, or offers none.
+        """
+        return Redirect(self.addresses.login(self.clock()))
+
+    def complete_login(
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+    ) -> Authentication:
+        """Return who the CMS says the bearer of these cookies is; its answer has no parameters.
+
+        Without a flow nobody asked for it here, so that a cookie whose person has left is refused.
+        Raises `InvalidGrant`, `AccessDenied` (not registered) or `TemporarilyUnavailable`.
+        """
+        mine = self.shared.candidates(cookies)
+        if not mine:
+            raise InvalidGrant(
+                "The browser brought no cookie of the CMS: is this site within its cookie's domain?"
+            )
+        if flow is None:
+            mine = self.shared.without("left", mine)
+        outcome = self.shared.who(mine)
+        if outcome is None:
+            raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
+        self.shared.forget("left", outcome.bound_to)
+        return outcome
+
+    def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
+        """Return who is signed in at the CMS. Strangers, and who left here, cost it no call.
+
+        Raises what `complete_login` raises, but for `InvalidGrant`.
+        """
+        mine = self.shared.without("left", self.shared.candidates(cookies))
+        mine = self.shared.without("stranger", mine)
+        try:
+            outcome = self.shared.who(mine)
+        except InvalidGrant:
+            outcome = None
+        if outcome is None:
+            for each in mine:
+                self.shared.note("stranger", each.digest, memory.STRANGER_SECONDS)
+        return outcome
+
+    def revalidate(
+        self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
+    ) -> Keep | Authentication | End:
+        """Judge whether the CMS's session is still the one that this session hangs on.
+
+        A cookie that is gone ends it, one that changed makes us ask whose it is (W4), and so does a
+        token with less than a minute left. The last is asked once in ten seconds.
+        """
+        mine, now = self.shared.candidates(cookies, session.bound_to), self.clock()
+        if not mine:
+            return End("the CMS's cookie is gone")
+        same = session.bound_to in {each.digest for each in mine}
+        if same and not self._is_due(session, now):
+            return Keep()
+        try:
+            outcome = self.shared.who(mine)
+        except TemporarilyUnavailable:
+            # Who brings another cookie may be another person, and nobody can tell: not theirs.
+            alive = session.expires_at is None or session.expires_at > now
+            return Keep() if same and alive else End("the CMS does not answer")
+        except ProtocolError as error:
+            return End(error.description)
+        if outcome is None:
+            return End("the CMS knows nobody by its cookie")
+        if same and outcome.bound_to == session.bound_to and patrons.is_fleeting(session.subject):
+            # Drupal gives a session a new id at each sign-in: the same cookie is the same person.
+            outcome = replace(outcome, subject=session.subject)
+        known = (outcome.subject, outcome.bound_to, outcome.expires_at)
+        unchanged = known == (session.subject, session.bound_to, session.expires_at)
+        return Keep() if unchanged else outcome
+
+    def plan_logout(
+        self,
+        session: Held,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Plan the visit of the CMS's logout, when the CMS still knows somebody by the cookie.
+
+        Its logout answers 403 to strangers, and a CMS that does not answer now will not answer the
+        browser either: nobody is sent where they would be stranded (W9). That the session ends here
+        is certain, and its cookie signs nobody in again without a click (W8).
+        """
+        mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget()
+        for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
+            self.shared.note("left", digest, memory.LEFT_SECONDS)
+        try:
+            if self.shared.token(mine, budget) is None:
+                return LogoutPlan()
+            return LogoutPlan(visit=self.addresses.logout(now))
+        except ProtocolError:
+            return LogoutPlan()
+
+    def check(self) -> list[Finding]:
+        """Test the CMS, its addresses and its cookie's domain, live."""
+        return list(selftest.findings(self.source, self.settings, self.addresses, self.http))
+
+    def _is_due(self, session: Held, now: datetime) -> bool:
+        """Tell whether the CMS is asked about a cookie that has not changed."""
+        shortly = session.expires_at is not None and session.expires_at - now < SHORTLY
+        if not shortly and not self.settings.recheck:
+            return False
+        over = session.expires_at is not None and session.expires_at <= now
+        if not over and self.shared.recalls("asked", session.bound_to):
+            return False
+        seconds = memory.ASKED_SECONDS if shortly else self.settings.recheck
+        self.shared.note("asked", session.bound_to, seconds)
+        return True

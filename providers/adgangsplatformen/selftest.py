@@ -1,0 +1,112 @@
+"""What an operator is told when testing a library's CMS, with the fix for each fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+from django.utils.translation import gettext as _
+
+from accounts.errors import ProtocolError
+from accounts.http import Client
+from accounts.http.address import origin_of
+from accounts.provider import Finding, SourceRef
+from providers.adgangsplatformen.addresses import Addresses
+from providers.adgangsplatformen.settings import CmsSettings
+
+CALLBACK = "/auth/callback/adgangsplatformen"
+_SECONDS = 2.0
+_REDIRECTS = {301, 302, 303, 307, 308}
+
+
+def findings(
+    source: SourceRef, settings: CmsSettings, addresses: Addresses, http: Client
+) -> Iterator[Finding]:
+    """Yield a finding for each thing that must be right."""
+    yield _of_the_domain(source, settings)
+    if settings.asks_for_addresses:
+        yield from _of_the_addresses(addresses)
+    yield _of_the_way_back(source, settings, http)
+    yield from _of_the_look_ups(settings, http)
+
+
+def _of_the_domain(source: SourceRef, settings: CmsSettings) -> Finding:
+    """The CMS's cookie must reach us: our host is its host, or below it (go-and-cms.md 1.5)."""
+    ours, theirs = urlsplit(source.redirect_uri), urlsplit(settings.origin)
+    own, domain = ours.hostname or "", (theirs.hostname or "").removeprefix("www.")
+    if own != domain and not own.endswith(f".{domain}"):
+        return Finding(
+            False,
+            _("The CMS's cookie cannot reach this site, which stands outside of %s.") % domain,
+            _("Serve this site at or below %(domain)s, for example at go.%(domain)s.")
+            % {"domain": domain},
+        )
+    if theirs.scheme == "https" and ours.scheme != "https":
+        return Finding(
+            False,
+            _("The CMS's cookie is sent by https only, and this site is not."),
+            _("Serve this site by https."),
+        )
+    return Finding(True, _("The CMS's cookie can reach this site."))
+
+
+def _of_the_addresses(addresses: Addresses) -> Iterator[Finding]:
+    try:
+        known = addresses.fetch()
+    except ProtocolError as error:
+        yield Finding(
+            False,
+            _("The CMS does not say where its login is: %s") % error.description,
+            _("Compare cms_url, graphql_user and graphql_password with the CMS's own."),
+        )
+        return
+    for url, good, bad in (
+        (known.login, _("The CMS's login is known."), _("The CMS offers no login.")),
+        (known.logout, _("The CMS's logout is known."), _("The CMS offers no logout.")),
+    ):
+        fix = _("Set up Adgangsplatformen in the CMS, under OpenID Connect.")
+        yield Finding(True, good) if url else Finding(False, bad, fix)
+
+
+def _of_the_way_back(source: SourceRef, settings: CmsSettings, http: Client) -> Finding:
+    """The CMS's own route must lead to our callback, which has no other way to learn of us."""
+    wanted = origin_of(source.redirect_uri) + CALLBACK
+    fix = _("Set GO_DOMAIN of the CMS to this site, so that %(path)s leads to %(url)s.") % {
+        "path": settings.after_login,
+        "url": wanted,
+    }
+    try:
+        answer = http.get(settings.origin + settings.after_login, deadline=_SECONDS)
+    except ProtocolError as error:
+        return Finding(False, _("The CMS does not answer: %s") % error.description, fix)
+    place = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
+    if origin_of(place) + urlsplit(place).path not in {wanted, source.redirect_uri}:
+        return Finding(False, _("The CMS does not send people back to this site."), fix)
+    return Finding(True, _("The CMS sends people back to this site."))
+
+
+def _of_the_look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
+    if not settings.userinfo_url and not settings.patron_url:
+        yield Finding(
+            False,
+            _("Nobody says who a patron is: each sign-in makes a new person here."),
+            _("Set userinfo_url and subject_key, or patron_url."),
+        )
+    for url in filter(None, (settings.userinfo_url, settings.patron_url)):
+        yield _of_a_look_up(url, http)
+
+
+def _of_a_look_up(url: str, http: Client) -> Finding:
+    """Without a token a service must refuse; that it does shows that it is there."""
+    host = urlsplit(url).hostname
+    try:
+        there = http.get(url, deadline=_SECONDS).status in {400, 401, 403}
+    except ProtocolError:
+        there = False
+    if there:
+        return Finding(True, _("%s answers, and tells nothing without a token.") % host)
+    return Finding(
+        False,
+        _("%s does not answer as a look-up of patrons should.") % host,
+        _("Compare the address with that of the service."),
+    )

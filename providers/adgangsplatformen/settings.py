@@ -1,0 +1,123 @@
+"""What an operator may say of a library's CMS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from urllib.parse import urlencode, urlsplit
+
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.http.address import origin_of
+
+# Control characters, spaces and backslashes are read in different ways by different parsers.
+_UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
+# A cookie's name is a token (RFC 6265, 4.1.1); a star would make it a pattern.
+_TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
+_PATHS = ("graphql_path", "login_path", "logout_path", "after_login", "after_logout")
+_FEWEST_OF_A_KEY = 32
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CmsSettings:
+    """A library's CMS. Only `cms_url`, its public origin, is needed (go-and-cms.md 1.2 to 1.6).
+
+    `graphql_user` and `graphql_password` let us ask the CMS where its login and logout are; without
+    them both are built of the paths. `path_parameter` names the parameter that says where the CMS
+    sends people afterwards: `current-path` on the real one.
+    `cookie_name` is the exact name of the CMS's session cookie; empty tries each that looks like
+    one of Drupal's.
+    `userinfo_url` (Adgangsplatformen's) and `patron_url` (FBS's) are asked with the patron's token.
+    The first identifies a patron by CPR number or unique id, which are kept only as an HMAC under
+    `subject_key`; the second gives name and status, and identifies by patron number where the first
+    is not set. `registered_only` lets in only patrons of this library.
+    `recheck` asks the CMS again for a living session after so many seconds; 0 only when something
+    has changed.
+    """
+
+    cms_url: str
+    graphql_user: str = ""
+    graphql_password: str = field(default="", metadata={"secret": True}, repr=False)
+    graphql_path: str = "/graphql"
+    login_path: str = "/login"
+    logout_path: str = "/logout"
+    path_parameter: str = "current-path"
+    after_login: str = "/go-login"
+    after_logout: str = "/go-logout"
+    cookie_name: str = ""
+    patron_url: str = ""
+    userinfo_url: str = ""
+    subject_key: str = field(default="", metadata={"secret": True}, repr=False)
+    registered_only: bool = False
+    recheck: int = 0
+
+    def __post_init__(self) -> None:
+        """Raise `ValueError` that names the first wrong field and what it should be."""
+        for problem in problems(self):
+            raise ValueError(problem)
+
+    @property
+    def origin(self) -> str:
+        """The CMS's origin, as a browser spells it."""
+        return origin_of(self.cms_url)
+
+    @property
+    def is_https(self) -> bool:
+        """Whether browsers reach the CMS by https, which changes the name of its cookie."""
+        return self.origin.startswith("https:")
+
+    @property
+    def graphql_url(self) -> str:
+        """Where the CMS answers GraphQL."""
+        return self.origin + self.graphql_path
+
+    @property
+    def asks_for_addresses(self) -> bool:
+        """Whether the CMS is asked where its login and logout are."""
+        return bool(self.graphql_user)
+
+    def built(self, path: str, then: str) -> str:
+        """Return the address of `path` that leads to the CMS's own path `then` afterwards."""
+        return f"{self.origin}{path}?{urlencode({self.path_parameter: then}, safe='/')}"
+
+
+def problems(settings: CmsSettings) -> Iterator[str]:
+    """Say what is wrong with settings, a sentence for each field; nothing when all is well."""
+    yield from _of_the_addresses(settings)
+    for name in _PATHS:
+        path = getattr(settings, name)
+        if not path.startswith("/") or path.startswith("//") or _is_no_path(path):
+            yield _("%s must be a path such as /login") % name
+    if not _TOKEN.fullmatch(settings.path_parameter):
+        yield _("path_parameter must be the name of a parameter, such as current-path")
+    if settings.cookie_name and not _TOKEN.fullmatch(settings.cookie_name):
+        yield _("cookie_name must be the whole name of a cookie, or empty")
+    if bool(settings.graphql_user) != bool(settings.graphql_password):
+        yield _("graphql_user and graphql_password must be given together")
+    if settings.userinfo_url and len(settings.subject_key) < _FEWEST_OF_A_KEY:
+        yield _("subject_key must have at least 32 characters when userinfo_url is set")
+    if settings.registered_only and not settings.patron_url:
+        yield _("registered_only needs patron_url, which tells who is registered")
+    if settings.recheck and not 60 <= settings.recheck <= 86400:
+        yield _("recheck must be 0, or between 60 and 86400 seconds")
+
+
+def _of_the_addresses(settings: CmsSettings) -> Iterator[str]:
+    for name in ("cms_url", "patron_url", "userinfo_url"):
+        url = getattr(settings, name)
+        if not url and name != "cms_url":
+            continue
+        parts = urlsplit(url) if origin_of(url) else None
+        plain = conf.http_limits().plain
+        if parts is None or _UNCLEAR.search(url) or "@" in parts.netloc or "#" in url:
+            yield _("%s is not an address") % name
+        elif parts.scheme != "https" and not (parts.scheme == "http" and plain):
+            yield _("%s must begin with https://") % name
+        elif name == "cms_url" and (parts.path.strip("/") or parts.query):
+            yield _("cms_url must be the CMS's origin, without a path")
+
+
+def _is_no_path(path: str) -> bool:
+    return bool(_UNCLEAR.search(path)) or "?" in path or "#" in path
