@@ -1,0 +1,191 @@
+"""The demo's stand-in CMS, started for a test on a free port, and a patron's browser at it.
+
+    with cms() as library:
+        library.trouble("down")          # how it behaves from now on
+        patron = Patron(library)
+        patron.sign_in("rikke")          # patron.cookies is what the site would receive
+        library.calls["graphql:dplTokens"]
+
+The CMS is portal/sandbox/cms. It runs in a process of its own, as in the demo.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from portal.sandbox.cms import demo
+from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
+from tests.peers.certificates import Certificates
+from tests.peers.site import ROOT, environment, free_port
+
+SITE = "http://localhost:8000"
+USERINFO = "/adgangsplatformen/userinfo/"
+PATRON = "/fbs/external/agencyid/patrons/patronid/v4"
+SUBJECT_KEY = "a key of at least thirty-two characters"
+PATIENCE = 30.0  # seconds until a started CMS must answer
+
+
+@dataclass
+class Cms:
+    """A running CMS; `data` is where it keeps what it remembers."""
+
+    data: Path
+    site: str = SITE
+    certificates: Certificates | None = None
+    port: int = field(default_factory=free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        scheme = "https" if self.certificates else "http"
+        return f"{scheme}://localhost:{self.port}"
+
+    @property
+    def verify(self) -> Any:
+        return str(self.certificates.authority) if self.certificates else True
+
+    def settings(self, **more: Any) -> dict[str, Any]:
+        """Return the settings of a source for this CMS, as the demo has them; None takes away."""
+        whole = {
+            "cms_url": self.url,
+            "graphql_user": GRAPHQL_USER,
+            "graphql_password": GRAPHQL_PASSWORD,
+            "userinfo_url": self.url + USERINFO,
+            "subject_key": SUBJECT_KEY,
+            "patron_url": self.url + PATRON,
+            **more,
+        }
+        return {name: value for name, value in whole.items() if value is not None}
+
+    @property
+    def calls(self) -> Counter[str]:
+        """How often each thing was asked for since the last `trouble`."""
+        answer = requests.get(f"{self.url}/controls", verify=self.verify, timeout=10)
+        return Counter(answer.json()["calls"])
+
+    def trouble(self, name: str = "normal", **more: Any) -> None:
+        """Begin anew with this trouble, and with `token_seconds` or `slow_seconds` where given."""
+        wanted = {"trouble": name, **more}
+        answer = requests.post(
+            f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10
+        )
+        assert answer.status_code == 200, answer.text
+
+    def start(self) -> None:
+        told = demo.processes(self.port - 2, self.site)[0]
+        command = list(told["command"])
+        if self.certificates:
+            keys = (str(self.certificates.certificate), str(self.certificates.key))
+            command += ["--ssl-certificate", keys[0], "--ssl-keyfile", keys[1]]
+        env = environment(
+            {
+                **told["variables"],
+                "VESTIBULE_DATA": str(self.data),
+                "VESTIBULE_SANDBOX_CMS_URL": self.url,
+            }
+        )
+        with Path(self.data, "output").open("ab") as log:
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        deadline = time.monotonic() + PATIENCE
+        while not self._answers():
+            assert self.process.poll() is None, Path(self.data, "output").read_text()
+            assert time.monotonic() < deadline, "the CMS does not answer"
+            time.sleep(0.05)
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.terminate()
+            self.process.wait(15)
+            self.process = None
+
+    def _answers(self) -> bool:
+        try:
+            return requests.get(f"{self.url}/healthz", verify=self.verify, timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+
+@contextmanager
+def cms(site: str = SITE, certificates: Certificates | None = None) -> Iterator[Cms]:
+    """Run a CMS that takes `site` for its other site."""
+    with tempfile.TemporaryDirectory() as data:
+        running = Cms(Path(data), site, certificates)
+        try:
+            running.start()
+            yield running
+        finally:
+            running.stop()
+
+
+class Patron:
+    """A person's browser at the CMS. It follows redirects there, and stops before the site."""
+
+    def __init__(self, library: Cms) -> None:
+        self.library = library
+        self.browser = requests.Session()
+        self.browser.verify = library.verify
+
+    @property
+    def cookies(self) -> dict[str, str]:
+        """The cookies of the CMS that the site receives as well: they share a host."""
+        return {
+            str(cookie.name): str(cookie.value)
+            for cookie in self.browser.cookies
+            if "SESS" in str(cookie.name)
+        }
+
+    def get(self, address: str) -> requests.Response:
+        """Follow an address, a path or a URL of the CMS, to the site's door or the CMS's page."""
+        url = address if address.startswith("http") else self.library.url + address
+        answer = self.browser.get(url, allow_redirects=False, timeout=10)
+        return self._followed(answer)
+
+    def sign_in(self, person: str = "rikke", address: str = "/login?current-path=/go-login") -> str:
+        """Choose who to be. Returns where the CMS leads: to the site, or to a page of its own."""
+        page = self.get(address)
+        assert page.status_code == 200, (page.status_code, page.text)
+        fields = dict(re.findall(r'name="([\w-]+)" value="([^"]*)"', page.text))
+        form = {
+            "csrfmiddlewaretoken": self.browser.cookies["cms-csrf"],
+            "current-path": fields["current-path"],
+            "person": person,
+        }
+        answer = self.browser.post(
+            f"{self.library.url}/login",
+            data=form,
+            headers={"Referer": f"{self.library.url}/login"},
+            allow_redirects=False,
+            timeout=10,
+        )
+        assert answer.status_code == 303, (answer.status_code, answer.text)
+        return place(self._followed(answer))
+
+    def sign_out(self) -> str:
+        """Leave at the CMS itself. Returns where that leads."""
+        return place(self.get("/logout?current-path=/"))
+
+    def _followed(self, answer: requests.Response) -> requests.Response:
+        while answer.is_redirect:
+            onward = requests.compat.urljoin(answer.url, answer.headers["Location"])
+            if not onward.startswith(self.library.url):
+                break
+            answer = self.browser.get(onward, allow_redirects=False, timeout=10)
+        return answer
+
+
+def place(answer: requests.Response) -> str:
+    """Return where an answer leads, or where it is."""
+    return str(answer.headers.get("Location", answer.url))
