@@ -1,0 +1,42 @@
+"""The bridge to a library's CMS keeps the contract."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from accounts.provider import Authentication, LoginFlow
+from providers.adgangsplatformen.provider import AdgangsplatformenProvider
+from tests.contract.suite import ProviderContract
+from tests.peers.cms import Cms, Patron, cms
+
+
+@pytest.fixture(scope="module")
+def library() -> Iterator[Cms]:
+    with cms() as running:
+        yield running
+
+
+class TestAdgangsplatformen(ProviderContract):
+    provider_class = AdgangsplatformenProvider
+
+    @pytest.fixture
+    def settings_values(self, library: Cms) -> dict[str, Any]:
+        library.trouble()
+        return library.settings()
+
+    @pytest.fixture
+    def outcome(
+        self, provider: AdgangsplatformenProvider, flow: LoginFlow, library: Cms
+    ) -> Authentication:
+        patron = Patron(library)
+        patron.sign_in("rikke", provider.begin_login(flow).url)
+        return provider.complete_login(flow, {}, patron.cookies)
+
+    def test_nothing_is_asked_before_it_is_needed(
+        self, provider: AdgangsplatformenProvider, library: Cms
+    ) -> None:
+        provider.describe()
+        assert not library.calls
