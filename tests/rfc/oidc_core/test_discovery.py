@@ -9,6 +9,7 @@ import pytest
 from django.core.cache import caches
 
 from accounts.errors import TemporarilyUnavailable
+from accounts.keyring import seal
 from providers.oidc import discovery
 from tests.peers.tampering import (
     CLIENT_ID,
@@ -184,7 +185,8 @@ def test_a_cache_that_was_written_by_somebody_else_is_not_believed(
     portal.login()
     name = portal.source().upstream._name
     evil = {"document": {"issuer": op.issuer, "token_endpoint": "https://evil.example"}, "at": 0}
-    for forged in ("nonsense", evil, b"\x80", 7):
+    elsewhere = seal(evil, "oidc", "metadata:of-another")
+    for forged in ("nonsense", evil, elsewhere, 7):
         discovery.reset()
         caches["default"].set(f"oidc:metadata:{name}", forged)
         assert portal.login().subject == SUBJECT
