@@ -48,6 +48,16 @@ def session_absolute() -> timedelta:
     return _timedelta("VESTIBULE_SESSION_ABSOLUTE")
 
 
+def client_idle() -> timedelta:
+    """Return how long an unused session of a device or application lives: its refresh token."""
+    return _timedelta("VESTIBULE_REFRESH_IDLE")
+
+
+def client_absolute() -> timedelta:
+    """Return how long any session of a device or application lives."""
+    return _timedelta("VESTIBULE_REFRESH_ABSOLUTE")
+
+
 def flow_lifetime() -> timedelta:
     """Return how long a login may take."""
     return _timedelta("VESTIBULE_FLOW_LIFETIME")

@@ -99,9 +99,10 @@ def sign_in(
     login_flow: LoginFlow | None,
     current: Session,
     visit: Visit,
+    kind: str = StoredSession.Kind.BROWSER,
 ) -> SignedIn:
     """Make a session for a verified outcome, in one transaction; a former one of the same person
-    at the same source ends with it.
+    at the same source ends with it. `kind` decides how long it lives.
 
     Raises `AccessDenied` with the reason, `AlreadyUsed` when the state was used before (the loser
     of a race makes no session), `SwitchNeeded` when another session stands in the way.
@@ -115,7 +116,7 @@ def sign_in(
             if current.exists:
                 end(StoredSession.objects.filter(uid=current.uid))
             typed = _typed(source, outcome, user, timezone.now())
-            store = _store(typed, user, visit, spent)
+            store = _store(typed, user, visit, spent, kind)
             if outcome.tokens:
                 vault.keep(typed.uid, outcome.tokens)
             trail = _trail(decision, source, user, typed.uid, visit)
@@ -248,7 +249,7 @@ def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) ->
     )
 
 
-def _store(typed: Session, user: User, visit: Visit, spent: str | None) -> SessionStore:
+def _store(typed: Session, user: User, visit: Visit, spent: str | None, kind: str) -> SessionStore:
     store = SessionStore()
     store.begin(
         typed,
@@ -258,6 +259,7 @@ def _store(typed: Session, user: User, visit: Visit, spent: str | None) -> Sessi
             HASH_SESSION_KEY: user.get_session_auth_hash(),
         },
         user=user,
+        kind=kind,
         type=typed.type,
         source=typed.source,
         issuer=typed.issuer,

@@ -72,6 +72,28 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
     return Departure("", upstream, tuple(nodes), session.source, session.type, code)
 
 
+def leave_by_api(
+    session: Session, visit: Visit, cookies: Mapping[str, str], return_to: str
+) -> Departure:
+    """End `session` for a caller that is no browser: what can be done upstream by a call is done.
+
+    Where the plan also has a visit the departure names it, for a front end to send its browser to,
+    since a call from here leaves the browser's own session there alone. Raises nothing that an
+    upstream or a provider causes.
+    """
+    if not session.exists:
+        return Departure()
+    plan, code = _plan(session, cookies, return_to), events.new_support_code()
+    pending = plan.api_call if plan.api_call and not _call(session.source, plan.api_call) else None
+    upstream = ENDED if plan.api_call else NONE
+    if pending or plan.visit:
+        upstream = VISIT if plan.visit else PENDING
+    _destroy(session, visit, code, pending, upstream)
+    return Departure(
+        plan.visit, upstream, source=session.source, type=session.type, support_code=code
+    )
+
+
 def left_upstream(session: Session, visit: Visit) -> None:
     """End a session whose person has left upstream already: there is nobody to tell."""
     _destroy(session, visit, events.new_support_code(), None, ENDED)

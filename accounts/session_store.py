@@ -53,7 +53,22 @@ class SessionStore(SessionBase):
         self._row: Row | None = None
         self._typed = ANONYMOUS_SESSION
         self._written = ""
+        self._digest = ""
+        self._at_hand: Row | None = None
         self.columns: dict[str, Any] = {}
+
+    @classmethod
+    def at(cls, row: StoredSession) -> SessionStore:
+        """Return the store of a session that is known by its row, as a bearer's is: no cookie, no
+        query. It is read, touched, replaced and saved like any other, and never given to a browser.
+        """
+        store = cls()
+        store._session_key = store._digest = row.session_key
+        store._at_hand = Row(
+            row.uid, row.expire_date, row.ends_at, row.last_seen_at, row.session_data
+        )
+        store.columns = {"kind": row.kind}
+        return store
 
     # --- What the house asks ---------------------------------------------------------------------
 
@@ -66,7 +81,7 @@ class SessionStore(SessionBase):
     @property
     def key_digest(self) -> str:
         """The row's primary key: the SHA-256 of the cookie's value; empty without a cookie."""
-        return digest(self.session_key) if self.session_key else ""
+        return self._digest or (digest(self.session_key) if self.session_key else "")
 
     def begin(self, typed: Session, values: dict[str, Any], **columns: Any) -> None:
         """Make a new session with all its columns in one INSERT. `values` are Django's own.
@@ -83,7 +98,7 @@ class SessionStore(SessionBase):
         row = self._row
         if row is None or now - row.seen < SEEN_EVERY:
             return
-        expires = min(now + conf.session_idle(), row.ends)
+        expires = min(now + self._idle(), row.ends)
         StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now).update(
             last_seen_at=now, expire_date=expires
         )
@@ -99,9 +114,9 @@ class SessionStore(SessionBase):
         if self._row and typed.upstream_ends_at != self._typed.upstream_ends_at:
             row = self._row
             begun = typed.signed_in_at or timezone.now()
-            ends = begun + conf.session_absolute()
+            ends = begun + self._absolute()
             ends = min(ends, typed.upstream_ends_at or ends)
-            expires = min(timezone.now() + conf.session_idle(), ends)
+            expires = min(timezone.now() + self._idle(), ends)
             self._row = Row(row.uid, expires, ends, row.seen, row.sealed)
             typed = typed.ending(expires)
         self[TYPED] = typed.dump()
@@ -203,7 +218,7 @@ class SessionStore(SessionBase):
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
         """Return when the session ends if nothing happens."""
-        return self._row.expires if self._row else timezone.now() + conf.session_idle()
+        return self._row.expires if self._row else timezone.now() + self._idle()
 
     @classmethod
     def clear_expired(cls) -> None:
@@ -218,11 +233,20 @@ class SessionStore(SessionBase):
 
     # --- Reading and writing ---------------------------------------------------------------------
 
+    def _idle(self) -> timedelta:
+        return conf.client_idle() if self._is_client() else conf.session_idle()
+
+    def _absolute(self) -> timedelta:
+        return conf.client_absolute() if self._is_client() else conf.session_absolute()
+
+    def _is_client(self) -> bool:
+        return self.columns.get("kind") == StoredSession.Kind.CLIENT
+
     def _read(self) -> Row | None:
         if not self.session_key:
             return None
         now = timezone.now()
-        row = self._read_cache()
+        row, self._at_hand = self._at_hand or self._read_cache(), None
         if row is None or row.expires <= now:
             row = self._read_row()
         return row if row and row.expires > now else None
@@ -252,10 +276,10 @@ class SessionStore(SessionBase):
 
     def _insert(self) -> None:
         now = timezone.now()
-        ends = now + conf.session_absolute()
+        ends = now + self._absolute()
         if self._typed.upstream_ends_at:
             ends = min(ends, self._typed.upstream_ends_at)
-        expires = min(now + conf.session_idle(), ends)
+        expires = min(now + self._idle(), ends)
         values = self._get_session(no_load=True)
         sealed = seal(values, PURPOSE, self.key_digest)
         row = StoredSession.objects.create(

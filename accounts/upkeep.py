@@ -24,15 +24,26 @@ def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
     session = store.typed
     if session.bound_to:
         return _revalidate(store, cookies)
-    if not vault.is_due(session.tokens_expire_at):
-        return store
     try:
-        tokens = vault.fresh(session, wait=False)
+        refresh(store, wait=False)
     except InvalidGrant:
         return SessionStore()
+    return store
+
+
+def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
+    """Refresh the upstream's tokens once when due, and let the session follow them.
+
+    Returns the tokens when they were due, else None. `wait` as in `vault.fresh`. An upstream that
+    is down changes nothing. Raises `InvalidGrant` when the upstream refuses: the session has ended.
+    """
+    session = store.typed
+    if not vault.is_due(session.tokens_expire_at):
+        return None
+    tokens = vault.fresh(session, wait=wait)
     if tokens and tokens.expires_at != session.tokens_expire_at:
         store.replace(_with_tokens(session, tokens))
-    return store
+    return tokens
 
 
 def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
