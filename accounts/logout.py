@@ -102,7 +102,7 @@ def left_upstream(session: Session, visit: Visit) -> None:
 def dismiss(source: sources.Ready, error: ProtocolError) -> None:
     """Log a person out upstream who was refused here, who else would be sent straight back in.
 
-    Only where the error carries tokens and the plan is a call; a call that fails is tried again.
+    Only where the error carries tokens and the plan has a call; one that fails is tried again.
     """
     tokens = error.tokens if isinstance(error, AccessDenied) else None
     if tokens is None:
@@ -113,8 +113,9 @@ def dismiss(source: sources.Ready, error: ProtocolError) -> None:
     except Exception:  # a provider's defect must not hide why somebody was refused
         log.exception("logout.plan_failed", source=source.slug)
         return
-    if plan.call and not _call(source.slug, plan.call):
-        outbox.post(source.slug, plan.call, "")
+    hint = plan.call or plan.api_call
+    if hint and not _call(source.slug, hint):
+        outbox.post(source.slug, hint, "")
 
 
 def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> LogoutPlan:
