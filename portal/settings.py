@@ -81,7 +81,7 @@ INSTALLED_APPS = [
     "portal.operations",
 ]
 if not VESTIBULE_PRODUCTION:
-    INSTALLED_APPS += ["portal.sandbox"]
+    INSTALLED_APPS += ["portal.sandbox", "portal.sandbox.unilogin"]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 
 MIDDLEWARE = [

@@ -23,7 +23,7 @@ SECRET_KEY = store.secret_key()
 ALLOWED_HOSTS = [str(urlsplit(conf.sandbox_origin()).hostname), "localhost"]
 ROOT_URLCONF = "portal.sandbox.urls"
 WSGI_APPLICATION = "portal.sandbox.wsgi.application"
-INSTALLED_APPS = ["django.contrib.staticfiles", "csp", "portal.sandbox"]
+INSTALLED_APPS = ["django.contrib.staticfiles", "csp", "portal.sandbox", "portal.sandbox.unilogin"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

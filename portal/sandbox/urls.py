@@ -12,4 +12,5 @@ urlpatterns = [
     path("healthz", home.alive),
     path("i18n/setlang/", set_language, name="set_language"),
     path(f"{OPENID.name}/", include("portal.sandbox.openid_urls"), {"realm": OPENID}),
+    path("", include("portal.sandbox.unilogin.urls")),
 ]
