@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from accounts.models import Event
+from accounts.models import Event, StoredSession
 from accounts.provider import Visit
 
 log = structlog.get_logger("vestibule.events")
@@ -37,6 +37,19 @@ def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
     detail = str(fields.pop("detail", ""))[:300].replace("\0", "")
     address = address_or_none(visit.address) if visit else None
     return Event(name=name, address=address, detail=detail, **fields)
+
+
+def session_ended(row: StoredSession, why: str, by: Visit | None = None) -> Event:
+    """Return the event of a session that ended otherwise than by its person leaving."""
+    return event(
+        "session.ended",
+        by,
+        source=row.source,
+        session_type=row.type,
+        user_id=row.user_id,
+        session_uid=row.uid,
+        detail=why,
+    )
 
 
 def record(*events: Event) -> None:

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts import events
-from accounts.models import Event, StoredSession, User
+from accounts.models import StoredSession, User
 from accounts.provider import Visit
 from accounts.session import Session
 from accounts.session_store import end, rewrite
@@ -29,7 +29,7 @@ def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, at their own wish. Tells whether it was there and theirs."""
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(user_id=user_id, uid=uid))
-        events.record(*(_ended(row, by, "by the person") for row in rows))
+        events.record(*(events.session_ended(row, "by the person", by) for row in rows))
     return bool(rows)
 
 
@@ -37,7 +37,7 @@ def end_others(user_id: int, current: Session, by: Visit, why: str = "by the per
     """End all sessions of a person, devices too, but the current one. Returns their number."""
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid))
-        events.record(*(_ended(row, by, why) for row in rows))
+        events.record(*(events.session_ended(row, why, by) for row in rows))
     return len(rows)
 
 
@@ -46,7 +46,7 @@ def end_all(user_id: int, why: str) -> int:
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
         rows = end(StoredSession.objects.filter(user_id=user_id))
-        events.record(*(_ended(row, Visit(), why) for row in rows))
+        events.record(*(events.session_ended(row, why, Visit()) for row in rows))
     return len(rows)
 
 
@@ -81,15 +81,3 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         events.record(
             events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
         )
-
-
-def _ended(row: StoredSession, by: Visit, why: str) -> Event:
-    return events.event(
-        "session.ended",
-        by,
-        source=row.source,
-        session_type=row.type,
-        user_id=row.user_id,
-        session_uid=row.uid,
-        detail=why,
-    )

@@ -88,16 +88,7 @@ def _renewed(store: SessionStore, source: Ready, known: Authentication) -> Sessi
 
 def _end(session: Session, why: str) -> None:
     for row in end(StoredSession.objects.filter(uid=session.uid)):
-        events.record(
-            events.event(
-                "session.ended",
-                source=row.source,
-                session_type=row.type,
-                user_id=row.user_id,
-                session_uid=row.uid,
-                detail=why,
-            )
-        )
+        events.record(events.session_ended(row, why))
 
 
 def _with_tokens(session: Session, tokens: TokenSet) -> Session:

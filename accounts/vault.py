@@ -135,16 +135,7 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
 def _refused(session: Session) -> None:
     """End the session whose upstream takes its refresh token no more."""
     for row in end(StoredSession.objects.filter(uid=session.uid)):
-        events.record(
-            events.event(
-                "session.ended",
-                source=row.source,
-                session_type=row.type,
-                user_id=row.user_id,
-                session_uid=row.uid,
-                detail="the upstream refused to renew it",
-            )
-        )
+        events.record(events.session_ended(row, "the upstream refused to renew it"))
 
 
 def _lease(uid: str, version: int) -> bool:
