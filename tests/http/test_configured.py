@@ -1,0 +1,96 @@
+"""What an operator can set by the environment, seen from outside."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from accounts.models import Source, User
+from tests.http.conftest import sign_in
+from tests.peers.site import ROOT, environment
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Tenant = Callable[..., Source]
+
+
+def test_the_default_source_is_gone_to_straight(
+    client: Client, tenant: Tenant, person: User, settings: Any
+) -> None:
+    tenant()
+    settings.VESTIBULE_DEFAULT_SOURCE = "town"
+    assert client.get("/login?next=/account/")["Location"] == (
+        "/auth/login/town?next=%2Faccount%2F"
+    )
+    assert client.get("/login?choose=1").status_code == 200
+    settings.VESTIBULE_DEFAULT_SOURCE = "gone"
+    assert client.get("/login").status_code == 200
+
+
+def test_the_institutions_own_front_page_is_led_to_when_there_is_nothing_to_tell(
+    client: Client, person: User, settings: Any
+) -> None:
+    settings.VESTIBULE_FRONTPAGE_URL = "https://www.example.org/"
+    assert client.get("/")["Location"] == "https://www.example.org/"
+    sign_in(client)
+    client.post("/auth/logout")
+    assert client.get("/").status_code == 200
+    assert client.get("/")["Location"] == "https://www.example.org/"
+
+
+def test_a_front_end_that_is_configured_may_be_returned_to(
+    client: Client, person: User, settings: Any
+) -> None:
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://front.example"]
+    page = client.get("/auth/login/local?next=https://front.example/books")
+    form = {
+        "username": "alice",
+        "password": "correct horse battery staple",
+        "flow": page.context["flow"],
+    }
+    assert client.post("/auth/login/local", form)["Location"] == "https://front.example/books"
+    evil = client.get("/login?next=https://front.example.evil.example/")
+    assert evil["Location"] == "/account/"
+
+
+def printed(tmp_path: Path, code: str, **given: str) -> str:
+    env = environment({"VESTIBULE_DATA": str(tmp_path), **given})
+    line = [sys.executable, "manage.py", "shell", "--verbosity=0", "-c", code]
+    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
+    code = (
+        "from django.conf import settings as s;"
+        "print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE,"
+        " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0)"
+    )
+    told = printed(tmp_path, code, VESTIBULE_SITE_URL="https://login.example.org")
+    assert told == "__Host-vestibule True True True True"
+    assert printed(tmp_path, code) == "vestibule False False False False"
+
+
+@pytest.mark.parametrize("url", ["login.example.org", "https://a.example/path", "ftp://a.example"])
+def test_a_site_url_that_is_no_origin_is_refused_in_one_sentence(tmp_path: Path, url: str) -> None:
+    env = environment({"VESTIBULE_DATA": str(tmp_path), "VESTIBULE_SITE_URL": url})
+    done = subprocess.run(
+        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "VESTIBULE_SITE_URL" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_an_embedded_house_makes_its_keys_once(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.SECRET_KEY)"
+    first = printed(tmp_path, code)
+    assert len(first) >= 50
+    assert printed(tmp_path, code) == first
+    assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0

@@ -1,0 +1,97 @@
+"""What arrives as bytes, at the real server (conformance-and-attacks.md 5.6 and 5.10)."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.peers.site import Site
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    return site()
+
+
+def answers(house: Site, request: bytes, wait: float = 3.0) -> list[int]:
+    """Return the statuses of all answers to raw bytes."""
+    parts = urlsplit(house.url)
+    received = b""
+    with socket.create_connection(("127.0.0.1", parts.port or 80), timeout=wait) as wire:
+        try:
+            wire.sendall(request)
+            while piece := wire.recv(65536):
+                received += piece
+        except OSError:
+            pass  # the server hung up, or waits for more: what it said counts
+    lines = received.split(b"HTTP/1.1 ")[1:]
+    return [int(line[:3]) for line in lines]
+
+
+def head(house: Site, *lines: str, method: str = "POST", path: str = "/auth/login/local") -> bytes:
+    host = urlsplit(house.url).netloc
+    return "\r\n".join([f"{method} {path} HTTP/1.1", f"Host: {host}", *lines, "", ""]).encode()
+
+
+SMUGGLED = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        ("Content-Length: 5", "Transfer-Encoding: chunked"),
+        ("Transfer-Encoding: xchunked",),
+        ("Content-Length: 5", "Content-Length: 6"),
+        ("Content-Length: -1",),
+        ("Content-Length: 5\r\n folded: yes",),
+        ("Bad Header: x",),
+        ("X-Nul: a\0b",),
+    ],
+)
+def test_ambiguous_requests_smuggle_nothing(house: Site, lines: tuple[str, ...]) -> None:
+    found = answers(house, head(house, *lines) + b"0\r\n\r\n" + SMUGGLED, wait=1.5)
+    assert 200 not in found
+    assert not [status for status in found if status >= 500]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "", "a b", "[::1"])
+def test_a_foreign_host_is_refused(house: Site, host: str) -> None:
+    request = f"GET /login HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode()
+    assert set(answers(house, request)) <= {400}
+
+
+def test_two_hosts_or_an_absolute_address_lead_nowhere_else(house: Site) -> None:
+    own = urlsplit(house.url).netloc
+    rest = "Connection: close\r\n\r\n"
+    two = f"GET /auth/sources HTTP/1.1\r\nHost: {own}\r\nHost: evil.example\r\n{rest}"
+    absolute = f"GET http://evil.example/auth/sources HTTP/1.1\r\nHost: {own}\r\n{rest}"
+    for request in (two, absolute):
+        assert not [status for status in answers(house, request.encode()) if status >= 500]
+
+
+def test_headers_without_end_are_cut_off(house: Site) -> None:
+    huge = head(house, f"X-Long: {'x' * 1_000_000}", "Connection: close", method="GET", path="/")
+    assert set(answers(house, huge)) <= {400, 431}
+
+
+def test_huge_cookies_never_break_a_page(house: Site) -> None:
+    cookie = "Cookie: " + "; ".join(f"vf-{n:016x}={'x' * 200}" for n in range(40))
+    found = answers(house, head(house, cookie, "Connection: close", method="GET", path="/login"))
+    assert found == [200]
+
+
+def test_a_huge_body_is_refused_and_the_next_request_is_served(house: Site) -> None:
+    body = b"password=" + b"x" * 20_000_000
+    form = "Content-Type: application/x-www-form-urlencoded"
+    request = head(house, form, f"Content-Length: {len(body)}", "Connection: close") + body
+    assert set(answers(house, request, wait=10)) <= {400, 403, 413}
+    assert answers(house, head(house, "Connection: close", method="GET", path="/healthz")) == [200]
+
+
+@pytest.mark.parametrize("method", ["HEAD", "OPTIONS", "TRACE", "CONNECT", "BREW"])
+def test_other_methods_open_no_door(house: Site, method: str) -> None:
+    found = answers(house, head(house, "Connection: close", method=method, path="/account/"))
+    assert not {200, 500} & set(found) or method == "OPTIONS"
