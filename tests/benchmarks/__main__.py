@@ -9,11 +9,12 @@ from __future__ import annotations
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
+from tests.benchmarks import logins
 from tests.benchmarks.client import Browser
 from tests.benchmarks.processes import cpu_seconds, resident_mib
 from tests.benchmarks.servers import Served, bare_server, stock_django
@@ -33,8 +34,11 @@ def per_operation(served: Served, count: int, operation: Callable[[], None]) -> 
     return (cpu_seconds(served.pid) - before) / count * 1e6
 
 
-def our_site(stack: ExitStack) -> tuple[Site, float]:
-    """Return the running site and the seconds from its start to its first answer."""
+def our_site(stack: ExitStack, more: Mapping[str, str] | None = None) -> tuple[Site, float]:
+    """Return the running site and the seconds from its start to its first answer.
+
+    `more` are variables beside those that every case has.
+    """
     data = Path(stack.enter_context(tempfile.TemporaryDirectory()))
     url = f"http://localhost:{free_port()}"
     given = {
@@ -43,6 +47,7 @@ def our_site(stack: ExitStack) -> tuple[Site, float]:
         "VESTIBULE_LOG_LEVEL": "WARNING",
         "DATABASE_URL": stack.enter_context(fresh_database(os.environ.get("DATABASE_URL", ""))),
         "REDIS_URL": os.environ.get("REDIS_URL", ""),
+        **(more or {}),
     }
     site = Site(url, environment(given), 1, 8, data / "output")
     site.manage("migrate", "--verbosity=0")
@@ -113,6 +118,9 @@ def main() -> None:
             sign_in(site.url)
         report("resident memory of a worker after 1,000 sign-ins", resident_mib(ours.pid), "MiB")
         report("start to first 200", start * 1000, "ms")
+    with ExitStack() as stack:
+        print(f"CPU per complete OpenID login, median of {logins.ROUNDS} rounds")
+        logins.measure(lambda more: our_site(stack, more)[0], report)
 
 
 if __name__ == "__main__":

@@ -3,29 +3,45 @@
 from __future__ import annotations
 
 import http.client
+import ssl
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
 
 
 class Browser:
-    """One browser at one origin."""
+    """One browser at one origin; over https it trusts the file `ca` alone."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, ca: str = "") -> None:
         parts = urlsplit(url)
         self.origin = url
         self.connection = http.client.HTTPConnection(parts.hostname or "", parts.port)
+        if parts.scheme == "https":
+            context = ssl.create_default_context(cafile=ca)
+            self.connection = http.client.HTTPSConnection(
+                parts.hostname or "", parts.port, context=context
+            )
         self.cookies: dict[str, str] = {}
 
     def get(self, path: str) -> None:
         """Get, and take the cookies. Raises `RuntimeError` for an error."""
-        if self._call("GET", path, None) >= 400:
+        if self._call("GET", path, None)[0] >= 400:
             raise RuntimeError(f"{path} failed")
+
+    def follow(self, url: str) -> str:
+        """Go to an address here, and return where it sends the browser.
+
+        Raises `RuntimeError` when it leads nowhere.
+        """
+        status, location = self._call("GET", url.removeprefix(self.origin), None)
+        if status not in (302, 303):
+            raise RuntimeError(f"{url} answered {status}")
+        return location
 
     def post(self, path: str, form: str) -> int:
         """Post a form and return the status."""
-        return self._call("POST", path, form)
+        return self._call("POST", path, form)[0]
 
-    def _call(self, method: str, path: str, form: str | None) -> int:
+    def _call(self, method: str, path: str, form: str | None) -> tuple[int, str]:
         headers = {"Cookie": "; ".join(f"{k}={v}" for k, v in self.cookies.items())}
         if form is not None:
             headers |= {
@@ -38,4 +54,4 @@ class Browser:
         for line in answer.headers.get_all("Set-Cookie") or ():
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value
-        return answer.status
+        return answer.status, answer.headers.get("Location", "")
