@@ -77,9 +77,7 @@ class Cms:
     def trouble(self, name: str = "normal", **more: Any) -> None:
         """Begin anew with this trouble, and with `token_seconds` or `slow_seconds` where given."""
         wanted = {"trouble": name, **more}
-        answer = requests.post(
-            f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10
-        )
+        answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10)
         assert answer.status_code == 200, answer.text
 
     def start(self) -> None:
@@ -136,6 +134,7 @@ class Patron:
     def __init__(self, library: Cms) -> None:
         self.library = library
         self.browser = requests.Session()
+        self.browser.trust_env = False  # else a CA in the environment goes before this one
         self.browser.verify = library.verify
 
     @property

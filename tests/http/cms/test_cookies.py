@@ -1,0 +1,166 @@
+"""Which cookie is the CMS's: W25, and the two forms of Drupal's names (go-and-cms.md 1.5)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accounts import cookie_header
+from accounts.errors import InvalidGrant, TemporarilyUnavailable
+from accounts.flow import new_flow
+from accounts.provider import End
+from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
+from providers.adgangsplatformen.settings import CmsSettings
+from tests.http.cms.conftest import SLUG, Provide, Visitor, held
+from tests.peers.certificates import make_certificates
+from tests.peers.cms import Cms, Patron, cms
+
+FLOW = new_flow(SLUG, "http://localhost:8000/auth/callback/library", "", datetime.now(UTC))
+HTTP, HTTPS = CmsSettings(cms_url="http://cms.example"), CmsSettings(cms_url="https://cms.example")
+NAME = "SESSccaeb066c444b6dbb954590b1a54d7c4"
+
+
+@pytest.mark.parametrize(
+    ("settings", "name", "taken"),
+    [
+        (HTTP, NAME, True), (HTTP, "S" + NAME, False), (HTTP, "SESS", True),
+        (HTTPS, "S" + NAME, True), (HTTPS, NAME, False), (HTTPS, "SSESS", True),
+        (HTTP, "vestibule", False), (HTTPS, "vestibule", False), (HTTP, "XSESS", False),
+    ],
+)  # fmt: skip
+def test_the_scheme_decides_which_names_are_drupals(
+    settings: CmsSettings, name: str, taken: bool
+) -> None:
+    sent = {name: "value", "csrftoken": "x"}
+    assert bool(candidates(settings, sent)) is taken
+    assert bool(cookie_header.permitted(sent, patterns(settings))) is taken
+
+
+def test_an_exact_name_takes_no_other() -> None:
+    settings = CmsSettings(cms_url="https://cms.example", cookie_name="library")
+    found = candidates(settings, {"library": "a", "SSESS": "b", "library2": "c"})
+    assert [each.header for each in found] == [b"library=a"]
+
+
+def test_the_likeliest_name_comes_first_and_strangers_cannot_send_many() -> None:
+    sent = {f"SESS-{number}": "x" for number in range(50)} | {NAME: "mine"}
+    found = candidates(HTTP, sent)
+    assert found[0].header == f"{NAME}=mine".encode()
+    assert len(found) == TRIED
+
+
+@pytest.mark.parametrize(
+    "value", ["", "a\r\nX: y", "a;b", "a\x00b", "x" * 5000, "snow ☃"], ids=range(6)
+)
+def test_what_is_no_cookie_is_not_sent(value: str) -> None:
+    assert not candidates(HTTP, {NAME: value})
+
+
+@pytest.mark.parametrize("value", ["a%2Cb", "a,b", '"quoted"', "a b", "æ", "a=b=="])
+def test_the_bytes_are_those_that_came(value: str) -> None:
+    (found,) = candidates(HTTP, {NAME: value.encode().decode("latin-1")})
+    assert found.header == f"{NAME}=".encode() + value.encode()
+
+
+def test_name_and_value_both_make_the_digest() -> None:
+    digests = {
+        candidates(HTTP, {name: value})[0].digest for name in (NAME, "SESS") for value in ("a", "b")
+    }
+    assert len(digests) == 4
+    assert not any(digest == "a" for digest in digests)
+
+
+def test_a_percent_encoded_value_goes_back_as_it_came(visitor: Visitor) -> None:
+    assert visitor.enter()["Location"] == "/account/"
+    assert "%2C" in next(iter(visitor.at_cms.cookies.values()))
+
+
+def test_w25_of_two_cookies_each_is_tried(provide: Provide, patron: Patron, library: Cms) -> None:
+    patron.sign_in()
+    two = {NAME: "old", **patron.cookies}
+    assert provide().complete_login(FLOW, {}, two).name == "Rikke Læser"
+    assert library.calls["graphql:dplTokens"] == 2
+
+
+def test_w25_a_stranger_beside_the_right_one_does_not_end_the_session(
+    provide: Provide, patron: Patron
+) -> None:
+    patron.sign_in()
+    provider = provide()
+    session = held(provider.recognise(patron.cookies))
+    verdict = provider.revalidate(session, None, {NAME: "old", **patron.cookies})
+    assert not isinstance(verdict, End)
+
+
+def test_an_exact_name_signs_in(provide: Provide, patron: Patron) -> None:
+    patron.sign_in()
+    provider = provide(cookie_name=next(iter(patron.cookies)))
+    assert provider.complete_login(FLOW, {}, patron.cookies).name == "Rikke Læser"
+
+
+def test_an_exact_name_of_another_cookie_signs_nobody_in(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    library.trouble()
+    with pytest.raises(InvalidGrant):
+        provide(cookie_name="another").complete_login(FLOW, {}, patron.cookies)
+    assert not library.calls
+
+
+@pytest.mark.parametrize("cookies", [{}, {"csrftoken": "x"}, {NAME: "a;b"}])
+def test_strangers_cost_no_call(provide: Provide, library: Cms, cookies: dict[str, str]) -> None:
+    assert provide().recognise(cookies) is None
+    assert not library.calls
+
+
+def test_w16_a_strangers_cookie_costs_one_call(provide: Provide, library: Cms) -> None:
+    provider = provide()
+    for _ in range(4):
+        assert provider.recognise({NAME: "unknown"}) is None
+    assert library.calls["graphql:dplTokens"] == 1
+
+
+def test_a_stranger_who_signs_in_is_known_at_once(provide: Provide, patron: Patron) -> None:
+    provider = provide()
+    assert provider.recognise({NAME: "unknown"}) is None
+    patron.sign_in()
+    assert provider.recognise(patron.cookies)
+
+
+# --- Over https -----------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cms]:
+    folder = tmp_path_factory.mktemp("cms-ca")
+    with cms(certificates=make_certificates(folder, ("localhost",))) as running:
+        yield running
+
+
+@pytest.fixture
+def over_tls(secure: Cms, settings: Any) -> Cms:
+    settings.VESTIBULE_HTTP_CA = str(secure.certificates.authority) if secure.certificates else ""
+    settings.VESTIBULE_HTTP_PLAIN = False
+    return secure
+
+
+def test_over_https_the_name_begins_with_two_s(over_tls: Cms, provide: Provide) -> None:
+    patron = Patron(over_tls)
+    patron.sign_in()
+    provider = provide(**over_tls.settings())
+    assert next(iter(patron.cookies)).startswith("SSESS")
+    assert provider.complete_login(FLOW, {}, patron.cookies).name == "Rikke Læser"
+
+
+def test_a_cms_whose_certificate_is_not_trusted_is_not_asked(
+    over_tls: Cms, provide: Provide, settings: Any
+) -> None:
+    patron = Patron(over_tls)
+    patron.sign_in()
+    settings.VESTIBULE_HTTP_CA = ""
+    with pytest.raises(TemporarilyUnavailable):
+        provide(**over_tls.settings()).complete_login(FLOW, {}, patron.cookies)

@@ -1,0 +1,261 @@
+"""The way in by the CMS: CONTRACT.md 1, go-and-cms.md 1.4, 5 and 6."""
+
+from __future__ import annotations
+
+import logging
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from accounts import vault
+from accounts.models import Identity, Source, User
+from tests.http.cms.conftest import CALLBACK, SLUG, Make, Visitor, failure
+from tests.http.conftest import sign_in, stored
+from tests.peers.cms import SITE, Cms
+
+
+def test_case_3_the_button_leads_to_the_address_that_the_cms_names(
+    visitor: Visitor, library: Cms
+) -> None:
+    started = visitor.get(f"/auth/login/{SLUG}")
+    assert started["Location"] == f"{library.url}/login?current-path=/go-login"
+    assert library.calls["graphql:goConfiguration"] == 1
+
+
+def test_case_7_the_callback_ends_on_the_profile(visitor: Visitor) -> None:
+    response = visitor.enter()
+    assert (response.status_code, response["Location"]) == (303, "/account/")
+    assert visitor.get("/account/").status_code == 200
+
+
+def test_the_session_is_what_the_cms_says(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    session = visitor.session()
+    assert session["type"] == "adgangsplatformen"
+    assert session["source"] == SLUG
+    assert session["user"]["name"] == "Rikke Læser"
+    assert session["expires"]
+
+
+def test_the_same_patron_is_the_same_person_at_each_sign_in(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.leave()
+    visitor.enter()
+    assert Identity.objects.filter(source__slug=SLUG).count() == 1
+
+
+def test_two_patrons_are_two_people(visitor: Visitor, library: Cms) -> None:
+    visitor.enter("rikke")
+    Visitor(library).enter("lars")
+    assert Identity.objects.filter(source__slug=SLUG).values("user").distinct().count() == 2
+
+
+def test_w33_the_patron_comes_back_to_the_book(visitor: Visitor) -> None:
+    assert visitor.enter(next_url="/account/sessions")["Location"] == "/account/sessions"
+
+
+def test_w6_two_tabs_do_not_disturb_each_other(visitor: Visitor) -> None:
+    visitor.get(f"/auth/login/{SLUG}", next="/account/sessions")
+    response = visitor.enter(next_url="/account/sign-ins")
+    assert response["Location"] == "/account/sign-ins"
+
+
+def test_a_foreign_next_is_dropped(visitor: Visitor) -> None:
+    assert visitor.enter(next_url="https://evil.example/")["Location"] == "/account/"
+
+
+def test_a_reload_of_the_callback_leads_on(visitor: Visitor) -> None:
+    visitor.enter()
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_the_marker_counts_once(visitor: Visitor) -> None:
+    visitor.enter(next_url="/account/sessions")
+    visitor.leave()
+    visitor.at_cms.sign_in("rikke")
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+
+
+def test_w20_an_answer_that_nobody_asked_for_signs_in_anonymous_people_only(
+    visitor: Visitor, person: User
+) -> None:
+    visitor.at_cms.sign_in("rikke")
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_w20_an_answer_that_nobody_asked_for_replaces_nobody(
+    visitor: Visitor, person: User
+) -> None:
+    sign_in(visitor.site)
+    before = visitor.session()
+    visitor.at_cms.sign_in("rikke")
+    visitor.get(CALLBACK)
+    assert visitor.session() == before
+
+
+def test_w5_a_callback_without_a_cookie_signs_nobody_in(visitor: Visitor) -> None:
+    event = failure(visitor.get(CALLBACK))
+    assert event.reason == "login-failed"
+    assert "cookie" in event.detail
+
+
+def test_a_failed_callback_changes_nothing_else(visitor: Visitor, person: User) -> None:
+    visitor.get(f"/auth/login/{SLUG}")
+    failure(visitor.get(CALLBACK))
+    assert visitor.enter()["Location"] == "/account/"
+
+
+def test_w36_the_callback_of_the_source_serves_as_well(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke")
+    assert visitor.get(f"/auth/callback/{SLUG}")["Location"] == "/account/"
+
+
+def test_of_two_libraries_the_marker_names_the_one(visitor: Visitor, source: Make) -> None:
+    source("branch")
+    visitor.enter(slug="branch")
+    assert visitor.session()["source"] == "branch"
+
+
+def test_of_two_libraries_none_is_guessed(visitor: Visitor, source: Make) -> None:
+    source("branch")
+    visitor.at_cms.sign_in("rikke")
+    assert visitor.get(CALLBACK).status_code == 404
+
+
+def test_w37_a_protected_page_looks_at_the_cms_before_it_asks(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    assert visitor.get("/login", next="/account/")["Location"] == "/account/"
+
+
+def test_the_choice_offers_to_go_on_as_patron(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    page = visitor.get("/login").content.decode()
+    assert "Continue as patron of Library" in page
+    assert visitor.type == "anonymous"
+
+
+def test_an_editor_of_the_cms_is_no_patron(visitor: Visitor, library: Cms) -> None:
+    visitor.at_cms.sign_in("else", "/login?current-path=/")
+    assert "Continue as patron" not in visitor.get("/login").content.decode()
+    assert visitor.type == "anonymous"
+
+
+def test_w16_an_editor_costs_the_cms_one_question(visitor: Visitor, library: Cms) -> None:
+    visitor.at_cms.sign_in("else", "/login?current-path=/")
+    library.trouble()
+    for _ in range(5):
+        visitor.get("/login")
+    assert library.calls["graphql:dplTokens"] == 1
+
+
+def test_w16_who_has_no_cookie_costs_the_cms_nothing(visitor: Visitor, library: Cms) -> None:
+    library.trouble()
+    for path in ("/", "/login", "/account/", "/auth/session", "/auth/sources"):
+        visitor.get(path)
+    assert not library.calls
+
+
+def test_w19_the_session_shows_no_token(visitor: Visitor) -> None:
+    visitor.enter()
+    shown = str(visitor.session())
+    tokens = vault.tokens_of(stored(visitor.site).uid)
+    assert tokens
+    assert tokens.access_token
+    assert tokens.access_token not in shown
+
+
+def test_w11_w17_no_token_is_in_a_cookie_or_an_address(visitor: Visitor) -> None:
+    entered = visitor.enter()
+    tokens = vault.tokens_of(stored(visitor.site).uid)
+    assert tokens
+    left = visitor.leave()
+    places = [entered["Location"], left["Location"], str(visitor.site.cookies)]
+    assert tokens.access_token not in "".join(places)
+
+
+def test_w10_nothing_secret_is_logged(
+    visitor: Visitor, caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    visitor.enter()
+    tokens = vault.tokens_of(stored(visitor.site).uid)
+    assert tokens
+    said = caplog.text + "".join(capfd.readouterr())
+    for secret in (tokens.access_token, *visitor.at_cms.cookies.values(), "9999999901"):
+        assert secret not in said
+
+
+def test_w1_the_private_part_of_the_cms_is_never_asked(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    visitor.get("/account/")
+    visitor.leave()
+    assert not library.calls["graphql:private"]
+
+
+def test_w2_the_cms_sees_the_patron_or_our_user_and_never_both(
+    visitor: Visitor, library: Cms
+) -> None:
+    visitor.enter()
+    visitor.leave()
+    assert not library.calls["graphql:as-both"]
+
+
+def test_w2_the_password_of_our_user_reaches_no_browser(visitor: Visitor, source: Make) -> None:
+    source(graphql_password="a-password-of-the-cms")
+    for path in ("/", "/login", "/auth/sources", "/auth/session"):
+        assert b"a-password-of-the-cms" not in visitor.get(path).content
+    assert "a-password-of-the-cms" not in str(Source.objects.get(slug=SLUG).settings)
+
+
+def test_w27_nobody_outside_chooses_where_the_cms_sends_people(visitor: Visitor) -> None:
+    query = {"current-path": "//evil.example", "next": "/account/"}
+    led = visitor.get(f"/auth/login/{SLUG}", **query)["Location"]
+    assert parse_qs(urlsplit(led).query) == {"current-path": ["/go-login"]}
+
+
+def test_w3_a_malformed_session_cookie_is_nobody_and_hurts_nobody(
+    visitor: Visitor, library: Cms
+) -> None:
+    visitor.site.cookies["vestibule"] = "Fe26.2*1*a*b*c*d*e*f*g"
+    assert visitor.type == "anonymous"
+    assert visitor.enter()["Location"] == "/account/"
+    assert Visitor(library).type == "anonymous"
+
+
+def test_w24_long_tokens_make_no_long_cookie(visitor: Visitor) -> None:
+    visitor.enter()
+    assert len(visitor.site.cookies["vestibule"].value) < 200
+
+
+def test_w26_who_is_not_registered_is_told_so(visitor: Visitor, source: Make, library: Cms) -> None:
+    source(registered_only=True)
+    visitor.get(f"/auth/login/{SLUG}")
+    # The CMS keeps such a person on its own front page, signed in all the same.
+    assert visitor.at_cms.sign_in("nils") == f"{library.url}/?unregistered"
+    event = failure(visitor.get(CALLBACK))
+    assert event.reason == "not-registered"
+    page = visitor.get(f"/login/failed/{event.support_code}")
+    assert page.status_code == 403
+    assert not Identity.objects.filter(source__slug=SLUG).exists()
+
+
+def test_w26_a_patron_service_that_is_down_makes_nobody_unregistered(
+    visitor: Visitor, source: Make, library: Cms
+) -> None:
+    source(registered_only=True)
+    visitor.get(f"/auth/login/{SLUG}")
+    visitor.at_cms.sign_in("rikke")
+    library.trouble("no-patrons")
+    assert failure(visitor.get(CALLBACK)).reason == "temporarily-unavailable"
+
+
+def test_w39_each_failure_has_its_reason_and_a_support_code(visitor: Visitor, library: Cms) -> None:
+    visitor.get(f"/auth/login/{SLUG}")
+    visitor.at_cms.sign_in("rikke")
+    library.trouble("no-token")
+    event = failure(visitor.get(CALLBACK))
+    assert (event.reason, bool(event.detail)) == ("login-failed", True)
+    assert event.support_code in visitor.get(f"/login/failed/{event.support_code}").content.decode()
+    assert SITE not in event.detail

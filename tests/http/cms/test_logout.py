@@ -1,0 +1,174 @@
+"""The way out by the CMS, which must never strand anybody (go-and-cms.md 3; W8, W9)."""
+
+from __future__ import annotations
+
+import pytest
+
+from accounts.models import StoredSession
+from accounts.provider import LogoutPlan
+from tests.http.cms.conftest import CALLBACK, Make, Provide, Visitor, failure, held
+from tests.peers.cms import SITE, Cms, Patron
+from tests.peers.site import free_port
+
+RETURN = f"{SITE}/auth/logout/done"
+
+
+def plan(provider: object, patron: Patron, cookies: dict[str, str] | None = None) -> LogoutPlan:
+    outcome = provider.recognise(patron.cookies)  # type: ignore[attr-defined]
+    session = held(outcome) if outcome else None
+    sent = patron.cookies if cookies is None else cookies
+    planned: LogoutPlan = provider.plan_logout(  # type: ignore[attr-defined]
+        session, outcome.tokens, sent, RETURN
+    )
+    return planned
+
+
+def test_case_25_a_patron_visits_the_cms(provide: Provide, patron: Patron, library: Cms) -> None:
+    patron.sign_in()
+    way = plan(provide(), patron).visit
+    assert way == f"{library.url}/logout?current-path=/go-logout"
+    assert patron.get(way).headers["Location"] == f"{SITE}/"
+
+
+def test_without_credentials_the_way_is_built(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    provider = provide(graphql_user=None, graphql_password=None)
+    assert plan(provider, patron).visit == f"{library.url}/logout?current-path=/go-logout"
+
+
+def test_w9_without_a_cookie_there_is_no_visit_and_no_call(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    provider = provide()
+    outcome = provider.recognise(patron.cookies)
+    library.trouble()
+    assert provider.plan_logout(held(outcome), None, {}, RETURN) == LogoutPlan()
+    assert not library.calls
+
+
+def test_w9_a_session_that_died_at_the_cms_is_not_sent_to_its_403(
+    provide: Provide, patron: Patron
+) -> None:
+    patron.sign_in()
+    provider, stale = provide(), patron.cookies
+    session = held(provider.recognise(stale))
+    patron.sign_out()
+    assert patron.get("/logout?current-path=/go-logout").status_code == 403
+    assert provider.plan_logout(session, None, stale, RETURN) == LogoutPlan()
+
+
+@pytest.mark.parametrize("trouble", ["down", "errors", "html", "huge", "no-token", "shapeless"])
+def test_a_cms_in_trouble_strands_nobody(
+    provide: Provide, patron: Patron, library: Cms, trouble: str
+) -> None:
+    patron.sign_in()
+    provider = provide()
+    session = held(provider.recognise(patron.cookies))
+    library.trouble(trouble)
+    assert provider.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
+
+
+def test_case_23_without_a_logout_address_there_is_no_visit(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    library.trouble("no-login")
+    assert plan(provide(), patron) == LogoutPlan()
+
+
+def test_a_logout_address_at_another_site_is_not_visited(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    library.trouble("elsewhere")
+    assert plan(provide(), patron) == LogoutPlan()
+
+
+def test_a_cms_that_is_gone_strands_nobody(provide: Provide, patron: Patron) -> None:
+    patron.sign_in()
+    session = held(provide().recognise(patron.cookies))
+    gone = provide(cms_url=f"http://localhost:{free_port()}")
+    assert gone.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
+
+
+# --- At the site ----------------------------------------------------------------------------------
+
+
+def test_case_9_who_leaves_ends_on_the_front_page(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.at_cms.get(visitor.leave()["Location"])
+    assert visitor.get("/").status_code == 200
+    assert visitor.type == "anonymous"
+
+
+def test_w12_a_copy_of_the_cookie_is_worth_nothing_afterwards(visitor: Visitor) -> None:
+    visitor.enter()
+    copy = visitor.site.cookies["vestibule"].value
+    visitor.leave()
+    visitor.site.cookies["vestibule"] = copy
+    assert visitor.type == "anonymous"
+
+
+@pytest.mark.parametrize("trouble", ["down", "errors", "html"])
+def test_w7_w8_whatever_the_cms_does_the_session_here_is_over(
+    visitor: Visitor, library: Cms, trouble: str
+) -> None:
+    visitor.enter()
+    library.trouble(trouble)
+    assert visitor.leave()["Location"] == "/"
+    assert not StoredSession.objects.exists()
+
+
+def test_w8_a_logout_does_not_undo_itself_when_the_cms_comes_back(
+    visitor: Visitor, library: Cms
+) -> None:
+    visitor.enter()
+    library.trouble("down")
+    visitor.leave()
+    library.trouble()
+    del visitor.site.cookies["vestibule-left"]  # as if a minute had passed
+    assert visitor.get("/login", next="/account/").status_code == 200
+    assert visitor.type == "anonymous"
+    failure(visitor.get(CALLBACK))  # nor by an answer that nobody asked for
+
+
+def test_w8_who_did_not_go_to_the_cms_is_not_signed_straight_in_again(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.leave()  # the browser never follows to the CMS
+    del visitor.site.cookies["vestibule-left"]
+    visitor.get("/login", next="/account/")
+    assert visitor.type == "anonymous"
+
+
+def test_w8_a_click_signs_in_again(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    library.trouble("down")
+    visitor.leave()
+    library.trouble()
+    assert visitor.enter()["Location"] == "/account/"
+
+
+def test_after_the_way_out_another_sign_in_at_the_cms_is_shared_again(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.at_cms.get(visitor.leave()["Location"])
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    del visitor.site.cookies["vestibule-left"]
+    assert visitor.get("/login", next="/account/")["Location"] == "/account/"
+
+
+def test_leaving_when_already_out_at_the_cms_lands_here(visitor: Visitor) -> None:
+    visitor.enter()
+    stale = visitor.at_cms.cookies
+    visitor.at_cms.sign_out()
+    for name, value in stale.items():
+        visitor.site.cookies[name] = value
+    assert visitor.site.post("/auth/logout")["Location"] == "/"
+
+
+def test_of_a_disabled_source_people_still_leave(visitor: Visitor, source: Make) -> None:
+    visitor.enter()
+    source(columns={"enabled": False})
+    assert "/logout?current-path=/go-logout" in visitor.leave()["Location"]

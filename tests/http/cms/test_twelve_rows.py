@@ -1,0 +1,127 @@
+"""go-and-cms.md 4: the twelve rows of how the sessions of the two sites belong together.
+
+P is the library's own site, G ours. Where a row begins with Unilogin, which lives on G only, a
+local session stands in: it is another type that lives on G only as well.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import time_machine
+
+from accounts.models import StoredSession, User
+from tests.http.cms.conftest import CALLBACK, Make, Visitor
+from tests.http.conftest import sign_in, stored
+from tests.peers.cms import SITE, Cms
+
+
+def signed_in_at_cms(visitor: Visitor) -> bool:
+    return "Nobody is signed in here" not in visitor.at_cms.get("/").text
+
+
+def test_row_1_who_signs_in_on_p_is_signed_in_on_g(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    asked = visitor.get("/account/")
+    assert asked.status_code == 302
+    back = visitor.get(asked["Location"])
+    assert (back.status_code, back["Location"]) == (303, "/account/")
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_row_2_who_signs_in_on_g_is_signed_in_on_p(visitor: Visitor) -> None:
+    assert visitor.enter()["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+    assert "Rikke Læser" in visitor.at_cms.get("/").text
+
+
+def test_row_3_who_is_signed_in_is_led_past_the_choice(visitor: Visitor) -> None:
+    visitor.enter()
+    assert visitor.get("/login")["Location"] == "/account/"
+
+
+def test_row_4_another_type_asks_before_it_ends_this_one(visitor: Visitor, person: User) -> None:
+    visitor.enter()
+    page = visitor.get("/auth/login/local")
+    assert page.status_code == 200
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_row_4_the_cms_does_not_end_another_type(visitor: Visitor, person: User) -> None:
+    sign_in(visitor.site)
+    visitor.at_cms.sign_in("rikke")
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert visitor.type == "local"
+
+
+def test_row_5_both_persist(visitor: Visitor, person: User) -> None:
+    sign_in(visitor.site)
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    assert visitor.get("/account/").status_code == 200
+    assert visitor.type == "local"
+    assert signed_in_at_cms(visitor)
+
+
+def test_row_6_when_the_other_has_run_out_the_shared_one_takes_over(
+    visitor: Visitor, person: User
+) -> None:
+    sign_in(visitor.site)
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    StoredSession.objects.all().delete()
+    assert visitor.get("/login", next="/account/")["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_row_7_who_leaves_g_has_left_p_too(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    way = visitor.leave()["Location"]
+    assert way == f"{library.url}/logout?current-path=/go-logout"
+    assert visitor.at_cms.get(way).headers["Location"] == f"{SITE}/"
+    assert not signed_in_at_cms(visitor)
+    assert visitor.type == "anonymous"
+
+
+def test_row_8_who_leaves_p_has_left_g_too(visitor: Visitor) -> None:
+    visitor.enter()
+    visitor.at_cms.sign_out()
+    assert visitor.type == "anonymous"
+    assert not StoredSession.objects.exists()
+
+
+def test_row_8_the_cms_can_say_that_its_person_left(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    assert visitor.get("/auth/logout/cms")["Location"] == f"{library.url}/"
+    assert not StoredSession.objects.exists()
+
+
+def test_row_9_a_session_ends_with_its_token(visitor: Visitor, library: Cms) -> None:
+    library.trouble(token_seconds=3600)
+    visitor.enter()
+    with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
+        assert visitor.type == "anonymous"
+
+
+def test_row_10_who_leaves_another_type_is_not_signed_straight_in(
+    visitor: Visitor, person: User
+) -> None:
+    sign_in(visitor.site)
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    assert visitor.leave()["Location"] == "/"
+    assert visitor.get("/").status_code == 200
+    assert visitor.get("/login", next="/account/").status_code == 200
+    assert visitor.type == "anonymous"
+
+
+def test_row_11_a_stranger_is_asked_to_sign_in(visitor: Visitor) -> None:
+    assert visitor.get("/account/")["Location"] == "/login?next=%2Faccount%2F"
+
+
+def test_row_12_a_broken_session_ends_as_anonymous_on_the_front_page(
+    visitor: Visitor, source: Make
+) -> None:
+    visitor.enter()
+    row = stored(visitor.site)
+    StoredSession.objects.filter(uid=row.uid).update(session_data="not a payload")
+    assert visitor.leave()["Location"] == "/"
+    assert visitor.type == "anonymous"
+    assert not StoredSession.objects.exists()
