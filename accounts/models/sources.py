@@ -47,6 +47,11 @@ class Source(models.Model):
         default=False,
         help_text=_("The session ends when the upstream's token or session does."),
     )
+    allow_upstream_token = models.BooleanField(
+        _("hand on the upstream's token"),
+        default=False,
+        help_text=_("Front ends may fetch the upstream's access token for the person."),
+    )
     after_login = models.CharField(
         _("after login"), max_length=500, blank=True, help_text=_("A local path. Empty: /account/.")
     )

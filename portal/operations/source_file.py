@@ -22,6 +22,7 @@ COLUMNS: Mapping[str, type] = {
     "enroll": bool,
     "require_assignment": bool,
     "end_with_token": bool,
+    "allow_upstream_token": bool,
     "groups": dict,
     "after_login": str,
     "note": str,
