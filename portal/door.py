@@ -32,12 +32,12 @@ from accounts.provider import Authentication, Description, LoginFlow, Prompt, Vi
 from accounts.session import Session
 from accounts.session_store import SessionStore
 from accounts.sources import Ready
-from portal import cookies, flow_cookies
+from portal import cookies, flow_cookies, roads
 from portal.destinations import safe_destination
 
 # Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
 _ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "session_state")
-_LEFT_SECONDS = 60
+LEFT_SECONDS = 60
 _RECEIPT_SECONDS = 120
 
 
@@ -115,7 +115,7 @@ def begin(
 
     Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
     """
-    redirect_uri = f"{conf.site_url()}/auth/callback/{source.slug}"
+    redirect_uri = roads.callback_url(source.slug, roads.road_of(request.path))
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again
     )
@@ -171,7 +171,8 @@ def conclude(
     except login.AlreadyUsed:
         return see_other(next_url or landing(source, session_of(request)))
     except login.SwitchNeeded:
-        return see_other(start_url(source.slug, next_url, switch="1"))
+        road = roads.road_of(request.path)
+        return see_other(roads.login_path(source.slug, road, next=next_url, switch="1"))
     admit(request, done)
     trouble.over(source.slug)
     return see_other(landing(source, done.store.typed, next_url))
@@ -196,8 +197,7 @@ def start_url(slug: str, next_url: str = "", **more: str) -> str:
     `again="1"` asks for a fresh proof of who the person is, `switch="1"` for the question whether
     the session that is there should end.
     """
-    query = urlencode({**({"next": next_url} if next_url else {}), **more})
-    return f"/auth/login/{slug}?{query}" if query else f"/auth/login/{slug}"
+    return roads.login_path(slug, next=next_url, **more)
 
 
 def choose_url(next_url: str = "") -> str:
@@ -274,7 +274,7 @@ def _finish(
     request: HttpRequest, source: Ready, params: Mapping[str, str], login_flow: LoginFlow | None
 ) -> HttpResponse:
     try:
-        _check_flow(login_flow, source)
+        _check_flow(login_flow, source, request.path)
         if login_flow and not flow.claim(login_flow.state):
             return see_other(login_flow.next or landing(source, session_of(request)))
         permitted = cookies_for(request, source.description)
@@ -288,11 +288,12 @@ def _finish(
     return response
 
 
-def _check_flow(login_flow: LoginFlow | None, source: Ready) -> None:
-    """Refuse an answer at another source's door (RFC 9700, 4.4), or one that comes too late."""
+def _check_flow(login_flow: LoginFlow | None, source: Ready, path: str) -> None:
+    """Refuse an answer at another door (RFC 9700, 4.4), or one that comes too late."""
     if login_flow is None:
         return
-    if login_flow.source != source.slug:
+    elsewhere = login_flow.redirect_uri != conf.site_url() + path
+    if login_flow.source != source.slug or (elsewhere and not source.description.unsolicited):
         raise InvalidRequest("This answer belongs to another source.")
     if flow.expired(login_flow, timezone.now()):
         raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
@@ -346,19 +347,23 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     session = session_of(request)
     source = sources.of_session(session.source) if session.is_logged_in else None
     permitted = cookies_for(request, source.description) if source else {}
-    done = f"{conf.site_url()}/auth/logout/done"
-    departure = logout.leave(session, visit(request), permitted, done)
-    request.session = SessionStore()  # ended above, exactly once
-    auth.logout(request)
+    departure = logout.leave(session, visit(request), permitted, roads.logout_done_url())
+    forget_session(request)  # ended above, exactly once
     response = see_other(departure.visit or return_to or "/")
     if session.exists:
         label = source.label if source else ""
         receipt = {"label": label, "upstream": departure.upstream, "code": departure.support_code}
         cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
-        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
     if departure.visit and return_to:
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
     return response
+
+
+def forget_session(request: HttpRequest) -> None:
+    """Let the browser go on as nobody: the session of the request has been ended."""
+    request.session = SessionStore()
+    auth.logout(request)
 
 
 def left_elsewhere(request: HttpRequest) -> HttpResponse:
@@ -368,11 +373,10 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
     source = next((each for each in sharing if each.slug == session.source), None)
     if source:
         logout.left_upstream(session, visit(request))
-        request.session = SessionStore()  # ended above
-        auth.logout(request)
+        forget_session(request)
     home = source or (sharing[0] if len(sharing) == 1 else None)
     response = see_other(home.description.home if home else "/")
-    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
     return response
 
 

@@ -11,7 +11,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import conf, ended, registry, sources
+from accounts import ended, registry, sources
 from accounts.models import Source
 from portal.destinations import safe_destination
 
@@ -22,11 +22,6 @@ def secret_names(provider: str) -> set[str]:
     if known is None:
         return set()
     return {each.name for each in dataclasses.fields(known.Settings) if each.metadata.get("secret")}
-
-
-def redirect_uri(slug: str) -> str:
-    """Return the address to register at the upstream of the source `slug`."""
-    return f"{conf.site_url()}/auth/callback/{slug}"
 
 
 def with_stored_secrets(

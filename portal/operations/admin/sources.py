@@ -9,12 +9,15 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts import sources
 from accounts.models import Source
+from portal import roads
 from portal.operations import selftest, source_rows
 from portal.operations.admin.common import PER_PAGE, sign_in_again
 from portal.operations.admin.source_form import SourceForm
@@ -42,7 +45,8 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return what is edited, and of an existing source the address to register."""
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
-            "require_assignment", "end_with_token", "after_login", "groups", "note",
+            "require_assignment", "end_with_token", "allow_upstream_token", "after_login",
+            "groups", "note",
         ]  # fmt: skip
         return ["redirect_uri", *edited] if obj else edited
 
@@ -50,10 +54,11 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Keep what people's identities and the upstream's registration hang on."""
         return ["redirect_uri", "slug", "provider"] if obj else []
 
-    @admin.display(description=_("Redirect URI to register"))
-    def redirect_uri(self, source: Source) -> str:
-        """Return the address to which the upstream sends people back."""
-        return source_rows.redirect_uri(source.slug)
+    @admin.display(description=_("Redirect URIs to register"))
+    def redirect_uri(self, source: Source) -> SafeString:
+        """Return the addresses to which the upstream sends people back, one for each road."""
+        urls = [(roads.callback_url(source.slug, road),) for road in (roads.AUTH, roads.OPENID)]
+        return format_html_join("", "<div>{}</div>", urls)
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
