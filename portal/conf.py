@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.conf import settings
 
 
 def cookies_are_secure() -> bool:
     """Tell whether cookies are for https only."""
     return bool(settings.SESSION_COOKIE_SECURE)
+
+
+def session_cookie() -> str:
+    """Return the name of the session's cookie."""
+    return str(settings.SESSION_COOKIE_NAME)
 
 
 def default_source() -> str:
@@ -18,6 +25,12 @@ def default_source() -> str:
 def frontpage_url() -> str:
     """Return the institution's own front page, or nothing."""
     return str(settings.VESTIBULE_FRONTPAGE_URL)
+
+
+def handover_lifetime() -> timedelta:
+    """Return for how long a front end may fetch what was handed over to it."""
+    life: timedelta = settings.VESTIBULE_HANDOVER_LIFETIME
+    return life
 
 
 def institution() -> dict[str, str]:

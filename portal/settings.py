@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from portal import logs
+from portal import logs, oauth
 from portal.env import (
     BASE_DIR,
     data_directory,
@@ -72,12 +72,15 @@ INSTALLED_APPS = [
     "csp",
     "django_structlog",
     "rest_framework",
+    "drf_spectacular",
+    "oauth2_provider",
     "accounts",
     "providers.local",
     "providers.oidc",
     "providers.unilogin",
     "portal.pages",
     "portal.api",
+    "portal.authorization_server",
     "portal.operations",
 ]
 if not VESTIBULE_PRODUCTION:
@@ -179,6 +182,24 @@ VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", d
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
 VESTIBULE_DEFAULT_SOURCE = env.str("VESTIBULE_DEFAULT_SOURCE", default="")
 
+# --- Our tokens (DESIGN.md 7, RFC 6749, RFC 9700) -------------------------------------------------
+
+VESTIBULE_ACCESS_LIFETIME = timedelta(seconds=env.int("VESTIBULE_ACCESS_LIFETIME", default=3600))
+VESTIBULE_REFRESH_IDLE = timedelta(seconds=env.int("VESTIBULE_REFRESH_IDLE", default=30 * 86400))
+VESTIBULE_REFRESH_ABSOLUTE = timedelta(
+    seconds=env.int("VESTIBULE_REFRESH_ABSOLUTE", default=90 * 86400)
+)
+VESTIBULE_HANDOVER_LIFETIME = timedelta(seconds=env.int("VESTIBULE_HANDOVER_LIFETIME", default=120))
+OAUTH2_PROVIDER_APPLICATION_MODEL = "authorization_server.Client"
+OAUTH2_PROVIDER_GRANT_MODEL = "authorization_server.Grant"
+OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authorization_server.AccessToken"  # noqa: S105  # a name
+OAUTH2_PROVIDER_REFRESH_TOKEN_MODEL = "authorization_server.RefreshToken"  # noqa: S105  # a name
+OAUTH2_PROVIDER_ID_TOKEN_MODEL = "authorization_server.IDToken"  # noqa: S105  # a name
+OAUTH2_PROVIDER_DEVICE_GRANT_MODEL = "authorization_server.DeviceGrant"
+OAUTH2_PROVIDER = oauth.configure(
+    VESTIBULE_SITE_URL, VESTIBULE_ACCESS_LIFETIME, VESTIBULE_REFRESH_IDLE
+)
+
 # --- Who may enter ------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"
@@ -242,7 +263,10 @@ CSRF_TRUSTED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CSRF_FAILURE_VIEW = "portal.pages.errors.csrf_failure"
 CORS_ALLOWED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
-CORS_URLS_REGEX = r"^/auth/(session|sources|logout)$"
+CORS_URLS_REGEX = (
+    r"^/(auth/(session|sources|logout|upstream-token)|session/\w+|users/user/details"
+    r"|openid/providers|openid/[^/]+/tokens)$"
+)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -308,15 +332,29 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = not VESTIBULE_PRODUCTION
 
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["portal.api.authentication.TypedSessionAuthentication"],
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "portal.api.authentication.BearerAuthentication",
+        "portal.api.authentication.TypedSessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["portal.api.permissions.SignedIn"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
-        "rest_framework.parsers.FormParser",
+        "portal.api.parsers.JsonParser",
+        "portal.api.parsers.FormParser",
     ],
     "EXCEPTION_HANDLER": "portal.api.errors.answer",
     "UNAUTHENTICATED_USER": None,
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Vestibule",
+    "DESCRIPTION": "What a front end calls to sign people in, know who they are, and leave.",
+    "VERSION": "1",
+    "SERVERS": [{"url": VESTIBULE_SITE_URL}],
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
+    "SERVE_AUTHENTICATION": [],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""

@@ -4,7 +4,8 @@ from django.apps import AppConfig
 
 
 class ApiConfig(AppConfig):
-    """Session and sources as JSON."""
+    """Session, sources and token pair as JSON."""
 
     name = "portal.api"
     label = "api"
+    clear_expired = "portal.api.handover.clear_expired"

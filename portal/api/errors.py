@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import SuspiciousOperation
 from rest_framework import exceptions, status
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from accounts.errors import LoginRequired, ProtocolError, TemporarilyUnavailable
+from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
+from portal.api.challenges import challenge
+from portal.tokens.errors import InsufficientScope, SessionExpired
 
-CHALLENGE = 'Bearer realm="vestibule"'
 _CODES = {
     status.HTTP_401_UNAUTHORIZED: "login_required",
     status.HTTP_403_FORBIDDEN: "access_denied",
@@ -20,6 +22,8 @@ _CODES = {
 
 def answer(error: Exception, context: dict[str, Any]) -> Response | None:
     """Return the JSON answer for `error`; None for what is a defect of ours."""
+    if isinstance(error, SuspiciousOperation):
+        error = InvalidRequest("The request cannot be understood.")
     if isinstance(error, ProtocolError):
         return _protocol_error(error)
     response = exception_handler(error, context)
@@ -34,9 +38,11 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
 
 def _protocol_error(error: ProtocolError) -> Response:
     body = {"error": error.error, "error_description": error.description}
+    if isinstance(error, SessionExpired):
+        body["loginUrl"] = error.login_url
     response = Response(body, status=error.status, headers={"Cache-Control": "no-store"})
-    if isinstance(error, LoginRequired):
-        response["WWW-Authenticate"] = CHALLENGE
+    if error.status == status.HTTP_401_UNAUTHORIZED or isinstance(error, InsufficientScope):
+        response["WWW-Authenticate"] = challenge(error)
     if isinstance(error, TemporarilyUnavailable):
         response["Retry-After"] = str(error.retry_after)
     return response

@@ -5,29 +5,53 @@ from __future__ import annotations
 import hashlib
 import json
 from datetime import datetime
+from typing import Any
 
 from django.middleware.csrf import get_token
+from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import conf, sources, trouble
+from accounts.session import Session
 from portal import door
+from portal.api import shapes
+from portal.api.authentication import BearerAuthentication
+from portal.tokens.errors import InvalidToken
+
+
+class TellingBearer(BearerAuthentication):
+    """Takes a token that is over for none: whoever asks wants to be told so, not refused."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Any]:
+        """Return the person and session; an anonymous session when the token has none."""
+        try:
+            return super().authenticate(request) or (None, None)
+        except InvalidToken:
+            return None, Session()
 
 
 class SessionView(APIView):
     """`GET /auth/session`: 200 always, for anonymous people too (CONTRACT.md 1)."""
 
-    authentication_classes = ()
+    authentication_classes = (TellingBearer,)
     permission_classes = (AllowAny,)
 
+    @extend_schema(
+        operation_id="auth_session",
+        responses={200: shapes.SESSION, 304: None, **shapes.failing(400)},
+        auth=[{"bearer": []}, {"cookie": []}, {}],  # type: ignore[list-item]  # as OpenAPI has it
+    )
     def get(self, request: Request) -> Response:
         """Return the typed session's public face; 304 when the caller has it already."""
-        body = door.session_of(request._request).public()
+        known = request.auth
+        session = known if isinstance(known, Session) else door.session_of(request._request)
+        body = session.public()
         get_token(request._request)
         tag = '"' + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32] + '"'
-        headers = {"ETag": tag, "Cache-Control": "no-store", "Vary": "Cookie"}
+        headers = {"ETag": tag, "Cache-Control": "no-store", "Vary": "Cookie, Authorization"}
         if request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
@@ -39,6 +63,9 @@ class SourcesView(APIView):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
+    @extend_schema(
+        operation_id="auth_sources", responses={200: shapes.SOURCE.__class__(many=True)}, auth=[]
+    )
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
         ready = sources.enabled()

@@ -1,0 +1,81 @@
+"""Handing a session over to the script of a front end on our own host (CONTRACT.md 2).
+
+Its page finds two cookies that it can read: a one-time identifier and the source's slug. The
+identifier, once, for two minutes, and only with its cookie, is worth a token pair.
+"""
+
+from __future__ import annotations
+
+import secrets
+
+from django.db import transaction
+from django.http import HttpResponseBase
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
+
+from accounts.errors import InvalidGrant
+from accounts.keyring import digest
+from accounts.session import Session
+from portal import conf
+from portal.api.models import HandOver
+from portal.tokens import pair
+from portal.tokens.errors import InvalidToken
+
+KEY, PROVIDER = "tokens_key", "authProvider"
+
+
+class NothingThere(InvalidGrant):
+    """`invalid_grant` with the status that CONTRACT.md 2 gives it."""
+
+    status = 404
+
+    def __init__(self) -> None:
+        super().__init__("There is nothing to fetch here, or no more.")
+
+
+def offer(response: HttpResponseBase, session: Session) -> None:
+    """Let the page that `response` leads to fetch the token pair of `session`."""
+    identifier, life = secrets.token_urlsafe(32), conf.handover_lifetime()
+    HandOver.objects.create(
+        digest=digest(identifier), session_id=session.uid, expires_at=timezone.now() + life
+    )
+    for name, value in ((KEY, identifier), (PROVIDER, session.source)):
+        response.set_cookie(
+            name,
+            value,
+            max_age=int(life.total_seconds()),
+            secure=conf.cookies_are_secure(),
+            httponly=False,  # the page's script is who they are for
+            samesite="Lax",
+        )
+
+
+def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
+    """Return the token pair that `identifier` stands for. Of parallel calls one gets it.
+
+    Raises `NothingThere` alike for every reason why not, `AccessDenied` for a person who awaits
+    access.
+    """
+    if not identifier or not constant_time_compare(identifier, cookie):
+        raise NothingThere
+    waiting = HandOver.objects.filter(digest=digest(identifier), expires_at__gt=timezone.now())
+    with transaction.atomic():
+        found = waiting.filter(session__source=slug).select_related("session__user").first()
+        taken, _kinds = HandOver.objects.filter(pk=found.pk).delete() if found else (0, {})
+        if found is None or not taken:
+            raise NothingThere
+        try:
+            return pair.issue(found.session)
+        except InvalidToken:
+            raise NothingThere from None
+
+
+def withdraw(response: HttpResponseBase) -> None:
+    """Take the two cookies back."""
+    for name in (KEY, PROVIDER):
+        response.delete_cookie(name, samesite="Lax")
+
+
+def clear_expired() -> int:
+    """Delete what nobody fetched in time. Returns the number."""
+    return HandOver.objects.filter(expires_at__lte=timezone.now()).delete()[0]

@@ -1,0 +1,23 @@
+"""What waits to be fetched by a front end."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from accounts.models import StoredSession
+
+
+class HandOver(models.Model):
+    """One token pair that may be fetched once, by who has the identifier whose SHA-256 this is."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(
+        StoredSession, to_field="uid", on_delete=models.CASCADE, related_name="handovers"
+    )
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"for {self.session_id}"
+
+    def __repr__(self) -> str:
+        return f"<HandOver for {self.session_id}>"

@@ -1,0 +1,54 @@
+"""The upstream's own access token, for a front end that calls the upstream's services."""
+
+from __future__ import annotations
+
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts import sources, vault
+from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from portal import roads
+from portal.api import permissions, shapes
+from portal.api.authentication import TypedSessionAuthentication
+from portal.tokens.errors import SessionExpired
+
+
+class UpstreamTokenView(APIView):
+    """`GET /auth/upstream-token`: by cookie only, for sources that allow it (CONTRACT.md 5)."""
+
+    authentication_classes = (TypedSessionAuthentication,)
+    permission_classes = (permissions.SignedIn,)
+
+    @extend_schema(
+        operation_id="auth_upstream_token",
+        responses={
+            200: shapes.UPSTREAM_TOKEN,
+            401: shapes.EXPIRED,
+            **shapes.failing(403, 503),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Return the token in use, or the one that follows it when it is about to end."""
+        session = permissions.session_of(request)
+        source = sources.of_session(session.source)
+        if source is None or not source.row.allow_upstream_token:
+            raise AccessDenied("This source does not hand its tokens on.")
+        try:
+            tokens = vault.fresh(session, wait=True)
+        except InvalidGrant:
+            raise SessionExpired(roads.way_back(source)) from None
+        if tokens is None:
+            raise TemporarilyUnavailable("The upstream has no token for us at the moment.")
+        if not tokens.access_token:
+            raise AccessDenied("The upstream's token has ended, and nothing renews it.")
+        ends = tokens.expires_at
+        body = {
+            "access_token": tokens.access_token,
+            "token_type": tokens.token_type,
+            "expires_in": max(0, int((ends - timezone.now()).total_seconds())) if ends else None,
+            "expires": ends.isoformat(timespec="seconds") if ends else None,
+        }
+        return Response(body, headers={"Cache-Control": "no-store"})

@@ -1,0 +1,11 @@
+"""The room that native clients and devices speak to: OAuth 2 and OpenID Connect."""
+
+from django.apps import AppConfig
+
+
+class AuthorizationServerConfig(AppConfig):
+    """Clients, and the tokens that they hold."""
+
+    name = "portal.authorization_server"
+    label = "authorization_server"
+    clear_expired = "portal.authorization_server.upkeep.clear_expired"

@@ -1,0 +1,65 @@
+"""Signing in with a password by a call, for front ends that draw their own form."""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from accounts import flow, login, sources
+from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
+from accounts.models import StoredSession
+from accounts.provider import Prompt, Visit
+from accounts.session import Session
+from accounts.session_store import end
+from accounts.sources import Ready
+from portal import conf
+from portal.tokens import pair
+from portal.tokens.errors import RefusedGrant
+
+
+def source_of(slug: str) -> Ready:
+    """Return the source with a form that `slug` names; without a name the default one, else the
+    first. Raises `InvalidRequest` when there is none.
+    """
+    forms = [each for each in sources.enabled() if each.description.kind == "form"]
+    wanted = slug or conf.default_source()
+    found = next((each for each in forms if each.slug == wanted), None)
+    if found is None and not slug and forms:
+        return forms[0]
+    if found is None:
+        raise InvalidRequest("There is no source of this name that takes a password.")
+    return found
+
+
+def enter(source: Ready, username: str, password: str, visit: Visit) -> pair.Pair:
+    """Return the pair of a new session of the source's type. The session lives as long as its
+    refresh token, since no browser holds it.
+
+    Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
+    `AccessDenied` for people who are disabled, not registered or awaiting access, and
+    `TemporarilyUnavailable`.
+    """
+    fresh = flow.new_flow(source.slug, "", "", timezone.now())
+    prompt = source.provider.begin_login(fresh)
+    if not isinstance(prompt, Prompt):
+        raise InvalidRequest("This source has no form.")
+    secrets = {each.name: password for each in prompt.fields if each.type == "password"}
+    form = {**secrets, prompt.identifier: username}
+    try:
+        outcome = login.verify_form(source, fresh, form, prompt.identifier, visit)
+    except InvalidGrant:
+        raise RefusedGrant("The username or the password is wrong.") from None
+    kind = StoredSession.Kind.CLIENT
+    done = login.sign_in(source, outcome, None, Session(), visit, kind)
+    return _pair_of(done.store.typed.uid)
+
+
+def _pair_of(uid: str) -> pair.Pair:
+    """Issue the first pair of a new session; the session ends when its person may not have one."""
+    own = StoredSession.objects.filter(uid=uid)
+    try:
+        with transaction.atomic():
+            return pair.issue(own.select_related("user").get())
+    except AccessDenied:
+        end(own)
+        raise
