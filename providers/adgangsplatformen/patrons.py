@@ -21,7 +21,7 @@ from providers.adgangsplatformen.client import Budget
 from providers.adgangsplatformen.settings import CmsSettings
 
 PERSON, PATRON, FLEETING = "person", "patron", "login"
-REGISTERED = "VALID"
+REGISTERED, UNREGISTERED = "VALID", "INVALID"
 _LARGEST = 64 * 1024
 
 
@@ -50,14 +50,17 @@ def is_fleeting(subject: str) -> bool:
 def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Patron:
     """Return whose token this is.
 
-    Raises `AccessDenied` for somebody who is no patron of the library where only those come in,
-    `InvalidGrant` when the token is refused or names nobody, `TemporarilyUnavailable`.
+    Raises `AccessDenied` for somebody who is no patron of the library, or locked out by it, where
+    only its patrons come in, `InvalidGrant` when the token is refused or names nobody, and
+    `TemporarilyUnavailable`.
     """
     subject = _person(settings, http, token, budget) if settings.userinfo_url else ""
     card = _card(settings, http, token, budget, needed=settings.registered_only or not subject)
     if settings.registered_only and card.status != REGISTERED:
+        unknown = card.status == UNREGISTERED
         raise AccessDenied(
-            "The patron is not registered at this library.", reason=errors.NOT_REGISTERED
+            "The library's own register does not let this patron in.",
+            reason=errors.NOT_REGISTERED if unknown else errors.NOT_AUTHORIZED,
         )
     if not subject and card.number:
         subject = f"{PATRON}:{card.number}"

@@ -23,7 +23,8 @@ from portal.sandbox.trouble import DOWN, NORMAL, SLOW, Trouble
 NO_TOKEN, NO_LOGIN = "no-token", "no-login"
 # What only tests ask for.
 ERRORS, HTML, HUGE, SHAPELESS = "errors", "html", "huge", "shapeless"
-NO_PATRONS, ELSEWHERE = "no-patrons", "elsewhere"
+NO_PATRONS, ELSEWHERE, OLD_SHAPE = "no-patrons", "elsewhere", "old-shape"
+NO_PERSON, LOCKED_OUT = "no-person", "locked-out"
 
 KINDS = (
     Trouble(NORMAL, _("Normal"), _("Everything works.")),
@@ -34,7 +35,7 @@ KINDS = (
 )
 NAMES = {
     *(kind.name for kind in KINDS),
-    *(ERRORS, HTML, HUGE, SHAPELESS, NO_PATRONS, ELSEWHERE),
+    *(ERRORS, HTML, HUGE, SHAPELESS, OLD_SHAPE, NO_PATRONS, ELSEWHERE, NO_PERSON, LOCKED_OUT),
 }
 TOKEN_SECONDS = 30 * 86400
 SLOW_SECONDS = 8.0

@@ -86,6 +86,8 @@ def _token(person: Person | None) -> dict[str, Any] | None:
     held = visitors.token_of(person) if person else None
     if held is None or controls.is_on(controls.NO_TOKEN):
         return None
+    if controls.is_on(controls.OLD_SHAPE):
+        return {"token": held.token, "expire": held.ends}
     time = datetime.fromtimestamp(held.ends, UTC).isoformat()
     return {
         "token": held.token,

@@ -9,13 +9,13 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.views.decorators.http import require_safe
 
 from portal.sandbox.cms import controls, visitors
-from portal.sandbox.cms.patrons import REGISTERED, UNREGISTERED, Person
+from portal.sandbox.cms.patrons import LOCKED_OUT, REGISTERED, UNREGISTERED, Person
 
 
 @require_safe
 def userinfo(request: HttpRequest) -> HttpResponseBase:
     """Say who the bearer is (go-and-cms.md 1.4)."""
-    return _answer(request, lambda person: {"attributes": {**person.attributes, "agencies": []}})
+    return _answer(request, _attributes)
 
 
 @require_safe
@@ -26,7 +26,14 @@ def patron(request: HttpRequest) -> HttpResponseBase:
     return _answer(request, _card)
 
 
+def _attributes(person: Person) -> dict[str, Any]:
+    known = {} if controls.is_on(controls.NO_PERSON) else person.attributes
+    return {"attributes": {**known, "agencies": []}}
+
+
 def _card(person: Person) -> dict[str, Any]:
+    if controls.is_on(controls.LOCKED_OUT):
+        return {"authenticateStatus": LOCKED_OUT, "patron": None}
     if not person.is_registered:
         return {"authenticateStatus": UNREGISTERED, "patron": None}
     known = {"patronId": person.number, "name": person.name, "blockStatus": None}

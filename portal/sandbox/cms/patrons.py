@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-REGISTERED, UNREGISTERED = "VALID", "INVALID"
+REGISTERED, UNREGISTERED, LOCKED_OUT = "VALID", "INVALID", "LOANER_LOCKED_OUT"
 
 
 @dataclass(frozen=True, slots=True)

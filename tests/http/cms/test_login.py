@@ -107,7 +107,7 @@ def test_a_failed_callback_changes_nothing_else(visitor: Visitor, person: User) 
     assert visitor.enter()["Location"] == "/account/"
 
 
-def test_w36_the_callback_of_the_source_serves_as_well(visitor: Visitor) -> None:
+def test_the_callback_of_the_source_serves_as_well(visitor: Visitor) -> None:
     visitor.at_cms.sign_in("rikke")
     assert visitor.get(f"/auth/callback/{SLUG}")["Location"] == "/account/"
 
@@ -249,6 +249,23 @@ def test_w26_a_patron_service_that_is_down_makes_nobody_unregistered(
     visitor.at_cms.sign_in("rikke")
     library.trouble("no-patrons")
     assert failure(visitor.get(CALLBACK)).reason == "temporarily-unavailable"
+
+
+def test_w14_pages_stand_while_the_cms_is_down(visitor: Visitor, library: Cms) -> None:
+    visitor.enter()
+    library.trouble("down")
+    for path in ("/", "/account/", "/auth/session"):
+        assert visitor.get(path).status_code == 200
+
+
+def test_the_library_becomes_another_way_in_for_somebody(visitor: Visitor, person: User) -> None:
+    sign_in(visitor.site)
+    started = visitor.carry().post("/account/sign-ins", {"link": SLUG})
+    assert started.status_code == 302, started.content
+    visitor.at_cms.sign_in("rikke", started["Location"])
+    assert visitor.get(CALLBACK)["Location"] == "/account/sign-ins"
+    assert person.identities.filter(source__slug=SLUG).exists()
+    assert visitor.type == "local"
 
 
 def test_w39_each_failure_has_its_reason_and_a_support_code(visitor: Visitor, library: Cms) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from accounts import ended
 from accounts.models import StoredSession
 from accounts.provider import LogoutPlan
 from tests.http.cms.conftest import CALLBACK, Make, Provide, Visitor, failure, held
@@ -108,6 +109,7 @@ def test_w12_a_copy_of_the_cookie_is_worth_nothing_afterwards(visitor: Visitor) 
     visitor.enter()
     copy = visitor.site.cookies["vestibule"].value
     visitor.leave()
+    ended.reset()  # as in another worker, or in this one half a second later
     visitor.site.cookies["vestibule"] = copy
     assert visitor.type == "anonymous"
 
@@ -166,6 +168,12 @@ def test_leaving_when_already_out_at_the_cms_lands_here(visitor: Visitor) -> Non
     for name, value in stale.items():
         visitor.site.cookies[name] = value
     assert visitor.site.post("/auth/logout")["Location"] == "/"
+
+
+def test_w18_a_prefetched_logout_asks_first(visitor: Visitor) -> None:
+    visitor.enter()
+    assert visitor.get("/auth/logout").status_code == 200
+    assert visitor.type == "adgangsplatformen"
 
 
 def test_of_a_disabled_source_people_still_leave(visitor: Visitor, source: Make) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from accounts.errors import AccessDenied, TemporarilyUnavailable
+from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.flow import new_flow
 from accounts.provider import Authentication
 from tests.http.cms.conftest import SLUG, Provide
@@ -48,6 +48,12 @@ def test_case_28_people_differ_and_their_numbers_are_not_in_the_subject(
 def test_case_28_another_key_makes_another_subject(provide: Provide, library: Cms) -> None:
     other = provide(subject_key="another key of at least thirty-two characters")
     assert enter(provide(), library).subject != enter(other, library).subject
+
+
+def test_case_28_who_has_neither_number_is_nobody(provide: Provide, library: Cms) -> None:
+    library.trouble("no-person")
+    with pytest.raises(InvalidGrant, match="names nobody"):
+        enter(provide(), library)
 
 
 def test_an_editor_has_no_token_and_is_nobody(provide: Provide, library: Cms) -> None:
@@ -112,6 +118,13 @@ def test_a_patron_who_is_registered_comes_in_where_only_those_may(
     provide: Provide, library: Cms
 ) -> None:
     assert enter(provide(registered_only=True), library).name == "Rikke Læser"
+
+
+def test_w26_who_is_locked_out_is_not_told_to_register(provide: Provide, library: Cms) -> None:
+    library.trouble("locked-out")
+    with pytest.raises(AccessDenied) as caught:
+        enter(provide(registered_only=True), library)
+    assert caught.value.reason == "not-authorized"
 
 
 @pytest.mark.parametrize("settings", [{}, {"registered_only": True}, NO_PERSON], ids=str)

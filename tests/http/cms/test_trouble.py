@@ -41,6 +41,15 @@ def test_w15_a_slow_cms_is_given_up(provide: Provide, patron: Patron, library: C
     library.trouble()
 
 
+def test_w36_the_old_shape_of_an_end_is_no_end(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    library.trouble("old-shape")
+    with pytest.raises(TemporarilyUnavailable, match="shape"):
+        provide().complete_login(FLOW, {}, patron.cookies)
+
+
 def test_a_null_token_is_a_failed_login(provide: Provide, patron: Patron, library: Cms) -> None:
     patron.sign_in()
     library.trouble("no-token")

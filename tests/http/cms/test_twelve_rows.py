@@ -94,7 +94,7 @@ def test_row_8_the_cms_can_say_that_its_person_left(visitor: Visitor, library: C
     assert not StoredSession.objects.exists()
 
 
-def test_row_9_a_session_ends_with_its_token(visitor: Visitor, library: Cms) -> None:
+def test_row_9_and_case_18_a_session_ends_with_its_token(visitor: Visitor, library: Cms) -> None:
     library.trouble(token_seconds=3600)
     visitor.enter()
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=2)):
