@@ -25,6 +25,14 @@ def leave(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_safe
+def formerly(request: HttpRequest) -> HttpResponse:
+    """Lead on from the address that the counters' clients still know (CONTRACT.md 5)."""
+    query = request.META.get("QUERY_STRING", "")
+    return door.see_other(f"/auth/logout?{query}" if query else "/auth/logout")
+
+
+@login_not_required
+@require_safe
 def done(request: HttpRequest) -> HttpResponse:
     """Come back from an upstream's logout. Its state, right or wrong, decides nothing."""
     onward = door.back_from_leaving(request)

@@ -13,6 +13,7 @@ urlpatterns = [
     path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
+    path("logout/", leave.formerly, name="logout-formerly"),
     path("auth/logout", leave.leave, name="auth-logout"),
     path("auth/logout/cms", leave.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", leave.done, name="auth-logout-done"),
