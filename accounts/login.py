@@ -228,7 +228,7 @@ def _follow(user: User, outcome: Authentication) -> User:
 
 def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) -> Session:
     refresh_expires_at = outcome.tokens.refresh_expires_at if outcome.tokens else None
-    ends = outcome.expires_at if source.row.end_with_token else None
+    ends = outcome.expires_at if source.ends_with_token else None
     return Session(
         uid=new_uid(),
         type=source.session_type,

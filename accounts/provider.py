@@ -35,7 +35,8 @@ class Description:
     `cookies` are the names, or shell patterns, of the only cookies that reach the provider.
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
     `visits` are the origins to which its plans may send a browser (for `form-action`). `home` is
-    the front page of an upstream that shares its session with us.
+    the front page of an upstream that shares its session with us. `ends_with_token`: the
+    upstream's end is always the session's end.
     """
 
     label: str
@@ -47,6 +48,7 @@ class Description:
     form_post: bool = False
     visits: tuple[str, ...] = ()
     home: str = ""
+    ends_with_token: bool = False
 
 
 @dataclass(frozen=True, slots=True)

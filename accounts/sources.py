@@ -57,6 +57,11 @@ class Ready:
         """The type of the sessions that it makes."""
         return self.provider.session_type
 
+    @property
+    def ends_with_token(self) -> bool:
+        """Whether the upstream's end is the session's: by its nature, or by the operator's wish."""
+        return self.row.end_with_token or self.description.ends_with_token
+
 
 class _Copy:
     """One worker's copy of the enabled sources, by slug, in their order."""

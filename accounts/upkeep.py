@@ -74,7 +74,7 @@ def _renewed(store: SessionStore, source: Ready, known: Authentication) -> Sessi
     session = store.typed
     if known.tokens:
         vault.replace_tokens(session.uid, known.tokens)
-    ends = known.expires_at if source.row.end_with_token else session.upstream_ends_at
+    ends = known.expires_at if source.ends_with_token else session.upstream_ends_at
     store.replace(
         replace(
             session,
@@ -95,7 +95,7 @@ def _with_tokens(session: Session, tokens: TokenSet) -> Session:
     """Return the session as its renewed tokens have it."""
     source = sources.of_session(session.source)
     ends = session.upstream_ends_at
-    if source and source.row.end_with_token:
+    if source and source.ends_with_token:
         ends = tokens.refresh_expires_at or tokens.expires_at or ends
     return replace(
         session,

@@ -64,6 +64,7 @@ class AdgangsplatformenProvider:
             unsolicited=True,
             visits=(self.settings.origin,),
             home=f"{self.settings.origin}/",
+            ends_with_token=True,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

@@ -53,7 +53,7 @@ class UniloginProvider(OidcProvider):
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings and what is known already."""
         told = super().describe()
-        return replace(told, help=told.help or _("For pupils and teachers."))
+        return replace(told, help=told.help or _("For pupils and teachers."), ends_with_token=True)
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
