@@ -19,7 +19,8 @@ REFUSED = [
     "https://front.example@evil.example/", "https://front.example.evil.example/",
     "https://front.example:443@evil.example/", "https://front.example:8443/",
     "http://front.example/", "https://evil.example/", "https://[evil", "/ok\r\nSet-Cookie: a=b",
-    "/auth/logout", "/AUTH/logout", "/logout/", "/logout", "/login", "/i18n/setlang/", "/" + "a" * 100_000,
+    "/auth/logout", "/AUTH/logout", "/logout/", "/logout", "/login", "/i18n/setlang/",
+    "/" + "a" * 100_000,
 ]  # fmt: skip
 
 
