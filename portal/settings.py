@@ -78,6 +78,7 @@ INSTALLED_APPS = [
     "providers.local",
     "providers.oidc",
     "providers.unilogin",
+    "providers.adgangsplatformen",
     "portal.pages",
     "portal.api",
     "portal.authorization_server",
