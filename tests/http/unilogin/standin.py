@@ -19,12 +19,13 @@ from structlog.testing import capture_logs
 from portal.sandbox.unilogin import schools
 from portal.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
 from portal.sandbox.unilogin.demo import SERVICE
+from tests.http.oidc.browser import Answer, Form
 from tests.http.oidc.browser import Browser as Walker
-from tests.http.oidc.browser import Form
 from tests.http.sandbox.running import Sandbox
 
 SITE = "http://localhost:8000"
 AT = "protocol/openid-connect"
+__all__ = ["Answer", "Browser", "Standin", "outbound"]
 Calls = Callable[[], list[str]]
 
 

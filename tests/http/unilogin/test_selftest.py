@@ -1,0 +1,77 @@
+"""What an operator is told who tests a source: what is well, what is not, and what to do."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from accounts import sources
+from accounts.provider import Finding
+from tests.http.unilogin.conftest import Make
+from tests.http.unilogin.liar import Liar
+from tests.http.unilogin.standin import Standin
+from tests.peers.site import free_port
+from tests.peers.tampering import REMOVED
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def findings(source: Make, **settings: Any) -> list[Finding]:
+    return sources.instance(source(**settings)).check()
+
+
+def wrong(found: list[Finding]) -> list[str]:
+    """Return what is not well, but for the stand-in's http."""
+    plain = ("https", "certificate")
+    bad = (each for each in found if not each.ok and not any(word in each.fix for word in plain))
+    return [f"{each.message} {each.fix}" for each in bad]
+
+
+def test_all_is_well_at_the_stand_in(source: Make) -> None:
+    found = findings(source)
+    assert wrong(found) == []
+    said = " ".join(each.message for each in found)
+    assert "http://localhost:8000/auth/callback/unilogin" in said
+    assert "101" in said
+    assert "institution service" in said
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "password": ({"ws_password": "wrong"}, "ws_password"),
+    "user": ({"ws_user": "wrong"}, "ws_user"),
+    "action": ({"ws_action": "https://example.org/x"}, "ws_action"),
+    "namespace": ({"ws_namespace": "https://example.org/x"}, "ws_namespace"),
+    "address": ({"ws_address": f"http://127.0.0.1:{free_port()}/"}, "ws_address"),
+    "tests-only": ({"municipalities": [], "test_institutions": ["A04441"]}, "municipalities"),
+    "tests-too": ({"test_institutions": ["A04441"]}, "test_institutions"),
+}
+
+
+@pytest.mark.parametrize(("settings", "named"), WRONG.values(), ids=WRONG)
+def test_each_mistake_has_a_fix_that_names_the_setting(
+    source: Make, settings: dict[str, Any], named: str
+) -> None:
+    found = wrong(findings(source, **settings))
+    assert any(named in each for each in found), found
+
+
+@pytest.mark.parametrize("kind", ["down", "fault", "html", "slow", "refuses"])
+def test_trouble_of_the_service_is_told(source: Make, standin: Standin, kind: str) -> None:
+    standin.service_trouble(kind)
+    [said] = wrong(findings(source))
+    assert "institution service" in said
+
+
+def test_a_broker_that_is_down_is_told(source: Make, standin: Standin) -> None:
+    standin.trouble("down")
+    [said] = wrong(findings(source))
+    assert "issuer" in said
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["introspection_endpoint", "userinfo_endpoint", "end_session_endpoint"]
+)
+def test_an_endpoint_that_is_missing_is_named(source: Make, liar: Liar, endpoint: str) -> None:
+    liar.op.document[endpoint] = REMOVED
+    assert any(endpoint in each for each in wrong(findings(source, **liar.settings())))
