@@ -44,6 +44,16 @@ class VestibuleAdminSite(AdminSite):
 
         return guarded
 
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """Return the pages that a person may see; one that has a `count` tells it by its name."""
+        apps = super().get_app_list(request, app_label)
+        for entry in (each for app in apps for each in app["models"]):
+            count = getattr(self._registry[entry["model"]], "count", None)
+            waiting = count(request) if count else 0
+            if waiting:
+                entry["name"] = f"{entry['name']} ({waiting})"
+        return apps
+
     @method_decorator(login_not_required)
     def login(
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None

@@ -1,6 +1,7 @@
 """The operators' room."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class OperationsConfig(AppConfig):
@@ -8,6 +9,7 @@ class OperationsConfig(AppConfig):
 
     name = "portal.operations"
     label = "operations"
+    verbose_name = _("Reception")
     clear_expired = "portal.operations.upkeep.clear_ground_floor"
 
     def ready(self) -> None:

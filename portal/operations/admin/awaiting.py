@@ -1,0 +1,228 @@
+"""The queue of people who await access: let in with departments, one by one or many at once."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, ClassVar, cast
+
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import people
+from accounts.errors import InvalidRequest
+from accounts.models import User
+from portal import door
+from portal.operations import waiting
+from portal.operations.admin.common import PER_PAGE
+from portal.operations.admin.person_form import PersonForm
+from portal.operations.admin.rights import may_give, may_manage
+from portal.operations.models import AwaitingPerson
+
+LET_IN, KEEP = "_let_in", "_keep"
+# A person and at least one group, as the button of one click names them.
+_VALUE = re.compile(r"[0-9]{1,18}(?::[0-9]{1,18}){1,500}")
+
+
+class AwaitingForm(PersonForm):
+    """What somebody is let in with. The suggested departments are chosen already."""
+
+    suggested: ClassVar[list[Group]] = []
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "groups" in self.fields:
+            self.initial["groups"] = [*self.initial["groups"], *self.suggested]
+
+
+@admin.register(AwaitingPerson)
+class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Who awaits access, by which source and since when, what the source claims, and the way in."""
+
+    change_form_template = "operations/awaiting.html"
+    list_display = ("who", "email", "sources", "since", "claims", "let_in")
+    list_filter = ("identities__source",)
+    list_per_page = PER_PAGE
+    search_fields = ("username", "name", "email", "=uid")
+    filter_horizontal = ("groups", "user_permissions")
+    readonly_fields = ("who", "username", "email", "sources", "since", "claims")
+    fields = (*readonly_fields, "groups", "user_permissions")
+    actions = ("let_in_with_suggested",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AwaitingPerson]:
+        """Return the queue, the longest waiting first."""
+        return waiting.queue().prefetch_related("identities__source")
+
+    def count(self, request: HttpRequest) -> int:
+        """Return how many wait, for the list of pages."""
+        return AwaitingPerson.objects.filter(status=User.Status.AWAITING_ACCESS).count()
+
+    # --- Who may ----------------------------------------------------------------------------------
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """People join the queue by signing in."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whoever is not let in is disabled, or deleted, among the people."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody let in a person who would then be able to do more than they."""
+        permitted = super().has_change_permission(request, obj)
+        return permitted and (obj is None or may_manage(request.user, obj))
+
+    # --- What is shown ----------------------------------------------------------------------------
+
+    @admin.display(description=_("Person"))
+    def who(self, person: AwaitingPerson) -> str:
+        """Return the name that the source gave."""
+        return str(person)
+
+    @admin.display(description=_("Source"))
+    def sources(self, person: AwaitingPerson) -> str:
+        """Return the sources by which the person is known."""
+        rows = [each.source for each in person.identities.all()]
+        return ", ".join(row.label or row.slug for row in rows)
+
+    @admin.display(description=_("Since"), ordering="since")
+    def since(self, person: AwaitingPerson) -> Any:
+        """Return since when the person waits."""
+        return person.since  # type: ignore[attr-defined]  # waiting.queue
+
+    @admin.display(description=_("What the source claims"))
+    def claims(self, person: AwaitingPerson) -> SafeString:
+        """Return the claimed groups, those that the institution has no group for as well."""
+        names = [(name,) for name in waiting.claimed(person)]
+        return format_html_join(", ", "{}", names) or SafeString("-")
+
+    @admin.display(description=_("Let in"))
+    def let_in(self, person: AwaitingPerson) -> SafeString:
+        """Return the button of one click, or the way to choose departments."""
+        offered: list[Group] | None = getattr(person, "offered", None)
+        if offered is None:
+            return SafeString("-")
+        if not offered:
+            return format_html(
+                '<a href="{}/change/">{}</a>', person.pk, gettext("Choose departments")
+            )
+        names = ", ".join(group.name for group in offered)
+        return format_html(
+            '<button class="button" name="{}" value="{}" aria-label="{}">{}</button>',
+            LET_IN,
+            ":".join(str(each.pk) for each in (person, *offered)),
+            gettext("Let in %(person)s with %(groups)s") % {"person": person, "groups": names},
+            gettext("Let in with %s") % names,
+        )
+
+    # --- The list ---------------------------------------------------------------------------------
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """Return the list, whose rows know what may be offered for them."""
+        shown = super().get_changelist_instance(request)
+        rows = list(shown.result_list)
+        offered = waiting.suggestions(rows, request.user)
+        for row in rows:
+            if self.has_change_permission(request, row):
+                row.offered = offered[row.pk]
+        shown.result_list = rows
+        return shown
+
+    def changelist_view(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Let in the one whose button was pressed; else show the list or do an action."""
+        if request.method == "POST" and LET_IN in request.POST:
+            return self._one_click(request)
+        return super().changelist_view(request, extra_context)
+
+    @admin.action(description=_("Let in with the suggested departments"), permissions=["change"])
+    def let_in_with_suggested(
+        self, request: HttpRequest, queryset: QuerySet[AwaitingPerson]
+    ) -> None:
+        """Let in those of the chosen for whom a department is suggested; name the others."""
+        rows = list(queryset)
+        offered = waiting.suggestions(rows, request.user)
+        ready = [r for r in rows if offered[r.pk] and self.has_change_permission(request, r)]
+        by = cast(User, request.user)
+        count = sum(waiting.let_in(row.pk, offered[row.pk], by) is not None for row in ready)
+        if count:
+            said = ngettext("%d person is let in.", "%d people are let in.", count) % count
+            self.message_user(request, said, messages.SUCCESS)
+        left = ", ".join(str(row) for row in rows if row not in ready)
+        if left:
+            said = gettext("Nothing is suggested for these, or they may do more than you: %s")
+            self.message_user(request, said % left, messages.WARNING)
+
+    def _one_click(self, request: HttpRequest) -> HttpResponse:
+        person, groups = self._pressed(request)
+        if person is None or waiting.let_in(person.pk, groups, cast(User, request.user)) is None:
+            said = gettext("This person no longer waits, or a group has gone meanwhile.")
+            self.message_user(request, said, messages.WARNING)
+        else:
+            self._say(request, person)
+        return door.see_other(request.get_full_path())
+
+    def _pressed(self, request: HttpRequest) -> tuple[AwaitingPerson | None, list[Group]]:
+        """Return the person of the button that was pressed, and the groups that stood on it.
+
+        Raises `PermissionDenied` when the administrator may not let in this person, or not with
+        these groups, `InvalidRequest` for a value that no button has.
+        """
+        if not _VALUE.fullmatch(request.POST[LET_IN]):
+            raise InvalidRequest("This is no button of the queue.")
+        pk, *wanted = (int(number) for number in request.POST[LET_IN].split(":"))
+        person = waiting.queue().filter(pk=pk).first()
+        groups = list(Group.objects.filter(pk__in=wanted))
+        if not self.has_change_permission(request, person) or not may_give(
+            request.user, groups, ()
+        ):
+            raise PermissionDenied
+        return (person if len(groups) == len(set(wanted)) else None), groups
+
+    # --- The page of one person -------------------------------------------------------------------
+
+    def get_object(
+        self, request: HttpRequest, object_id: str, from_field: str | None = None
+    ) -> AwaitingPerson | None:
+        """Return the person, held while the answer to a form is made."""
+        found: AwaitingPerson | None = super().get_object(request, object_id, from_field)
+        return waiting.held(found.pk) if found and request.method == "POST" else found
+
+    def get_form(
+        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
+    ) -> type[ModelForm[User]]:
+        """Return a form that knows who lets in, and what is suggested."""
+        offered = waiting.suggestions([obj], request.user)[obj.pk] if obj else []
+        known = {"actor": request.user, "suggested": offered}
+        form = type("AwaitingForm", (AwaitingForm,), known)
+        return super().get_form(request, obj, change=change, form=form, **kwargs)
+
+    def save_model(
+        self, request: HttpRequest, obj: AwaitingPerson, form: Any, change: bool
+    ) -> None:
+        """Save nothing: what is edited stands in other tables, and follows."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Give groups and permissions, then let in, all in the transaction of the form."""
+        with transaction.atomic():
+            super().save_related(request, form, formsets, change)
+            if KEEP not in request.POST:
+                people.admit(form.instance, cast(User, request.user))
+
+    def response_change(self, request: HttpRequest, obj: AwaitingPerson) -> HttpResponse:
+        """Say what was done, and go back to the queue."""
+        self._say(request, obj, kept=KEEP in request.POST)
+        return self.response_post_save_change(request, obj)
+
+    def _say(self, request: HttpRequest, person: AwaitingPerson, *, kept: bool = False) -> None:
+        said = gettext("%s goes on waiting.") if kept else gettext("%s is let in.")
+        self.message_user(request, said % person, messages.INFO if kept else messages.SUCCESS)
