@@ -31,7 +31,8 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             store: Any = request.session
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
-                store = request.session = upkeep.keep_up(store, _cookies(request))
+                if not getattr(view_func, "own_upkeep", False):
+                    store = request.session = upkeep.keep_up(store, _cookies(request))
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
@@ -68,6 +69,12 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         if isinstance(error, AccessDenied):
             raise PermissionDenied(error.description)
         raise SuspiciousOperation(error.description)
+
+
+def own_upkeep(view_func: Any) -> Any:
+    """Mark a view that asks the upstream itself, and says itself what the upstream answered."""
+    view_func.own_upkeep = True
+    return view_func
 
 
 def wants_page(request: HttpRequest) -> bool:
