@@ -8,6 +8,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.http import QueryDict
+from django.http.multipartparser import MultiPartParserError
 from rest_framework.parsers import BaseParser
 
 from accounts.errors import InvalidRequest
@@ -49,6 +50,23 @@ class FormParser(BaseParser):
     ) -> dict[str, Any]:
         """Return the fields. Raises `InvalidRequest` for a repeated one, or `TooLarge`."""
         values = QueryDict(_body(parser_context), encoding="utf-8")
+        return _once([(name, value) for name, each in values.lists() for value in each])
+
+
+class MultipartParser(BaseParser):
+    """A form of parts, as some libraries send every form. Files among them count for nothing."""
+
+    media_type = "multipart/form-data"
+
+    def parse(
+        self, stream: Any, media_type: str | None = None, parser_context: Any = None
+    ) -> dict[str, Any]:
+        """Return the fields. Raises `InvalidRequest` for a repeated one, or `TooLarge`."""
+        _body(parser_context)
+        try:
+            values = parser_context["request"]._request.POST
+        except MultiPartParserError:
+            raise InvalidRequest("The body is not a form.") from None
         return _once([(name, value) for name, each in values.lists() for value in each])
 
 

@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView
 
+from accounts.middleware import own_upkeep
 from portal.api import openid
 from portal.api.person import DetailsView
 from portal.api.tokens import LoginView, LogoutView, RefreshView
@@ -15,8 +16,8 @@ urlpatterns = [
     path("auth/sources", SourcesView.as_view(), name="auth-sources"),
     path("auth/upstream-token", UpstreamTokenView.as_view(), name="upstream-token"),
     path("session/login", LoginView.as_view(), name="session-login"),
-    path("session/refresh", RefreshView.as_view(), name="session-refresh"),
-    path("session/refreshToken", RefreshView.as_view(), name="session-refresh-token"),
+    path("session/refresh", own_upkeep(RefreshView.as_view()), name="session-refresh"),
+    path("session/refreshToken", own_upkeep(RefreshView.as_view()), name="session-refresh-token"),
     path("session/logout", LogoutView.as_view(), name="session-logout"),
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", openid.ProvidersView.as_view(), name="openid-providers"),
