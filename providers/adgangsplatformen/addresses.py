@@ -5,15 +5,17 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from urllib.parse import urlsplit
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http.address import origin_of
 from providers.adgangsplatformen.client import CALL_SECONDS, Budget, Cms
-from providers.adgangsplatformen.settings import CmsSettings
+from providers.adgangsplatformen.settings import CmsSettings, is_unclear
 
 MAX_AGE = timedelta(minutes=15)
 # A null, and a failure, are asked about again after so long.
 SOON = timedelta(seconds=30)
+_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,10 @@ class Addresses:
 
     def _judged(self, url: str | None) -> str:
         """Return an address of the CMS itself: it must not send people anywhere else."""
-        if url and origin_of(url) != self._settings.origin:
+        if not url:
+            return ""
+        if not url.isascii() or is_unclear(url) or len(url) > _LONGEST:
+            raise TemporarilyUnavailable("The CMS names what is no address.")
+        if origin_of(url) != self._settings.origin or "@" in urlsplit(url).netloc:
             raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
-        return url or ""
+        return url

@@ -74,7 +74,7 @@ def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> 
     held = attributes if isinstance(attributes, dict) else {}
     for word in ("cpr", "uniqueId"):
         found = held.get(word)
-        if isinstance(found, str) and found.strip():
+        if isinstance(found, str) and found.strip() and found.isprintable():
             secret, known = settings.subject_key.encode(), f"{word}:{found.strip()}".encode()
             return f"{PERSON}:{hmac.new(secret, known, hashlib.sha256).hexdigest()}"
     raise InvalidGrant("Adgangsplatformen names nobody.")

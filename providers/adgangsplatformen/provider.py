@@ -38,6 +38,8 @@ from providers.adgangsplatformen.sharing import SharedSession
 
 # With less than this left, a token is asked for again (go-and-cms.md 1.7, step 6).
 SHORTLY = timedelta(seconds=60)
+# Who leaves does not wait long for a CMS that may not answer.
+LEAVING_SECONDS = 2.5
 
 
 class AdgangsplatformenProvider:
@@ -155,7 +157,7 @@ class AdgangsplatformenProvider:
         browser either: nobody is sent where they would be stranded (W9). That the session ends here
         is certain, and its cookie signs nobody in again without a click (W8).
         """
-        mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget()
+        mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget(LEAVING_SECONDS)
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
             self.shared.note("left", digest, memory.LEFT_SECONDS)
         try:

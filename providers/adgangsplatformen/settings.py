@@ -111,7 +111,7 @@ def _of_the_addresses(settings: CmsSettings) -> Iterator[str]:
             continue
         parts = urlsplit(url) if origin_of(url) else None
         plain = conf.http_limits().plain
-        if parts is None or _UNCLEAR.search(url) or "@" in parts.netloc or "#" in url:
+        if parts is None or is_unclear(url) or "@" in parts.netloc or "#" in url:
             yield _("%s is not an address") % name
         elif parts.scheme != "https" and not (parts.scheme == "http" and plain):
             yield _("%s must begin with https://") % name
@@ -119,5 +119,10 @@ def _of_the_addresses(settings: CmsSettings) -> Iterator[str]:
             yield _("cms_url must be the CMS's origin, without a path")
 
 
+def is_unclear(url: str) -> bool:
+    """Tell whether parsers could read an address in different ways."""
+    return bool(_UNCLEAR.search(url))
+
+
 def _is_no_path(path: str) -> bool:
-    return bool(_UNCLEAR.search(path)) or "?" in path or "#" in path
+    return is_unclear(path) or "?" in path or "#" in path

@@ -82,9 +82,7 @@ def _source() -> Source:
         "subject_key": SUBJECT_KEY,
     }
     label = _("Library login (sandbox)")
-    return Source(
-        slug=SLUG, provider=PROVIDER, label=label, order=20, end_with_token=True, settings=settings
-    )
+    return Source(slug=SLUG, provider=PROVIDER, label=label, order=20, settings=settings)
 
 
 def _is_a_stand_in_elsewhere(cms_url: object, wanted: str) -> bool:

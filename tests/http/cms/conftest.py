@@ -60,7 +60,7 @@ def source(house: None, library: Cms) -> Make:
 
     def make(slug: str = SLUG, columns: dict[str, Any] | None = None, **settings: Any) -> Source:
         row = Source.objects.filter(slug=slug).first()
-        row = row or Source(slug=slug, provider="adgangsplatformen", end_with_token=True)
+        row = row or Source(slug=slug, provider="adgangsplatformen")
         row.label = slug.title()
         row.settings = library.settings(**settings)
         for name, value in (columns or {}).items():

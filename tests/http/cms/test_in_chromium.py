@@ -25,7 +25,7 @@ from accounts import sources
 from accounts.models import Source
 settings = json.loads({settings!r})
 row = Source(slug="library", provider="adgangsplatformen", label="The town's library")
-row.settings, row.end_with_token = settings, True
+row.settings = settings
 sources.save(row)
 """
         own.manage("shell", "--verbosity=0", stdin=make)
