@@ -355,6 +355,7 @@ SPECTACULAR_SETTINGS = {
     "DESCRIPTION": "What a front end calls to sign people in, know who they are, and leave.",
     "VERSION": "1",
     "SERVERS": [{"url": VESTIBULE_SITE_URL}],
+    "OAS_VERSION": "3.1.0",
     "SERVE_INCLUDE_SCHEMA": False,
     "SERVE_PERMISSIONS": ["rest_framework.permissions.AllowAny"],
     "SERVE_AUTHENTICATION": [],
