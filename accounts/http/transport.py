@@ -1,8 +1,8 @@
 """One exchange of a request and its answer, over pooled connections and one TLS context.
 
-Built on the adapter and the prepared requests of `requests`, without its `Session`: so there is no
-cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would have to be
-kept out, and the body of a redirect is bounded like any other.
+Built on the prepared requests of `requests` and the pools of urllib3, without `Session` and adapter:
+so there is no cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would
+have to be kept out, and the body of a redirect is bounded like any other.
 """
 
 from __future__ import annotations
@@ -12,11 +12,9 @@ import logging
 import ssl
 import threading
 import zlib
-from typing import Any
 
 import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
@@ -54,40 +52,26 @@ class _TlsPool(HTTPSConnectionPool):
     ConnectionCls = TlsConnection
 
 
-class Adapter(HTTPAdapter):
-    """The adapter of `requests`, with our connections and one TLS context for all of them."""
-
-    def __init__(self, context: ssl.SSLContext) -> None:
-        self._context = context
-        super().__init__(pool_connections=_ORIGINS_KEPT, pool_maxsize=_CONNECTIONS_KEPT)
-        self.poolmanager.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-
-    def cert_verify(self, conn: Any, url: Any, verify: Any, cert: Any) -> None:
-        """Do nothing: the original has the CA bundle parsed anew for each connection (13 ms)."""
-
-    def build_connection_pool_key_attributes(
-        self, request: Any, verify: Any, cert: Any = None
-    ) -> Any:
-        """Return what pools are told apart by, with our context in place of the default one."""
-        host, _ = super().build_connection_pool_key_attributes(request, True, None)
-        return host, ({"ssl_context": self._context} if host["scheme"] == "https" else {})
-
-
-_adapters: dict[str, Adapter] = {}
+_managers: dict[str, urllib3.PoolManager] = {}
 _lock = threading.Lock()
 
 
-def adapter(ca: str) -> Adapter:
-    """Return the adapter of this process, made at first use. `ca` is the file of an extra CA.
+def pools(ca: str) -> urllib3.PoolManager:
+    """Return the pools of this process, made at first use. `ca` is the file of an extra CA.
 
-    Raises `OSError` when that file cannot be read as certificates.
+    They share one TLS context: parsing the CA bundle takes 13 ms. Raises `OSError` when that file
+    cannot be read as certificates.
     """
-    found = _adapters.get(ca)
+    found = _managers.get(ca)
     if found is None:
         with _lock:
-            found = _adapters.get(ca)
+            found = _managers.get(ca)
             if found is None:
-                found = _adapters[ca] = Adapter(tls_context(ca))
+                found = urllib3.PoolManager(
+                    num_pools=_ORIGINS_KEPT, maxsize=_CONNECTIONS_KEPT, ssl_context=tls_context(ca)
+                )
+                found.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
+                _managers[ca] = found
     return found
 
 
@@ -115,24 +99,41 @@ def exchange(
     """
     with allowance.granted(ends=ends, max_bytes=max_bytes + _HEAD):
         seconds = allowance.seconds_left()
-        response = adapter(limits.ca).send(
-            request, stream=True, timeout=(min(limits.connect, seconds), seconds)
-        )
+        timeout = urllib3.Timeout(connect=min(limits.connect, seconds), read=seconds)
+        response = _sent(request, pools(limits.ca), timeout)
         try:
             body = _read(response, max_bytes)
         except BaseException:  # whatever it is: what is unread must not begin the next answer
             response.close()
             raise
-        response.raw.release_conn()
-    return Answer(response.status_code, response.headers, body)
+        response.release_conn()
+    return Answer(response.status, response.headers, body)
 
 
-def _read(response: requests.Response, max_bytes: int) -> bytes:
+def _sent(
+    request: requests.PreparedRequest, manager: urllib3.PoolManager, timeout: urllib3.Timeout
+) -> urllib3.BaseHTTPResponse:
+    """Send a request, once, and return the head of its answer, with the body still to be read."""
+    return manager.connection_from_url(str(request.url)).urlopen(
+        str(request.method),
+        "/" + request.path_url.lstrip("/"),  # what begins with two slashes reads as a host
+        body=request.body,
+        headers=request.headers,
+        retries=False,
+        redirect=False,
+        assert_same_host=False,
+        timeout=timeout,
+        preload_content=False,
+        decode_content=False,
+    )
+
+
+def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
     announced = response.headers.get("Content-Length", "")
     if announced.isdecimal() and int(announced) > max_bytes:
         raise TooLargeError("The announced body is larger than the call allows.")
     body = bytearray()
-    for piece in response.raw.stream(_PIECE, decode_content=False):
+    for piece in response.stream(_PIECE, decode_content=False):
         body += piece
         if len(body) > max_bytes:
             raise TooLargeError("The body is larger than the call allows.")
