@@ -186,8 +186,10 @@ def _person(source: Ready, outcome: Authentication) -> tuple[User, Decision]:
 
 
 def _identity(source: Source, subject: str) -> Identity | None:
-    found = Identity.objects.select_related("user").filter(source=source, subject=subject)
-    return found.first()
+    try:  # not `first`, which makes the database sort the one row that there can be
+        return Identity.objects.select_related("user").get(source=source, subject=subject)
+    except Identity.DoesNotExist:
+        return None
 
 
 def _enroll(source: Source, outcome: Authentication) -> tuple[Identity, Decision]:

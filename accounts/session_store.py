@@ -86,12 +86,15 @@ class SessionStore(SessionBase):
     def begin(self, typed: Session, values: dict[str, Any], **columns: Any) -> None:
         """Make a new session with all its columns in one INSERT. `values` are Django's own.
 
-        Raises `IntegrityError` when a unique column (the state) is taken.
+        Raises `IntegrityError` when a unique column (the state) is taken; the caller's transaction
+        is over then. A savepoint would cost two round trips, for keys that never collide.
         """
         self._typed = typed
         self._session_cache = {**values, TYPED: typed.dump()}
         self.columns = columns
-        self.create()
+        self._session_key = secrets.token_urlsafe(32)
+        self._insert()
+        self.modified = True
 
     def touch(self, now: datetime) -> None:
         """Note that the session is in use, at most once a minute, and let it live on."""
