@@ -34,6 +34,7 @@ def configure(level: str) -> dict[str, Any]:
     ]
     structlog.configure(
         processors=[
+            structlog.stdlib.filter_by_level,  # before any work is done for a line nobody writes
             *shared,
             structlog.stdlib.PositionalArgumentsFormatter(),
             structlog.processors.StackInfoRenderer(),
