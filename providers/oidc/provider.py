@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -35,6 +36,12 @@ from providers.oidc.tokens import token_set
 _VISITED = ("authorization_endpoint", "end_session_endpoint")
 
 
+@lru_cache(maxsize=256)
+def _origins(urls: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the origins of addresses, each once. Asked for several times in each request."""
+    return tuple(sorted({origin for url in urls if (origin := origin_of(url))}))
+
+
 class OidcProvider:
     """Speaks OpenID Connect Core 1.0 to the provider that the settings name."""
 
@@ -58,7 +65,7 @@ class OidcProvider:
             icon=self.settings.icon,
             help=self.settings.help,
             form_post=self.settings.response_mode == "form_post",
-            visits=tuple(sorted({origin for url in visited if (origin := origin_of(url))})),
+            visits=_origins(visited),
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
