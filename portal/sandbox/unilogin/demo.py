@@ -67,7 +67,6 @@ def _source() -> Source:
         provider="unilogin",
         label=_("Unilogin (sandbox)"),
         order=20,
-        end_with_token=True,
         settings=settings,
     )
 

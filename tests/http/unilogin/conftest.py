@@ -50,7 +50,6 @@ def source(house: None, standin: Standin) -> Make:
     ) -> Source:
         row = Source.objects.filter(slug=slug).first() or Source(slug=slug, provider="unilogin")
         row.settings = standin.settings(**settings)
-        row.end_with_token = True
         for name, value in (columns or {}).items():
             setattr(row, name, value)
         sources.save(row)

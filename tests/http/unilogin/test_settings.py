@@ -108,7 +108,6 @@ def test_a_source_can_be_applied_from_a_file(monkeypatch: pytest.MonkeyPatch) ->
     text = """
         [sources.unilogin]
         provider = "unilogin"
-        end_with_token = true
         [sources.unilogin.settings]
         client_id = "https://library.example/"
         client_secret = "env:UNILOGIN_SECRET"

@@ -210,7 +210,6 @@ def test_an_unknown_trouble_is_refused(standin: Standin) -> None:
 def test_furnishing_makes_the_source_once_and_leaves_what_was_changed() -> None:
     demo.furnish(8000)
     source = Source.objects.get(slug="unilogin")
-    assert source.end_with_token
     assert source.settings["issuer"] == "http://127.0.0.1:8001/auth/realms/broker"
     assert sources.instance(source).session_type == "unilogin"
     source.label = "Ours"

@@ -1,0 +1,45 @@
+"""The demo: a pupil signs in by the stand-in beside the site, leaves, and is gone on both sides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import requests
+
+from portal.sandbox.unilogin.broker import BROKER
+from tests.http.sandbox.running import hidden
+from tests.http.sandbox.test_demo import running
+from tests.peers.site import two_ports
+
+
+def test_a_pupil_signs_in_and_leaves_and_another_is_refused(tmp_path: Path) -> None:
+    port = two_ports()
+    site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
+    subjects = {each.title: each.subject for each in BROKER.personas}
+    with running(tmp_path, port) as banner, requests.Session() as browser:
+        assert f"{stand_in}/unilogin/" in banner
+
+        def enter(who: str) -> requests.Response:
+            page = browser.get(f"{site}/auth/login/unilogin", timeout=10)
+            assert page.url.startswith(f"{stand_in}/{BROKER.name}/"), page.url
+            form = {
+                "csrfmiddlewaretoken": browser.cookies["sandbox-csrf"],
+                "request": hidden(page, "request"),
+                "persona": subjects[who],
+            }
+            url = f"{stand_in}/{BROKER.name}/authorize/choose"
+            return browser.post(url, data=form, timeout=20)
+
+        def there() -> str:
+            return browser.get(f"{stand_in}/unilogin/", timeout=10).text
+
+        assert enter("Ida").url == f"{site}/account/"
+        assert browser.get(f"{site}/auth/session", timeout=10).json()["type"] == "unilogin"
+        assert "<strong>Ida</strong>" in there()
+        token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
+        assert browser.post(f"{site}/auth/logout", data=token, timeout=20).url == f"{site}/"
+        assert "<strong>Ida</strong>" not in there()
+        refused = enter("Bo")
+        assert refused.status_code == 403
+        assert refused.url.startswith(f"{site}/login/failed/")
+        assert "<strong>Bo</strong>" not in there()
