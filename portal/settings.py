@@ -85,7 +85,7 @@ INSTALLED_APPS = [
     "portal.operations",
 ]
 if not VESTIBULE_PRODUCTION:
-    INSTALLED_APPS += ["portal.sandbox", "portal.sandbox.unilogin"]
+    INSTALLED_APPS += ["portal.sandbox", "portal.sandbox.unilogin", "portal.sandbox.cms"]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 
 MIDDLEWARE = [
