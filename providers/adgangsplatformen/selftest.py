@@ -98,15 +98,15 @@ def _of_the_look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
 
 def _of_a_look_up(url: str, http: Client) -> Finding:
     """Without a token a service must refuse; that it does shows that it is there."""
-    host = urlsplit(url).hostname
+    place = origin_of(url) + urlsplit(url).path
     try:
         there = http.get(url, deadline=_SECONDS).status in {400, 401, 403}
     except ProtocolError:
         there = False
     if there:
-        return Finding(True, _("%s answers, and tells nothing without a token.") % host)
+        return Finding(True, _("%s answers, and tells nothing without a token.") % place)
     return Finding(
         False,
-        _("%s does not answer as a look-up of patrons should.") % host,
+        _("%s does not answer as a look-up of patrons should.") % place,
         _("Compare the address with that of the service."),
     )
