@@ -1,0 +1,39 @@
+// A front end's way in, on and out. `dispatch(type, payload)` is yours.
+function vestibule(dispatch, base = "") {
+  let pair = JSON.parse(sessionStorage.getItem("pair")), timer;
+  const cookie = (name) => document.cookie.match(`(?:^|; )${name}=([^;]+)`)?.[1];
+  async function call(method, path, json) {
+    const headers = { Accept: "application/json" };
+    if (json) headers["Content-Type"] = "application/json";
+    if (pair) headers.Authorization = `Bearer ${pair.access_token}`;
+    const answer = await fetch(base + path, { method, headers, body: json && JSON.stringify(json) });
+    const body = await answer.json();
+    if (!answer.ok) throw Object.assign(new Error(body.error_description), body, { status: answer.status });
+    return body;
+  }
+  function keep(next, seconds = next?.expires_in * 0.8) {
+    clearTimeout(timer);
+    pair = next;
+    sessionStorage.setItem("pair", JSON.stringify(pair));
+    if (pair) timer = setTimeout(refresh, seconds * 1000);
+  }
+  async function enter(next) {
+    keep(next);
+    const { User } = await call("GET", "/users/user/details?includeattributes=true");
+    dispatch("LOGIN_SUCCESS", User);
+  }
+  function leave(reason) { keep(null); dispatch("LOGOUT", reason); }
+  async function refresh() {
+    try {
+      keep(await call("POST", "/session/refresh", { refresh_token: pair.refresh_token }));
+      dispatch("REFRESH_SUCCESS", pair.expires_in);
+    } catch (error) { error.status === 401 ? leave(error) : keep(pair, 5); } // down: try again
+  }
+  return { call, refresh,
+    login: (username, password) => call("POST", "/session/login", { username, password }).then(enter),
+    handOver: (provider) => location.assign(`${base}/openid/${provider}/login`),
+    resume: async () => cookie("tokens_key") // back from an upstream, or a page that was reloaded
+      ? enter(await call("POST", `/openid/${cookie("authProvider")}/tokens`, { identifier: cookie("tokens_key") }))
+      : pair && refresh().then(() => pair && enter(pair)),
+    logout: () => call("DELETE", "/session/logout").then((body) => { leave(body); body.logoutUrl && location.assign(body.logoutUrl); }) };
+}
