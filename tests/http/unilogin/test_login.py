@@ -149,9 +149,9 @@ def test_two_tabs_sign_in_side_by_side(browser: Browser, source: Make) -> None:
     assert StoredSession.objects.count() == 1
 
 
-def test_ten_pupils_of_one_class_sign_in_at_once(source: Make) -> None:
-    source()
-    outcomes = parallel(10, lambda: Browser(Client()).enter("Ida")["Location"])
+def test_pupils_who_sign_in_at_once_share_what_is_learnt(source: Make) -> None:
+    source()  # as many as may call the broker at a time: VESTIBULE_HTTP_PER_UPSTREAM
+    outcomes = parallel(4, lambda: Browser(Client()).enter("Ida")["Location"])
     assert set(outcomes) == {"/account/"}
     assert User.objects.count() == 1
-    assert StoredSession.objects.count() == 10
+    assert StoredSession.objects.count() == 4
