@@ -9,13 +9,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.http.sandbox.test_demo import running
-from tests.peers.site import two_ports
+from tests.peers.site import demo_ports
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_newcomer_signs_in_with_one_click_and_leaves(page: Page, tmp_path: Path) -> None:
-    port = two_ports()
+    port = demo_ports()
     site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
     with running(tmp_path, port):
         page.goto(f"{site}/account/sessions")
@@ -38,7 +38,7 @@ def test_a_newcomer_signs_in_with_one_click_and_leaves(page: Page, tmp_path: Pat
 def test_trouble_is_said_in_a_sentence_and_before_the_next_click(
     page: Page, tmp_path: Path
 ) -> None:
-    port = two_ports()
+    port = demo_ports()
     site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
 
     def trouble(name: str) -> None:

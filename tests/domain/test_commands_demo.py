@@ -15,7 +15,7 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 import pytest
 
 from portal.operations import demo
-from tests.peers.site import ROOT, environment, two_ports
+from tests.peers.site import ROOT, demo_ports, environment
 
 BASE = {"VESTIBULE_ARGON2_MEMORY_KIB": "1024"}
 
@@ -33,7 +33,7 @@ class Demo:
     """A demo that runs, as a person sees it who reads the banner."""
 
     def __init__(self, data: Path, *args: str) -> None:
-        self.port = two_ports()
+        self.port = demo_ports()
         self.url = f"http://localhost:{self.port}"
         line, env = command(data, "--port", str(self.port), *args)
         self.process = subprocess.Popen(
@@ -133,7 +133,7 @@ def test_the_demo_stays_away_from_other_peoples_database(tmp_path: Path) -> None
     make = "from accounts.models import User; User.objects.create_user('somebody')"
     for args in (["migrate", "-v0"], ["shell", "-c", make]):
         subprocess.run([line[0], line[1], *args], cwd=ROOT, env=env, check=True)
-    assert "people" in refused(tmp_path, "--port", str(two_ports()))
+    assert "people" in refused(tmp_path, "--port", str(demo_ports()))
 
 
 def test_the_demo_does_not_run_in_production(tmp_path: Path) -> None:

@@ -32,11 +32,13 @@ def free_port() -> int:
         return port
 
 
-def two_ports() -> int:
-    """Return a free port whose successor is free as well: the demo's site and its sandbox."""
+def demo_ports() -> int:
+    """Return a free port whose two successors are free as well: the demo's site and its sandbox."""
     while True:
         port = free_port()
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port + 1)):
+        with contextlib.suppress(OSError), contextlib.ExitStack() as held:
+            for each in (port + 1, port + 2):
+                held.enter_context(socket.create_server(("127.0.0.1", each)))
             return port
 
 

@@ -18,7 +18,7 @@ from accounts.models import Source
 from portal.operations.processes import is_free
 from portal.sandbox import demo
 from tests.http.sandbox.running import CITIZEN, hidden
-from tests.peers.site import ROOT, environment, two_ports
+from tests.peers.site import ROOT, demo_ports, environment
 
 
 @contextmanager
@@ -47,7 +47,7 @@ def running(data: Path, port: int, *args: str) -> Iterator[str]:
 
 
 def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(tmp_path: Path) -> None:
-    port = two_ports()
+    port = demo_ports()
     site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
     with running(tmp_path, port) as banner, requests.Session() as browser:
         assert f"{stand_in}/" in banner
@@ -70,7 +70,7 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(tmp_path: Pat
 
 
 def test_a_second_run_keeps_the_stand_ins_key_and_reset_does_not(tmp_path: Path) -> None:
-    port = two_ports()
+    port = demo_ports()
     found = []
     for args in ((), (), ("--reset",)):
         with running(tmp_path, port, *args):
@@ -80,7 +80,7 @@ def test_a_second_run_keeps_the_stand_ins_key_and_reset_does_not(tmp_path: Path)
 
 
 def test_a_taken_port_of_the_stand_in_is_named(tmp_path: Path) -> None:
-    port = two_ports()
+    port = demo_ports()
     with socket.create_server(("127.0.0.1", port + 1)):
         line = [sys.executable, "manage.py", "demo", "--port", str(port)]
         env = environment({"VESTIBULE_DATA": str(tmp_path)})

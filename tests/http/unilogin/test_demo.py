@@ -9,11 +9,11 @@ import requests
 from portal.sandbox.unilogin.broker import BROKER
 from tests.http.sandbox.running import hidden
 from tests.http.sandbox.test_demo import running
-from tests.peers.site import two_ports
+from tests.peers.site import demo_ports
 
 
 def test_a_pupil_signs_in_and_leaves_and_another_is_refused(tmp_path: Path) -> None:
-    port = two_ports()
+    port = demo_ports()
     site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
     subjects = {each.title: each.subject for each in BROKER.personas}
     with running(tmp_path, port) as banner, requests.Session() as browser:
