@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, Permission
+from django.contrib.auth.models import Permission
 from django.test import Client
 
 from accounts.models import Source, StoredSession, User
@@ -24,13 +24,6 @@ COUNTER: dict[str, Any] = {
     "claims": {"groups": "groups"},
 }
 Counter = Callable[..., Source]
-
-
-@pytest.fixture(autouse=True)
-def _groups(db: None) -> Iterator[None]:
-    Group.objects.all().delete()
-    yield
-    Group.objects.all().delete()
 
 
 @pytest.fixture
