@@ -1,8 +1,8 @@
 """One exchange of a request and its answer, over pooled connections and one TLS context.
 
-Built on the prepared requests of `requests` and the pools of urllib3, without `Session` and adapter:
-so there is no cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would
-have to be kept out, and the body of a redirect is bounded like any other.
+Built on the prepared requests of `requests` and the pools of urllib3, without `Session` or
+adapter: so there is no cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE`
+that would have to be kept out, and the body of a redirect is bounded like any other.
 """
 
 from __future__ import annotations
