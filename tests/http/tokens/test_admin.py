@@ -1,0 +1,70 @@
+"""Clients and tokens in the admin: listed and revoked, their values never shown (CONTRACT.md 7)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from oauth2_provider.models import get_access_token_model, get_refresh_token_model
+
+from accounts.models import User
+from tests.http.conftest import sign_in
+from tests.http.tokens.caller import Caller, dead_for_good, is_alive
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAGES = ("accesstoken", "refreshtoken", "grant", "idtoken", "devicegrant", "client")
+WORD = "a long enough password"
+
+
+@pytest.fixture
+def caller(person: User) -> Caller:
+    own = Caller()
+    own.login()
+    return own
+
+
+@pytest.fixture
+def admin(house: None) -> Client:
+    User.objects.create_superuser("root", WORD)
+    own = Client(HTTP_HOST="localhost")
+    sign_in(own, "root", WORD)
+    return own
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_list_is_shown_and_searched(admin: Client, caller: Caller, page: str) -> None:
+    for query in ("", "?q=alice"):
+        answer = admin.get(f"/admin/authorization_server/{page}/{query}")
+        assert answer.status_code == 200
+        for token in (caller.pair["access_token"], caller.pair["refresh_token"]):
+            assert token not in answer.content.decode()
+
+
+@pytest.mark.parametrize("page", sorted(set(PAGES) - {"client"}))
+def test_nothing_is_added_by_hand(admin: Client, page: str) -> None:
+    assert admin.get(f"/admin/authorization_server/{page}/add/").status_code == 403
+
+
+@pytest.mark.parametrize("page", ["accesstoken", "refreshtoken"])
+def test_a_token_is_revoked_with_its_twin(admin: Client, caller: Caller, page: str) -> None:
+    other = Caller()
+    other.login()
+    models: dict[str, Any] = {
+        "accesstoken": get_access_token_model(),
+        "refreshtoken": get_refresh_token_model(),
+    }
+    chosen = models[page].objects.order_by("pk").first()
+    form = {"action": "revoke", "_selected_action": [chosen.pk]}
+    answer = admin.post(f"/admin/authorization_server/{page}/", form)
+    assert answer.status_code == 302
+    assert dead_for_good(caller)
+    assert is_alive(other)
+
+
+def test_whoever_may_not_delete_tokens_may_not_revoke_them(caller: Caller) -> None:
+    User.objects.create_user("clerk", WORD, is_staff=True).give_local_identity()
+    clerk = Client(HTTP_HOST="localhost")
+    sign_in(clerk, "clerk", WORD)
+    assert clerk.get("/admin/authorization_server/accesstoken/").status_code == 403
+    assert is_alive(caller)
