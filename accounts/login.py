@@ -236,7 +236,7 @@ def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) ->
         type=source.session_type,
         source=source.slug,
         subject=outcome.subject,
-        name=outcome.name or user.get_full_name(),
+        name=outcome.name or user.name,
         username=outcome.username or user.username,
         issuer=outcome.issuer,
         sid=outcome.sid,

@@ -94,7 +94,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.request_log.RequestLog",
     "corsheaders.middleware.CorsMiddleware",
-    "csp.middleware.CSPMiddleware",
+    "portal.content_policy.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
@@ -234,7 +234,7 @@ VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)
 VESTIBULE_HTTP_CONNECT = env.float("VESTIBULE_HTTP_CONNECT", default=2.0)
 VESTIBULE_HTTP_DEADLINE = env.float("VESTIBULE_HTTP_DEADLINE", default=5.0)
 VESTIBULE_HTTP_MAX_BYTES = env.int("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 1024)
-VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=4)
+VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=6)
 VESTIBULE_HTTP_CA = env.str("VESTIBULE_HTTP_CA", default="")
 VESTIBULE_HTTP_PLAIN = env.bool("VESTIBULE_HTTP_PLAIN", default=False)
 

@@ -23,7 +23,7 @@ from accounts.http.errors import CallFailed
 FAILURES = 5
 REST = 10.0
 # A burst of logins to a healthy upstream waits this many seconds for a place rather than failing.
-PATIENCE = 0.2
+PATIENCE = 1.0
 # Trouble that nobody ran into for this many seconds is no longer told.
 NEWS = 300.0
 KEPT = 512

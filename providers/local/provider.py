@@ -78,7 +78,7 @@ class LocalProvider:
         renew(user, password)
         return Authentication(
             subject=user.uid,
-            name=user.name,
+            name=user.get_full_name(),
             username=user.username,
             email=user.email,
             amr=("pwd",),
