@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.exceptions import NotAcceptable
@@ -18,10 +18,14 @@ class JsonAnyway(DefaultContentNegotiation):
     """
 
     def select_renderer(
-        self, request: Request, renderers: Sequence[BaseRenderer], format_suffix: Any = None
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: Any = None
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer and its media type."""
+        offered = list(renderers)
         try:
-            return super().select_renderer(request, renderers, format_suffix)
+            found: tuple[BaseRenderer, str] = super().select_renderer(
+                request, offered, format_suffix
+            )
         except NotAcceptable:
-            return renderers[0], str(renderers[0].media_type)
+            return offered[0], str(offered[0].media_type)
+        return found

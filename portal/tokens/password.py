@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from accounts import flow, login, sources
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
-from accounts.models import StoredSession
+from accounts.models import Source, StoredSession
 from accounts.provider import Prompt, Visit
 from accounts.session import Session
 from accounts.session_store import end
@@ -18,17 +18,19 @@ from portal.tokens.errors import RefusedGrant
 
 
 def source_of(slug: str) -> Ready:
-    """Return the source with a form that `slug` names; without a name the default one, else the
-    first. Raises `InvalidRequest` when there is none.
+    """Return the source with a form that `slug` names. Raises `InvalidRequest` when there is none.
+
+    Without a name it is the site's default source, else `local`, else the first: a source that is
+    added later must not be sent the passwords that were meant for another.
     """
     forms = [each for each in sources.enabled() if each.description.kind == "form"]
-    wanted = slug or conf.default_source()
-    found = next((each for each in forms if each.slug == wanted), None)
-    if found is None and not slug and forms:
-        return forms[0]
-    if found is None:
+    for wanted in [slug] if slug else [conf.default_source(), Source.LOCAL]:
+        for each in forms:
+            if each.slug == wanted:
+                return each
+    if slug or not forms:
         raise InvalidRequest("There is no source of this name that takes a password.")
-    return found
+    return forms[0]
 
 
 def enter(source: Ready, username: str, password: str, visit: Visit) -> pair.Pair:

@@ -120,6 +120,18 @@ def test_a_source_without_a_form_takes_no_password(caller: Caller, tenant: Any) 
         assert answer.json()["error"] == "invalid_request"
 
 
+def test_a_source_that_is_added_later_is_not_sent_the_passwords_meant_for_local(
+    caller: Caller, settings: Any
+) -> None:
+    sources.save(Source(slug="another", provider="local", order=1))
+    sources.reset()
+    assert caller.login().status_code == 200
+    assert StoredSession.objects.get().source == "local"
+    settings.VESTIBULE_DEFAULT_SOURCE = "another"
+    caller.login()
+    assert StoredSession.objects.filter(source="another").exists()
+
+
 def test_without_a_form_anywhere_there_is_nothing_to_try(caller: Caller) -> None:
     row = Source.objects.get(slug="local")
     row.enabled = False
