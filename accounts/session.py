@@ -93,7 +93,7 @@ class Session:
         values = {name: getattr(self, name) for name in self.__dataclass_fields__}
         values["claims"] = dict(self.claims)
         for name in _MOMENTS:
-            values[name] = _iso(values[name])
+            values[name] = values[name].isoformat() if values[name] else None
         return values
 
     def ending(self, at: datetime) -> Session:

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
-from accounts.errors import InvalidGrant, InvalidRequest
+from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.http.address import origin_of
 from accounts.provider import (
@@ -127,11 +127,17 @@ class OidcProvider:
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens (RFC 6749, 6; OIDC Core, 12). What is not sent again stays.
 
-        Raises `InvalidGrant` also when an id_token comes that is of somebody else.
+        Raises `InvalidGrant` when they are refused, and when an id_token comes that is of
+        somebody else; `TemporarilyUnavailable` for an answer that holds no tokens.
         """
         if not tokens.refresh_token:
             raise InvalidGrant("There is no refresh token.")
-        fresh = token_set(self.client.renew(tokens.refresh_token), self.clock())
+        answer = self.client.renew(tokens.refresh_token)
+        try:
+            fresh = token_set(answer, self.clock())
+        except InvalidGrant as error:
+            # An answer that is none is their trouble: it says nothing of the person.
+            raise TemporarilyUnavailable(error.description) from None
         if fresh.id_token:
             self._check_same_person(tokens, fresh)
         if not fresh.refresh_token:

@@ -181,3 +181,11 @@ def test_where_the_upstream_does_not_rotate_the_refresh_token_is_kept(
 def test_leaving_takes_the_tokens_along(due: Browser) -> None:
     due.leave()
     assert not StoredTokens.objects.exists()
+
+
+def test_an_answer_without_tokens_is_trouble_and_ends_nothing(
+    provider: Certified, due: Browser
+) -> None:
+    provider.trouble("/token", "empty", 1)
+    assert vault.fresh(typed(due)) is not None
+    assert due.session()["isLoggedIn"] is True
