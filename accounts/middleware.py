@@ -36,7 +36,8 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
-            return self.answer(request, error)
+            # DRF's views carry their class: they answer JSON to everybody.
+            return self.answer(request, error, as_page=not hasattr(view_func, "cls"))
         return None
 
     def process_exception(
@@ -47,12 +48,14 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             return self.answer(request, exception)
         return None
 
-    def answer(self, request: HttpRequest, error: ProtocolError) -> HttpResponseBase:
+    def answer(
+        self, request: HttpRequest, error: ProtocolError, *, as_page: bool = True
+    ) -> HttpResponseBase:
         """Send a browser to sign in, or say no; everything else gets the RFC's code as JSON.
 
         A page's no is Django's own exception, so that the site's error pages show it.
         """
-        if wants_page(request):
+        if as_page and wants_page(request):
             return self._answer_page(request, error)
         body = {"error": error.error, "error_description": error.description}
         response = JsonResponse(body, status=error.status)

@@ -25,6 +25,11 @@ def test_nul_is_refused(anyone: Client, query: str) -> None:
         assert anyone.get(route + query).status_code == 400
 
 
+def test_a_route_that_answers_json_refuses_in_json(anyone: Client) -> None:
+    for route in ("/auth/session", "/auth/sources", "/session/login"):
+        assert anyone.get(f"{route}?a=%00").json()["error"] == "invalid_request"
+
+
 @pytest.mark.parametrize(
     "query",
     [
