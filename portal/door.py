@@ -308,7 +308,7 @@ def callback_source(request: HttpRequest, slug: str) -> Ready:
     alike = [
         each
         for each in sources.enabled()
-        if each.description.unsolicited and slug in {each.slug, each.row.provider}
+        if slug in {each.slug, each.row.provider} and each.description.unsolicited
     ]
     marked = next((each for each in alike if flow_cookies.marker(request, each)), None)
     only = alike[0] if len(alike) == 1 else None
