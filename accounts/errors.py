@@ -34,15 +34,22 @@ REASONS = (
 
 
 class ProtocolError(Exception):
-    """The base of all typed errors. Never raised itself."""
+    """The base of all typed errors. Never raised itself.
+
+    `tokens` are the upstream's, when the person is signed in there already and must be logged out
+    (a pupil of the wrong municipality, who would otherwise be sent straight back in).
+    """
 
     error = "server_error"
     status = 500
     reason = LOGIN_FAILED
 
-    def __init__(self, description: str = "", *, reason: str | None = None) -> None:
+    def __init__(
+        self, description: str = "", *, reason: str | None = None, tokens: TokenSet | None = None
+    ) -> None:
         super().__init__(description)
         self.description = description
+        self.tokens = tokens
         if reason is not None:
             self.reason = reason
 
@@ -62,21 +69,11 @@ class InvalidGrant(ProtocolError):
 
 
 class AccessDenied(ProtocolError):
-    """`access_denied` (RFC 6749, 4.1.2.1): known, but not let in; or the person said no.
-
-    `tokens` are the upstream's tokens when the person must be logged out there as well (a pupil of
-    the wrong municipality, who would otherwise be sent straight back in).
-    """
+    """`access_denied` (RFC 6749, 4.1.2.1): known, but not let in; or the person said no."""
 
     error = "access_denied"
     status = 403
     reason = NOT_AUTHORIZED
-
-    def __init__(
-        self, description: str = "", *, reason: str | None = None, tokens: TokenSet | None = None
-    ) -> None:
-        super().__init__(description, reason=reason)
-        self.tokens = tokens
 
 
 class LoginRequired(ProtocolError):

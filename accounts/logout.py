@@ -21,7 +21,8 @@ import structlog
 from django.db import transaction
 
 from accounts import events, outbox, sources, vault
-from accounts.errors import AccessDenied, ProtocolError
+from accounts.errors import ProtocolError
+from accounts.http import CallFailed
 from accounts.models import StoredSession
 from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
 from accounts.session import Session
@@ -100,21 +101,22 @@ def left_upstream(session: Session, visit: Visit) -> None:
 
 
 def dismiss(source: sources.Ready, error: ProtocolError) -> None:
-    """Log a person out upstream who was refused here, who else would be sent straight back in.
+    """Log a person out upstream who did not come in here, who else would be sent straight back.
 
-    Only where the error carries tokens and the plan has a call; one that fails is tried again.
+    Only where the error carries tokens and the plan has a call; one that fails is tried again. When
+    it was a call to the upstream that failed, the person has waited enough: this one is made later.
     """
-    tokens = error.tokens if isinstance(error, AccessDenied) else None
-    if tokens is None:
+    if error.tokens is None:
         return
     held = Session(type=source.session_type, source=source.slug).held()
     try:
-        plan = source.provider.plan_logout(held, tokens, {}, "")
+        plan = source.provider.plan_logout(held, error.tokens, {}, "")
     except Exception:  # a provider's defect must not hide why somebody was refused
         log.exception("logout.plan_failed", source=source.slug)
         return
     hint = plan.call or plan.api_call
-    if hint and not _call(source.slug, hint):
+    later = isinstance(error, CallFailed)
+    if hint and (later or not _call(source.slug, hint)):
         outbox.post(source.slug, hint, "")
 
 

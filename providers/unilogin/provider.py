@@ -13,13 +13,12 @@ from typing import Any, ClassVar
 from django.utils.translation import gettext as _
 
 from accounts.errors import (
-    AccessDenied,
     InvalidGrant,
     InvalidRequest,
     ProtocolError,
     TemporarilyUnavailable,
 )
-from accounts.http import Client
+from accounts.http import CallFailed, Client
 from accounts.provider import (
     Authentication,
     Clock,
@@ -62,7 +61,8 @@ class UniloginProvider(OidcProvider):
 
         Raises what the provider for OpenID Connect raises; `AccessDenied` with the tokens for a
         person without a licence or of none of our municipalities; `TemporarilyUnavailable` when
-        that cannot be found out. Whoever is not let in is not left signed in at the broker.
+        that cannot be found out. Each carries the tokens, so that whoever is not let in is not
+        left signed in at the broker (W23).
         """
         if flow is None:
             raise InvalidRequest("Nobody is signed in who did not ask for it here.")
@@ -70,10 +70,8 @@ class UniloginProvider(OidcProvider):
         tokens = _first_to_end(issued)
         try:
             return self._judged(verified, tokens)
-        except AccessDenied as error:
-            raise AccessDenied(error.description, reason=error.reason, tokens=tokens) from None
-        except ProtocolError:
-            self._close(tokens)
+        except ProtocolError as error:
+            error.tokens = tokens  # whoever does not come in is logged out at the broker as well
             raise
 
     def plan_logout(
@@ -126,19 +124,16 @@ class UniloginProvider(OidcProvider):
 
     def _check_institutions(self, belongs: tuple[str, ...]) -> None:
         until = time.monotonic() + soap.SECONDS
-        licence.check_institutions(
-            belongs,
-            allowed=licence.municipalities(self.rules.municipalities),
-            exempt=frozenset(map(institutions.number, self.rules.test_institutions)),
-            municipality_of=lambda each: self.service.municipality(each, until),
-        )
-
-    def _close(self, tokens: TokenSet) -> None:
-        """Sign the person out at the broker, who is not signed in here either, where that works."""
         try:
-            self.call_logout(tokens)
-        except TemporarilyUnavailable:
-            return  # accounts.http wrote the line in the log
+            licence.check_institutions(
+                belongs,
+                allowed=licence.municipalities(self.rules.municipalities),
+                exempt=frozenset(map(institutions.number, self.rules.test_institutions)),
+                municipality_of=lambda each: self.service.municipality(each, until),
+            )
+        except CallFailed as error:
+            # Not the broker's: it can be told at once that nobody came in.
+            raise TemporarilyUnavailable(error.description) from None
 
 
 def _first_to_end(tokens: TokenSet) -> TokenSet:

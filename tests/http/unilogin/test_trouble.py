@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
+from accounts import outbox
 from accounts.http import upstreams
 from accounts.models import StoredSession, User
 from portal.sandbox.unilogin.schools import HOME
@@ -199,6 +202,8 @@ def test_a_broker_in_trouble_after_the_token_is_left_again(
     source(**liar.settings())
     liar.op.answers[endpoint] = answer
     unavailable(client, liar.enter(client))
+    liar.op.answers.pop(endpoint)
+    outbox.deliver_due(timezone.now() + timedelta(minutes=1))  # a call that failed is made later
     assert len(liar.left) == 1
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from django.utils import timezone
 from structlog.testing import capture_logs
 
-from accounts import people, sources, vault
+from accounts import outbox, people, sources, vault
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from portal import logs
 from portal.sandbox.unilogin.broker import CLIENT_SECRET
@@ -346,6 +348,7 @@ def test_w23_whatever_fails_after_the_token_nobody_stays_signed_in_there(
     source(**liar.settings())
     liar.op.answers[endpoint] = lambda call: (500, b"", "text/html")
     failure(liar.enter(client))
+    outbox.deliver_due(timezone.now() + timedelta(minutes=1))
     assert len(liar.left) == 1
 
 
