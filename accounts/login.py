@@ -11,7 +11,7 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import errors, events, flow, lockout, membership, vault
+from accounts import errors, events, flow, lockout, membership, statements, vault
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
@@ -21,6 +21,7 @@ from accounts.session_store import SessionStore, end
 from accounts.sources import Ready
 
 BACKEND = "accounts.backend.TypedSessionBackend"
+_OWNER = statements.Lookup(User, identities__source=0, identities__subject="")
 
 
 class Decision(Enum):
@@ -116,11 +117,10 @@ def sign_in(
             if current.exists:
                 end(StoredSession.objects.filter(uid=current.uid))
             typed = _typed(source, outcome, user, timezone.now())
-            store = _store(typed, user, visit, spent, kind)
-            if outcome.tokens:
-                vault.keep(typed.uid, outcome.tokens)
+            store, row = _begin(typed, user, visit, spent, kind)
+            kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
-            Event.objects.bulk_create(trail)
+            statements.insert(row, *kept, *trail)
     except IntegrityError:
         if spent and StoredSession.objects.filter(state_digest=spent).exists():
             raise AlreadyUsed from None
@@ -138,11 +138,11 @@ def link(source: Ready, outcome: Authentication, login_flow: LoginFlow, visit: V
     asking = StoredSession.objects.filter(uid=login_flow.link_uid).select_related("user").first()
     if asking is None or asking.user is None:
         raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-    owner = _identity(source.row, outcome.subject)
+    owner = _owner(source.row, outcome.subject)
     decision, reason = decide(
-        owner=owner.user_id if owner else None,
+        owner=owner.pk if owner else None,
         link_to=asking.user_id,
-        status=owner.user.status if owner else asking.user.status,
+        status=owner.status if owner else asking.user.status,
         may_enroll=False,
     )
     if decision is not Decision.LINK:
@@ -168,31 +168,28 @@ def was_used_by(session: Session, state: str) -> bool:
 
 
 def _person(source: Ready, outcome: Authentication) -> tuple[User, Decision]:
-    owner = _identity(source.row, outcome.subject)
+    owner = _owner(source.row, outcome.subject)
     decision, reason = decide(
-        owner=owner.user_id if owner else None,
+        owner=owner.pk if owner else None,
         link_to=None,
-        status=owner.user.status if owner else "",
+        status=owner.status if owner else "",
         may_enroll=source.row.enroll,
     )
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
-    assert owner is not None  # noqa: S101  # AUTH is only decided for an identity that was found
-    user = _follow(owner.user, outcome)
-    membership.follow(user, source.row, owner, outcome.groups)
-    return user, decision
+    assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
+    _follow(owner, outcome)
+    membership.follow(owner, source.row, outcome.subject, outcome.groups)
+    return owner, decision
 
 
-def _identity(source: Source, subject: str) -> Identity | None:
-    try:  # not `first`, which makes the database sort the one row that there can be
-        return Identity.objects.select_related("user").get(source=source, subject=subject)
-    except Identity.DoesNotExist:
-        return None
+def _owner(source: Source, subject: str) -> User | None:
+    return _OWNER.find(identities__source=source.pk, identities__subject=subject)
 
 
-def _enroll(source: Source, outcome: Authentication) -> tuple[Identity, Decision]:
+def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
     """Make the person. Of parallel first sign-ins one makes them, the others find them."""
     waiting = User.Status.AWAITING_ACCESS if source.require_assignment else User.Status.ACTIVE
     try:
@@ -205,18 +202,18 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[Identity, Decision
             )
             user.set_unusable_password()
             user.save(force_insert=True)
-            identity = Identity.objects.create(
+            Identity.objects.create(
                 source=source, subject=outcome.subject, issuer=outcome.issuer, user=user
             )
     except IntegrityError:
-        winner = _identity(source, outcome.subject)
+        winner = _owner(source, outcome.subject)
         if winner is None:
             raise
         return winner, Decision.AUTH
-    return identity, Decision.ENROLL
+    return user, Decision.ENROLL
 
 
-def _follow(user: User, outcome: Authentication) -> User:
+def _follow(user: User, outcome: Authentication) -> None:
     """Let name and mail follow the source; what it does not say changes nothing."""
     changed = []
     for field, value, limit in (("name", outcome.name, 300), ("email", outcome.email, 254)):
@@ -225,7 +222,6 @@ def _follow(user: User, outcome: Authentication) -> User:
             changed.append(field)
     if changed:
         user.save(update_fields=changed)
-    return user
 
 
 def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) -> Session:
@@ -251,9 +247,11 @@ def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) ->
     )
 
 
-def _store(typed: Session, user: User, visit: Visit, spent: str | None, kind: str) -> SessionStore:
+def _begin(
+    typed: Session, user: User, visit: Visit, spent: str | None, kind: str
+) -> tuple[SessionStore, StoredSession]:
     store = SessionStore()
-    store.begin(
+    row = store.begin(
         typed,
         {
             SESSION_KEY: str(user.pk),
@@ -271,7 +269,7 @@ def _store(typed: Session, user: User, visit: Visit, spent: str | None, kind: st
         address=events.address_or_none(visit.address),
         user_agent=visit.user_agent[:300].replace("\0", ""),
     )
-    return store
+    return store, row
 
 
 def _trail(decision: Decision, source: Ready, user: User, uid: str, visit: Visit) -> list[Event]:

@@ -3,24 +3,23 @@
 from __future__ import annotations
 
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 
 from accounts.models import Identity, Source, User
 
 _MOST_REMEMBERED = 50
 
 
-def follow(user: User, source: Source, identity: Identity, claimed: tuple[str, ...] | None) -> None:
-    """Let the mapped groups of `user` follow what the source claims; None changes nothing.
+def follow(user: User, source: Source, subject: str, claimed: tuple[str, ...] | None) -> None:
+    """Let the mapped groups of `user`, whom the source calls `subject`, follow what it claims; None
+    changes nothing.
 
     A group of ours that no mapping of the source names is left alone. A mapped group that does not
     exist yet is made, without permissions. What was claimed is remembered for administrators.
     """
     if claimed is None:
         return
-    remembered = list(claimed)[:_MOST_REMEMBERED]
-    if identity.claimed_groups != remembered:
-        identity.claimed_groups = remembered
-        identity.save(update_fields=["claimed_groups"])
+    _remember(Identity.objects.filter(source=source, subject=subject), claimed)
     if not source.groups:
         return
     managed = set(source.groups.values())
@@ -30,6 +29,12 @@ def follow(user: User, source: Source, identity: Identity, claimed: tuple[str, .
         user.groups.add(*(_group(name) for name in sorted(wanted - held)))
     if held - wanted:
         user.groups.remove(*Group.objects.filter(name__in=held - wanted))
+
+
+def _remember(identity: QuerySet[Identity], claimed: tuple[str, ...]) -> None:
+    wanted = list(claimed)[:_MOST_REMEMBERED]
+    if identity.values_list("claimed_groups", flat=True).first() != wanted:
+        identity.update(claimed_groups=wanted)
 
 
 def _group(name: str) -> Group:

@@ -83,18 +83,19 @@ class SessionStore(SessionBase):
         """The row's primary key: the SHA-256 of the cookie's value; empty without a cookie."""
         return self._digest or (digest(self.session_key) if self.session_key else "")
 
-    def begin(self, typed: Session, values: dict[str, Any], **columns: Any) -> None:
-        """Make a new session with all its columns in one INSERT. `values` are Django's own.
+    def begin(self, typed: Session, values: dict[str, Any], **columns: Any) -> StoredSession:
+        """Make a new session. `values` are Django's own.
 
-        Raises `IntegrityError` when a unique column (the state) is taken; the caller's transaction
-        is over then. A savepoint would cost two round trips, for keys that never collide.
+        Returns its row, with all columns, for the caller to insert in the transaction of this call.
+        A taken key is not tried again, as `create` does: a savepoint would cost two round trips,
+        for keys that never collide.
         """
         self._typed = typed
         self._session_cache = {**values, TYPED: typed.dump()}
         self.columns = columns
         self._session_key = secrets.token_urlsafe(32)
-        self._insert()
         self.modified = True
+        return self._new_row()
 
     def touch(self, now: datetime) -> None:
         """Note that the session is in use, at most once a minute, and let it live on."""
@@ -157,7 +158,7 @@ class SessionStore(SessionBase):
             self._session_key = secrets.token_urlsafe(32)
             try:
                 with transaction.atomic():
-                    self._insert()
+                    self._new_row().save(force_insert=True)
             except IntegrityError:
                 if not self.exists(self._session_key):
                     raise  # not the key: the state was used, or the like
@@ -277,7 +278,7 @@ class SessionStore(SessionBase):
         self._remember()
         return self._row
 
-    def _insert(self) -> None:
+    def _new_row(self) -> StoredSession:
         now = timezone.now()
         ends = now + self._absolute()
         if self._typed.upstream_ends_at:
@@ -285,7 +286,7 @@ class SessionStore(SessionBase):
         expires = min(now + self._idle(), ends)
         values = self._get_session(no_load=True)
         sealed = seal(values, PURPOSE, self.key_digest)
-        row = StoredSession.objects.create(
+        row = StoredSession(
             session_key=self.key_digest,
             session_data=sealed,
             expire_date=expires,
@@ -299,6 +300,7 @@ class SessionStore(SessionBase):
         self._typed = self._typed.ending(expires)
         self._written = self._fingerprint(values)
         transaction.on_commit(self._remember)
+        return row
 
     def _remember(self) -> None:
         row = self._row

@@ -61,9 +61,9 @@ def load(values: dict[str, Any]) -> TokenSet:
     return replace(TokenSet(**{**values, **dict.fromkeys(_MOMENTS)}), **moments)
 
 
-def keep(uid: str, tokens: TokenSet) -> None:
-    """Store the first tokens of the session `uid`, in the caller's transaction."""
-    StoredTokens.objects.create(
+def new_row(uid: str, tokens: TokenSet) -> StoredTokens:
+    """Return the row of the first tokens of the session `uid`, for the caller to insert."""
+    return StoredTokens(
         session_id=uid, sealed=seal(dump(tokens), PURPOSE, uid), expires_at=tokens.expires_at
     )
 

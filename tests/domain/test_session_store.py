@@ -32,7 +32,8 @@ def session(**changes: Any) -> Session:
 def started(typed: Session | None = None, **columns: Any) -> SessionStore:
     typed = typed or session()
     store = SessionStore()
-    store.begin(typed, {}, type=typed.type, source=typed.source, **columns)
+    row = store.begin(typed, {}, type=typed.type, source=typed.source, **columns)
+    row.save(force_insert=True)
     return store
 
 
@@ -93,7 +94,7 @@ def test_a_state_makes_one_session_only() -> None:
 def test_cycling_the_key_is_one_update_and_the_vault_follows() -> None:
     store = started()
     uid, old = store.typed.uid, store.session_key
-    vault.keep(uid, TokenSet(access_token="at"))
+    vault.new_row(uid, TokenSet(access_token="at")).save()
     store.cycle_key()
     assert store.session_key != old
     assert SessionStore(old).typed == Session()
@@ -131,7 +132,7 @@ def test_saving_what_did_not_change_writes_nothing(django_assert_num_queries: An
 
 def test_the_tokens_of_a_session_end_with_it() -> None:
     store = started()
-    vault.keep(store.typed.uid, TokenSet(access_token="at"))
+    vault.new_row(store.typed.uid, TokenSet(access_token="at")).save()
     end(StoredSession.objects.all())
     assert not StoredTokens.objects.exists()
     assert EndedEntry.objects.filter(kind="session", value=store.typed.uid).exists()

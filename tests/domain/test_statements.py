@@ -1,0 +1,128 @@
+"""Statements whose SQL is built once do what the ORM does with the same rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.utils import timezone
+
+from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
+from accounts.models.users import new_uid
+from accounts.statements import Lookup, insert
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def session(**columns: Any) -> StoredSession:
+    now = timezone.now()
+    return StoredSession(
+        **{
+            "session_key": new_uid(),
+            "session_data": "it's 100 % sealed; -- so",
+            "expire_date": now,
+            "address": "2001:db8::1",
+            "user_agent": "%s; DROP TABLE accounts_event; --",
+            "state_digest": new_uid(),
+            **columns,
+        }
+    )
+
+
+def columns(row: Any) -> dict[str, Any]:
+    fresh = type(row).objects.get(pk=row.pk)
+    return {field.attname: getattr(fresh, field.attname) for field in fresh._meta.concrete_fields}
+
+
+def test_a_row_is_written_as_saving_writes_it() -> None:
+    ours, theirs = session(), session()
+    for name in ("session_key", "uid", "state_digest"):
+        setattr(theirs, name, getattr(ours, name))
+    for name in ("created_at", "last_seen_at", "ends_at", "expire_date"):
+        setattr(theirs, name, getattr(ours, name))
+    insert(ours)
+    written = columns(ours)
+    StoredSession.objects.all().delete()
+    theirs.save(force_insert=True)
+    assert written == columns(theirs)
+
+
+def test_objects_empty_addresses_and_counted_keys_are_written() -> None:
+    person = User.objects.create_user("ada")
+    source = Source.objects.create(slug="place", provider="local")
+    groups = ["staff", {"of": "%s"}]
+    insert(
+        Identity(source=source, subject="7", user=person, claimed_groups=groups),
+        Event(name="one", address=None),
+        Event(name="two", address="192.0.2.1", user=person),
+    )
+    assert Identity.objects.get(source=source).claimed_groups == groups
+    found = Event.objects.order_by("name").values_list("name", "address", "user")
+    assert list(found) == [("one", None, None), ("two", "192.0.2.1", person.pk)]
+
+
+def test_all_or_none_is_written() -> None:
+    taken = session()
+    insert(taken)
+    with pytest.raises(IntegrityError):
+        insert(Event(name="lost"), session(state_digest=taken.state_digest))
+    assert not Event.objects.exists()
+    assert StoredSession.objects.count() == 1
+
+
+def test_a_failure_takes_the_callers_transaction_along() -> None:
+    taken = session()
+    insert(taken)
+
+    def write() -> None:
+        with transaction.atomic():
+            Event.objects.create(name="before")
+            insert(session(session_key=taken.session_key))
+
+    with pytest.raises(IntegrityError):
+        write()
+    assert not Event.objects.exists()
+
+
+def test_rows_of_several_models_are_one_round_trip_on_postgresql(
+    django_assert_num_queries: Any,
+) -> None:
+    one = session()
+    rows = one, StoredTokens(session_id=one.uid, sealed="x"), Event(name="begun")
+    trips = 1 if connection.vendor == "postgresql" else 3
+    with transaction.atomic(), django_assert_num_queries(trips):
+        insert(*rows)
+    assert StoredTokens.objects.get().session == one
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="an option of PostgreSQL's driver")
+def test_where_the_server_binds_the_values_each_statement_goes_alone() -> None:
+    options = connection.settings_dict["OPTIONS"]
+    connection.close()
+    options["server_side_binding"] = True
+    try:
+        insert(Event(name="one", address="192.0.2.1"), Event(name="two"))
+    finally:
+        del options["server_side_binding"]
+        connection.close()
+    assert Event.objects.count() == 2
+
+
+def test_a_look_up_finds_by_other_values_and_says_none() -> None:
+    people = [User.objects.create_user(name) for name in ("ada", "bob")]
+    by_name = Lookup(User, username="", status="")
+    assert by_name.find(username="bob", status="active") == people[1]
+    assert by_name.find(status="active", username="ada") == people[0]
+    assert by_name.find(username="ada", status="disabled") is None
+    assert by_name.find(username="%s' OR 1=1 --", status="active") is None
+
+
+def test_what_a_look_up_finds_is_what_the_orm_finds() -> None:
+    bob = User.objects.create_user("bob", email="bob@example.org", is_staff=True)
+    found = Lookup(User, pk=0).find(pk=bob.pk)
+    assert found is not None
+    assert columns(found) == columns(bob)
+    found.name = "Bob"
+    found.save(update_fields=["name"])
+    assert User.objects.get().name == "Bob"
