@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-import requests
 import structlog
 
 from accounts import conf
-from accounts.http import address, transport, upstreams
+from accounts.http import transport, upstreams
 from accounts.http.answer import Answer
-from accounts.http.errors import CallFailed, RefusedUrl, innermost
+from accounts.http.errors import CallFailed, innermost
+from accounts.http.outgoing import Form, Headers, Outgoing, outgoing, target_of
 
 log = structlog.get_logger("vestibule.http")
-
-Headers = Mapping[str, str | bytes]
-Form = Mapping[str, str] | Sequence[tuple[str, str]]
-
-# Plain bodies are cheapest, and a packed one would tell secrets by its length (the BREACH attack).
-_HEADERS: Headers = {
-    "User-Agent": "Vestibule",
-    "Accept": "application/json, */*;q=0.5",
-    "Accept-Encoding": "identity",
-}
 
 
 class Client:
@@ -60,8 +50,8 @@ class Client:
         can only lower the limits of the site. Raises `TemporarilyUnavailable` when there is no
         whole answer, as its subclass `RefusedUrl` when nothing was tried.
         """
-        parts = {"params": params, "headers": headers, "auth": auth}
-        return self._call("GET", url, parts, deadline, max_bytes)
+        parts = {"headers": headers, "auth": auth}
+        return self._call("GET", url, params, parts, deadline, max_bytes)
 
     def post(
         self,
@@ -80,14 +70,15 @@ class Client:
         One of `form` (sent as `application/x-www-form-urlencoded`), `json` (any JSON value) and
         `content` (bytes, whose `Content-Type` is in `headers`). All else is as for `get`.
         """
-        data = form if content is None else content
-        parts = {"data": data, "json": json, "headers": headers, "auth": auth}
-        return self._call("POST", url, parts, deadline, max_bytes)
+        body = {"form": form, "content": content, "value": json}
+        parts = {**body, "headers": headers, "auth": auth}
+        return self._call("POST", url, None, parts, deadline, max_bytes)
 
     def _call(
         self,
         method: str,
         url: str,
+        params: Mapping[str, str] | None,
         parts: dict[str, Any],
         deadline: float | None,
         max_bytes: int | None,
@@ -95,13 +86,11 @@ class Client:
         limits = conf.http_limits()
         ends = time.monotonic() + _lower(limits.deadline, deadline)
         with self._logged(method) as line:
-            address.refuse_unclear(url)
-            request = _prepared(method, url, parts)
-            target = str(request.url)
-            origin = address.checked_origin(target, plain=limits.plain)
-            line["url"] = address.loggable(target, origin)
+            target = target_of(url, params, plain=limits.plain)
+            line["url"] = target.shown
+            request = outgoing(method, target, **parts)
             with self._known.visit(
-                origin, at_once=limits.per_upstream, in_all=max(1, conf.threads() - 1)
+                target.origin, at_once=limits.per_upstream, in_all=max(1, conf.threads() - 1)
             ) as visit:
                 answer = _answer(
                     request,
@@ -111,7 +100,7 @@ class Client:
                 )
                 visit.succeeded = isinstance(answer, Answer) and answer.status < 500
             if not isinstance(answer, Answer):
-                raise CallFailed(f"{origin} gave no usable answer ({answer}).", kind=answer)
+                raise CallFailed(f"{target.origin} gave no usable answer ({answer}).", kind=answer)
             line.update(status=answer.status, bytes=len(answer.body))
             return answer
 
@@ -130,7 +119,7 @@ class Client:
             log.log(_level(line), "outbound-call", **line)
 
 
-def _answer(request: requests.PreparedRequest, **limits: Any) -> Answer | str:
+def _answer(request: Outgoing, **limits: Any) -> Answer | str:
     """Return the answer, or in one word why there is none.
 
     The errors of the layers below quote the address with its query. They end here, before ours is
@@ -140,33 +129,6 @@ def _answer(request: requests.PreparedRequest, **limits: Any) -> Answer | str:
         return transport.exchange(request, **limits)
     except transport.TROUBLE as error:
         return innermost(error)
-
-
-def _prepared(method: str, url: str, parts: dict[str, Any]) -> requests.PreparedRequest:
-    """Return the request, ready to be sent. Raises `RefusedUrl`."""
-    headers = {**_HEADERS, **(parts.pop("headers") or {})}
-    auth = parts.pop("auth")
-    request = requests.PreparedRequest()
-    try:
-        request.prepare(
-            method,
-            url,
-            headers={name: _raw(value) for name, value in headers.items()},
-            auth=(_raw(auth[0]), _raw(auth[1])) if auth else None,
-            **parts,
-        )
-    except (requests.RequestException, UnicodeError):
-        refused = True
-    else:
-        refused = False
-    if refused:
-        # Raised here, outside of the handler: the errors of requests quote addresses and headers.
-        raise RefusedUrl("The address or a header is malformed.")
-    return request
-
-
-def _raw(value: str | bytes) -> bytes:
-    return value.encode() if isinstance(value, str) else value
 
 
 def _lower(limit: Any, wish: Any) -> Any:

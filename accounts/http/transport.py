@@ -1,8 +1,8 @@
 """One exchange of a request and its answer, over pooled connections and one TLS context.
 
-Built on the prepared requests of `requests` and the pools of urllib3, without `Session` or
-adapter: so there is no cookie jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE`
-that would have to be kept out, and the body of a redirect is bounded like any other.
+Built on the pools of urllib3, without the `Session` or adapter of `requests`: so there is no cookie
+jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would have to be kept out,
+and the body of a redirect is bounded like any other.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import logging
 import ssl
 import threading
 import zlib
+from typing import cast
 
-import requests
 import urllib3
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
@@ -22,11 +22,11 @@ from accounts.conf import HttpLimits
 from accounts.http import allowance
 from accounts.http.answer import Answer
 from accounts.http.errors import TooLargeError
+from accounts.http.outgoing import Outgoing
 from accounts.http.sockets import PlainConnection, TlsConnection, TlsSocket
 
 # Everything that the exchange raises when the network, the upstream or its bytes are in trouble.
 TROUBLE = (
-    requests.RequestException,
     urllib3.exceptions.HTTPError,
     http.client.HTTPException,
     zlib.error,
@@ -89,9 +89,7 @@ def tls_context(ca: str) -> ssl.SSLContext:
     return context
 
 
-def exchange(
-    request: requests.PreparedRequest, *, limits: HttpLimits, ends: float, max_bytes: int
-) -> Answer:
+def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: int) -> Answer:
     """Send a request and return its answer, read to the end.
 
     `ends` is the deadline, a time of `time.monotonic`; `max_bytes` bounds the body, packed and
@@ -111,14 +109,14 @@ def exchange(
 
 
 def _sent(
-    request: requests.PreparedRequest, manager: urllib3.PoolManager, timeout: urllib3.Timeout
+    request: Outgoing, manager: urllib3.PoolManager, timeout: urllib3.Timeout
 ) -> urllib3.BaseHTTPResponse:
     """Send a request, once, and return the head of its answer, with the body still to be read."""
-    return manager.connection_from_url(str(request.url)).urlopen(
-        str(request.method),
-        "/" + request.path_url.lstrip("/"),  # what begins with two slashes reads as a host
+    return manager.connection_from_url(request.target.origin).urlopen(
+        request.method,
+        request.target.path,
         body=request.body,
-        headers=request.headers,
+        headers=cast(dict[str, str], request.headers),  # bytes go out as they are
         retries=False,
         redirect=False,
         assert_same_host=False,

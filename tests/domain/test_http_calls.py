@@ -68,6 +68,26 @@ def test_json_and_plain_content_are_posted(client: Client, upstream: TroubleServ
     assert headers["content-type"] == ["text/xml"]
 
 
+def test_a_callers_header_replaces_ours_in_any_case(
+    client: Client, upstream: TroubleServer
+) -> None:
+    mine = {"accept": "text/xml", "USER-AGENT": "Other", "content-TYPE": "text/plain"}
+    _, headers = told(client.post(upstream.url("/echo"), form={"a": "b"}, headers=mine))
+    assert headers["accept"] == ["text/xml"]
+    assert headers["user-agent"] == ["Other"]
+    assert headers["content-type"] == ["text/plain"]
+
+
+def test_an_address_that_was_used_is_judged_again_by_the_sites_settings(
+    client: Client, upstream: TroubleServer, settings: Any
+) -> None:
+    client.get(upstream.url("/json"))
+    settings.VESTIBULE_HTTP_PLAIN = False
+    for _ in range(2):
+        with pytest.raises(RefusedUrl):
+            client.get(upstream.url("/json"))
+
+
 def test_what_is_sent_by_itself_is_little(client: Client, upstream: TroubleServer) -> None:
     _, headers = told(client.get(upstream.url("/echo")))
     assert headers.pop("host") == [upstream.origin.removeprefix("http://")]
