@@ -5,6 +5,7 @@ Kept in the cache for five minutes: a hint that may be lost, never a decision.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -14,19 +15,28 @@ from django.core.cache import caches
 from django.utils import timezone
 
 REMEMBERED_SECONDS = 300
+# Every sign-in says that its source works; a worker passes that on to the others only so often.
+OVER_EVERY = 5.0
 log = structlog.get_logger("vestibule.trouble")
+_said_over: dict[str, float] = {}
 
 
 def note(slug: str) -> None:
     """Note that the source `slug` did not answer just now."""
+    _said_over.pop(slug, None)
     _quietly(
         lambda: caches["default"].add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
     )
 
 
 def over(slug: str) -> None:
-    """Note that the source `slug` works."""
-    _quietly(lambda: caches["default"].delete(_key(slug)))
+    """Note that the source `slug` works: at once where this worker saw its trouble, and within
+    `OVER_EVERY` seconds of a sign-in where another did.
+    """
+    now = time.monotonic()
+    if now - _said_over.get(slug, float("-inf")) >= OVER_EVERY:
+        _said_over[slug] = now
+        _quietly(lambda: caches["default"].delete(_key(slug)))
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:
