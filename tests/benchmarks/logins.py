@@ -23,7 +23,7 @@ from tests.benchmarks.servers import Served, mozilla, openid_client, provider
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.site import Site
 
-ROUNDS, LOGINS, WARM_UP = 3, 80, 50
+ROUNDS, LOGINS, WARM_UP = 5, 80, 50
 _SOURCE = """
 [sources.{slug}]
 provider = "oidc"
