@@ -59,18 +59,22 @@ lint: set-up-tests
 	  $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy
 	$(BIN)/lint-imports --no-cache --no-logo
 
-# Twice: embedded, with nothing set, and on PostgreSQL with Redis. What looks at files only is not
-# looked at again, and arguments that select nothing but that leave the second run empty (status 5).
+# Twice, side by side: embedded, with nothing set, and on PostgreSQL with Redis, which shows what it
+# has to say once the first is through. What looks at files only is not looked at again, and
+# arguments that select nothing but that leave the second run empty (status 5).
 test: set-up-tests
 	@tests/peers/install
 	@$(MAKE) --no-print-directory lint
-	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	@folder=$$(mktemp -d); mkdir $$folder/embedded $$folder/services; second=; \
+	  trap 'exit 130' INT TERM; \
+	  trap 'kill $$second 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
+	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
+	    $(PYTEST) --ignore=tests/architecture $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
-	  $(BARE) VESTIBULE_DATA=$$folder $(PYTEST) $(ARGS); \
-	  echo "== PostgreSQL and Redis"; \
-	  $(BARE) VESTIBULE_DATA=$$folder tests/peers/with-services \
-	    $(PYTEST) --ignore=tests/architecture $(ARGS) \
-	    || { status=$$?; [ $$status = 5 ] && [ -n "$(ARGS)" ]; }
+	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) $(ARGS) || embedded=$$?; \
+	  services=0; wait $$second || services=$$?; second=; \
+	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
+	  [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
 
 bench: set-up-tests
 	@tests/peers/install
