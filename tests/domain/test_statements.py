@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -96,16 +98,25 @@ def test_rows_of_several_models_are_one_round_trip_on_postgresql(
     assert StoredTokens.objects.get().session == one
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="an option of PostgreSQL's driver")
-def test_where_the_server_binds_the_values_each_statement_goes_alone() -> None:
+@contextmanager
+def values_bound_by_the_server() -> Iterator[None]:
+    """Connect so that each statement must go alone, as on SQLite all do."""
+    if connection.vendor != "postgresql":
+        yield
+        return
     options = connection.settings_dict["OPTIONS"]
     connection.close()
     options["server_side_binding"] = True
     try:
-        insert(Event(name="one", address="192.0.2.1"), Event(name="two"))
+        yield
     finally:
         del options["server_side_binding"]
         connection.close()
+
+
+def test_where_the_server_binds_the_values_each_statement_goes_alone() -> None:
+    with values_bound_by_the_server():
+        insert(Event(name="one", address="192.0.2.1"), Event(name="two"))
     assert Event.objects.count() == 2
 
 
