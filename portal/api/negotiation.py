@@ -22,6 +22,8 @@ class JsonAnyway(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         """Return the renderer and its media type."""
         offered = list(renderers)
+        if len(offered) == 1:
+            return offered[0], str(offered[0].media_type)
         try:
             found: tuple[BaseRenderer, str] = super().select_renderer(
                 request, offered, format_suffix

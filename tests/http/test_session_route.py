@@ -24,6 +24,14 @@ def test_nobody_is_anonymous(client: Client, db: None) -> None:
     assert "csrftoken" in client.cookies
 
 
+def test_a_front_end_keeps_the_csrf_cookie_that_it_has(client: Client, db: None) -> None:
+    client.get("/auth/session")
+    again = client.get("/auth/session")
+    assert "csrftoken" not in again.cookies
+    client.cookies["csrftoken"] = "not ours"
+    assert client.get("/auth/session").cookies["csrftoken"].value != "not ours"
+
+
 def test_no_secret_is_shown(client: Client, tenant: Callable[..., Source], peer: Upstream) -> None:
     tenant(leaves_by="call")
     peer.extra = {"sid": "sid-of-bob"}
