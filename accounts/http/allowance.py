@@ -1,6 +1,6 @@
 """How long the call of this thread may still take, and how many bytes it may still receive.
 
-`requests` has neither limit: its timeout starts anew with each byte, and its parsers read header
+urllib3 has neither limit: its timeout starts anew with each byte, and its parsers read header
 lines and chunk sizes as long as they come. So both are kept where nothing can pass them by: each
 socket asks here before it waits and reports here what came (sockets.py). A call never changes
 threads, so a thread-local is all that the sockets need to find theirs.

@@ -29,7 +29,7 @@ class TooLargeError(OSError):
 
 
 def innermost(error: BaseException) -> str:
-    """Return the class name of the error at the bottom of what requests and urllib3 wrapped.
+    """Return the class name of the error at the bottom of what urllib3 wrapped.
 
     Their own messages quote the whole address with its query, so only the name may be kept.
     """
