@@ -28,7 +28,7 @@ def sign(claims: dict[str, Any], typ: str) -> str:
 
     In the trouble *wrong key* it bears the name of our key and the signature of a stranger's.
     """
-    key = _strangers() if trouble.is_on(trouble.WRONG_KEY) else _own()
+    key = _strangers() if trouble.switch.is_on(trouble.WRONG_KEY) else _own()
     return jwt.encode(claims, key, ALGORITHM, headers={"kid": KID, "typ": typ})
 
 

@@ -19,7 +19,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 def issuer(realm: Realm) -> str:
     """Return who answers say that they come from: in the trouble *wrong issuer* somebody else."""
-    if trouble.is_on(trouble.WRONG_ISSUER):
+    if trouble.switch.is_on(trouble.WRONG_ISSUER):
         return f"{conf.sandbox_origin()}/somebody-else"
     return realm.issuer
 

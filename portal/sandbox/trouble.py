@@ -31,33 +31,36 @@ class Trouble:
     help: Promise
 
 
-KINDS = (
+class Switch:
+    """Which of several ways to behave is on; the first is, to begin with."""
+
+    def __init__(self, *kinds: Trouble) -> None:
+        self.kinds = kinds
+        self.current = kinds[0].name
+
+    def is_on(self, name: str) -> bool:
+        """Tell whether this is the trouble of the moment."""
+        return self.current == name
+
+    def choose(self, name: str) -> bool:
+        """Switch to the trouble of that name. Returns whether there is one."""
+        known = name in {kind.name for kind in self.kinds}
+        self.current = name if known else self.current
+        return known
+
+
+# Any part of the sandbox can be in these.
+COMMON = (
     Trouble(NORMAL, _("Normal"), _("Everything works.")),
     Trouble(SLOW, _("Slow"), _("Each call of the site is answered after eight seconds.")),
     Trouble(DOWN, _("Down"), _("Each request is answered by an error.")),
+)
+switch = Switch(
+    *COMMON,
     Trouble(WRONG_KEY, _("Wrong key"), _("Tokens are signed with a key that is not published.")),
     Trouble(WRONG_ISSUER, _("Wrong issuer"), _("Answers name somebody else as their author.")),
     Trouble(REFUSES, _("Refuses"), _("Nobody is let in, and no token is renewed.")),
 )
-_current = {"kind": NORMAL}
-
-
-def current() -> str:
-    """Return the name of the trouble of the moment."""
-    return _current["kind"]
-
-
-def is_on(name: str) -> bool:
-    """Tell whether this is the trouble of the moment."""
-    return current() == name
-
-
-def choose(name: str) -> bool:
-    """Switch to the trouble of that name. Returns whether there is one."""
-    if name not in {kind.name for kind in KINDS}:
-        return False
-    _current["kind"] = name
-    return True
 
 
 class TroubleMiddleware:
@@ -70,10 +73,10 @@ class TroubleMiddleware:
         """Answer, late or not at all where the trouble says so."""
         realm, _slash, rest = request.path.lstrip("/").partition("/")
         is_page = rest.startswith(("authorize", "end_session"))
-        if realm in REALMS and is_on(DOWN):
+        if realm in REALMS and switch.is_on(DOWN):
             if is_page:
                 return render(request, "sandbox/down.html", status=503)
             return JsonResponse({"error": "temporarily_unavailable"}, status=503)
-        if realm in REALMS and is_on(SLOW) and not is_page:
+        if realm in REALMS and switch.is_on(SLOW) and not is_page:
             time.sleep(SLOW_SECONDS)
         return self.get_response(request)

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from portal.sandbox.answers import SeeOther
-from portal.sandbox.trouble import DOWN, NORMAL, SLOW, Trouble
+from portal.sandbox.trouble import COMMON, DOWN, NORMAL, SLOW, Trouble
 
 NO_TOKEN, NO_LOGIN = "no-token", "no-login"
 # What only tests ask for.
@@ -27,9 +27,7 @@ NO_PATRONS, ELSEWHERE, OLD_SHAPE = "no-patrons", "elsewhere", "old-shape"
 NO_PERSON, LOCKED_OUT = "no-person", "locked-out"
 
 KINDS = (
-    Trouble(NORMAL, _("Normal"), _("Everything works.")),
-    Trouble(SLOW, _("Slow"), _("Each call of the site is answered after eight seconds.")),
-    Trouble(DOWN, _("Down"), _("Each request is answered by an error.")),
+    *COMMON,
     Trouble(NO_TOKEN, _("No token"), _("The CMS has lost the tokens of its patrons.")),
     Trouble(NO_LOGIN, _("No login"), _("The CMS offers no login by Adgangsplatformen.")),
 )

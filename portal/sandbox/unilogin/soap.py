@@ -45,7 +45,7 @@ class _Fault(Exception):
 @require_POST
 def service(request: HttpRequest) -> HttpResponseBase:
     """Answer `hentInstitution`, the one operation, as the trouble of the moment will have it."""
-    kind = trouble.current()
+    kind = trouble.switch.current
     if kind == SLOW:
         time.sleep(SLOW_SECONDS)
     if kind == DOWN:
@@ -64,15 +64,15 @@ def service(request: HttpRequest) -> HttpResponseBase:
 
 def _hent_institution(request: HttpRequest) -> str:
     asked = _asked(request)
-    if trouble.current() == trouble.FAULT:
+    if trouble.switch.current == trouble.FAULT:
         raise _Fault("Receiver", "Something went wrong.")
     known = hmac.compare_digest(asked["wsBrugerid"].encode(), WS_USER.encode())
     known &= hmac.compare_digest(asked["wsPassword"].encode(), WS_PASSWORD.encode())
-    if not known or trouble.current() == REFUSES:
+    if not known or trouble.switch.current == REFUSES:
         detail = f'<f:authentificationFault xmlns:f="{NAMESPACE}"/>'
         raise _Fault("Sender", "The user name or the password is wrong.", detail)
     school = SCHOOLS.get(asked["instnr"])
-    if trouble.current() == trouble.OTHER:
+    if trouble.switch.current == trouble.OTHER:
         school = FOR_TESTS
     inside = _institution(school) if school else ""
     return f'<w:hentInstitutionResponse xmlns:w="{NAMESPACE}">{inside}</w:hentInstitutionResponse>'

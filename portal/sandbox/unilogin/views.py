@@ -56,7 +56,7 @@ def configuration(request: HttpRequest, realm: Realm) -> HttpResponseBase:
 def token(request: HttpRequest, realm: Realm) -> HttpResponseBase:
     """Turn a code or a refresh token into tokens."""
     client = authenticated(request, realm, confidential=True)
-    if trouble.is_on(trouble.REFUSES):
+    if trouble.switch.is_on(trouble.REFUSES):
         raise InvalidGrant("The broker refuses at the moment.")
     grant = _granted(request, client)
     if grant.realm != realm.name:
@@ -84,8 +84,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
     context = {
         "realm": BROKER,
         "person": BROKER.persona(session.subject) if session else None,
-        "kinds": own_trouble.KINDS,
-        "current": own_trouble.current(),
+        "kinds": own_trouble.switch.kinds,
+        "current": own_trouble.switch.current,
         "site": conf.site_origin(),
     }
     return render(request, "sandbox/unilogin.html", context)
@@ -94,7 +94,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def choose_trouble(request: HttpRequest) -> HttpResponseBase:
     """Switch to the chosen trouble of the institution service."""
-    if not own_trouble.choose(request.POST.get("trouble", "")):
+    if not own_trouble.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/unilogin/")
 

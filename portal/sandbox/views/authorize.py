@@ -70,7 +70,7 @@ def _usable_session(
 
     Raises `AccessDenied` when the provider refuses everybody, `LoginRequired` for `prompt=none`.
     """
-    if trouble.is_on(trouble.REFUSES):
+    if trouble.switch.is_on(trouble.REFUSES):
         raise AccessDenied("The provider refuses at the moment.")
     session = sessions.of(request, realm)
     if session is not None and asked.max_age is not None:

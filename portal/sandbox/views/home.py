@@ -23,8 +23,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
     ]
     context = {
         "present": present,
-        "kinds": trouble.KINDS,
-        "current": trouble.current(),
+        "kinds": trouble.switch.kinds,
+        "current": trouble.switch.current,
         "site": conf.site_origin(),
     }
     return render(request, "sandbox/home.html", context)
@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def choose_trouble(request: HttpRequest) -> HttpResponseBase:
     """Switch to the chosen trouble."""
-    if not trouble.choose(request.POST.get("trouble", "")):
+    if not trouble.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/")
 

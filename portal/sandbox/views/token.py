@@ -29,7 +29,7 @@ def token(request: HttpRequest, realm: Realm) -> HttpResponseBase:
 
 
 def _granted(request: HttpRequest, client: Client) -> Grant:
-    if trouble.is_on(trouble.REFUSES):
+    if trouble.switch.is_on(trouble.REFUSES):
         raise InvalidGrant("The provider refuses at the moment.")
     grant_type = _needed(request, "grant_type")
     if grant_type == "authorization_code":
