@@ -46,7 +46,7 @@ class Part(Protocol):
     SETTINGS: Mapping[str, Any]
 
     def processes(self, port: int, site_url: str) -> list[dict[str, Any]]:
-        """Return what to run beside the site: keywords of `Process`."""
+        """Return what to run beside the site: keywords of `served`."""
 
     def furnish(self, port: int) -> None:
         """Make what is missing in the site's database, and leave what is there."""
@@ -101,20 +101,25 @@ def furnish(port: int) -> None:
 
 
 def processes(port: int) -> list[Process]:
-    """Return what the demo runs: the site, one worker process with several threads, and parts."""
+    """Return what the demo runs: the site, and its parts."""
+    variables = {name: str(value) for name, value in settings().items()}
+    variables["VESTIBULE_SITE_URL"] = site_url(port)
+    if logging.getLogger().getEffectiveLevel() == logging.INFO:
+        variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
+    beside = [served(**each) for part in parts() for each in part.processes(port, site_url(port))]
+    return [served("site", "portal.wsgi:application", port, variables), *beside]
+
+
+def served(name: str, application: str, port: int, variables: Mapping[str, str]) -> Process:
+    """Return a process that serves a WSGI application: one worker, with several threads."""
     command = [
         sys.executable, "-m", "granian", "--interface", "wsgi",
         "--host", "127.0.0.1", "--port", str(port),
         "--workers", "1", "--blocking-threads", str(conf.threads()),
         "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
-        "portal.wsgi:application",
+        application,
     ]  # fmt: skip
-    variables = {name: str(value) for name, value in settings().items()}
-    variables["VESTIBULE_SITE_URL"] = site_url(port)
-    if logging.getLogger().getEffectiveLevel() == logging.INFO:
-        variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
-    beside = [Process(**each) for part in parts() for each in part.processes(port, site_url(port))]
-    return [Process("site", command, port, variables=variables), *beside]
+    return Process(name, command, port, variables=variables)
 
 
 def site_url(port: int) -> str:

@@ -5,14 +5,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import conf as house
 from accounts import registry, sources
 from accounts.models import Source
 from portal.sandbox import conf
@@ -26,22 +24,16 @@ SETTINGS: Mapping[str, Any] = {"VESTIBULE_HTTP_PLAIN": True}
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:
-    """Return what to run beside the site on `port`: keywords of `portal.operations`' Process."""
+    """Return what to run beside the site on `port`: keywords of `portal.operations.demo.served`."""
     own = port + 1
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi",
-        "--host", "127.0.0.1", "--port", str(own),
-        "--workers", "1", "--blocking-threads", str(house.threads()),
-        "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
-        "portal.sandbox.wsgi:application",
-    ]  # fmt: skip
+    application = "portal.sandbox.wsgi:application"
     variables = {
         "DJANGO_SETTINGS_MODULE": "portal.sandbox.settings",
         "VESTIBULE_SANDBOX_URL": origin(port),
         "VESTIBULE_SITE_URL": site_url,
         "VESTIBULE_LOG_LEVEL": "ERROR",
     }
-    return [{"name": "sandbox", "command": command, "port": own, "variables": variables}]
+    return [{"name": "sandbox", "application": application, "port": own, "variables": variables}]
 
 
 def furnish(port: int) -> None:

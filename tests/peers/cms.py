@@ -12,39 +12,35 @@ The CMS is portal/sandbox/cms. It runs in a process of its own, as in the demo.
 from __future__ import annotations
 
 import re
-import subprocess
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import requests
 
+from portal.operations.demo import served
 from portal.sandbox.cms import demo
 from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 from tests.peers.certificates import Certificates
-from tests.peers.site import ROOT, environment, free_port
+from tests.peers.site import environment
+from tests.peers.stand_in import StandIn
 
 SITE = "http://localhost:8000"
 USERINFO = "/adgangsplatformen/userinfo/"
 PATRON = "/fbs/external/agencyid/patrons/patronid/v4"
 SUBJECT_KEY = "a key of at least thirty-two characters"
-PATIENCE = 30.0  # seconds until a started CMS must answer
 
 
 @dataclass
-class Cms:
-    """A running CMS; `data` is where it keeps what it remembers."""
+class Cms(StandIn):
+    """A running CMS."""
 
-    data: Path
     site: str = SITE
     certificates: Certificates | None = None
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -80,47 +76,22 @@ class Cms:
         answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10)
         assert answer.status_code == 200, answer.text
 
-    def start(self) -> None:
-        told = demo.processes(self.port - 2, self.site)[0]
-        command = list(told["command"])
+    def command(self) -> tuple[list[str], dict[str, str]]:
+        """Return the demo's own command, and its environment."""
+        told = served(**demo.processes(self.port - 2, self.site)[0])
+        command = list(told.command)
         if self.certificates:
             keys = (str(self.certificates.certificate), str(self.certificates.key))
             command += ["--ssl-certificate", keys[0], "--ssl-keyfile", keys[1]]
-        env = environment(
-            {
-                **told["variables"],
-                "VESTIBULE_DATA": str(self.data),
-                "VESTIBULE_SANDBOX_CMS_URL": self.url,
-            }
-        )
-        with Path(self.data, "output").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + PATIENCE
-        while not self._answers():
-            assert self.process.poll() is None, Path(self.data, "output").read_text()
-            assert time.monotonic() < deadline, "the CMS does not answer"
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(15)
-            self.process = None
-
-    def _answers(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/healthz", verify=self.verify, timeout=5).ok
-        except requests.ConnectionError:
-            return False
+        known = {"VESTIBULE_DATA": str(self.data), "VESTIBULE_SANDBOX_CMS_URL": self.url}
+        return command, environment({**told.variables, **known})
 
 
 @contextmanager
 def cms(site: str = SITE, certificates: Certificates | None = None) -> Iterator[Cms]:
     """Run a CMS that takes `site` for its other site."""
     with tempfile.TemporaryDirectory() as data:
-        running = Cms(Path(data), site, certificates)
+        running = Cms(Path(data), site=site, certificates=certificates)
         try:
             running.start()
             yield running

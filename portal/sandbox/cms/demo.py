@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import conf as house
 from accounts import registry, sources
 from accounts.models import Source
 from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
@@ -25,22 +23,16 @@ _LOOK_UPS = {
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:
-    """Return what to run beside the site on `port`: keywords of `portal.operations`' Process."""
+    """Return what to run beside the site on `port`: keywords of `portal.operations.demo.served`."""
     own = port + 2
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi",
-        "--host", "127.0.0.1", "--port", str(own),
-        "--workers", "1", "--blocking-threads", str(house.threads()),
-        "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
-        "portal.sandbox.cms.wsgi:application",
-    ]  # fmt: skip
+    application = "portal.sandbox.cms.wsgi:application"
     variables = {
         "DJANGO_SETTINGS_MODULE": "portal.sandbox.cms.settings",
         "VESTIBULE_SANDBOX_CMS_URL": origin(port),
         "VESTIBULE_SITE_URL": site_url,
         "VESTIBULE_LOG_LEVEL": "ERROR",
     }
-    return [{"name": "library", "command": command, "port": own, "variables": variables}]
+    return [{"name": "library", "application": application, "port": own, "variables": variables}]
 
 
 def furnish(port: int) -> None:

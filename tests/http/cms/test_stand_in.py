@@ -13,7 +13,7 @@ from accounts.models import Source
 from portal.sandbox.cms import demo
 from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 from tests.peers.cms import SITE, Cms, Patron
-from tests.peers.site import ROOT, environment
+from tests.peers.site import ROOT
 
 OURS = (GRAPHQL_USER, GRAPHQL_PASSWORD)
 QUERY = {"query": "{ dplTokens { adgangsplatformen { user { token } } } }"}
@@ -96,13 +96,9 @@ def test_no_cookie_of_the_cms_is_one_of_the_sites(patron: Patron) -> None:
 
 
 def test_it_does_not_run_in_production(tmp_path: Path) -> None:
-    told = demo.processes(8000, SITE)[0]
-    env = environment(
-        {**told["variables"], "VESTIBULE_DATA": str(tmp_path), "VESTIBULE_ENV": "production"}
-    )
-    done = subprocess.run(
-        [*told["command"]], cwd=ROOT, env=env, capture_output=True, text=True, timeout=60
-    )
+    command, env = Cms(tmp_path).command()
+    env["VESTIBULE_ENV"] = "production"
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
     assert done.returncode != 0
     assert "does not run in production" in done.stdout + done.stderr
 

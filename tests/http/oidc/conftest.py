@@ -114,3 +114,15 @@ def parallel(count: int, work: Callable[[], Any]) -> list[Any]:
 
     with ThreadPoolExecutor(count) as pool:
         return list(pool.map(one, range(count)))
+
+
+def in_tabs(count: int, browser: Client) -> list[Any]:
+    """Ask who is signed in from so many tabs of a browser at once. Returns the answers."""
+    cookie = browser.cookies["vestibule"].value
+
+    def ask() -> Any:
+        tab = Client(raise_request_exception=False)
+        tab.cookies["vestibule"] = cookie
+        return tab.get("/auth/session")
+
+    return parallel(count, ask)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from django.test import Client
 
 from accounts import vault
 from accounts.errors import InvalidGrant
@@ -15,7 +14,7 @@ from accounts.session import Session
 from accounts.session_store import SessionStore
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import Make, parallel
+from tests.http.oidc.conftest import Make, in_tabs, parallel
 from tests.peers.certified import Certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -99,14 +98,7 @@ def test_fifty_parallel_callers_spend_one_refresh_token_once(
 def test_fifty_parallel_requests_spend_one_refresh_token_once(
     due: Browser, provider: Certified
 ) -> None:
-    cookie = due.site.cookies["vestibule"].value
-
-    def request() -> Any:
-        tab = Client(raise_request_exception=False)
-        tab.cookies["vestibule"] = cookie
-        return tab.get("/auth/session")
-
-    answers = parallel(50, request)
+    answers = in_tabs(50, due.site)
     assert {answer.status_code for answer in answers} == {200}
     assert all(answer.json()["isLoggedIn"] for answer in answers)
     assert len(provider.requests("/token")) == 1

@@ -6,20 +6,19 @@ import base64
 import hashlib
 import re
 import secrets
-import subprocess
-import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from html import unescape
-from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import jwt
 import requests
 
+from portal.operations.demo import served
 from portal.sandbox import demo
 from portal.sandbox.clients import CLIENT_ID, CLIENT_SECRET
-from tests.peers.site import ROOT, environment, free_port
+from tests.peers.site import environment
+from tests.peers.stand_in import StandIn
 
 SITE = "http://localhost:9"  # nobody there: answers to the site are read off the redirect
 CALLBACK = f"{SITE}/auth/callback/citizen"
@@ -33,13 +32,10 @@ SCOPE = "openid profile email groups roles offline_access"
 
 
 @dataclass
-class Sandbox:
-    """A running sandbox; `data` is where it keeps what it remembers."""
+class Sandbox(StandIn):
+    """A running sandbox."""
 
-    data: Path
     backchannel: str = ""
-    port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
@@ -51,38 +47,14 @@ class Sandbox:
 
     def command(self, **more: str) -> tuple[list[str], dict[str, str]]:
         """Return the demo's own command, and its environment."""
-        told = demo.processes(self.port - 1, SITE)[0]
+        told = served(**demo.processes(self.port - 1, SITE)[0])
         known = {
-            **told["variables"],
+            **told.variables,
             "VESTIBULE_DATA": str(self.data),
             "VESTIBULE_SANDBOX_BACKCHANNEL": self.backchannel,
             **more,
         }
-        return list(told["command"]), environment(known)
-
-    def start(self) -> None:
-        command, env = self.command()
-        with Path(self.data, "output").open("ab") as log:
-            self.process = subprocess.Popen(
-                command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
-        deadline = time.monotonic() + 30
-        while not self.answers():
-            assert self.process.poll() is None, Path(self.data, "output").read_text()
-            assert time.monotonic() < deadline, "the sandbox does not answer"
-            time.sleep(0.05)
-
-    def stop(self) -> None:
-        if self.process is not None:
-            self.process.terminate()
-            self.process.wait(15)
-            self.process = None
-
-    def answers(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/healthz", timeout=5).ok
-        except requests.ConnectionError:
-            return False
+        return list(told.command), environment(known)
 
     def post(self, path: str, auth: Any = SECRET, **form: str) -> requests.Response:
         """Call an endpoint for servers."""

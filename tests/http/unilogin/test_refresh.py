@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from django.test import Client
@@ -13,7 +12,7 @@ from accounts import vault
 from accounts.errors import InvalidGrant
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import TokenSet
-from tests.http.oidc.conftest import parallel
+from tests.http.oidc.conftest import in_tabs, parallel
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
@@ -72,14 +71,7 @@ def test_a_minute_before_the_end_a_request_renews_and_the_session_lives_on(
 def test_fifty_parallel_requests_spend_one_refresh_token_once(
     due: Browser, standin: Standin
 ) -> None:
-    cookie = due.site.cookies["vestibule"].value
-
-    def request() -> Any:
-        tab = Client(raise_request_exception=False)
-        tab.cookies["vestibule"] = cookie
-        return tab.get("/auth/session")
-
-    answers = parallel(50, request)
+    answers = in_tabs(50, due.site)
     assert {answer.status_code for answer in answers} == {200}
     assert all(answer.json()["isLoggedIn"] for answer in answers)
     assert len(standin.kept("spent-refresh")) == 1
