@@ -1,6 +1,7 @@
 """The room that native clients and devices speak to: OAuth 2 and OpenID Connect."""
 
 from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
 
 
 class AuthorizationServerConfig(AppConfig):
@@ -8,4 +9,5 @@ class AuthorizationServerConfig(AppConfig):
 
     name = "portal.authorization_server"
     label = "authorization_server"
+    verbose_name = _("Authorization server")
     clear_expired = "portal.authorization_server.upkeep.clear_expired"

@@ -39,6 +39,12 @@ def test_a_stranger_is_sent_to_the_front_door_and_back(client: Client, db: None)
     assert response["Location"] == "/login?next=%2Fadmin%2F"
 
 
+def test_each_room_has_a_name_for_people(admin: Client) -> None:
+    shown = [str(app["name"]) for app in admin.get("/admin/").context["app_list"]]
+    assert "Authorization server" in shown
+    assert not any("_" in name for name in shown)
+
+
 def test_the_admins_own_login_page_leads_to_the_front_door(client: Client, db: None) -> None:
     response = client.get("/admin/login/?next=/admin/accounts/event/")
     assert response["Location"] == "/login?next=%2Fadmin%2Faccounts%2Fevent%2F"
