@@ -12,8 +12,10 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -94,9 +96,10 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return ", ".join(row.label or row.slug for row in rows)
 
     @admin.display(description=_("Since"), ordering="since")
-    def since(self, person: AwaitingPerson) -> Any:
-        """Return since when the person waits."""
-        return person.since  # type: ignore[attr-defined]  # waiting.queue
+    def since(self, person: AwaitingPerson) -> str:
+        """Return since when the person waits, as people write it: the form would show it raw."""
+        at: Any = person.since  # type: ignore[attr-defined]  # waiting.queue
+        return date_format(localtime(at), "DATETIME_FORMAT") if at else "-"
 
     @admin.display(description=_("What the source claims"))
     def claims(self, person: AwaitingPerson) -> SafeString:

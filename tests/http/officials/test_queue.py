@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from accounts import people
 from accounts.models import Event, Identity, StoredSession, User
@@ -47,6 +49,13 @@ def test_the_queue_says_who_by_which_source_since_when_and_what_is_claimed(
     shown = answer.content.decode()
     for words in ("Alice Ærø", "alice@example.org", "Town", "admins, staff", "Choose departments"):
         assert words in shown
+
+
+def test_the_form_writes_moments_as_people_do(newcomer: User, desk: Client) -> None:
+    came = Event.objects.get(name="person.enrolled", user=newcomer).at
+    shown = desk.get(f"{QUEUE}{newcomer.pk}/change/").content.decode()
+    assert date_format(localtime(came), "DATETIME_FORMAT") in shown
+    assert "+00:00" not in shown
 
 
 def test_the_list_of_pages_says_how_many_wait(newcomer: User, desk: Client) -> None:
