@@ -13,7 +13,7 @@ class TypedSessionBackend(ModelBackend):
     """Answers who a session's person is and what they may do; signs nobody in."""
 
     def authenticate(self, request: Any, **credentials: Any) -> None:  # type: ignore[override]
-        """Return None: people come in by `accounts.login` only."""
+        """Return None: people come in by `accounts.login.sign_in` only."""
 
     def get_user(self, user_id: Any) -> User | None:
         """Return the person unless disabled. Django then compares the epoch in the session hash."""

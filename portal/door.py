@@ -15,19 +15,9 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts import (
-    conf,
-    cookie_header,
-    errors,
-    events,
-    flow,
-    login,
-    logout,
-    recognition,
-    sources,
-    trouble,
-)
+from accounts import conf, cookie_header, errors, events, logout, sources, trouble
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
+from accounts.login import flow, recognition, sign_in
 from accounts.provider import Authentication, Description, LoginFlow, Prompt, Visit
 from accounts.session import Session
 from accounts.session_store import SessionStore
@@ -162,15 +152,15 @@ def conclude(
     `spend` makes the flow's state usable once. Raises `AccessDenied` with the reason.
     """
     if login_flow and login_flow.purpose == "link":
-        login.link(source, outcome, login_flow, visit(request))
+        sign_in.link(source, outcome, login_flow, visit(request))
         return see_other("/account/sign-ins")
     next_url = login_flow.next if login_flow else ""
     spent = login_flow if spend else None
     try:
-        done = login.sign_in(source, outcome, spent, session_of(request), visit(request))
-    except login.AlreadyUsed:
+        done = sign_in.sign_in(source, outcome, spent, session_of(request), visit(request))
+    except sign_in.AlreadyUsed:
         return see_other(next_url or landing(source, session_of(request)))
-    except login.SwitchNeeded:
+    except sign_in.SwitchNeeded:
         road = roads.road_of(request.path)
         return see_other(roads.login_path(source.slug, road, next=next_url, switch="1"))
     admit(request, done)
@@ -178,10 +168,10 @@ def conclude(
     return see_other(landing(source, done.store.typed, next_url))
 
 
-def admit(request: HttpRequest, done: login.SignedIn) -> None:
+def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
     """Put the new session in the place of the request's own; Django turns the CSRF token."""
     request.session = done.store
-    auth.login(request, done.user, backend=login.BACKEND)
+    auth.login(request, done.user, backend=sign_in.BACKEND)
 
 
 def landing(source: Ready | None, session: Session, next_url: str = "") -> str:
@@ -258,7 +248,7 @@ def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> Ht
     login_flow = flow_cookies.flow_of(request, params.get("state") or marker)
     session = session_of(request)
     if login_flow is None and not source.description.unsolicited:
-        if params.get("state") and login.was_used_by(session, params["state"]):
+        if params.get("state") and sign_in.was_used_by(session, params["state"]):
             return see_other(landing(source, session))
         missing = InvalidRequest("The state is missing or unknown.")
         return fail(request, missing, source.slug)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts import conf, flow
+from accounts import conf
+from accounts.login import flow
 from accounts.provider import LoginFlow
 from accounts.sources import Ready
 from portal import cookies

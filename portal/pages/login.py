@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import flow, login, sources, trouble
+from accounts import sources, trouble
 from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
+from accounts.login import flow, sign_in
 from accounts.models import Event
 from accounts.provider import Authentication, LoginFlow, Prompt
 from accounts.session import Session
@@ -174,7 +175,7 @@ def _submit(request: HttpRequest, source: Ready, next_url: str) -> HttpResponse:
     try:
         posted = {field.name: request.POST.get(field.name, "") for field in prompt.fields}
         visit = door.visit(request)
-        outcome = login.verify_form(source, login_flow, posted, prompt.identifier, visit)
+        outcome = sign_in.verify_form(source, login_flow, posted, prompt.identifier, visit)
         return door.conclude(request, source, outcome, login_flow, spend=False)
     except ProtocolError as error:
         code = door.record_failure(request, error, source.slug)

@@ -12,8 +12,9 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from limits import RateLimitItemPerHour
 
-from accounts import lockout, people, sources
+from accounts import people, sources
 from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
+from accounts.login import lockout
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.provider import Visit

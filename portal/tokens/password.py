@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import flow, login, sources
+from accounts import sources
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
+from accounts.login import flow, sign_in
 from accounts.models import Source, StoredSession
 from accounts.provider import Prompt, Visit
 from accounts.session import Session
@@ -48,11 +49,11 @@ def enter(source: Ready, username: str, password: str, visit: Visit) -> pair.Pai
     secrets = {each.name: password for each in prompt.fields if each.type == "password"}
     form = {**secrets, prompt.identifier: username}
     try:
-        outcome = login.verify_form(source, fresh, form, prompt.identifier, visit)
+        outcome = sign_in.verify_form(source, fresh, form, prompt.identifier, visit)
     except InvalidGrant:
         raise RefusedGrant("The username or the password is wrong.") from None
     kind = StoredSession.Kind.CLIENT
-    done = login.sign_in(source, outcome, None, Session(), visit, kind)
+    done = sign_in.sign_in(source, outcome, None, Session(), visit, kind)
     return _pair_of(done.store.typed.uid)
 
 

@@ -19,8 +19,9 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerHour
 
-from accounts import conf, events, lockout
+from accounts import conf, events
 from accounts.errors import TooManyRequests
+from accounts.login import lockout
 from accounts.models import User
 from accounts.provider import Visit
 from providers.local import recovery

@@ -12,7 +12,7 @@ from accounts.errors import (
     InvalidRequest,
     TemporarilyUnavailable,
 )
-from accounts.flow import code_challenge
+from accounts.login.flow import code_challenge
 from accounts.provider import LoginFlow
 from providers.oidc.discovery import Metadata
 from providers.oidc.settings import OidcSettings

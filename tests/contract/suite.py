@@ -14,8 +14,8 @@ import pytest
 
 from accounts import registry
 from accounts.errors import ProtocolError
-from accounts.flow import new_flow
 from accounts.http import Client
+from accounts.login.flow import new_flow
 from accounts.provider import (
     OPTIONAL,
     RESERVED_TYPES,

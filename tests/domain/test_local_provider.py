@@ -9,8 +9,8 @@ from django.contrib.auth.hashers import make_password
 from django.test import override_settings
 from django.utils import timezone
 
-from accounts import flow
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
+from accounts.login import flow
 from accounts.models import User
 from accounts.provider import Held, LogoutPlan, SourceRef
 from providers.local import hashers, passwords

@@ -16,8 +16,8 @@ import time_machine
 from django.test import override_settings
 from limits import RateLimitItemPerHour
 
-from accounts import lockout
 from accounts.errors import TooManyRequests
+from accounts.login import lockout
 
 HERE = "192.0.2.1"
 

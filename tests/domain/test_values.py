@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts import errors, keyring, session
-from accounts.login import Decision, decide
+from accounts.login.sign_in import Decision, decide
 from accounts.models.users import refuse_mixed_scripts, username_key
 from accounts.provider import Authentication, LoginFlow, TokenSet
 from accounts.session import Session

@@ -13,7 +13,7 @@ from django.core import mail as outbox
 from django.db import connections
 from django.test import Client, override_settings
 
-from accounts import lockout
+from accounts.login import lockout
 from accounts.models import Event, Identity, StoredSession, User
 from accounts.provider import Visit
 from portal.pages import passwords

@@ -13,8 +13,8 @@ from django.db import connections
 from django.test import Client
 from django.utils import timezone
 
-from accounts import flow
 from accounts.keyring import digest
+from accounts.login import flow
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from tests.http.conftest import PASSWORD, at_most, begin, enter, sign_in, stored
 from tests.peers.upstream import Upstream

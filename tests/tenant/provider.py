@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 
 from accounts import errors
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, TemporarilyUnavailable
-from accounts.flow import code_challenge
+from accounts.login.flow import code_challenge
 from accounts.provider import (
     Authentication,
     Clock,

@@ -10,7 +10,7 @@ import pytest
 
 from accounts import cookie_header
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
-from accounts.flow import new_flow
+from accounts.login.flow import new_flow
 from accounts.provider import End
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings

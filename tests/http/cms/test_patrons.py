@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
-from accounts.flow import new_flow
+from accounts.login.flow import new_flow
 from accounts.provider import Authentication
 from tests.http.cms.conftest import SLUG, Provide
 from tests.peers.cms import Cms, Patron

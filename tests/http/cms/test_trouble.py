@@ -11,7 +11,7 @@ import pytest
 from time_machine import travel
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
-from accounts.flow import new_flow
+from accounts.login.flow import new_flow
 from providers.adgangsplatformen.addresses import MAX_AGE, SOON
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure
 from tests.peers.cms import Cms, Patron

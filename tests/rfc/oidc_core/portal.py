@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from accounts.errors import ProtocolError
-from accounts.flow import new_flow
 from accounts.http import Client
+from accounts.login.flow import new_flow
 from accounts.provider import Authentication, Held, LoginFlow, SourceRef, TokenSet
 from providers.oidc.provider import OidcProvider
 from providers.oidc.settings import OidcSettings

@@ -11,8 +11,9 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import errors, events, flow, lockout, membership, statements, vault
+from accounts import errors, events, statements, vault
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from accounts.login import flow, lockout, membership
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
