@@ -20,13 +20,14 @@ from dataclasses import dataclass
 import structlog
 from django.db import transaction
 
-from accounts import events, outbox, sources, vault
+from accounts import events, outbox, sources
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
 from accounts.models import StoredSession
 from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
-from accounts.session import Session
-from accounts.session_store import end
+from accounts.session import vault
+from accounts.session.store import end
+from accounts.session.typed import Session
 
 log = structlog.get_logger("vestibule.logout")
 

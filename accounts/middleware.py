@@ -11,9 +11,10 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import access, cookie_header, upkeep
+from accounts import cookie_header
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
+from accounts.session import access, renewal
 
 
 class TypedSessionMiddleware(LoginRequiredMiddleware):
@@ -32,7 +33,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
                 if not getattr(view_func, "own_upkeep", False):
-                    store = request.session = upkeep.keep_up(store, _cookies(request))
+                    store = request.session = renewal.keep_up(store, _cookies(request))
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:

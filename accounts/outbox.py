@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from accounts import events, sources, vault
+from accounts import events, sources
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import Event, OutboxItem
 from accounts.provider import CallsLogout, TokenSet
+from accounts.session import vault
 
 PURPOSE = "outbox"
 FIRST_RETRY = timedelta(seconds=30)

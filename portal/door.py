@@ -19,8 +19,8 @@ from accounts import conf, cookie_header, errors, events, logout, sources, troub
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from accounts.login import flow, recognition, sign_in
 from accounts.provider import Authentication, Description, LoginFlow, Prompt, Visit
-from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from accounts.sources import Ready
 from portal import cookies, flow_cookies, roads
 from portal.destinations import safe_destination

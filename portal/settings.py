@@ -170,7 +170,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # --- The typed session (DESIGN.md 5) ------------------------------------------------------------
 
-SESSION_ENGINE = "accounts.session_store"
+SESSION_ENGINE = "accounts.session.store"
 SESSION_COOKIE_NAME = "__Host-vestibule" if _https else "vestibule"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True

@@ -11,14 +11,15 @@ from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_K
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import errors, events, statements, vault
+from accounts import errors, events, statements
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.login import flow, lockout, membership
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
-from accounts.session import Session
-from accounts.session_store import SessionStore, end
+from accounts.session import vault
+from accounts.session.store import SessionStore, end
+from accounts.session.typed import Session
 from accounts.sources import Ready
 
 BACKEND = "accounts.backend.TypedSessionBackend"

@@ -14,7 +14,7 @@ class StoredSession(AbstractBaseSession):
     """One session. The key is the SHA-256 of the cookie's value, so a dump opens nothing.
 
     `uid` is stable and is what everything else points to; the key changes. `session_data` is
-    sealed with the key as associated data (accounts/session_store.py).
+    sealed with the key as associated data (accounts/session/store.py).
     """
 
     class Kind(models.TextChoices):
@@ -60,7 +60,7 @@ class StoredSession(AbstractBaseSession):
 
 
 class StoredTokens(models.Model):
-    """The upstream's TokenSet of one session, sealed by the keyring (accounts/vault.py).
+    """The upstream's TokenSet of one session, sealed by the keyring (accounts/session/vault.py).
 
     `version` counts the refreshes; `leased_until` is set while somebody is at one, `retry_at` after
     one that failed.

@@ -15,7 +15,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.errors import InvalidGrant
 from accounts.keyring import digest
-from accounts.session import Session
+from accounts.session.typed import Session
 from portal import conf
 from portal.api.models import HandOver
 from portal.tokens import pair

@@ -17,7 +17,7 @@ from rest_framework.views import APIView
 from accounts import conf, sources
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import User
-from accounts.session import Session
+from accounts.session.typed import Session
 from accounts.sources import Ready
 from portal import door, roads
 from portal.api import handover, shapes

@@ -1,4 +1,4 @@
-"""DRF's permissions in the words of `accounts.access`, and RFC 6750's."""
+"""DRF's permissions in the words of `accounts.session.access`, and RFC 6750's."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts import access
 from accounts.errors import LoginRequired
-from accounts.session import Session
+from accounts.session import access
+from accounts.session.typed import Session
 from portal.tokens.errors import InsufficientScope
 
 

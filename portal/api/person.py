@@ -10,7 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.models import User
-from accounts.session import Session
+from accounts.session.typed import Session
 from portal.api import permissions, shapes
 
 

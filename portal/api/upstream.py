@@ -8,8 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import sources, vault
+from accounts import sources
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from accounts.session import vault
 from portal import roads
 from portal.api import permissions, shapes
 from portal.api.authentication import TypedSessionAuthentication

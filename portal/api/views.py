@@ -15,7 +15,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts import conf, sources, trouble
-from accounts.session import Session
+from accounts.session.typed import Session
 from portal import door
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication

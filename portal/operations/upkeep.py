@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from accounts import ended
 from accounts.models import Event
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
 
 EVENTS_ARE_KEPT = timedelta(days=180)
 

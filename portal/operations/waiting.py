@@ -10,8 +10,8 @@ from django.db import transaction
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from accounts import people
 from accounts.models import Event, Identity, User
+from accounts.session import people
 from portal.operations.admin.rights import may_give
 from portal.operations.models import AwaitingPerson
 

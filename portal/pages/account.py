@@ -9,9 +9,10 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import access, events, people, sources
+from accounts import events, sources
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
+from accounts.session import access, people
 from portal import door
 from portal.pages.devices import device_name
 

@@ -17,7 +17,7 @@ from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
 from accounts.login import flow, sign_in
 from accounts.models import Event
 from accounts.provider import Authentication, LoginFlow, Prompt
-from accounts.session import Session
+from accounts.session.typed import Session
 from accounts.sources import Ready
 from portal import conf, cookies, door
 from portal.destinations import safe_destination

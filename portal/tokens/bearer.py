@@ -12,8 +12,8 @@ from oauth2_provider.models import get_access_token_model
 
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
-from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from portal.tokens import words
 from portal.tokens.errors import InvalidToken
 

@@ -19,12 +19,13 @@ from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
 from oauthlib.oauth2 import BearerToken
 
-from accounts import conf, events, sources, upkeep
+from accounts import conf, events, sources
 from accounts.errors import AccessDenied, InvalidGrant
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.provider import Visit
-from accounts.session_store import end
+from accounts.session import renewal
+from accounts.session.store import end
 from portal import roads
 from portal.tokens import bearer, words
 from portal.tokens.errors import InvalidToken, RefusedGrant, SessionExpired
@@ -136,7 +137,7 @@ def _keep_up(row: StoredSession) -> None:
     """Refresh the upstream's tokens when due, and let the session live on."""
     store = bearer.open_session(row)
     try:
-        upkeep.refresh(store, wait=True)
+        renewal.refresh(store, wait=True)
     except InvalidGrant:
         raise SessionExpired(roads.way_back(sources.find(row.source))) from None
     store.touch(timezone.now())

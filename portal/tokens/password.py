@@ -10,8 +10,8 @@ from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
 from accounts.login import flow, sign_in
 from accounts.models import Source, StoredSession
 from accounts.provider import Prompt, Visit
-from accounts.session import Session
-from accounts.session_store import end
+from accounts.session.store import end
+from accounts.session.typed import Session
 from accounts.sources import Ready
 from portal import conf
 from portal.tokens import pair

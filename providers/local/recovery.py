@@ -13,11 +13,12 @@ from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from accounts import events, people
+from accounts import events
 from accounts.errors import InvalidGrant
 from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
+from accounts.session import people
 from providers.local.passwords import well_formed
 
 # Somebody new reads the mail when they first come to work, not within the hour.

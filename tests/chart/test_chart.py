@@ -13,8 +13,8 @@ from django.test import Client
 from accounts import logout, outbox, sources
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import Visit
-from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from tests.chart.mermaid import edges
 from tests.http.conftest import enter, sign_in, stored
 from tests.peers.upstream import Upstream

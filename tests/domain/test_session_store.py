@@ -12,13 +12,14 @@ from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 
-from accounts import ended, vault
+from accounts import ended
 from accounts.keyring import digest
 from accounts.models import EndedEntry, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
 from accounts.provider import TokenSet
-from accounts.session import Session
-from accounts.session_store import SessionStore, end
+from accounts.session import vault
+from accounts.session.store import SessionStore, end
+from accounts.session.typed import Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -182,7 +183,7 @@ def test_a_session_never_outlives_its_upstream_where_the_source_says_so() -> Non
 
 
 def test_leaving_ends_one_session_and_ending_from_afar_its_children_too() -> None:
-    from accounts import people
+    from accounts.session import people
 
     parent = started()
     child = started(session(), kind="client", parent_uid=parent.typed.uid)
@@ -194,7 +195,7 @@ def test_leaving_ends_one_session_and_ending_from_afar_its_children_too() -> Non
 
 
 def test_disabling_a_person_ends_all_their_sessions_and_raises_the_epoch() -> None:
-    from accounts import people
+    from accounts.session import people
 
     user = User.objects.create_user("carol", "a long enough password")
     store = started(user=user)

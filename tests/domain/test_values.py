@@ -10,11 +10,11 @@ from django.core.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import errors, keyring, session
+from accounts import errors, keyring
 from accounts.login.sign_in import Decision, decide
 from accounts.models.users import refuse_mixed_scripts, username_key
 from accounts.provider import Authentication, LoginFlow, TokenSet
-from accounts.session import Session
+from accounts.session.typed import Session
 from portal.logs import redact
 from portal.pages.devices import device_name
 from portal.proxies import TrustedProxies
@@ -83,13 +83,13 @@ def test_a_session_comes_back_as_it_was_dumped() -> None:
     whole = Session(
         uid="u", type="oidc", source="s", subject="x", signed_in_at=now, claims={"a": [1]}
     )
-    assert session.load(whole.dump()) == whole
+    assert Session.load(whole.dump()) == whole
 
 
 @pytest.mark.parametrize("junk", [None, [], "x", 1, {}, {"uid": "u"}, {"signed_in_at": "never"}])
 def test_junk_is_no_session(junk: Any) -> None:
     with pytest.raises(ValueError):
-        session.load(junk)
+        Session.load(junk)
 
 
 def test_a_providers_claims_cannot_overrule_the_sessions_words() -> None:

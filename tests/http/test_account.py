@@ -89,7 +89,7 @@ def test_ways_in_can_be_unlinked_but_not_the_one_in_use(
 
 
 def test_a_disabled_person_is_out_at_the_next_request(client: Client, person: User) -> None:
-    from accounts import people
+    from accounts.session import people
 
     sign_in(client)
     people.disable(person)

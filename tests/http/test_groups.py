@@ -9,8 +9,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts import people
 from accounts.models import Identity, Source, User
+from accounts.session import people
 from tests.http.conftest import at_most, enter
 from tests.peers.upstream import Upstream
 

@@ -11,10 +11,10 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import vault
 from accounts.errors import InvalidGrant
 from accounts.models import Event, Source, StoredSession, StoredTokens
-from accounts.session_store import SessionStore
+from accounts.session import vault
+from accounts.session.store import SessionStore
 from tests.http.conftest import enter
 from tests.http.test_way_in import parallel
 from tests.peers.upstream import Upstream

@@ -19,9 +19,9 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import people
 from accounts.errors import InvalidRequest
 from accounts.models import User
+from accounts.session import people
 from portal import door
 from portal.operations import waiting
 from portal.operations.admin.common import PER_PAGE

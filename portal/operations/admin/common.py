@@ -9,8 +9,9 @@ from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
-from accounts import access, events
+from accounts import events
 from accounts.models import StoredSession
+from accounts.session import access
 from portal import door
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row

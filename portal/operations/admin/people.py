@@ -14,8 +14,9 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import events, people
+from accounts import events
 from accounts.models import Identity, StoredSession, User
+from accounts.session import people
 from portal import door
 from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
 from portal.operations.admin.person_form import NewPersonForm, PersonForm

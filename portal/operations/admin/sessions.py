@@ -15,8 +15,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import people
 from accounts.models import StoredSession
+from accounts.session import people
 from portal.operations.admin.common import ReadOnly, record_ended
 
 

@@ -9,7 +9,7 @@ import pytest
 from accounts import logout
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Visit
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
 from tests.chart.mermaid import edges
 from tests.chart.test_chart import BY_THE_BROWSER
 from tests.http.cms.conftest import Make, Visitor

@@ -7,8 +7,8 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from accounts import vault
 from accounts.models import Identity, Source, User
+from accounts.session import vault
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Visitor, failure
 from tests.http.conftest import sign_in, stored
 from tests.peers.cms import SITE, Cms

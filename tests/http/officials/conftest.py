@@ -80,7 +80,7 @@ def clerk(house: None) -> Client:
 
 def held(browser: Browser) -> Any:
     """Return the tokens that the vault holds for the session of a browser."""
-    from accounts import vault
+    from accounts.session import vault
     from tests.http.conftest import stored
 
     return vault.tokens_of(stored(browser.site).uid)

@@ -11,8 +11,8 @@ import pytest
 from django.contrib.auth.models import Group
 from django.test import Client
 
-from accounts import people
 from accounts.models import Event, Identity, StoredSession, User
+from accounts.session import people
 from tests.http.conftest import enter, stored
 from tests.http.officials.conftest import Counter, sessions
 from tests.http.oidc.browser import Browser

@@ -10,8 +10,8 @@ from django.test import Client
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 
-from accounts import people
 from accounts.models import Event, Identity, StoredSession, User
+from accounts.session import people
 from tests.http.conftest import enter
 from tests.http.officials.conftest import Counter
 from tests.http.oidc.browser import Browser

@@ -12,8 +12,8 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from accounts import people
 from accounts.models import StoredSession, User
+from accounts.session import people
 from tests.http.conftest import stored
 from tests.http.officials.conftest import Counter, sessions
 from tests.http.oidc.browser import Browser

@@ -17,9 +17,9 @@ from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
-from accounts import vault
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import TokenSet
+from accounts.session import vault
 from tests.http.conftest import stored
 from tests.http.officials.conftest import Counter, held
 from tests.http.oidc.browser import Browser

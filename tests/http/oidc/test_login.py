@@ -9,7 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Event, Identity, StoredSession, User
-from accounts.vault import tokens_of
+from accounts.session.vault import tokens_of
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure

@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Event, StoredSession, StoredTokens
-from accounts.vault import tokens_of
+from accounts.session.vault import tokens_of
 from providers.oidc import discovery
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser

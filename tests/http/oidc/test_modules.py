@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import vault
 from accounts.errors import InvalidGrant
 from accounts.models import Identity, StoredSession, StoredTokens, User
-from accounts.session_store import SessionStore
+from accounts.session import vault
+from accounts.session.store import SessionStore
 from tests.http.oidc.browser import Answer, Browser
 from tests.http.oidc.conftest import Make, failure
 from tests.peers.tampering import (

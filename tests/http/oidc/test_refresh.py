@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from accounts import vault
 from accounts.errors import InvalidGrant
 from accounts.models import Event, StoredSession, StoredTokens
 from accounts.provider import TokenSet
-from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session import vault
+from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, in_tabs, parallel

@@ -8,9 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from accounts import sources, vault
+from accounts import sources
 from accounts.models import Identity, StoredSession, User
 from accounts.provider import Refreshes
+from accounts.session import vault
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Answer, Browser
 from tests.http.oidc.conftest import Make, failure

@@ -12,10 +12,10 @@ from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
-from accounts import people
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import Visit
-from accounts.session_store import SessionStore
+from accounts.session import people
+from accounts.session.store import SessionStore
 from tests.http.conftest import sign_in, stored
 from tests.http.tokens.caller import LOGOUT, Caller, dead_for_good, is_alive
 from tests.peers.upstream import Upstream

@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
-from accounts import people
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.outbox import OutboxItem
+from accounts.session import people
 from portal.tokens import words
 from tests.http.conftest import sign_in
 from tests.http.test_way_in import parallel

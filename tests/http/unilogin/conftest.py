@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts import sources
 from accounts.models import Source
-from accounts.session import Session
-from accounts.session_store import SessionStore
+from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.http.unilogin.standin import Browser, Standin
 

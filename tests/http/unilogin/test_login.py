@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Event, Identity, StoredSession, User
-from accounts.vault import tokens_of
+from accounts.session.vault import tokens_of
 from portal.sandbox.unilogin.broker import CLIENT_ID
 from portal.sandbox.unilogin.schools import BY_THE_LAKES, ON_THE_HILL
 from tests.http.conftest import stored

@@ -12,7 +12,7 @@ from django.test import Client
 from accounts import logout, outbox
 from accounts.models import Event, OutboxItem, StoredSession, StoredTokens
 from accounts.provider import Visit
-from accounts.vault import tokens_of
+from accounts.session.vault import tokens_of
 from providers.oidc import discovery
 from tests.chart.mermaid import edges
 from tests.http.unilogin.conftest import Make, later, typed

@@ -8,10 +8,10 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import vault
 from accounts.errors import InvalidGrant
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import TokenSet
+from accounts.session import vault
 from tests.http.oidc.conftest import in_tabs, parallel
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar

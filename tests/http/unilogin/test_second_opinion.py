@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import sources, vault
+from accounts import sources
 from accounts.models import Source
+from accounts.session import vault
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make, typed

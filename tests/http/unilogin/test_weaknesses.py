@@ -13,8 +13,9 @@ from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from accounts import outbox, people, sources, vault
+from accounts import outbox, sources
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
+from accounts.session import people, vault
 from portal import logs
 from portal.sandbox.unilogin.broker import CLIENT_SECRET
 from portal.sandbox.unilogin.schools import WS_PASSWORD

@@ -10,8 +10,8 @@ from django.db.models import F, Q, QuerySet
 from accounts import events
 from accounts.models import StoredSession, User
 from accounts.provider import Visit
-from accounts.session import Session
-from accounts.session_store import end, rewrite
+from accounts.session.store import end, rewrite
+from accounts.session.typed import Session
 
 
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:

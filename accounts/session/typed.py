@@ -96,31 +96,31 @@ class Session:
             values[name] = values[name].isoformat() if values[name] else None
         return values
 
+    @classmethod
+    def load(cls, values: Any) -> Session:
+        """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
+        if not isinstance(values, dict):
+            raise ValueError("a session is an object")  # noqa: TRY004  # bad data, not a bad call
+        try:
+            moments = {
+                name: datetime.fromisoformat(values[name]) if values[name] else None
+                for name in _MOMENTS
+            }
+            return cls(**{**values, **moments})
+        except (KeyError, TypeError) as error:
+            raise ValueError("not a session") from error
+
+    @classmethod
+    def unknown(cls, uid: str) -> Session:
+        """Return the chart's *Unknown*: a row exists, nothing in it can be trusted."""
+        return cls(uid=uid, type=UNKNOWN)
+
     def ending(self, at: datetime) -> Session:
         """Return the same session that ends at `at`."""
         return replace(self, expires_at=at)
 
 
 ANONYMOUS_SESSION = Session()
-
-
-def load(values: Any) -> Session:
-    """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
-    if not isinstance(values, dict):
-        raise ValueError("a session is an object")  # noqa: TRY004  # bad data, not a bad call
-    try:
-        moments = {
-            name: datetime.fromisoformat(values[name]) if values[name] else None
-            for name in _MOMENTS
-        }
-        return Session(**{**values, **moments})
-    except (KeyError, TypeError) as error:
-        raise ValueError("not a session") from error
-
-
-def unknown(uid: str) -> Session:
-    """Return the chart's *Unknown*: a row exists, nothing in it can be trusted."""
-    return Session(uid=uid, type=UNKNOWN)
 
 
 def _iso(moment: datetime | None) -> str | None:

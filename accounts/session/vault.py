@@ -21,8 +21,8 @@ from accounts.errors import InvalidGrant, ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Refreshes, TokenSet
-from accounts.session import Session
-from accounts.session_store import end
+from accounts.session.store import end
+from accounts.session.typed import Session
 
 PURPOSE = "tokens"
 # A token that ends within this time is refreshed before it is used.

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from accounts import cookie_header, events, sources, vault
+from accounts import cookie_header, events, sources
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.models import StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
-from accounts.session import Session
-from accounts.session_store import SessionStore, end
+from accounts.session import vault
+from accounts.session.store import SessionStore, end
+from accounts.session.typed import Session
 from accounts.sources import Ready
 
 

@@ -20,10 +20,10 @@ from django.core.cache import caches
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import conf, ended, registry, session
+from accounts import conf, ended, registry
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import StoredSession
-from accounts.session import ANONYMOUS_SESSION, Session
+from accounts.session.typed import ANONYMOUS_SESSION, Session
 
 PURPOSE = "session"
 TYPED = "vestibule"
@@ -137,12 +137,12 @@ class SessionStore(SessionBase):
             return {}
         try:
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)
-            typed = session.load(values[TYPED]) if TYPED in values else ANONYMOUS_SESSION
+            typed = Session.load(values[TYPED]) if TYPED in values else ANONYMOUS_SESSION
         except (Unreadable, ValueError, TypeError, AttributeError):
-            self._typed = session.unknown(self._row.uid)
+            self._typed = Session.unknown(self._row.uid)
             return {}
         if typed.exists and typed.type not in registry.session_types():
-            self._typed = session.unknown(self._row.uid)
+            self._typed = Session.unknown(self._row.uid)
             return {}
         self._typed = typed.ending(self._row.expires)
         self._written = self._fingerprint(values)
@@ -231,7 +231,7 @@ class SessionStore(SessionBase):
 
     async def aload(self) -> dict[str, Any]:
         """Refuse: this engine is served by threads (performance.md 1)."""
-        raise NotImplementedError("accounts.session_store is synchronous")
+        raise NotImplementedError("accounts.session.store is synchronous")
 
     aexists = acreate = asave = adelete = acycle_key = aload  # type: ignore[assignment]
 
@@ -325,7 +325,7 @@ def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
         for row in rows.select_for_update():
             try:
                 values = unseal(row.session_data, PURPOSE, row.session_key)
-                values[TYPED] = change(session.load(values[TYPED])).dump()
+                values[TYPED] = change(Session.load(values[TYPED])).dump()
             except (Unreadable, KeyError, TypeError, ValueError):
                 continue
             sealed = seal(values, PURPOSE, row.session_key)

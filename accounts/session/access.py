@@ -10,7 +10,7 @@ from typing import Any
 from accounts import conf
 from accounts.errors import AccessDenied, LoginRequired
 from accounts.models import StoredSession, User
-from accounts.session import Session
+from accounts.session.typed import Session
 
 View = Callable[..., Any]
 
