@@ -15,9 +15,10 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts import conf, cookie_header, errors, events, logout, sources, trouble
+from accounts import conf, cookie_header, errors, events, sources, trouble
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from accounts.login import flow, recognition, sign_in
+from accounts.logout import chart
 from accounts.provider import Authentication, Description, LoginFlow, Prompt, Visit
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
@@ -271,7 +272,7 @@ def _finish(
         outcome = source.provider.complete_login(login_flow, params, permitted)
         response = conclude(request, source, outcome, login_flow, spend=True)
     except ProtocolError as error:
-        logout.dismiss(source, error)
+        chart.dismiss(source, error)
         return fail(request, error, source.slug, login_flow)
     if login_flow:
         flow_cookies.forget(response, login_flow)
@@ -337,7 +338,7 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     session = session_of(request)
     source = sources.of_session(session.source) if session.is_logged_in else None
     permitted = cookies_for(request, source.description) if source else {}
-    departure = logout.leave(session, visit(request), permitted, roads.logout_done_url())
+    departure = chart.leave(session, visit(request), permitted, roads.logout_done_url())
     forget_session(request)  # ended above, exactly once
     response = see_other(departure.visit or return_to or "/")
     if session.exists:
@@ -362,7 +363,7 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
     session = session_of(request)
     source = next((each for each in sharing if each.slug == session.source), None)
     if source:
-        logout.left_upstream(session, visit(request))
+        chart.left_upstream(session, visit(request))
         forget_session(request)
     home = source or (sharing[0] if len(sharing) == 1 else None)
     response = see_other(home.description.home if home else "/")

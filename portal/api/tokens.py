@@ -13,8 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import logout, sources
+from accounts import sources
 from accounts.errors import InvalidRequest, ProtocolError
+from accounts.logout import chart
 from portal import cookies, door, roads
 from portal.api import permissions, shapes
 from portal.api.parsers import needed, text_of
@@ -82,7 +83,7 @@ class LogoutView(APIView):
         source = sources.of_session(session.source) if session.is_logged_in else None
         by_cookie = door.session_of(http).uid == session.uid
         permitted = door.cookies_for(http, source.description) if source and by_cookie else {}
-        gone = logout.leave_by_api(session, door.visit(http), permitted, roads.logout_done_url())
+        gone = chart.leave_by_api(session, door.visit(http), permitted, roads.logout_done_url())
         body: dict[str, Any] = {"ended": True, "upstream": gone.upstream}
         if gone.visit:
             body["logoutUrl"] = gone.visit

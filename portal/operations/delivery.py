@@ -7,7 +7,7 @@ from threading import Event
 import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
-from accounts import outbox
+from accounts.logout import outbox
 
 EVERY_SECONDS = 15.0
 

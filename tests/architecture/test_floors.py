@@ -66,7 +66,7 @@ def test_only_the_door_calls_the_use_cases_that_begin_and_end_a_session() -> Non
         for path in code()
         if path.parts[0] == "portal" and path != Path("portal/door.py")
         for line, name in imported(path)
-        if name in {"accounts.login.sign_in.sign_in", "accounts.logout.sign_out"}
+        if name in {"accounts.login.sign_in.sign_in", "accounts.logout.chart.sign_out"}
     ]
     assert not found
 

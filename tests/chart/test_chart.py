@@ -10,7 +10,8 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import logout, outbox, sources
+from accounts import sources
+from accounts.logout import chart, outbox
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import Visit
 from accounts.session.store import SessionStore
@@ -36,16 +37,16 @@ def typed(client: Client) -> Session:
     return SessionStore(client.cookies["vestibule"].value).typed
 
 
-def leave(session: Session) -> logout.Departure:
+def leave(session: Session) -> chart.Departure:
     """Leave, and hold every step to the seed."""
-    departure = logout.leave(session, Visit(), {}, "http://localhost:8000/auth/logout/done")
+    departure = chart.leave(session, Visit(), {}, "http://localhost:8000/auth/logout/done")
     steps = set(pairwise(departure.nodes))
     assert steps <= edges() | set(OURS), steps - edges()
     walked.update(steps)
     return departure
 
 
-def assert_gone(departure: logout.Departure) -> None:
+def assert_gone(departure: chart.Departure) -> None:
     assert not StoredSession.objects.exists()
     assert not StoredTokens.objects.exists()
     assert Event.objects.filter(name="logout", support_code=departure.support_code).count() == 1
@@ -59,14 +60,14 @@ def test_the_seed_still_draws_what_we_built() -> None:
 def test_nobody_is_signed_in() -> None:
     departure = leave(Session())
     assert departure.nodes[-1] == "RedirectToFrontpage"
-    assert departure.upstream == logout.NONE
+    assert departure.upstream == chart.NONE
     assert not Event.objects.exists()
 
 
 def test_a_local_session(client: Client, person: User) -> None:
     sign_in(client)
     departure = leave(typed(client))
-    assert (departure.visit, departure.upstream) == ("", logout.NONE)
+    assert (departure.visit, departure.upstream) == ("", chart.NONE)
     assert_gone(departure)
 
 
@@ -93,7 +94,7 @@ def test_call_then_destroy(
         "IsUnilogin", "CallUniloginLogout", "DestroySession", "RedirectToFrontpage",
     )  # fmt: skip
     assert departure.visit == ""
-    assert departure.upstream == (logout.ENDED if mood == "live" else logout.PENDING)
+    assert departure.upstream == (chart.ENDED if mood == "live" else chart.PENDING)
     assert OutboxItem.objects.count() == (0 if mood == "live" else 1)
     assert_gone(departure)
 
@@ -140,7 +141,7 @@ def test_a_disabled_source_is_still_left_by_its_own_way(
     enter(client, "town")
     session = typed(client)
     tenant(columns={"enabled": False}, leaves_by="call")
-    assert leave(session).upstream == logout.ENDED
+    assert leave(session).upstream == chart.ENDED
     assert peer.hints == ["it-bob"]
 
 

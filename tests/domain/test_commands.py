@@ -18,7 +18,8 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from accounts import ended, outbox, sources
+from accounts import ended, sources
+from accounts.logout import outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import TokenSet
 from portal.operations import delivery

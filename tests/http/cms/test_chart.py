@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from accounts import logout
+from accounts.logout import chart
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Visit
 from accounts.session.store import SessionStore
@@ -22,10 +22,10 @@ WAY = [
 ]
 
 
-def departure_of(visitor: Visitor) -> logout.Departure:
+def departure_of(visitor: Visitor) -> chart.Departure:
     typed = SessionStore(visitor.site.cookies["vestibule"].value).typed
     cookies = dict(visitor.at_cms.cookies.items())
-    departure = logout.leave(typed, Visit(), cookies, f"{SITE}/auth/logout/done")
+    departure = chart.leave(typed, Visit(), cookies, f"{SITE}/auth/logout/done")
     assert set(pairwise(departure.nodes)) <= edges()
     assert not StoredSession.objects.exists()
     assert not StoredTokens.objects.exists()

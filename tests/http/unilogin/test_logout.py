@@ -9,7 +9,7 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import logout, outbox
+from accounts.logout import chart, outbox
 from accounts.models import Event, OutboxItem, StoredSession, StoredTokens
 from accounts.provider import Visit
 from accounts.session.vault import tokens_of
@@ -70,7 +70,7 @@ def test_the_call_has_the_hint_and_our_name_and_no_way_back(
 @pytest.mark.parametrize("trouble", ["normal", "down", "slow"])
 def test_each_step_is_one_that_the_seed_draws(ida: Browser, standin: Standin, trouble: str) -> None:
     standin.trouble(trouble)
-    departure = logout.leave(typed(ida), Visit(), {}, DONE)
+    departure = chart.leave(typed(ida), Visit(), {}, DONE)
     assert list(departure.nodes) == WALK
     assert set(pairwise(departure.nodes)) <= edges()
     assert departure.visit == ""
@@ -153,7 +153,7 @@ def test_leaving_twice_calls_once(ida: Browser) -> None:
 
 
 def test_a_logout_without_a_browser_calls_the_broker_too(ida: Browser, standin: Standin) -> None:
-    departure = logout.leave_by_api(typed(ida), Visit(), {}, "")
+    departure = chart.leave_by_api(typed(ida), Visit(), {}, "")
     assert (departure.upstream, departure.visit) == ("ended", "")
     assert standin.signed_in() == set()
     assert_gone(ida)

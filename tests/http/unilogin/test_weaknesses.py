@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from accounts import outbox, sources
+from accounts import sources
+from accounts.logout import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import people, vault
 from portal import logs
