@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.checks import CheckMessage, Error, register
 
-from accounts import conf, keyring, registry
+from accounts import conf, keyring
+from accounts.source import registry
 
 
 @register("vestibule")

@@ -15,14 +15,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 
-from accounts import conf, cookie_header, errors, events, sources, trouble
+from accounts import conf, cookie_header, errors, events
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from accounts.login import flow, recognition, sign_in
 from accounts.logout import chart
 from accounts.provider import Authentication, Description, LoginFlow, Prompt, Visit
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source import catalogue, outage
+from accounts.source.catalogue import Ready
 from portal import cookies, flow_cookies, roads
 from portal.destinations import safe_destination
 
@@ -57,7 +58,7 @@ def session_of(request: HttpRequest) -> Session:
 
 def source_or_404(slug: str) -> Ready:
     """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
-    found = sources.find(slug)
+    found = catalogue.find(slug)
     if found is None:
         raise Http404
     return found
@@ -87,7 +88,7 @@ def page(
     response = render(request, template, dict(context or {}), status=status)
     response["Cache-Control"] = "no-store"
     if session_of(request).is_logged_in:
-        origins = {o for ready in sources.enabled() for o in ready.description.visits}
+        origins = {o for ready in catalogue.enabled() for o in ready.description.visits}
         response._csp_update = {"form-action": sorted(origins)}  # type: ignore[attr-defined]
     return response
 
@@ -165,7 +166,7 @@ def conclude(
         road = roads.road_of(request.path)
         return see_other(roads.login_path(source.slug, road, next=next_url, switch="1"))
     admit(request, done)
-    trouble.over(source.slug)
+    outage.over(source.slug)
     return see_other(landing(source, done.store.typed, next_url))
 
 
@@ -214,7 +215,7 @@ def fail(
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
     """Write the one event of a failed login. Returns its support code."""
     if error.reason == errors.UNAVAILABLE:
-        trouble.note(slug)
+        outage.note(slug)
     code = events.new_support_code()
     failed = events.event(
         "login.failed",
@@ -298,12 +299,12 @@ def callback_source(request: HttpRequest, slug: str) -> Ready:
     """
     alike = [
         each
-        for each in sources.enabled()
+        for each in catalogue.enabled()
         if slug in {each.slug, each.row.provider} and each.description.unsolicited
     ]
     marked = next((each for each in alike if flow_cookies.marker(request, each)), None)
     only = alike[0] if len(alike) == 1 else None
-    return marked or sources.find(slug) or only or source_or_404(slug)
+    return marked or catalogue.find(slug) or only or source_or_404(slug)
 
 
 # --- Known elsewhere ------------------------------------------------------------------------------
@@ -320,7 +321,7 @@ def recognised(request: HttpRequest) -> tuple[Ready, Authentication] | None:
     """Return the first source that knows this browser, unless its person has just left."""
     if cookies.recall(request, cookies.LEFT):
         return None
-    for source in sources.enabled():
+    for source in catalogue.enabled():
         outcome = recognised_at(request, source)
         if outcome:
             return source, outcome
@@ -336,7 +337,7 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     `return_to` was checked by the caller. It is kept in a cookie while an upstream is visited.
     """
     session = session_of(request)
-    source = sources.of_session(session.source) if session.is_logged_in else None
+    source = catalogue.of_session(session.source) if session.is_logged_in else None
     permitted = cookies_for(request, source.description) if source else {}
     departure = chart.leave(session, visit(request), permitted, roads.logout_done_url())
     forget_session(request)  # ended above, exactly once
@@ -359,7 +360,7 @@ def forget_session(request: HttpRequest) -> None:
 
 def left_elsewhere(request: HttpRequest) -> HttpResponse:
     """End the session that is shared with an upstream which says that its person left there."""
-    sharing = [each for each in sources.enabled() if each.description.home]
+    sharing = [each for each in catalogue.enabled() if each.description.home]
     session = session_of(request)
     source = next((each for each in sharing if each.slug == session.source), None)
     if source:

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts import conf
 from accounts.login import flow
 from accounts.provider import LoginFlow
-from accounts.sources import Ready
+from accounts.source.catalogue import Ready
 from portal import cookies
 
 _CALLBACKS = "/auth/callback"

@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from accounts import conf
-from accounts.sources import Ready
+from accounts.source.catalogue import Ready
 
 AUTH, OPENID = "auth", "openid"
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import structlog
 from django.core.cache import caches
 
-from accounts import trouble
 from accounts.errors import ProtocolError, TemporarilyUnavailable
 from accounts.keyring import digest
 from accounts.provider import Authentication, Recognises
-from accounts.sources import Ready
+from accounts.source import outage
+from accounts.source.catalogue import Ready
 
 # For so long an upstream is not asked again about a cookie with which it knew nobody.
 STRANGER_SECONDS = 60
@@ -30,7 +30,7 @@ def recognise(source: Ready, cookies: dict[str, str]) -> Authentication | None:
     try:
         outcome = source.provider.recognise(cookies)
     except TemporarilyUnavailable:
-        trouble.note(source.slug)
+        outage.note(source.slug)
         outcome = None
     except ProtocolError as error:
         log.info("recognition.refused", source=source.slug, reason=error.reason)

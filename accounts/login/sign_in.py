@@ -20,7 +20,7 @@ from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source.catalogue import Ready
 
 BACKEND = "accounts.backend.TypedSessionBackend"
 _OWNER = statements.Lookup(User, identities__source=0, identities__subject="")

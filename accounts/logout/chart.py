@@ -20,7 +20,7 @@ from dataclasses import dataclass
 import structlog
 from django.db import transaction
 
-from accounts import events, sources
+from accounts import events
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
 from accounts.logout import outbox
@@ -29,6 +29,7 @@ from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import end
 from accounts.session.typed import Session
+from accounts.source import catalogue
 
 log = structlog.get_logger("vestibule.logout")
 
@@ -102,7 +103,7 @@ def left_upstream(session: Session, visit: Visit) -> None:
     _destroy(session, visit, events.new_support_code(), None, ENDED)
 
 
-def dismiss(source: sources.Ready, error: ProtocolError) -> None:
+def dismiss(source: catalogue.Ready, error: ProtocolError) -> None:
     """Log a person out upstream who did not come in here, who else would be sent straight back.
 
     Only where the error carries tokens and the plan has a call; one that fails is tried again. When
@@ -127,7 +128,7 @@ def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> Logou
     if not session.is_logged_in:
         return LogoutPlan()
     try:
-        source = sources.of_session(session.source)
+        source = catalogue.of_session(session.source)
         if source is None:
             return LogoutPlan()
         tokens = vault.tokens_of(session.uid)
@@ -139,7 +140,7 @@ def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> Logou
 
 def _call(slug: str, hint: TokenSet) -> bool:
     """Tell whether the upstream has heard of the logout."""
-    source = sources.of_session(slug)
+    source = catalogue.of_session(slug)
     try:
         if source and isinstance(source.provider, CallsLogout):
             source.provider.call_logout(hint)

@@ -7,12 +7,13 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from accounts import events, sources
+from accounts import events
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import Event, OutboxItem
 from accounts.provider import CallsLogout, TokenSet
 from accounts.session import vault
+from accounts.source import catalogue
 
 PURPOSE = "outbox"
 FIRST_RETRY = timedelta(seconds=30)
@@ -65,7 +66,7 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
 
 
 def _call(item: OutboxItem) -> None:
-    source = sources.of_session(item.source)
+    source = catalogue.of_session(item.source)
     hint = vault.load(unseal(item.sealed, PURPOSE))
     if source and isinstance(source.provider, CallsLogout):
         source.provider.call_logout(hint)

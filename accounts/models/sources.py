@@ -16,7 +16,7 @@ class Source(models.Model):
     """A configured provider. `settings` are checked by the provider's own `Settings` when saved.
 
     A secret among them is a reference (`env:NAME`, `file:PATH`) or sealed by the keyring; see
-    `accounts.sources`.
+    `accounts.source.catalogue`.
     """
 
     LOCAL = "local"

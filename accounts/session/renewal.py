@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from accounts import cookie_header, events, sources
+from accounts import cookie_header, events
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.models import StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source import catalogue
+from accounts.source.catalogue import Ready
 
 
 def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
@@ -50,7 +51,7 @@ def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
 def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
     """Ask the provider whether the session still is whose it was (go-and-cms.md 4)."""
     session = store.typed
-    source = sources.of_session(session.source)
+    source = catalogue.of_session(session.source)
     if source is None or not isinstance(source.provider, Revalidates):
         return store
     tokens = vault.tokens_of(session.uid) if vault.is_due(session.upstream_ends_at) else None
@@ -94,7 +95,7 @@ def _end(session: Session, why: str) -> None:
 
 def _with_tokens(session: Session, tokens: TokenSet) -> Session:
     """Return the session as its renewed tokens have it."""
-    source = sources.of_session(session.source)
+    source = catalogue.of_session(session.source)
     ends = session.upstream_ends_at
     if source and source.ends_with_token:
         ends = tokens.refresh_expires_at or tokens.expires_at or ends

@@ -20,10 +20,11 @@ from django.core.cache import caches
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import conf, ended, registry
+from accounts import conf, ended
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import StoredSession
 from accounts.session.typed import ANONYMOUS_SESSION, Session
+from accounts.source import registry
 
 PURPOSE = "session"
 TYPED = "vestibule"

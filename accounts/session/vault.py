@@ -16,13 +16,14 @@ import structlog
 from django.db.models import F, Q
 from django.utils import timezone
 
-from accounts import events, sources
+from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Refreshes, TokenSet
 from accounts.session.store import end
 from accounts.session.typed import Session
+from accounts.source import catalogue
 
 PURPOSE = "tokens"
 # A token that ends within this time is refreshed before it is used.
@@ -92,7 +93,7 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
         return None
     if not is_due(kept.tokens.expires_at):
         return kept.tokens
-    source = sources.of_session(session.source)
+    source = catalogue.of_session(session.source)
     if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
         return _while_it_lives(kept.tokens) or _without_the_dead(session.uid, kept)
     if not _lease(session.uid, kept.version):

@@ -14,11 +14,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import conf, sources
+from accounts import conf
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source import catalogue
+from accounts.source.catalogue import Ready
 from portal import door, roads
 from portal.api import handover, shapes
 from portal.api.parsers import text_of
@@ -47,7 +48,7 @@ class ProvidersView(APIView):
                 "loginUrl": conf.site_url() + roads.login_path(each.slug, roads.OPENID),
                 "label": each.label,
             }
-            for each in sources.enabled()
+            for each in catalogue.enabled()
             if each.description.kind == "redirect"
         ]
         return Response(body, headers={"Cache-Control": "no-store"})
@@ -149,7 +150,7 @@ def _back_here(source: Ready, wanted: str) -> str:
 def _ask_to_switch(
     request: HttpRequest, source: Ready, session: Session, wanted: str
 ) -> HttpResponse:
-    current = sources.of_session(session.source)
+    current = catalogue.of_session(session.source)
     context: dict[str, Any] = {
         "current_label": current.label if current else session.source,
         "label": source.label,

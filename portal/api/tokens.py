@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import sources
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.logout import chart
+from accounts.source import catalogue
 from portal import cookies, door, roads
 from portal.api import permissions, shapes
 from portal.api.parsers import needed, text_of
@@ -80,7 +80,7 @@ class LogoutView(APIView):
     def post(self, request: Request) -> Response:
         """End the caller's session, and what can be ended upstream by a call."""
         session, http = permissions.session_of(request), request._request
-        source = sources.of_session(session.source) if session.is_logged_in else None
+        source = catalogue.of_session(session.source) if session.is_logged_in else None
         by_cookie = door.session_of(http).uid == session.uid
         permitted = door.cookies_for(http, source.description) if source and by_cookie else {}
         gone = chart.leave_by_api(session, door.visit(http), permitted, roads.logout_done_url())

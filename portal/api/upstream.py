@@ -8,9 +8,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import sources
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.session import vault
+from accounts.source import catalogue
 from portal import roads
 from portal.api import permissions, shapes
 from portal.api.authentication import TypedSessionAuthentication
@@ -34,7 +34,7 @@ class UpstreamTokenView(APIView):
     def get(self, request: Request) -> Response:
         """Return the token in use, or the one that follows it when it is about to end."""
         session = permissions.session_of(request)
-        source = sources.of_session(session.source)
+        source = catalogue.of_session(session.source)
         if source is None or not source.row.allow_upstream_token:
             raise AccessDenied("This source does not hand its tokens on.")
         try:

@@ -14,8 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts import conf, sources, trouble
+from accounts import conf
 from accounts.session.typed import Session
+from accounts.source import catalogue, outage
 from portal import door
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication
@@ -69,8 +70,8 @@ class SourcesView(APIView):
     )
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
-        ready = sources.enabled()
-        troubled = trouble.since(each.slug for each in ready)
+        ready = catalogue.enabled()
+        troubled = outage.since(each.slug for each in ready)
         body = [
             {
                 "slug": each.slug,

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
-from accounts import sources
+from accounts.source import catalogue
 from portal import door
 
 
@@ -38,7 +38,7 @@ class VestibuleAdminSite(AdminSite):
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
             response: HttpResponse = inner(request, *args, **kwargs)
-            origins = {o for ready in sources.enabled() for o in ready.description.visits}
+            origins = {o for ready in catalogue.enabled() for o in ready.description.visits}
             response._csp_update = {"form-action": sorted(origins)}  # type: ignore[attr-defined]
             return response
 

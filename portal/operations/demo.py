@@ -14,9 +14,10 @@ from django.apps import apps
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
-from accounts import conf, sources
+from accounts import conf
 from accounts.models import Source, User
 from accounts.models.users import username_key
+from accounts.source import catalogue
 from portal.operations.processes import Process
 
 
@@ -94,7 +95,7 @@ def furnish(port: int) -> None:
     for part in parts():
         part.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
-        sources.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
+        catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
     for persona in PERSONAS:
         user = User.objects.filter(username_key=username_key(persona.username)).first()
         (user or _create(persona)).give_local_identity()

@@ -6,10 +6,10 @@ import structlog
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from accounts import sources
 from accounts.errors import ProtocolError
 from accounts.models import Source
 from accounts.provider import Finding
+from accounts.source import catalogue
 
 log = structlog.get_logger("vestibule.sources")
 
@@ -17,7 +17,7 @@ log = structlog.get_logger("vestibule.sources")
 def findings(row: Source) -> list[Finding]:
     """Test `row` live and return what was found. What goes wrong is a finding too; never raises."""
     try:
-        return list(sources.instance(row).check())
+        return list(catalogue.instance(row).check())
     except ValidationError as error:
         fix = _("Correct the settings of the source.")
         return [Finding(ok=False, message=" ".join(error.messages), fix=fix)]

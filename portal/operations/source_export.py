@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from accounts.models import Source
-from accounts.sources import REFERENCES
+from accounts.source.catalogue import REFERENCES
 from portal.operations import toml
 from portal.operations.source_file import COLUMNS, default_of
 from portal.operations.source_rows import secret_names

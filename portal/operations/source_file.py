@@ -11,8 +11,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import sources
 from accounts.models import Source
+from accounts.source import catalogue
 from portal.operations import source_rows
 
 COLUMNS: Mapping[str, type] = {
@@ -110,9 +110,9 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
     changed = [name for name in COLUMNS if getattr(row, name) != before[name]]
     changed += [f"settings.{name}" for name in _different(stored, row.settings)]
     if known and not changed:
-        sources.validate(row)
+        catalogue.validate(row)
         return Change(slug, "unchanged")
-    sources.save(row)
+    catalogue.save(row)
     return Change(slug, "changed", tuple(changed)) if known else Change(slug, "created")
 
 

@@ -11,8 +11,9 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import ended, registry, sources
+from accounts import ended
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.destinations import safe_destination
 
 
@@ -66,12 +67,12 @@ def disable(rows: QuerySet[Source]) -> list[str]:
 
 
 def _is_sealed(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(sources.SEALED)
+    return isinstance(value, str) and value.startswith(catalogue.SEALED)
 
 
 def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:
     """Return the stored secret in plain; None when the stored settings cannot be read."""
     try:
-        return getattr(sources.typed_settings(registry.providers()[provider], stored), name)
+        return getattr(catalogue.typed_settings(registry.providers()[provider], stored), name)
     except ValidationError:
         return None

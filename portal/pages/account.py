@@ -9,10 +9,11 @@ from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import events, sources
+from accounts import events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
 from accounts.session import access, people
+from accounts.source import catalogue
 from portal import door
 from portal.pages.devices import device_name
 
@@ -21,7 +22,7 @@ from portal.pages.devices import device_name
 def profile(request: HttpRequest) -> HttpResponse:
     """Show who is signed in, and how."""
     session, person = door.session_of(request), cast(User, request.user)
-    source = sources.of_session(session.source)
+    source = catalogue.of_session(session.source)
     context = {
         "person": person,
         "source_label": source.label if source else session.source,
@@ -44,7 +45,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
         elif not people.end_one(person_id, ending, door.visit(request)):
             raise Http404
         return door.see_other("/account/sessions")
-    labels = {ready.slug: ready.label for ready in sources.enabled()}
+    labels = {ready.slug: ready.label for ready in catalogue.enabled()}
     rows = [
         _row(each, labels, current.uid)
         for each in people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
@@ -73,7 +74,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     linked = {each.source.slug for each in identities}
     linkable = [
         {"slug": each.slug, "label": each.label}
-        for each in sources.enabled()
+        for each in catalogue.enabled()
         if each.slug not in linked and each.description.kind == "redirect"
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
@@ -129,7 +130,7 @@ def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str,
 
 
 def _label(slug: str) -> str:
-    source = sources.of_session(slug)
+    source = catalogue.of_session(slug)
     return source.label if source else slug
 
 

@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
 from django.views.decorators.http import require_safe
 
-from accounts import sources
 from accounts.models import User
+from accounts.source import catalogue
 from portal import conf, cookies, door
 
 
@@ -33,7 +33,7 @@ def front(request: HttpRequest) -> HttpResponse:
     awaiting = session.status == User.Status.AWAITING_ACCESS
     if conf.frontpage_url() and not receipt and not awaiting:
         return HttpResponseRedirect(conf.frontpage_url())
-    source = sources.of_session(session.source) if session.is_logged_in else None
+    source = catalogue.of_session(session.source) if session.is_logged_in else None
     label = source.label if source else ""
     context = {"receipt": receipt, "awaiting": awaiting, "source_label": label}
     response = door.page(request, "front.html", context)

@@ -12,13 +12,13 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import sources, trouble
 from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
 from accounts.login import flow, sign_in
 from accounts.models import Event
 from accounts.provider import Authentication, LoginFlow, Prompt
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source import catalogue, outage
+from accounts.source.catalogue import Ready
 from portal import conf, cookies, door
 from portal.destinations import safe_destination
 from portal.pages import problems
@@ -39,7 +39,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     known = door.recognised(request) if not wanted else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return _continue_as(request, *known, next_url)
-    ready = sources.enabled()
+    ready = catalogue.enabled()
     straight = _straight_to(ready) if not wanted else None
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
@@ -90,7 +90,7 @@ def _notice(request: HttpRequest, *, left: bool) -> str:
 def _choice(ready: list[Ready], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.description.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
-    troubled = trouble.since(each.slug for each in ready)
+    troubled = outage.since(each.slug for each in ready)
     return {
         "buttons": [
             {
@@ -156,7 +156,7 @@ def _linking(request: HttpRequest) -> bool:
 def _ask_to_switch(
     request: HttpRequest, source: Ready, session: Session, next_url: str
 ) -> HttpResponse:
-    current = sources.of_session(session.source)
+    current = catalogue.of_session(session.source)
     context = {
         "current_label": current.label if current else session.source,
         "label": source.label,
@@ -247,7 +247,7 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     if event is None:
         raise Http404
     next_url = safe_destination(request.GET.get("next"))
-    known = sources.find(event.source)
+    known = catalogue.find(event.source)
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known),
         "retry": door.start_url(event.source, next_url) if known else "",

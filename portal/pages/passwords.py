@@ -12,13 +12,13 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from limits import RateLimitItemPerHour
 
-from accounts import sources
 from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
 from accounts.login import lockout
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import people
+from accounts.source import catalogue
 from portal import cookies, door
 from portal.pages.password_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
 from providers.local import mail, recovery
@@ -151,7 +151,7 @@ def _wait(error: TemporarilyUnavailable) -> str:
 
 
 def _can_recover() -> bool:
-    ready = sources.find(Source.LOCAL)
+    ready = catalogue.find(Source.LOCAL)
     provider = ready.provider if ready else None
     return isinstance(provider, LocalProvider) and bool(provider.settings.recovery)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from accounts import errors
-from accounts.sources import Ready
+from accounts.source.catalogue import Ready
 
 _STATUS = {
     errors.NOT_AUTHORIZED: 403,

@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.sandbox import conf
 from portal.sandbox.clients import CLIENT_ID, CLIENT_SECRET
 from portal.sandbox.personas import CLAIMS_OF_SCOPE
@@ -50,7 +50,7 @@ def furnish(port: int) -> None:
     elif not _is_a_sandbox_elsewhere(source.settings.get("issuer"), issuer):
         return
     source.settings["issuer"] = issuer
-    sources.save(source)
+    catalogue.save(source)
 
 
 def forget() -> None:

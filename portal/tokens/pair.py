@@ -19,13 +19,14 @@ from oauth2_provider.settings import oauth2_settings
 from oauthlib.common import Request
 from oauthlib.oauth2 import BearerToken
 
-from accounts import conf, events, sources
+from accounts import conf, events
 from accounts.errors import AccessDenied, InvalidGrant
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import end
+from accounts.source import catalogue
 from portal import roads
 from portal.tokens import bearer, words
 from portal.tokens.errors import InvalidToken, RefusedGrant, SessionExpired
@@ -139,7 +140,7 @@ def _keep_up(row: StoredSession) -> None:
     try:
         renewal.refresh(store, wait=True)
     except InvalidGrant:
-        raise SessionExpired(roads.way_back(sources.find(row.source))) from None
+        raise SessionExpired(roads.way_back(catalogue.find(row.source))) from None
     store.touch(timezone.now())
     store.save()
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import sources
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
 from accounts.login import flow, sign_in
 from accounts.models import Source, StoredSession
 from accounts.provider import Prompt, Visit
 from accounts.session.store import end
 from accounts.session.typed import Session
-from accounts.sources import Ready
+from accounts.source import catalogue
+from accounts.source.catalogue import Ready
 from portal import conf
 from portal.tokens import pair
 from portal.tokens.errors import RefusedGrant
@@ -24,7 +24,7 @@ def source_of(slug: str) -> Ready:
     Without a name it is the site's default source, else `local`, else the first: a source that is
     added later must not be sent the passwords that were meant for another.
     """
-    forms = [each for each in sources.enabled() if each.description.kind == "form"]
+    forms = [each for each in catalogue.enabled() if each.description.kind == "form"]
     for wanted in [slug] if slug else [conf.default_source(), Source.LOCAL]:
         for each in forms:
             if each.slug == wanted:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from accounts import registry
+from accounts.source import registry
 
 PROVIDERS = ("adgangsplatformen", "local", "oidc", "unilogin")
 

@@ -17,7 +17,9 @@ SETTINGS_TOO = {
 ENVIRONMENT_TOO = {
     Path("manage.py"): "names the settings module to Django",
     Path("portal/wsgi.py"): "names the settings module to Django",
-    Path("accounts/sources.py"): "a source's secret may be a reference to a variable (env:NAME)",
+    Path(
+        "accounts/source/catalogue.py"
+    ): "a source's secret may be a reference to a variable (env:NAME)",
 }
 READ = re.compile(r"""\b(?:env(?:\.\w+)?|secret|origin)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']""")
 

@@ -10,12 +10,12 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts import sources
 from accounts.logout import chart, outbox
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import Visit
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
+from accounts.source import catalogue
 from tests.chart.mermaid import edges
 from tests.http.conftest import enter, sign_in, stored
 from tests.peers.upstream import Upstream
@@ -130,7 +130,7 @@ def test_a_source_that_was_deleted_since_keeps_nobody_signed_in(
     session = typed(client)
     row = Source.objects.get(slug="town")
     row.identities.all().delete()
-    sources.delete(row)
+    catalogue.delete(row)
     assert_gone(leave(session))
 
 

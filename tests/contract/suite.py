@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 
 import pytest
 
-from accounts import registry
 from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.login.flow import new_flow
@@ -30,6 +29,7 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
+from accounts.source import registry
 
 CALLBACK = "http://localhost:8000/auth/callback/contract"
 NONSENSE = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
-from accounts import registry
+from accounts.source import registry
 from tests.contract.suite import ProviderContract
 
 

@@ -10,7 +10,7 @@ import pytest
 from django.core.checks import run_checks
 from django.test import override_settings
 
-from accounts import registry
+from accounts.source import registry
 from portal.operations import checks
 from tests.tenant.provider import TenantProvider
 

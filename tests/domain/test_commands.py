@@ -18,10 +18,11 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from accounts import ended, sources
+from accounts import ended
 from accounts.logout import outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import TokenSet
+from accounts.source import catalogue
 from portal.operations import delivery
 from tests.peers.site import ROOT, environment
 from tests.peers.upstream import Upstream, upstream
@@ -38,7 +39,7 @@ def pending(db: None) -> Iterator[Upstream]:
     """A logout that the upstream has not heard of, due now."""
     with upstream() as peer:
         given = {"upstream": peer.url, "leaves_by": "call"}
-        sources.save(Source(slug="town", provider="tenant", settings=given))
+        catalogue.save(Source(slug="town", provider="tenant", settings=given))
         outbox.post("town", TokenSet(id_token="a-hint-of-bob"), "BCDF-2345")
         OutboxItem.objects.update(next_at=timezone.now())
         yield peer

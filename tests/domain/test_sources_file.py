@@ -12,8 +12,8 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts import sources
 from accounts.models import EndedEntry, Source
+from accounts.source import catalogue
 from portal.operations import toml
 from tests.peers.upstream import upstream
 
@@ -52,7 +52,7 @@ def apply(file: Path, text: str, *options: str) -> list[str]:
 
 
 def town() -> Any:
-    return sources.instance(Source.objects.get(slug="town")).settings  # type: ignore[attr-defined]
+    return catalogue.instance(Source.objects.get(slug="town")).settings  # type: ignore[attr-defined]
 
 
 def test_what_the_file_says_is_made(file: Path) -> None:
@@ -177,7 +177,7 @@ def test_an_export_holds_no_secret_but_says_that_there_is_one(file: Path) -> Non
     apply(file, TOWN)
     exported = run("export")
     assert SECRET not in exported
-    assert sources.SEALED not in exported
+    assert catalogue.SEALED not in exported
     assert "# secret:" in exported
 
 

@@ -10,8 +10,8 @@ from typing import Any, Literal
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts import sources
 from accounts.models import Source
+from accounts.source import catalogue
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Carrier:
 
 
 def typed(**values: Any) -> Any:
-    return sources.typed_settings(Carrier, {"issuer": "x", **values})  # type: ignore[type-abstract]
+    return catalogue.typed_settings(Carrier, {"issuer": "x", **values})  # type: ignore[type-abstract]
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_another_type_is_refused_by_name(name: str, given: Any) -> None:
 
 def test_missing_and_unknown_names_are_errors() -> None:
     with pytest.raises(ValidationError, match="issuer"):
-        sources.typed_settings(Carrier, {})  # type: ignore[type-abstract]
+        catalogue.typed_settings(Carrier, {})  # type: ignore[type-abstract]
     with pytest.raises(ValidationError, match="isuer"):
         typed(isuer="x")
 
@@ -89,10 +89,10 @@ def test_a_reference_that_leads_nowhere_says_so_and_no_more(tmp_path: Path) -> N
 @pytest.mark.django_db
 def test_a_secret_rests_sealed_and_a_reference_as_it_is() -> None:
     row = Source(slug="town", provider="tenant", settings={"upstream": "u", "secret": "plain"})
-    sources.save(row)
+    catalogue.save(row)
     stored = Source.objects.get(slug="town").settings["secret"]
-    assert stored.startswith(sources.SEALED)
+    assert stored.startswith(catalogue.SEALED)
     assert "plain" not in stored
-    assert "secret" not in sources.shown_settings(row)
-    sources.save(row)
+    assert "secret" not in catalogue.shown_settings(row)
+    catalogue.save(row)
     assert Source.objects.get(slug="town").settings["secret"] == stored

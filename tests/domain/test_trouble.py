@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
-from accounts import trouble
+from accounts.source import outage
 
 
 def seen_by_another_worker(slug: str) -> None:
@@ -15,37 +15,37 @@ def seen_by_another_worker(slug: str) -> None:
 
 
 def test_trouble_is_told_until_it_is_over() -> None:
-    trouble.note("a")
-    assert list(trouble.since(["a", "b"])) == ["a"]
-    trouble.over("a")
-    assert trouble.since(["a", "b"]) == {}
+    outage.note("a")
+    assert list(outage.since(["a", "b"])) == ["a"]
+    outage.over("a")
+    assert outage.since(["a", "b"]) == {}
 
 
 def test_a_worker_ends_its_own_trouble_at_once() -> None:
     for _ in range(3):
-        trouble.over("c")
-        trouble.note("c")
-        trouble.over("c")
-        assert trouble.since(["c"]) == {}
+        outage.over("c")
+        outage.note("c")
+        outage.over("c")
+        assert outage.since(["c"]) == {}
 
 
 def test_the_trouble_of_another_worker_is_over_within_seconds(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trouble.over("d")
+    outage.over("d")
     seen_by_another_worker("d")
-    trouble.over("d")
-    assert list(trouble.since(["d"])) == ["d"]
-    monkeypatch.setattr(trouble, "OVER_EVERY", 0.0)
-    trouble.over("d")
-    assert trouble.since(["d"]) == {}
+    outage.over("d")
+    assert list(outage.since(["d"])) == ["d"]
+    monkeypatch.setattr(outage, "OVER_EVERY", 0.0)
+    outage.over("d")
+    assert outage.since(["d"]) == {}
 
 
 def test_in_calm_times_a_sign_in_asks_the_cache_for_nothing(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    trouble.over("e")
+    outage.over("e")
     asked: list[Any] = []
     monkeypatch.setattr(type(caches["default"]), "delete", lambda *args: asked.append(args))
-    trouble.over("e")
+    outage.over("e")
     assert asked == []

@@ -12,8 +12,8 @@ from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
-from accounts import sources
 from accounts.models import Source, StoredSession, User
+from accounts.source import catalogue
 from tests.peers.upstream import Upstream, upstream
 
 PASSWORD = "correct horse battery staple"
@@ -31,7 +31,7 @@ def house(db: None) -> None:
     Source.objects.get_or_create(
         slug="local", defaults={"provider": "local", "order": 1000, "enroll": False}
     )
-    sources.reset()
+    catalogue.reset()
 
 
 @pytest.fixture
@@ -44,8 +44,8 @@ def tenant(house: None, peer: Upstream) -> Callable[..., Source]:
         row.settings = {"upstream": peer.url, "origins": [peer.url], **settings}
         for name, value in (columns or {}).items():
             setattr(row, name, value)
-        sources.save(row)
-        sources.reset()
+        catalogue.save(row)
+        catalogue.reset()
         return row
 
     return make

@@ -12,8 +12,9 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import ended, sources
+from accounts import ended
 from accounts.models import EndedEntry, Identity, Source, User
+from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.peers.upstream import Upstream
 
@@ -45,7 +46,7 @@ def change_url(slug: str = "town") -> str:
 
 def opened(slug: str = "town") -> Any:
     row = Source.objects.get(slug=slug)
-    return sources.instance(row).settings  # type: ignore[attr-defined]
+    return catalogue.instance(row).settings  # type: ignore[attr-defined]
 
 
 def errors(response: Any, field: str) -> str:
@@ -62,7 +63,7 @@ def test_a_source_is_added_and_stands_at_the_door(admin: Client, peer: Upstream)
 def test_a_secret_is_sealed_and_never_shown_again(admin: Client, peer: Upstream) -> None:
     add(admin, settings={"upstream": peer.url, "secret": SECRET})
     stored = Source.objects.get(slug="town").settings["secret"]
-    assert stored.startswith(sources.SEALED)
+    assert stored.startswith(catalogue.SEALED)
     page = admin.get(change_url()).content.decode()
     assert SECRET not in page
     assert stored not in page
@@ -161,7 +162,7 @@ def test_test_now_shows_what_was_found_and_its_fix(
     assert "The upstream answers." in admin.post(url).content.decode()
     assert admin.get(url).status_code == 405
     row.settings = {"upstream": "http://127.0.0.1:9"}
-    sources.save(row)
+    catalogue.save(row)
     page = admin.post(url).content.decode()
     assert "The upstream does not answer." in page
     assert "Start it." in page

@@ -11,8 +11,8 @@ from django.core import mail as outbox
 from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client, override_settings
 
-from accounts import sources
 from accounts.models import Event, Source, User
+from accounts.source import catalogue
 from providers.local import mail
 from tests.http.passwords import (
     LINK,
@@ -165,8 +165,8 @@ def test_what_is_nobodys_name_is_asked_for_again(client: Client, identifier: str
 def test_a_source_without_recovery_has_no_such_page(person: User, client: Client) -> None:
     row = Source.objects.get(slug="local")
     row.settings = {"recovery": False}
-    sources.save(row)
-    sources.reset()
+    catalogue.save(row)
+    catalogue.reset()
     assert client.get("/login/forgotten").status_code == 404
     assert ask(client, "alice").status_code == 404
     assert outbox.outbox == []

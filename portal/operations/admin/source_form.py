@@ -9,8 +9,8 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.operations import source_rows
 
 
@@ -48,7 +48,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         self.stored = dict(self.instance.settings)
         if self.instance.pk:
-            self.initial["settings"] = sources.shown_settings(self.instance)
+            self.initial["settings"] = catalogue.shown_settings(self.instance)
         if "provider" in self.fields:
             names = [(name, name) for name in registry.providers()]
             self.fields["provider"].choices = names  # type: ignore[attr-defined]
@@ -75,7 +75,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.errors:
             return
         try:
-            sources.validate(copy.deepcopy(self.instance))
+            catalogue.validate(copy.deepcopy(self.instance))
         except ValidationError as error:
             for field, messages in error.message_dict.items():
                 self.add_error(field if field in self.fields else None, messages)

@@ -15,8 +15,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from accounts import sources
 from accounts.models import Source
+from accounts.source import catalogue
 from portal import roads
 from portal.operations import selftest, source_rows
 from portal.operations.admin.common import PER_PAGE, sign_in_again
@@ -85,11 +85,11 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
-        sources.save(obj)
+        catalogue.save(obj)
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         """Delete through the one place that tells every worker."""
-        sources.delete(obj)
+        catalogue.delete(obj)
 
     # --- Test now ---------------------------------------------------------------------------------
 

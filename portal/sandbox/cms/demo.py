@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 
 SLUG = PROVIDER = "adgangsplatformen"
@@ -49,7 +49,7 @@ def furnish(port: int) -> None:
     elif not _is_a_stand_in_elsewhere(source.settings.get("cms_url"), cms):
         return
     source.settings |= {"cms_url": cms, **{name: cms + at for name, at in _LOOK_UPS.items()}}
-    sources.save(source)
+    catalogue.save(source)
 
 
 def forget() -> None:

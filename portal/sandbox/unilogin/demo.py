@@ -11,8 +11,8 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.sandbox.demo import origin
 from portal.sandbox.unilogin import schools
 from portal.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
@@ -41,7 +41,7 @@ def furnish(port: int) -> None:
     elif not _is_a_sandbox_elsewhere(source.settings.get("issuer"), at["issuer"]):
         return
     source.settings.update(at)
-    sources.save(source)
+    catalogue.save(source)
 
 
 def forget() -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import sources
 from accounts.http import Client as HttpClient
 from accounts.models import Event, Source
 from accounts.provider import Held, SourceRef
+from accounts.source import catalogue
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from providers.adgangsplatformen.settings import CmsSettings
 from tests.peers.cms import SITE, Cms, Patron, cms
@@ -65,8 +65,8 @@ def source(house: None, library: Cms) -> Make:
         row.settings = library.settings(**settings)
         for name, value in (columns or {}).items():
             setattr(row, name, value)
-        sources.save(row)
-        sources.reset()
+        catalogue.save(row)
+        catalogue.reset()
         return row
 
     return make

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts import sources
 from accounts.http import Client
 from accounts.models import Source
 from accounts.provider import SourceRef
+from accounts.source import catalogue
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from providers.adgangsplatformen.settings import CmsSettings
 from tests.http.cms.conftest import SLUG, Make, Provide
@@ -67,7 +67,7 @@ def test_w2_secrets_are_sealed_in_the_database(source: Make) -> None:
     source(graphql_password="a-password-of-the-cms")
     kept = Source.objects.get(slug=SLUG).settings
     for name in ("graphql_password", "subject_key"):
-        assert kept[name].startswith(sources.SEALED)
+        assert kept[name].startswith(catalogue.SEALED)
 
 
 @pytest.mark.parametrize("parameter", ["current-path", "current_path"])

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.sandbox.cms import demo
 from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 from tests.peers.cms import SITE, Cms, Patron
@@ -113,7 +113,7 @@ def test_the_demo_makes_a_source_whose_addresses_follow() -> None:
     row = Source.objects.get(slug=demo.SLUG)
     assert row.settings["cms_url"] == "http://localhost:8002"
     row.label = "Mine"
-    sources.save(row)
+    catalogue.save(row)
     demo.furnish(9000)
     row = Source.objects.get(slug=demo.SLUG)
     assert (row.label, row.settings["cms_url"]) == ("Mine", "http://localhost:9002")
@@ -123,7 +123,7 @@ def test_the_demo_makes_a_source_whose_addresses_follow() -> None:
 @pytest.mark.django_db
 def test_the_demo_leaves_a_source_of_somebody_elses_alone(library: Cms) -> None:
     settings = {"cms_url": "https://library.example"}
-    sources.save(Source(slug=demo.SLUG, provider=demo.PROVIDER, settings=settings))
+    catalogue.save(Source(slug=demo.SLUG, provider=demo.PROVIDER, settings=settings))
     demo.furnish(8000)
     assert Source.objects.get(slug=demo.SLUG).settings == settings
 

@@ -11,8 +11,8 @@ import pytest
 from django.db import connections
 from django.test import Client
 
-from accounts import sources
 from accounts.models import Event, Source
+from accounts.source import catalogue
 from tests.http.oidc.browser import Browser
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.certified import SECRET, Certified, Peer, certified
@@ -82,8 +82,8 @@ def source(house: None) -> Make:
         row.settings = {name: value for name, value in chosen.items() if value is not None}
         for name, value in (columns or {}).items():
             setattr(row, name, value)
-        sources.save(row)
-        sources.reset()
+        catalogue.save(row)
+        catalogue.reset()
         return row
 
     return make

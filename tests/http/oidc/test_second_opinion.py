@@ -8,10 +8,10 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.test import Client
 
-from accounts import sources
 from accounts.models import Identity, StoredSession, User
 from accounts.provider import Refreshes
 from accounts.session import vault
+from accounts.source import catalogue
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Answer, Browser
 from tests.http.oidc.conftest import Make, failure
@@ -67,7 +67,7 @@ def test_tokens_are_renewed(browser: Browser, source: Make, peer: Peer) -> None:
     browser.sign_in("town")
     before = vault.tokens_of(stored(browser.site).uid)
     assert before is not None
-    ready = sources.find("town")
+    ready = catalogue.find("town")
     assert ready is not None
     assert isinstance(ready.provider, Refreshes)
     assert ready.provider.refresh(before).access_token != before.access_token

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 import requests
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.operations.processes import is_free
 from portal.sandbox import demo
 from tests.http.sandbox.running import CITIZEN, hidden
@@ -94,15 +94,15 @@ def test_furnishing_makes_the_source_once_and_leaves_what_was_changed() -> None:
     demo.furnish(8000)
     source = Source.objects.get(slug=demo.SLUG)
     assert source.settings["issuer"] == "http://127.0.0.1:8001/openid"
-    assert sources.instance(source).session_type == "oidc"
+    assert catalogue.instance(source).session_type == "oidc"
     source.label = "Ours"
-    sources.save(source)
+    catalogue.save(source)
     demo.furnish(9000)
     source.refresh_from_db()
     assert source.label == "Ours"
     assert source.settings["issuer"] == "http://127.0.0.1:9001/openid"
     source.settings["issuer"] = "https://login.example.org/openid"
-    sources.save(source)
+    catalogue.save(source)
     demo.furnish(8000)
     source.refresh_from_db()
     assert source.settings["issuer"] == "https://login.example.org/openid"

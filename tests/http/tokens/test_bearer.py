@@ -233,7 +233,7 @@ def test_a_session_that_cannot_be_read_opens_nothing(caller: Caller) -> None:
 def test_a_session_of_a_type_that_nobody_registered_opens_nothing(
     caller: Caller, monkeypatch: Any
 ) -> None:
-    from accounts import registry
+    from accounts.source import registry
 
     monkeypatch.setattr(registry, "session_types", frozenset)
     assert caller.get().status_code == 401

@@ -12,8 +12,8 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sources
 from accounts.models import Event, Source, StoredSession, User
+from accounts.source import catalogue
 from portal.api import handover
 from portal.api.models import HandOver
 from tests.http.conftest import enter, sign_in
@@ -53,8 +53,8 @@ def test_the_providers_are_the_redirecting_sources(caller: Caller, person: User)
 def test_a_disabled_provider_is_nowhere(caller: Caller) -> None:
     row = Source.objects.get(slug="town")
     row.enabled = False
-    sources.save(row)
-    sources.reset()
+    catalogue.save(row)
+    catalogue.reset()
     assert caller.client.get("/openid/providers").json() == []
     for page in ("login", "callback"):
         assert caller.client.get(f"/openid/town/{page}").status_code == 404

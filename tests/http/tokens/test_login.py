@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import sources
 from accounts.models import Event, Source, StoredSession, User
+from accounts.source import catalogue
 from portal.tokens import pair
 from tests.http.conftest import PASSWORD, at_most
 from tests.http.tokens.caller import LOGIN, Caller, basic, is_alive
@@ -123,8 +123,8 @@ def test_a_source_without_a_form_takes_no_password(caller: Caller, tenant: Any) 
 def test_a_source_that_is_added_later_is_not_sent_the_passwords_meant_for_local(
     caller: Caller, settings: Any
 ) -> None:
-    sources.save(Source(slug="another", provider="local", order=1))
-    sources.reset()
+    catalogue.save(Source(slug="another", provider="local", order=1))
+    catalogue.reset()
     assert caller.login().status_code == 200
     assert StoredSession.objects.get().source == "local"
     settings.VESTIBULE_DEFAULT_SOURCE = "another"
@@ -135,8 +135,8 @@ def test_a_source_that_is_added_later_is_not_sent_the_passwords_meant_for_local(
 def test_without_a_form_anywhere_there_is_nothing_to_try(caller: Caller) -> None:
     row = Source.objects.get(slug="local")
     row.enabled = False
-    sources.save(row)
-    sources.reset()
+    catalogue.save(row)
+    catalogue.reset()
     assert caller.login().status_code == 400
 
 

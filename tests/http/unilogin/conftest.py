@@ -12,10 +12,10 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts import sources
 from accounts.models import Source
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
+from accounts.source import catalogue
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.http.unilogin.standin import Browser, Standin
 
@@ -52,8 +52,8 @@ def source(house: None, standin: Standin) -> Make:
         row.settings = standin.settings(**settings)
         for name, value in (columns or {}).items():
             setattr(row, name, value)
-        sources.save(row)
-        sources.reset()
+        catalogue.save(row)
+        catalogue.reset()
         return row
 
     return make

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts import sources
 from accounts.models import Source
 from accounts.session import vault
+from accounts.source import catalogue
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make, typed
@@ -46,7 +46,7 @@ def test_a_teacher_signs_in_is_renewed_and_leaves(registered: Source, broker: Ce
     assert told == {"sub": "alice", "uniid": "testuni1", "institutionIds": ["A04441"]}
     before = vault.tokens_of(typed(Person(browser.site)).uid)
     assert before is not None
-    provider: Any = sources.instance(registered)
+    provider: Any = catalogue.instance(registered)
     after = provider.refresh(before)
     assert after.access_token != before.access_token
     assert after.refresh_token != before.refresh_token

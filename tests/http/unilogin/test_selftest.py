@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from accounts import sources
 from accounts.provider import Finding
+from accounts.source import catalogue
 from tests.http.unilogin.conftest import Make
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Standin
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 def findings(source: Make, **settings: Any) -> list[Finding]:
-    return sources.instance(source(**settings)).check()
+    return catalogue.instance(source(**settings)).check()
 
 
 def wrong(found: list[Finding]) -> list[str]:

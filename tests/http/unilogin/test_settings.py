@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.core.exceptions import ValidationError
 
-from accounts import sources
 from accounts.models import Source
+from accounts.source import catalogue
 from portal.operations import source_file
 from providers.unilogin.settings import UniloginSettings
 
@@ -72,14 +72,14 @@ def test_the_issuer_is_found_in_the_address_of_the_document(written: str) -> Non
 @pytest.mark.django_db
 def test_what_is_missing_is_named(field: str) -> None:
     with pytest.raises(ValidationError, match=f"Missing setting: {field}"):
-        sources.save(row(**{field: None}))
+        catalogue.save(row(**{field: None}))
 
 
 @pytest.mark.parametrize(("named", "wrong"), WRONG.items(), ids=WRONG)
 @pytest.mark.django_db
 def test_what_is_wrong_is_named(named: str, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValidationError) as caught:
-        sources.save(row(**wrong))
+        catalogue.save(row(**wrong))
     [said] = caught.value.message_dict["settings"]
     assert named in said
     assert not Source.objects.filter(slug="unilogin").exists()
@@ -94,11 +94,11 @@ def test_neither_secret_is_in_a_repr() -> None:
 @pytest.mark.django_db
 def test_both_secrets_are_stored_sealed_and_never_shown() -> None:
     source = row()
-    sources.save(source)
+    catalogue.save(source)
     source.refresh_from_db()
     for name in ("client_secret", "ws_password"):
         assert source.settings[name].startswith("sealed:")
-        assert name not in sources.shown_settings(source)
+        assert name not in catalogue.shown_settings(source)
 
 
 @pytest.mark.django_db
@@ -117,6 +117,6 @@ def test_a_source_can_be_applied_from_a_file(monkeypatch: pytest.MonkeyPatch) ->
     """
     assert [change.what for change in source_file.apply(text)] == ["created"]
     assert [change.what for change in source_file.apply(text)] == ["unchanged"]
-    provider: Any = sources.instance(Source.objects.get(slug="unilogin"))
+    provider: Any = catalogue.instance(Source.objects.get(slug="unilogin"))
     assert (provider.rules.client_secret, provider.rules.ws_password) == ("one", "two")
     assert provider.rules.municipalities == ("0101", "147")

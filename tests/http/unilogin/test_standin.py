@@ -11,8 +11,8 @@ import jwt
 import pytest
 import requests
 
-from accounts import registry, sources
 from accounts.models import Source
+from accounts.source import catalogue, registry
 from portal.sandbox.unilogin import demo
 from portal.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
 from portal.sandbox.unilogin.schools import WS_PASSWORD, WS_USER
@@ -211,16 +211,16 @@ def test_furnishing_makes_the_source_once_and_leaves_what_was_changed() -> None:
     demo.furnish(8000)
     source = Source.objects.get(slug="unilogin")
     assert source.settings["issuer"] == "http://127.0.0.1:8001/auth/realms/broker"
-    assert sources.instance(source).session_type == "unilogin"
+    assert catalogue.instance(source).session_type == "unilogin"
     source.label = "Ours"
-    sources.save(source)
+    catalogue.save(source)
     demo.furnish(9000)
     source.refresh_from_db()
     assert source.label == "Ours"
     assert source.settings["issuer"] == "http://127.0.0.1:9001/auth/realms/broker"
     assert source.settings["ws_address"] == "http://127.0.0.1:9001/wsiinst-v5/ws"
     source.settings["issuer"] = "https://broker.unilogin.dk/auth/realms/broker"
-    sources.save(source)
+    catalogue.save(source)
     demo.furnish(8000)
     source.refresh_from_db()
     assert source.settings["issuer"] == "https://broker.unilogin.dk/auth/realms/broker"

@@ -13,10 +13,10 @@ from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from accounts import sources
 from accounts.logout import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import people, vault
+from accounts.source import catalogue
 from portal import logs
 from portal.sandbox.unilogin.broker import CLIENT_SECRET
 from portal.sandbox.unilogin.schools import WS_PASSWORD
@@ -226,7 +226,7 @@ def test_w12_an_operator_can_end_it_from_afar(ida: Browser) -> None:
 def test_w12_the_broker_can_end_it_from_afar(client: Client, source: Make, liar: Liar) -> None:
     source(**liar.settings())
     liar.enter(client)
-    provider: Any = sources.instance(Source.objects.get(slug="unilogin"))
+    provider: Any = catalogue.instance(Source.objects.get(slug="unilogin"))
     ended = provider.verify_logout_token(liar.op.logout_token())
     row = stored(client)
     assert (ended.issuer, ended.sid) == (row.issuer, row.sid)
@@ -242,7 +242,7 @@ def test_w13_renewed_tokens_are_kept_before_anybody_is_answered(
     assert before is not None
     assert kept is not None
     assert kept.refresh_token != before.refresh_token
-    provider: Any = sources.instance(Source.objects.get(slug="unilogin"))
+    provider: Any = catalogue.instance(Source.objects.get(slug="unilogin"))
     assert provider.refresh(kept).access_token  # the kept one is the one that the broker takes
     assert len(standin.kept("spent-refresh")) == 2
 
@@ -403,7 +403,7 @@ def test_w38_trouble_of_either_half_can_be_seen_by_operators(
     source: Make, standin: Standin
 ) -> None:
     standin.service_trouble("down")
-    found = sources.instance(source()).check()
+    found = catalogue.instance(source()).check()
     assert any("institution service" in each.message for each in found if not each.ok)
 
 

@@ -77,7 +77,7 @@ def test_how_the_client_proves_itself(values: dict[str, str], method: str) -> No
 
 
 def test_the_house_accepts_the_settings_as_json_has_them() -> None:
-    from accounts.sources import typed_settings
+    from accounts.source.catalogue import typed_settings
 
     found = typed_settings(
         OidcProvider,

@@ -20,11 +20,12 @@ from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf, ended, registry
+from accounts import conf, ended
 from accounts.http import Client
 from accounts.keyring import seal, unseal
 from accounts.models import Source
 from accounts.provider import Description, Provider, SourceRef
+from accounts.source import registry
 
 SEALED = "sealed:"
 REFERENCES = ("env:", "file:")
