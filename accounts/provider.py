@@ -193,7 +193,7 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SessionRef:
     """What a provider may know of a session that it is asked about."""
 
     uid: str
@@ -235,7 +235,7 @@ class Provider(Protocol):
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,
@@ -278,7 +278,7 @@ class Revalidates(Protocol):
     """A provider whose sessions hang on something that can change between two requests."""
 
     def revalidate(
-        self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
         """Judge the session anew, at every request. Calls nobody unless something is due.
 

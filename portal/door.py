@@ -23,7 +23,7 @@ from accounts.provider import Authentication, Description, LoginFlow, Prompt, Vi
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 from portal import cookies, flow_cookies, roads
 from portal.destinations import safe_destination
 
@@ -56,7 +56,7 @@ def session_of(request: HttpRequest) -> Session:
     return store.typed if store is not None else Session()
 
 
-def source_or_404(slug: str) -> Ready:
+def source_or_404(slug: str) -> ConfiguredSource:
     """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
     found = catalogue.find(slug)
     if found is None:
@@ -101,7 +101,12 @@ def see_other(url: str) -> SeeOther:
 
 
 def begin(
-    request: HttpRequest, source: Ready, next_url: str, link_uid: str = "", *, again: bool = False
+    request: HttpRequest,
+    source: ConfiguredSource,
+    next_url: str,
+    link_uid: str = "",
+    *,
+    again: bool = False,
 ) -> HttpResponse:
     """Start a login, or the linking of another way in: the way upstream, or the form.
 
@@ -122,7 +127,7 @@ def begin(
 
 def form(
     request: HttpRequest,
-    source: Ready,
+    source: ConfiguredSource,
     prompt: Prompt,
     login_flow: LoginFlow,
     problem: Mapping[str, str] | None = None,
@@ -143,7 +148,7 @@ def form(
 
 def conclude(
     request: HttpRequest,
-    source: Ready,
+    source: ConfiguredSource,
     outcome: Authentication,
     login_flow: LoginFlow | None,
     *,
@@ -176,7 +181,7 @@ def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
     auth.login(request, done.user, backend=sign_in.BACKEND)
 
 
-def landing(source: Ready | None, session: Session, next_url: str = "") -> str:
+def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:
     """Return where a person goes who has just signed in."""
     if session.status == "awaiting_access":
         return "/"
@@ -239,7 +244,9 @@ def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpRespon
 # --- The answer of an upstream --------------------------------------------------------------------
 
 
-def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> HttpResponse:
+def finish(
+    request: HttpRequest, source: ConfiguredSource, params: Mapping[str, str]
+) -> HttpResponse:
     """Finish a login with the upstream's answer. Every failure leads to its page.
 
     A source that declares `unsolicited` may answer without a state: our one-time marker then tells
@@ -263,7 +270,10 @@ def finish(request: HttpRequest, source: Ready, params: Mapping[str, str]) -> Ht
 
 
 def _finish(
-    request: HttpRequest, source: Ready, params: Mapping[str, str], login_flow: LoginFlow | None
+    request: HttpRequest,
+    source: ConfiguredSource,
+    params: Mapping[str, str],
+    login_flow: LoginFlow | None,
 ) -> HttpResponse:
     try:
         _check_flow(login_flow, source, request.path)
@@ -280,7 +290,7 @@ def _finish(
     return response
 
 
-def _check_flow(login_flow: LoginFlow | None, source: Ready, path: str) -> None:
+def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: str) -> None:
     """Refuse an answer at another door (RFC 9700, 4.4), or one that comes too late."""
     if login_flow is None:
         return
@@ -291,7 +301,7 @@ def _check_flow(login_flow: LoginFlow | None, source: Ready, path: str) -> None:
         raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
 
 
-def callback_source(request: HttpRequest, slug: str) -> Ready:
+def callback_source(request: HttpRequest, slug: str) -> ConfiguredSource:
     """Return whom an answer at `/auth/callback/<slug>` is for.
 
     An upstream that knows one address only (the CMS) answers at the name of its provider: the
@@ -310,14 +320,14 @@ def callback_source(request: HttpRequest, slug: str) -> Ready:
 # --- Known elsewhere ------------------------------------------------------------------------------
 
 
-def recognised_at(request: HttpRequest, source: Ready) -> Authentication | None:
+def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authentication | None:
     """Return who this browser is known as at the source, where signed in there means here."""
     if session_of(request).is_logged_in:
         return None
     return recognition.recognise(source, cookies_for(request, source.description))
 
 
-def recognised(request: HttpRequest) -> tuple[Ready, Authentication] | None:
+def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:
     """Return the first source that knows this browser, unless its person has just left."""
     if cookies.recall(request, cookies.LEFT):
         return None

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from accounts import conf
 from accounts.login import flow
 from accounts.provider import LoginFlow
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 from portal import cookies
 
 _CALLBACKS = "/auth/callback"
@@ -46,7 +46,7 @@ def forget(response: HttpResponse, login_flow: LoginFlow) -> None:
     cookies.forget(response, flow.cookie_name(login_flow.state))
 
 
-def marker(request: HttpRequest, source: Ready) -> str:
+def marker(request: HttpRequest, source: ConfiguredSource) -> str:
     """Return the state of the sign-in that this browser started at the source last, or nothing."""
     found = cookies.recall(request, cookies.STARTED)
     if isinstance(found, dict) and found.get("source") == source.slug:

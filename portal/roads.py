@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import urlencode
 
 from accounts import conf
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 
 AUTH, OPENID = "auth", "openid"
 
@@ -32,7 +32,7 @@ def road_of(path: str) -> str:
     return OPENID if path.startswith("/openid/") else AUTH
 
 
-def way_back(source: Ready | None) -> str:
+def way_back(source: ConfiguredSource | None) -> str:
     """Return the address at which the person of a session that is over signs in again."""
     if source is None:
         return f"{conf.site_url()}/login"

@@ -9,14 +9,14 @@ from accounts.errors import ProtocolError, TemporarilyUnavailable
 from accounts.keyring import digest
 from accounts.provider import Authentication, Recognises
 from accounts.source import outage
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 
 # For so long an upstream is not asked again about a cookie with which it knew nobody.
 STRANGER_SECONDS = 60
 log = structlog.get_logger("vestibule.recognition")
 
 
-def recognise(source: Ready, cookies: dict[str, str]) -> Authentication | None:
+def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authentication | None:
     """Return whom the source knows by `cookies`, the ones that it declares; None for a stranger.
 
     Strangers cost the upstream nothing: without a cookie nobody is asked, and a no is remembered.

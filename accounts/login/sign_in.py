@@ -20,7 +20,7 @@ from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
 _OWNER = statements.Lookup(User, identities__source=0, identities__subject="")
@@ -74,7 +74,11 @@ def decide(
 
 
 def verify_form(
-    source: Ready, login_flow: LoginFlow, form: Mapping[str, str], identifier: str, visit: Visit
+    source: ConfiguredSource,
+    login_flow: LoginFlow,
+    form: Mapping[str, str],
+    identifier: str,
+    visit: Visit,
 ) -> Authentication:
     """Return who a posted form proves to be. The lock-out guards every source that has a form.
 
@@ -97,7 +101,7 @@ def verify_form(
 
 
 def sign_in(
-    source: Ready,
+    source: ConfiguredSource,
     outcome: Authentication,
     login_flow: LoginFlow | None,
     current: Session,
@@ -131,7 +135,9 @@ def sign_in(
     return SignedIn(store, user, decision)
 
 
-def link(source: Ready, outcome: Authentication, login_flow: LoginFlow, visit: Visit) -> User:
+def link(
+    source: ConfiguredSource, outcome: Authentication, login_flow: LoginFlow, visit: Visit
+) -> User:
     """Add the identity of a verified outcome to the person who asked for it from the account page.
 
     Raises `AccessDenied` when it belongs to somebody else, `InvalidGrant` when the session that
@@ -158,7 +164,7 @@ def link(source: Ready, outcome: Authentication, login_flow: LoginFlow, visit: V
     return asking.user
 
 
-def same_person(source: Ready, outcome: Authentication, current: Session) -> bool:
+def same_person(source: ConfiguredSource, outcome: Authentication, current: Session) -> bool:
     """Tell whether `outcome` is the same person at the same source as the session `current`."""
     return (current.source, current.subject) == (source.slug, outcome.subject)
 
@@ -169,7 +175,7 @@ def was_used_by(session: Session, state: str) -> bool:
     return session.type != ANONYMOUS and used.exists()
 
 
-def _person(source: Ready, outcome: Authentication) -> tuple[User, Decision]:
+def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, Decision]:
     owner = _owner(source.row, outcome.subject)
     decision, reason = decide(
         owner=owner.pk if owner else None,
@@ -226,7 +232,7 @@ def _follow(user: User, outcome: Authentication) -> None:
         user.save(update_fields=changed)
 
 
-def _typed(source: Ready, outcome: Authentication, user: User, now: datetime) -> Session:
+def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: datetime) -> Session:
     refresh_expires_at = outcome.tokens.refresh_expires_at if outcome.tokens else None
     ends = outcome.expires_at if source.ends_with_token else None
     return Session(
@@ -274,7 +280,9 @@ def _begin(
     return store, row
 
 
-def _trail(decision: Decision, source: Ready, user: User, uid: str, visit: Visit) -> list[Event]:
+def _trail(
+    decision: Decision, source: ConfiguredSource, user: User, uid: str, visit: Visit
+) -> list[Event]:
     names = {
         Decision.AUTH: ["login.succeeded"],
         Decision.ENROLL: ["person.enrolled", "login.succeeded"],

@@ -103,7 +103,7 @@ def left_upstream(session: Session, visit: Visit) -> None:
     _destroy(session, visit, events.new_support_code(), None, ENDED)
 
 
-def dismiss(source: catalogue.Ready, error: ProtocolError) -> None:
+def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
     """Log a person out upstream who did not come in here, who else would be sent straight back.
 
     Only where the error carries tokens and the plan has a call; one that fails is tried again. When
@@ -111,7 +111,7 @@ def dismiss(source: catalogue.Ready, error: ProtocolError) -> None:
     """
     if error.tokens is None:
         return
-    held = Session(type=source.session_type, source=source.slug).held()
+    held = Session(type=source.session_type, source=source.slug).ref()
     try:
         plan = source.provider.plan_logout(held, error.tokens, {}, "")
     except Exception:  # a provider's defect must not hide why somebody was refused
@@ -132,7 +132,7 @@ def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> Logou
         if source is None:
             return LogoutPlan()
         tokens = vault.tokens_of(session.uid)
-        return source.provider.plan_logout(session.held(), tokens, cookies, return_to)
+        return source.provider.plan_logout(session.ref(), tokens, cookies, return_to)
     except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.plan_failed", source=session.source)
         return LogoutPlan()

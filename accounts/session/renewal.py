@@ -13,7 +13,7 @@ from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 
 
 def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
@@ -57,7 +57,7 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
     tokens = vault.tokens_of(session.uid) if vault.is_due(session.upstream_ends_at) else None
     mine = cookie_header.permitted(cookies, source.description.cookies)
     try:
-        verdict = source.provider.revalidate(session.held(), tokens, mine)
+        verdict = source.provider.revalidate(session.ref(), tokens, mine)
     except TemporarilyUnavailable:
         return store  # it lives until its own end
     except ProtocolError as error:
@@ -71,7 +71,7 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
     return SessionStore()
 
 
-def _renewed(store: SessionStore, source: Ready, known: Authentication) -> SessionStore:
+def _renewed(store: SessionStore, source: ConfiguredSource, known: Authentication) -> SessionStore:
     """Go on with the same person's new tokens, under the cookie that they came with."""
     session = store.typed
     if known.tokens:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, Held
+from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, SessionRef
 
 _MOMENTS = (
     "signed_in_at",
@@ -75,9 +75,9 @@ class Session:
             "refresh_expires": _iso(self.refresh_expires_at),
         }
 
-    def held(self) -> Held:
+    def ref(self) -> SessionRef:
         """Return what a provider may know of this session."""
-        return Held(
+        return SessionRef(
             uid=self.uid,
             type=self.type,
             source=self.source,

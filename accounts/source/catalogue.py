@@ -32,7 +32,7 @@ REFERENCES = ("env:", "file:")
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class ConfiguredSource:
     """A source that is ready for use: its row and its provider."""
 
     row: Source
@@ -70,13 +70,13 @@ class _Copy:
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.version = -1
-        self.ready: dict[str, Ready] = {}
+        self.ready: dict[str, ConfiguredSource] = {}
 
 
 _copy = _Copy()
 
 
-def enabled() -> list[Ready]:
+def enabled() -> list[ConfiguredSource]:
     """Return the enabled sources in their order; one that cannot be built is left out."""
     version = ended.sources_version()
     if _copy.version != version:
@@ -88,12 +88,12 @@ def enabled() -> list[Ready]:
     return list(_copy.ready.values())
 
 
-def find(slug: str) -> Ready | None:
+def find(slug: str) -> ConfiguredSource | None:
     """Return the enabled source `slug`, or None."""
     return next((ready for ready in enabled() if ready.slug == slug), None)
 
 
-def of_session(slug: str) -> Ready | None:
+def of_session(slug: str) -> ConfiguredSource | None:
     """Return the source that made a session, also when it was disabled since; None when gone."""
     ready = find(slug)
     if ready is None:
@@ -188,12 +188,12 @@ def _provider_class(row: Source) -> type[Provider]:
     return provider
 
 
-def _build(row: Source) -> Ready | None:
+def _build(row: Source) -> ConfiguredSource | None:
     try:
         provider = instance(row)
     except ValidationError:
         return None  # the row was written past `save`, or its secret is gone; `sources check` tells
-    return Ready(row, provider)
+    return ConfiguredSource(row, provider)
 
 
 def _secret_names(provider: type[Provider]) -> set[str]:

@@ -19,7 +19,7 @@ from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 from portal import door, roads
 from portal.api import handover, shapes
 from portal.api.parsers import text_of
@@ -140,7 +140,7 @@ def _handed_over(response: HttpResponse, session: Session) -> HttpResponse:
     return response
 
 
-def _back_here(source: Ready, wanted: str) -> str:
+def _back_here(source: ConfiguredSource, wanted: str) -> str:
     """Return where a sign-in by an upstream with one fixed way back goes on: here, signed in."""
     if not source.description.unsolicited:
         return ""
@@ -148,7 +148,7 @@ def _back_here(source: Ready, wanted: str) -> str:
 
 
 def _ask_to_switch(
-    request: HttpRequest, source: Ready, session: Session, wanted: str
+    request: HttpRequest, source: ConfiguredSource, session: Session, wanted: str
 ) -> HttpResponse:
     current = catalogue.of_session(session.source)
     context: dict[str, Any] = {

@@ -18,7 +18,7 @@ from accounts.models import Event
 from accounts.provider import Authentication, LoginFlow, Prompt
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 from portal import conf, cookies, door
 from portal.destinations import safe_destination
 from portal.pages import problems
@@ -52,7 +52,7 @@ def choose(request: HttpRequest) -> HttpResponse:
 
 
 def _continue_as(
-    request: HttpRequest, source: Ready, outcome: Authentication, next_url: str
+    request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
 ) -> HttpResponse:
     known = LoginFlow(source.slug, "", "", "", "", next_url, timezone.now())
     try:
@@ -61,7 +61,7 @@ def _continue_as(
         return door.fail(request, error, source.slug)
 
 
-def _continue_button(source: Ready, next_url: str) -> dict[str, Any]:
+def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
     return {
         "label": _("Continue as patron of %(library)s") % {"library": source.label},
         "help": _("You are signed in there already."),
@@ -71,7 +71,7 @@ def _continue_button(source: Ready, next_url: str) -> dict[str, Any]:
     }
 
 
-def _straight_to(ready: list[Ready]) -> Ready | None:
+def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
     """Return the source to go to without a choice: the default, or the only one, redirecting."""
     default = conf.default_source()
     if default:
@@ -87,7 +87,7 @@ def _notice(request: HttpRequest, *, left: bool) -> str:
     return "left" if left else ""
 
 
-def _choice(ready: list[Ready], next_url: str) -> dict[str, Any]:
+def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.description.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
     troubled = outage.since(each.slug for each in ready)
@@ -107,7 +107,7 @@ def _choice(ready: list[Ready], next_url: str) -> dict[str, Any]:
     }
 
 
-def _inline_form(source: Ready, next_url: str) -> dict[str, Any]:
+def _inline_form(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
     fresh = flow.new_flow(source.slug, "", next_url, timezone.now())
     return {
         "slug": source.slug,
@@ -154,7 +154,7 @@ def _linking(request: HttpRequest) -> bool:
 
 
 def _ask_to_switch(
-    request: HttpRequest, source: Ready, session: Session, next_url: str
+    request: HttpRequest, source: ConfiguredSource, session: Session, next_url: str
 ) -> HttpResponse:
     current = catalogue.of_session(session.source)
     context = {
@@ -166,7 +166,7 @@ def _ask_to_switch(
     return door.page(request, "login/switch.html", context)
 
 
-def _submit(request: HttpRequest, source: Ready, next_url: str) -> HttpResponse:
+def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> HttpResponse:
     """Take a posted form. What is wrong with it is said on the same form."""
     login_flow = _posted_flow(request, source, next_url)
     prompt = source.provider.begin_login(login_flow)
@@ -184,7 +184,7 @@ def _submit(request: HttpRequest, source: Ready, next_url: str) -> HttpResponse:
         return door.with_retry_after(response, error)
 
 
-def _posted_flow(request: HttpRequest, source: Ready, next_url: str) -> LoginFlow:
+def _posted_flow(request: HttpRequest, source: ConfiguredSource, next_url: str) -> LoginFlow:
     """Return the flow that the form carried, or a fresh one for a form that was written by hand.
 
     An old form still signs in; only linking, which changes an account, must be recent.

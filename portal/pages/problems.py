@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils.translation import gettext as _
 
 from accounts import errors
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 
 _STATUS = {
     errors.NOT_AUTHORIZED: 403,
@@ -22,7 +22,7 @@ def status_of(reason: str) -> int:
 
 
 def explain(
-    reason: str, code: str, *, form: bool = False, source: Ready | None = None
+    reason: str, code: str, *, form: bool = False, source: ConfiguredSource | None = None
 ) -> dict[str, str]:
     """Return title, sentence, advice and support code for `reason`, one of `errors.REASONS`.
 

@@ -12,13 +12,13 @@ from accounts.provider import Prompt, Visit
 from accounts.session.store import end
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from accounts.source.catalogue import Ready
+from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 from portal.tokens import pair
 from portal.tokens.errors import RefusedGrant
 
 
-def source_of(slug: str) -> Ready:
+def source_of(slug: str) -> ConfiguredSource:
     """Return the source with a form that `slug` names. Raises `InvalidRequest` when there is none.
 
     Without a name it is the site's default source, else `local`, else the first: a source that is
@@ -34,7 +34,7 @@ def source_of(slug: str) -> Ready:
     return forms[0]
 
 
-def enter(source: Ready, username: str, password: str, visit: Visit) -> pair.Pair:
+def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
     """Return the pair of a new session of the source's type. The session lives as long as its
     refresh token, since no browser holds it.
 

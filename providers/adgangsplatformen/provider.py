@@ -21,11 +21,11 @@ from accounts.provider import (
     Description,
     End,
     Finding,
-    Held,
     Keep,
     LoginFlow,
     LogoutPlan,
     Redirect,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -114,7 +114,7 @@ class AdgangsplatformenProvider:
         return outcome
 
     def revalidate(
-        self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
         """Judge whether the CMS's session is still the one that this session hangs on.
 
@@ -146,7 +146,7 @@ class AdgangsplatformenProvider:
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,
@@ -171,7 +171,7 @@ class AdgangsplatformenProvider:
         """Test the CMS, its addresses and its cookie's domain, live."""
         return list(selftest.findings(self.source, self.settings, self.addresses, self.http))
 
-    def _is_due(self, session: Held, now: datetime) -> bool:
+    def _is_due(self, session: SessionRef, now: datetime) -> bool:
         """Tell whether the CMS is asked about a cookie that has not changed."""
         shortly = session.expires_at is not None and session.expires_at - now < SHORTLY
         if not shortly and not self.settings.recheck:

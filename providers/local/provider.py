@@ -16,11 +16,11 @@ from accounts.provider import (
     Clock,
     Description,
     Finding,
-    Held,
     LoginFlow,
     LogoutPlan,
     Prompt,
     PromptField,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -86,7 +86,7 @@ class LocalProvider:
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,

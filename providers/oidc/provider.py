@@ -18,10 +18,10 @@ from accounts.provider import (
     Description,
     Ended,
     Finding,
-    Held,
     LoginFlow,
     LogoutPlan,
     Redirect,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -111,7 +111,7 @@ class OidcProvider:
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,

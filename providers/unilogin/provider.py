@@ -24,9 +24,9 @@ from accounts.provider import (
     Clock,
     Description,
     Finding,
-    Held,
     LoginFlow,
     LogoutPlan,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -76,7 +76,7 @@ class UniloginProvider(OidcProvider):
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,

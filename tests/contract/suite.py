@@ -21,11 +21,11 @@ from accounts.provider import (
     Authentication,
     Description,
     Finding,
-    Held,
     LoginFlow,
     LogoutPlan,
     Prompt,
     Redirect,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -69,8 +69,8 @@ class ProviderContract:
         return new_flow("contract", CALLBACK, "", now())
 
     @pytest.fixture
-    def held(self) -> Held:
-        return Held("0" * 32, self.provider_class.session_type, "contract", "somebody")
+    def held(self) -> SessionRef:
+        return SessionRef("0" * 32, self.provider_class.session_type, "contract", "somebody")
 
     def test_it_has_every_member(self) -> None:
         assert list(registry.shortcomings(self.provider_class)) == []
@@ -107,7 +107,7 @@ class ProviderContract:
         for value in response.values():
             assert not value or value not in str(caught.value)
 
-    def test_planning_to_leave_never_raises(self, provider: Any, held: Held) -> None:
+    def test_planning_to_leave_never_raises(self, provider: Any, held: SessionRef) -> None:
         for tokens in (None, TokenSet(), TokenSet(id_token="it", access_token="at")):
             plan = provider.plan_logout(held, tokens, {}, "http://localhost:8000/")
             assert isinstance(plan, LogoutPlan)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
-from accounts.provider import Authentication, End, Held, Keep, LoginFlow, TokenSet
+from accounts.provider import Authentication, End, Keep, LoginFlow, SessionRef, TokenSet
 from tests.contract.suite import ProviderContract
 from tests.peers.upstream import Upstream, upstream
 from tests.tenant.provider import TenantProvider
@@ -43,7 +43,7 @@ class TestTenant(ProviderContract):
     def test_revalidate(self, provider: TenantProvider) -> None:
         known = provider.recognise({"TENANT": "carol"})
         assert known is not None
-        held = Held("u", "tenant", "contract", "carol", bound_to=known.bound_to)
+        held = SessionRef("u", "tenant", "contract", "carol", bound_to=known.bound_to)
         assert isinstance(provider.revalidate(held, None, {"TENANT": "carol"}), Keep)
         assert isinstance(provider.revalidate(held, None, {}), End)
         other = provider.revalidate(held, None, {"TENANT": "dave"})

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
-from accounts.provider import Authentication, Held, LoginFlow, TokenSet
+from accounts.provider import Authentication, LoginFlow, SessionRef, TokenSet
 from providers.unilogin.provider import UniloginProvider
 from tests.contract.suite import ProviderContract
 from tests.http.unilogin.liar import Liar, lying_broker
@@ -52,7 +52,7 @@ class TestUnilogin(ProviderContract):
         }  # fmt: skip
 
     def test_the_plan_is_a_call_with_nothing_but_the_hint(
-        self, provider: UniloginProvider, held: Held, outcome: Authentication
+        self, provider: UniloginProvider, held: SessionRef, outcome: Authentication
     ) -> None:
         plan = provider.plan_logout(held, outcome.tokens, {}, "http://localhost:8000/")
         assert outcome.tokens is not None

@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
 from accounts.login import flow
 from accounts.models import User
-from accounts.provider import Held, LogoutPlan, SourceRef
+from accounts.provider import LogoutPlan, SessionRef, SourceRef
 from providers.local import hashers, passwords
 from providers.local.provider import LocalProvider, LocalSettings
 
@@ -220,7 +220,7 @@ def test_recovery_can_be_switched_off() -> None:
 
 
 def test_there_is_nothing_to_leave_upstream(provider: LocalProvider) -> None:
-    held = Held(uid="u", type="local", source="local", subject="s")
+    held = SessionRef(uid="u", type="local", source="local", subject="s")
     assert provider.plan_logout(held, None, {}, "/") == LogoutPlan()
 
 

@@ -21,11 +21,11 @@ from accounts.provider import (
     End,
     Ended,
     Finding,
-    Held,
     Keep,
     LoginFlow,
     LogoutPlan,
     Redirect,
+    SessionRef,
     SourceRef,
     TokenSet,
 )
@@ -83,7 +83,7 @@ class TenantProvider:
 
     def plan_logout(
         self,
-        session: Held,
+        session: SessionRef,
         tokens: TokenSet | None,
         cookies: Mapping[str, str],
         return_to: str,
@@ -125,7 +125,7 @@ class TenantProvider:
             return None
 
     def revalidate(
-        self, session: Held, tokens: TokenSet | None, cookies: Mapping[str, str]
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
         if not cookies:
             return End("the cookie is gone")

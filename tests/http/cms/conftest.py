@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.http import Client as HttpClient
 from accounts.models import Event, Source
-from accounts.provider import Held, SourceRef
+from accounts.provider import SessionRef, SourceRef
 from accounts.source import catalogue
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from providers.adgangsplatformen.settings import CmsSettings
@@ -125,7 +125,7 @@ def failure(response: Any) -> Event:
     return Event.objects.get(support_code=response["Location"].split("/")[3].split("?")[0])
 
 
-def held(outcome: Any, **changed: Any) -> Held:
+def held(outcome: Any, **changed: Any) -> SessionRef:
     """Return the session that an outcome made, with changes."""
     known = {
         "uid": "0" * 32,
@@ -135,4 +135,4 @@ def held(outcome: Any, **changed: Any) -> Held:
         "expires_at": outcome.expires_at,
         "bound_to": outcome.bound_to,
     }
-    return Held(**{**known, **changed})
+    return SessionRef(**{**known, **changed})

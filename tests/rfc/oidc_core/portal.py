@@ -14,14 +14,14 @@ import pytest
 from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.login.flow import new_flow
-from accounts.provider import Authentication, Held, LoginFlow, SourceRef, TokenSet
+from accounts.provider import Authentication, LoginFlow, SessionRef, SourceRef, TokenSet
 from providers.oidc.provider import OidcProvider
 from providers.oidc.settings import OidcSettings
 from tests.peers.tampering import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, tampering_provider
 
 CALLBACK = "http://localhost:8000/auth/callback/city"
 DONE = "http://localhost:8000/auth/logout/done"
-HELD = Held("0" * 32, "oidc", "city", "somebody")
+HELD = SessionRef("0" * 32, "oidc", "city", "somebody")
 
 
 class Clock:
