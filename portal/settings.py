@@ -15,8 +15,8 @@ from urllib.parse import urlsplit
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from portal import logs, oauth
-from portal.env import (
+from portal.configuration import logs, oauth
+from portal.configuration.env import (
     BASE_DIR,
     data_directory,
     env,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from portal.env import data_directory, env, origin
+from portal.configuration.env import data_directory, env, origin
 
 DEFAULT_ORIGIN = "http://127.0.0.1:8001"
 

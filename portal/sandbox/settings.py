@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from csp.constants import SELF
 
 from portal import settings as site
-from portal.env import Misconfigured
+from portal.configuration.env import Misconfigured
 from portal.sandbox import conf, store
 
 if conf.is_production():

@@ -15,7 +15,7 @@ from accounts.login.sign_in import Decision, decide
 from accounts.models.users import refuse_mixed_scripts, username_key
 from accounts.provider import Authentication, LoginFlow, TokenSet
 from accounts.session.typed import Session
-from portal.logs import redact
+from portal.configuration.logs import redact
 from portal.pages.devices import device_name
 from portal.proxies import TrustedProxies
 

@@ -17,7 +17,7 @@ from accounts.logout import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import people, vault
 from accounts.source import catalogue
-from portal import logs
+from portal.configuration import logs
 from portal.sandbox.unilogin.broker import CLIENT_SECRET
 from portal.sandbox.unilogin.schools import WS_PASSWORD
 from providers.oidc import discovery

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import environ
 
 env = environ.Env()
-BASE_DIR = Path(__file__).resolve().parent.parent
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
 
 
 class Misconfigured(SystemExit):
