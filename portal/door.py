@@ -43,7 +43,7 @@ class SeeOther(HttpResponseRedirect):
 
 
 def visit(request: HttpRequest) -> Visit:
-    """Return who is at the door. The address is the one that `portal.proxies` trusts."""
+    """Return who is at the door. The address is the one that `portal.middleware.proxies` trusts."""
     return Visit(
         address=request.META.get("REMOTE_ADDR", ""),
         user_agent=request.headers.get("User-Agent", "")[:300],

@@ -92,9 +92,9 @@ VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    "portal.request_log.RequestLog",
+    "portal.middleware.request_log.RequestLog",
     "corsheaders.middleware.CorsMiddleware",
-    "portal.content_policy.ContentPolicy",
+    "portal.middleware.content_policy.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",

@@ -6,8 +6,8 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from portal import conf
+from portal.middleware.proxies import TrustedProxies
 from portal.operations.checks import refuse_unsound
-from portal.proxies import TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 

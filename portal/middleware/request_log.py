@@ -8,7 +8,7 @@ from django_structlog.middlewares import RequestMiddleware
 
 
 class RequestLog(RequestMiddleware):
-    """django-structlog's middleware, with the address that `portal.proxies` has found.
+    """django-structlog's middleware, with the address that `portal.middleware.proxies` has found.
 
     The original believes a dozen headers that every caller can write.
     """
