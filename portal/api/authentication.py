@@ -9,8 +9,8 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from accounts.errors import InvalidRequest
-from portal import door
 from portal.api.challenges import challenge
+from portal.door import incoming
 from portal.tokens import bearer
 
 
@@ -47,7 +47,7 @@ class TypedSessionAuthentication(SessionAuthentication):
 
         Raises `PermissionDenied` when the CSRF token is missing or wrong.
         """
-        session = door.session_of(request._request)
+        session = incoming.session_of(request._request)
         if not session.exists:
             return None
         self.enforce_csrf(request)

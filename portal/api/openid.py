@@ -1,4 +1,4 @@
-"""MapStore's road through an upstream: there, back with two cookies, and the tokens for them."""
+"""MapStore's login through an upstream: there, back with two cookies, and the tokens for them."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
-from portal import door, roads
 from portal.api import handover, shapes
 from portal.api.parsers import text_of
-from portal.destinations import safe_destination
+from portal.door import answers, failing, incoming, leaving, routes, signing_in
+from portal.door.destinations import safe_destination
 
 _IDENTIFIER = OpenApiParameter("identifier", str, required=True)
 _ANSWERS = {200: shapes.TOKEN_PAIR, **shapes.failing(400, 403, 404, 415)}
@@ -45,7 +45,7 @@ class ProvidersView(APIView):
         body = [
             {
                 "name": each.slug,
-                "loginUrl": conf.site_url() + roads.login_path(each.slug, roads.OPENID),
+                "loginUrl": conf.site_url() + routes.login_path(each.slug, routes.OPENID),
                 "label": each.label,
             }
             for each in catalogue.enabled()
@@ -96,39 +96,41 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in whose end hands a token pair over. Whoever is in already has it at once;
     whoever is in by another source is asked first.
     """
-    source = door.source_or_404(slug)
+    source = incoming.source_or_404(slug)
     if source.description.kind != "redirect":
-        return door.see_other(roads.login_path(slug))
+        return answers.see_other(routes.login_path(slug))
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     wanted = safe_destination(request.GET.get("next"))
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     if request.method == "POST":
-        return door.leave(request, roads.login_path(slug, roads.OPENID, next=wanted))
+        return leaving.leave(request, routes.login_path(slug, routes.OPENID, next=wanted))
     if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
         return _ask_to_switch(request, source, session, wanted)
     next_url = wanted or source.row.after_login or "/"
     if session.is_logged_in:
-        return _handed_over(door.see_other(door.landing(source, session, next_url)), session)
+        return _handed_over(
+            answers.see_other(signing_in.landing(source, session, next_url)), session
+        )
     try:
-        return door.begin(request, source, _back_here(source, wanted) or next_url)
+        return signing_in.begin(request, source, _back_here(source, wanted) or next_url)
     except ProtocolError as error:
-        return door.fail(request, error, slug)
+        return failing.fail(request, error, slug)
 
 
 @login_not_required
 @csrf_exempt  # an upstream's answer carries a state instead
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer, and hand the new session over to the page that follows."""
-    source = door.source_or_404(slug)
+    source = incoming.source_or_404(slug)
     if request.method != "GET":
         return HttpResponseNotAllowed(["GET"])
-    before = door.session_of(request).uid
+    before = incoming.session_of(request).uid
     try:
-        response = door.finish(request, source, door.single_values(request.GET))
+        response = signing_in.finish(request, source, incoming.single_values(request.GET))
     except InvalidRequest as error:
-        return door.fail(request, error, slug)
-    session = door.session_of(request)
+        return failing.fail(request, error, slug)
+    session = incoming.session_of(request)
     if session.is_logged_in and session.uid != before:
         return _handed_over(response, session)
     return response
@@ -144,7 +146,7 @@ def _back_here(source: ConfiguredSource, wanted: str) -> str:
     """Return where a sign-in by an upstream with one fixed way back goes on: here, signed in."""
     if not source.description.unsolicited:
         return ""
-    return roads.login_path(source.slug, roads.OPENID, next=wanted)
+    return routes.login_path(source.slug, routes.OPENID, next=wanted)
 
 
 def _ask_to_switch(
@@ -154,7 +156,7 @@ def _ask_to_switch(
     context: dict[str, Any] = {
         "current_label": current.label if current else session.source,
         "label": source.label,
-        "action": roads.login_path(source.slug, roads.OPENID, next=wanted),
+        "action": routes.login_path(source.slug, routes.OPENID, next=wanted),
         "stay": wanted or "/",
     }
-    return door.page(request, "login/switch.html", context)
+    return answers.page(request, "login/switch.html", context)

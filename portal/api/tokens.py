@@ -16,9 +16,9 @@ from rest_framework.views import APIView
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.logout import chart
 from accounts.source import catalogue
-from portal import cookies, door, roads
 from portal.api import permissions, shapes
 from portal.api.parsers import needed, text_of
+from portal.door import cookies, failing, incoming, leaving, routes
 from portal.tokens import pair, password
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -42,9 +42,9 @@ class LoginView(APIView):
         username, secret = _credentials(request)
         source = password.source_of(text_of(request.data, "source", 50))
         try:
-            issued = password.enter(source, username, secret, door.visit(request._request))
+            issued = password.enter(source, username, secret, incoming.visit(request._request))
         except ProtocolError as error:
-            door.record_failure(request._request, error, source.slug)
+            failing.record_failure(request._request, error, source.slug)
             raise
         return Response(issued.public(), headers=NO_STORE)
 
@@ -66,7 +66,7 @@ class RefreshView(APIView):
     )
     def post(self, request: Request) -> Response:
         """Spend `refresh_token`, which stands in the body itself or in its `sessionToken`."""
-        issued = pair.renew(_refresh_token(request.data), door.visit(request._request))
+        issued = pair.renew(_refresh_token(request.data), incoming.visit(request._request))
         return Response(issued.public(), headers=NO_STORE)
 
 
@@ -81,16 +81,18 @@ class LogoutView(APIView):
         """End the caller's session, and what can be ended upstream by a call."""
         session, http = permissions.session_of(request), request._request
         source = catalogue.of_session(session.source) if session.is_logged_in else None
-        by_cookie = door.session_of(http).uid == session.uid
-        permitted = door.cookies_for(http, source.description) if source and by_cookie else {}
-        gone = chart.leave_by_api(session, door.visit(http), permitted, roads.logout_done_url())
+        by_cookie = incoming.session_of(http).uid == session.uid
+        permitted = incoming.cookies_for(http, source.description) if source and by_cookie else {}
+        gone = chart.leave_by_api(
+            session, incoming.visit(http), permitted, routes.logout_done_url()
+        )
         body: dict[str, Any] = {"ended": True, "upstream": gone.upstream}
         if gone.visit:
             body["logoutUrl"] = gone.visit
         response = Response(body, headers=NO_STORE)
         if by_cookie:
-            door.forget_session(http)
-            cookies.remember(response, cookies.LEFT, True, door.LEFT_SECONDS)
+            leaving.forget_session(http)
+            cookies.remember(response, cookies.LEFT, True, leaving.LEFT_SECONDS)
         return response
 
     @extend_schema(operation_id="session_logout_delete", responses=departure)

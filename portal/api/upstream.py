@@ -11,9 +11,9 @@ from rest_framework.views import APIView
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.session import vault
 from accounts.source import catalogue
-from portal import roads
 from portal.api import permissions, shapes
 from portal.api.authentication import TypedSessionAuthentication
+from portal.door import routes
 from portal.tokens.errors import SessionExpired
 
 
@@ -40,7 +40,7 @@ class UpstreamTokenView(APIView):
         try:
             tokens = vault.fresh(session, wait=True)
         except InvalidGrant:
-            raise SessionExpired(roads.way_back(source)) from None
+            raise SessionExpired(routes.sign_in_again_url(source)) from None
         if tokens is None:
             raise TemporarilyUnavailable("The upstream has no token for us at the moment.")
         if not tokens.access_token:

@@ -17,9 +17,9 @@ from rest_framework.views import APIView
 from accounts import conf
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
-from portal import door
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication
+from portal.door import incoming, routes
 from portal.tokens.errors import InvalidToken
 
 
@@ -48,7 +48,7 @@ class SessionView(APIView):
     def get(self, request: Request) -> Response:
         """Return the typed session's public face; 304 when the caller has it already."""
         known = request.auth
-        session = known if isinstance(known, Session) else door.session_of(request._request)
+        session = known if isinstance(known, Session) else incoming.session_of(request._request)
         body = session.public()
         if "CSRF_COOKIE" not in request.META:  # then a front end has none yet
             get_token(request._request)
@@ -78,7 +78,7 @@ class SourcesView(APIView):
                 "label": each.label,
                 "type": each.session_type,
                 "kind": each.description.kind,
-                "loginUrl": conf.site_url() + door.start_url(each.slug),
+                "loginUrl": conf.site_url() + routes.start_url(each.slug),
                 "trouble": _trouble(troubled.get(each.slug), each.row.note),
             }
             for each in ready

@@ -16,7 +16,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 from accounts.source import catalogue
-from portal import door
+from portal.door import answers
 
 
 class VestibuleAdminSite(AdminSite):
@@ -61,19 +61,19 @@ class VestibuleAdminSite(AdminSite):
         """Send strangers to the door. Raises `PermissionDenied` for people without the right."""
         next_url = request.GET.get("next", reverse("admin:index"))
         if self.has_permission(request):
-            return door.see_other(reverse("admin:index"))
+            return answers.see_other(reverse("admin:index"))
         if request.user.is_authenticated:
             raise PermissionDenied
-        return door.see_other("/login?" + urlencode({"next": next_url}))
+        return answers.see_other("/login?" + urlencode({"next": next_url}))
 
     def logout(  # type: ignore[override]  # Django's own answer is a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Leave by the chart."""
-        return door.see_other("/auth/logout")
+        return answers.see_other("/auth/logout")
 
     def password_change(  # type: ignore[override]  # Django's own answer is a page
         self, request: HttpRequest, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Change the password where everybody does."""
-        return door.see_other("/account/password")
+        return answers.see_other("/account/password")

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from accounts import ended
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from portal.destinations import safe_destination
+from portal.door.destinations import safe_destination
 
 
 def secret_names(provider: str) -> set[str]:

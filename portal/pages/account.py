@@ -14,14 +14,14 @@ from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
 from accounts.session import access, people
 from accounts.source import catalogue
-from portal import door
+from portal.door import answers, failing, incoming, leaving, routes, signing_in
 from portal.pages.devices import device_name
 
 
 @require_safe
 def profile(request: HttpRequest) -> HttpResponse:
     """Show who is signed in, and how."""
-    session, person = door.session_of(request), cast(User, request.user)
+    session, person = incoming.session_of(request), cast(User, request.user)
     source = catalogue.of_session(session.source)
     context = {
         "person": person,
@@ -29,29 +29,29 @@ def profile(request: HttpRequest) -> HttpResponse:
         "has_password": person.has_usable_password(),
         "here": "profile",
     }
-    return door.page(request, "account/profile.html", context)
+    return answers.page(request, "account/profile.html", context)
 
 
 @require_http_methods(["GET", "POST"])
 def sessions(request: HttpRequest) -> HttpResponse:
     """List the person's own sessions; end one, or all the others."""
-    current, person_id = door.session_of(request), _person_id(request)
+    current, person_id = incoming.session_of(request), _person_id(request)
     if request.method == "POST":
         ending = request.POST.get("end", "")
         if ending == current.uid:
-            return door.leave(request)
+            return leaving.leave(request)
         if ending == "others":
-            people.end_others(person_id, current, door.visit(request))
-        elif not people.end_one(person_id, ending, door.visit(request)):
+            people.end_others(person_id, current, incoming.visit(request))
+        elif not people.end_one(person_id, ending, incoming.visit(request)):
             raise Http404
-        return door.see_other("/account/sessions")
+        return answers.see_other("/account/sessions")
     labels = {ready.slug: ready.label for ready in catalogue.enabled()}
     rows = [
         _row(each, labels, current.uid)
         for each in people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
     ]
     context = {"rows": rows, "here": "sessions", "others": len(rows) > 1}
-    return door.page(request, "account/sessions.html", context)
+    return answers.page(request, "account/sessions.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -61,7 +61,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _change_sign_ins(request, person_id)
     identities = Identity.objects.filter(user_id=person_id).select_related("source")
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     rows = [
         {
             "pk": each.pk,
@@ -78,36 +78,36 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
         if each.slug not in linked and each.description.kind == "redirect"
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
-    return door.page(request, "account/sign_ins.html", context)
+    return answers.page(request, "account/sign_ins.html", context)
 
 
 def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     """Link or unlink, only soon after a sign-in; else the person signs in again first."""
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     if not access.is_recent(session, timezone.now()):
-        return door.see_other(door.start_url(session.source, "/account/sign-ins", again="1"))
+        return answers.see_other(routes.start_url(session.source, "/account/sign-ins", again="1"))
     if "link" in request.POST:
-        source = door.source_or_404(request.POST["link"])
+        source = incoming.source_or_404(request.POST["link"])
         try:
-            return door.begin(request, source, "/account/sign-ins", link_uid=session.uid)
+            return signing_in.begin(request, source, "/account/sign-ins", link_uid=session.uid)
         except ProtocolError as error:
-            return door.fail(request, error, source.slug)
+            return failing.fail(request, error, source.slug)
     _unlink(request, person_id)
-    return door.see_other("/account/sign-ins")
+    return answers.see_other("/account/sign-ins")
 
 
 def _unlink(request: HttpRequest, person_id: int) -> None:
     key = request.POST.get("unlink", "")
     mine = Identity.objects.filter(user_id=person_id).select_related("source")
     identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
-    if mine.count() < 2 or _is_current(identity, door.session_of(request)):
+    if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
     slug, subject = identity.source.slug, identity.subject
     identity.delete()
     gone = StoredSession.objects.filter(user_id=person_id, source=slug, subject=subject)
     people.end_with_children(gone)
     events.record(
-        events.event("identity.unlinked", door.visit(request), source=slug, user_id=person_id)
+        events.event("identity.unlinked", incoming.visit(request), source=slug, user_id=person_id)
     )
 
 

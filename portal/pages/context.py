@@ -9,7 +9,8 @@ from django.http import HttpRequest
 from django.utils.text import capfirst
 from django.utils.translation import get_language, get_language_info
 
-from portal import conf, door
+from portal import conf
+from portal.door import incoming
 from portal.pages import brand
 
 
@@ -25,7 +26,7 @@ def institution(request: HttpRequest) -> dict[str, Any]:
             "colour": brand.normalised(configured["colour"]),
             "support_url": support_url(configured["support"]),
         },
-        "session": door.session_of(request),
+        "session": incoming.session_of(request),
         "languages": _languages(),
     }
 

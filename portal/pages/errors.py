@@ -10,7 +10,7 @@ from django.template import loader
 
 from accounts import events
 from accounts.middleware import wants_page
-from portal import door
+from portal.door import answers
 
 log = structlog.get_logger("vestibule.pages")
 
@@ -21,7 +21,7 @@ def _answer(request: HttpRequest, status: int, error: str, template: str) -> Htt
     if not wants_page(request):
         body = {"error": error, "error_description": f"Support code {code}."}
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
-    return door.page(request, template, {"code": code}, status)
+    return answers.page(request, template, {"code": code}, status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

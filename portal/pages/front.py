@@ -9,7 +9,8 @@ from django.views.decorators.http import require_safe
 
 from accounts.models import User
 from accounts.source import catalogue
-from portal import conf, cookies, door
+from portal import conf
+from portal.door import answers, cookies, incoming, leaving
 
 
 @login_not_required
@@ -23,12 +24,12 @@ def icon(request: HttpRequest) -> HttpResponse:
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """Show the front page, or lead to the institution's own when there is nothing to tell."""
-    onward = door.back_from_leaving(request)
+    onward = leaving.back_from_leaving(request)
     if onward:
-        response: HttpResponse = door.see_other(onward)
+        response: HttpResponse = answers.see_other(onward)
         cookies.forget(response, cookies.RETURN)
         return response
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     receipt = cookies.recall(request, cookies.RECEIPT)
     awaiting = session.status == User.Status.AWAITING_ACCESS
     if conf.frontpage_url() and not receipt and not awaiting:
@@ -36,7 +37,7 @@ def front(request: HttpRequest) -> HttpResponse:
     source = catalogue.of_session(session.source) if session.is_logged_in else None
     label = source.label if source else ""
     context = {"receipt": receipt, "awaiting": awaiting, "source_label": label}
-    response = door.page(request, "front.html", context)
+    response = answers.page(request, "front.html", context)
     if receipt:
         cookies.forget(response, cookies.RECEIPT)
     return response

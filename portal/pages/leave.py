@@ -6,8 +6,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from portal import cookies, door
-from portal.destinations import safe_destination
+from portal.door import answers, cookies, incoming, leaving
+from portal.door.destinations import safe_destination
 
 
 @login_not_required
@@ -16,11 +16,11 @@ def leave(request: HttpRequest) -> HttpResponse:
     """Walk the chart. A GET that is not the person's own click on this site asks first."""
     values = request.POST if request.method == "POST" else request.GET
     return_to = safe_destination(values.get("return_to"))
-    if request.method == "POST" or door.leads_away_on_purpose(request):
-        return door.leave(request, return_to)
-    if not door.session_of(request).exists:
-        return door.see_other(return_to or "/")
-    return door.page(request, "logout/confirm.html", {"return_to": return_to})
+    if request.method == "POST" or incoming.leads_away_on_purpose(request):
+        return leaving.leave(request, return_to)
+    if not incoming.session_of(request).exists:
+        return answers.see_other(return_to or "/")
+    return answers.page(request, "logout/confirm.html", {"return_to": return_to})
 
 
 @login_not_required
@@ -28,15 +28,15 @@ def leave(request: HttpRequest) -> HttpResponse:
 def formerly(request: HttpRequest) -> HttpResponse:
     """Lead on from the address that the counters' clients still know (CONTRACT.md 5)."""
     query = request.META.get("QUERY_STRING", "")
-    return door.see_other(f"/auth/logout?{query}" if query else "/auth/logout")
+    return answers.see_other(f"/auth/logout?{query}" if query else "/auth/logout")
 
 
 @login_not_required
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
     """Come back from an upstream's logout. Its state, right or wrong, decides nothing."""
-    onward = door.back_from_leaving(request)
-    response = door.see_other(onward or "/")
+    onward = leaving.back_from_leaving(request)
+    response = answers.see_other(onward or "/")
     if onward:
         cookies.forget(response, cookies.RETURN)
     return response
@@ -49,4 +49,4 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
 
     Only a session of such a source ends; then back to the upstream's front page.
     """
-    return door.left_elsewhere(request)
+    return leaving.left_elsewhere(request)

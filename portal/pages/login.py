@@ -19,8 +19,9 @@ from accounts.provider import Authentication, LoginFlow, Prompt
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal import conf, cookies, door
-from portal.destinations import safe_destination
+from portal import conf
+from portal.door import answers, cookies, failing, incoming, leaving, routes, signing_in
+from portal.door.destinations import safe_destination
 from portal.pages import problems
 
 # A browser keeps cookies of four kilobytes; sealing adds a third.
@@ -32,23 +33,23 @@ _POSTED_SECONDS = 60
 @require_safe
 def choose(request: HttpRequest) -> HttpResponse:
     """Show the choice of sources, or go straight to the only one."""
-    session, next_url = door.session_of(request), safe_destination(request.GET.get("next"))
+    session, next_url = incoming.session_of(request), safe_destination(request.GET.get("next"))
     wanted = bool(request.GET.get("choose"))
     if session.is_logged_in and not wanted:
-        return door.see_other(door.landing(None, session, next_url))
-    known = door.recognised(request) if not wanted else None
+        return answers.see_other(signing_in.landing(None, session, next_url))
+    known = signing_in.recognised(request) if not wanted else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return _continue_as(request, *known, next_url)
     ready = catalogue.enabled()
     straight = _straight_to(ready) if not wanted else None
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
-        return door.see_other(door.start_url(straight.slug, next_url))
+        return answers.see_other(routes.start_url(straight.slug, next_url))
     context = _choice(ready, next_url)
     context["notice"] = _notice(request, left=bool(straight) and left)
     if known:
         context["buttons"].insert(0, _continue_button(known[0], next_url))
-    return door.page(request, "login/choose.html", context)
+    return answers.page(request, "login/choose.html", context)
 
 
 def _continue_as(
@@ -56,9 +57,9 @@ def _continue_as(
 ) -> HttpResponse:
     known = LoginFlow(source.slug, "", "", "", "", next_url, timezone.now())
     try:
-        return door.conclude(request, source, outcome, known, spend=False)
+        return signing_in.conclude(request, source, outcome, known, spend=False)
     except ProtocolError as error:
-        return door.fail(request, error, source.slug)
+        return failing.fail(request, error, source.slug)
 
 
 def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
@@ -66,7 +67,7 @@ def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
         "label": _("Continue as patron of %(library)s") % {"library": source.label},
         "help": _("You are signed in there already."),
         "icon": source.description.icon,
-        "url": door.start_url(source.slug, next_url),
+        "url": routes.start_url(source.slug, next_url),
         "trouble": None,
     }
 
@@ -97,7 +98,7 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
                 "label": each.label,
                 "help": each.description.help,
                 "icon": each.description.icon,
-                "url": door.start_url(each.slug, next_url),
+                "url": routes.start_url(each.slug, next_url),
                 "trouble": {"note": each.row.note} if each.slug in troubled else None,
             }
             for each in ready
@@ -123,29 +124,29 @@ def _inline_form(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
 @require_http_methods(["GET", "POST"])
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in: the way upstream, or the form; or ask whether to switch."""
-    source = door.source_or_404(slug)
+    source = incoming.source_or_404(slug)
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     next_url = safe_destination(request.GET.get("next"))
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     if request.method == "POST" and "switch" in request.POST:
-        return door.leave(request, door.start_url(slug, next_url))
+        return leaving.leave(request, routes.start_url(slug, next_url))
     again = bool(request.GET.get("again"))
     posted = request.method == "POST" and source.description.kind == "form"
     if session.is_logged_in and not _linking(request):
         if session.source != slug or request.GET.get("switch"):
             return _ask_to_switch(request, source, session, next_url)
         if not again and not posted:
-            return door.see_other(door.landing(source, session, next_url))
+            return answers.see_other(signing_in.landing(source, session, next_url))
     try:
         if posted:
             return _submit(request, source, next_url)
-        known = door.recognised_at(request, source)
+        known = signing_in.recognised_at(request, source)
         if known:
             return _continue_as(request, source, known, next_url)
-        return door.begin(request, source, next_url, again=again)
+        return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
-        return door.fail(request, error, slug)
+        return failing.fail(request, error, slug)
 
 
 def _linking(request: HttpRequest) -> bool:
@@ -160,10 +161,10 @@ def _ask_to_switch(
     context = {
         "current_label": current.label if current else session.source,
         "label": source.label,
-        "action": door.start_url(source.slug, next_url),
+        "action": routes.start_url(source.slug, next_url),
         "stay": next_url or "/",
     }
-    return door.page(request, "login/switch.html", context)
+    return answers.page(request, "login/switch.html", context)
 
 
 def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> HttpResponse:
@@ -174,14 +175,14 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
         raise InvalidRequest("This source has no form.")
     try:
         posted = {field.name: request.POST.get(field.name, "") for field in prompt.fields}
-        visit = door.visit(request)
+        visit = incoming.visit(request)
         outcome = sign_in.verify_form(source, login_flow, posted, prompt.identifier, visit)
-        return door.conclude(request, source, outcome, login_flow, spend=False)
+        return signing_in.conclude(request, source, outcome, login_flow, spend=False)
     except ProtocolError as error:
-        code = door.record_failure(request, error, source.slug)
+        code = failing.record_failure(request, error, source.slug)
         problem = problems.explain(error.reason, code, form=True)
-        response = door.form(request, source, prompt, login_flow, problem, error.status)
-        return door.with_retry_after(response, error)
+        response = signing_in.form(request, source, prompt, login_flow, problem, error.status)
+        return answers.with_retry_after(response, error)
 
 
 def _posted_flow(request: HttpRequest, source: ConfiguredSource, next_url: str) -> LoginFlow:
@@ -204,7 +205,7 @@ def _posted_flow(request: HttpRequest, source: ConfiguredSource, next_url: str) 
 @require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer. A cross-site POST decides nothing: it comes back as our GET."""
-    source = door.callback_source(request, slug)
+    source = incoming.callback_source(request, slug)
     if request.method == "POST":
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])
@@ -212,9 +213,9 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     posted = cookies.recall(request, cookies.POSTED) if not request.GET else None
     try:
         query = _as_query(posted) if isinstance(posted, list) else request.GET
-        response = door.finish(request, source, door.single_values(query))
+        response = signing_in.finish(request, source, incoming.single_values(query))
     except InvalidRequest as error:
-        response = door.fail(request, error, slug)
+        response = failing.fail(request, error, slug)
     if posted is not None:
         cookies.forget(response, cookies.POSTED, path=request.path)
     return response
@@ -226,8 +227,8 @@ def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
     """
     answer: list[list[str]] = [[k, v] for k, values in request.POST.lists() for v in values]
     if sum(len(k) + len(v) for k, v in answer) > _POSTED_LIMIT:
-        return door.fail(request, InvalidRequest("The answer is too long."), slug)
-    response = door.see_other(request.path)
+        return failing.fail(request, InvalidRequest("The answer is too long."), slug)
+    response = answers.see_other(request.path)
     cookies.remember(response, cookies.POSTED, answer, _POSTED_SECONDS, path=request.path)
     return response
 
@@ -250,7 +251,7 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     known = catalogue.find(event.source)
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known),
-        "retry": door.start_url(event.source, next_url) if known else "",
-        "choose": door.choose_url(next_url),
+        "retry": routes.start_url(event.source, next_url) if known else "",
+        "choose": routes.choose_url(next_url),
     }
-    return door.page(request, "login/failed.html", context, problems.status_of(event.reason))
+    return answers.page(request, "login/failed.html", context, problems.status_of(event.reason))

@@ -19,7 +19,7 @@ from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import people
 from accounts.source import catalogue
-from portal import cookies, door
+from portal.door import answers, cookies, incoming
 from portal.pages.password_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
 from providers.local import mail, recovery
 from providers.local.passwords import fits
@@ -39,22 +39,22 @@ def change(request: HttpRequest) -> HttpResponse:
     """Change the password of the person who is signed in; their other sessions end."""
     person = _person(request)
     if not _signs_in_here(person):
-        return door.page(request, "password/none.html", {"here": "password"})
+        return answers.page(request, "password/none.html", {"here": "password"})
     form = ChangePasswordForm(person, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _show_change(request, form, 400 if form.is_bound else 200)
-    visit = door.visit(request)
+    visit = incoming.visit(request)
     try:
         if not _is_right(person, form.cleaned_data["old_password"], visit):
             form.add_error("old_password", _("This is not your present password."))
             return _show_change(request, form, 400)
         password = form.cleaned_data["new_password"]
-        people.change_password(person, password, visit, keep=door.session_of(request))
+        people.change_password(person, password, visit, keep=incoming.session_of(request))
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
-        return door.with_retry_after(_show_change(request, form, error.status), error)
+        return answers.with_retry_after(_show_change(request, form, error.status), error)
     messages.success(request, _("Your password is changed. You are signed out everywhere else."))
-    return door.see_other(reverse("account"))
+    return answers.see_other(reverse("account"))
 
 
 @login_not_required
@@ -66,22 +66,22 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _show_forgotten(request, form, 400 if form.is_bound else 200)
-    identifier, visit = form.cleaned_data["identifier"], door.visit(request)
+    identifier, visit = form.cleaned_data["identifier"], incoming.visit(request)
     try:
         lockout.spend(ASKED_FROM, lockout.network(visit.address))
         lockout.spend(ASKED_FOR, username_key(identifier))
     except TooManyRequests as error:
         form.add_error(None, _("There were too many requests. Please wait, then try again."))
-        return door.with_retry_after(_show_forgotten(request, form, error.status), error)
+        return answers.with_retry_after(_show_forgotten(request, form, error.status), error)
     mail.send_forgotten(identifier, visit)
-    return door.see_other(reverse("password-sent"))
+    return answers.see_other(reverse("password-sent"))
 
 
 @login_not_required
 @require_safe
 def sent(request: HttpRequest) -> HttpResponse:
     """Say that a mail is on its way, if there is anybody to send it to."""
-    return door.page(request, "password/sent.html")
+    return answers.page(request, "password/sent.html")
 
 
 @login_not_required
@@ -101,16 +101,16 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     form = NewPasswordForm(user, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _show_reset(request, form, 400 if form.is_bound else 200)
-    visit = door.visit(request)
+    visit = incoming.visit(request)
     try:
         recovery.redeem(user, form.cleaned_data["new_password"], visit)
     except InvalidGrant:
         return _lapsed(request)
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
-        return door.with_retry_after(_show_reset(request, form, error.status), error)
+        return answers.with_retry_after(_show_reset(request, form, error.status), error)
     lockout.succeeded(Source.LOCAL, user.username, visit.address)
-    return _without_cookie(door.see_other(reverse("login") + "?choose=1&done=password"))
+    return _without_cookie(answers.see_other(reverse("login") + "?choose=1&done=password"))
 
 
 # --- Changing -------------------------------------------------------------------------------------
@@ -161,7 +161,7 @@ def _hide_token(request: HttpRequest, uid: str, token: str) -> HttpResponse:
         return HttpResponseNotAllowed(["GET", "HEAD"])
     if not recovery.could_be_a_link(uid, token):
         return _lapsed(request)
-    response = door.see_other(reverse("password-reset", args=[uid, WITHOUT_TOKEN]))
+    response = answers.see_other(reverse("password-reset", args=[uid, WITHOUT_TOKEN]))
     cookies.remember(response, RESET_COOKIE, [uid, token], RESET_SECONDS, path=RESET_PATH)
     return response
 
@@ -176,7 +176,7 @@ def _holder(request: HttpRequest, uid: str) -> User | None:
 
 def _lapsed(request: HttpRequest) -> HttpResponse:
     context = {"can_recover": _can_recover()}
-    return _without_cookie(door.page(request, "password/lapsed.html", context, 400))
+    return _without_cookie(answers.page(request, "password/lapsed.html", context, 400))
 
 
 def _without_cookie(response: HttpResponse) -> HttpResponse:
@@ -189,13 +189,13 @@ def _without_cookie(response: HttpResponse) -> HttpResponse:
 
 def _show_change(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
     context = {"form": form, "here": "password", "has_password": True, "person": request.user}
-    return door.page(request, "password/change.html", context, status)
+    return answers.page(request, "password/change.html", context, status)
 
 
 def _show_forgotten(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
-    return door.page(request, "password/forgotten.html", {"form": form}, status)
+    return answers.page(request, "password/forgotten.html", {"form": form}, status)
 
 
 def _show_reset(request: HttpRequest, form: NewPasswordForm, status: int) -> HttpResponse:
     context = {"form": form, "person": form.user}
-    return door.page(request, "password/reset.html", context, status)
+    return answers.page(request, "password/reset.html", context, status)

@@ -27,7 +27,7 @@ from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import end
 from accounts.source import catalogue
-from portal import roads
+from portal.door import routes
 from portal.tokens import bearer, words
 from portal.tokens.errors import InvalidToken, RefusedGrant, SessionExpired
 
@@ -140,7 +140,7 @@ def _keep_up(row: StoredSession) -> None:
     try:
         renewal.refresh(store, wait=True)
     except InvalidGrant:
-        raise SessionExpired(roads.way_back(catalogue.find(row.source))) from None
+        raise SessionExpired(routes.sign_in_again_url(catalogue.find(row.source))) from None
     store.touch(timezone.now())
     store.save()
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from portal.destinations import safe_destination
+from portal.door.destinations import safe_destination
 
 STAYS = ["/", "/account/", "/a?b=c&d=%2F", "/%2f%2fevil.example", "/%5cevil", "/a//b", "/æ"]
 REFUSED = [

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import InvalidRequest
 from accounts.models import User
 from accounts.session import people
-from portal import door
+from portal.door import answers
 from portal.operations import waiting
 from portal.operations.admin.common import PER_PAGE
 from portal.operations.admin.person_form import PersonForm
@@ -172,7 +172,7 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, said, messages.WARNING)
         else:
             self._say(request, person)
-        return door.see_other(request.get_full_path())
+        return answers.see_other(request.get_full_path())
 
     def _pressed(self, request: HttpRequest) -> tuple[AwaitingPerson | None, list[Group]]:
         """Return the person of the button that was pressed, and the groups that stood on it.

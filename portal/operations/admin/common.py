@@ -12,7 +12,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.models import StoredSession
 from accounts.session import access
-from portal import door
+from portal.door import answers, incoming, routes
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
 
@@ -34,16 +34,16 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 def sign_in_again(request: HttpRequest) -> HttpResponse | None:
     """Return the way to a fresh sign-in and back, or None for a person who signed in recently."""
-    session = door.session_of(request)
+    session = incoming.session_of(request)
     if access.is_recent(session, timezone.now()):
         return None
     query = urlencode({"again": 1, "next": request.get_full_path()})
-    return door.see_other(f"{door.start_url(session.source)}?{query}")
+    return answers.see_other(f"{routes.start_url(session.source)}?{query}")
 
 
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
     """Write an event for each session that an administrator has ended."""
-    visit = door.visit(request)
+    visit = incoming.visit(request)
     gone = [
         events.event(
             "session.ended",

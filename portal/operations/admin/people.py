@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import events
 from accounts.models import Identity, StoredSession, User
 from accounts.session import people
-from portal import door
+from portal.door import incoming
 from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
 from portal.operations.admin.person_form import NewPersonForm, PersonForm
 from portal.operations.admin.rights import may_manage
@@ -128,7 +128,7 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             with transaction.atomic():
                 User.objects.filter(pk=person.pk).update(status=wanted)
                 people.end_all(person.pk, "status changed")
-                visit = door.visit(request)
+                visit = incoming.visit(request)
                 events.record(
                     events.event("person.status_changed", visit, user=person, detail=wanted)
                 )
@@ -152,7 +152,7 @@ class IdentityAdmin(ReadOnly):
             obj.delete()
             came = StoredSession.objects.filter(user=user, source=slug, subject=subject)
             record_ended(request, people.end_with_children(came))
-            visit = door.visit(request)
+            visit = incoming.visit(request)
             events.record(events.event("identity.unlinked", visit, source=slug, user=user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:

@@ -17,7 +17,7 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import Source
 from accounts.source import catalogue
-from portal import roads
+from portal.door import routes
 from portal.operations import selftest, source_rows
 from portal.operations.admin.common import PER_PAGE, sign_in_again
 from portal.operations.admin.source_form import SourceForm
@@ -56,8 +56,10 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     @admin.display(description=_("Redirect URIs to register"))
     def redirect_uri(self, source: Source) -> SafeString:
-        """Return the addresses to which the upstream sends people back, one for each road."""
-        urls = [(roads.callback_url(source.slug, road),) for road in (roads.AUTH, roads.OPENID)]
+        """Return the addresses to which the upstream sends people back, one for each prefix."""
+        urls = [
+            (routes.callback_url(source.slug, prefix),) for prefix in (routes.AUTH, routes.OPENID)
+        ]
         return format_html_join("", "<div>{}</div>", urls)
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:

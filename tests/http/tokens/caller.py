@@ -48,7 +48,7 @@ class Caller:
         return self.client.generic(method, LOGOUT, headers=self.bearer())
 
     def hand_over(self, slug: str = "town", subject: str = "bob", next_url: str = "") -> Any:
-        """Come in by MapStore's road. Returns the callback's response."""
+        """Come in by MapStore's login. Returns the callback's response."""
         started = self.client.get(f"/openid/{slug}/login", {"next": next_url} if next_url else {})
         assert started.status_code == 302, started.content
         asked = {k: v[0] for k, v in parse_qs(urlsplit(started["Location"]).query).items()}

@@ -1,4 +1,4 @@
-"""MapStore's road: `/openid/...` (CONTRACT.md 2; reference/mapstore-dataportal-zms.md 1.2, 1.7)."""
+"""MapStore's way: `/openid/...` (CONTRACT.md 2; reference/mapstore-dataportal-zms.md 1.2, 1.7)."""
 
 from __future__ import annotations
 

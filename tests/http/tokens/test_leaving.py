@@ -1,4 +1,4 @@
-"""The end of a session, by whichever road, is the end of its tokens (CONTRACT.md 2; 1.7; T04)."""
+"""The end of a session, whichever way, is the end of its tokens (CONTRACT.md 2; 1.7; T04)."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_what_is_posted_along_decides_nothing(caller: Caller, body: str) -> None
     assert answer.status_code == 200
 
 
-# --- Every other road -----------------------------------------------------------------------------
+# --- Every other way out --------------------------------------------------------------------------
 
 
 def by_the_logout_page(caller: Caller, person: User) -> None:
@@ -199,16 +199,16 @@ def by_signing_in_again(caller: Caller, person: User) -> None:
     sign_in(caller.client)
 
 
-ROADS = (
+WAYS_OUT = (
     by_the_logout_page, by_the_sessions_page, by_ending_all_others, by_an_administrator,
     by_ending_all, by_disabling_the_person, by_changing_the_password, by_deleting_the_person,
     by_signing_in_again,
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("road", ROADS, ids=lambda road: road.__name__)
+@pytest.mark.parametrize("leave", WAYS_OUT, ids=lambda leave: leave.__name__)
 def test_t04_a_session_that_ends_ends_its_tokens_at_once(
-    person: User, road: Callable[[Caller, User], None]
+    person: User, leave: Callable[[Caller, User], None]
 ) -> None:
     from portal.tokens import pair
 
@@ -218,7 +218,7 @@ def test_t04_a_session_that_ends_ends_its_tokens_at_once(
     own = Caller()
     own.pair = pair.issue(row).public()
     assert is_alive(own)
-    road(caller, person)
+    leave(caller, person)
     assert dead_for_good(own)
     assert not get_refresh_token_model().objects.filter(session_id=row.uid).exists()
     assert not get_access_token_model().objects.filter(session_id=row.uid).exists()

@@ -8,7 +8,7 @@ from accounts import conf
 from accounts.login import flow
 from accounts.provider import LoginFlow
 from accounts.source.catalogue import ConfiguredSource
-from portal import cookies
+from portal.door import cookies
 
 _CALLBACKS = "/auth/callback"
 

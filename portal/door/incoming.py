@@ -1,0 +1,81 @@
+"""From a request to the values that the use cases take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404, HttpRequest
+
+from accounts import cookie_header
+from accounts.errors import InvalidRequest
+from accounts.provider import Description, Visit
+from accounts.session.typed import Session
+from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import flow_cookies
+
+# Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
+_ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "session_state")
+
+
+def visit(request: HttpRequest) -> Visit:
+    """Return who is at the door. The address is the one that `portal.middleware.proxies` trusts."""
+    return Visit(
+        address=request.META.get("REMOTE_ADDR", ""),
+        user_agent=request.headers.get("User-Agent", "")[:300],
+    )
+
+
+def session_of(request: HttpRequest) -> Session:
+    """Return the typed session of the request; anonymous when there is none."""
+    store: Any = getattr(request, "session", None)
+    return store.typed if store is not None else Session()
+
+
+def source_or_404(slug: str) -> ConfiguredSource:
+    """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
+    found = catalogue.find(slug)
+    if found is None:
+        raise Http404
+    return found
+
+
+def cookies_for(request: HttpRequest, description: Description) -> dict[str, str]:
+    """Return the raw cookies that a provider declares, and no other."""
+    raw = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
+    return cookie_header.permitted(raw, description.cookies)
+
+
+def single_values(values: Any) -> dict[str, str]:
+    """Return the parameters as a plain mapping. Raises `InvalidRequest` for a repeated one."""
+    for name in _ONCE:
+        if len(values.getlist(name)) > 1:
+            raise InvalidRequest(f"The parameter {name} occurs more than once.")
+    return {name: values[name] for name in values}
+
+
+def leads_away_on_purpose(request: HttpRequest) -> bool:
+    """Tell whether a GET is a person's own click here: a top-level, same-site navigation."""
+    headers = request.headers
+    return (
+        headers.get("Sec-Fetch-Site") in {"same-origin", "same-site"}
+        and headers.get("Sec-Fetch-Mode") == "navigate"
+        and headers.get("Sec-Fetch-Dest") == "document"
+        and not headers.get("Sec-Purpose")
+    )
+
+
+def callback_source(request: HttpRequest, slug: str) -> ConfiguredSource:
+    """Return whom an answer at `/auth/callback/<slug>` is for.
+
+    An upstream that knows one address only (the CMS) answers at the name of its provider: the
+    source that our marker names is meant, else the only one. Raises `Http404`.
+    """
+    alike = [
+        each
+        for each in catalogue.enabled()
+        if slug in {each.slug, each.row.provider} and each.description.unsolicited
+    ]
+    marked = next((each for each in alike if flow_cookies.marker(request, each)), None)
+    only = alike[0] if len(alike) == 1 else None
+    return marked or catalogue.find(slug) or only or source_or_404(slug)

@@ -1,0 +1,61 @@
+"""The way out: the chart walked, the cookie taken back, the receipt written."""
+
+from __future__ import annotations
+
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse
+
+from accounts.logout import chart
+from accounts.session.store import SessionStore
+from accounts.source import catalogue
+from portal.door import answers, cookies, incoming, routes
+from portal.door.destinations import safe_destination
+
+LEFT_SECONDS = 60
+_RECEIPT_SECONDS = 120
+
+
+def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
+    """Walk the chart, and land on the front page with a receipt, or at `return_to`.
+
+    `return_to` was checked by the caller. It is kept in a cookie while an upstream is visited.
+    """
+    session = incoming.session_of(request)
+    source = catalogue.of_session(session.source) if session.is_logged_in else None
+    permitted = incoming.cookies_for(request, source.description) if source else {}
+    departure = chart.leave(session, incoming.visit(request), permitted, routes.logout_done_url())
+    forget_session(request)  # ended above, exactly once
+    response = answers.see_other(departure.visit or return_to or "/")
+    if session.exists:
+        label = source.label if source else ""
+        receipt = {"label": label, "upstream": departure.upstream, "code": departure.support_code}
+        cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
+        cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
+    if departure.visit and return_to:
+        cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
+    return response
+
+
+def forget_session(request: HttpRequest) -> None:
+    """Let the browser go on as nobody: the session of the request has been ended."""
+    request.session = SessionStore()
+    auth.logout(request)
+
+
+def left_elsewhere(request: HttpRequest) -> HttpResponse:
+    """End the session that is shared with an upstream which says that its person left there."""
+    sharing = [each for each in catalogue.enabled() if each.description.home]
+    session = incoming.session_of(request)
+    source = next((each for each in sharing if each.slug == session.source), None)
+    if source:
+        chart.left_upstream(session, incoming.visit(request))
+        forget_session(request)
+    home = source or (sharing[0] if len(sharing) == 1 else None)
+    response = answers.see_other(home.description.home if home else "/")
+    cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
+    return response
+
+
+def back_from_leaving(request: HttpRequest) -> str:
+    """Return where somebody wanted to go who comes back from an upstream's logout, or nothing."""
+    return safe_destination(cookies.recall(request, cookies.RETURN), internal=True)

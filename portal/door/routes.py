@@ -1,0 +1,59 @@
+"""The addresses of a login, under two prefixes: `/auth`, for people, and `/openid`, for MapStore's
+front end, which gets a token pair at the end (CONTRACT.md 2). Each upstream knows both.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from accounts import conf
+from accounts.source.catalogue import ConfiguredSource
+
+AUTH, OPENID = "auth", "openid"
+
+
+def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
+    """Return the path at which a sign-in by the source `slug` starts; empty values are left out."""
+    path = f"/openid/{slug}/login" if prefix == OPENID else f"/auth/login/{slug}"
+    wanted = {name: value for name, value in query.items() if value}
+    return f"{path}?{urlencode(wanted)}" if wanted else path
+
+
+def callback_url(slug: str, prefix: str = AUTH) -> str:
+    """Return the redirect URI under which the source `slug` answers: absolute and fixed."""
+    path = f"/openid/{slug}/callback" if prefix == OPENID else f"/auth/callback/{slug}"
+    return conf.site_url() + path
+
+
+def prefix_of(path: str) -> str:
+    """Return the prefix of the path of a request."""
+    return OPENID if path.startswith("/openid/") else AUTH
+
+
+def sign_in_again_url(source: ConfiguredSource | None) -> str:
+    """Return the address at which the person of a session that is over signs in again."""
+    if source is None:
+        return f"{conf.site_url()}/login"
+    prefix = OPENID if source.description.kind == "redirect" else AUTH
+    return conf.site_url() + login_path(source.slug, prefix)
+
+
+def logout_done_url() -> str:
+    """Return the address at which upstreams send people back who have left (OIDC's
+    post_logout_redirect_uri).
+    """
+    return f"{conf.site_url()}/auth/logout/done"
+
+
+def start_url(slug: str, next_url: str = "", **more: str) -> str:
+    """Return the address at which a sign-in by the source `slug` starts.
+
+    `again="1"` asks for a fresh proof of who the person is, `switch="1"` for the question whether
+    the session that is there should end.
+    """
+    return login_path(slug, next=next_url, **more)
+
+
+def choose_url(next_url: str = "") -> str:
+    """Return the address of the choice of sources, which leads nowhere straight."""
+    return "/login?" + urlencode({"choose": "1", **({"next": next_url} if next_url else {})})

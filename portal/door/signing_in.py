@@ -1,0 +1,186 @@
+"""The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.contrib import auth
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils import timezone
+
+from accounts import conf, errors
+from accounts.errors import InvalidRequest, ProtocolError
+from accounts.login import flow, recognition, sign_in
+from accounts.logout import chart
+from accounts.provider import Authentication, LoginFlow, Prompt
+from accounts.session.typed import Session
+from accounts.source import catalogue, outage
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import answers, cookies, failing, flow_cookies, incoming, routes
+
+
+def begin(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    next_url: str,
+    link_uid: str = "",
+    *,
+    again: bool = False,
+) -> HttpResponse:
+    """Start a login, or the linking of another way in: the way upstream, or the form.
+
+    Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
+    """
+    redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
+    fresh = flow.new_flow(
+        source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again
+    )
+    step = source.provider.begin_login(fresh)
+    if isinstance(step, Prompt):
+        return form(request, source, step, fresh)
+    response = HttpResponseRedirect(step.url)
+    response["Cache-Control"] = "no-store"
+    flow_cookies.keep(request, response, fresh, marked=source.description.unsolicited)
+    return response
+
+
+def form(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    prompt: Prompt,
+    login_flow: LoginFlow,
+    problem: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Return the page with the form of a source; the flow travels in it, sealed."""
+    context = {
+        "source": {"slug": source.slug, "label": source.label, "help": source.description.help},
+        "prompt": prompt,
+        "action": f"/auth/login/{source.slug}",
+        "flow": flow.seal_flow(login_flow),
+        "choose": routes.choose_url(login_flow.next),
+        "values": {prompt.identifier: request.POST.get(prompt.identifier, "")[:150]},
+        "problem": problem,
+    }
+    return answers.page(request, "login/form.html", context, status)
+
+
+def conclude(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    outcome: Authentication,
+    login_flow: LoginFlow | None,
+    *,
+    spend: bool,
+) -> HttpResponse:
+    """Sign in, or link, what a provider has verified, and send the person on.
+
+    `spend` makes the flow's state usable once. Raises `AccessDenied` with the reason.
+    """
+    if login_flow and login_flow.purpose == "link":
+        sign_in.link(source, outcome, login_flow, incoming.visit(request))
+        return answers.see_other("/account/sign-ins")
+    next_url = login_flow.next if login_flow else ""
+    spent = login_flow if spend else None
+    try:
+        done = sign_in.sign_in(
+            source, outcome, spent, incoming.session_of(request), incoming.visit(request)
+        )
+    except sign_in.AlreadyUsed:
+        return answers.see_other(next_url or landing(source, incoming.session_of(request)))
+    except sign_in.SwitchNeeded:
+        prefix = routes.prefix_of(request.path)
+        return answers.see_other(routes.login_path(source.slug, prefix, next=next_url, switch="1"))
+    admit(request, done)
+    outage.over(source.slug)
+    return answers.see_other(landing(source, done.store.typed, next_url))
+
+
+def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
+    """Put the new session in the place of the request's own; Django turns the CSRF token."""
+    request.session = done.store
+    auth.login(request, done.user, backend=sign_in.BACKEND)
+
+
+def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:
+    """Return where a person goes who has just signed in."""
+    if session.status == "awaiting_access":
+        return "/"
+    return next_url or (source.row.after_login if source else "") or "/account/"
+
+
+def finish(
+    request: HttpRequest, source: ConfiguredSource, params: Mapping[str, str]
+) -> HttpResponse:
+    """Finish a login with the upstream's answer. Every failure leads to its page.
+
+    A source that declares `unsolicited` may answer without a state: our one-time marker then tells
+    which flow it was. Without the marker the person signed in elsewhere, which counts here for
+    anonymous people only and never replaces a session.
+    """
+    marker = flow_cookies.marker(request, source)
+    login_flow = flow_cookies.flow_of(request, params.get("state") or marker)
+    session = incoming.session_of(request)
+    if login_flow is None and not source.description.unsolicited:
+        if params.get("state") and sign_in.was_used_by(session, params["state"]):
+            return answers.see_other(landing(source, session))
+        missing = InvalidRequest("The state is missing or unknown.")
+        return failing.fail(request, missing, source.slug)
+    if login_flow is None and session.is_logged_in:
+        return answers.see_other(landing(source, session))
+    response = _finish(request, source, params, login_flow)
+    if marker:
+        flow_cookies.forget_marker(response)
+    return response
+
+
+def _finish(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    params: Mapping[str, str],
+    login_flow: LoginFlow | None,
+) -> HttpResponse:
+    try:
+        _check_flow(login_flow, source, request.path)
+        if login_flow and not flow.claim(login_flow.state):
+            return answers.see_other(
+                login_flow.next or landing(source, incoming.session_of(request))
+            )
+        permitted = incoming.cookies_for(request, source.description)
+        outcome = source.provider.complete_login(login_flow, params, permitted)
+        response = conclude(request, source, outcome, login_flow, spend=True)
+    except ProtocolError as error:
+        chart.dismiss(source, error)
+        return failing.fail(request, error, source.slug, login_flow)
+    if login_flow:
+        flow_cookies.forget(response, login_flow)
+    return response
+
+
+def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: str) -> None:
+    """Refuse an answer at another door (RFC 9700, 4.4), or one that comes too late."""
+    if login_flow is None:
+        return
+    elsewhere = login_flow.redirect_uri != conf.site_url() + path
+    if login_flow.source != source.slug or (elsewhere and not source.description.unsolicited):
+        raise InvalidRequest("This answer belongs to another source.")
+    if flow.expired(login_flow, timezone.now()):
+        raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
+
+
+def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authentication | None:
+    """Return who this browser is known as at the source, where signed in there means here."""
+    if incoming.session_of(request).is_logged_in:
+        return None
+    return recognition.recognise(source, incoming.cookies_for(request, source.description))
+
+
+def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:
+    """Return the first source that knows this browser, unless its person has just left."""
+    if cookies.recall(request, cookies.LEFT):
+        return None
+    for source in catalogue.enabled():
+        outcome = recognised_at(request, source)
+        if outcome:
+            return source, outcome
+    return None
