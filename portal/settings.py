@@ -86,7 +86,7 @@ INSTALLED_APPS = [
     "portal.operations",
 ]
 if not VESTIBULE_PRODUCTION:
-    INSTALLED_APPS += ["portal.sandbox", "portal.sandbox.unilogin", "portal.sandbox.cms"]
+    INSTALLED_APPS += ["tests.sandbox", "tests.sandbox.unilogin", "tests.sandbox.cms"]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 
 MIDDLEWARE = [

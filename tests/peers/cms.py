@@ -6,7 +6,7 @@
         patron.sign_in("rikke")          # patron.cookies is what the site would receive
         library.calls["graphql:dplTokens"]
 
-The CMS is portal/sandbox/cms. It runs in a process of its own, as in the demo.
+The CMS is tests/sandbox/cms. It runs in a process of its own, as in the demo.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from typing import Any
 import requests
 
 from portal.operations.demo import served
-from portal.sandbox.cms import demo
-from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 from tests.peers.certificates import Certificates
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
+from tests.sandbox.cms import demo
+from tests.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 
 SITE = "http://localhost:8000"
 USERINFO = "/adgangsplatformen/userinfo/"

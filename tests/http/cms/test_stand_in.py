@@ -10,10 +10,10 @@ import requests
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from portal.sandbox.cms import demo
-from portal.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 from tests.peers.cms import SITE, Cms, Patron
 from tests.peers.site import ROOT
+from tests.sandbox.cms import demo
+from tests.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 
 OURS = (GRAPHQL_USER, GRAPHQL_PASSWORD)
 QUERY = {"query": "{ dplTokens { adgangsplatformen { user { token } } } }"}

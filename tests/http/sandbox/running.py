@@ -15,10 +15,10 @@ import jwt
 import requests
 
 from portal.operations.demo import served
-from portal.sandbox import demo
-from portal.sandbox.clients import CLIENT_ID, CLIENT_SECRET
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
+from tests.sandbox import demo
+from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET
 
 SITE = "http://localhost:9"  # nobody there: answers to the site are read off the redirect
 CALLBACK = f"{SITE}/auth/callback/citizen"

@@ -16,9 +16,9 @@ import requests
 from accounts.models import Source
 from accounts.source import catalogue, registry
 from portal.operations.processes import is_free
-from portal.sandbox import demo
 from tests.http.sandbox.running import CITIZEN, hidden
 from tests.peers.site import ROOT, demo_ports, environment
+from tests.sandbox import demo
 
 
 @contextmanager

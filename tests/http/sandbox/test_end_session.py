@@ -13,8 +13,8 @@ from urllib.parse import parse_qs
 import jwt
 import pytest
 
-from portal.sandbox.clients import CLIENT_ID, PUBLIC_CLIENT_ID
 from tests.http.sandbox.running import CITIZEN, LEFT, LIBRARIAN, Browser, Sandbox, hidden, told
+from tests.sandbox.clients import CLIENT_ID, PUBLIC_CLIENT_ID
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 

@@ -74,7 +74,7 @@ def test_it_does_not_start_in_production(tmp_path: Path) -> None:
 @pytest.mark.parametrize("environment", ["", "production"], ids=["here", "production"])
 def test_a_check_refuses_the_app_in_production(tmp_path: Path, environment: str) -> None:
     settings = "from portal.settings import *\nINSTALLED_APPS = [*INSTALLED_APPS, *"
-    settings += "({'portal.sandbox'} - set(INSTALLED_APPS))]\n"
+    settings += "({'tests.sandbox'} - set(INSTALLED_APPS))]\n"
     Path(tmp_path, "with_sandbox.py").write_text(settings)
     _, env = Sandbox(tmp_path).command(**PRODUCTION)
     env |= {
@@ -90,7 +90,7 @@ def test_a_check_refuses_the_app_in_production(tmp_path: Path, environment: str)
 def test_the_app_is_not_installed_in_production(tmp_path: Path) -> None:
     _, env = Sandbox(tmp_path).command(**PRODUCTION)
     env["DJANGO_SETTINGS_MODULE"] = "portal.settings"
-    code = "from portal.settings import INSTALLED_APPS as a; print('portal.sandbox' in a)"
+    code = "from portal.settings import INSTALLED_APPS as a; print('tests.sandbox' in a)"
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=env, capture_output=True, text=True
     )

@@ -11,7 +11,6 @@ import jwt
 import pytest
 import requests
 
-from portal.sandbox.clients import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT_ID
 from tests.http.sandbox.running import (
     CASEWORKER,
     CITIZEN,
@@ -22,6 +21,7 @@ from tests.http.sandbox.running import (
     Browser,
     Sandbox,
 )
+from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET, PUBLIC_CLIENT_ID
 
 
 def refresh(sandbox: Sandbox, token: str, **more: Any) -> requests.Response:

@@ -16,12 +16,12 @@ from typing import Any
 import requests
 from structlog.testing import capture_logs
 
-from portal.sandbox.unilogin import schools
-from portal.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
-from portal.sandbox.unilogin.demo import SERVICE
 from tests.http.oidc.browser import Answer, Form
 from tests.http.oidc.browser import Browser as Walker
 from tests.http.sandbox.running import Sandbox
+from tests.sandbox.unilogin import schools
+from tests.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
+from tests.sandbox.unilogin.demo import SERVICE
 
 SITE = "http://localhost:8000"
 AT = "protocol/openid-connect"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import requests
 
-from portal.sandbox.unilogin.broker import BROKER
 from tests.http.sandbox.running import hidden
 from tests.http.sandbox.test_demo import running
 from tests.peers.site import demo_ports
+from tests.sandbox.unilogin.broker import BROKER
 
 
 def test_a_pupil_signs_in_and_leaves_and_another_is_refused(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from django.test import Client
 
 from accounts.models import Event, Identity, StoredSession, User
 from accounts.session.vault import tokens_of
-from portal.sandbox.unilogin.broker import CLIENT_ID
-from portal.sandbox.unilogin.schools import BY_THE_LAKES, ON_THE_HILL
 from tests.http.conftest import stored
 from tests.http.oidc.conftest import parallel
 from tests.http.unilogin.conftest import Make, typed
 from tests.http.unilogin.standin import AT, Browser, Standin, outbound
+from tests.sandbox.unilogin.broker import CLIENT_ID
+from tests.sandbox.unilogin.schools import BY_THE_LAKES, ON_THE_HILL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -13,12 +13,12 @@ import requests
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from portal.sandbox.unilogin import demo
-from portal.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
-from portal.sandbox.unilogin.schools import WS_PASSWORD, WS_USER
 from providers.unilogin import envelope
 from tests.http.sandbox.running import hidden
 from tests.http.unilogin.standin import AT, Standin
+from tests.sandbox.unilogin import demo
+from tests.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
+from tests.sandbox.unilogin.schools import WS_PASSWORD, WS_USER
 
 CALLBACK = "http://localhost:8000/auth/callback/unilogin"
 VERIFIER = "a-verifier-of-at-least-forty-three-characters-for-s256"

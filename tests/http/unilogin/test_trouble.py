@@ -12,7 +12,6 @@ from django.utils import timezone
 from accounts.http import upstreams
 from accounts.logout import outbox
 from accounts.models import StoredSession, User
-from portal.sandbox.unilogin.schools import HOME
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make
 from tests.http.unilogin.liar import Liar
@@ -20,6 +19,7 @@ from tests.http.unilogin.standin import Browser, Standin, outbound
 from tests.peers.site import free_port
 from tests.peers.tampering import REMOVED, Page, page
 from tests.peers.trouble import TroubleServer
+from tests.sandbox.unilogin.schools import HOME
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -18,14 +18,14 @@ from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import people, vault
 from accounts.source import catalogue
 from portal.configuration import logs
-from portal.sandbox.unilogin.broker import CLIENT_SECRET
-from portal.sandbox.unilogin.schools import WS_PASSWORD
 from providers.oidc import discovery
 from tests.http.conftest import stored
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Answer, Browser, Standin, outbound
+from tests.sandbox.unilogin.broker import CLIENT_SECRET
+from tests.sandbox.unilogin.schools import WS_PASSWORD
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ANONYMOUS = {"isLoggedIn": False, "type": "anonymous"}

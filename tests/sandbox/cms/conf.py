@@ -1,0 +1,31 @@
+"""Where the CMS stands: what the environment of its process says."""
+
+from __future__ import annotations
+
+import hashlib
+from urllib.parse import urlsplit
+
+from portal.configuration.env import env, origin
+
+DEFAULT_ORIGIN = "http://localhost:8002"
+GRAPHQL_USER = "go_graphql"
+# No secret: it opens nothing but a stand-in on this machine.
+GRAPHQL_PASSWORD = "known-to-everybody-who-reads-the-code"
+
+
+def cms_origin() -> str:
+    """Return the CMS's own origin: the site's host, so that the site receives its cookie."""
+    name = "VESTIBULE_SANDBOX_CMS_URL"
+    return origin(name, env.str(name, default=DEFAULT_ORIGIN))
+
+
+def is_https() -> bool:
+    """Tell whether browsers reach the CMS by https."""
+    return cms_origin().startswith("https:")
+
+
+def cookie_name() -> str:
+    """Return the name of the session's cookie, made as Drupal makes it (go-and-cms.md 1.5)."""
+    host = urlsplit(cms_origin()).hostname or ""
+    prefix = "SSESS" if is_https() else "SESS"
+    return prefix + hashlib.sha256(host.encode()).hexdigest()[:32]
