@@ -85,8 +85,6 @@ INSTALLED_APPS = [
     "portal.authorization_server",
     "portal.operations",
 ]
-if not VESTIBULE_PRODUCTION:
-    INSTALLED_APPS += ["tests.sandbox", "tests.sandbox.unilogin", "tests.sandbox.cms"]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 
 MIDDLEWARE = [

@@ -40,11 +40,8 @@ PERSONAS = (
 class Part(Protocol):
     """What a room adds to the demo: a module that the attribute `demo` of its AppConfig names.
 
-    `port` is always the site's. `SETTINGS` are Vestibule's own, by the names of their variables,
-    and hold for the demo only.
+    `port` is always the site's.
     """
-
-    SETTINGS: Mapping[str, Any]
 
     def processes(self, port: int, site_url: str) -> list[dict[str, Any]]:
         """Return what to run beside the site: keywords of `served`."""
@@ -64,11 +61,6 @@ def parts() -> list[Part]:
     offered = (getattr(config, "demo", "") for config in apps.get_app_configs())
     modules: list[Any] = [import_module(path) for path in offered if path]
     return modules
-
-
-def settings() -> dict[str, Any]:
-    """Return the settings that hold for the demo only."""
-    return {name: value for part in parts() for name, value in part.SETTINGS.items()}
 
 
 def is_somebody_elses() -> bool:
@@ -103,8 +95,7 @@ def furnish(port: int) -> None:
 
 def processes(port: int) -> list[Process]:
     """Return what the demo runs: the site, and its parts."""
-    variables = {name: str(value) for name, value in settings().items()}
-    variables["VESTIBULE_SITE_URL"] = site_url(port)
+    variables = {"VESTIBULE_SITE_URL": site_url(port)}
     if logging.getLogger().getEffectiveLevel() == logging.INFO:
         variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
     beside = [served(**each) for part in parts() for each in part.processes(port, site_url(port))]

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,8 +18,6 @@ from tests.sandbox.personas import CLAIMS_OF_SCOPE
 from tests.sandbox.realms import OPENID
 
 SLUG = "citizen"
-# The stand-ins speak http, which the site does not call unless it is told to.
-SETTINGS: Mapping[str, Any] = {"VESTIBULE_HTTP_PLAIN": True}
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:

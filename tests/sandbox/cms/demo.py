@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -13,7 +12,6 @@ from accounts.source import catalogue, registry
 from tests.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
 
 SLUG = PROVIDER = "adgangsplatformen"
-SETTINGS: Mapping[str, Any] = {"VESTIBULE_HTTP_PLAIN": True}
 # No secret: it hides the numbers of people who are made up.
 SUBJECT_KEY = "known-to-everybody-who-reads-the-code"
 _LOOK_UPS = {

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -19,7 +18,6 @@ from tests.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
 
 SLUG = "unilogin"
 SERVICE = "wsiinst-v5/ws"
-SETTINGS: Mapping[str, Any] = {}
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
-from django.test.utils import override_settings
 from django.utils.translation import gettext as _
 
 from portal.operations import checks, demo, processes
@@ -18,6 +17,7 @@ class Command(BaseCommand):
     """Starts the demo and ends all of it at Ctrl-C."""
 
     help = "Run the site on this machine with people to sign in as. Never in production."
+    requires_system_checks: list[str] = []  # production is refused in a sentence first
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--reset` and `--port`."""
@@ -26,10 +26,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, run until a signal, and end quietly. Raises `CommandError` with the reason."""
-        with override_settings(**demo.settings()):  # this process is a part of the demo as well
-            self._prepare_and_run(options)
-
-    def _prepare_and_run(self, options: dict[str, Any]) -> None:
         port = options["port"]
         self._refuse_where_it_harms(port, reset=options["reset"])
         if options["reset"]:
@@ -45,6 +41,7 @@ class Command(BaseCommand):
     def _refuse_where_it_harms(self, port: int, *, reset: bool) -> None:
         if checks.is_production():
             raise CommandError(_("The demo does not run in production."))
+        self.check()
         if reset and not checks.is_embedded():
             raise CommandError(_("--reset never touches the database that DATABASE_URL names."))
         for own in demo.processes(port):
