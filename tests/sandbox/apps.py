@@ -12,7 +12,7 @@ class SandboxConfig(AppConfig):
 
     name = "tests.sandbox"
     label = "sandbox"
-    demo = "tests.sandbox.demo"
+    demo = "tests.sandbox.openid_demo"
 
     def ready(self) -> None:
         """Load the check."""

@@ -17,7 +17,7 @@ import requests
 from portal.operations.demo import served
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
-from tests.sandbox import demo
+from tests.sandbox import openid_demo as demo
 from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET
 
 SITE = "http://localhost:9"  # nobody there: answers to the site are read off the redirect

@@ -18,7 +18,7 @@ from accounts.source import catalogue, registry
 from portal.operations.processes import is_free
 from tests.http.sandbox.running import CITIZEN, hidden
 from tests.peers.site import ROOT, demo_ports, environment
-from tests.sandbox import demo
+from tests.sandbox import openid_demo as demo
 
 
 @contextmanager

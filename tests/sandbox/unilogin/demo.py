@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from tests.sandbox.demo import origin
+from tests.sandbox.openid_demo import origin
 from tests.sandbox.unilogin import schools
 from tests.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
 
