@@ -14,8 +14,8 @@ from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
 
-from portal.operations import demo
 from tests.peers.site import ROOT, demo_ports, environment
+from tests.sandbox import demo
 
 BASE = {"VESTIBULE_ARGON2_MEMORY_KIB": "1024"}
 

@@ -22,12 +22,12 @@ from typing import Any
 
 import requests
 
-from portal.operations.demo import served
 from tests.peers.certificates import Certificates
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
 from tests.sandbox.cms import demo
 from tests.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
+from tests.sandbox.demo import served
 
 SITE = "http://localhost:8000"
 USERINFO = "/adgangsplatformen/userinfo/"

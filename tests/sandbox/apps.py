@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class SandboxConfig(AppConfig):
-    """Offers the demo's other half; `portal.operations.demo` finds it by this attribute.
+    """Offers the demo's other half; `tests.sandbox.demo` finds it by this attribute.
 
     The provider itself runs in a process of its own, under `tests.sandbox.settings`: in the site
     this app does nothing but refuse to be installed in production.

@@ -1,6 +1,6 @@
 """The sandbox's part in `manage.py demo`, found by the attribute `demo` of its AppConfig.
 
-`portal.operations.demo` says what such a module offers; neither room imports the other.
+`tests.sandbox.demo` says what such a module offers; neither room imports the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ SLUG = "citizen"
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:
-    """Return what to run beside the site on `port`: keywords of `portal.operations.demo.served`."""
+    """Return what to run beside the site on `port`: keywords of `tests.sandbox.demo.served`."""
     own = port + 1
     application = "tests.sandbox.wsgi:application"
     variables = {

@@ -14,11 +14,11 @@ from urllib.parse import parse_qsl, urlsplit
 import jwt
 import requests
 
-from portal.operations.demo import served
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
 from tests.sandbox import openid_demo as demo
 from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET
+from tests.sandbox.demo import served
 
 SITE = "http://localhost:9"  # nobody there: answers to the site are read off the redirect
 CALLBACK = f"{SITE}/auth/callback/citizen"

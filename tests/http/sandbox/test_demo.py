@@ -15,10 +15,10 @@ import requests
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from portal.operations.processes import is_free
 from tests.http.sandbox.running import CITIZEN, hidden
 from tests.peers.site import ROOT, demo_ports, environment
 from tests.sandbox import openid_demo as demo
+from tests.sandbox.processes import is_free
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from django.apps import AppConfig
 
 
 class CmsConfig(AppConfig):
-    """Offers the CMS's part of the demo; `portal.operations.demo` finds it by this attribute.
+    """Offers the CMS's part of the demo; `tests.sandbox.demo` finds it by this attribute.
 
     The CMS itself runs in a process of its own, under `tests.sandbox.cms.settings`.
     """

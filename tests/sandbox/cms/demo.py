@@ -21,7 +21,7 @@ _LOOK_UPS = {
 
 
 def processes(port: int, site_url: str) -> list[dict[str, Any]]:
-    """Return what to run beside the site on `port`: keywords of `portal.operations.demo.served`."""
+    """Return what to run beside the site on `port`: keywords of `tests.sandbox.demo.served`."""
     own = port + 2
     application = "tests.sandbox.cms.wsgi:application"
     variables = {

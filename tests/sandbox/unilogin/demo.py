@@ -1,6 +1,6 @@
 """The part of Unilogin in `manage.py demo`. Its process is the sandbox's own.
 
-`portal.operations.demo` says what such a module offers; neither room imports the other.
+`tests.sandbox.demo` says what such a module offers; neither room imports the other.
 """
 
 from __future__ import annotations

@@ -9,8 +9,9 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from portal.operations import checks, demo, processes
+from portal.operations import checks
 from portal.operations.delivery import deliver_until
+from tests.sandbox import demo, processes
 
 
 class Command(BaseCommand):

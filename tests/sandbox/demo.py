@@ -18,7 +18,7 @@ from accounts import conf
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.source import catalogue
-from portal.operations.processes import Process
+from tests.sandbox.processes import Process
 
 
 @dataclass(frozen=True, slots=True)
