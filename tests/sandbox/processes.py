@@ -38,7 +38,7 @@ class Process:
         """Start it in a session of its own: a Ctrl-C reaches it through us, once and in order."""
         given = [f"{name}={value}" for name, value in self.variables.items()]
         command = [shutil.which("env") or "env", *given, *self.command]
-        return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)
+        return subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
 
     def answers(self) -> bool:
         """Tell whether it is ready."""
