@@ -13,6 +13,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener, urlopen
 
 import pytest
+from django.core.management import ManagementUtility
 
 from tests.peers.site import ROOT, demo_ports, environment
 from tests.sandbox import demo
@@ -145,3 +146,14 @@ def test_the_demo_does_not_run_in_production(tmp_path: Path) -> None:
         "DATABASE_URL": "postgres://vestibule@127.0.0.1:9/vestibule",
     }  # fmt: skip
     assert "production" in refused(tmp_path, variables=production)
+
+
+def test_an_installed_site_says_that_the_demo_needs_a_checkout(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        ManagementUtility(["vestibule", "demo", "--port", "9000", "--reset"]).execute()
+    said = capsys.readouterr().err
+    assert left.value.code == 1
+    assert "checkout" in said
+    assert said.count("\n") == 1
