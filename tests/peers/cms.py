@@ -27,7 +27,6 @@ from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
 from tests.sandbox.cms import demo
 from tests.sandbox.cms.conf import GRAPHQL_PASSWORD, GRAPHQL_USER
-from tests.sandbox.demo import served
 
 SITE = "http://localhost:8000"
 USERINFO = "/adgangsplatformen/userinfo/"
@@ -78,7 +77,7 @@ class Cms(StandIn):
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Return the demo's own command, and its environment."""
-        told = served(**demo.processes(self.port - 2, self.site)[0])
+        told = demo.process(self.port - 2, self.site)
         command = list(told.command)
         if self.certificates:
             keys = (str(self.certificates.certificate), str(self.certificates.key))

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import logging
-import sys
-from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol
 
-from django.apps import apps
 from django.db import connection, connections
 from django.utils.translation import gettext as _
 
-from accounts import conf
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.source import catalogue
-from tests.sandbox.processes import Process
+from tests.sandbox import openid_demo, store
+from tests.sandbox.cms import demo as cms_demo
+from tests.sandbox.processes import Process, served
+from tests.sandbox.unilogin import demo as unilogin_demo
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,32 +34,6 @@ PERSONAS = (
 )
 
 
-class Part(Protocol):
-    """What a room adds to the demo: a module that the attribute `demo` of its AppConfig names.
-
-    `port` is always the site's.
-    """
-
-    def processes(self, port: int, site_url: str) -> list[dict[str, Any]]:
-        """Return what to run beside the site: keywords of `served`."""
-
-    def furnish(self, port: int) -> None:
-        """Make what is missing in the site's database, and leave what is there."""
-
-    def forget(self) -> None:
-        """Delete what the processes remember."""
-
-    def banner(self, port: int) -> list[str]:
-        """Return lines for the banner."""
-
-
-def parts() -> list[Part]:
-    """Return what the rooms add to the demo, in the order of the installed apps."""
-    offered = (getattr(config, "demo", "") for config in apps.get_app_configs())
-    modules: list[Any] = [import_module(path) for path in offered if path]
-    return modules
-
-
 def is_somebody_elses() -> bool:
     """Tell whether there are people in the database, and the demo's administrator is not."""
     admin = username_key(PERSONAS[0].username)
@@ -70,12 +41,11 @@ def is_somebody_elses() -> bool:
 
 
 def forget() -> None:
-    """Delete the embedded database, and what the other parts remember. Nothing else.
+    """Delete the embedded database, and what the stand-ins remember. Nothing else.
 
     The caller has made sure that it is an embedded one.
     """
-    for part in parts():
-        part.forget()
+    store.forget()
     database = str(connection.settings_dict["NAME"])
     connections.close_all()
     for suffix in ("", "-wal", "-shm"):
@@ -84,8 +54,9 @@ def forget() -> None:
 
 def furnish(port: int) -> None:
     """Make what is missing: the sources, and the personas. What is there stays as it is."""
-    for part in parts():
-        part.furnish(port)
+    openid_demo.furnish(port)
+    unilogin_demo.furnish(port)
+    cms_demo.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
     for persona in PERSONAS:
@@ -94,24 +65,16 @@ def furnish(port: int) -> None:
 
 
 def processes(port: int) -> list[Process]:
-    """Return what the demo runs: the site, and its parts."""
-    variables = {"VESTIBULE_SITE_URL": site_url(port)}
+    """Return what the demo runs: the site, and the stand-ins."""
+    url = site_url(port)
+    variables = {"DJANGO_SETTINGS_MODULE": "tests.sandbox.site", "VESTIBULE_SITE_URL": url}
     if logging.getLogger().getEffectiveLevel() == logging.INFO:
         variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
-    beside = [served(**each) for part in parts() for each in part.processes(port, site_url(port))]
-    return [served("site", "portal.wsgi:application", port, variables), *beside]
-
-
-def served(name: str, application: str, port: int, variables: Mapping[str, str]) -> Process:
-    """Return a process that serves a WSGI application: one worker, with several threads."""
-    command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi",
-        "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--blocking-threads", str(conf.threads()),
-        "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
-        application,
-    ]  # fmt: skip
-    return Process(name, command, port, variables=variables)
+    return [
+        served("site", "portal.wsgi:application", port, variables),
+        openid_demo.process(port, url),
+        cms_demo.process(port, url),
+    ]
 
 
 def site_url(port: int) -> str:
@@ -127,7 +90,9 @@ def banner(port: int) -> str:
         "",
         "  " + _("Vestibule is open: %s") % site_url(port),
         "  " + _("Administration:    %s") % f"{site_url(port)}/admin/",
-        *("  " + line for part in parts() for line in part.banner(port)),
+        "  " + openid_demo.banner(port),
+        "  " + unilogin_demo.banner(port),
+        "  " + cms_demo.banner(port),
         "",
         "  " + _("Sign in with a username and its password:"),
         *rows,

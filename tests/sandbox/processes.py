@@ -8,9 +8,12 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
+
+from accounts import conf
 
 PATIENCE_SECONDS = 60.0
 LEAVE_SECONDS = 8.0
@@ -50,6 +53,18 @@ class Process:
             return False
         finally:
             connection.close()
+
+
+def served(name: str, application: str, port: int, variables: Mapping[str, str]) -> Process:
+    """Return a process that serves a WSGI application: one worker, with several threads."""
+    command = [
+        sys.executable, "-m", "granian", "--interface", "wsgi",
+        "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--blocking-threads", str(conf.threads()),
+        "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
+        application,
+    ]  # fmt: skip
+    return Process(name, command, port, variables=variables)
 
 
 def is_free(port: int) -> bool:

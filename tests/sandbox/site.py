@@ -3,5 +3,5 @@
 from portal.settings import *  # noqa: F403
 from portal.settings import INSTALLED_APPS
 
-INSTALLED_APPS = ["tests.sandbox", "tests.sandbox.unilogin", "tests.sandbox.cms", *INSTALLED_APPS]
+INSTALLED_APPS = ["tests.sandbox", *INSTALLED_APPS]
 VESTIBULE_HTTP_PLAIN = True  # as the stand-ins speak

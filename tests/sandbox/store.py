@@ -71,6 +71,12 @@ def drop_family(kind: str, family: str) -> list[Value]:
     return [json.loads(row[0]) for row in rows]
 
 
+def forget() -> None:
+    """Delete the file with all that is kept."""
+    for suffix in ("", "-journal"):
+        conf.database().with_name(conf.database().name + suffix).unlink(missing_ok=True)
+
+
 def secret_key() -> str:
     """Return the key with which Django signs here, made at the first start."""
     put("secret", "django", {"key": secrets.token_urlsafe(50)})

@@ -129,5 +129,5 @@ def test_the_demo_leaves_a_source_of_somebody_elses_alone(library: Cms) -> None:
 
 
 def test_the_demo_says_where_the_cms_is() -> None:
-    assert "http://localhost:8002/" in demo.banner(8000)[0]
-    assert demo.processes(8000, SITE)[0]["port"] == 8002
+    assert "http://localhost:8002/" in demo.banner(8000)
+    assert demo.process(8000, SITE).port == 8002

@@ -16,9 +16,8 @@ import requests
 
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
-from tests.sandbox import openid_demo as demo
+from tests.sandbox import openid_demo
 from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET
-from tests.sandbox.demo import served
 
 SITE = "http://localhost:9"  # nobody there: answers to the site are read off the redirect
 CALLBACK = f"{SITE}/auth/callback/citizen"
@@ -47,7 +46,7 @@ class Sandbox(StandIn):
 
     def command(self, **more: str) -> tuple[list[str], dict[str, str]]:
         """Return the demo's own command, and its environment."""
-        told = served(**demo.processes(self.port - 1, SITE)[0])
+        told = openid_demo.process(self.port - 1, SITE)
         known = {
             **told.variables,
             "VESTIBULE_DATA": str(self.data),
