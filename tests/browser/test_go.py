@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.http.sandbox.test_demo import running
-from tests.peers.site import demo_ports
+from tests.peers.demo import running
 
 pytestmark = pytest.mark.browser
 
@@ -19,13 +18,9 @@ pytestmark = pytest.mark.browser
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
     """Give the origins of the site, of the schools' broker and of the library's CMS."""
-    port = demo_ports()
     data: Path = tmp_path_factory.mktemp("demo")
-    with running(data, port):
-        yield tuple(  # type: ignore[misc]
-            f"http://{host}:{port + n}"
-            for n, host in enumerate(("localhost", "127.0.0.1", "localhost"))
-        )
+    with running(data) as own:
+        yield own.site, own.stand_in, own.library
 
 
 def session(page: Page, site: str) -> dict[str, Any]:

@@ -1,13 +1,10 @@
-"""The demo is two processes: the site, and the stand-in that it signs people in by."""
+"""The demo: the site, and the stand-ins that it signs people in by; it ends at Ctrl-C."""
 
 from __future__ import annotations
 
 import signal
-import socket
 import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,41 +13,50 @@ import requests
 from accounts.models import Source
 from accounts.source import catalogue, registry
 from tests.http.sandbox.running import CITIZEN, hidden
-from tests.peers.site import ROOT, demo_ports, environment
-from tests.sandbox import openid_demo as demo
-from tests.sandbox.processes import is_free
+from tests.peers.demo import Demo, command, running
+from tests.peers.site import ROOT
+from tests.sandbox import demo as whole
+from tests.sandbox import openid_demo
 
 
-@contextmanager
-def running(data: Path, port: int, *args: str) -> Iterator[str]:
-    """Run the demo until Ctrl-C, give its banner, and see both processes end."""
-    env = environment({"VESTIBULE_DATA": str(data), "VESTIBULE_ARGON2_MEMORY_KIB": "1024"})
-    line = [sys.executable, "manage.py", "demo", "--port", str(port), *args]
-    own = subprocess.Popen(line, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE)
-    assert own.stdout
-    try:
-        banner = ""
-        while "Ctrl-C" not in banner:
-            said = own.stdout.readline()
-            assert said, banner
-            banner += said
-        yield banner
-        own.send_signal(signal.SIGINT)
-        own.communicate(timeout=30)
-        assert own.returncode == 0
-        assert is_free(port)
-        assert is_free(port + 1)
-    finally:
-        if own.poll() is None:
-            own.kill()
-            own.wait()
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+    with running(tmp_path_factory.mktemp("demo")) as own:
+        yield own
 
 
-def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(tmp_path: Path) -> None:
-    port = demo_ports()
-    site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
-    with running(tmp_path, port) as banner, requests.Session() as browser:
-        assert f"{stand_in}/" in banner
+def sign_in(demo: Demo, persona: whole.Persona) -> str:
+    """Sign in as the banner says. Returns where one lands."""
+    with requests.Session() as browser:
+        page = browser.get(f"{demo.site}/login", timeout=10)
+        form = {
+            "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken"),
+            "username": persona.username,
+            "password": persona.password,
+        }
+        return browser.post(f"{demo.site}/auth/login/local", form, timeout=10).url
+
+
+def manage(data: Path, *args: str) -> None:
+    """Run another command than the demo on its data."""
+    line, env = command(data)
+    subprocess.run([*line[:2], *args], cwd=ROOT, env=env, check=True)
+
+
+def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
+    assert demo.banner.lstrip().startswith("Vestibule is open")  # and nothing was said before
+    for at in (demo.site, f"{demo.site}/admin/", f"{demo.stand_in}/", f"{demo.library}/"):
+        assert at in demo.banner
+    assert requests.get(f"{demo.site}/", timeout=10).status_code == 200
+    for persona in whole.PERSONAS:
+        assert persona.username in demo.banner
+        assert persona.password in demo.banner
+        assert sign_in(demo, persona) == f"{demo.site}/account/"
+
+
+def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -> None:
+    site, stand_in = demo.site, demo.stand_in
+    with requests.Session() as browser:
         page = browser.get(f"{site}/auth/login/citizen", timeout=10)
         assert page.url.startswith(f"{stand_in}/openid/authorize")
         form = {
@@ -69,41 +75,46 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(tmp_path: Pat
         assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
 
 
-def test_a_second_run_keeps_the_stand_ins_key_and_reset_does_not(tmp_path: Path) -> None:
-    port = demo_ports()
-    found = []
-    for args in ((), (), ("--reset",)):
-        with running(tmp_path, port, *args):
-            keys = requests.get(f"http://127.0.0.1:{port + 1}/openid/jwks", timeout=10)
-            found.append(keys.json()["keys"][0]["n"])
-    assert found[0] == found[1] != found[2]
+def test_a_second_run_keeps_its_data_and_reset_does_not(tmp_path: Path) -> None:
+    def key(demo: Demo) -> str:
+        found = requests.get(f"{demo.stand_in}/openid/jwks", timeout=10).json()
+        return str(found["keys"][0]["n"])
 
-
-def test_a_taken_port_of_the_stand_in_is_named(tmp_path: Path) -> None:
-    port = demo_ports()
-    with socket.create_server(("127.0.0.1", port + 1)):
-        line = [sys.executable, "manage.py", "demo", "--port", str(port)]
-        env = environment({"VESTIBULE_DATA": str(tmp_path)})
-        done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 1
-    assert str(port + 1) in done.stderr
+    with running(tmp_path) as first:
+        kept = key(first)
+        assert sign_in(first, whole.PERSONAS[1]) == f"{first.site}/account/"
+        assert first.leave(signal.SIGTERM) == ""
+    mark = tmp_path / "not-ours"
+    mark.write_text("stays")
+    change = "from accounts.models import User; User.objects.filter(username='patron').delete();"
+    change += "u = User.objects.get(username='admin'); u.set_password('x'); u.save()"
+    manage(tmp_path, "shell", "-c", change)
+    with running(tmp_path) as second:
+        assert key(second) == kept
+        assert "(you changed it)" in second.banner
+        assert whole.PERSONAS[1].password in second.banner
+        assert second.leave(signal.SIGINT) == ""
+    with running(tmp_path, "--reset") as third:
+        assert key(third) != kept
+        assert "(you changed it)" not in third.banner
+    assert mark.read_text() == "stays"
 
 
 @pytest.mark.django_db
 def test_furnishing_makes_the_source_once_and_leaves_what_was_changed() -> None:
-    demo.furnish(8000)
-    source = Source.objects.get(slug=demo.SLUG)
+    openid_demo.furnish(8000)
+    source = Source.objects.get(slug=openid_demo.SLUG)
     assert source.settings["issuer"] == "http://127.0.0.1:8001/openid"
     assert catalogue.instance(source).session_type == "oidc"
     source.label = "Ours"
     catalogue.save(source)
-    demo.furnish(9000)
+    openid_demo.furnish(9000)
     source.refresh_from_db()
     assert source.label == "Ours"
     assert source.settings["issuer"] == "http://127.0.0.1:9001/openid"
     source.settings["issuer"] = "https://login.example.org/openid"
     catalogue.save(source)
-    demo.furnish(8000)
+    openid_demo.furnish(8000)
     source.refresh_from_db()
     assert source.settings["issuer"] == "https://login.example.org/openid"
 
@@ -114,5 +125,5 @@ def test_a_site_without_the_provider_is_furnished_without_the_source(
 ) -> None:
     local_only = {"local": registry.providers()["local"]}
     monkeypatch.setattr(registry, "providers", lambda: local_only)
-    demo.furnish(8000)
-    assert not Source.objects.filter(slug=demo.SLUG).exists()
+    openid_demo.furnish(8000)
+    assert not Source.objects.filter(slug=openid_demo.SLUG).exists()

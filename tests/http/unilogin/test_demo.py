@@ -7,17 +7,15 @@ from pathlib import Path
 import requests
 
 from tests.http.sandbox.running import hidden
-from tests.http.sandbox.test_demo import running
-from tests.peers.site import demo_ports
+from tests.peers.demo import running
 from tests.sandbox.unilogin.broker import BROKER
 
 
 def test_a_pupil_signs_in_and_leaves_and_another_is_refused(tmp_path: Path) -> None:
-    port = demo_ports()
-    site, stand_in = f"http://localhost:{port}", f"http://127.0.0.1:{port + 1}"
     subjects = {each.title: each.subject for each in BROKER.personas}
-    with running(tmp_path, port) as banner, requests.Session() as browser:
-        assert f"{stand_in}/unilogin/" in banner
+    with running(tmp_path) as demo, requests.Session() as browser:
+        site, stand_in = demo.site, demo.stand_in
+        assert f"{stand_in}/unilogin/" in demo.banner
 
         def enter(who: str) -> requests.Response:
             page = browser.get(f"{site}/auth/login/unilogin", timeout=10)
