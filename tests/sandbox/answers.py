@@ -13,7 +13,7 @@ from django.shortcuts import render
 from accounts.errors import ProtocolError
 from tests.sandbox import tokens
 from tests.sandbox.authorization_request import Recipient
-from tests.sandbox.errors import InvalidClient, InvalidToken
+from tests.sandbox.oauth_errors import InvalidClient, InvalidToken
 from tests.sandbox.realms import Realm
 
 View = Callable[..., HttpResponseBase]

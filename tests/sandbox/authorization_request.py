@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from django.http import QueryDict
 
 from accounts.errors import InvalidRequest
-from tests.sandbox.errors import InvalidScope, RequestNotSupported, UnsupportedResponseType
+from tests.sandbox.oauth_errors import InvalidScope, RequestNotSupported, UnsupportedResponseType
 from tests.sandbox.personas import CLAIMS_OF_SCOPE
 from tests.sandbox.realms import Realm
 

@@ -11,7 +11,7 @@ from django.http import HttpRequest
 
 from accounts.errors import InvalidRequest
 from tests.sandbox.clients import Client
-from tests.sandbox.errors import InvalidClient
+from tests.sandbox.oauth_errors import InvalidClient
 from tests.sandbox.realms import Realm
 
 METHODS = ("client_secret_basic", "client_secret_post", "none")

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from jwt.algorithms import RSAAlgorithm
 
-from tests.sandbox import store, trouble
+from tests.sandbox import faults, store
 
 ALGORITHM = "RS256"
 KID = "sandbox-1"
@@ -28,7 +28,7 @@ def sign(claims: dict[str, Any], typ: str) -> str:
 
     In the trouble *wrong key* it bears the name of our key and the signature of a stranger's.
     """
-    key = _strangers() if trouble.switch.is_on(trouble.WRONG_KEY) else _own()
+    key = _strangers() if faults.switch.is_on(faults.WRONG_KEY) else _own()
     return jwt.encode(claims, key, ALGORITHM, headers={"kid": KID, "typ": typ})
 
 

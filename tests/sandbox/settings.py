@@ -32,7 +32,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tests.sandbox.trouble.TroubleMiddleware",
+    "tests.sandbox.faults.TroubleMiddleware",
 ]
 TEMPLATES = [
     {

@@ -8,7 +8,7 @@ import secrets
 import time
 from typing import Any
 
-from tests.sandbox import conf, grants, keys, trouble
+from tests.sandbox import conf, faults, grants, keys
 from tests.sandbox.grants import Grant
 from tests.sandbox.realms import Realm
 
@@ -19,7 +19,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 def issuer(realm: Realm) -> str:
     """Return who answers say that they come from: in the trouble *wrong issuer* somebody else."""
-    if trouble.switch.is_on(trouble.WRONG_ISSUER):
+    if faults.switch.is_on(faults.WRONG_ISSUER):
         return f"{conf.sandbox_origin()}/somebody-else"
     return realm.issuer
 

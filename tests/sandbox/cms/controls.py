@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tests.sandbox.answers import SeeOther
-from tests.sandbox.trouble import COMMON, DOWN, NORMAL, SLOW, Trouble
+from tests.sandbox.faults import COMMON, DOWN, NORMAL, SLOW, Trouble
 
 NO_TOKEN, NO_LOGIN = "no-token", "no-login"
 # What only tests ask for.

@@ -11,8 +11,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from tests.sandbox.trouble import DOWN, REFUSES, SLOW, SLOW_SECONDS
-from tests.sandbox.unilogin import trouble
+from tests.sandbox.faults import DOWN, REFUSES, SLOW, SLOW_SECONDS
+from tests.sandbox.unilogin import faults
 from tests.sandbox.unilogin.schools import FOR_TESTS, SCHOOLS, WS_PASSWORD, WS_USER, School
 
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
@@ -39,16 +39,16 @@ class _Fault(Exception):
 @require_POST
 def service(request: HttpRequest) -> HttpResponseBase:
     """Answer `hentInstitution`, the one operation, as the trouble of the moment will have it."""
-    kind = trouble.switch.current
+    kind = faults.switch.current
     if kind == SLOW:
         time.sleep(SLOW_SECONDS)
     if kind == DOWN:
         return HttpResponse(status=503)
-    if kind == trouble.HTML:
+    if kind == faults.HTML:
         return HttpResponse("<!doctype html><title>Velkommen</title>")
-    if kind == trouble.BOMB:
+    if kind == faults.BOMB:
         return _answer(_BOMB + _enveloped("<x>&c;</x>"))
-    if kind == trouble.HUGE:
+    if kind == faults.HUGE:
         return _answer(_enveloped(f"<x>{' ' * _HUGE_BYTES}</x>"))
     try:
         return _answer(_enveloped(_hent_institution(request)))
@@ -58,15 +58,15 @@ def service(request: HttpRequest) -> HttpResponseBase:
 
 def _hent_institution(request: HttpRequest) -> str:
     asked = _asked(request)
-    if trouble.switch.current == trouble.FAULT:
+    if faults.switch.current == faults.FAULT:
         raise _Fault("Receiver", "Something went wrong.")
     known = hmac.compare_digest(asked["wsBrugerid"].encode(), WS_USER.encode())
     known &= hmac.compare_digest(asked["wsPassword"].encode(), WS_PASSWORD.encode())
-    if not known or trouble.switch.current == REFUSES:
+    if not known or faults.switch.current == REFUSES:
         detail = f'<f:authentificationFault xmlns:f="{NAMESPACE}"/>'
         raise _Fault("Sender", "The user name or the password is wrong.", detail)
     school = SCHOOLS.get(asked["instnr"])
-    if trouble.switch.current == trouble.OTHER:
+    if faults.switch.current == faults.OTHER:
         school = FOR_TESTS
     inside = _institution(school) if school else ""
     return f'<w:hentInstitutionResponse xmlns:w="{NAMESPACE}">{inside}</w:hentInstitutionResponse>'

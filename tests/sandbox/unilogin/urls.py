@@ -4,7 +4,7 @@ from django.urls import include, path
 
 from tests.sandbox.unilogin import soap, views
 from tests.sandbox.unilogin.broker import BROKER
-from tests.sandbox.unilogin.trouble import for_people, for_servers
+from tests.sandbox.unilogin.faults import for_people, for_servers
 from tests.sandbox.views import authorize, discovery, end_session, userinfo
 from tests.sandbox.views.home import leave
 

@@ -11,15 +11,15 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.errors import InvalidGrant, InvalidRequest
-from tests.sandbox import answers, conf, grants, sessions, trouble
+from tests.sandbox import answers, conf, faults, grants, sessions
 from tests.sandbox.answers import SeeOther
 from tests.sandbox.client_authentication import authenticated
 from tests.sandbox.clients import Client
-from tests.sandbox.errors import UnsupportedGrantType
 from tests.sandbox.grants import Grant
+from tests.sandbox.oauth_errors import UnsupportedGrantType
 from tests.sandbox.realms import Realm
+from tests.sandbox.unilogin import faults as own_faults
 from tests.sandbox.unilogin import tokens
-from tests.sandbox.unilogin import trouble as own_trouble
 from tests.sandbox.unilogin.broker import BROKER, claims_of
 from tests.sandbox.views import discovery, token_care
 
@@ -56,7 +56,7 @@ def configuration(request: HttpRequest, realm: Realm) -> HttpResponseBase:
 def token(request: HttpRequest, realm: Realm) -> HttpResponseBase:
     """Turn a code or a refresh token into tokens."""
     client = authenticated(request, realm, confidential=True)
-    if trouble.switch.is_on(trouble.REFUSES):
+    if faults.switch.is_on(faults.REFUSES):
         raise InvalidGrant("The broker refuses at the moment.")
     grant = _granted(request, client)
     if grant.realm != realm.name:
@@ -84,8 +84,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
     context = {
         "realm": BROKER,
         "person": BROKER.persona(session.subject) if session else None,
-        "kinds": own_trouble.switch.kinds,
-        "current": own_trouble.switch.current,
+        "kinds": own_faults.switch.kinds,
+        "current": own_faults.switch.current,
         "site": conf.site_origin(),
     }
     return render(request, "sandbox/unilogin.html", context)
@@ -94,7 +94,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def choose_trouble(request: HttpRequest) -> HttpResponseBase:
     """Switch to the chosen trouble of the institution service."""
-    if not own_trouble.switch.choose(request.POST.get("trouble", "")):
+    if not own_faults.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/unilogin/")
 

@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
-from tests.sandbox import answers, authorization_request, grants, sessions, trouble
+from tests.sandbox import answers, authorization_request, faults, grants, sessions
 from tests.sandbox.authorization_request import AuthorizationRequest, Recipient
 from tests.sandbox.realms import Realm
 from tests.sandbox.sessions import Session
@@ -70,7 +70,7 @@ def _usable_session(
 
     Raises `AccessDenied` when the provider refuses everybody, `LoginRequired` for `prompt=none`.
     """
-    if trouble.switch.is_on(trouble.REFUSES):
+    if faults.switch.is_on(faults.REFUSES):
         raise AccessDenied("The provider refuses at the moment.")
     session = sessions.of(request, realm)
     if session is not None and asked.max_age is not None:

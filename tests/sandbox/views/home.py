@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
-from tests.sandbox import backchannel, conf, sessions, trouble
+from tests.sandbox import backchannel, conf, faults, sessions
 from tests.sandbox.answers import SeeOther
 from tests.sandbox.realms import REALMS, Realm
 
@@ -23,8 +23,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
     ]
     context = {
         "present": present,
-        "kinds": trouble.switch.kinds,
-        "current": trouble.switch.current,
+        "kinds": faults.switch.kinds,
+        "current": faults.switch.current,
         "site": conf.site_origin(),
     }
     return render(request, "sandbox/home.html", context)
@@ -33,7 +33,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
 @require_POST
 def choose_trouble(request: HttpRequest) -> HttpResponseBase:
     """Switch to the chosen trouble."""
-    if not trouble.switch.choose(request.POST.get("trouble", "")):
+    if not faults.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/")
 

@@ -7,12 +7,12 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from accounts.errors import InvalidGrant, InvalidRequest
-from tests.sandbox import grants, tokens, trouble
+from tests.sandbox import faults, grants, tokens
 from tests.sandbox.answers import for_servers
 from tests.sandbox.client_authentication import authenticated
 from tests.sandbox.clients import Client
-from tests.sandbox.errors import UnsupportedGrantType
 from tests.sandbox.grants import Grant
+from tests.sandbox.oauth_errors import UnsupportedGrantType
 from tests.sandbox.realms import Realm
 
 
@@ -29,7 +29,7 @@ def token(request: HttpRequest, realm: Realm) -> HttpResponseBase:
 
 
 def _granted(request: HttpRequest, client: Client) -> Grant:
-    if trouble.switch.is_on(trouble.REFUSES):
+    if faults.switch.is_on(faults.REFUSES):
         raise InvalidGrant("The provider refuses at the moment.")
     grant_type = _needed(request, "grant_type")
     if grant_type == "authorization_code":

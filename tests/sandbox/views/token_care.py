@@ -13,7 +13,7 @@ from accounts.errors import InvalidRequest
 from tests.sandbox import grants
 from tests.sandbox.answers import for_servers
 from tests.sandbox.client_authentication import authenticated
-from tests.sandbox.errors import UnauthorizedClient
+from tests.sandbox.oauth_errors import UnauthorizedClient
 from tests.sandbox.realms import Realm
 
 

@@ -8,7 +8,7 @@ from django.views.decorators.http import require_http_methods
 
 from tests.sandbox import grants
 from tests.sandbox.answers import for_servers
-from tests.sandbox.errors import InvalidToken
+from tests.sandbox.oauth_errors import InvalidToken
 from tests.sandbox.realms import Realm
 
 

@@ -13,9 +13,9 @@ from django.shortcuts import render
 from django.utils.translation import gettext_lazy as _
 
 from tests.sandbox.answers import View
+from tests.sandbox.faults import COMMON, DOWN, REFUSES, SLOW, SLOW_SECONDS, Switch, Trouble
+from tests.sandbox.faults import switch as broker
 from tests.sandbox.realms import Realm
-from tests.sandbox.trouble import COMMON, DOWN, REFUSES, SLOW, SLOW_SECONDS, Switch, Trouble
-from tests.sandbox.trouble import switch as broker
 
 FAULT, HTML, BOMB, OTHER, HUGE = "fault", "html", "bomb", "other", "huge"
 switch = Switch(
