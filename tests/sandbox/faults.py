@@ -1,7 +1,7 @@
-"""Trouble on demand: how an identity source behaves on a bad day, chosen on the front page.
+"""Fault injection: how an identity source behaves on a bad day, chosen on its front page.
 
-It lasts until somebody chooses another or the sandbox starts anew: nobody should meet yesterday's
-trouble and take it for a fault.
+The page calls it *trouble on demand*. A fault lasts until somebody chooses another or the sandbox
+starts anew: nobody should meet yesterday's and look for a defect.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ SLOW_SECONDS = 8  # longer than the site waits for any answer (5 s)
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class Fault:
     """One way to behave: `name` is its word in forms, the others are for people."""
 
     name: str
@@ -34,16 +34,16 @@ class Trouble:
 class Switch:
     """Which of several ways to behave is on; the first is, to begin with."""
 
-    def __init__(self, *kinds: Trouble) -> None:
+    def __init__(self, *kinds: Fault) -> None:
         self.kinds = kinds
         self.current = kinds[0].name
 
     def is_on(self, name: str) -> bool:
-        """Tell whether this is the trouble of the moment."""
+        """Tell whether this is the fault of the moment."""
         return self.current == name
 
     def choose(self, name: str) -> bool:
-        """Switch to the trouble of that name. Returns whether there is one."""
+        """Switch to the fault of that name. Returns whether there is one."""
         known = name in {kind.name for kind in self.kinds}
         self.current = name if known else self.current
         return known
@@ -51,26 +51,26 @@ class Switch:
 
 # Any part of the sandbox can be in these.
 COMMON = (
-    Trouble(NORMAL, _("Normal"), _("Everything works.")),
-    Trouble(SLOW, _("Slow"), _("Each call of the site is answered after eight seconds.")),
-    Trouble(DOWN, _("Down"), _("Each request is answered by an error.")),
+    Fault(NORMAL, _("Normal"), _("Everything works.")),
+    Fault(SLOW, _("Slow"), _("Each call of the site is answered after eight seconds.")),
+    Fault(DOWN, _("Down"), _("Each request is answered by an error.")),
 )
 switch = Switch(
     *COMMON,
-    Trouble(WRONG_KEY, _("Wrong key"), _("Tokens are signed with a key that is not published.")),
-    Trouble(WRONG_ISSUER, _("Wrong issuer"), _("Answers name somebody else as their author.")),
-    Trouble(REFUSES, _("Refuses"), _("Nobody is let in, and no token is renewed.")),
+    Fault(WRONG_KEY, _("Wrong key"), _("Tokens are signed with a key that is not published.")),
+    Fault(WRONG_ISSUER, _("Wrong issuer"), _("Answers name somebody else as their author.")),
+    Fault(REFUSES, _("Refuses"), _("Nobody is let in, and no token is renewed.")),
 )
 
 
-class TroubleMiddleware:
+class FaultMiddleware:
     """Makes the addresses of the realms slow or dead; the switches themselves always answer."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, late or not at all where the trouble says so."""
+        """Answer, late or not at all as the fault of the moment says."""
         realm, _slash, rest = request.path.lstrip("/").partition("/")
         is_page = rest.startswith(("authorize", "end_session"))
         if realm in REALMS and switch.is_on(DOWN):

@@ -26,7 +26,7 @@ def jwks() -> dict[str, Any]:
 def sign(claims: dict[str, Any], typ: str) -> str:
     """Return `claims` as a signed token (RFC 7515).
 
-    In the trouble *wrong key* it bears the name of our key and the signature of a stranger's.
+    In the fault *wrong key* it bears the name of our key and the signature of a stranger's.
     """
     key = _strangers() if faults.switch.is_on(faults.WRONG_KEY) else _own()
     return jwt.encode(claims, key, ALGORITHM, headers={"kid": KID, "typ": typ})

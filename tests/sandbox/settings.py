@@ -32,7 +32,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
-    "tests.sandbox.faults.TroubleMiddleware",
+    "tests.sandbox.faults.FaultMiddleware",
 ]
 TEMPLATES = [
     {

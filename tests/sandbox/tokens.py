@@ -18,7 +18,7 @@ LOGOUT_EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def issuer(realm: Realm) -> str:
-    """Return who answers say that they come from: in the trouble *wrong issuer* somebody else."""
+    """Return who answers say that they come from: in the fault *wrong issuer* somebody else."""
     if faults.switch.is_on(faults.WRONG_ISSUER):
         return f"{conf.sandbox_origin()}/somebody-else"
     return realm.issuer

@@ -8,7 +8,7 @@ from tests.sandbox.views import home
 
 urlpatterns = [
     path("", home.home),
-    path("trouble", home.choose_trouble),
+    path("trouble", home.choose_fault),
     path("healthz", home.alive),
     path("i18n/setlang/", set_language, name="set_language"),
     path(f"{OPENID.name}/", include("tests.sandbox.openid_urls"), {"realm": OPENID}),

@@ -1,6 +1,6 @@
-"""Trouble on demand, and what the CMS was asked: for people on its front page, for tests as JSON.
+"""Fault injection, and what the CMS was asked: for people on its front page, for tests as JSON.
 
-The trouble lasts until somebody chooses another or the CMS starts anew.
+A fault lasts until somebody chooses another or the CMS starts anew.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from tests.sandbox.answers import SeeOther
-from tests.sandbox.faults import COMMON, DOWN, NORMAL, SLOW, Trouble
+from tests.sandbox.faults import COMMON, DOWN, NORMAL, SLOW, Fault
 
 NO_TOKEN, NO_LOGIN = "no-token", "no-login"
 # What only tests ask for.
@@ -28,8 +28,8 @@ NO_PERSON, LOCKED_OUT = "no-person", "locked-out"
 
 KINDS = (
     *COMMON,
-    Trouble(NO_TOKEN, _("No token"), _("The CMS has lost the tokens of its patrons.")),
-    Trouble(NO_LOGIN, _("No login"), _("The CMS offers no login by Adgangsplatformen.")),
+    Fault(NO_TOKEN, _("No token"), _("The CMS has lost the tokens of its patrons.")),
+    Fault(NO_LOGIN, _("No login"), _("The CMS offers no login by Adgangsplatformen.")),
 )
 NAMES = {
     *(kind.name for kind in KINDS),
@@ -49,12 +49,12 @@ _calls: Counter[str] = Counter()
 
 
 def current() -> str:
-    """Return the name of the trouble of the moment."""
+    """Return the name of the fault of the moment."""
     return str(_now["trouble"])
 
 
 def is_on(name: str) -> bool:
-    """Tell whether this is the trouble of the moment."""
+    """Tell whether this is the fault of the moment."""
     return current() == name
 
 
@@ -69,8 +69,8 @@ def count(what: str) -> None:
 
 
 @require_POST
-def choose_trouble(request: HttpRequest) -> HttpResponseBase:
-    """Switch to the trouble that a person chose."""
+def choose_fault(request: HttpRequest) -> HttpResponseBase:
+    """Switch to the fault that a person chose."""
     name = request.POST.get("trouble", "")
     if name not in {kind.name for kind in KINDS}:
         return HttpResponse(status=400)
@@ -106,7 +106,7 @@ class ControlsMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer, late or not at all where the trouble says so."""
+        """Answer, late or not at all as the fault of the moment says."""
         path = request.path
         for_servers = path.startswith(_FOR_SERVERS)
         if path != "/" and not path.startswith(_ALWAYS):

@@ -19,7 +19,7 @@ CALLBACK = "/auth/callback/adgangsplatformen"
 @never_cache
 @require_safe
 def front(request: HttpRequest) -> HttpResponseBase:
-    """Show who is signed in, the ways in and out, and the switches for trouble."""
+    """Show who is signed in, the ways in and out, and the switches for faults."""
     context = {
         "person": visitors.of(request),
         "unregistered": "unregistered" in request.GET,

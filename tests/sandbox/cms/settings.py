@@ -19,7 +19,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles", "csp", "tests.sandbox", "tests.sandbox.cms",
 ]  # fmt: skip
 MIDDLEWARE = [
-    *(each for each in sandbox.MIDDLEWARE if not each.startswith("portal.")),
+    *(each for each in sandbox.MIDDLEWARE if not each.startswith("tests.")),
     "tests.sandbox.cms.controls.ControlsMiddleware",
 ]
 TEMPLATES = sandbox.TEMPLATES

@@ -14,7 +14,7 @@ urlpatterns = [
     path("graphql", graphql.graphql),
     path("adgangsplatformen/userinfo/", lookups.userinfo),
     path("fbs/external/agencyid/patrons/patronid/v4", lookups.patron),
-    path("trouble", controls.choose_trouble),
+    path("trouble", controls.choose_fault),
     path("controls", controls.controls),
     path("healthz", controls.alive),
     path("i18n/setlang/", set_language, name="set_language"),

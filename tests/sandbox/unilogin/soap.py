@@ -38,7 +38,7 @@ class _Fault(Exception):
 @csrf_exempt  # servers call here, with credentials of their own
 @require_POST
 def service(request: HttpRequest) -> HttpResponseBase:
-    """Answer `hentInstitution`, the one operation, as the trouble of the moment will have it."""
+    """Answer `hentInstitution`, the one operation, or with the fault of the moment."""
     kind = faults.switch.current
     if kind == SLOW:
         time.sleep(SLOW_SECONDS)
@@ -58,7 +58,7 @@ def service(request: HttpRequest) -> HttpResponseBase:
 
 def _hent_institution(request: HttpRequest) -> str:
     asked = _asked(request)
-    if faults.switch.current == faults.FAULT:
+    if faults.switch.current == faults.SOAP_FAULT:
         raise _Fault("Receiver", "Something went wrong.")
     known = hmac.compare_digest(asked["wsBrugerid"].encode(), WS_USER.encode())
     known &= hmac.compare_digest(asked["wsPassword"].encode(), WS_PASSWORD.encode())

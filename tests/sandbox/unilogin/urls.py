@@ -28,5 +28,5 @@ urlpatterns = [
     path(f"{BROKER.name}/", include(broker_urls), {"realm": BROKER}),
     path("wsiinst-v5/ws", soap.service),
     path("unilogin/", views.home),
-    path("unilogin/trouble", views.choose_trouble),
+    path("unilogin/trouble", views.choose_fault),
 ]

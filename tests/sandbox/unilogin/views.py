@@ -92,8 +92,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-def choose_trouble(request: HttpRequest) -> HttpResponseBase:
-    """Switch to the chosen trouble of the institution service."""
+def choose_fault(request: HttpRequest) -> HttpResponseBase:
+    """Switch to the chosen fault of the institution service."""
     if not own_faults.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/unilogin/")

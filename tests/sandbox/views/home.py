@@ -31,8 +31,8 @@ def home(request: HttpRequest) -> HttpResponseBase:
 
 
 @require_POST
-def choose_trouble(request: HttpRequest) -> HttpResponseBase:
-    """Switch to the chosen trouble."""
+def choose_fault(request: HttpRequest) -> HttpResponseBase:
+    """Switch to the chosen fault."""
     if not faults.switch.choose(request.POST.get("trouble", "")):
         return HttpResponse(status=400)
     return SeeOther("/")
