@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.configuration import logs, oauth
 from portal.configuration.env import (
-    BASE_DIR,
+    PORTAL,
     data_directory,
     env,
     generated_keys,
@@ -107,7 +107,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "templates"],
+        "DIRS": [PORTAL.parent / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -311,7 +311,7 @@ LANGUAGE_COOKIE_NAME = "vestibule-language"
 LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-LOCALE_PATHS = [BASE_DIR / "portal" / "locale"]
+LOCALE_PATHS = [PORTAL / "locale"]
 USE_I18N = True
 TIME_ZONE = env.str("VESTIBULE_TIME_ZONE", default="Europe/Copenhagen")
 USE_TZ = True
@@ -320,7 +320,7 @@ USE_TZ = True
 
 STATIC_URL = "/static/"
 STATIC_ROOT = DATA_DIR / "static"
-STATICFILES_DIRS = [BASE_DIR / "portal" / "static"]
+STATICFILES_DIRS = [PORTAL / "static"]
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

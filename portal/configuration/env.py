@@ -1,7 +1,7 @@
 """What the environment says, and the generated secrets of an installation that says nothing.
 
 Only `portal/settings.py` reads this module. Every name begins with `VESTIBULE_`, but for the two
-that every platform spells alike: `DATABASE_URL` and `REDIS_URL`.
+that every platform spells alike, `DATABASE_URL` and `REDIS_URL`, and for `XDG_STATE_HOME`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import environ
 
 env = environ.Env()
-BASE_DIR = Path(__file__).resolve().parent.parent.parent
+PORTAL = Path(__file__).resolve().parent.parent
 
 
 class Misconfigured(SystemExit):
@@ -25,12 +25,23 @@ class Misconfigured(SystemExit):
 
 def data_directory() -> Path:
     """Return the folder for the embedded database, the generated keys and the collected static
-    files, made when missing.
+    files, made when missing. Raises `Misconfigured` when it cannot be made.
     """
-    path = Path(env.str("VESTIBULE_DATA", default=str(BASE_DIR / "var")))
-    path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (path / "static").mkdir(exist_ok=True)
+    path = Path(env.str("VESTIBULE_DATA", default="") or _usual_directory())
+    try:
+        path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (path / "static").mkdir(exist_ok=True)
+    except OSError as error:
+        raise Misconfigured(f"VESTIBULE_DATA: cannot make {path}: {error.strerror}") from None
     return path
+
+
+def _usual_directory() -> Path:
+    """Return `var/` in a checkout, else the user's folder for state (XDG Base Directory)."""
+    if (PORTAL.parent / "manage.py").is_file():
+        return PORTAL.parent / "var"
+    state = Path(env.str("XDG_STATE_HOME", default=""))
+    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "vestibule"
 
 
 def generated_keys(data: Path) -> dict[str, str]:

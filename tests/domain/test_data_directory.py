@@ -1,0 +1,57 @@
+"""Where an installation keeps its data: where it is told, beside a checkout, or at the user's."""
+
+from pathlib import Path
+
+import pytest
+
+from portal.configuration import env
+from portal.configuration.env import Misconfigured, data_directory
+
+
+@pytest.fixture(autouse=True)
+def _installed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("VESTIBULE_DATA")
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(env, "PORTAL", tmp_path / "site-packages" / "portal")
+
+
+def test_it_is_where_the_setting_says(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("VESTIBULE_DATA", str(tmp_path / "told"))
+    assert data_directory() == tmp_path / "told"
+    assert (tmp_path / "told" / "static").is_dir()
+
+
+def test_a_checkout_keeps_it_beside_manage_py(tmp_path: Path) -> None:
+    (tmp_path / "site-packages").mkdir()
+    (tmp_path / "site-packages" / "manage.py").touch()
+    assert data_directory() == tmp_path / "site-packages" / "var"
+
+
+def test_an_installed_site_keeps_it_at_its_user(tmp_path: Path) -> None:
+    assert data_directory() == tmp_path / "home" / ".local" / "state" / "vestibule"
+    assert not (tmp_path / "site-packages").exists()
+
+
+def test_the_users_folder_for_state_may_be_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    assert data_directory() == tmp_path / "state" / "vestibule"
+
+
+@pytest.mark.parametrize("said", ["state", ""])
+def test_a_folder_for_state_that_is_not_absolute_does_not_count(
+    said: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", said)
+    assert data_directory() == tmp_path / "home" / ".local" / "state" / "vestibule"
+
+
+def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("VESTIBULE_DATA", str(tmp_path / "file" / "data"))
+    with pytest.raises(Misconfigured, match=r"VESTIBULE_DATA: cannot make \S+: Not a directory"):
+        data_directory()
