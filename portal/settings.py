@@ -107,7 +107,7 @@ MIDDLEWARE = [
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [PORTAL.parent / "templates"],
+        "DIRS": [PORTAL / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

@@ -49,6 +49,7 @@ def demo_ports() -> int:
 class Site:
     """A running site. `url` is its origin, `env` what it and its commands are told.
 
+    `python` serves it from `folder`: the checkout, or wherever else the site is installed.
     `process` is granian's; `log` is what all of it printed, by `output()`.
     """
 
@@ -57,6 +58,8 @@ class Site:
     workers: int
     threads: int
     log: Path
+    python: str = sys.executable
+    folder: Path = ROOT
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def manage(self, *args: str, stdin: str = "") -> str:
@@ -78,7 +81,7 @@ class Site:
     def start(self) -> None:
         """Serve, and return once the site answers."""
         command = [
-            sys.executable, "-m", "granian", "--interface", "wsgi",
+            self.python, "-m", "granian", "--interface", "wsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
             "--workers", str(self.workers), "--blocking-threads", str(self.threads),
             "portal.wsgi:application",
@@ -86,7 +89,7 @@ class Site:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command,
-                cwd=ROOT,
+                cwd=self.folder,
                 env=self.env,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
