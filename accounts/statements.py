@@ -1,8 +1,9 @@
 """SQL that is built once, for the statements that every login runs.
 
-Django builds the SQL of a query anew each time, which was a fifth of all that a login cost (`make
-bench`). Here it is built at the first use; from then on only the values change. What is written and
-read is what the models say.
+Django builds the SQL of a query anew each time. Here it is built at the first use; from then on
+only the values change. That nearly halves the processor time of `sign_in`, from 1.1 to 0.6 ms on
+SQLite: docs/decisions/0005-statements-built-once.md. What is written and read is what the models
+say.
 """
 
 from __future__ import annotations
