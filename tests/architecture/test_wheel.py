@@ -94,3 +94,12 @@ def test_an_installed_site_draws_the_login_page_and_keeps_its_data(installed: In
     (link,) = STYLESHEET.findall(page)
     with urlopen(installed.site.url + link, timeout=10) as answer:
         assert answer.read() == (ROOT / "portal" / "static" / "vestibule.css").read_bytes()
+
+
+def test_an_installed_site_says_that_the_demo_needs_a_checkout(installed: Installed) -> None:
+    done = subprocess.run(
+        [installed.bin / "vestibule", "demo"],
+        cwd=installed.home, env=installed.site.env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr == "CommandError: The demo needs a checkout of the project.\n"
