@@ -15,6 +15,7 @@ SETTINGS_TOO = {
     Path("portal/operations/checks.py"): "a check judges the settings themselves",
 }
 ENVIRONMENT_TOO = {
+    Path("manage.py"): "names the demo's settings module to Django",
     Path("portal/operations/command_line.py"): "names the settings module to Django",
     Path("portal/wsgi.py"): "names the settings module to Django",
     Path(
