@@ -117,7 +117,7 @@ def test_whoever_is_ended_elsewhere_is_told_at_the_next_refresh(
 ) -> None:
     front_end.evaluate("password => portal.login('alice', password)", PASSWORD)
     heard(front_end, "LOGIN_SUCCESS")
-    end = "from accounts import people; from accounts.models import User\n"
+    end = "from accounts.session import people; from accounts.models import User\n"
     served.manage(
         "shell",
         "--verbosity=0",

@@ -16,7 +16,7 @@ from accounts.models import User
 User.objects.create_user("alice", "correct horse battery staple").give_local_identity()
 """
 END_ALL = """
-from accounts import people
+from accounts.session import people
 from accounts.models import User
 people.end_all(User.objects.get().pk, "a test")
 """

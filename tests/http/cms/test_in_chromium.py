@@ -21,12 +21,12 @@ def both(site: Callable[..., Site]) -> Iterator[tuple[Site, Cms]]:
         settings = json.dumps(library.settings())
         make = f"""
 import json
-from accounts import sources
+from accounts.source import catalogue
 from accounts.models import Source
 settings = json.loads({settings!r})
 row = Source(slug="library", provider="adgangsplatformen", label="The town's library")
 row.settings = settings
-sources.save(row)
+catalogue.save(row)
 """
         own.manage("shell", "--verbosity=0", stdin=make)
         yield own, library
