@@ -23,8 +23,8 @@ def configure(issuer: str, access: timedelta, refresh_idle: timedelta) -> dict[s
     """
     return {
         "OAUTH2_VALIDATOR_CLASS": f"{_HERE}.validator.SessionValidator",
-        "ACCESS_TOKEN_GENERATOR": "portal.tokens.words.new_access_token",
-        "REFRESH_TOKEN_GENERATOR": "portal.tokens.words.new_refresh_token",
+        "ACCESS_TOKEN_GENERATOR": "portal.tokens.token_format.new_access_token",
+        "REFRESH_TOKEN_GENERATOR": "portal.tokens.token_format.new_refresh_token",
         "APPLICATION_ADMIN_CLASS": f"{_HERE}.admin.ClientAdmin",
         "GRANT_ADMIN_CLASS": f"{_HERE}.admin.GrantAdmin",
         "ACCESS_TOKEN_ADMIN_CLASS": f"{_HERE}.admin.TokenAdmin",

@@ -14,7 +14,7 @@ from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
-from portal.tokens import words
+from portal.tokens import token_format
 from portal.tokens.errors import InvalidToken
 
 
@@ -40,7 +40,7 @@ def find(text: str) -> Bearer:
 
 def row_of(text: str) -> Any:
     """Return the row of the access token `text`, joined. Raises `InvalidToken`."""
-    if not words.is_token(text, words.ACCESS):
+    if not token_format.is_token(text, token_format.ACCESS):
         raise InvalidToken("The access token is not known.")
     rows = get_access_token_model().objects.select_related("session__user", "application", "user")
     row = rows.filter(token_checksum=digest(text)).first()

@@ -28,7 +28,7 @@ from accounts.session import renewal
 from accounts.session.store import end
 from accounts.source import catalogue
 from portal.door import routes
-from portal.tokens import bearer, words
+from portal.tokens import bearer, token_format
 from portal.tokens.errors import InvalidToken, RefusedGrant, SessionExpired
 
 # The client of whoever signs in here by its own pages or calls: MapStore's way knows no client id.
@@ -103,7 +103,7 @@ def _is_still_unspent(held: Any) -> bool:
 
 def _find(text: str) -> Any:
     """Return the row of a refresh token of ours, joined. Raises `RefusedGrant`."""
-    if not words.is_token(text, words.REFRESH):
+    if not token_format.is_token(text, token_format.REFRESH):
         raise RefusedGrant(_REFUSED)
     rows = get_refresh_token_model().objects.filter(
         token_checksum=digest(text), application__client_id=FIRST_PARTY

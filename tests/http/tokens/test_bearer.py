@@ -255,16 +255,16 @@ def test_t13_no_table_holds_a_token(caller: Caller) -> None:
 
 
 def test_a_token_is_found_by_scanners_and_tells_a_typing_error() -> None:
-    from portal.tokens import words
+    from portal.tokens import token_format
 
-    token = words.new_access_token()
+    token = token_format.new_access_token()
     assert token.startswith("vsta_")
-    assert words.new_refresh_token().startswith("vstr_")
-    assert words.is_token(token, words.ACCESS)
-    assert not words.is_token(token, words.REFRESH)
+    assert token_format.new_refresh_token().startswith("vstr_")
+    assert token_format.is_token(token, token_format.ACCESS)
+    assert not token_format.is_token(token, token_format.REFRESH)
     wrong = "a" if token[10] != "a" else "b"
-    assert not words.is_token(token[:10] + wrong + token[11:], words.ACCESS)
-    assert len({words.new_access_token() for _ in range(1000)}) == 1000
+    assert not token_format.is_token(token[:10] + wrong + token[11:], token_format.ACCESS)
+    assert len({token_format.new_access_token() for _ in range(1000)}) == 1000
 
 
 def test_a_check_costs_one_query_and_a_guess_none(caller: Caller) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.outbox import OutboxItem
 from accounts.session import people
-from portal.tokens import words
+from portal.tokens import token_format
 from tests.http.conftest import sign_in
 from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import DETAILS, REFRESH, Caller, dead_for_good, is_alive
@@ -44,7 +44,7 @@ def handed(tenant: Tenant) -> Caller:
     return own
 
 
-@pytest.mark.parametrize("given", [words.new_refresh_token(), "", "x", None])
+@pytest.mark.parametrize("given", [token_format.new_refresh_token(), "", "x", None])
 def test_1_a_wrong_refresh_token_is_refused_whatever_stands_beside_it(
     caller: Caller, given: str | None
 ) -> None:
