@@ -345,7 +345,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.negotiation.JsonAnyway",
     "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "portal.api.errors.answer",
+    "EXCEPTION_HANDLER": "portal.api.exception_handler.answer",
     "UNAUTHENTICATED_USER": None,
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }

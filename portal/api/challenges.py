@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from accounts import conf
 from accounts.errors import ProtocolError
-from portal.tokens.errors import InsufficientScope, InvalidToken
+from portal.tokens.token_errors import InsufficientScope, InvalidToken
 
 REALM = "vestibule"
 

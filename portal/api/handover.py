@@ -19,7 +19,7 @@ from accounts.session.typed import Session
 from portal import conf
 from portal.api.models import HandOver
 from portal.tokens import pair
-from portal.tokens.errors import InvalidToken
+from portal.tokens.token_errors import InvalidToken
 
 KEY, PROVIDER = "tokens_key", "authProvider"
 

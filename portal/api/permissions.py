@@ -11,7 +11,7 @@ from rest_framework.request import Request
 from accounts.errors import LoginRequired
 from accounts.session import access
 from accounts.session.typed import Session
-from portal.tokens.errors import InsufficientScope
+from portal.tokens.token_errors import InsufficientScope
 
 
 class SignedIn(BasePermission):

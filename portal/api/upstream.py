@@ -14,7 +14,7 @@ from accounts.source import catalogue
 from portal.api import permissions, shapes
 from portal.api.authentication import TypedSessionAuthentication
 from portal.door import routes
-from portal.tokens.errors import SessionExpired
+from portal.tokens.token_errors import SessionExpired
 
 
 class UpstreamTokenView(APIView):

@@ -20,7 +20,7 @@ from accounts.source import catalogue, outage
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication
 from portal.door import incoming, routes
-from portal.tokens.errors import InvalidToken
+from portal.tokens.token_errors import InvalidToken
 
 
 class TellingBearer(BearerAuthentication):

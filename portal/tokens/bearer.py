@@ -15,7 +15,7 @@ from accounts.models import StoredSession, User
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from portal.tokens import token_format
-from portal.tokens.errors import InvalidToken
+from portal.tokens.token_errors import InvalidToken
 
 
 @dataclass(frozen=True, slots=True)

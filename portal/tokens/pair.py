@@ -29,7 +29,7 @@ from accounts.session.store import end
 from accounts.source import catalogue
 from portal.door import routes
 from portal.tokens import bearer, token_format
-from portal.tokens.errors import InvalidToken, RefusedGrant, SessionExpired
+from portal.tokens.token_errors import InvalidToken, RefusedGrant, SessionExpired
 
 # The client of whoever signs in here by its own pages or calls: MapStore's way knows no client id.
 FIRST_PARTY = "vestibule"

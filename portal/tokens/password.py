@@ -15,7 +15,7 @@ from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 from portal.tokens import pair
-from portal.tokens.errors import RefusedGrant
+from portal.tokens.token_errors import RefusedGrant
 
 
 def source_of(slug: str) -> ConfiguredSource:

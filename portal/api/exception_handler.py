@@ -11,7 +11,7 @@ from rest_framework.views import exception_handler
 
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from portal.api.challenges import challenge
-from portal.tokens.errors import InsufficientScope, SessionExpired
+from portal.tokens.token_errors import InsufficientScope, SessionExpired
 
 _CODES = {
     status.HTTP_401_UNAUTHORIZED: "login_required",
