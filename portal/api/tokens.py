@@ -14,11 +14,9 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import InvalidRequest, ProtocolError
-from accounts.logout import chart
-from accounts.source import catalogue
 from portal.api import permissions, shapes
 from portal.api.parsers import needed, text_of
-from portal.door import cookies, failing, incoming, leaving, routes
+from portal.door import failing, incoming, without_browser
 from portal.tokens import pair, password
 
 NO_STORE = {"Cache-Control": "no-store"}
@@ -79,20 +77,12 @@ class LogoutView(APIView):
     @extend_schema(operation_id="session_logout", request=None, responses=departure)
     def post(self, request: Request) -> Response:
         """End the caller's session, and what can be ended upstream by a call."""
-        session, http = permissions.session_of(request), request._request
-        source = catalogue.of_session(session.source) if session.is_logged_in else None
-        by_cookie = incoming.session_of(http).uid == session.uid
-        permitted = incoming.cookies_for(http, source.description) if source and by_cookie else {}
-        gone = chart.leave_by_api(
-            session, incoming.visit(http), permitted, routes.logout_done_url()
-        )
-        body: dict[str, Any] = {"ended": True, "upstream": gone.upstream}
+        response = Response(headers=NO_STORE)
+        session = permissions.session_of(request)
+        gone = without_browser.leave(request._request, session, response)
+        response.data = {"ended": True, "upstream": gone.upstream}
         if gone.visit:
-            body["logoutUrl"] = gone.visit
-        response = Response(body, headers=NO_STORE)
-        if by_cookie:
-            leaving.forget_session(http)
-            cookies.remember(response, cookies.LEFT, True, leaving.LEFT_SECONDS)
+            response.data["logoutUrl"] = gone.visit
         return response
 
     @extend_schema(operation_id="session_logout_delete", responses=departure)

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from django.db import transaction
-from django.utils import timezone
 
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
-from accounts.login import flow, sign_in
 from accounts.models import Source, StoredSession
-from accounts.provider import Prompt, Visit
+from accounts.provider import Visit
 from accounts.session.store import end
-from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
+from portal.door import without_browser
 from portal.tokens import pair
 from portal.tokens.token_errors import RefusedGrant
 
@@ -35,26 +33,17 @@ def source_of(slug: str) -> ConfiguredSource:
 
 
 def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
-    """Return the pair of a new session of the source's type. The session lives as long as its
-    refresh token, since no browser holds it.
+    """Return the pair of a new session of the source's type.
 
     Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
     `AccessDenied` for people who are disabled, not registered or awaiting access, and
     `TemporarilyUnavailable`.
     """
-    fresh = flow.new_flow(source.slug, "", "", timezone.now())
-    prompt = source.provider.begin_login(fresh)
-    if not isinstance(prompt, Prompt):
-        raise InvalidRequest("This source has no form.")
-    secrets = {each.name: password for each in prompt.fields if each.type == "password"}
-    form = {**secrets, prompt.identifier: username}
     try:
-        outcome = sign_in.verify_form(source, fresh, form, prompt.identifier, visit)
+        session = without_browser.enter(source, username, password, visit)
     except InvalidGrant:
         raise RefusedGrant("The username or the password is wrong.") from None
-    kind = StoredSession.Kind.CLIENT
-    done = sign_in.sign_in(source, outcome, None, Session(), visit, kind)
-    return _pair_of(done.store.typed.uid)
+    return _pair_of(session.uid)
 
 
 def _pair_of(uid: str) -> pair.Pair:
