@@ -81,7 +81,7 @@ INSTALLED_APPS = [
     "providers.unilogin",
     "providers.adgangsplatformen",
     "portal.pages",
-    "portal.api",
+    "portal.tokens",
     "portal.authorization_server",
     "portal.operations",
 ]

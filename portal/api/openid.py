@@ -20,10 +20,11 @@ from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
-from portal.api import handover, shapes
+from portal.api import shapes
 from portal.api.parsers import text_of
 from portal.door import answers, failing, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
+from portal.tokens import handover
 
 _IDENTIFIER = OpenApiParameter("identifier", str, required=True)
 _ANSWERS = {200: shapes.TOKEN_PAIR, **shapes.failing(400, 403, 404, 415)}

@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from accounts.models import Event, Source, StoredSession, User
 from accounts.source import catalogue
-from portal.api import handover
-from portal.api.models import HandOver
+from portal.tokens import handover
+from portal.tokens.models import HandOver
 from tests.http.conftest import enter, sign_in
 from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import Caller, is_alive

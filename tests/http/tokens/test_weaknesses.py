@@ -199,7 +199,7 @@ def test_13_of_two_who_redeem_one_wins_and_no_answer_is_stored(tenant: Tenant) -
 
 
 def test_13_a_sweep_leaves_what_is_fresh(tenant: Tenant) -> None:
-    from portal.api import handover
+    from portal.tokens import handover
 
     tenant()
     caller = Caller()

@@ -17,8 +17,8 @@ from accounts.errors import InvalidGrant
 from accounts.keyring import digest
 from accounts.session.typed import Session
 from portal import conf
-from portal.api.models import HandOver
 from portal.tokens import pair
+from portal.tokens.models import HandOver
 from portal.tokens.token_errors import InvalidToken
 
 KEY, PROVIDER = "tokens_key", "authProvider"
