@@ -21,8 +21,6 @@ urlpatterns = [
     path("session/logout", LogoutView.as_view(), name="session-logout"),
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", openid.ProvidersView.as_view(), name="openid-providers"),
-    path("openid/<slug:slug>/login", openid.login, name="openid-login"),
-    path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
     path("openid/<slug:slug>/tokens", openid.TokensView.as_view(), name="openid-tokens"),
     path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
 ]

@@ -1,8 +1,8 @@
-"""What a person sees (CONTRACT.md 1)."""
+"""What a person sees (CONTRACT.md 1), and a browser on its way to MapStore (2)."""
 
 from django.urls import path
 
-from portal.pages import account, brand, front, leave, login, passwords
+from portal.pages import account, brand, front, leave, login, openid, passwords
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
+    path("openid/<slug:slug>/login", openid.login, name="openid-login"),
+    path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
     path("logout/", leave.formerly, name="logout-formerly"),
     path("auth/logout", leave.leave, name="auth-logout"),
     path("auth/logout/cms", leave.left_elsewhere, name="auth-logout-cms"),

@@ -1,0 +1,91 @@
+"""MapStore's way in: that of every browser, with a token pair handed over at its end."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods
+
+from accounts.errors import InvalidRequest, ProtocolError
+from accounts.models import User
+from accounts.session.typed import Session
+from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import answers, failing, incoming, leaving, routes, signing_in
+from portal.door.destinations import safe_destination
+from portal.tokens import handover
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def login(request: HttpRequest, slug: str) -> HttpResponse:
+    """Start a sign-in whose end hands a token pair over. Whoever is in already has it at once;
+    whoever is in by another source is asked first.
+    """
+    source = incoming.source_or_404(slug)
+    if source.description.kind != "redirect":
+        return answers.see_other(routes.login_path(slug))
+    if "prefetch" in request.headers.get("Sec-Purpose", ""):
+        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    wanted = safe_destination(request.GET.get("next"))
+    session = incoming.session_of(request)
+    if request.method == "POST":
+        return leaving.leave(request, routes.login_path(slug, routes.OPENID, next=wanted))
+    if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
+        return _ask_to_switch(request, source, session, wanted)
+    next_url = wanted or source.row.after_login or "/"
+    if session.is_logged_in:
+        return _handed_over(
+            answers.see_other(signing_in.landing(source, session, next_url)), session
+        )
+    try:
+        return signing_in.begin(request, source, _back_here(source, wanted) or next_url)
+    except ProtocolError as error:
+        return failing.fail(request, error, slug)
+
+
+@login_not_required
+@csrf_exempt  # an upstream's answer carries a state instead
+def callback(request: HttpRequest, slug: str) -> HttpResponse:
+    """Take the upstream's answer, and hand the new session over to the page that follows."""
+    source = incoming.source_or_404(slug)
+    if request.method != "GET":
+        return HttpResponseNotAllowed(["GET"])
+    before = incoming.session_of(request).uid
+    try:
+        response = signing_in.finish(request, source, incoming.single_values(request.GET))
+    except InvalidRequest as error:
+        return failing.fail(request, error, slug)
+    session = incoming.session_of(request)
+    if session.is_logged_in and session.uid != before:
+        return _handed_over(response, session)
+    return response
+
+
+def _handed_over(response: HttpResponse, session: Session) -> HttpResponse:
+    if session.status == User.Status.ACTIVE:
+        handover.offer(response, session)
+    return response
+
+
+def _back_here(source: ConfiguredSource, wanted: str) -> str:
+    """Return where a sign-in by an upstream with one fixed way back goes on: here, signed in."""
+    if not source.description.unsolicited:
+        return ""
+    return routes.login_path(source.slug, routes.OPENID, next=wanted)
+
+
+def _ask_to_switch(
+    request: HttpRequest, source: ConfiguredSource, session: Session, wanted: str
+) -> HttpResponse:
+    current = catalogue.of_session(session.source)
+    context: dict[str, Any] = {
+        "current_label": current.label if current else session.source,
+        "label": source.label,
+        "action": routes.login_path(source.slug, routes.OPENID, next=wanted),
+        "stay": wanted or "/",
+    }
+    return answers.page(request, "login/switch.html", context)
