@@ -135,7 +135,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     posted = request.method == "POST" and source.description.kind == "form"
     if session.is_logged_in and not _linking(request):
         if session.source != slug or request.GET.get("switch"):
-            return _ask_to_switch(request, source, session, next_url)
+            return ask_to_switch(request, source, session, next_url)
         if not again and not posted:
             return answers.see_other(signing_in.landing(source, session, next_url))
     try:
@@ -154,14 +154,19 @@ def _linking(request: HttpRequest) -> bool:
     return login_flow is not None and login_flow.purpose == "link"
 
 
-def _ask_to_switch(
-    request: HttpRequest, source: ConfiguredSource, session: Session, next_url: str
+def ask_to_switch(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    session: Session,
+    next_url: str,
+    prefix: str = routes.AUTH,
 ) -> HttpResponse:
+    """Return the page that asks whether `session` should end for a sign-in by `source`."""
     current = catalogue.of_session(session.source)
     context = {
         "current_label": current.label if current else session.source,
         "label": source.label,
-        "action": routes.start_url(source.slug, next_url),
+        "action": routes.login_path(source.slug, prefix, next=next_url),
         "stay": next_url or "/",
     }
     return answers.page(request, "login/switch.html", context)

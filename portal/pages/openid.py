@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib.auth.decorators import login_not_required
-from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed
+from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
-from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, failing, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
+from portal.pages.login import ask_to_switch
 from portal.tokens import handover
 
 
@@ -35,7 +33,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST":
         return leaving.leave(request, routes.login_path(slug, routes.OPENID, next=wanted))
     if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
-        return _ask_to_switch(request, source, session, wanted)
+        return ask_to_switch(request, source, session, wanted, routes.OPENID)
     next_url = wanted or source.row.after_login or "/"
     if session.is_logged_in:
         return _handed_over(
@@ -49,11 +47,10 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_not_required
 @csrf_exempt  # an upstream's answer carries a state instead
+@require_GET
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer, and hand the new session over to the page that follows."""
     source = incoming.source_or_404(slug)
-    if request.method != "GET":
-        return HttpResponseNotAllowed(["GET"])
     before = incoming.session_of(request).uid
     try:
         response = signing_in.finish(request, source, incoming.single_values(request.GET))
@@ -76,16 +73,3 @@ def _back_here(source: ConfiguredSource, wanted: str) -> str:
     if not source.description.unsolicited:
         return ""
     return routes.login_path(source.slug, routes.OPENID, next=wanted)
-
-
-def _ask_to_switch(
-    request: HttpRequest, source: ConfiguredSource, session: Session, wanted: str
-) -> HttpResponse:
-    current = catalogue.of_session(session.source)
-    context: dict[str, Any] = {
-        "current_label": current.label if current else session.source,
-        "label": source.label,
-        "action": routes.login_path(source.slug, routes.OPENID, next=wanted),
-        "stay": wanted or "/",
-    }
-    return answers.page(request, "login/switch.html", context)
