@@ -9,15 +9,16 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.request import Request
 
 from accounts.errors import InvalidRequest
-from portal.api.challenges import challenge
 from portal.door import incoming
 from portal.tokens import bearer
 
 
 class BearerAuthentication(BaseAuthentication):
     """Authenticates by `Authorization: Bearer` (RFC 6750, 2.1), and by nothing else that a caller
-    could send a token in. Costs one query.
+    could send a token in. Costs one query. `granted` are the scopes of the token that was accepted.
     """
+
+    granted: frozenset[str] | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Return (the person, the typed session), or None for a request without a token.
@@ -31,12 +32,8 @@ class BearerAuthentication(BaseAuthentication):
         known: Any = request._request.session
         if known.typed.is_logged_in and known.get(SESSION_KEY) != str(held.user.pk):
             raise InvalidRequest("The cookie and the access token are two people's.")
-        request.granted = held.scopes  # type: ignore[attr-defined]  # for permissions.Scoped
+        self.granted = held.scopes
         return held.user, held.session
-
-    def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401."""
-        return challenge()
 
 
 class TypedSessionAuthentication(SessionAuthentication):
@@ -52,7 +49,3 @@ class TypedSessionAuthentication(SessionAuthentication):
             return None
         self.enforce_csrf(request)
         return request._request.user, session
-
-    def authenticate_header(self, request: Request) -> str:
-        """Return the challenge of a 401."""
-        return challenge()

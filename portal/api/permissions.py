@@ -52,4 +52,4 @@ def session_of(request: Request) -> Session:
 
 def granted_to(request: Request) -> frozenset[str] | None:
     """Return the scopes of the caller's access token; None for a caller without one."""
-    return getattr(request, "granted", None)
+    return getattr(request.successful_authenticator, "granted", None)
