@@ -343,7 +343,6 @@ REST_FRAMEWORK = {
         "portal.api.parsers.FormParser",
         "portal.api.parsers.MultipartParser",
     ],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "portal.api.negotiation.JsonAnyway",
     "URL_FORMAT_OVERRIDE": None,
     "EXCEPTION_HANDLER": "portal.api.exception_handler.answer",
     "UNAUTHENTICATED_USER": None,

@@ -18,6 +18,7 @@ class BearerAuthentication(BaseAuthentication):
     could send a token in. Costs one query. `granted` are the scopes of the token that was accepted.
     """
 
+    keyword = "Bearer"
     granted: frozenset[str] | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
@@ -26,7 +27,7 @@ class BearerAuthentication(BaseAuthentication):
         Raises `InvalidToken`; `InvalidRequest` when the cookie is somebody else's.
         """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer":
+        if scheme.lower() != self.keyword.lower():
             return None
         held = bearer.find(text.strip(" "))
         known: Any = request._request.session

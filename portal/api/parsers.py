@@ -1,23 +1,14 @@
-"""What callers may post: a JSON object or a form, each name once, no larger than it need be."""
+"""What callers may post: a JSON object or a form, and each name once."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
-from django.http import QueryDict
-from django.http.multipartparser import MultiPartParserError
 from rest_framework.parsers import BaseParser
+from rest_framework.utils.json import strict_constant
 
 from accounts.errors import InvalidRequest
-
-
-class TooLarge(InvalidRequest):
-    """`invalid_request` for a body that is larger than any of ours (RFC 9110, 15.5.14)."""
-
-    status = 413
 
 
 class JsonParser(BaseParser):
@@ -28,10 +19,11 @@ class JsonParser(BaseParser):
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
-        """Return the object. Raises `InvalidRequest`, or `TooLarge`."""
+        """Return the object. Raises `InvalidRequest`."""
+        text = parser_context["request"].body
         try:
             found = json.loads(
-                _body(parser_context).decode(), object_pairs_hook=_once, parse_constant=_refuse
+                text.decode(), object_pairs_hook=_once, parse_constant=strict_constant
             )
         except (ValueError, RecursionError):
             raise InvalidRequest("The body is not JSON.") from None
@@ -41,71 +33,26 @@ class JsonParser(BaseParser):
 
 
 class FormParser(BaseParser):
-    """A form."""
+    """A form. It is read as `body`, which Django bounds; files among its parts it would not."""
 
     media_type = "application/x-www-form-urlencoded"
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Any = None
     ) -> dict[str, Any]:
-        """Return the fields. Raises `InvalidRequest` for a repeated one, or `TooLarge`."""
-        values = QueryDict(_body(parser_context), encoding="utf-8")
-        return _once([(name, value) for name, each in values.lists() for value in each])
+        """Return the fields. Raises `InvalidRequest` for a repeated one."""
+        request = parser_context["request"]._request
+        _ = request.body
+        return _once([(name, each) for name, given in request.POST.lists() for each in given])
 
 
-class MultipartParser(BaseParser):
+class MultipartParser(FormParser):
     """A form of parts, as some libraries send every form. Files among them count for nothing."""
 
     media_type = "multipart/form-data"
-
-    def parse(
-        self, stream: Any, media_type: str | None = None, parser_context: Any = None
-    ) -> dict[str, Any]:
-        """Return the fields. Raises `InvalidRequest` for a repeated one, or `TooLarge`."""
-        _body(parser_context)
-        try:
-            values = parser_context["request"]._request.POST
-        except MultiPartParserError:
-            raise InvalidRequest("The body is not a form.") from None
-        return _once([(name, value) for name, each in values.lists() for value in each])
-
-
-def text_of(values: Any, name: str, longest: int = 1024) -> str:
-    """Return the string `name` of `values`, empty when it is missing.
-
-    Raises `InvalidRequest` for what is no text: another type, NUL, half a surrogate, too long.
-    """
-    value = values.get(name, "") if isinstance(values, Mapping) else None
-    if not isinstance(value, str) or len(value) > longest or "\0" in value:
-        raise InvalidRequest(f"{name} must be a text of at most {longest} characters.")
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"{name} is not text.") from None
-    return value
-
-
-def needed(values: Any, name: str, longest: int = 1024) -> str:
-    """Return the string `name` of `values`. Raises `InvalidRequest` also when it is missing."""
-    value = text_of(values, name, longest)
-    if not value:
-        raise InvalidRequest(f"{name} is missing.")
-    return value
-
-
-def _body(context: Any) -> bytes:
-    try:
-        body: bytes = context["request"]._request.body
-    except RequestDataTooBig:
-        raise TooLarge("The body is too large.") from None
-    return body
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len({name for name, _ in pairs}) < len(pairs):
         raise InvalidRequest("A name occurs more than once.")
     return dict(pairs)
-
-
-def _refuse(constant: str) -> Any:
-    raise InvalidRequest(f"{constant} is not JSON.")

@@ -7,11 +7,9 @@ from typing import Any
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
-from accounts.models import User
-from accounts.session.typed import Session
 from portal.api import permissions, shapes
+from portal.api.json_view import JsonView
 
 
 class MayReadPerson(permissions.SignedIn):
@@ -20,7 +18,7 @@ class MayReadPerson(permissions.SignedIn):
     scopes = ("profile", "groups")
 
 
-class DetailsView(APIView):
+class DetailsView(JsonView):
     """`GET /users/user/details` (CONTRACT.md 2)."""
 
     permission_classes = (MayReadPerson,)
@@ -28,36 +26,31 @@ class DetailsView(APIView):
     @extend_schema(
         operation_id="users_user_details",
         parameters=[OpenApiParameter("includeattributes", bool, default=False)],
-        responses={200: shapes.DETAILS, **shapes.failing(400, 401, 403)},
+        responses={200: shapes.Details, **shapes.failing(400, 401, 403)},
     )
     def get(self, request: Request) -> Response:
         """Return the person, with attributes when asked for by `includeattributes=true`."""
         person: Any = request.user
-        body = _person(person)
+        groups = person.groups.order_by("name").values_list("pk", "name")
+        body: dict[str, Any] = {
+            "id": person.pk,
+            "name": person.username,
+            "role": "ADMIN" if person.is_staff else "USER",
+            "enabled": person.is_active,
+            "groups": {
+                "group": [{"id": pk, "groupName": name, "description": ""} for pk, name in groups]
+            },
+        }
         if request.query_params.get("includeattributes", "").lower() == "true":
-            granted = permissions.granted_to(request)
-            may_see_mail = granted is None or "email" in granted
-            body["attribute"] = _attributes(person, permissions.session_of(request), may_see_mail)
-        return Response({"User": body}, headers={"Cache-Control": "no-store"})
+            body["attribute"] = _attributes(request, person)
+        return Response({"User": body})
 
 
-def _person(person: User) -> dict[str, Any]:
-    groups = person.groups.order_by("name").values_list("pk", "name")
-    return {
-        "id": person.pk,
-        "name": person.username,
-        "role": "ADMIN" if person.is_staff else "USER",
-        "enabled": person.is_active,
-        "groups": {
-            "group": [{"id": pk, "groupName": name, "description": ""} for pk, name in groups]
-        },
-    }
-
-
-def _attributes(person: User, session: Session, may_see_mail: bool) -> list[dict[str, str]]:
+def _attributes(request: Request, person: Any) -> list[dict[str, str]]:
+    session, granted = permissions.session_of(request), permissions.granted_to(request)
     known = {
         "displayName": person.get_full_name(),
-        "email": person.email if may_see_mail else "",
+        "email": person.email if granted is None or "email" in granted else "",
         "type": session.type,
         "source": session.source,
     }

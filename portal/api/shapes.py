@@ -1,147 +1,85 @@
-"""The shapes of what is asked and answered, for the description at `/api/schema/`.
+"""The shapes of the answers, for the description at `/api/schema/`.
 
 They describe; the views build their answers themselves, by allow-list.
 """
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
-from drf_spectacular.extensions import OpenApiAuthenticationExtension
-from drf_spectacular.utils import OpenApiResponse, inline_serializer
+from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers as s
 
-from portal import conf
+
+def shape(title: str, /, *texts: str, **fields: Any) -> type[s.Serializer[Any]]:
+    """Return a serialiser by the name that the description gives it: `texts` are strings."""
+    return type(title, (s.Serializer,), {each: s.CharField() for each in texts} | fields)
 
 
-class BearerScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """`Authorization: Bearer` (RFC 6750, 2.1)."""
-
-    target_class = "portal.api.authentication.BearerAuthentication"
-    match_subclasses = True
-    name = "bearer"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return OpenAPI's words for it."""
-        return {"type": "http", "scheme": "bearer"}
-
-
-class CookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]
-    """The session cookie; writes need the CSRF token in `X-CSRFToken` as well."""
-
-    target_class = "portal.api.authentication.TypedSessionAuthentication"
-    name = "cookie"
-
-    def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
-        """Return OpenAPI's words for it."""
-        return {"type": "apiKey", "in": "cookie", "name": conf.session_cookie()}
-
-
-def shape(name: str, /, **fields: Any) -> Any:
-    """Return a shape by the name that the description gives it."""
-    return inline_serializer(name, fields)
-
-
-def failing(*statuses: int) -> dict[int, Any]:
+def failing(*statuses: int) -> dict[int, OpenApiResponse]:
     """Return the refusals of a route: each says what RFC 6749, 5.2 has it say."""
-    return {status: OpenApiResponse(FAILURE) for status in statuses}
+    return {status: OpenApiResponse(Failure) for status in statuses}
 
 
-def _maybe(kind: Any, **more: Any) -> Any:
-    return kind(required=False, **more)
+_Url, _Text = s.URLField, partial(s.CharField, allow_blank=True)
 
-
-def _blank() -> Any:
-    return s.CharField(allow_blank=True)
-
-
-FAILURE = shape(
-    "Failure",
-    error=s.CharField(),
-    error_description=s.CharField(),
-)
+Failure = shape("Failure", "error", "error_description")
 # The upstream has ended the session.
-EXPIRED = shape(
-    "Expired",
-    error=s.CharField(),
-    error_description=s.CharField(),
-    loginUrl=_maybe(s.URLField),
-)
-# HTTP Basic may say the first two instead.
-CREDENTIALS = shape(
-    "Credentials",
-    username=_maybe(s.CharField),
-    password=_maybe(s.CharField),
-    source=_maybe(s.CharField),
-)
-# Flat, or inside `sessionToken` as older front ends send it.
-REFRESH_TOKEN = shape(
-    "RefreshToken",
-    refresh_token=_maybe(s.CharField),
-    sessionToken=_maybe(shape("SessionToken", refresh_token=s.CharField()).__class__),
-)
-IDENTIFIER = shape(
-    "Identifier",
-    identifier=s.CharField(),
-)
+Expired = shape("Expired", "error", "error_description", loginUrl=_Url(required=False))
 # `expires` and `expires_in` are the access token's life in seconds.
-TOKEN_PAIR = shape(
+TokenPair = shape(
     "TokenPair",
-    access_token=s.CharField(),
-    refresh_token=s.CharField(),
+    "access_token",
+    "refresh_token",
     token_type=s.ChoiceField(["bearer"]),
     expires=s.IntegerField(),
     expires_in=s.IntegerField(),
 )
-DEPARTURE = shape(
+Departure = shape(
     "Departure",
     ended=s.BooleanField(),
     upstream=s.ChoiceField(["ended", "pending", "visit", "none"]),
-    logoutUrl=_maybe(s.URLField),
+    logoutUrl=_Url(required=False),
 )
 # Null where the upstream does not say when its token ends.
-UPSTREAM_TOKEN = shape(
+UpstreamToken = shape(
     "UpstreamToken",
-    access_token=s.CharField(),
-    token_type=s.CharField(),
+    "access_token",
+    "token_type",
     expires_in=s.IntegerField(allow_null=True),
     expires=s.DateTimeField(allow_null=True),
 )
-PROVIDER = shape(
-    "Provider",
-    name=s.CharField(),
-    loginUrl=s.URLField(),
-    label=s.CharField(),
-)
-SOURCE = shape(
+Provider = shape("Provider", "name", "label", loginUrl=_Url())
+_Trouble = shape("Trouble", since=s.DateTimeField(), note=_Text())
+Source = shape(
     "Source",
-    slug=s.CharField(),
-    label=s.CharField(),
-    type=s.CharField(),
+    "slug",
+    "label",
+    "type",
     kind=s.ChoiceField(["redirect", "form"]),
-    loginUrl=s.URLField(),
-    trouble=shape("Trouble", since=s.DateTimeField(), note=_blank()).__class__(allow_null=True),
+    loginUrl=_Url(),
+    trouble=_Trouble(allow_null=True),
 )
 # An anonymous session has the first two only; the provider's public claims join.
-SESSION = shape(
+Session = shape(
     "Session",
+    "type",
     isLoggedIn=s.BooleanField(),
-    type=s.CharField(),
-    source=_maybe(s.CharField),
-    status=_maybe(s.ChoiceField, choices=["active", "awaiting_access"]),
-    user=_maybe(shape("SessionUser", name=_blank(), username=_blank()).__class__),
-    expires=_maybe(s.DateTimeField, allow_null=True),
-    refresh_expires=_maybe(s.DateTimeField, allow_null=True),
+    source=s.CharField(required=False),
+    status=s.ChoiceField(["active", "awaiting_access"], required=False),
+    user=shape("SessionUser", name=_Text(), username=_Text())(required=False),
+    expires=s.DateTimeField(required=False, allow_null=True),
+    refresh_expires=s.DateTimeField(required=False, allow_null=True),
 )
-_GROUP = shape("Group", id=s.IntegerField(), groupName=s.CharField(), description=_blank())
-_ATTRIBUTE = shape("Attribute", name=s.CharField(), value=s.CharField())
-_PERSON = shape(
+_Group = shape("Group", "groupName", id=s.IntegerField(), description=_Text())
+_Person = shape(
     "Person",
+    "name",
     id=s.IntegerField(),
-    name=s.CharField(),
     role=s.ChoiceField(["ADMIN", "USER"]),
     enabled=s.BooleanField(),
-    groups=shape("Groups", group=_GROUP.__class__(many=True)),
-    attribute=_ATTRIBUTE.__class__(many=True, required=False),
+    groups=shape("Groups", group=_Group(many=True))(),
+    attribute=shape("Attribute", "name", "value")(many=True, required=False),
 )
-DETAILS = shape("Details", User=_PERSON)
+Details = shape("Details", User=_Person())

@@ -6,18 +6,18 @@ from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.session import vault
 from accounts.source import catalogue
 from portal.api import permissions, shapes
 from portal.api.authentication import TypedSessionAuthentication
+from portal.api.json_view import JsonView
 from portal.door import routes
 from portal.tokens.token_errors import SessionExpired
 
 
-class UpstreamTokenView(APIView):
+class UpstreamTokenView(JsonView):
     """`GET /auth/upstream-token`: by cookie only, for sources that allow it (CONTRACT.md 5)."""
 
     authentication_classes = (TypedSessionAuthentication,)
@@ -26,8 +26,8 @@ class UpstreamTokenView(APIView):
     @extend_schema(
         operation_id="auth_upstream_token",
         responses={
-            200: shapes.UPSTREAM_TOKEN,
-            401: shapes.EXPIRED,
+            200: shapes.UpstreamToken,
+            401: shapes.Expired,
             **shapes.failing(403, 503),
         },
     )
@@ -46,10 +46,11 @@ class UpstreamTokenView(APIView):
         if not tokens.access_token:
             raise AccessDenied("The upstream's token has ended, and nothing renews it.")
         ends = tokens.expires_at
+        expires_in = max(0, int((ends - timezone.now()).total_seconds())) if ends else None
         body = {
             "access_token": tokens.access_token,
             "token_type": tokens.token_type,
-            "expires_in": max(0, int((ends - timezone.now()).total_seconds())) if ends else None,
+            "expires_in": expires_in,
             "expires": ends.isoformat(timespec="seconds") if ends else None,
         }
-        return Response(body, headers={"Cache-Control": "no-store"})
+        return Response(body)

@@ -2,11 +2,11 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView
 
 from accounts.middleware import own_upkeep
 from portal.api import openid
 from portal.api.person import DetailsView
+from portal.api.schema import SchemaView
 from portal.api.tokens import LoginView, LogoutView, RefreshView
 from portal.api.upstream import UpstreamTokenView
 from portal.api.views import SessionView, SourcesView
@@ -22,5 +22,5 @@ urlpatterns = [
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", openid.ProvidersView.as_view(), name="openid-providers"),
     path("openid/<slug:slug>/tokens", openid.TokensView.as_view(), name="openid-tokens"),
-    path("api/schema/", login_not_required(SpectacularAPIView.as_view()), name="schema"),
+    path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
 ]

@@ -9,16 +9,15 @@ from typing import Any
 
 from django.middleware.csrf import get_token
 from drf_spectacular.utils import extend_schema
-from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from accounts import conf
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication
+from portal.api.json_view import OpenView
 from portal.door import incoming, routes
 from portal.tokens.token_errors import InvalidToken
 
@@ -34,15 +33,14 @@ class TellingBearer(BearerAuthentication):
             return None, Session()
 
 
-class SessionView(APIView):
+class SessionView(OpenView):
     """`GET /auth/session`: 200 always, for anonymous people too (CONTRACT.md 1)."""
 
     authentication_classes = (TellingBearer,)
-    permission_classes = (AllowAny,)
 
     @extend_schema(
         operation_id="auth_session",
-        responses={200: shapes.SESSION, 304: None, **shapes.failing(400)},
+        responses={200: shapes.Session, 304: None, **shapes.failing(400)},
         auth=[{"bearer": []}, {"cookie": []}, {}],  # type: ignore[list-item]  # as OpenAPI has it
     )
     def get(self, request: Request) -> Response:
@@ -53,21 +51,16 @@ class SessionView(APIView):
         if "CSRF_COOKIE" not in request.META:  # then a front end has none yet
             get_token(request._request)
         tag = '"' + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32] + '"'
-        headers = {"ETag": tag, "Cache-Control": "no-store", "Vary": "Cookie, Authorization"}
+        headers = {"ETag": tag, "Vary": "Cookie, Authorization"}
         if request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
 
 
-class SourcesView(APIView):
+class SourcesView(OpenView):
     """`GET /auth/sources`: for front ends that draw their own choice (CONTRACT.md 1)."""
 
-    authentication_classes = ()
-    permission_classes = (AllowAny,)
-
-    @extend_schema(
-        operation_id="auth_sources", responses={200: shapes.SOURCE.__class__(many=True)}, auth=[]
-    )
+    @extend_schema(operation_id="auth_sources", responses=shapes.Source(many=True))
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
         ready = catalogue.enabled()
@@ -83,7 +76,7 @@ class SourcesView(APIView):
             }
             for each in ready
         ]
-        return Response(body, headers={"Cache-Control": "no-store"})
+        return Response(body)
 
 
 def _trouble(since: datetime | None, note: str) -> dict[str, str] | None:

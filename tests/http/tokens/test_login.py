@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Event, Source, StoredSession, User
@@ -61,6 +62,22 @@ def test_a_form_of_parts_is_as_good(caller: Caller) -> None:
 def test_a_form_of_broken_parts_is_refused(caller: Caller) -> None:
     for kind in ("multipart/form-data; boundary=x", "multipart/form-data"):
         assert caller.client.post(LOGIN, "username=alice", content_type=kind).status_code == 400
+
+
+def test_a_form_with_a_name_twice_is_refused(caller: Caller) -> None:
+    twice = f"username=bob&username=alice&password={PASSWORD.replace(' ', '+')}"
+    kind = "application/x-www-form-urlencoded"
+    assert caller.client.post(LOGIN, twice, content_type=kind).status_code == 400
+    parts = {"username": ["bob", "alice"], "password": PASSWORD}
+    assert caller.client.post(LOGIN, parts).status_code == 400
+    assert not StoredSession.objects.exists()
+
+
+def test_a_file_among_the_parts_counts_as_part_of_the_body(caller: Caller) -> None:
+    fields = {"username": "alice", "password": PASSWORD}
+    for size, status in ((10, 200), (3_000_000, 413)):
+        file = SimpleUploadedFile("notes.txt", b"x" * size)
+        assert caller.client.post(LOGIN, {**fields, "file": file}).status_code == status
 
 
 def test_it_sets_no_cookie_and_heeds_none(caller: Caller) -> None:

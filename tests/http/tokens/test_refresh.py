@@ -69,6 +69,11 @@ def test_a_form_is_as_good_as_json(caller: Caller) -> None:
     assert caller.client.post(REFRESH, body, content_type=kind).status_code == 200
 
 
+def test_a_session_token_that_is_null_is_none(caller: Caller) -> None:
+    body = {"refresh_token": caller.pair["refresh_token"], "sessionToken": None}
+    assert caller.post(REFRESH, body).status_code == 200
+
+
 def test_t01_a_spent_token_revokes_its_family(caller: Caller) -> None:
     first = caller.pair["refresh_token"]
     caller.refresh()

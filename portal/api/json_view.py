@@ -1,0 +1,36 @@
+"""What the views of JSON routes have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import AllowAny
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+from rest_framework.views import APIView
+
+
+class JsonView(APIView):
+    """Answers JSON that no cache keeps, whatever the caller accepts: a 406 in the place of a 401
+    would hide its challenge.
+    """
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """Return the headers of every answer."""
+        return {**super().default_response_headers, "Cache-Control": "no-store"}
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        """Return the only renderer and its media type."""
+        (only,) = self.get_renderers()
+        return only, str(only.media_type)
+
+
+class OpenView(JsonView):
+    """A route for everybody, which asks nobody who they are."""
+
+    authentication_classes: Sequence[type[BaseAuthentication]] = ()
+    permission_classes = (AllowAny,)
