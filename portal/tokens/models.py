@@ -18,6 +18,3 @@ class HandOver(models.Model):
 
     def __str__(self) -> str:
         return f"for {self.session_id}"
-
-    def __repr__(self) -> str:
-        return f"<HandOver for {self.session_id}>"

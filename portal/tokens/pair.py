@@ -11,13 +11,10 @@ from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
-from oauth2_provider.models import (
-    get_application_model,
-    get_refresh_token_model,
-)
+from oauth2_provider.models import get_application_model, get_refresh_token_model
 from oauth2_provider.settings import oauth2_settings
+from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
-from oauthlib.oauth2 import BearerToken
 
 from accounts import conf, events
 from accounts.errors import AccessDenied, InvalidGrant
@@ -60,9 +57,7 @@ def issue(row: StoredSession) -> Pair:
 
     Raises `AccessDenied` for a person who awaits access, `InvalidToken` for a session that is over.
     """
-    session = bearer.standing(row)
-    if session.status != User.Status.ACTIVE:
-        raise AccessDenied("An administrator must give access first.")
+    _require_active(row)
     request = _request(_first_party(), row)
     request.scopes = list(oauth2_settings.SCOPES)
     return _mint(request)
@@ -79,26 +74,23 @@ def renew(refresh_token: str, visit: Visit) -> Pair:
     """
     held = _find(refresh_token)
     if held.revoked:
-        _spent_before(held, visit)
+        _revoke_family(held, visit)
         raise RefusedGrant(_REFUSED)
     try:
-        session = bearer.standing(held.session)
+        _require_active(held.session)
     except InvalidToken:
         raise RefusedGrant(_REFUSED) from None
-    if session.status != User.Status.ACTIVE:
-        raise AccessDenied("An administrator must give access first.")
     _keep_up(held.session)
     with transaction.atomic():
-        pair = _rotate(held, refresh_token) if _is_still_unspent(held) else None
+        pair = _rotate(held, refresh_token)
     if pair is None:
         raise RefusedGrant(_REFUSED)
     return pair
 
 
-def _is_still_unspent(held: Any) -> bool:
-    """Lock the row, so that of calls that overlap one goes on."""
-    rows = get_refresh_token_model().objects.select_for_update(of=("self",))
-    return bool(rows.filter(pk=held.pk, revoked=None).values_list("pk"))
+def _require_active(row: StoredSession) -> None:
+    if bearer.standing(row).status != User.Status.ACTIVE:
+        raise AccessDenied("An administrator must give access first.")
 
 
 def _find(text: str) -> Any:
@@ -114,7 +106,7 @@ def _find(text: str) -> Any:
     return held
 
 
-def _spent_before(held: Any, visit: Visit) -> None:
+def _revoke_family(held: Any, visit: Visit) -> None:
     """Revoke the family of a token that came twice: one of the two has it who should not.
 
     A session that is nothing but its tokens ends with them.
@@ -146,7 +138,13 @@ def _keep_up(row: StoredSession) -> None:
 
 
 def _rotate(held: Any, text: str) -> Pair | None:
-    """Let the toolkit judge and spend the token. None when it will not."""
+    """Let the toolkit judge and spend the token. None when it will not.
+
+    The lock lets one of calls that overlap go on.
+    """
+    rows = get_refresh_token_model().objects.select_for_update(of=("self",))
+    if not rows.filter(pk=held.pk, revoked=None).values_list("pk"):
+        return None
     request = _request(held.application, held.session)
     request.grant_type = "refresh_token"
     request.refresh_token = text
@@ -158,15 +156,9 @@ def _rotate(held: Any, text: str) -> Pair | None:
 
 
 def _mint(request: Request) -> Pair:
-    validator = oauth2_settings.OAUTH2_VALIDATOR_CLASS()
-    handler = BearerToken(
-        validator,
-        oauth2_settings.ACCESS_TOKEN_GENERATOR,
-        oauth2_settings.ACCESS_TOKEN_EXPIRE_SECONDS,
-        oauth2_settings.REFRESH_TOKEN_GENERATOR,
-    )
+    handler = OAuthLibMixin.get_server().bearer
     token = handler.create_token(request, refresh_token=True)
-    validator.save_bearer_token(token, request)
+    handler.request_validator.save_bearer_token(token, request)
     return Pair(token["access_token"], token["refresh_token"], int(token["expires_in"]))
 
 

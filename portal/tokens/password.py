@@ -22,18 +22,17 @@ def source_of(slug: str) -> ConfiguredSource:
     Without a name it is the site's default source, else `local`, else the first: a source that is
     added later must not be sent the passwords that were meant for another.
     """
-    forms = [each for each in catalogue.enabled() if each.description.kind == "form"]
-    for wanted in [slug] if slug else [conf.default_source(), Source.LOCAL]:
-        for each in forms:
-            if each.slug == wanted:
-                return each
-    if slug or not forms:
+    forms = {each.slug: each for each in catalogue.enabled() if each.description.kind == "form"}
+    wanted = [slug] if slug else [conf.default_source(), Source.LOCAL, *forms]
+    found = next((forms[each] for each in wanted if each in forms), None)
+    if found is None:
         raise InvalidRequest("There is no source of this name that takes a password.")
-    return forms[0]
+    return found
 
 
 def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
-    """Return the pair of a new session of the source's type.
+    """Return the pair of a new session of the source's type. The session ends again when its person
+    may not have one.
 
     Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
     `AccessDenied` for people who are disabled, not registered or awaiting access, and
@@ -43,12 +42,7 @@ def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) 
         session = without_browser.enter(source, username, password, visit)
     except InvalidGrant:
         raise RefusedGrant("The username or the password is wrong.") from None
-    return _pair_of(session.uid)
-
-
-def _pair_of(uid: str) -> pair.Pair:
-    """Issue the first pair of a new session; the session ends when its person may not have one."""
-    own = StoredSession.objects.filter(uid=uid)
+    own = StoredSession.objects.filter(uid=session.uid)
     try:
         with transaction.atomic():
             return pair.issue(own.select_related("user").get())
