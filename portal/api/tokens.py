@@ -1,4 +1,4 @@
-"""The token pair: in by a password, on by a refresh token, out (CONTRACT.md 2)."""
+"""The token pair: by a password, a refresh token or a hand-over, and its end (CONTRACT.md 2)."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from rest_framework.response import Response
 from accounts.errors import InvalidRequest, ProtocolError
 from portal.api import permissions
 from portal.api.json_view import JsonView, OpenView
-from portal.api.serializers import Credentials, RefreshToken
+from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, Expired, TokenPair, failing
 from portal.door import incoming, without_browser
 from portal.door.failing import record_failure
-from portal.tokens import pair, password
+from portal.tokens import handover, pair, password
 
 
 class LoginView(OpenView):
@@ -51,6 +51,34 @@ class RefreshView(OpenView):
         """Spend `refresh_token`, which stands in the body itself or in its `sessionToken`."""
         given = RefreshToken.read(request.data)["refresh_token"]
         return Response(pair.renew(given, incoming.visit(request._request)).public())
+
+
+class HandOverView(OpenView):
+    """`GET`, `POST /openid/<source>/tokens`: the pair, once, for who has identifier and cookie."""
+
+    fetched = {200: TokenPair, **failing(400, 403, 404, 415)}
+
+    @extend_schema(operation_id="openid_tokens", parameters=[Identifier], responses=fetched)
+    def get(self, request: Request, slug: str) -> Response:
+        """Return the pair. The identifier is worth nothing without its cookie, nor twice."""
+        if len(request.query_params.getlist("identifier")) > 1:
+            raise InvalidRequest("The identifier occurs more than once.")
+        return self._redeem(request, slug, {"identifier": "", **request.query_params.dict()})
+
+    @extend_schema(operation_id="openid_tokens_post", request=Identifier, responses=fetched)
+    def post(self, request: Request, slug: str) -> Response:
+        """Return the pair; the identifier stands in the body, and so in no log."""
+        if "identifier" not in request.data:
+            return self.get(request, slug)
+        return self._redeem(request, slug, request.data)
+
+    @staticmethod
+    def _redeem(request: Request, slug: str, given: Any) -> Response:
+        identifier = Identifier.read(given)["identifier"]
+        issued = handover.redeem(slug, identifier, request.COOKIES.get(handover.KEY, ""))
+        response = Response(issued.public())
+        handover.withdraw(response)
+        return response
 
 
 class LogoutView(JsonView):

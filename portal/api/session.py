@@ -1,10 +1,9 @@
-"""What a front end asks before it draws anything: who is here, and which ways in there are."""
+"""Who is here, as a front end asks before it draws anything."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from datetime import datetime
 from typing import Any
 
 from django.middleware.csrf import get_token
@@ -12,13 +11,11 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts import conf
 from accounts.session.typed import Session
-from accounts.source import catalogue, outage
 from portal.api import shapes
 from portal.api.authentication import BearerAuthentication
 from portal.api.json_view import OpenView
-from portal.door import incoming, routes
+from portal.door import incoming
 from portal.tokens.token_errors import InvalidToken
 
 
@@ -55,29 +52,3 @@ class SessionView(OpenView):
         if request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
-
-
-class SourcesView(OpenView):
-    """`GET /auth/sources`: for front ends that draw their own choice (CONTRACT.md 1)."""
-
-    @extend_schema(operation_id="auth_sources", responses=shapes.Source(many=True))
-    def get(self, request: Request) -> Response:
-        """Return the enabled sources in their order."""
-        ready = catalogue.enabled()
-        troubled = outage.since(each.slug for each in ready)
-        body = [
-            {
-                "slug": each.slug,
-                "label": each.label,
-                "type": each.session_type,
-                "kind": each.description.kind,
-                "loginUrl": conf.site_url() + routes.start_url(each.slug),
-                "trouble": _trouble(troubled.get(each.slug), each.row.note),
-            }
-            for each in ready
-        ]
-        return Response(body)
-
-
-def _trouble(since: datetime | None, note: str) -> dict[str, str] | None:
-    return {"since": since.isoformat(timespec="seconds"), "note": note} if since else None
