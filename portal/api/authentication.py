@@ -1,4 +1,4 @@
-"""DRF's two ways to know who calls: our access token, and the session cookie."""
+"""The two authenticators of the JSON routes: access token and session cookie."""
 
 from __future__ import annotations
 
@@ -14,17 +14,18 @@ from portal.tokens import bearer
 
 
 class BearerAuthentication(BaseAuthentication):
-    """Authenticates by `Authorization: Bearer` (RFC 6750, 2.1), and by nothing else that a caller
-    could send a token in. Costs one query. `granted` are the scopes of the token that was accepted.
+    """Authenticates by `Authorization: Bearer` only (RFC 6750, 2.1); never by a query or a body.
+
+    Costs one query. `granted` holds the scopes of the accepted token.
     """
 
     keyword = "Bearer"
     granted: frozenset[str] | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
-        """Return (the person, the typed session), or None for a request without a token.
+        """Return (the person, the typed session), or None without a token.
 
-        Raises `InvalidToken`; `InvalidRequest` when the cookie is somebody else's.
+        Raises `InvalidToken`; `InvalidRequest` when the cookie belongs to another person.
         """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != self.keyword.lower():

@@ -1,4 +1,4 @@
-"""What the views of JSON routes have in common."""
+"""The base of the views of JSON routes."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rest_framework.views import APIView
 
 
 class JsonView(APIView):
-    """Answers JSON that no cache keeps, whatever the caller accepts: a 406 in the place of a 401
-    would hide its challenge.
+    """Answers JSON that no cache keeps, whatever the caller accepts: a 406 would hide the challenge
+    of a 401.
     """
 
     @property
@@ -30,7 +30,7 @@ class JsonView(APIView):
 
 
 class OpenView(JsonView):
-    """A route for everybody, which asks nobody who they are."""
+    """A route for everybody, without authentication."""
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)

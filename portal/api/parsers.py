@@ -1,4 +1,4 @@
-"""What callers may post: a JSON object or a form, and each name once."""
+"""The parsers of posted bodies: a JSON object or a form, with each name once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from accounts.errors import InvalidRequest
 
 
 class JsonParser(BaseParser):
-    """A JSON object. Anything else is refused: a list, a number, `NaN`, a name that comes twice."""
+    """A JSON object. A list, a number, `NaN` or a repeated name is refused."""
 
     media_type = "application/json"
 
@@ -33,7 +33,7 @@ class JsonParser(BaseParser):
 
 
 class FormParser(BaseParser):
-    """A form. It is read as `body`, which Django bounds; files among its parts it would not."""
+    """A form. It is read as `body` first: Django bounds that, but no files among the parts."""
 
     media_type = "application/x-www-form-urlencoded"
 
@@ -47,7 +47,7 @@ class FormParser(BaseParser):
 
 
 class MultipartParser(FormParser):
-    """A form of parts, as some libraries send every form. Files among them count for nothing."""
+    """A multipart form, as some libraries send every form. Its files are ignored."""
 
     media_type = "multipart/form-data"
 

@@ -1,4 +1,4 @@
-"""DRF's permissions in the words of `accounts.session.access`, and RFC 6750's."""
+"""The permissions of the JSON routes, by `accounts.session.access` and by scope (RFC 6750, 3.1)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,10 @@ from portal.tokens.token_errors import InsufficientScope
 
 
 class SignedIn(BasePermission):
-    """Lets in whoever is signed in. Subclass and name `types` or `groups` to be stricter, and
-    `scopes` that an access token must cover; a cookie covers all.
+    """Admits signed-in people. A subclass may name `types`, `groups`, and the `scopes` that an
+    access token must have; a cookie has all.
 
-    Raises `LoginRequired`, `AccessDenied` or `InsufficientScope`, which become 401 and 403 with the
-    RFC's code.
+    Raises `LoginRequired` (401), `AccessDenied` or `InsufficientScope` (403).
     """
 
     types: Collection[str] = ()
@@ -36,7 +35,7 @@ class SignedIn(BasePermission):
 
 
 class HasSession(BasePermission):
-    """Lets in whoever has a session to leave, one that awaits access or cannot be read as well."""
+    """Admits every session: one that awaits access or cannot be read may be left as well."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True, or raise `LoginRequired`."""
@@ -46,7 +45,7 @@ class HasSession(BasePermission):
 
 
 def session_of(request: Request) -> Session:
-    """Return the session that the caller was authenticated by; anonymous when by none."""
+    """Return the session of the authenticated caller; else an anonymous one."""
     return request.auth if isinstance(request.auth, Session) else Session()
 
 

@@ -1,4 +1,4 @@
-"""Who the caller is, as MapStore asks for it."""
+"""The details of the caller, in MapStore's form."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from portal.api.json_view import JsonView
 
 
 class MayReadPerson(permissions.SignedIn):
-    """A person, or a client that may see their name and groups."""
+    """Admits people, and clients that may see their name and groups."""
 
     scopes = ("profile", "groups")
 

@@ -1,4 +1,4 @@
-"""What the JSON routes take: each serialiser validates what it describes at `/api/schema/`."""
+"""The bodies that the JSON routes take: validated here, described at `/api/schema/`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _ONE_OF_TWO = "sessionToken must be an object, with the only refresh_token."
 
 
 class Text(s.CharField):
-    """A string as it came: not trimmed, and never made of a number."""
+    """A string, not trimmed. A number is refused."""
 
     def __init__(self, max_length: int = 1024, **more: Any) -> None:
         super().__init__(max_length=max_length, trim_whitespace=False, **more)
 
     def to_internal_value(self, data: Any) -> str:
-        """Return the string. Raises `ValidationError` for what is none."""
+        """Return the string. Raises `ValidationError` for any other type."""
         if not isinstance(data, str):
             self.fail("invalid")
         return str(super().to_internal_value(data))
@@ -38,18 +38,18 @@ class Text(s.CharField):
 
 
 class Form(s.Serializer[Any]):
-    """What a caller sends."""
+    """A body or a query."""
 
     @classmethod
     def read(cls, values: Any) -> dict[str, Any]:
-        """Return the fields of `values`. Raises `ValidationError`, which is answered with 400."""
+        """Return the validated fields. Raises `ValidationError`, which is answered with 400."""
         form = cls(data=values)
         form.is_valid(raise_exception=True)
         return dict(form.validated_data)
 
 
 class Credentials(Form):
-    """HTTP Basic may say `username` and `password` instead."""
+    """Name and password stand here or in HTTP Basic."""
 
     username = Text(required=False)
     password = Text(4096, required=False)
@@ -61,14 +61,14 @@ class Credentials(Form):
 
 
 class SessionToken(s.Serializer[Any]):
-    """Where older front ends send it."""
+    """The form of older front ends."""
 
     default_error_messages = {"invalid": _ONE_OF_TWO}
     refresh_token = Text(200)
 
 
 class RefreshToken(Form):
-    """Flat, or inside `sessionToken`."""
+    """The refresh token, flat or inside `sessionToken`."""
 
     refresh_token = Text(200, required=False)
     sessionToken = SessionToken(required=False, allow_null=True)  # noqa: N815  # as they call it
@@ -82,7 +82,7 @@ class RefreshToken(Form):
 
 
 class Identifier(Form):
-    """What the cookie of a hand-over holds."""
+    """The value of the hand-over's cookie."""
 
     identifier = Text(allow_blank=True)
 

@@ -1,4 +1,4 @@
-"""Who is here, as a front end asks before it draws anything."""
+"""`/auth/session`: the typed session, for a front end that is about to draw its page."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from portal.tokens.token_errors import InvalidToken
 
 
 class TellingBearer(BearerAuthentication):
-    """Takes a token that is over for none: whoever asks wants to be told so, not refused."""
+    """Treats an invalid token as an anonymous session."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any]:
-        """Return the person and session; an anonymous session when the token has none."""
+        """Return the person and the session; an anonymous session for an invalid token."""
         try:
             return super().authenticate(request) or (None, None)
         except InvalidToken:
@@ -41,7 +41,7 @@ class SessionView(OpenView):
         auth=[{"bearer": []}, {"cookie": []}, {}],  # type: ignore[list-item]  # as OpenAPI has it
     )
     def get(self, request: Request) -> Response:
-        """Return the typed session's public face; 304 when the caller has it already."""
+        """Return the public part of the typed session; 304 when the caller has it already."""
         known = request.auth
         session = known if isinstance(known, Session) else incoming.session_of(request._request)
         body = session.public()

@@ -1,4 +1,4 @@
-"""Whose an access token is: one look-up, joined with its session and its person."""
+"""The owner of an access token: one query for the token, its session and its person."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from portal.tokens.token_errors import InvalidToken
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """Who calls: the session as it stands now, its person, and what the token may be used for."""
+    """The caller: the session as it stands now, its person, and the scopes of the token."""
 
     session: Session
     user: User
@@ -28,10 +28,10 @@ class Bearer:
 
 
 def find(text: str) -> Bearer:
-    """Return whose access token `text` is. Costs one query, and none for what is no token of ours.
+    """Return the owner of the access token `text`. Costs one query; none for another format.
 
-    The session's status is the person's of this moment. Raises `InvalidToken` alike for every
-    reason: unknown, expired, revoked, its session over, its person disabled.
+    The session carries the person's present status. Raises `InvalidToken`, the same for every
+    reason: unknown, expired, revoked, session ended, person disabled.
     """
     row = row_of(text)
     session = standing(row.session)
@@ -50,10 +50,9 @@ def row_of(text: str) -> Any:
 
 
 def standing(row: StoredSession) -> Session:
-    """Return the typed session of `row` with its person's status of this moment.
+    """Return the typed session of `row` with its person's present status.
 
-    Raises `InvalidToken` when it is over: expired, unreadable, its person disabled, or its epoch
-    gone by.
+    Raises `InvalidToken` when it has ended: expired, unreadable, person disabled, epoch raised.
     """
     session, user = open_session(row).typed, row.user
     if not session.is_logged_in or user is None or user.status == User.Status.DISABLED:
@@ -62,7 +61,7 @@ def standing(row: StoredSession) -> Session:
 
 
 def open_session(row: StoredSession) -> SessionStore:
-    """Return the store of `row`, an empty one when the person's epoch has gone by."""
+    """Return the store of `row`; an empty one when it has expired or the epoch was raised."""
     store = SessionStore.at(row)
     held = store.get(HASH_SESSION_KEY, "")
     known = row.user.get_session_auth_hash() if row.user else ""

@@ -1,7 +1,7 @@
-"""Handing a session over to the script of a front end on our own host (CONTRACT.md 2).
+"""The hand-over of a session to the script of a front end on our own host (CONTRACT.md 2).
 
-Its page finds two cookies that it can read: a one-time identifier and the source's slug. The
-identifier, once, for two minutes, and only with its cookie, is worth a token pair.
+Its page can read two cookies: a one-time identifier and the source's slug. The identifier is worth
+one token pair, within two minutes, together with its cookie.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class NothingThere(InvalidGrant):
 
 
 def offer(response: HttpResponseBase, session: Session) -> None:
-    """Let the page that `response` leads to fetch the token pair of `session`."""
+    """Set the two cookies with which the next page fetches the token pair of `session`."""
     identifier, life = secrets.token_urlsafe(32), conf.handover_lifetime()
     HandOver.objects.create(
         digest=digest(identifier), session_id=session.uid, expires_at=timezone.now() + life
@@ -51,10 +51,9 @@ def offer(response: HttpResponseBase, session: Session) -> None:
 
 
 def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
-    """Return the token pair that `identifier` stands for. Of parallel calls one gets it.
+    """Return the token pair that waits for `identifier`. One of several parallel calls gets it.
 
-    Raises `NothingThere` alike for every reason why not, `AccessDenied` for a person who awaits
-    access.
+    Raises `NothingThere`, the same for every reason; `AccessDenied` for a person who awaits access.
     """
     if not identifier or not constant_time_compare(identifier, cookie):
         raise NothingThere
@@ -71,11 +70,11 @@ def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
 
 
 def withdraw(response: HttpResponseBase) -> None:
-    """Take the two cookies back."""
+    """Delete the two cookies."""
     for name in (KEY, PROVIDER):
         response.delete_cookie(name, samesite="Lax")
 
 
 def clear_expired() -> int:
-    """Delete what nobody fetched in time. Returns the number."""
+    """Delete the expired hand-overs. Returns their number."""
     return HandOver.objects.filter(expires_at__lte=timezone.now()).delete()[0]

@@ -1,4 +1,4 @@
-"""What waits to be fetched by a front end."""
+"""The hand-overs that wait for a front end."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from accounts.models import StoredSession
 
 
 class HandOver(models.Model):
-    """One token pair that may be fetched once, by who has the identifier whose SHA-256 this is."""
+    """A token pair that may be fetched once. `digest` is the SHA-256 of its identifier."""
 
     digest = models.CharField(max_length=64, primary_key=True)
     session = models.ForeignKey(

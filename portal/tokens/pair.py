@@ -1,7 +1,7 @@
 """The token pair of our own front ends: issued for a session, renewed, and spent once.
 
-django-oauth-toolkit makes, stores and rotates the tokens; what is said here is whose they are and
-in which order things happen.
+django-oauth-toolkit makes, stores and rotates the tokens. This module decides whose they are, and
+the order of the steps.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from portal.door import routes
 from portal.tokens import bearer, token_format
 from portal.tokens.token_errors import InvalidToken, RefusedGrant, SessionExpired
 
-# The client of whoever signs in here by its own pages or calls: MapStore's way knows no client id.
+# The client of all who call by `/session/login` or `/openid/...`: MapStore sends no client_id.
 FIRST_PARTY = "vestibule"
 _REFUSED = "The refresh token is not known, or it was used before."
 
@@ -66,11 +66,11 @@ def issue(row: StoredSession) -> Pair:
 def renew(refresh_token: str, visit: Visit) -> Pair:
     """Spend a refresh token, and return the pair that follows it. The session lives on.
 
-    The upstream's own tokens are refreshed as well, when due. Raises `RefusedGrant` for what cannot
-    be spent; when it was spent before, its family is revoked (RFC 9700, 4.14.2). Raises
+    The upstream's own tokens are refreshed as well, when due. Raises `RefusedGrant` for a token
+    that is unknown, expired or spent; a spent one revokes its family (RFC 9700, 4.14.2). Raises
     `SessionExpired` when the upstream refuses, `AccessDenied` for a person who awaits access.
 
-    Of two calls that overlap one wins; the other is refused, and nothing is revoked.
+    One of two overlapping calls wins. The other is refused, and nothing is revoked.
     """
     held = _find(refresh_token)
     if held.revoked:
@@ -107,9 +107,9 @@ def _find(text: str) -> Any:
 
 
 def _revoke_family(held: Any, visit: Visit) -> None:
-    """Revoke the family of a token that came twice: one of the two has it who should not.
+    """Revoke the family of a token that was used twice: one of the two callers stole it.
 
-    A session that is nothing but its tokens ends with them.
+    A session without a browser ends with it.
     """
     seen = events.event(
         "token.reused",
@@ -138,9 +138,9 @@ def _keep_up(row: StoredSession) -> None:
 
 
 def _rotate(held: Any, text: str) -> Pair | None:
-    """Let the toolkit judge and spend the token. None when it will not.
+    """Let the toolkit check and spend the token. None when it refuses.
 
-    The lock lets one of calls that overlap go on.
+    The lock makes overlapping calls wait, so that one of them finds the token unspent.
     """
     rows = get_refresh_token_model().objects.select_for_update(of=("self",))
     if not rows.filter(pk=held.pk, revoked=None).values_list("pk"):
@@ -163,7 +163,7 @@ def _mint(request: Request) -> Pair:
 
 
 def _request(client: Any, row: StoredSession) -> Request:
-    """Return the request that the toolkit would have had from a client that speaks OAuth."""
+    """Return the request that an OAuth client would have sent to the toolkit."""
     request = Request(f"{conf.site_url()}/session/login", "POST")
     request.client, request.user, request.session_uid = client, row.user, row.uid
     request.session_ends_at = row.ends_at

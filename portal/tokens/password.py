@@ -1,4 +1,4 @@
-"""Signing in with a password by a call, for front ends that draw their own form."""
+"""The token pair for a password, for front ends that draw their own form."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from portal.tokens.token_errors import RefusedGrant
 
 
 def source_of(slug: str) -> ConfiguredSource:
-    """Return the source with a form that `slug` names. Raises `InvalidRequest` when there is none.
+    """Return the source with a form by its slug. Raises `InvalidRequest` when there is none.
 
-    Without a name it is the site's default source, else `local`, else the first: a source that is
-    added later must not be sent the passwords that were meant for another.
+    An empty slug means the default source, else `local`, else the first. So a source that is added
+    later never receives the passwords for another.
     """
     forms = {each.slug: each for each in catalogue.enabled() if each.description.kind == "form"}
     wanted = [slug] if slug else [conf.default_source(), Source.LOCAL, *forms]
@@ -31,8 +31,7 @@ def source_of(slug: str) -> ConfiguredSource:
 
 
 def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
-    """Return the pair of a new session of the source's type. The session ends again when its person
-    may not have one.
+    """Return the pair of a new session. The session ends again when its person may have no pair.
 
     Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
     `AccessDenied` for people who are disabled, not registered or awaiting access, and

@@ -13,7 +13,7 @@ class InvalidToken(ProtocolError):
 
 
 class InsufficientScope(ProtocolError):
-    """`insufficient_scope` (RFC 6750, 3.1): the token may not be used for this; `scope` may."""
+    """`insufficient_scope` (RFC 6750, 3.1): this route needs all of `scope`."""
 
     error = "insufficient_scope"
     status = 403
@@ -30,7 +30,7 @@ class RefusedGrant(InvalidGrant):
 
 
 class SessionExpired(ProtocolError):
-    """`session_expired` (CONTRACT.md 2): the upstream has ended it; `login_url` is the way back."""
+    """`session_expired` (CONTRACT.md 2): the upstream ended it. `login_url` leads to a new one."""
 
     error = "session_expired"
     status = 401

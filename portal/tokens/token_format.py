@@ -1,7 +1,7 @@
-"""What our tokens look like: `vsta_` or `vstr_`, 43 random letters and digits, and a checksum.
+"""The format of our tokens: `vsta_` or `vstr_`, 43 random letters and digits, a checksum.
 
-The prefix lets secret scanners find a token that was leaked; the checksum, the CRC-32 of what
-stands before it, lets them and us tell a token from a guess without asking the database.
+Secret scanners find a leaked token by its prefix. The checksum, a CRC-32 of all before it, tells a
+token from a guess without a query.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _SHAPE = re.compile(rf"\A(?:{ACCESS}|{REFRESH})[0-9A-Za-z]{{{_RANDOM + _SUM}}}\Z
 
 
 def new_access_token(request: Any = None) -> str:
-    """Return a new access token. `request` is the toolkit's, which decides nothing here."""
+    """Return a new access token. The toolkit passes `request`, which is not used."""
     return _new(ACCESS)
 
 
@@ -30,7 +30,7 @@ def new_refresh_token(request: Any = None) -> str:
 
 
 def is_token(text: str, prefix: str) -> bool:
-    """Tell whether `text` could be a token of ours of the kind that `prefix` names."""
+    """Tell whether `text` has the format of a token with this `prefix`."""
     return bool(
         text.startswith(prefix) and _SHAPE.match(text) and _checksum(text[:-_SUM]) == text[-_SUM:]
     )
