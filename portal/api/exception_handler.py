@@ -1,4 +1,4 @@
-"""Errors on JSON routes: `error`, `error_description`, the RFC's status (CONTRACT.md, Always)."""
+"""Errors on JSON routes: `error`, `error_description`, status (docs/contract.md, Always)."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ class MayReadPerson(permissions.SignedIn):
 
 
 class DetailsView(JsonView):
-    """`GET /users/user/details` (CONTRACT.md 2)."""
+    """`GET /users/user/details` (docs/contract.md 2)."""
 
     permission_classes = (MayReadPerson,)
 

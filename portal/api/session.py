@@ -31,7 +31,7 @@ class TellingBearer(BearerAuthentication):
 
 
 class SessionView(OpenView):
-    """`GET /auth/session`: 200 always, for anonymous people too (CONTRACT.md 1)."""
+    """`GET /auth/session`: 200 always, for anonymous people too (docs/contract.md 1)."""
 
     authentication_classes = (TellingBearer,)
 

@@ -16,7 +16,7 @@ from portal.door import routes
 
 
 class SourcesView(OpenView):
-    """`GET /auth/sources`: every source (CONTRACT.md 1)."""
+    """`GET /auth/sources`: every source (docs/contract.md 1)."""
 
     @extend_schema(operation_id="auth_sources", responses=shapes.Source(many=True))
     def get(self, request: Request) -> Response:
@@ -38,7 +38,7 @@ class SourcesView(OpenView):
 
 
 class ProvidersView(OpenView):
-    """`GET /openid/providers`: the redirecting sources (CONTRACT.md 2)."""
+    """`GET /openid/providers`: the redirecting sources (docs/contract.md 2)."""
 
     @extend_schema(operation_id="openid_providers", responses=shapes.Provider(many=True))
     def get(self, request: Request) -> Response:

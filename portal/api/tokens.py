@@ -1,4 +1,4 @@
-"""The token pair: by a password, a refresh token or a hand-over, and its end (CONTRACT.md 2)."""
+"""The token pair: by a password, a refresh token or a hand-over; its end (docs/contract.md 2)."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from portal.tokens.token_errors import SessionExpired
 
 
 class UpstreamTokenView(JsonView):
-    """`GET /auth/upstream-token`: by cookie only, for sources that allow it (CONTRACT.md 5)."""
+    """`GET /auth/upstream-token`: by cookie, for sources that allow it (docs/contract.md 5)."""
 
     authentication_classes = (TypedSessionAuthentication,)
     permission_classes = (permissions.SignedIn,)

@@ -1,4 +1,4 @@
-"""What a front end calls (CONTRACT.md 1, 2 and 5), and the description of it."""
+"""What a front end calls (docs/contract.md 1, 2 and 5), and the description of it."""
 
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path

@@ -1,4 +1,4 @@
-"""The way in and the way out of a caller that is no browser (CONTRACT.md 2)."""
+"""The way in and the way out of a caller that is no browser (docs/contract.md 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees (CONTRACT.md 1), and a browser on its way to MapStore (2)."""
+"""What a person sees (docs/contract.md 1), and a browser on its way to MapStore (2)."""
 
 from django.urls import path
 

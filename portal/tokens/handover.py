@@ -1,4 +1,4 @@
-"""The hand-over of a session to the script of a front end on our own host (CONTRACT.md 2).
+"""The hand-over of a session to the script of a front end on our own host (docs/contract.md 2).
 
 Its page can read two cookies: a one-time identifier and the source's slug. The identifier is worth
 one token pair, within two minutes, together with its cookie.
@@ -25,7 +25,7 @@ KEY, PROVIDER = "tokens_key", "authProvider"
 
 
 class NothingThere(InvalidGrant):
-    """`invalid_grant` with the status that CONTRACT.md 2 gives it."""
+    """`invalid_grant` with the status that docs/contract.md 2 gives it."""
 
     status = 404
 

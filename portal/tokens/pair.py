@@ -42,7 +42,7 @@ class Pair:
     expires_in: int
 
     def public(self) -> dict[str, Any]:
-        """Return the answer of CONTRACT.md 2, which is flat."""
+        """Return the answer of docs/contract.md 2, which is flat."""
         return {
             "access_token": self.access_token,
             "refresh_token": self.refresh_token,

@@ -24,13 +24,13 @@ class InsufficientScope(ProtocolError):
 
 
 class RefusedGrant(InvalidGrant):
-    """`invalid_grant` with the status that CONTRACT.md 2 gives it; RFC 6749, 5.2 says 400."""
+    """`invalid_grant` with the status that docs/contract.md 2 gives it; RFC 6749, 5.2 says 400."""
 
     status = 401
 
 
 class SessionExpired(ProtocolError):
-    """`session_expired` (CONTRACT.md 2): the upstream ended it. `login_url` leads to a new one."""
+    """`session_expired` (docs/contract.md 2): the upstream ended it; `login_url` leads back."""
 
     error = "session_expired"
     status = 401
