@@ -30,11 +30,11 @@ from accounts.provider import (
     TokenSet,
 )
 from providers.adgangsplatformen import cookies as cms_cookies
-from providers.adgangsplatformen import memory, patrons, selftest
+from providers.adgangsplatformen import markers, patrons, selftest
 from providers.adgangsplatformen.addresses import Addresses
 from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.settings import CmsSettings
-from providers.adgangsplatformen.sharing import SharedSession
+from providers.adgangsplatformen.shared_session import SharedSession
 
 # With less than this left, a token is asked for again (go-and-cms.md 1.7, step 6).
 SHORTLY = timedelta(seconds=60)
@@ -110,7 +110,7 @@ class AdgangsplatformenProvider:
             outcome = None
         if outcome is None:
             for each in mine:
-                self.shared.note("stranger", each.digest, memory.STRANGER_SECONDS)
+                self.shared.note("stranger", each.digest, markers.STRANGER_SECONDS)
         return outcome
 
     def revalidate(
@@ -159,7 +159,7 @@ class AdgangsplatformenProvider:
         """
         mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget(LEAVING_SECONDS)
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
-            self.shared.note("left", digest, memory.LEFT_SECONDS)
+            self.shared.note("left", digest, markers.LEFT_SECONDS)
         try:
             if self.shared.token(mine, budget) is None:
                 return LogoutPlan()
@@ -179,6 +179,6 @@ class AdgangsplatformenProvider:
         over = session.expires_at is not None and session.expires_at <= now
         if not over and self.shared.recalls("asked", session.bound_to):
             return False
-        seconds = memory.ASKED_SECONDS if shortly else self.settings.recheck
+        seconds = markers.ASKED_SECONDS if shortly else self.settings.recheck
         self.shared.note("asked", session.bound_to, seconds)
         return True

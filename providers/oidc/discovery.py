@@ -17,8 +17,9 @@ import jwt
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
-from providers.oidc import addresses, keys
-from providers.oidc.cells import CALL_SECONDS, Cell
+from accounts.upstream import urls
+from accounts.upstream.last_good import CALL_SECONDS, Cell
+from providers.oidc import jwks
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
@@ -58,7 +59,7 @@ class _Learnt:
         self.metadata: Cell[Metadata] = Cell(
             f"metadata:{name}", lambda document: read(settings, document)
         )
-        self.keys: dict[str, Cell[keys.Keys]] = {}
+        self.keys: dict[str, Cell[jwks.Keys]] = {}
 
 
 _learnt: dict[str, _Learnt] = {}
@@ -133,7 +134,7 @@ class Upstream:
                 known = _learnt.setdefault(self._name, _Learnt(self._settings, self._name))
         return known
 
-    def _keys_at(self, uri: str) -> Cell[keys.Keys]:
+    def _keys_at(self, uri: str) -> Cell[jwks.Keys]:
         """Return the cell of the keys at `uri`; a document may name another place tomorrow."""
         held = self._known().keys
         cell = held.get(uri)
@@ -142,7 +143,7 @@ class Upstream:
                 cell = held.get(uri)
                 if cell is None:
                     held.clear()
-                    cell = held[uri] = Cell(f"keys:{self._name}:{digest(uri)}", keys.read)
+                    cell = held[uri] = Cell(f"keys:{self._name}:{digest(uri)}", jwks.read)
         return cell
 
 
@@ -158,9 +159,9 @@ def read(settings: OidcSettings, document: Any) -> Metadata:
     for name, url in endpoints.items():
         if url is None and name not in NEEDED:
             continue
-        if addresses.fault(url):
+        if urls.fault(url):
             raise TemporarilyUnavailable(f"The discovery document has no usable {name}.")
         own = name in settings.endpoints
-        if not own and addresses.leads_inside(str(url), settings.issuer):
+        if not own and urls.leads_inside(str(url), settings.issuer):
             raise TemporarilyUnavailable(f"The discovery document's {name} leads inside our net.")
     return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})

@@ -25,8 +25,8 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from providers.oidc import authorization, bearer, checks, claims, jose, leaving, selftest
-from providers.oidc.addresses import with_query
+from accounts.upstream.urls import with_query
+from providers.oidc import authorization, bearer, checks, claims, jose, logout, selftest
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
 from providers.oidc.settings import OidcSettings
@@ -118,7 +118,7 @@ class OidcProvider:
     ) -> LogoutPlan:
         """Plan the visit (RP-Initiated Logout, 2) and the revocation, without asking anybody."""
         known = self.upstream.peek(self.clock())
-        return leaving.plan(self.settings, known, tokens, return_to)
+        return logout.plan(self.settings, known, tokens, return_to)
 
     def check(self) -> list[Finding]:
         """Test the provider and our registration there, live."""
@@ -149,7 +149,7 @@ class OidcProvider:
 
     def call_logout(self, tokens: TokenSet) -> None:
         """Revoke the tokens upstream (RFC 7009). Raises `TemporarilyUnavailable`."""
-        leaving.revoke(self.client, tokens)
+        logout.revoke(self.client, tokens)
 
     def verify_bearer(self, token: str) -> Authentication:
         """Return whose access token this is, when the settings accept it.
@@ -161,7 +161,7 @@ class OidcProvider:
 
     def verify_logout_token(self, raw: str) -> Ended:
         """Return what ended (Back-Channel Logout, 2.6). Raises `InvalidRequest`."""
-        return leaving.verify_logout_token(self.client, raw)
+        return logout.verify_logout_token(self.client, raw)
 
     def discovery(self) -> Mapping[str, Any]:
         """Return the provider's own document, or its last good copy."""

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.provider import Finding, SourceRef
-from providers.oidc import discovery, keys
+from providers.oidc import discovery, jwks
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.settings import OidcSettings
 
@@ -77,7 +77,7 @@ def _https(known: Metadata) -> Finding:
 
 def _keys(settings: OidcSettings, upstream: Upstream, known: Metadata) -> Finding:
     try:
-        usable = keys.read(upstream.fetch_keys(known.endpoint("jwks_uri"))).usable(
+        usable = jwks.read(upstream.fetch_keys(known.endpoint("jwks_uri"))).usable(
             settings.algorithms
         )
         problem = _("None of the provider's keys can be used.")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from providers.oidc import addresses
+from accounts.upstream import urls
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -118,7 +118,7 @@ def problems(settings: OidcSettings) -> Iterator[str]:
 
 
 def _of_the_addresses(settings: OidcSettings) -> Iterator[str]:
-    if wrong := addresses.fault(settings.issuer):
+    if wrong := urls.fault(settings.issuer):
         yield f"issuer {wrong}"
     elif "?" in settings.issuer:
         yield _("issuer must not have a query")
@@ -127,7 +127,7 @@ def _of_the_addresses(settings: OidcSettings) -> Iterator[str]:
     for name, url in settings.endpoints.items():
         if name not in ENDPOINTS:
             yield _("endpoints may only name: %s") % ", ".join(ENDPOINTS)
-        elif wrong := addresses.fault(url):
+        elif wrong := urls.fault(url):
             yield f"endpoints.{name} {wrong}"
     if not settings.discover and not set(NEEDED) <= set(settings.endpoints):
         yield _("endpoints must name %s when discover is off") % ", ".join(NEEDED)

@@ -32,7 +32,7 @@ from accounts.provider import (
 )
 from providers.oidc import claims
 from providers.oidc.provider import OidcProvider
-from providers.unilogin import actor, institutions, leaving, licence, selftest, soap
+from providers.unilogin import institution_service, institutions, licence, logout, person, selftest
 from providers.unilogin.settings import UniloginSettings
 
 
@@ -47,7 +47,7 @@ class UniloginProvider(OidcProvider):
     ) -> None:
         super().__init__(source, settings.as_oidc(), http, clock)
         self.rules, self.http = settings, http
-        self.service = soap.InstitutionService(settings, http, clock)
+        self.service = institution_service.InstitutionService(settings, http, clock)
 
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings and what is known already."""
@@ -82,12 +82,12 @@ class UniloginProvider(OidcProvider):
         return_to: str,
     ) -> LogoutPlan:
         """Plan the call to the broker; the browser visits nobody."""
-        return leaving.plan(tokens)
+        return logout.plan(tokens)
 
     def call_logout(self, tokens: TokenSet) -> None:
         """Do the call, within three seconds. Raises `TemporarilyUnavailable`."""
         known = self.upstream.peek(self.clock()) or self.client.metadata
-        leaving.call(known, self.settings.client_id, tokens, self.http)
+        logout.call(known, self.settings.client_id, tokens, self.http)
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens, whose id_token is of the same person. Raises `InvalidGrant`."""
@@ -99,8 +99,8 @@ class UniloginProvider(OidcProvider):
 
     def _judged(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
         """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
-        introspected = actor.introspect(self.client, tokens.access_token)
-        uniid = actor.uniid(verified, introspected)
+        introspected = person.introspect(self.client, tokens.access_token)
+        uniid = person.uniid(verified, introspected)
         userinfo = self._userinfo(verified, tokens)
         licence.check_licence(verified, introspected, userinfo)
         belongs = institutions.listed(introspected.get("institution_ids"))
@@ -111,7 +111,7 @@ class UniloginProvider(OidcProvider):
             username=uniid,  # never the name: it says nothing to its bearer's friends
             email="",
             email_verified=False,
-            public=actor.public(whole.subject, uniid, belongs),
+            public=person.public(whole.subject, uniid, belongs),
             expires_at=tokens.refresh_expires_at or tokens.expires_at,
         )
 
@@ -123,7 +123,7 @@ class UniloginProvider(OidcProvider):
         return found
 
     def _check_institutions(self, belongs: tuple[str, ...]) -> None:
-        until = time.monotonic() + soap.SECONDS
+        until = time.monotonic() + institution_service.SECONDS
         try:
             licence.check_institutions(
                 belongs,

@@ -12,8 +12,8 @@ from accounts.provider import Finding
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
 from providers.unilogin import institutions
+from providers.unilogin.institution_service import SECONDS, CredentialsRefused, InstitutionService
 from providers.unilogin.settings import UniloginSettings
-from providers.unilogin.soap import SECONDS, CredentialsRefused, InstitutionService
 
 # The institution that Unilogin keeps for tests. Any answer about it shows that we may ask.
 _PROBE = "A04441"

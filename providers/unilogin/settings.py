@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext as _
 
-from providers.oidc import addresses
+from accounts.upstream import urls
 from providers.oidc.settings import OidcSettings
 from providers.unilogin import institutions
 
@@ -80,7 +80,7 @@ def problems(settings: UniloginSettings) -> Iterator[str]:
         yield _("municipalities must be numbers of municipalities, such as 101")
     if not all(map(institutions.number, settings.test_institutions)):
         yield _("test_institutions must be numbers of institutions, such as A04441")
-    if wrong := addresses.fault(settings.ws_address):
+    if wrong := urls.fault(settings.ws_address):
         yield f"ws_address {wrong}"
     for name in ("ws_action", "ws_namespace"):
         value = getattr(settings, name)

@@ -9,7 +9,7 @@ from accounts.http import Client
 from accounts.http.errors import CallFailed
 from accounts.provider import Authentication, Clock, TokenSet
 from providers.adgangsplatformen import cookies as cms_cookies
-from providers.adgangsplatformen import memory, patrons
+from providers.adgangsplatformen import markers, patrons
 from providers.adgangsplatformen.client import Budget, Cms, UserToken
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
@@ -35,15 +35,15 @@ class SharedSession:
 
     def recalls(self, word: str, digest: str) -> bool:
         """Tell whether `word` is remembered of a cookie."""
-        return memory.recalls(word, self._slug, digest)
+        return markers.recalls(word, self._slug, digest)
 
     def note(self, word: str, digest: str, seconds: int) -> None:
         """Remember `word` of a cookie for `seconds`."""
-        memory.note(word, self._slug, digest, seconds)
+        markers.note(word, self._slug, digest, seconds)
 
     def forget(self, word: str, digest: str) -> None:
         """Remember `word` of a cookie no longer."""
-        memory.forget(word, self._slug, digest)
+        markers.forget(word, self._slug, digest)
 
     def who(self, mine: list[CmsCookie]) -> Authentication | None:
         """Return whose cookies these are, or None when the CMS knows no patron by any.

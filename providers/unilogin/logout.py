@@ -5,7 +5,7 @@ from __future__ import annotations
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.provider import LogoutPlan, TokenSet
-from providers.oidc.addresses import with_query
+from accounts.upstream.urls import with_query
 from providers.oidc.discovery import Metadata
 
 # A person waits for it, so it is shorter than other calls.

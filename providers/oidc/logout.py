@@ -11,8 +11,8 @@ from typing import Any
 
 from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
 from accounts.provider import Ended, LogoutPlan, TokenSet
+from accounts.upstream.urls import with_query
 from providers.oidc import checks
-from providers.oidc.addresses import with_query
 from providers.oidc.claims import session_id
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Metadata
