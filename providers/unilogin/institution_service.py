@@ -12,7 +12,7 @@ from datetime import datetime
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
-from providers.unilogin import envelope, institutions
+from providers.unilogin import institutions, soap
 from providers.unilogin.settings import UniloginSettings
 
 # For all look-ups of one sign-in together.
@@ -75,7 +75,7 @@ class InstitutionService:
         )
         answer = self._http.post(
             settings.ws_address,
-            content=envelope.write(settings.ws_namespace, "hentInstitution", fields),
+            content=soap.write(settings.ws_namespace, "hentInstitution", fields),
             headers={
                 # RFC 3902, 3: SOAP 1.2 has its action here, and no SOAPAction header.
                 "Content-Type": "application/soap+xml; charset=utf-8; "
@@ -105,8 +105,8 @@ class InstitutionService:
 
 def _municipality(answer: Answer, instnr: str) -> str:
     try:
-        fields = envelope.read(answer.body)
-    except envelope.MalformedError:
+        fields = soap.read(answer.body)
+    except soap.MalformedError:
         fields = {}
     if ("Fault",) in fields:
         raise _fault(fields)
@@ -119,7 +119,7 @@ def _municipality(answer: Answer, instnr: str) -> str:
     return institutions.municipality(fields.get((*_INSTITUTION, "kommunenr")))
 
 
-def _fault(fields: envelope.Fields) -> SoapFault:
+def _fault(fields: soap.Fields) -> SoapFault:
     """Return the fault without its text, which may repeat what was asked."""
     named = {path[2].lower() for path in fields if path[:2] == ("Fault", "Detail") and path[2:]}
     if named & set(_REFUSED):

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from providers.unilogin import envelope
+from providers.unilogin import soap
 
-NS = envelope.ENVELOPE
+NS = soap.ENVELOPE
 GOOD = (
     f'<e:Envelope xmlns:e="{NS}"><e:Header><secret>not read</secret></e:Header><e:Body>'
     '<r:answer xmlns:r="urn:r"><r:school><n:number xmlns:n="urn:n"> A1 </n:number>'
@@ -47,7 +47,7 @@ BAD: dict[str, bytes] = {
 
 
 def test_fields_are_read_by_their_path_and_the_first_counts() -> None:
-    assert envelope.read(GOOD.encode()) == {
+    assert soap.read(GOOD.encode()) == {
         ("answer", "school", "number"): "A1",
         ("answer", "school"): "",
         ("answer",): "",
@@ -57,14 +57,14 @@ def test_fields_are_read_by_their_path_and_the_first_counts() -> None:
 @pytest.mark.parametrize("encoding", ["utf-16", "iso-8859-1"])
 def test_encodings_that_say_which_they_are(encoding: str) -> None:
     said = f'<?xml version="1.0" encoding="{encoding}"?>' + GOOD.replace("A1", "æøå")
-    read = envelope.read(said.encode(encoding))
+    read = soap.read(said.encode(encoding))
     assert read["answer", "school", "number"] == "æøå"
 
 
 @pytest.mark.parametrize("raw", BAD.values(), ids=BAD)
 def test_anything_else_is_refused_without_quoting_it(raw: bytes) -> None:
-    with pytest.raises(envelope.MalformedError) as caught:
-        envelope.read(raw)
+    with pytest.raises(soap.MalformedError) as caught:
+        soap.read(raw)
     assert str(caught.value) == "The answer is no SOAP 1.2 message."
     assert caught.value.__context__ is None
     assert caught.value.__cause__ is None
@@ -72,14 +72,14 @@ def test_anything_else_is_refused_without_quoting_it(raw: bytes) -> None:
 
 @given(st.binary(max_size=300))
 def test_no_bytes_raise_anything_else(raw: bytes) -> None:
-    with pytest.raises(envelope.MalformedError):
-        envelope.read(raw)
+    with pytest.raises(soap.MalformedError):
+        soap.read(raw)
 
 
 @given(st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cn", "Cs"])))
 def test_what_is_written_is_read_as_it_was_meant(value: str) -> None:
-    written = envelope.write("urn:x", "ask", [("field", value), ("other", "</w:ask>")])
-    read = envelope.read(written)
+    written = soap.write("urn:x", "ask", [("field", value), ("other", "</w:ask>")])
+    read = soap.read(written)
     assert set(read) == {("ask",), ("ask", "field"), ("ask", "other")}
     assert read["ask", "field"] == value.strip()
     assert read["ask", "other"] == "</w:ask>"

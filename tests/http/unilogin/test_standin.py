@@ -13,7 +13,7 @@ import requests
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from providers.unilogin import envelope
+from providers.unilogin import soap
 from tests.http.sandbox.running import hidden
 from tests.http.unilogin.standin import AT, Standin
 from tests.sandbox.unilogin import demo
@@ -159,13 +159,13 @@ NAMESPACE = "https://wsiinst.unilogin.dk/ws"
 GOOD = [("wsBrugerid", WS_USER), ("wsPassword", WS_PASSWORD), ("instnr", "A10101")]
 MESSAGES: dict[str, bytes] = {
     "no-xml": b"A10101",
-    "a-declaration": b"<!DOCTYPE x>" + envelope.write(NAMESPACE, "hentInstitution", GOOD),
-    "another-operation": envelope.write(NAMESPACE, "hentAnsatte", GOOD),
-    "another-namespace": envelope.write("urn:x", "hentInstitution", GOOD),
-    "fields-in-another-order": envelope.write(NAMESPACE, "hentInstitution", GOOD[::-1]),
-    "a-field-less": envelope.write(NAMESPACE, "hentInstitution", GOOD[:2]),
-    "another-envelope": envelope.write(NAMESPACE, "hentInstitution", GOOD).replace(
-        envelope.ENVELOPE.encode(), b"http://schemas.xmlsoap.org/soap/envelope/"
+    "a-declaration": b"<!DOCTYPE x>" + soap.write(NAMESPACE, "hentInstitution", GOOD),
+    "another-operation": soap.write(NAMESPACE, "hentAnsatte", GOOD),
+    "another-namespace": soap.write("urn:x", "hentInstitution", GOOD),
+    "fields-in-another-order": soap.write(NAMESPACE, "hentInstitution", GOOD[::-1]),
+    "a-field-less": soap.write(NAMESPACE, "hentInstitution", GOOD[:2]),
+    "another-envelope": soap.write(NAMESPACE, "hentInstitution", GOOD).replace(
+        soap.ENVELOPE.encode(), b"http://schemas.xmlsoap.org/soap/envelope/"
     ),
 }
 
@@ -174,19 +174,19 @@ MESSAGES: dict[str, bytes] = {
 def test_the_service_answers_a_fault_to(standin: Standin, message: bytes) -> None:
     answer = ask(standin, message)
     assert answer.status_code == 400
-    assert ("Fault",) in envelope.read(answer.content)
+    assert ("Fault",) in soap.read(answer.content)
 
 
 def test_the_service_wants_the_media_type_of_soap_1_2(standin: Standin) -> None:
-    message = envelope.write(NAMESPACE, "hentInstitution", GOOD)
+    message = soap.write(NAMESPACE, "hentInstitution", GOOD)
     assert ask(standin, message).status_code == 200
     assert ask(standin, message, "text/xml").status_code == 400
 
 
 def test_an_unknown_school_is_answered_by_nothing(standin: Standin) -> None:
     asked = [*GOOD[:2], ("instnr", "Z99999")]
-    answer = ask(standin, envelope.write(NAMESPACE, "hentInstitution", asked))
-    assert envelope.read(answer.content) == {("hentInstitutionResponse",): ""}
+    answer = ask(standin, soap.write(NAMESPACE, "hentInstitution", asked))
+    assert soap.read(answer.content) == {("hentInstitutionResponse",): ""}
 
 
 def test_the_page_shows_who_is_there_and_signs_out(standin: Standin) -> None:
