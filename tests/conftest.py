@@ -17,6 +17,7 @@ from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
 
+from accounts.upstream.last_good import Registry
 from tests.peers import network
 from tests.peers.site import Site, environment, free_port, fresh_database, fresh_redis
 
@@ -62,11 +63,13 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_start() -> None:
-    """Forget what the process remembers: the caches, and whatever a module offers to `reset`."""
+    """Forget what the process remembers: caches, registries, what a module offers to `reset`."""
     for alias in settings.CACHES:
         caches[alias].clear()
     for reset in _resets():
         reset()
+    for registry in _registries():
+        registry.clear()
 
 
 def _resets() -> Iterator[Callable[[], Any]]:
@@ -77,6 +80,13 @@ def _resets() -> Iterator[Callable[[], Any]]:
             own = inspect.isfunction(reset) and reset.__module__ == name
             if own and not inspect.signature(reset).parameters:
                 yield reset
+
+
+def _registries() -> Iterator[Registry[Any]]:
+    """Yield what the loaded modules of the house keep of upstreams."""
+    for name, module in sys.modules.copy().items():
+        if name.split(".")[0] in FLOORS:
+            yield from (each for each in vars(module).values() if isinstance(each, Registry))
 
 
 @pytest.fixture(scope="module")

@@ -1,9 +1,8 @@
-"""What is learnt from an upstream and kept: one copy, renewed in time, the last good one in need.
+"""A document of an upstream, kept with its last good copy.
 
-A copy stands for ten minutes. Then one caller renews it while the others go on with the old one,
-and an upstream that does not answer costs nobody a login as long as a copy is at hand: in this
-process, or in the shared cache, where it lies sealed, so that a cache cannot be made to lie. After
-a day even the last good copy is thrown away.
+A copy is renewed by one caller when it is old, while the others go on with it, and it stays in use
+while the upstream does not answer. It lies in this process and, when it has a name, sealed in the
+shared cache, so that a cache cannot be made to lie.
 """
 
 from __future__ import annotations
@@ -18,15 +17,15 @@ from typing import Any, Generic, TypeVar
 from django.core.cache import caches
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.keyring import Unreadable, seal, unseal
+from accounts.keyring import seal, unseal
 
 T = TypeVar("T")
 
 MAX_AGE = 600.0
-COOLDOWN = 30.0
+RETRY_AFTER = 30.0
 CALL_SECONDS = 5.0
-_KEPT_SECONDS = 24 * 3600
-_PURPOSE = "oidc"
+DAY = 24 * 3600.0
+_PURPOSE = "last-good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,67 +34,76 @@ class _Copy(Generic[T]):
     at: float
 
 
-class Cell(Generic[T]):
-    """One thing of one upstream. Thread-safe.
+class LastGood(Generic[T]):
+    """One document of one upstream. Thread-safe.
 
-    `name` is its place in the shared cache. `read` makes the value of a raw JSON document and
-    raises `TemporarilyUnavailable` for a bad one.
+    `read` makes the value of what was fetched, and raises `TemporarilyUnavailable` for a bad
+    document. `name` is the place in the shared cache; a document without a name stays in this
+    process, one with a name must be JSON. A value is fresh for `max_age(value)` seconds, and in use
+    for `kept` seconds when it cannot be renewed.
     """
 
-    def __init__(self, name: str, read: Callable[[Any], T]) -> None:
-        self._name, self._read = name, read
+    def __init__(
+        self,
+        read: Callable[[Any], T],
+        *,
+        name: str = "",
+        max_age: Callable[[T], float] = lambda _value: MAX_AGE,
+        kept: float = DAY,
+    ) -> None:
+        self._read, self._name, self._max_age, self._kept = read, name, max_age, kept
         self._lock = threading.Lock()
         self._copy: _Copy[T] | None = None
         self._tried_at = self._looked_at = 0.0
         self._failures = 0
-        self._forced: dict[str, float] = {}
+        self._asked: dict[str, float] = {}
 
-    def get(self, fetch: Callable[[], Any], now: datetime) -> T:
+    def get(self, fetch: Callable[[], Any], now: datetime, wait: float = CALL_SECONDS) -> T:
         """Return the value, fetched when there is none or it is old.
 
-        Raises `TemporarilyUnavailable` when it cannot be had and no copy is left.
+        `wait` is how many seconds another caller's first fetch is waited for. Raises
+        `TemporarilyUnavailable` when there is no value and no copy of it.
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
         if copy is None:
-            return self._first(fetch, seconds)
-        old = not 0 <= seconds - copy.at < MAX_AGE
-        if old and not 0 <= seconds - self._tried_at < COOLDOWN:
-            return self._renewed(fetch, seconds, copy)
-        return copy.value
+            return self._first(fetch, seconds, wait)
+        if self._is_fresh(copy, seconds) or _within(RETRY_AFTER, self._tried_at, seconds):
+            return copy.value
+        return self._renewed(fetch, seconds, copy)
 
-    def forced(self, fetch: Callable[[], Any], now: datetime, reason: str, seen: T) -> T | None:
-        """Return a newer value than `seen`; None when `reason` had one in the last 30 seconds.
+    def newer(self, fetch: Callable[[], Any], now: datetime, asker: str, than: T) -> T | None:
+        """Return a newer value; None when `asker` had one fetched in the last 30 seconds.
 
-        Who asks while another caller fetches takes what that one found. Raises
-        `TemporarilyUnavailable` when the fetch fails.
+        Who asks during another caller's fetch takes its value. Raises `TemporarilyUnavailable`
+        when the fetch fails.
         """
         seconds = now.timestamp()
-        with self._held():
-            if self._copy is not None and self._copy.value is not seen:
+        with self._locked(CALL_SECONDS):
+            if self._copy is not None and self._copy.value is not than:
                 return self._copy.value
-            if 0 <= seconds - self._forced.get(reason, -COOLDOWN) < COOLDOWN:
+            if _within(RETRY_AFTER, self._asked.get(asker, -RETRY_AFTER), seconds):
                 return None
-            self._forced[reason] = seconds
+            self._asked[asker] = seconds
             return self._fetched(fetch, seconds)
 
     def peek(self, now: datetime) -> T | None:
-        """Return what is at hand, without a call, of any age up to a day."""
+        """Return the value at hand, fresh or not, without a call."""
         copy = self._at_hand(now.timestamp())
         return copy.value if copy else None
 
-    def _first(self, fetch: Callable[[], Any], seconds: float) -> T:
-        """Fetch when nobody has a copy. Who waited for another's attempt shares its outcome."""
+    def _first(self, fetch: Callable[[], Any], seconds: float, wait: float) -> T:
+        """Fetch a first copy. Who waited for another's attempt shares its outcome."""
         failures = self._failures
-        with self._held():
+        with self._locked(wait):
             if self._copy is not None:
                 return self._copy.value
             if self._failures != failures:
-                raise TemporarilyUnavailable("The identity provider does not answer as it should.")
+                raise TemporarilyUnavailable("The upstream does not answer as it should.")
             return self._fetched(fetch, seconds)
 
     def _renewed(self, fetch: Callable[[], Any], seconds: float, copy: _Copy[T]) -> T:
-        """Fetch in place of an old copy, which is what everybody else goes on with."""
+        """Fetch in place of an old copy, which everybody else goes on with."""
         if not self._lock.acquire(blocking=False):
             return copy.value
         try:
@@ -106,9 +114,9 @@ class Cell(Generic[T]):
             self._lock.release()
 
     @contextmanager
-    def _held(self) -> Iterator[None]:
-        if not self._lock.acquire(timeout=CALL_SECONDS):
-            raise TemporarilyUnavailable("The identity provider takes too long to answer.")
+    def _locked(self, wait: float) -> Iterator[None]:
+        if not self._lock.acquire(timeout=max(wait, 0)):
+            raise TemporarilyUnavailable("The upstream takes too long to answer.")
         try:
             yield
         finally:
@@ -126,13 +134,16 @@ class Cell(Generic[T]):
         _share(self._name, document, seconds)
         return value
 
+    def _is_fresh(self, copy: _Copy[T], seconds: float) -> bool:
+        return _within(self._max_age(copy.value), copy.at, seconds)
+
     def _at_hand(self, seconds: float) -> _Copy[T] | None:
         """Return this process's copy, else the one that another process shared."""
         copy = before = self._copy
-        if copy is None and not 0 <= seconds - self._looked_at < COOLDOWN:
+        if copy is None and not _within(RETRY_AFTER, self._looked_at, seconds):
             self._looked_at = seconds
             copy = self._of_another_process()
-        if copy is not None and seconds - copy.at > _KEPT_SECONDS:
+        if copy and not self._is_fresh(copy, seconds) and abs(seconds - copy.at) >= self._kept:
             copy = None
         if copy is not before and self._copy is before:  # nobody has fetched a newer one since
             self._copy = copy
@@ -146,20 +157,42 @@ class Cell(Generic[T]):
             return None  # written by another version of this code
 
 
+class Registry(dict[str, T]):
+    """What a process keeps for each key, at most `most` of them. Thread-safe."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__()
+        self._most, self._lock = most, threading.Lock()
+
+    def obtain(self, key: str, make: Callable[[], T]) -> T:
+        """Return what is kept for `key`, made when there is nothing. A full registry is emptied."""
+        found = self.get(key)
+        if found is None:
+            with self._lock:
+                if key not in self and len(self) >= self._most:
+                    self.clear()
+                found = self.setdefault(key, make())
+        return found
+
+
+def _within(length: float, since: float, seconds: float) -> bool:
+    return 0 <= seconds - since < length
+
+
 def _share(name: str, document: Any, at: float) -> None:
+    if not name:
+        return
     try:
         sealed = seal({"document": document, "at": at}, _PURPOSE, name)
-        caches["default"].set(f"oidc:{name}", sealed, _KEPT_SECONDS)
+        caches["default"].set(f"{_PURPOSE}:{name}", sealed, DAY)
     except Exception:  # noqa: BLE001  # whatever the cache's driver raises: nobody else has a copy
         return
 
 
 def _shared(name: str) -> tuple[Any, float] | None:
     try:
-        sealed = caches["default"].get(f"oidc:{name}")
+        sealed = caches["default"].get(f"{_PURPOSE}:{name}") if name else None
         held = unseal(sealed, _PURPOSE, name) if isinstance(sealed, str) else None
         return (held["document"], float(held["at"])) if held else None
-    except (Unreadable, KeyError, TypeError, ValueError):
-        return None
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: there is no copy
+    except Exception:  # noqa: BLE001  # whatever the cache's driver raises, or lies there
         return None

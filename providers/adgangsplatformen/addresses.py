@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import threading
+import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http.address import origin_of
+from accounts.upstream.last_good import LastGood
 from providers.adgangsplatformen.client import CALL_SECONDS, Budget, Cms
 from providers.adgangsplatformen.settings import CmsSettings, is_unclear
 
 MAX_AGE = timedelta(minutes=15)
-# A null, and a failure, are asked about again after so long.
+# A null is asked about again after so long.
 SOON = timedelta(seconds=30)
 _LONGEST = 2000
 
@@ -31,9 +32,7 @@ class Addresses:
 
     def __init__(self, settings: CmsSettings, cms: Cms) -> None:
         self._settings, self._cms = settings, cms
-        self._lock = threading.Lock()
-        self._known: Known | None = None
-        self._again_at: datetime | None = None
+        self._asked: LastGood[Known] = LastGood(self._read, max_age=_max_age, kept=math.inf)
 
     def login(self, now: datetime) -> str:
         """Return where a sign-in starts. Raises `TemporarilyUnavailable`, also for a null."""
@@ -54,39 +53,17 @@ class Addresses:
                 settings.built(settings.login_path, settings.after_login),
                 settings.built(settings.logout_path, settings.after_logout),
             )
-        if self._known and self._again_at and now < self._again_at:
-            return self._known
-        # With a copy at hand one caller asks and the others go on; without one they wait for it.
-        waits = CALL_SECONDS if self._known is None else 0
-        if not self._lock.acquire(timeout=waits):
-            return self._kept()
-        try:
-            if self._known is None or self._again_at is None or now >= self._again_at:
-                self._learn(now)
-        finally:
-            self._lock.release()
-        return self._kept()
+        return self._asked.get(self._fetch, now, wait=CALL_SECONDS)
 
     def fetch(self) -> Known:
         """Ask the CMS now. Raises `TemporarilyUnavailable`, also for an address elsewhere."""
-        said = self._cms.addresses(Budget())
-        return Known(*(self._judged(said[word]) for word in ("login", "logout")))
+        return self._read(self._fetch())
 
-    def _learn(self, now: datetime) -> None:
-        try:
-            known = self.fetch()
-        except TemporarilyUnavailable:
-            if self._known is None:
-                raise
-            self._again_at = now + SOON
-            return
-        self._known = known
-        self._again_at = now + (MAX_AGE if known.login and known.logout else SOON)
+    def _fetch(self) -> dict[str, str | None]:
+        return self._cms.addresses(Budget())
 
-    def _kept(self) -> Known:
-        if self._known is None:
-            raise TemporarilyUnavailable("The CMS takes too long to say where its login is.")
-        return self._known
+    def _read(self, said: dict[str, str | None]) -> Known:
+        return Known(self._judged(said["login"]), self._judged(said["logout"]))
 
     def _judged(self, url: str | None) -> str:
         """Return an address of the CMS itself: it must not send people anywhere else."""
@@ -97,3 +74,7 @@ class Addresses:
         if origin_of(url) != self._settings.origin or "@" in urlsplit(url).netloc:
             raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
         return url
+
+
+def _max_age(known: Known) -> float:
+    return (MAX_AGE if known.login and known.logout else SOON).total_seconds()

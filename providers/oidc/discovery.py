@@ -1,12 +1,11 @@
 """The discovery document and the keys of an OpenID provider (OIDC Discovery 1.0).
 
-What a process has learnt is shared by all instances of a source's provider. Nothing is asked
-before it is needed, so the site starts without its upstreams.
+All instances of a source's provider share what a process keeps. Nothing is fetched before it is
+needed, so the site starts without its upstreams.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -18,14 +17,13 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.upstream import urls
-from accounts.upstream.last_good import CALL_SECONDS, Cell
+from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
 from providers.oidc import jwks
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_KEYS = 512 * 1024
-_KNOWN_AT_MOST = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +50,18 @@ class Metadata:
         return tuple(each for each in listed if isinstance(each, str))
 
 
-class _Learnt:
-    """What this process has learnt of one provider."""
+class _Kept:
+    """What this process keeps of one provider: its document, and the keys of one address."""
 
     def __init__(self, settings: OidcSettings, name: str) -> None:
-        self.metadata: Cell[Metadata] = Cell(
-            f"metadata:{name}", lambda document: read(settings, document)
+        self.metadata: LastGood[Metadata] = LastGood(
+            lambda document: read(settings, document), name=f"oidc:metadata:{name}"
         )
-        self.keys: dict[str, Cell[jwks.Keys]] = {}
+        # A document may name another address tomorrow, whose keys take the place of these.
+        self.keys: Registry[LastGood[jwks.KeySet]] = Registry(1)
 
 
-_learnt: dict[str, _Learnt] = {}
-_lock = threading.Lock()
-
-
-def reset() -> None:
-    """Forget all that this process has learnt."""
-    _learnt.clear()
+kept: Registry[_Kept] = Registry(256)
 
 
 class Upstream:
@@ -83,13 +76,13 @@ class Upstream:
         """Return what is known of the provider. Raises `TemporarilyUnavailable`."""
         if not self._settings.discover:
             return read(self._settings, self.fetch_document())
-        return self._known().metadata.get(self.fetch_document, now)
+        return self._kept().metadata.get(self.fetch_document, now)
 
     def peek(self, now: datetime) -> Metadata | None:
         """Return what is known of the provider without a call; None when nothing is."""
         if not self._settings.discover:
             return self.metadata(now)
-        return self._known().metadata.peek(now)
+        return self._kept().metadata.peek(now)
 
     def key(self, kid: str | None, algorithm: str, now: datetime, asker: str) -> jwt.PyJWK | None:
         """Return the key that may have signed a token; None when there is none.
@@ -98,11 +91,12 @@ class Upstream:
         that strangers' tokens cannot use up what a login needs. Raises `TemporarilyUnavailable`.
         """
         uri = self.metadata(now).endpoint("jwks_uri")
-        cell = self._keys_at(uri)
-        known = cell.get(lambda: self.fetch_keys(uri), now)
+        name = f"oidc:jwks:{self._name}:{digest(uri)}"
+        keys = self._kept().keys.obtain(uri, lambda: LastGood(jwks.read, name=name))
+        known = keys.get(lambda: self.fetch_keys(uri), now)
         found = known.find(kid, algorithm)
         if found is None:
-            newer = cell.forced(lambda: self.fetch_keys(uri), now, asker, known)
+            newer = keys.newer(lambda: self.fetch_keys(uri), now, asker, known)
             found = newer.find(kid, algorithm) if newer else None
         return found
 
@@ -125,26 +119,8 @@ class Upstream:
             raise TemporarilyUnavailable(f"A document was answered with status {answer.status}.")
         return answer.json()
 
-    def _known(self) -> _Learnt:
-        known = _learnt.get(self._name)
-        if known is None:
-            with _lock:
-                if len(_learnt) >= _KNOWN_AT_MOST:
-                    _learnt.clear()
-                known = _learnt.setdefault(self._name, _Learnt(self._settings, self._name))
-        return known
-
-    def _keys_at(self, uri: str) -> Cell[jwks.Keys]:
-        """Return the cell of the keys at `uri`; a document may name another place tomorrow."""
-        held = self._known().keys
-        cell = held.get(uri)
-        if cell is None:
-            with _lock:
-                cell = held.get(uri)
-                if cell is None:
-                    held.clear()
-                    cell = held[uri] = Cell(f"keys:{self._name}:{digest(uri)}", jwks.read)
-        return cell
+    def _kept(self) -> _Kept:
+        return kept.obtain(self._name, lambda: _Kept(self._settings, self._name))
 
 
 def read(settings: OidcSettings, document: Any) -> Metadata:

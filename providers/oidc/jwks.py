@@ -56,8 +56,8 @@ class Key:
         return self._parsed[algorithm]
 
 
-class Keys:
-    """A set of keys, all of one document."""
+class KeySet:
+    """The keys of one document (RFC 7517, 5)."""
 
     def __init__(self, keys: list[Key]) -> None:
         self._keys = keys
@@ -79,7 +79,7 @@ class Keys:
         )
 
 
-def read(document: Any) -> Keys:
+def read(document: Any) -> KeySet:
     """Return the keys of a JWKS document (RFC 7517, 5); members that are no keys are left out.
 
     Raises `TemporarilyUnavailable` when it is not such a document, or holds too many keys.
@@ -89,7 +89,7 @@ def read(document: Any) -> Keys:
         raise TemporarilyUnavailable("The document at jwks_uri holds no keys.")
     if len(listed) > MOST_KEYS:
         raise TemporarilyUnavailable(f"The document at jwks_uri holds more than {MOST_KEYS} keys.")
-    return Keys([Key(each) for each in listed if isinstance(each, dict)])
+    return KeySet([Key(each) for each in listed if isinstance(each, dict)])
 
 
 def _parse(document: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:

@@ -5,29 +5,25 @@ Its one operation that is used is written out here, so no WSDL is fetched from a
 
 from __future__ import annotations
 
-import threading
 import time
-from datetime import datetime
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
+from accounts.upstream.last_good import LastGood, Registry
 from providers.unilogin import institutions, soap
 from providers.unilogin.settings import UniloginSettings
 
 # For all look-ups of one sign-in together.
 SECONDS = 4.0
 _LARGEST = 64 * 1024
-_KEPT_AT_MOST = 4096
 # An institution that is not known today may be tomorrow.
 _UNKNOWN_SECONDS = 60
 _INSTITUTION = ("hentInstitutionResponse", "institution")
 # How the service names its fault (WsiInst v5), and how a person would spell it.
 _REFUSED = ("authentificationfault", "authenticationfault")
 
-_Key = tuple[str, str, str]
-_kept: dict[_Key, tuple[str, datetime]] = {}
-_lock = threading.Lock()
+kept: Registry[LastGood[str]] = Registry(4096)
 
 
 class SoapFault(TemporarilyUnavailable):
@@ -36,11 +32,6 @@ class SoapFault(TemporarilyUnavailable):
 
 class CredentialsRefused(SoapFault):
     """The service does not take `ws_user` and `ws_password`."""
-
-
-def reset() -> None:
-    """Forget all answers of this process."""
-    _kept.clear()
 
 
 class InstitutionService:
@@ -55,12 +46,11 @@ class InstitutionService:
         `until` is the moment, in seconds of `time.monotonic()`, at which there must be an answer.
         Raises `TemporarilyUnavailable`, as `SoapFault` when the service says that it is in trouble.
         """
-        key = (self._settings.ws_address, self._settings.ws_user, instnr)
-        known = self._recall(key)
-        if known is None:
-            known = self.ask(instnr, until)
-            self._keep(key, known)
-        return known
+        settings = self._settings
+        key = f"{settings.ws_address}\n{settings.ws_user}\n{settings.cache_seconds}\n{instnr}"
+        known = kept.obtain(key, lambda: LastGood(str, max_age=self._max_age, kept=0))
+        seconds = until - time.monotonic()
+        return known.get(lambda: self.ask(instnr, until), self._clock(), wait=seconds)
 
     def ask(self, instnr: str, until: float) -> str:
         """Return what `municipality` does, past every copy."""
@@ -87,20 +77,9 @@ class InstitutionService:
         )
         return _municipality(answer, instnr)
 
-    def _recall(self, key: _Key) -> str | None:
-        known = _kept.get(key)
-        if known is None:
-            return None
+    def _max_age(self, municipality: str) -> float:
         lasts = self._settings.cache_seconds
-        if not known[0]:
-            lasts = min(lasts, _UNKNOWN_SECONDS)
-        return known[0] if 0 <= (self._clock() - known[1]).total_seconds() < lasts else None
-
-    def _keep(self, key: _Key, found: str) -> None:
-        with _lock:
-            if len(_kept) >= _KEPT_AT_MOST:
-                _kept.clear()
-            _kept[key] = (found, self._clock())
+        return lasts if municipality else min(lasts, _UNKNOWN_SECONDS)
 
 
 def _municipality(answer: Answer, instnr: str) -> str:

@@ -72,7 +72,7 @@ def test_a_configuration_that_cannot_be_read_is_trouble_and_no_crash(
     counter: Counter, browser: Browser, provider: Certified, kind: str
 ) -> None:
     counter()
-    discovery.reset()
+    discovery.kept.clear()
     caches["default"].clear()
     provider.trouble("/.well-known", kind)
     response = browser.site.get("/auth/login/town")

@@ -151,7 +151,7 @@ def test_the_provider_is_down_and_nothing_is_known_of_it(
     source(mortal)
     Browser(client).sign_in("town")
     mortal.stop()
-    discovery.reset()
+    discovery.kept.clear()
     caches["default"].clear()
     response = client.post("/auth/logout")
     assert (response.status_code, response["Location"]) == (303, "/")

@@ -94,7 +94,7 @@ def test_trouble_at_each_call(
     assert not StoredSession.objects.exists()
     provider.heal()
     upstreams.reset()
-    discovery.reset()
+    discovery.kept.clear()
     assert browser.sign_in("town")["Location"] == "/account/"
 
 

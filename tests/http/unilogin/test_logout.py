@@ -102,7 +102,7 @@ def test_a_broker_that_is_gone_and_of_which_nothing_is_known(
     ida: Browser, standin: Standin
 ) -> None:
     standin.stop()
-    discovery.reset()
+    discovery.kept.clear()
     caches["default"].clear()
     assert ida.leave()["Location"] == "/"
     assert_gone(ida)

@@ -172,7 +172,7 @@ def test_many_who_come_at_once_share_a_failure(portal: Portal, op: OpenIdProvide
 
 def test_a_new_process_finds_what_another_learnt(portal: Portal, op: OpenIdProvider) -> None:
     portal.login()
-    discovery.reset()
+    discovery.kept.clear()
     op.answers[WELL_KNOWN] = op.answers["jwks"] = page(500)
     assert portal.login().subject == SUBJECT
     assert portal.source().plan_logout(HELD, None, {}, DONE).visit
@@ -185,10 +185,10 @@ def test_a_cache_that_was_written_by_somebody_else_is_not_believed(
     portal.login()
     name = portal.source().upstream._name
     evil = {"document": {"issuer": op.issuer, "token_endpoint": "https://evil.example"}, "at": 0}
-    elsewhere = seal(evil, "oidc", "metadata:of-another")
+    elsewhere = seal(evil, "last-good", "oidc:metadata:of-another")
     for forged in ("nonsense", evil, elsewhere, 7):
-        discovery.reset()
-        caches["default"].set(f"oidc:metadata:{name}", forged)
+        discovery.kept.clear()
+        caches["default"].set(f"last-good:oidc:metadata:{name}", forged)
         assert portal.login().subject == SUBJECT
 
 
