@@ -8,13 +8,12 @@ from __future__ import annotations
 import base64
 import hashlib
 import secrets
-from dataclasses import fields
 from datetime import datetime
 
 from django.core.cache import caches
 
-from accounts import conf
-from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts import conf, serialization
+from accounts.keyring import digest, seal, unseal
 from accounts.provider import LoginFlow
 
 COOKIE_PREFIX = "vf-"
@@ -65,17 +64,14 @@ def state_digest(state: str) -> str:
 
 def seal_flow(flow: LoginFlow) -> str:
     """Return the flow as its cookie's value."""
-    values = {field.name: getattr(flow, field.name) for field in fields(flow)}
-    return seal({**values, "started_at": flow.started_at.isoformat()}, _PURPOSE)
+    return seal(serialization.dump(flow), _PURPOSE)
 
 
 def open_flow(sealed: str) -> LoginFlow | None:
     """Return the flow of a cookie's value; None when it is not ours. `expired` tells its age."""
     try:
-        values = unseal(sealed, _PURPOSE)
-        started_at = datetime.fromisoformat(values["started_at"])
-        return LoginFlow(**{**values, "started_at": started_at})
-    except (Unreadable, KeyError, TypeError, ValueError):
+        return serialization.load(LoginFlow, unseal(sealed, _PURPOSE))
+    except ValueError:  # `Unreadable` is one
         return None
 
 

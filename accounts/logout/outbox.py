@@ -7,12 +7,11 @@ from datetime import datetime, timedelta
 import structlog
 from django.utils import timezone
 
-from accounts import events
+from accounts import events, serialization
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import Event, OutboxItem
 from accounts.provider import CallsLogout, TokenSet
-from accounts.session import vault
 from accounts.source import catalogue
 
 PURPOSE = "outbox"
@@ -29,7 +28,7 @@ def post(source: str, hint: TokenSet, support_code: str) -> None:
     now = timezone.now()
     OutboxItem.objects.create(
         source=source,
-        sealed=seal(vault.dump(hint), PURPOSE),
+        sealed=seal(serialization.dump(hint), PURPOSE),
         support_code=support_code,
         created_at=now,
         next_at=now + FIRST_RETRY,
@@ -67,7 +66,7 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
 
 def _call(item: OutboxItem) -> None:
     source = catalogue.of_session(item.source)
-    hint = vault.load(unseal(item.sealed, PURPOSE))
+    hint = serialization.load(TokenSet, unseal(item.sealed, PURPOSE))
     if source and isinstance(source.provider, CallsLogout):
         source.provider.call_logout(hint)
 

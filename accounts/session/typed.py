@@ -7,15 +7,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from accounts import serialization
 from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, SessionRef
-
-_MOMENTS = (
-    "signed_in_at",
-    "expires_at",
-    "refresh_expires_at",
-    "upstream_ends_at",
-    "tokens_expire_at",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,25 +83,12 @@ class Session:
 
     def dump(self) -> dict[str, Any]:
         """Return the session as JSON holds it, for the sealed payload."""
-        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
-        values["claims"] = dict(self.claims)
-        for name in _MOMENTS:
-            values[name] = values[name].isoformat() if values[name] else None
-        return values
+        return serialization.dump(self)
 
     @classmethod
     def load(cls, values: Any) -> Session:
         """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
-        if not isinstance(values, dict):
-            raise ValueError("a session is an object")  # noqa: TRY004  # bad data, not a bad call
-        try:
-            moments = {
-                name: datetime.fromisoformat(values[name]) if values[name] else None
-                for name in _MOMENTS
-            }
-            return cls(**{**values, **moments})
-        except (KeyError, TypeError) as error:
-            raise ValueError("not a session") from error
+        return serialization.load(cls, values)
 
     @classmethod
     def unknown(cls, uid: str) -> Session:

@@ -8,9 +8,8 @@ result, or go on without it.
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 import structlog
 from django.db.models import F, Q
@@ -18,9 +17,10 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError
-from accounts.keyring import Unreadable, seal, unseal
+from accounts.keyring import seal, unseal
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Refreshes, TokenSet
+from accounts.serialization import dump, load
 from accounts.session.store import end
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -33,7 +33,6 @@ LEASE = timedelta(seconds=15)
 # After an upstream did not answer it is left alone for a moment.
 PAUSE = timedelta(seconds=10)
 _LOOK_SECONDS = (0.02, 0.05, 0.1)
-_MOMENTS = ("expires_at", "refresh_expires_at")
 
 log = structlog.get_logger("vestibule.vault")
 
@@ -44,22 +43,6 @@ class _Kept:
 
     tokens: TokenSet
     version: int
-
-
-def dump(tokens: TokenSet) -> dict[str, Any]:
-    """Return the tokens as JSON holds them, for sealing."""
-    values = asdict(tokens)
-    for name in _MOMENTS:
-        values[name] = values[name].isoformat() if values[name] else None
-    return values
-
-
-def load(values: dict[str, Any]) -> TokenSet:
-    """Return the tokens that `dump` wrote."""
-    moments: dict[str, Any] = {
-        name: datetime.fromisoformat(values[name]) if values[name] else None for name in _MOMENTS
-    }
-    return replace(TokenSet(**{**values, **dict.fromkeys(_MOMENTS)}), **moments)
 
 
 def new_row(uid: str, tokens: TokenSet) -> StoredTokens:
@@ -190,6 +173,6 @@ def _read(uid: str) -> _Kept | None:
     if row is None:
         return None
     try:
-        return _Kept(load(unseal(row[0], PURPOSE, uid)), row[1])
-    except (Unreadable, KeyError, TypeError, ValueError):
+        return _Kept(load(TokenSet, unseal(row[0], PURPOSE, uid)), row[1])
+    except ValueError:  # `Unreadable` is one
         return None

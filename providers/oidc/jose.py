@@ -5,13 +5,13 @@ Every refusal is an `InvalidGrant` whose sentence is for operators and holds not
 
 from __future__ import annotations
 
-import json
-from typing import Any, NoReturn
+from typing import Any
 
 import jwt
 from jwt.utils import base64url_decode
 
 from accounts.errors import InvalidGrant
+from accounts.serialization import strict_object
 
 LONGEST = 64 * 1024
 _LONGEST_KID = 512
@@ -29,7 +29,7 @@ def header(token: str) -> dict[str, Any]:
     if not token.isascii() or len(token) > LONGEST or token.count(".") != 2:
         raise InvalidGrant("The token is not a signed token of a reasonable size.")
     try:
-        found = strict_json(base64url_decode(token.partition(".")[0]))
+        found = strict_object(base64url_decode(token.partition(".")[0]))
     except ValueError:
         raise InvalidGrant("The header of the token cannot be read.") from None
     if any(name in found for name in _EXTENSIONS):
@@ -60,7 +60,7 @@ def claims(token: str, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
     """Verify the signature and return the claims. Raises `InvalidGrant`, alike for every cause."""
     try:
         payload = _jws.decode(token, key, algorithms=[algorithm])
-        return strict_json(payload)
+        return strict_object(payload)
     except (jwt.PyJWTError, ValueError, RecursionError):
         raise InvalidGrant("The token's signature or content is not valid.") from None
 
@@ -69,31 +69,6 @@ def unverified_claims(token: str) -> dict[str, Any]:
     """Return the claims of a token that was verified before it was stored; {} for none."""
     parts = token.split(".")
     try:
-        return strict_json(base64url_decode(parts[1])) if len(parts) == 3 else {}
+        return strict_object(base64url_decode(parts[1])) if len(parts) == 3 else {}
     except (ValueError, RecursionError):
         return {}
-
-
-def strict_json(raw: bytes) -> dict[str, Any]:
-    """Return the JSON object in `raw`. Raises `ValueError`, also for a name that occurs twice.
-
-    Two parsers could see two different claims in it (RFC 8259, 4; RFC 7519, 4).
-    """
-    try:
-        found = json.loads(raw, object_pairs_hook=_unique, parse_constant=_refuse)
-    except RecursionError:
-        raise ValueError("too deep") from None
-    if not isinstance(found, dict):
-        raise ValueError("not an object")  # noqa: TRY004  # bad data, not a bad call
-    return found
-
-
-def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        raise ValueError("a name occurs twice")
-    return found
-
-
-def _refuse(constant: str) -> NoReturn:
-    raise ValueError(constant)
