@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.errors import InvalidGrant, TemporarilyUnavailable
-from providers.oidc import checks, jose
+from accounts.errors import InvalidGrant
+from providers.oidc import checks
 from providers.oidc.client import OidcClient
+from providers.oidc.jose import LONGEST, SignedToken
 
 _OF_ID_TOKENS = ("nonce", "at_hash", "c_hash", "events")
 _OF_ACCESS_TOKENS = ("scope", "scp", "client_id")
@@ -21,7 +22,7 @@ def claims_of(client: OidcClient, token: str) -> dict[str, Any]:
     """
     if not client.settings.accept_bearer:
         raise InvalidGrant("Access tokens of this provider are not accepted.")
-    if not token or len(token) > jose.LONGEST or not (token.isascii() and token.isprintable()):
+    if not token or len(token) > LONGEST or not (token.isascii() and token.isprintable()):
         raise InvalidGrant("This is no access token.")
     match client.settings.bearer_validation:
         case "introspection":
@@ -37,25 +38,19 @@ def claims_of(client: OidcClient, token: str) -> dict[str, Any]:
 
 def _local(client: OidcClient, token: str) -> dict[str, Any]:
     """RFC 9068, 4, and what is older than it: signature, issuer, time, kind, and for whom."""
-    settings, now = client.settings, client.clock()
-    claims = client.signed_claims(token, "jwt", "at+jwt")
+    settings, now, signed = client.settings, client.clock(), SignedToken(token)
+    claims = client.signed_claims(signed, "jwt", "at+jwt")
     checks.issuer(claims, settings.issuer)
     checks.expiry(claims, now, settings.leeway)
     checks.not_before(claims, now, settings.leeway)
-    _check_kind(claims, jose.header(token).get("typ"))
+    _check_kind(claims, signed.type)
     _check_audience(client, claims)
     return claims
 
 
 def _introspected(client: OidcClient, token: str) -> dict[str, Any]:
     """Ask the provider (RFC 7662, 2)."""
-    form = {"token": token, "token_type_hint": "access_token"}
-    answer = client.post_as_client("introspection_endpoint", form)
-    claims = answer.json() if answer.status == 200 else None
-    if not isinstance(claims, dict):
-        raise TemporarilyUnavailable(f"The introspection endpoint answers {answer.status}.")
-    if claims.get("active") is not True:
-        raise InvalidGrant("The token is not active.")
+    claims = client.introspect(token)
     if str(claims.get("token_type", "bearer")).lower() not in {"bearer", "access_token"}:
         raise InvalidGrant("This is no access token.")
     if "iss" in claims:
@@ -66,18 +61,18 @@ def _introspected(client: OidcClient, token: str) -> dict[str, Any]:
     return claims
 
 
-def _check_kind(claims: Mapping[str, Any], typ: object) -> None:
+def _check_kind(claims: Mapping[str, Any], kind: str) -> None:
     """Refuse an id_token, a logout token or a refresh token in an access token's place.
 
     Only RFC 9068 gives an access token a type of its own; else it must look like one.
     """
-    if isinstance(typ, str) and typ.lower().removeprefix("application/") == "at+jwt":
+    if kind == "at+jwt":
         return
     foreign = any(name in claims for name in _OF_ID_TOKENS)
-    kind = claims.get("typ", "Bearer") == "Bearer"
+    named = claims.get("typ", "Bearer") == "Bearer"
     use = claims.get("token_use", "access") == "access"
     alike = any(name in claims for name in _OF_ACCESS_TOKENS) or "typ" in claims
-    if foreign or not (kind and use and alike):
+    if foreign or not (named and use and alike):
         raise InvalidGrant("This is no access token.")
 
 

@@ -1,9 +1,13 @@
-"""Our client at one OpenID provider: mozilla-django-oidc's, with what it leaves out.
+"""Our client at one OpenID provider, on top of mozilla-django-oidc.
 
-The library's `verify_token` and `get_payload_data` do the work. Its calls are made by
-`accounts.http`, its keys come of a cache, its settings of the source, and the checks of OIDC Core
-3.1.3.7 that it does not make are added. Nothing of it that knows requests, sessions or users is
-ever called.
+Of the library's steps these run: `verify_token`, which finds the key, has the signature verified
+and compares the nonce, and `get_payload_data`, which refuses an unsecured JWT. They call what is
+overridden here: `get_settings`, since each source has its own settings; `retrieve_matching_jwk`,
+since the keys are kept; `_verify_jws`, since several algorithms are allowed and the library's reads
+a token leniently. `get_token` and `get_userinfo` are overridden too: the library's calls follow
+redirects and have no limit in bytes. Its `authenticate`, `get_or_create_user` and all else that
+knows requests, sessions or users never run. The checks of OIDC Core 3.1.3.7 that the library does
+not make are in `checks`.
 """
 
 from __future__ import annotations
@@ -13,13 +17,16 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import jwt
+from django.core.exceptions import SuspiciousOperation
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock, LoginFlow
-from providers.oidc import checks, jose, tokens
+from accounts.upstream.answers import json_object
+from providers.oidc import checks, tokens
 from providers.oidc.discovery import Metadata, Upstream
+from providers.oidc.jose import SignedToken
 from providers.oidc.settings import OidcSettings
 
 # Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
@@ -39,15 +46,14 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """Answer the library from the source, never from the settings of the site.
 
         The endpoints are asked of discovery when they are needed, so they are left empty. RS256
-        makes the library look for a public key; `_verify_jws` has the list of what is allowed. The
-        nonce is checked by us, in constant time, and one that is missing is refused.
+        makes the library look for a public key; `_verify_jws` has the list of what is allowed.
         """
         known = {
             "OIDC_RP_CLIENT_ID": self.settings.client_id,
             "OIDC_RP_CLIENT_SECRET": self.settings.client_secret,
             "OIDC_OP_JWKS_ENDPOINT": "",
             "OIDC_RP_SIGN_ALGO": "RS256",
-            "OIDC_USE_NONCE": False,
+            "OIDC_USE_NONCE": True,
         }
         return known.get(attr, args[0] if args else "")
 
@@ -74,21 +80,15 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
         answer = self.post_as_client("token_endpoint", payload)
-        self.raise_token_response_error(answer)
-        return _object(answer)
-
-    def raise_token_response_error(self, response: Answer) -> None:
-        """Raise a typed error, without the body that the library would put into it."""
-        tokens.check_answer(response)
+        tokens.check_answer(answer)
+        return json_object(answer, "The token endpoint")
 
     def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:
         """Post to an endpoint where our client proves itself (RFC 6749, 2.3.1).
 
         Raises `TemporarilyUnavailable`, also when the provider has no such endpoint.
         """
-        url = self.metadata.endpoint(endpoint)
-        if not url:
-            raise TemporarilyUnavailable(f"The identity provider has no {endpoint}.")
+        url = self._endpoint(endpoint)
         settings, auth, body = self.settings, None, dict(form)
         if settings.authenticates_by == "basic":
             auth = (quote_plus(settings.client_id), quote_plus(settings.client_secret))
@@ -98,36 +98,45 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
             body["client_secret"] = settings.client_secret
         return self.http.post(url, form=body, auth=auth)
 
-    def retrieve_matching_jwk(self, token: str, asker: str = LOGIN) -> jwt.PyJWK:
+    def introspect(self, access_token: str) -> dict[str, Any]:
+        """Return what the provider says of an access token, which must be active (RFC 7662, 2).
+
+        Raises `InvalidGrant` when it is not, `TemporarilyUnavailable` when nothing is said.
+        """
+        form = {"token": access_token, "token_type_hint": "access_token"}
+        answer = self.post_as_client("introspection_endpoint", form)
+        claims = json_object(answer, "The introspection endpoint")
+        if claims.get("active") is not True:
+            raise InvalidGrant("The access token is not active.")
+        return claims
+
+    def retrieve_matching_jwk(self, token: SignedToken, asker: str = LOGIN) -> jwt.PyJWK:
         """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may."""
-        header = jose.header(token)
-        algorithm = jose.check_algorithm(header, self.settings.algorithms)
-        key = self.upstream.key(header.get("kid"), algorithm, self.clock(), asker)
+        algorithm = token.algorithm(self.settings.algorithms)
+        key = self.upstream.key(token.header.get("kid"), algorithm, self.clock(), asker)
         if key is None:
             raise InvalidGrant("The token is signed by a key that the provider does not publish.")
         return key
 
-    def _verify_jws(self, payload: str, key: jwt.PyJWK) -> dict[str, Any]:
+    def _verify_jws(self, payload: SignedToken, key: jwt.PyJWK) -> dict[str, Any]:
         """Verify the signature by the algorithm that the key is bound to, one that is allowed."""
-        algorithm = jose.check_algorithm(jose.header(payload), self.settings.algorithms)
-        return jose.claims(payload, key, algorithm)
+        return payload.claims(key, payload.algorithm(self.settings.algorithms))
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
         """Return the claims of an id_token (OIDC Core, 3.1.3.7). Raises `InvalidGrant`.
 
-        `nonce` is that of the request, None when a refresh brought the token (12.2);
-        `access_token` came with it.
+        `nonce` is what the token must repeat, None when it must have none; `access_token` came
+        with it.
         """
-        header = jose.header(token)
-        jose.check_type(header, "jwt")
-        claims: dict[str, Any] = super().verify_token(token, **kwargs)
+        signed = SignedToken(token)
+        signed.check_type("jwt")
+        try:
+            claims: dict[str, Any] = super().verify_token(signed, nonce=kwargs["nonce"])
+        except SuspiciousOperation:
+            raise InvalidGrant("The token answers another request.") from None
         self.check_claims(claims)
         checks.issued_at(claims, self.clock(), self.settings.leeway)
-        checks.access_token_hash(claims, kwargs["access_token"], header["alg"])
-        if kwargs["nonce"] is not None:
-            checks.nonce(claims, kwargs["nonce"])
-            max_age = self.settings.authorize.get("max_age", "")
-            checks.authenticated_at(claims, max_age, self.clock(), self.settings.leeway)
+        checks.access_token_hash(claims, kwargs["access_token"], signed.header["alg"])
         return claims
 
     def check_claims(self, claims: Mapping[str, Any]) -> None:
@@ -140,11 +149,12 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         checks.expiry(claims, now, settings.leeway)
         checks.not_before(claims, now, settings.leeway)
 
-    def signed_claims(self, token: str, *types: str) -> dict[str, Any]:
-        """Return the claims of a stranger's token of one of `types` whose signature holds."""
-        jose.check_type(jose.header(token), *types)
-        key = self.retrieve_matching_jwk(token, STRANGER)
-        return dict(self.get_payload_data(token, key))
+    def signed_claims(
+        self, token: SignedToken, *types: str, asker: str = STRANGER
+    ) -> dict[str, Any]:
+        """Return the claims of a token of one of `types` whose signature holds."""
+        token.check_type(*types)
+        return dict(self.get_payload_data(token, self.retrieve_matching_jwk(token, asker)))
 
     def get_userinfo(
         self, access_token: str, id_token: str, payload: Mapping[str, Any]
@@ -164,26 +174,22 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
 
     def userinfo(self, access_token: str) -> dict[str, Any]:
         """Return what the userinfo endpoint answers, in JSON or signed (OIDC Core, 5.3.2)."""
-        url = self.metadata.endpoint("userinfo_endpoint")
-        if not url:
-            raise TemporarilyUnavailable("The identity provider has no userinfo_endpoint.")
+        url = self._endpoint("userinfo_endpoint")
         if self.settings.userinfo_bearer == "body":
             answer = self.http.post(url, form={"access_token": access_token})
         else:
             answer = self.http.get(url, headers={"Authorization": f"Bearer {access_token}"})
         if answer.status in {400, 401, 403}:
             raise InvalidGrant("The userinfo endpoint refuses the access token.")
-        if answer.status != 200:
-            raise TemporarilyUnavailable(f"The userinfo endpoint answers {answer.status}.")
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-        return self._signed_userinfo(answer) if media_type == "application/jwt" else _object(answer)
+        if answer.status == 200 and media_type == "application/jwt":
+            return self._signed_userinfo(SignedToken(answer.text.strip()))
+        return json_object(answer, "The userinfo endpoint")
 
-    def _signed_userinfo(self, answer: Answer) -> dict[str, Any]:
+    def _signed_userinfo(self, token: SignedToken) -> dict[str, Any]:
         """Verify signed userinfo; what it says of issuer, audience and time must hold."""
-        token, now, leeway = answer.text.strip(), self.clock(), self.settings.leeway
-        jose.check_type(jose.header(token), "jwt")
-        key = self.retrieve_matching_jwk(token)
-        claims = dict(self.get_payload_data(token, key))
+        now, leeway = self.clock(), self.settings.leeway
+        claims = self.signed_claims(token, "jwt", asker=LOGIN)
         if "iss" in claims:
             checks.issuer(claims, self.settings.issuer)
         if "aud" in claims and self.settings.client_id not in checks.audiences(claims):
@@ -193,10 +199,8 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         checks.not_before(claims, now, leeway)
         return claims
 
-
-def _object(answer: Answer) -> dict[str, Any]:
-    """Return a JSON object. Raises `TemporarilyUnavailable`."""
-    found = answer.json()
-    if not isinstance(found, dict):
-        raise TemporarilyUnavailable("The identity provider answers with something unexpected.")
-    return found
+    def _endpoint(self, name: str) -> str:
+        url = self.metadata.endpoint(name)
+        if not url:
+            raise TemporarilyUnavailable(f"The identity provider has no {name}.")
+        return url

@@ -17,6 +17,7 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.upstream import urls
+from accounts.upstream.answers import json_object
 from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
 from providers.oidc import jwks
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
@@ -100,7 +101,7 @@ class Upstream:
             found = newer.find(kid, algorithm) if newer else None
         return found
 
-    def fetch_document(self) -> Any:
+    def fetch_document(self) -> dict[str, Any]:
         """Fetch the discovery document (OIDC Discovery, 4.1). Raises `TemporarilyUnavailable`.
 
         Without discovery it is what the settings say, and nobody is asked.
@@ -109,15 +110,13 @@ class Upstream:
             return {"issuer": self._settings.issuer, **self._settings.endpoints}
         return self._fetched(self._settings.issuer.rstrip("/") + _WELL_KNOWN, _LARGEST_DOCUMENT)
 
-    def fetch_keys(self, uri: str) -> Any:
+    def fetch_keys(self, uri: str) -> dict[str, Any]:
         """Fetch the document with the keys. Raises `TemporarilyUnavailable`."""
         return self._fetched(uri, _LARGEST_KEYS)
 
-    def _fetched(self, url: str, max_bytes: int) -> Any:
+    def _fetched(self, url: str, max_bytes: int) -> dict[str, Any]:
         answer = self._http.get(url, deadline=CALL_SECONDS, max_bytes=max_bytes)
-        if answer.status != 200:
-            raise TemporarilyUnavailable(f"A document was answered with status {answer.status}.")
-        return answer.json()
+        return json_object(answer, "The provider")
 
     def _kept(self) -> _Kept:
         return kept.obtain(self._name, lambda: _Kept(self._settings, self._name))

@@ -16,6 +16,7 @@ from providers.oidc import checks
 from providers.oidc.claims import session_id
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Metadata
+from providers.oidc.jose import SignedToken
 from providers.oidc.settings import OidcSettings
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
@@ -54,7 +55,7 @@ def verify_logout_token(client: OidcClient, raw: str) -> Ended:
     keys cannot be had. That a `jti` counts once is for the caller to keep.
     """
     try:
-        claims = client.signed_claims(raw, "jwt", "logout+jwt")
+        claims = client.signed_claims(SignedToken(raw), "jwt", "logout+jwt")
         client.check_claims({"sub": "-", **claims})  # 2.4: `sub` may be left out here
         checks.issued_at(claims, client.clock(), client.settings.leeway)
         return _ended(claims)

@@ -104,8 +104,10 @@ class OidcProvider:
         verified = self.client.verify_token(
             tokens.id_token, nonce=flow.nonce, access_token=tokens.access_token
         )
+        max_age, leeway = self.settings.authorize.get("max_age", ""), self.settings.leeway
+        checks.authenticated_at(verified, max_age, self.clock(), leeway)
         if flow.again:
-            checks.proof_is_fresh(verified, flow.started_at, self.settings.leeway)
+            checks.proof_is_fresh(verified, flow.started_at, leeway)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
         return claims.merge(verified, userinfo), tokens
 
@@ -169,10 +171,11 @@ class OidcProvider:
 
     def _check_same_person(self, old: TokenSet, fresh: TokenSet) -> None:
         """OIDC Core, 12.2: a new id_token has the issuer, subject and nonce of the old one."""
+        before, said = (jose.unverified_claims(each.id_token) for each in (old, fresh))
         verified = self.client.verify_token(
-            fresh.id_token, nonce=None, access_token=fresh.access_token
+            fresh.id_token,
+            nonce=before.get("nonce") if "nonce" in said else None,
+            access_token=fresh.access_token,
         )
-        before = jose.unverified_claims(old.id_token)
-        same_nonce = verified.get("nonce", before.get("nonce")) == before.get("nonce")
-        if verified["sub"] != before.get("sub") or not same_nonce:
+        if verified["sub"] != before.get("sub"):
             raise InvalidGrant("The new id_token is of somebody else.")

@@ -1,31 +1,15 @@
-"""What the broker says of a person: the introspection, the uniid, and what the session shows."""
+"""What the broker says of a person: the uniid, and what the session shows."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from accounts.errors import InvalidGrant, TemporarilyUnavailable
-from providers.oidc.client import OidcClient
+from accounts.errors import InvalidGrant
 
 _LONGEST = 100
 
 Claims = Mapping[str, Any]
-
-
-def introspect(client: OidcClient, access_token: str) -> dict[str, Any]:
-    """Return what the introspection says of a token (RFC 7662, 2.2), which must be active.
-
-    Raises `InvalidGrant` when it is not, `TemporarilyUnavailable` when the broker does not tell.
-    """
-    form = {"token": access_token, "token_type_hint": "access_token"}
-    answer = client.post_as_client("introspection_endpoint", form)
-    found = answer.json() if answer.status == 200 else None
-    if not isinstance(found, dict):
-        raise TemporarilyUnavailable(f"The introspection endpoint answers {answer.status}.")
-    if found.get("active") is not True:
-        raise InvalidGrant("The access token is not active.")
-    return found
 
 
 def uniid(verified: Claims, introspected: Claims) -> str:

@@ -99,7 +99,7 @@ class UniloginProvider(OidcProvider):
 
     def _judged(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
         """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
-        introspected = person.introspect(self.client, tokens.access_token)
+        introspected = self.client.introspect(tokens.access_token)
         uniid = person.uniid(verified, introspected)
         userinfo = self._userinfo(verified, tokens)
         licence.check_licence(verified, introspected, userinfo)
