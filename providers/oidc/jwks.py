@@ -6,7 +6,6 @@ a token asks for (RFC 8725, 3.1 and 3.2). Each is parsed once, when it is needed
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import jwt
@@ -16,67 +15,36 @@ from accounts.errors import TemporarilyUnavailable
 
 MOST_KEYS = 256
 WEAKEST_RSA = 2048
-# The kind of key that an algorithm needs (RFC 7518, 3.1; RFC 8037, 3.1). Nothing else verifies.
-_KINDS: Mapping[str, tuple[str, str]] = {
-    **dict.fromkeys(("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"), ("RSA", "")),
-    "ES256": ("EC", "P-256"),
-    "ES384": ("EC", "P-384"),
-    "ES512": ("EC", "P-521"),
-    "EdDSA": ("OKP", "Ed25519"),
-}
-
-
-class Key:
-    """One key as it stands in the document."""
-
-    def __init__(self, document: Mapping[str, Any]) -> None:
-        self.kid = document.get("kid")
-        self._document = dict(document)
-        self._parsed: dict[str, jwt.PyJWK | None] = {}
-
-    def fits(self, algorithm: str) -> bool:
-        """Tell whether the document lets this key verify signatures of `algorithm`."""
-        document = self._document
-        kind, curve = _KINDS[algorithm]
-        operations = document.get("key_ops", ["verify"])
-        return (
-            document.get("kty") == kind
-            and (not curve or document.get("crv") == curve)
-            and document.get("use", "sig") == "sig"
-            and isinstance(operations, list)
-            and "verify" in operations
-            and document.get("alg", algorithm) == algorithm
-            and "d" not in document  # a private key in public has signed whatever anybody wanted
-        )
-
-    def parsed(self, algorithm: str) -> jwt.PyJWK | None:
-        """Return the key bound to `algorithm`; None when it is malformed or too weak."""
-        if algorithm not in self._parsed:
-            self._parsed[algorithm] = _parse(self._document, algorithm)
-        return self._parsed[algorithm]
+# PyJWT compares the kind of a key, not its curve (RFC 7518, 3.4; RFC 8037, 3.1).
+_CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed25519"}
 
 
 class KeySet:
     """The keys of one document (RFC 7517, 5)."""
 
-    def __init__(self, keys: list[Key]) -> None:
+    def __init__(self, keys: list[dict[str, Any]]) -> None:
         self._keys = keys
+        self._parsed: dict[tuple[int, str], jwt.PyJWK | None] = {}
 
     def find(self, kid: str | None, algorithm: str) -> jwt.PyJWK | None:
         """Return the one key that may have signed. None when there is none, or no telling which.
 
         `kid` is the token's; without it exactly one key must fit (OIDC Core, 10.1).
         """
-        named = [key for key in self._keys if kid is None or key.kid == kid]
-        fitting = [key for key in named if key.fits(algorithm)]
-        return fitting[0].parsed(algorithm) if len(fitting) == 1 else None
+        named = [n for n, key in enumerate(self._keys) if kid is None or key.get("kid") == kid]
+        fitting = [found for number in named if (found := self._key(number, algorithm))]
+        return fitting[0] if len(fitting) == 1 else None
 
     def usable(self, algorithms: tuple[str, ...]) -> int:
         """Return how many keys can verify a signature of one of `algorithms`."""
-        return sum(
-            any(key.fits(each) and key.parsed(each) is not None for each in algorithms)
-            for key in self._keys
-        )
+        return sum(any(self._key(n, each) for each in algorithms) for n in range(len(self._keys)))
+
+    def _key(self, number: int, algorithm: str) -> jwt.PyJWK | None:
+        place = number, algorithm
+        if place not in self._parsed:
+            key = self._keys[number]
+            self._parsed[place] = _parse(key, algorithm) if _may_verify(key, algorithm) else None
+        return self._parsed[place]
 
 
 def read(document: Any) -> KeySet:
@@ -89,10 +57,24 @@ def read(document: Any) -> KeySet:
         raise TemporarilyUnavailable("The document at jwks_uri holds no keys.")
     if len(listed) > MOST_KEYS:
         raise TemporarilyUnavailable(f"The document at jwks_uri holds more than {MOST_KEYS} keys.")
-    return KeySet([Key(each) for each in listed if isinstance(each, dict)])
+    return KeySet([each for each in listed if isinstance(each, dict)])
+
+
+def _may_verify(key: dict[str, Any], algorithm: str) -> bool:
+    """Tell whether the document lets a key verify signatures of `algorithm`."""
+    operations = key.get("key_ops", ["verify"])
+    return (
+        key.get("use", "sig") == "sig"
+        and isinstance(operations, list)
+        and "verify" in operations
+        and key.get("alg", algorithm) == algorithm
+        and "d" not in key  # a private key in public has signed whatever anybody wanted
+        and (algorithm not in _CURVES or key.get("crv") == _CURVES[algorithm])
+    )
 
 
 def _parse(document: dict[str, Any], algorithm: str) -> jwt.PyJWK | None:
+    """Return the key bound to `algorithm`; None for another kind, a malformed and a weak one."""
     try:
         key = jwt.PyJWK(document, algorithm)
     except (jwt.PyJWTError, ValueError, TypeError, KeyError):
