@@ -11,6 +11,7 @@ from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef
+from accounts.upstream.selftest import verdict
 from providers.adgangsplatformen.addresses import Addresses
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -41,13 +42,12 @@ def _of_the_domain(source: SourceRef, settings: CmsSettings) -> Finding:
             _("Serve this site at or below %(domain)s, for example at go.%(domain)s.")
             % {"domain": domain},
         )
-    if theirs.scheme == "https" and ours.scheme != "https":
-        return Finding(
-            False,
-            _("The CMS's cookie is sent by https only, and this site is not."),
-            _("Serve this site by https."),
-        )
-    return Finding(True, _("The CMS's cookie can reach this site."))
+    return verdict(
+        theirs.scheme != "https" or ours.scheme == "https",
+        _("The CMS's cookie can reach this site."),
+        _("The CMS's cookie is sent by https only, and this site is not."),
+        _("Serve this site by https."),
+    )
 
 
 def _of_the_addresses(addresses: Addresses) -> Iterator[Finding]:
@@ -60,12 +60,11 @@ def _of_the_addresses(addresses: Addresses) -> Iterator[Finding]:
             _("Compare cms_url, graphql_user and graphql_password with the CMS's own."),
         )
         return
-    for url, good, bad in (
-        (known.login, _("The CMS's login is known."), _("The CMS offers no login.")),
-        (known.logout, _("The CMS's logout is known."), _("The CMS offers no logout.")),
-    ):
-        fix = _("Set up Adgangsplatformen in the CMS, under OpenID Connect.")
-        yield Finding(True, good) if url else Finding(False, bad, fix)
+    fix = _("Set up Adgangsplatformen in the CMS, under OpenID Connect.")
+    yield verdict(known.login, _("The CMS's login is known."), _("The CMS offers no login."), fix)
+    yield verdict(
+        known.logout, _("The CMS's logout is known."), _("The CMS offers no logout."), fix
+    )
 
 
 def _of_the_way_back(source: SourceRef, settings: CmsSettings, http: Client) -> Finding:
@@ -80,9 +79,12 @@ def _of_the_way_back(source: SourceRef, settings: CmsSettings, http: Client) -> 
     except ProtocolError as error:
         return Finding(False, _("The CMS does not answer: %s") % error.description, fix)
     place = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
-    if origin_of(place) + urlsplit(place).path not in {wanted, source.redirect_uri}:
-        return Finding(False, _("The CMS does not send people back to this site."), fix)
-    return Finding(True, _("The CMS sends people back to this site."))
+    return verdict(
+        origin_of(place) + urlsplit(place).path in {wanted, source.redirect_uri},
+        _("The CMS sends people back to this site."),
+        _("The CMS does not send people back to this site."),
+        fix,
+    )
 
 
 def _of_the_look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
@@ -103,10 +105,9 @@ def _of_a_look_up(url: str, http: Client) -> Finding:
         there = http.get(url, deadline=_SECONDS).status in {400, 401, 403}
     except ProtocolError:
         there = False
-    if there:
-        return Finding(True, _("%s answers, and tells nothing without a token.") % place)
-    return Finding(
-        False,
+    return verdict(
+        there,
+        _("%s answers, and tells nothing without a token.") % place,
         _("%s does not answer as a look-up of patrons should.") % place,
         _("Compare the address with that of the service."),
     )

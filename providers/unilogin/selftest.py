@@ -9,6 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.provider import Finding
+from accounts.upstream.selftest import verdict
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
 from providers.unilogin import institutions
@@ -26,9 +27,19 @@ def findings(
     """Yield a finding for each thing that a sign-in needs beside OpenID Connect."""
     yield from _endpoints(settings, upstream)
     yield _service(service)
-    yield _municipalities(settings)
+    named = ", ".join(filter(None, map(institutions.municipality, settings.municipalities)))
+    yield verdict(
+        named,
+        _("Schools of these municipalities come in: %s") % named,
+        _("Only test institutions come in."),
+        _("Name the numbers of your municipalities in municipalities."),
+    )
     if settings.test_institutions:
-        yield _test_institutions(settings)
+        yield Finding(
+            False,
+            _("Test institutions come in: %s") % ", ".join(settings.test_institutions),
+            _("Take test_institutions away where people sign in in earnest."),
+        )
 
 
 def _endpoints(settings: UniloginSettings, upstream: Upstream) -> Iterator[Finding]:
@@ -36,13 +47,10 @@ def _endpoints(settings: UniloginSettings, upstream: Upstream) -> Iterator[Findi
         known = discovery.read(settings.as_oidc(), upstream.fetch_document())
     except TemporarilyUnavailable:
         return  # the self-test of OpenID Connect has said so
+    fix = _("Compare issuer with the address that Unilogin gave you.")
     for name in _NEEDED:
         if not known.endpoint(name):
-            yield Finding(
-                ok=False,
-                message=_("The broker names no %s.") % name,
-                fix=_("Compare issuer with the address that Unilogin gave you."),
-            )
+            yield Finding(False, _("The broker names no %s.") % name, fix)
 
 
 def _service(service: InstitutionService) -> Finding:
@@ -50,33 +58,14 @@ def _service(service: InstitutionService) -> Finding:
         service.ask(_PROBE, time.monotonic() + SECONDS)
     except CredentialsRefused as error:
         return Finding(
-            ok=False,
-            message=_("The institution service does not let us in: %s") % error.description,
-            fix=_("Compare ws_user and ws_password with the agreement on the web service."),
+            False,
+            _("The institution service does not let us in: %s") % error.description,
+            _("Compare ws_user and ws_password with the agreement on the web service."),
         )
     except TemporarilyUnavailable as error:
         return Finding(
-            ok=False,
-            message=_("The institution service cannot be asked: %s") % error.description,
-            fix=_("Compare ws_address, ws_action and ws_namespace with the service's description."),
+            False,
+            _("The institution service cannot be asked: %s") % error.description,
+            _("Compare ws_address, ws_action and ws_namespace with the service's description."),
         )
-    return Finding(ok=True, message=_("The institution service lets us in."))
-
-
-def _municipalities(settings: UniloginSettings) -> Finding:
-    named = ", ".join(filter(None, map(institutions.municipality, settings.municipalities)))
-    if named:
-        return Finding(ok=True, message=_("Schools of these municipalities come in: %s") % named)
-    return Finding(
-        ok=False,
-        message=_("Only test institutions come in."),
-        fix=_("Name the numbers of your municipalities in municipalities."),
-    )
-
-
-def _test_institutions(settings: UniloginSettings) -> Finding:
-    return Finding(
-        ok=False,
-        message=_("Test institutions come in: %s") % ", ".join(settings.test_institutions),
-        fix=_("Take test_institutions away where people sign in in earnest."),
-    )
+    return Finding(True, _("The institution service lets us in."))
