@@ -13,7 +13,7 @@ from typing import Any
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
-from accounts.http.answer import Answer
+from accounts.upstream.answers import json_object
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -29,6 +29,7 @@ CALL_SECONDS, ALL_SECONDS = 2.0, 4.5
 _LARGEST = 64 * 1024
 _LONGEST_TOKEN = 4096
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999: milliseconds are beyond it
+_SHAPE = "The CMS's answer has another shape than it should."
 
 
 class Budget:
@@ -62,10 +63,10 @@ class Cms:
     def addresses(self, budget: Budget) -> dict[str, str | None]:
         """Return where `login` and `logout` are, None for one that the CMS does not offer."""
         user = (self._settings.graphql_user, self._settings.graphql_password)
-        answer = self._post(ADDRESSES, budget, auth=user)
-        if answer.status in {401, 403}:
+        data = self._query(ADDRESSES, budget, auth=user)
+        if data is None:
             raise TemporarilyUnavailable("The CMS refuses the GraphQL user.")
-        public = _member(_data(answer), "goConfiguration", "public")
+        public = _member(data, "goConfiguration", "public")
         return {
             word: _text_or_null(_member(public, f"{word}Urls").get("adgangsplatformen"))
             for word in ("login", "logout")
@@ -76,31 +77,33 @@ class Cms:
 
         A cookie that has died makes its bearer a stranger, whom the CMS may refuse to answer.
         """
-        answer = self._post(PATRON, budget, headers={"Cookie": cookie.header})
-        if answer.status in {401, 403}:
+        data = self._query(PATRON, budget, headers={"Cookie": cookie.header})
+        held = _member(data or {}, "dplTokens", "adgangsplatformen")
+        if held.get("user") is None:
             return None
-        found = _member(_data(answer), "dplTokens", "adgangsplatformen").get("user")
-        return None if found is None else _token(found, now)
+        user = _member(held, "user")
+        token, seconds = user.get("token"), _member(user, "expire").get("timestamp")
+        usable = isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN and token.isprintable()
+        if not usable or type(seconds) is not int or not 0 <= seconds <= _END_OF_TIME:
+            raise TemporarilyUnavailable(_SHAPE)
+        ends = datetime.fromtimestamp(seconds, UTC)
+        return UserToken(str(token), ends) if ends > now else None
 
-    def _post(self, query: str, budget: Budget, **more: Any) -> Answer:
-        return self._http.post(
+    def _query(self, query: str, budget: Budget, **more: Any) -> dict[str, Any] | None:
+        """Return `data` of an answer without errors (GraphQL, 7.1); None for a refusal."""
+        answer = self._http.post(
             self._settings.graphql_url,
             json={"query": query, "variables": {}},
             deadline=budget.next(),
             max_bytes=_LARGEST,
             **more,
         )
-
-
-def _data(answer: Answer) -> dict[str, Any]:
-    """Return `data` of a GraphQL answer (GraphQL, 7.1). Errors beside it spoil it."""
-    if answer.status != 200:
-        raise TemporarilyUnavailable(f"The CMS answered GraphQL with status {answer.status}.")
-    body = answer.json()
-    if not isinstance(body, dict) or not isinstance(body.get("data"), dict) or body.get("errors"):
-        raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
-    found: dict[str, Any] = body["data"]
-    return found
+        if answer.status in {401, 403}:
+            return None
+        body = json_object(answer, "The CMS's GraphQL")
+        if not isinstance(body.get("data"), dict) or body.get("errors"):
+            raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
+        return dict(body["data"])
 
 
 def _member(held: dict[str, Any], *path: str) -> dict[str, Any]:
@@ -108,23 +111,12 @@ def _member(held: dict[str, Any], *path: str) -> dict[str, Any]:
     for name in path:
         found = held.get(name)
         if found is not None and not isinstance(found, dict):
-            raise TemporarilyUnavailable("The CMS's answer has another shape than it should.")
+            raise TemporarilyUnavailable(_SHAPE)
         held = found or {}
     return held
 
 
 def _text_or_null(found: object) -> str | None:
     if found is not None and not isinstance(found, str):
-        raise TemporarilyUnavailable("The CMS's answer has another shape than it should.")
+        raise TemporarilyUnavailable(_SHAPE)
     return found or None
-
-
-def _token(found: object, now: datetime) -> UserToken | None:
-    token = found.get("token") if isinstance(found, dict) else None
-    expire = found.get("expire") if isinstance(found, dict) else None
-    seconds = expire.get("timestamp") if isinstance(expire, dict) else None
-    usable = isinstance(token, str) and 0 < len(token) <= _LONGEST_TOKEN and token.isprintable()
-    if not usable or type(seconds) is not int or not 0 <= seconds <= _END_OF_TIME:
-        raise TemporarilyUnavailable("The CMS's answer has another shape than it should.")
-    ends = datetime.fromtimestamp(seconds, UTC)
-    return UserToken(str(token), ends) if ends > now else None

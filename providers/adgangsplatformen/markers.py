@@ -1,4 +1,4 @@
-"""What is remembered of CMS cookies for a while, by their digests. It may be lost at any time.
+"""What is remembered of a CMS's cookies for a while, by their digests. It may be lost at any time.
 
 `left`: the person left here, so their cookie no longer signs anybody in without a click, even when
 the CMS could not be told or never finished its own logout (go-and-cms.md 6, W8).
@@ -7,37 +7,42 @@ the CMS could not be told or never finished its own logout (go-and-cms.md 6, W8)
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 from django.core.cache import caches
+
+from providers.adgangsplatformen.cookies import CmsCookie
 
 LEFT_SECONDS = 30 * 86400  # as long as a token at Adgangsplatformen lives
 STRANGER_SECONDS = 30
 ASKED_SECONDS = 10
 
 
-def note(word: str, slug: str, digest: str, seconds: int) -> None:
-    """Remember that `word` is true of a cookie, for `seconds`."""
-    _quietly(lambda: caches["default"].set(_key(word, slug, digest), True, seconds))
+class Markers:
+    """The markers of one source's cookies, in the cache. `slug` keeps them apart from others'."""
 
+    def __init__(self, slug: str) -> None:
+        self._slug = slug
 
-def forget(word: str, slug: str, digest: str) -> None:
-    """Remember it no longer."""
-    _quietly(lambda: caches["default"].delete(_key(word, slug, digest)))
+    def put(self, word: str, digest: str, seconds: int) -> None:
+        """Mark a cookie for `seconds`."""
+        self._cache("set", word, digest, True, seconds)
 
+    def drop(self, word: str, digest: str) -> None:
+        """Take a mark away."""
+        self._cache("delete", word, digest)
 
-def recalls(word: str, slug: str, digest: str) -> bool:
-    """Tell whether `word` is remembered of a cookie."""
-    return bool(_quietly(lambda: caches["default"].get(_key(word, slug, digest))))
+    def has(self, word: str, digest: str) -> bool:
+        """Tell whether a cookie is marked."""
+        return bool(self._cache("get", word, digest))
 
+    def without(self, word: str, mine: list[CmsCookie]) -> list[CmsCookie]:
+        """Return the cookies that are not marked."""
+        return [each for each in mine if not self.has(word, each.digest)]
 
-def _key(word: str, slug: str, digest: str) -> str:
-    return f"adgangsplatformen:{word}:{slug}:{digest}"
-
-
-def _quietly(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: nothing is remembered
-        return None
+    def _cache(self, method: str, word: str, digest: str, *more: Any) -> Any:
+        key = f"adgangsplatformen:{word}:{self._slug}:{digest}"
+        try:
+            return getattr(caches["default"], method)(key, *more)
+        except Exception:  # noqa: BLE001  # whatever the cache's driver raises: nothing is marked
+            return None

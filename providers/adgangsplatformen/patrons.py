@@ -17,6 +17,7 @@ from accounts import errors
 from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
+from accounts.upstream.answers import json_object
 from providers.adgangsplatformen.client import Budget
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -114,9 +115,4 @@ def _told(http: Client, url: str, token: str, budget: Budget) -> dict[str, Any]:
     answer = http.get(url, headers=headers, deadline=budget.next(), max_bytes=_LARGEST)
     if answer.status in {401, 403}:
         raise InvalidGrant("The patron's token is refused.")
-    if answer.status != 200:
-        raise TemporarilyUnavailable(f"A look-up was answered with status {answer.status}.")
-    body = answer.json()
-    if not isinstance(body, dict):
-        raise TemporarilyUnavailable("The answer of a look-up has another shape.")
-    return body
+    return json_object(answer, "A look-up")

@@ -33,6 +33,7 @@ from providers.adgangsplatformen import cookies as cms_cookies
 from providers.adgangsplatformen import markers, patrons, selftest
 from providers.adgangsplatformen.addresses import Addresses
 from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.markers import Markers
 from providers.adgangsplatformen.settings import CmsSettings
 from providers.adgangsplatformen.shared_session import SharedSession
 
@@ -54,7 +55,8 @@ class AdgangsplatformenProvider:
         self.source, self.settings, self.http, self.clock = source, settings, http, clock
         cms = Cms(settings, http)
         self.addresses = Addresses(settings, cms)
-        self.shared = SharedSession(source.slug, settings, cms, http, clock)
+        self.shared = SharedSession(settings, cms, http, clock)
+        self.markers = Markers(source.slug)
 
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings alone."""
@@ -90,11 +92,11 @@ class AdgangsplatformenProvider:
                 "The browser brought no cookie of the CMS: is this site within its cookie's domain?"
             )
         if flow is None:
-            mine = self.shared.without("left", mine)
+            mine = self.markers.without("left", mine)
         outcome = self.shared.who(mine)
         if outcome is None:
             raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
-        self.shared.forget("left", outcome.bound_to)
+        self.markers.drop("left", outcome.bound_to)
         return outcome
 
     def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
@@ -102,15 +104,15 @@ class AdgangsplatformenProvider:
 
         Raises what `complete_login` raises, but for `InvalidGrant`.
         """
-        mine = self.shared.without("left", self.shared.candidates(cookies))
-        mine = self.shared.without("stranger", mine)
+        mine = self.markers.without("left", self.shared.candidates(cookies))
+        mine = self.markers.without("stranger", mine)
         try:
             outcome = self.shared.who(mine)
         except InvalidGrant:
             outcome = None
         if outcome is None:
             for each in mine:
-                self.shared.note("stranger", each.digest, markers.STRANGER_SECONDS)
+                self.markers.put("stranger", each.digest, markers.STRANGER_SECONDS)
         return outcome
 
     def revalidate(
@@ -159,7 +161,7 @@ class AdgangsplatformenProvider:
         """
         mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget(LEAVING_SECONDS)
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
-            self.shared.note("left", digest, markers.LEFT_SECONDS)
+            self.markers.put("left", digest, markers.LEFT_SECONDS)
         try:
             if self.shared.token(mine, budget) is None:
                 return LogoutPlan()
@@ -177,8 +179,8 @@ class AdgangsplatformenProvider:
         if not shortly and not self.settings.recheck:
             return False
         over = session.expires_at is not None and session.expires_at <= now
-        if not over and self.shared.recalls("asked", session.bound_to):
+        if not over and self.markers.has("asked", session.bound_to):
             return False
         seconds = markers.ASKED_SECONDS if shortly else self.settings.recheck
-        self.shared.note("asked", session.bound_to, seconds)
+        self.markers.put("asked", session.bound_to, seconds)
         return True

@@ -5,45 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import Client
-from accounts.http.errors import CallFailed
+from accounts.http import CallFailed, Client
 from accounts.provider import Authentication, Clock, TokenSet
 from providers.adgangsplatformen import cookies as cms_cookies
-from providers.adgangsplatformen import markers, patrons
+from providers.adgangsplatformen import patrons
 from providers.adgangsplatformen.client import Budget, Cms, UserToken
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
 
 class SharedSession:
-    """What one source knows of the CMS's sessions. `slug` keeps its memory apart from others'."""
+    """Asks one CMS, and the look-ups of patrons, whose cookies a browser brings."""
 
-    def __init__(
-        self, slug: str, settings: CmsSettings, cms: Cms, http: Client, clock: Clock
-    ) -> None:
-        self._slug, self._settings, self._cms = slug, settings, cms
-        self._http, self._clock = http, clock
+    def __init__(self, settings: CmsSettings, cms: Cms, http: Client, clock: Clock) -> None:
+        self._settings, self._cms, self._http, self._clock = settings, cms, http, clock
 
     def candidates(self, cookies: Mapping[str, str], first: str = "") -> list[CmsCookie]:
         """Return the cookies that may be the CMS's session, that of the digest `first` first."""
         mine = cms_cookies.candidates(self._settings, cookies)
         return sorted(mine, key=lambda each: each.digest != first)
-
-    def without(self, word: str, mine: list[CmsCookie]) -> list[CmsCookie]:
-        """Return the cookies of which `word` is not remembered."""
-        return [each for each in mine if not self.recalls(word, each.digest)]
-
-    def recalls(self, word: str, digest: str) -> bool:
-        """Tell whether `word` is remembered of a cookie."""
-        return markers.recalls(word, self._slug, digest)
-
-    def note(self, word: str, digest: str, seconds: int) -> None:
-        """Remember `word` of a cookie for `seconds`."""
-        markers.note(word, self._slug, digest, seconds)
-
-    def forget(self, word: str, digest: str) -> None:
-        """Remember `word` of a cookie no longer."""
-        markers.forget(word, self._slug, digest)
 
     def who(self, mine: list[CmsCookie]) -> Authentication | None:
         """Return whose cookies these are, or None when the CMS knows no patron by any.
