@@ -1,4 +1,4 @@
-"""Which addresses of an OpenID provider are believed: https, unambiguous, not inside our net."""
+"""Which URLs of an upstream are believed: https, unambiguous, not inside our net."""
 
 from __future__ import annotations
 
@@ -15,11 +15,19 @@ _UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _LONGEST = 2000
 
 
+def is_unclear(url: str) -> bool:
+    """Tell whether parsers could read a URL in different ways (RFC 3986, 2)."""
+    return bool(_UNCLEAR.search(url))
+
+
 def fault(url: object) -> str:
-    """Say in a sentence what is wrong with an address that people or tokens are sent to, or ''."""
-    if not isinstance(url, str) or not url or len(url) > _LONGEST or _UNCLEAR.search(url):
+    """Say in a sentence what is wrong with a URL that people or tokens are sent to, or ''."""
+    if not isinstance(url, str) or not url or len(url) > _LONGEST or is_unclear(url):
         return _("is not an address")
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return _("is not an address")
     if parts.scheme != "https" and not (parts.scheme == "http" and conf.http_limits().plain):
         return _("must begin with https://")
     if not origin_of(url) or "@" in parts.netloc or "#" in url:
@@ -41,7 +49,7 @@ def leads_inside(url: str, issuer: str) -> bool:
 
 
 def with_query(url: str, parameters: dict[str, str]) -> str:
-    """Return an address with more parameters, keeping those that it has (RFC 6749, 3.1)."""
+    """Return a URL with more parameters, keeping those that it has (RFC 6749, 3.1)."""
     parts = urlsplit(url)
     query = "&".join(each for each in (parts.query, urlencode(parameters)) if each)
     return urlunsplit(parts._replace(query=query))

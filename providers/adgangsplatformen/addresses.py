@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http.address import origin_of
+from accounts.upstream import urls
 from accounts.upstream.last_good import LastGood
 from providers.adgangsplatformen.client import CALL_SECONDS, Budget, Cms
-from providers.adgangsplatformen.settings import CmsSettings, is_unclear
+from providers.adgangsplatformen.settings import CmsSettings
 
 MAX_AGE = timedelta(minutes=15)
 # A null is asked about again after so long.
 SOON = timedelta(seconds=30)
-_LONGEST = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +68,9 @@ class Addresses:
         """Return an address of the CMS itself: it must not send people anywhere else."""
         if not url:
             return ""
-        if not url.isascii() or is_unclear(url) or len(url) > _LONGEST:
+        if not url.isascii() or urls.fault(url):
             raise TemporarilyUnavailable("The CMS names what is no address.")
-        if origin_of(url) != self._settings.origin or "@" in urlsplit(url).netloc:
+        if origin_of(url) != self._settings.origin:
             raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
         return url
 

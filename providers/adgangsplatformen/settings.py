@@ -9,11 +9,9 @@ from urllib.parse import urlencode, urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts import conf
 from accounts.http.address import origin_of
+from accounts.upstream import urls
 
-# Control characters, spaces and backslashes are read in different ways by different parsers.
-_UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 # A cookie's name is a token (RFC 6265, 4.1.1); a star would make it a pattern.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
 _PATHS = ("graphql_path", "login_path", "logout_path", "after_login", "after_logout")
@@ -87,8 +85,7 @@ def problems(settings: CmsSettings) -> Iterator[str]:
     """Say what is wrong with settings, a sentence for each field; nothing when all is well."""
     yield from _of_the_addresses(settings)
     for name in _PATHS:
-        path = getattr(settings, name)
-        if not path.startswith("/") or path.startswith("//") or _is_no_path(path):
+        if not _is_path(getattr(settings, name)):
             yield _("%s must be a path such as /login") % name
     if not _TOKEN.fullmatch(settings.path_parameter):
         yield _("path_parameter must be the name of a parameter, such as current-path")
@@ -107,22 +104,13 @@ def problems(settings: CmsSettings) -> Iterator[str]:
 def _of_the_addresses(settings: CmsSettings) -> Iterator[str]:
     for name in ("cms_url", "patron_url", "userinfo_url"):
         url = getattr(settings, name)
-        if not url and name != "cms_url":
-            continue
-        parts = urlsplit(url) if origin_of(url) else None
-        plain = conf.http_limits().plain
-        if parts is None or is_unclear(url) or "@" in parts.netloc or "#" in url:
-            yield _("%s is not an address") % name
-        elif parts.scheme != "https" and not (parts.scheme == "http" and plain):
-            yield _("%s must begin with https://") % name
-        elif name == "cms_url" and (parts.path.strip("/") or parts.query):
-            yield _("cms_url must be the CMS's origin, without a path")
+        if (url or name == "cms_url") and (wrong := urls.fault(url)):
+            yield f"{name} {wrong}"
+    parts = urlsplit(settings.cms_url)
+    if parts.path.strip("/") or parts.query:
+        yield _("cms_url must be the CMS's origin, without a path")
 
 
-def is_unclear(url: str) -> bool:
-    """Tell whether parsers could read an address in different ways."""
-    return bool(_UNCLEAR.search(url))
-
-
-def _is_no_path(path: str) -> bool:
-    return is_unclear(path) or "?" in path or "#" in path
+def _is_path(path: str) -> bool:
+    clear = not urls.is_unclear(path) and "?" not in path and "#" not in path
+    return clear and path.startswith("/") and not path.startswith("//")

@@ -39,6 +39,7 @@ WELL_KNOWN = ".well-known/openid-configuration"
         {"token_endpoint": "//127.0.0.1/token"},
         {"authorization_endpoint": "javascript:alert(1)"},
         {"authorization_endpoint": "https://"},
+        {"authorization_endpoint": "https://["},
         {"authorization_endpoint": "https://city.example#fragment"},
         {"jwks_uri": "https://user@city.example/jwks"},
         {"jwks_uri": "https://city.example\\@evil.example/jwks"},
