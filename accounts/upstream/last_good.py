@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
@@ -66,11 +66,14 @@ class LastGood(Generic[T]):
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
-        if copy is None:
-            return self._first(fetch, seconds, wait)
-        if self._is_fresh(copy, seconds) or _within(RETRY_AFTER, self._tried_at, seconds):
+        if copy and (self._is_fresh(copy, seconds) or self._tried_lately(seconds)):
             return copy.value
-        return self._renewed(fetch, seconds, copy)
+        if copy is None:
+            return self._renewed(copy, fetch, seconds, wait)
+        try:
+            return self._renewed(copy, fetch, seconds, wait=0)
+        except TemporarilyUnavailable:
+            return copy.value
 
     def newer(self, fetch: Callable[[], Any], now: datetime, asker: str, than: T) -> T | None:
         """Return a newer value; None when `asker` had one fetched in the last 30 seconds.
@@ -92,26 +95,17 @@ class LastGood(Generic[T]):
         copy = self._at_hand(now.timestamp())
         return copy.value if copy else None
 
-    def _first(self, fetch: Callable[[], Any], seconds: float, wait: float) -> T:
-        """Fetch a first copy. Who waited for another's attempt shares its outcome."""
+    def _renewed(
+        self, copy: _Copy[T] | None, fetch: Callable[[], Any], seconds: float, wait: float
+    ) -> T:
+        """Fetch in place of `copy`. Who waited for another caller's fetch shares its outcome."""
         failures = self._failures
         with self._locked(wait):
-            if self._copy is not None:
+            if self._copy is not None and self._copy is not copy:
                 return self._copy.value
             if self._failures != failures:
                 raise TemporarilyUnavailable("The upstream does not answer as it should.")
             return self._fetched(fetch, seconds)
-
-    def _renewed(self, fetch: Callable[[], Any], seconds: float, copy: _Copy[T]) -> T:
-        """Fetch in place of an old copy, which everybody else goes on with."""
-        if not self._lock.acquire(blocking=False):
-            return copy.value
-        try:
-            return self._fetched(fetch, seconds)
-        except TemporarilyUnavailable:
-            return copy.value
-        finally:
-            self._lock.release()
 
     @contextmanager
     def _locked(self, wait: float) -> Iterator[None]:
@@ -131,30 +125,42 @@ class LastGood(Generic[T]):
             self._failures += 1
             raise
         self._copy = _Copy(value, seconds)
-        _share(self._name, document, seconds)
+        self._share(document, seconds)
         return value
 
     def _is_fresh(self, copy: _Copy[T], seconds: float) -> bool:
         return _within(self._max_age(copy.value), copy.at, seconds)
+
+    def _tried_lately(self, seconds: float) -> bool:
+        return _within(RETRY_AFTER, self._tried_at, seconds)
 
     def _at_hand(self, seconds: float) -> _Copy[T] | None:
         """Return this process's copy, else the one that another process shared."""
         copy = before = self._copy
         if copy is None and not _within(RETRY_AFTER, self._looked_at, seconds):
             self._looked_at = seconds
-            copy = self._of_another_process()
+            copy = self._shared()
         if copy and not self._is_fresh(copy, seconds) and abs(seconds - copy.at) >= self._kept:
             copy = None
         if copy is not before and self._copy is before:  # nobody has fetched a newer one since
             self._copy = copy
         return copy
 
-    def _of_another_process(self) -> _Copy[T] | None:
-        found = _shared(self._name)
+    def _share(self, document: Any, at: float) -> None:
+        if self._name:
+            sealed = seal({"document": document, "at": at}, _PURPOSE, self._name)
+            with suppress(Exception):  # whatever the cache's driver raises: nobody else has a copy
+                caches["default"].set(f"{_PURPOSE}:{self._name}", sealed, DAY)
+
+    def _shared(self) -> _Copy[T] | None:
+        if not self._name:
+            return None
         try:
-            return _Copy(self._read(found[0]), found[1]) if found else None
-        except TemporarilyUnavailable:
-            return None  # written by another version of this code
+            sealed = caches["default"].get(f"{_PURPOSE}:{self._name}")
+            held = unseal(sealed, _PURPOSE, self._name)
+            return _Copy(self._read(held["document"]), float(held["at"]))
+        except Exception:  # noqa: BLE001  # of the cache's driver, or of what lies there
+            return None
 
 
 class Registry(dict[str, T]):
@@ -177,22 +183,3 @@ class Registry(dict[str, T]):
 
 def _within(length: float, since: float, seconds: float) -> bool:
     return 0 <= seconds - since < length
-
-
-def _share(name: str, document: Any, at: float) -> None:
-    if not name:
-        return
-    try:
-        sealed = seal({"document": document, "at": at}, _PURPOSE, name)
-        caches["default"].set(f"{_PURPOSE}:{name}", sealed, DAY)
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: nobody else has a copy
-        return
-
-
-def _shared(name: str) -> tuple[Any, float] | None:
-    try:
-        sealed = caches["default"].get(f"{_PURPOSE}:{name}") if name else None
-        held = unseal(sealed, _PURPOSE, name) if isinstance(sealed, str) else None
-        return (held["document"], float(held["at"])) if held else None
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises, or lies there
-        return None
