@@ -85,16 +85,19 @@ class OidcProvider:
         person said no or the source does not let them in, `InvalidGrant` when anything that was
         issued does not hold, `TemporarilyUnavailable` when the provider is in trouble.
         """
-        if flow is None:
-            raise InvalidRequest("Nobody is signed in who did not ask for it here.")
-        learnt, tokens = self.redeem(flow, response)
-        return claims.authentication(self.settings, learnt, tokens)
+        verified, tokens = self.redeem(flow, response)
+        userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
+        return claims.authentication(self.settings, claims.merge(verified, userinfo), tokens)
 
-    def redeem(self, flow: LoginFlow, answer: Mapping[str, str]) -> tuple[dict[str, Any], TokenSet]:
-        """Return the verified claims and the tokens behind an authorization response.
+    def redeem(
+        self, flow: LoginFlow | None, answer: Mapping[str, str]
+    ) -> tuple[dict[str, Any], TokenSet]:
+        """Return the claims of the id_token, and the tokens, behind an authorization response.
 
         For `complete_login`, and for providers that add rules of their own to it.
         """
+        if flow is None:
+            raise InvalidRequest("Nobody is signed in who did not ask for it here.")
         authorization.check_state(flow, answer)
         authorization.check_issuer(self.settings, self.client.metadata, answer)
         code = authorization.code_of(answer)
@@ -108,8 +111,7 @@ class OidcProvider:
         checks.authenticated_at(verified, max_age, self.clock(), leeway)
         if flow.again:
             checks.proof_is_fresh(verified, flow.started_at, leeway)
-        userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
-        return claims.merge(verified, userinfo), tokens
+        return verified, tokens
 
     def plan_logout(
         self,

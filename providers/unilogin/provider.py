@@ -12,12 +12,7 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
-from accounts.errors import (
-    InvalidGrant,
-    InvalidRequest,
-    ProtocolError,
-    TemporarilyUnavailable,
-)
+from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.http import CallFailed, Client
 from accounts.provider import (
     Authentication,
@@ -30,10 +25,15 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
+from accounts.upstream.urls import with_query
 from providers.oidc import claims
 from providers.oidc.provider import OidcProvider
-from providers.unilogin import institution_service, institutions, licence, logout, person, selftest
+from providers.unilogin import institution_service, institutions, licence, selftest
 from providers.unilogin.settings import UniloginSettings
+
+# A person waits for the call to the broker, so it is shorter than others.
+LOGOUT_SECONDS = 3.0
+_LONGEST = 100
 
 
 class UniloginProvider(OidcProvider):
@@ -46,7 +46,7 @@ class UniloginProvider(OidcProvider):
         self, source: SourceRef, settings: UniloginSettings, http: Client, clock: Clock
     ) -> None:
         super().__init__(source, settings.as_oidc(), http, clock)
-        self.rules, self.http = settings, http
+        self.rules = settings
         self.service = institution_service.InstitutionService(settings, http, clock)
 
     def describe(self) -> Description:
@@ -64,8 +64,6 @@ class UniloginProvider(OidcProvider):
         that cannot be found out. Each carries the tokens, so that whoever is not let in is not
         left signed in at the broker (W23).
         """
-        if flow is None:
-            raise InvalidRequest("Nobody is signed in who did not ask for it here.")
         verified, issued = self.redeem(flow, response)
         tokens = _first_to_end(issued)
         try:
@@ -81,13 +79,29 @@ class UniloginProvider(OidcProvider):
         cookies: Mapping[str, str],
         return_to: str,
     ) -> LogoutPlan:
-        """Plan the call to the broker; the browser visits nobody."""
-        return logout.plan(tokens)
+        """Plan the call to the broker, cut down to its hint. It needs no browser.
+
+        Without an id_token there is none, and the plan is empty.
+        """
+        if tokens is None or not tokens.id_token:
+            return LogoutPlan()
+        hint = TokenSet(id_token=tokens.id_token)
+        return LogoutPlan(call=hint, api_call=hint)
 
     def call_logout(self, tokens: TokenSet) -> None:
-        """Do the call, within three seconds. Raises `TemporarilyUnavailable`."""
+        """End the session at the broker, within three seconds (RP-Initiated Logout, 2).
+
+        Idempotent: the broker answers alike when it is over already. Raises
+        `TemporarilyUnavailable`.
+        """
         known = self.upstream.peek(self.clock()) or self.client.metadata
-        logout.call(known, self.settings.client_id, tokens, self.http)
+        endpoint = known.endpoint("end_session_endpoint")
+        if not endpoint or not tokens.id_token:
+            return
+        hints = {"id_token_hint": tokens.id_token, "client_id": self.settings.client_id}
+        answer = self.client.http.get(with_query(endpoint, hints), deadline=LOGOUT_SECONDS)
+        if not 200 <= answer.status < 400:
+            raise TemporarilyUnavailable(f"The end_session_endpoint answers {answer.status}.")
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens, whose id_token is of the same person. Raises `InvalidGrant`."""
@@ -100,27 +114,21 @@ class UniloginProvider(OidcProvider):
     def _judged(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
         """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
         introspected = self.client.introspect(tokens.access_token)
-        uniid = person.uniid(verified, introspected)
-        userinfo = self._userinfo(verified, tokens)
+        uniid = _uniid(verified, introspected)
+        userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
         licence.check_licence(verified, introspected, userinfo)
         belongs = institutions.listed(introspected.get("institution_ids"))
         self._check_institutions(belongs)
         whole = claims.authentication(self.settings, verified, tokens)
+        shown = {"sub": whole.subject, "uniid": uniid, "institutionIds": list(belongs)}
         return replace(
             whole,
             username=uniid,  # never the name: it says nothing to its bearer's friends
             email="",
             email_verified=False,
-            public=person.public(whole.subject, uniid, belongs),
+            public={"uniLoginUserInfo": shown},  # CONTRACT.md 1, `/auth/session`
             expires_at=tokens.refresh_expires_at or tokens.expires_at,
         )
-
-    def _userinfo(self, verified: Mapping[str, Any], tokens: TokenSet) -> dict[str, Any]:
-        """Return the userinfo, which must be there and of the same person (OIDC Core, 5.3.4)."""
-        found = self.client.userinfo(tokens.access_token)
-        if found.get("sub") != verified["sub"]:
-            raise InvalidGrant("The userinfo is of somebody else.")
-        return found
 
     def _check_institutions(self, belongs: tuple[str, ...]) -> None:
         until = time.monotonic() + institution_service.SECONDS
@@ -143,3 +151,17 @@ def _first_to_end(tokens: TokenSet) -> TokenSet:
     """
     ends = [each for each in (tokens.expires_at, tokens.refresh_expires_at) if each]
     return replace(tokens, expires_at=min(ends)) if ends else tokens
+
+
+def _uniid(verified: Mapping[str, Any], introspected: Mapping[str, Any]) -> str:
+    """Return the person's uniid. All who speak of the person must mean the same one.
+
+    Raises `InvalidGrant`.
+    """
+    found = introspected.get("uniid")
+    if not isinstance(found, str) or not 0 < len(found) <= _LONGEST or not found.isprintable():
+        raise InvalidGrant("The introspection names no uniid.")
+    told = (verified.get("uniid", found), introspected.get("sub", verified["sub"]))
+    if told != (found, verified["sub"]):
+        raise InvalidGrant("The introspection is of somebody else than the id_token.")
+    return found

@@ -54,7 +54,7 @@ class UniloginSettings:
     def as_oidc(self) -> OidcSettings:
         """Return what the provider for OpenID Connect is told (go-and-cms.md 2).
 
-        Userinfo is off there: it is asked for after the introspection, by us. Raises `ValueError`.
+        Raises `ValueError`.
         """
         return OidcSettings(
             issuer=self.issuer.removesuffix(_WELL_KNOWN),
@@ -64,7 +64,7 @@ class UniloginSettings:
             scope=self.scope,
             authorize={"prompt": "login"},
             leeway=self.leeway,
-            userinfo="off",
+            userinfo="on",
             label=self.label or "Unilogin",
             help=self.help,
             icon="school",
