@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import Client
+from accounts.http import CallFailed, Client
 from accounts.upstream.answers import json_object
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
@@ -88,6 +88,28 @@ class Cms:
             raise TemporarilyUnavailable(_SHAPE)
         ends = datetime.fromtimestamp(seconds, UTC)
         return UserToken(str(token), ends) if ends > now else None
+
+    def first_token(
+        self, mine: list[CmsCookie], budget: Budget, now: datetime
+    ) -> tuple[CmsCookie, UserToken] | None:
+        """Return the first cookie that is a patron's, with their token; None when none is.
+
+        An error for one cookie does not hide another that works.
+        """
+        failed: TemporarilyUnavailable | None = None
+        for cookie in mine:
+            try:
+                held = self.user_token(cookie, budget, now)
+            except CallFailed:
+                raise  # no answer at all: the next question would wait as long
+            except TemporarilyUnavailable as error:
+                failed = error
+                continue
+            if held:
+                return cookie, held
+        if failed:
+            raise failed
+        return None
 
     def _query(self, query: str, budget: Budget, **more: Any) -> dict[str, Any] | None:
         """Return `data` of an answer without errors (GraphQL, 7.1); None for a refusal."""

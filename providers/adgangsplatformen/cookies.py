@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from fnmatch import fnmatchcase
 
+from accounts.cookie_header import permitted
 from accounts.keyring import digest
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -35,17 +35,19 @@ def patterns(settings: CmsSettings) -> tuple[str, ...]:
     return (settings.cookie_name or ("SSESS*" if settings.is_https else "SESS*"),)
 
 
-def candidates(settings: CmsSettings, cookies: Mapping[str, str]) -> list[CmsCookie]:
+def candidates(
+    settings: CmsSettings, cookies: Mapping[str, str], first: str = ""
+) -> list[CmsCookie]:
     """Return the cookies that may be the CMS's session, the likeliest first, three at most.
 
     `cookies` are as the request had them, not decoded. What could not be sent back unchanged in a
-    header is left out.
+    header is left out. That of the digest `first` comes first.
     """
-    wanted = patterns(settings)
-    named = [n for n in cookies if any(fnmatchcase(n, pattern) for pattern in wanted)]
+    named = list(permitted(cookies, patterns(settings)))
     named.sort(key=lambda name: _DRUPAL.fullmatch(name) is None)  # stable: the browser's own order
     made = (_made(name, cookies[name]) for name in named)
-    return [cookie for cookie in made if cookie][:TRIED]
+    tried = [cookie for cookie in made if cookie][:TRIED]
+    return sorted(tried, key=lambda each: each.digest != first)
 
 
 def _made(name: str, value: str) -> CmsCookie | None:

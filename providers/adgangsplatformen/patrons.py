@@ -11,14 +11,17 @@ from __future__ import annotations
 import hashlib
 import hmac
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from accounts import errors
 from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
+from accounts.provider import Authentication, TokenSet
 from accounts.upstream.answers import json_object
-from providers.adgangsplatformen.client import Budget
+from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
 PERSON, PATRON, FLEETING = "person", "patron", "login"
@@ -46,6 +49,29 @@ class _Card:
 def is_fleeting(subject: str) -> bool:
     """Tell whether a subject lasts only as long as its token."""
     return subject.startswith(f"{FLEETING}:")
+
+
+def authenticate(
+    settings: CmsSettings, cms: Cms, http: Client, mine: list[CmsCookie], now: datetime
+) -> Authentication | None:
+    """Return whose cookies these are, or None when the CMS knows no patron by any.
+
+    Raises what `find` raises.
+    """
+    budget = Budget()
+    found = cms.first_token(mine, budget, now)
+    if found is None:
+        return None
+    cookie, held = found
+    patron = find(settings, http, held.token, budget)
+    return Authentication(
+        subject=patron.subject,
+        issuer=settings.origin,
+        name=patron.name,
+        tokens=TokenSet(access_token=held.token, expires_at=held.expires_at),
+        expires_at=held.expires_at,
+        bound_to=cookie.digest,
+    )
 
 
 def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Patron:

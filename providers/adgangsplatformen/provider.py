@@ -29,13 +29,12 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from providers.adgangsplatformen import cookies as cms_cookies
 from providers.adgangsplatformen import markers, patrons, selftest
 from providers.adgangsplatformen.addresses import Addresses
 from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.cookies import CmsCookie, candidates, patterns
 from providers.adgangsplatformen.markers import Markers
 from providers.adgangsplatformen.settings import CmsSettings
-from providers.adgangsplatformen.shared_session import SharedSession
 
 # With less than this left, a token is asked for again (go-and-cms.md 1.7, step 6).
 SHORTLY = timedelta(seconds=60)
@@ -53,9 +52,8 @@ class AdgangsplatformenProvider:
         self, source: SourceRef, settings: CmsSettings, http: Client, clock: Clock
     ) -> None:
         self.source, self.settings, self.http, self.clock = source, settings, http, clock
-        cms = Cms(settings, http)
-        self.addresses = Addresses(settings, cms)
-        self.shared = SharedSession(settings, cms, http, clock)
+        self.cms = Cms(settings, http)
+        self.addresses = Addresses(settings, self.cms)
         self.markers = Markers(source.slug)
 
     def describe(self) -> Description:
@@ -64,7 +62,7 @@ class AdgangsplatformenProvider:
             label=_("The library"),
             icon="library",
             help=_("For patrons of the library."),
-            cookies=cms_cookies.patterns(self.settings),
+            cookies=patterns(self.settings),
             unsolicited=True,
             visits=(self.settings.origin,),
             home=f"{self.settings.origin}/",
@@ -86,14 +84,14 @@ class AdgangsplatformenProvider:
         Without a flow nobody asked for it here, so that a cookie whose person has left is refused.
         Raises `InvalidGrant`, `AccessDenied` (not registered) or `TemporarilyUnavailable`.
         """
-        mine = self.shared.candidates(cookies)
+        mine = candidates(self.settings, cookies)
         if not mine:
             raise InvalidGrant(
                 "The browser brought no cookie of the CMS: is this site within its cookie's domain?"
             )
         if flow is None:
             mine = self.markers.without("left", mine)
-        outcome = self.shared.who(mine)
+        outcome = self._who(mine)
         if outcome is None:
             raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
         self.markers.drop("left", outcome.bound_to)
@@ -104,10 +102,10 @@ class AdgangsplatformenProvider:
 
         Raises what `complete_login` raises, but for `InvalidGrant`.
         """
-        mine = self.markers.without("left", self.shared.candidates(cookies))
+        mine = self.markers.without("left", candidates(self.settings, cookies))
         mine = self.markers.without("stranger", mine)
         try:
-            outcome = self.shared.who(mine)
+            outcome = self._who(mine)
         except InvalidGrant:
             outcome = None
         if outcome is None:
@@ -123,14 +121,14 @@ class AdgangsplatformenProvider:
         A cookie that is gone ends it, one that changed makes us ask whose it is (W4), and so does a
         token with less than a minute left. The last is asked once in ten seconds.
         """
-        mine, now = self.shared.candidates(cookies, session.bound_to), self.clock()
+        mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if not mine:
             return End("the CMS's cookie is gone")
         same = session.bound_to in {each.digest for each in mine}
         if same and not self._is_due(session, now):
             return Keep()
         try:
-            outcome = self.shared.who(mine)
+            outcome = self._who(mine)
         except TemporarilyUnavailable:
             # Who brings another cookie may be another person, and nobody can tell: not theirs.
             alive = session.expires_at is None or session.expires_at > now
@@ -159,11 +157,11 @@ class AdgangsplatformenProvider:
         browser either: nobody is sent where they would be stranded (W9). That the session ends here
         is certain, and its cookie signs nobody in again without a click (W8).
         """
-        mine, now, budget = self.shared.candidates(cookies), self.clock(), Budget(LEAVING_SECONDS)
+        mine, now = candidates(self.settings, cookies), self.clock()
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
             self.markers.put("left", digest, markers.LEFT_SECONDS)
         try:
-            if self.shared.token(mine, budget) is None:
+            if self.cms.first_token(mine, Budget(LEAVING_SECONDS), now) is None:
                 return LogoutPlan()
             return LogoutPlan(visit=self.addresses.logout(now))
         except ProtocolError:
@@ -172,6 +170,9 @@ class AdgangsplatformenProvider:
     def check(self) -> list[Finding]:
         """Test the CMS, its addresses and its cookie's domain, live."""
         return list(selftest.findings(self.source, self.settings, self.addresses, self.http))
+
+    def _who(self, mine: list[CmsCookie]) -> Authentication | None:
+        return patrons.authenticate(self.settings, self.cms, self.http, mine, self.clock())
 
     def _is_due(self, session: SessionRef, now: datetime) -> bool:
         """Tell whether the CMS is asked about a cookie that has not changed."""

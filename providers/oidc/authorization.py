@@ -90,3 +90,13 @@ def code_of(response: Mapping[str, str]) -> str:
     if not code or len(code) > _LONGEST_CODE or not (code.isascii() and code.isprintable()):
         raise InvalidRequest("The answer holds no code.")
     return code
+
+
+def token_request(flow: LoginFlow, code: str) -> dict[str, str]:
+    """Return the parameters by which a code is redeemed (RFC 6749, 4.1.3; RFC 7636, 4.5)."""
+    return {
+        "grant_type": "authorization_code",
+        "code": code,
+        "redirect_uri": flow.redirect_uri,
+        "code_verifier": flow.code_verifier,
+    }

@@ -64,7 +64,8 @@ def authentication(
         amr=_texts(claims.get("amr")),
         expires_at=_end(tokens),
     )
-    _check_rules(settings, outcome)
+    if refusal := _refusal(settings, outcome):
+        raise AccessDenied(refusal, tokens=tokens)
     return outcome
 
 
@@ -83,11 +84,6 @@ def at(claims: Claims, path: str) -> Any:
     for step in path.split("."):
         found = found.get(step) if isinstance(found, Mapping) else None
     return found
-
-
-def _check_rules(settings: OidcSettings, outcome: Authentication) -> None:
-    if problem := _refusal(settings, outcome):
-        raise AccessDenied(problem, tokens=outcome.tokens)
 
 
 def _refusal(settings: OidcSettings, outcome: Authentication) -> str:

@@ -22,7 +22,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
-from accounts.provider import Clock, LoginFlow
+from accounts.provider import Clock
 from accounts.upstream.answers import json_object
 from providers.oidc import checks, tokens
 from providers.oidc.discovery import Metadata, Upstream
@@ -43,39 +43,17 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         super().__init__()
 
     def get_settings(self, attr: str, *args: Any) -> Any:
-        """Answer the library from the source, never from the settings of the site.
+        """Answer the library, never from the settings of the site.
 
-        The endpoints are asked of discovery when they are needed, so they are left empty. RS256
-        makes the library look for a public key; `_verify_jws` has the list of what is allowed.
+        RS256 makes it look for a public key; `_verify_jws` knows which algorithms are allowed.
         """
-        known = {
-            "OIDC_RP_CLIENT_ID": self.settings.client_id,
-            "OIDC_RP_CLIENT_SECRET": self.settings.client_secret,
-            "OIDC_OP_JWKS_ENDPOINT": "",
-            "OIDC_RP_SIGN_ALGO": "RS256",
-            "OIDC_USE_NONCE": True,
-        }
+        known = {"OIDC_OP_JWKS_ENDPOINT": "", "OIDC_RP_SIGN_ALGO": "RS256", "OIDC_USE_NONCE": True}
         return known.get(attr, args[0] if args else "")
 
     @property
     def metadata(self) -> Metadata:
         """What is known of the provider. Raises `TemporarilyUnavailable`."""
         return self.upstream.metadata(self.clock())
-
-    def redeem(self, flow: LoginFlow, code: str) -> dict[str, Any]:
-        """Return the token response for a code (RFC 6749, 4.1.3; RFC 7636, 4.5)."""
-        return self.get_token(
-            {
-                "grant_type": "authorization_code",
-                "code": code,
-                "redirect_uri": flow.redirect_uri,
-                "code_verifier": flow.code_verifier,
-            }
-        )
-
-    def renew(self, refresh_token: str) -> dict[str, Any]:
-        """Return the token response for a refresh token (RFC 6749, 6)."""
-        return self.get_token({"grant_type": "refresh_token", "refresh_token": refresh_token})
 
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""

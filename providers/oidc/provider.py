@@ -100,8 +100,8 @@ class OidcProvider:
             raise InvalidRequest("Nobody is signed in who did not ask for it here.")
         authorization.check_state(flow, answer)
         authorization.check_issuer(self.settings, self.client.metadata, answer)
-        code = authorization.code_of(answer)
-        tokens = token_set(self.client.redeem(flow, code), self.clock())
+        form = authorization.token_request(flow, authorization.code_of(answer))
+        tokens = token_set(self.client.get_token(form), self.clock())
         if not tokens.id_token:
             raise InvalidGrant("The token response holds no id_token.")
         verified = self.client.verify_token(
@@ -136,7 +136,8 @@ class OidcProvider:
         """
         if not tokens.refresh_token:
             raise InvalidGrant("There is no refresh token.")
-        answer = self.client.renew(tokens.refresh_token)
+        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+        answer = self.client.get_token(form)
         try:
             fresh = token_set(answer, self.clock())
         except InvalidGrant as error:

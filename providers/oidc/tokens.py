@@ -57,10 +57,9 @@ def token_set(answer: Mapping[str, Any], now: datetime) -> TokenSet:
 
 def _error(answer: Answer) -> object:
     try:
-        body = answer.json()
-    except TemporarilyUnavailable:
-        return None  # an error page: the status says enough
-    return body.get("error") if isinstance(body, dict) else None
+        return answer.json().get("error")
+    except (TemporarilyUnavailable, AttributeError):
+        return None  # an error page, or no object: the status says enough
 
 
 def _text(answer: Mapping[str, Any], name: str) -> str:
