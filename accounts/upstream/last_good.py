@@ -1,8 +1,7 @@
 """A document of an upstream, kept with its last good copy.
 
-A copy is renewed by one caller when it is old, while the others go on with it, and it stays in use
-while the upstream does not answer. It lies in this process and, when it has a name, sealed in the
-shared cache, so that a cache cannot be made to lie.
+One caller renews an old copy while the others use it. It stays in use while the upstream does not
+answer. A copy with a name lies in the shared cache too, sealed, so that a cache cannot forge one.
 """
 
 from __future__ import annotations
@@ -61,8 +60,8 @@ class LastGood(Generic[T]):
     def get(self, fetch: Callable[[], Any], now: datetime, wait: float = CALL_SECONDS) -> T:
         """Return the value, fetched when there is none or it is old.
 
-        `wait` is how many seconds another caller's first fetch is waited for. Raises
-        `TemporarilyUnavailable` when there is no value and no copy of it.
+        `wait` bounds the wait for another caller's first fetch, in seconds. Raises
+        `TemporarilyUnavailable` when the fetch fails and there is no copy.
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
@@ -78,8 +77,7 @@ class LastGood(Generic[T]):
     def newer(self, fetch: Callable[[], Any], now: datetime, asker: str, than: T) -> T | None:
         """Return a newer value; None when `asker` had one fetched in the last 30 seconds.
 
-        Who asks during another caller's fetch takes its value. Raises `TemporarilyUnavailable`
-        when the fetch fails.
+        A caller who waited for another's fetch takes its value. Raises `TemporarilyUnavailable`.
         """
         seconds = now.timestamp()
         with self._locked(CALL_SECONDS):
@@ -98,7 +96,7 @@ class LastGood(Generic[T]):
     def _renewed(
         self, copy: _Copy[T] | None, fetch: Callable[[], Any], seconds: float, wait: float
     ) -> T:
-        """Fetch in place of `copy`. Who waited for another caller's fetch shares its outcome."""
+        """Fetch in place of `copy`. A caller who waited for another's fetch shares its outcome."""
         failures = self._failures
         with self._locked(wait):
             if self._copy is not None and self._copy is not copy:

@@ -1,4 +1,4 @@
-"""Where the CMS's login and logout are: asked of it and kept, else built of the settings' paths."""
+"""The URLs of the CMS's login and logout: fetched and kept, else built of the settings' paths."""
 
 from __future__ import annotations
 
@@ -19,53 +19,53 @@ SOON = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
-    """What the CMS said; empty for what it does not offer."""
+class CmsUrls:
+    """The URLs of the CMS's login and logout; empty for one that it does not offer."""
 
     login: str
     logout: str
 
 
 class Addresses:
-    """The two addresses of one CMS, with the last good copy kept. Thread-safe."""
+    """The URLs of one CMS, with their last good copy. Thread-safe."""
 
     def __init__(self, settings: CmsSettings, cms: Cms) -> None:
         self._settings, self._cms = settings, cms
-        self._asked: LastGood[Known] = LastGood(self._read, max_age=_max_age, kept=math.inf)
+        self._copy: LastGood[CmsUrls] = LastGood(self._read, max_age=_max_age, kept=math.inf)
 
     def login(self, now: datetime) -> str:
         """Return where a sign-in starts. Raises `TemporarilyUnavailable`, also for a null."""
-        found = self.known(now).login
+        found = self.urls(now).login
         if not found:
             raise TemporarilyUnavailable("The CMS offers no login by Adgangsplatformen.")
         return found
 
     def logout(self, now: datetime) -> str:
         """Return where a person is signed out, or '' when the CMS offers no such place."""
-        return self.known(now).logout
+        return self.urls(now).logout
 
-    def known(self, now: datetime) -> Known:
-        """Return both. Raises `TemporarilyUnavailable` when nothing was ever learnt."""
+    def urls(self, now: datetime) -> CmsUrls:
+        """Return both. Raises `TemporarilyUnavailable` when there is no copy and no answer."""
         settings = self._settings
         if not settings.asks_for_addresses:
-            return Known(
+            return CmsUrls(
                 settings.built(settings.login_path, settings.after_login),
                 settings.built(settings.logout_path, settings.after_logout),
             )
-        return self._asked.get(self._fetch, now, wait=CALL_SECONDS)
+        return self._copy.get(self._fetch, now, wait=CALL_SECONDS)
 
-    def fetch(self) -> Known:
+    def fetch(self) -> CmsUrls:
         """Ask the CMS now. Raises `TemporarilyUnavailable`, also for an address elsewhere."""
         return self._read(self._fetch())
 
     def _fetch(self) -> dict[str, str | None]:
         return self._cms.addresses(Budget())
 
-    def _read(self, said: dict[str, str | None]) -> Known:
-        return Known(self._judged(said["login"]), self._judged(said["logout"]))
+    def _read(self, document: dict[str, str | None]) -> CmsUrls:
+        return CmsUrls(self._checked(document["login"]), self._checked(document["logout"]))
 
-    def _judged(self, url: str | None) -> str:
-        """Return an address of the CMS itself: it must not send people anywhere else."""
+    def _checked(self, url: str | None) -> str:
+        """Return a URL of the CMS itself. It must not send people anywhere else."""
         if not url:
             return ""
         if not url.isascii() or urls.fault(url):
@@ -75,5 +75,5 @@ class Addresses:
         return url
 
 
-def _max_age(known: Known) -> float:
+def _max_age(known: CmsUrls) -> float:
     return (MAX_AGE if known.login and known.logout else SOON).total_seconds()

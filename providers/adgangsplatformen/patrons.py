@@ -96,7 +96,7 @@ def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Pat
 
 def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> str:
     """Return the person of a token: by CPR number, else unique id, as the CMS itself does (1.4)."""
-    told = _told(http, settings.userinfo_url, token, budget)
+    told = _look_up(http, settings.userinfo_url, token, budget)
     attributes = told.get("attributes")
     held = attributes if isinstance(attributes, dict) else {}
     for word in ("cpr", "uniqueId"):
@@ -114,7 +114,7 @@ def _card(
     if not settings.patron_url:
         return _Card()
     try:
-        return _read(_told(http, settings.patron_url, token, budget))
+        return _read(_look_up(http, settings.patron_url, token, budget))
     except ProtocolError:
         if needed:
             raise
@@ -135,8 +135,8 @@ def _read(told: dict[str, Any]) -> _Card:
     )
 
 
-def _told(http: Client, url: str, token: str, budget: Budget) -> dict[str, Any]:
-    """Return what a service says to the bearer of a token (RFC 6750, 2.1)."""
+def _look_up(http: Client, url: str, token: str, budget: Budget) -> dict[str, Any]:
+    """Return what a service answers to the bearer of a token (RFC 6750, 2.1)."""
     headers = {"Authorization": f"Bearer {token}"}
     answer = http.get(url, headers=headers, deadline=budget.next(), max_bytes=_LARGEST)
     if answer.status in {401, 403}:

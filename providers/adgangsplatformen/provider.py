@@ -70,19 +70,19 @@ class AdgangsplatformenProvider:
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
-        """Return the CMS's login, which always begins anew, also for somebody it knows.
+        """Return the CMS's login. It begins anew for everybody.
 
-        Raises `TemporarilyUnavailable` when the CMS was never heard of its address, or offers none.
+        Raises `TemporarilyUnavailable` when its URL is not known, or the CMS offers none.
         """
         return Redirect(self.addresses.login(self.clock()))
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
     ) -> Authentication:
-        """Return who the CMS says the bearer of these cookies is; its answer has no parameters.
+        """Return the patron of these cookies, as the CMS says. The query holds nothing.
 
-        Without a flow nobody asked for it here, so that a cookie whose person has left is refused.
-        Raises `InvalidGrant`, `AccessDenied` (not registered) or `TemporarilyUnavailable`.
+        Without a flow, the cookie of a person who left is refused. Raises `InvalidGrant`,
+        `AccessDenied` (not registered) or `TemporarilyUnavailable`.
         """
         mine = candidates(self.settings, cookies)
         if not mine:
@@ -91,21 +91,21 @@ class AdgangsplatformenProvider:
             )
         if flow is None:
             mine = self.markers.without("left", mine)
-        outcome = self._who(mine)
+        outcome = self._authenticate(mine)
         if outcome is None:
             raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
         self.markers.drop("left", outcome.bound_to)
         return outcome
 
     def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
-        """Return who is signed in at the CMS. Strangers, and who left here, cost it no call.
+        """Return the patron who is signed in at the CMS; None for strangers and who left here.
 
-        Raises what `complete_login` raises, but for `InvalidGrant`.
+        Raises `AccessDenied` (not registered) or `TemporarilyUnavailable`.
         """
         mine = self.markers.without("left", candidates(self.settings, cookies))
         mine = self.markers.without("stranger", mine)
         try:
-            outcome = self._who(mine)
+            outcome = self._authenticate(mine)
         except InvalidGrant:
             outcome = None
         if outcome is None:
@@ -116,10 +116,10 @@ class AdgangsplatformenProvider:
     def revalidate(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
-        """Judge whether the CMS's session is still the one that this session hangs on.
+        """Compare the CMS's session with the one that this session is bound to.
 
-        A cookie that is gone ends it, one that changed makes us ask whose it is (W4), and so does a
-        token with less than a minute left. The last is asked once in ten seconds.
+        A missing cookie ends the session. A changed one is asked about at the CMS (W4), and so is
+        a token with less than a minute left, once in ten seconds.
         """
         mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if not mine:
@@ -128,9 +128,9 @@ class AdgangsplatformenProvider:
         if same and not self._is_due(session, now):
             return Keep()
         try:
-            outcome = self._who(mine)
+            outcome = self._authenticate(mine)
         except TemporarilyUnavailable:
-            # Who brings another cookie may be another person, and nobody can tell: not theirs.
+            # Another cookie may be another person's.
             alive = session.expires_at is None or session.expires_at > now
             return Keep() if same and alive else End("the CMS does not answer")
         except ProtocolError as error:
@@ -151,11 +151,10 @@ class AdgangsplatformenProvider:
         cookies: Mapping[str, str],
         return_to: str,
     ) -> LogoutPlan:
-        """Plan the visit of the CMS's logout, when the CMS still knows somebody by the cookie.
+        """Plan the visit of the CMS's logout, when the CMS still knows the cookie's patron.
 
-        Its logout answers 403 to strangers, and a CMS that does not answer now will not answer the
-        browser either: nobody is sent where they would be stranded (W9). That the session ends here
-        is certain, and its cookie signs nobody in again without a click (W8).
+        The logout answers 403 to strangers, and a CMS that is down strands the browser (W9). The
+        cookie signs nobody in again without a click (W8).
         """
         mine, now = candidates(self.settings, cookies), self.clock()
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
@@ -171,7 +170,7 @@ class AdgangsplatformenProvider:
         """Test the CMS, its addresses and its cookie's domain, live."""
         return list(selftest.findings(self.source, self.settings, self.addresses, self.http))
 
-    def _who(self, mine: list[CmsCookie]) -> Authentication | None:
+    def _authenticate(self, mine: list[CmsCookie]) -> Authentication | None:
         return patrons.authenticate(self.settings, self.cms, self.http, mine, self.clock())
 
     def _is_due(self, session: SessionRef, now: datetime) -> bool:

@@ -1,7 +1,6 @@
 """Who may come in: people with a licence, of an institution in one of our municipalities.
 
-All of it fails closed: what is missing, contradictory or not understood is a no, and what cannot
-be found out is no yes.
+The rule fails closed: whatever is missing, contradictory or unknown lets nobody in.
 """
 
 from __future__ import annotations
@@ -15,13 +14,12 @@ from providers.unilogin import institutions
 Claims = Mapping[str, Any]
 
 
-def check_licence(*told: Claims) -> None:
-    """Refuse whom nobody, or not everybody who speaks of it, says to have a licence.
+def check_licence(*answers: Claims) -> None:
+    """Check `has_license` (true, or the text "true") in the answers of the broker.
 
-    `told` is what each of the broker's answers holds. `has_license` is true, or the text "true".
-    Raises `AccessDenied`.
+    Raises `AccessDenied` when no answer names it, or one says otherwise.
     """
-    said = [claims["has_license"] for claims in told if "has_license" in claims]
+    said = [claims["has_license"] for claims in answers if "has_license" in claims]
     if not said or not all(each is True or each == "true" for each in said):
         raise AccessDenied("The person has no licence.")
 
@@ -35,24 +33,23 @@ def check_institutions(
 ) -> None:
     """Let in whoever has one institution in one of the municipalities `allowed`.
 
-    `exempt` institutions need no look-up. `municipality_of` may raise `TemporarilyUnavailable`:
-    the others are tried all the same, and only when none of them fits it is raised. Raises
-    `AccessDenied` when all is known and nothing fits.
+    `exempt` institutions need no look-up. Raises `AccessDenied` when all is known and nothing fits,
+    `TemporarilyUnavailable` when nothing fits and a look-up by `municipality_of` failed.
     """
     belongs = tuple(numbers)
     if not belongs:
         raise AccessDenied("The person has no institution.")
     if exempt & set(belongs):
         return
-    trouble: TemporarilyUnavailable | None = None
+    failed: TemporarilyUnavailable | None = None
     for each in belongs:
         try:
             if municipality_of(each) in allowed:
                 return
         except TemporarilyUnavailable as error:
-            trouble = trouble or error
-    if trouble is not None:
-        raise trouble
+            failed = failed or error
+    if failed is not None:
+        raise failed
     raise AccessDenied("None of the person's institutions is in a municipality that is let in.")
 
 

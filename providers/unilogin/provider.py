@@ -57,19 +57,18 @@ class UniloginProvider(OidcProvider):
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
     ) -> Authentication:
-        """Redeem the code, ask the broker about the person, and judge whether they may come in.
+        """Redeem the code, ask the broker about the person, and apply the rule of who comes in.
 
-        Raises what the provider for OpenID Connect raises; `AccessDenied` with the tokens for a
-        person without a licence or of none of our municipalities; `TemporarilyUnavailable` when
-        that cannot be found out. Each carries the tokens, so that whoever is not let in is not
-        left signed in at the broker (W23).
+        Raises what the provider for OpenID Connect raises; `AccessDenied` for a person without a
+        licence or of none of our municipalities; `TemporarilyUnavailable` when that cannot be found
+        out. Each error carries the tokens, for the logout at the broker (W23).
         """
         verified, issued = self.redeem(flow, response)
         tokens = _first_to_end(issued)
         try:
-            return self._judged(verified, tokens)
+            return self._authenticate(verified, tokens)
         except ProtocolError as error:
-            error.tokens = tokens  # whoever does not come in is logged out at the broker as well
+            error.tokens = tokens
             raise
 
     def plan_logout(
@@ -79,10 +78,7 @@ class UniloginProvider(OidcProvider):
         cookies: Mapping[str, str],
         return_to: str,
     ) -> LogoutPlan:
-        """Plan the call to the broker, cut down to its hint. It needs no browser.
-
-        Without an id_token there is none, and the plan is empty.
-        """
+        """Plan the call to the broker by its hint, the id_token; an empty plan without one."""
         if tokens is None or not tokens.id_token:
             return LogoutPlan()
         hint = TokenSet(id_token=tokens.id_token)
@@ -91,8 +87,7 @@ class UniloginProvider(OidcProvider):
     def call_logout(self, tokens: TokenSet) -> None:
         """End the session at the broker, within three seconds (RP-Initiated Logout, 2).
 
-        Idempotent: the broker answers alike when it is over already. Raises
-        `TemporarilyUnavailable`.
+        Idempotent. Raises `TemporarilyUnavailable`.
         """
         known = self.upstream.peek(self.clock()) or self.client.metadata
         endpoint = known.endpoint("end_session_endpoint")
@@ -111,7 +106,7 @@ class UniloginProvider(OidcProvider):
         """Test the broker, our registration there and the institution service, live."""
         return [*super().check(), *selftest.findings(self.rules, self.upstream, self.service)]
 
-    def _judged(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
+    def _authenticate(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
         """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
         introspected = self.client.introspect(tokens.access_token)
         uniid = _uniid(verified, introspected)
@@ -145,19 +140,13 @@ class UniloginProvider(OidcProvider):
 
 
 def _first_to_end(tokens: TokenSet) -> TokenSet:
-    """Return the tokens, due as soon as the access or the refresh token is: whichever ends first.
-
-    After its refresh token has ended nothing can renew a session any more.
-    """
+    """Return the tokens, due with the access or the refresh token, whichever ends first."""
     ends = [each for each in (tokens.expires_at, tokens.refresh_expires_at) if each]
     return replace(tokens, expires_at=min(ends)) if ends else tokens
 
 
 def _uniid(verified: Mapping[str, Any], introspected: Mapping[str, Any]) -> str:
-    """Return the person's uniid. All who speak of the person must mean the same one.
-
-    Raises `InvalidGrant`.
-    """
+    """Return the uniid. Raises `InvalidGrant` when the answers are of different people."""
     found = introspected.get("uniid")
     if not isinstance(found, str) or not 0 < len(found) <= _LONGEST or not found.isprintable():
         raise InvalidGrant("The introspection names no uniid.")

@@ -18,7 +18,7 @@ from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.upstreams import Upstreams
 from accounts.provider import Authentication
-from providers.adgangsplatformen.addresses import Addresses, Known
+from providers.adgangsplatformen.addresses import Addresses, CmsUrls
 from providers.adgangsplatformen.client import Budget, Cms, UserToken
 from providers.adgangsplatformen.cookies import candidates
 from providers.adgangsplatformen.patrons import Patron, find
@@ -146,7 +146,7 @@ def test_any_answer_to_where_the_login_is(answer: Any) -> None:
         known = Addresses(chosen, Cms(chosen, http)).fetch()
     except ProtocolError:
         return
-    assert isinstance(known, Known)
+    assert isinstance(known, CmsUrls)
     for url in (known.login, known.logout):
         assert not url or url.startswith(f"{SERVED['url']}/") or url == SERVED["url"]
         assert url.isascii()
