@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar, get_type_hints
@@ -29,7 +28,7 @@ def strict_object(raw: bytes | str) -> dict[str, Any]:
 
 def dump(value: Any) -> dict[str, Any]:
     """Return a dataclass as JSON holds it: times in ISO 8601, mappings as objects."""
-    return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
 
 
 def load(kind: type[T], values: Any) -> T:
@@ -55,6 +54,8 @@ def _times(kind: type) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Any:
+    if value is None or isinstance(value, str):  # nearly every field of a session
+        return value
     if isinstance(value, datetime):
         return value.isoformat()
     return dict(value) if isinstance(value, Mapping) else value
