@@ -9,7 +9,7 @@ import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from accounts.errors import InvalidGrant
 
@@ -102,9 +102,14 @@ def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None
 def subject(claims: Claims) -> str:
     """Return `sub` (2): a text of 1 to 255 printable characters."""
     found = claims.get("sub")
-    if not isinstance(found, str) or not 0 < len(found) <= LONGEST or not found.isprintable():
+    if not is_name(found):
         raise InvalidGrant("The token names nobody.")
     return found
+
+
+def is_name(found: object, longest: int = LONGEST) -> TypeGuard[str]:
+    """Tell whether a claim is a text that can be stored and looked up: printable, not too long."""
+    return isinstance(found, str) and 0 < len(found) <= longest and found.isprintable()
 
 
 def moment(claims: Claims, name: str) -> float:

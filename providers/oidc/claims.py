@@ -72,8 +72,7 @@ def authentication(
 def session_id(claims: Claims) -> str:
     """Return `sid` (OIDC Back-Channel Logout, 2.1) where it is a text that can be looked up."""
     found = claims.get("sid")
-    fits = isinstance(found, str) and len(found) <= checks.LONGEST and found.isprintable()
-    return str(found) if fits else ""
+    return found if checks.is_name(found) else ""
 
 
 def at(claims: Claims, path: str) -> Any:

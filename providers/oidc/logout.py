@@ -70,7 +70,7 @@ def _ended(claims: Mapping[str, Any]) -> Ended:
         raise InvalidGrant("It does not tell of a logout.")
     if "nonce" in claims:
         raise InvalidGrant("It has a nonce.")
-    if not isinstance(jti, str) or not 0 < len(jti) <= checks.LONGEST or not jti.isprintable():
+    if not checks.is_name(jti):
         raise InvalidGrant("It has no jti.")
     subject = checks.subject(claims) if "sub" in claims else ""
     sid = session_id(claims)

@@ -26,14 +26,13 @@ from accounts.provider import (
     TokenSet,
 )
 from accounts.upstream.urls import with_query
-from providers.oidc import claims
+from providers.oidc import checks, claims
 from providers.oidc.provider import OidcProvider
 from providers.unilogin import institution_service, institutions, licence, selftest
 from providers.unilogin.settings import UniloginSettings
 
 # A person waits for the call to the broker, so it is shorter than others.
 LOGOUT_SECONDS = 3.0
-_LONGEST = 100
 
 
 class UniloginProvider(OidcProvider):
@@ -148,7 +147,7 @@ def _first_to_end(tokens: TokenSet) -> TokenSet:
 def _uniid(verified: Mapping[str, Any], introspected: Mapping[str, Any]) -> str:
     """Return the uniid. Raises `InvalidGrant` when the answers are of different people."""
     found = introspected.get("uniid")
-    if not isinstance(found, str) or not 0 < len(found) <= _LONGEST or not found.isprintable():
+    if not checks.is_name(found, longest=100):
         raise InvalidGrant("The introspection names no uniid.")
     told = (verified.get("uniid", found), introspected.get("sub", verified["sub"]))
     if told != (found, verified["sub"]):
