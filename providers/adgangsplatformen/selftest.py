@@ -24,14 +24,14 @@ def findings(
     source: SourceRef, settings: CmsSettings, addresses: Addresses, http: Client
 ) -> Iterator[Finding]:
     """Yield a finding for each thing that must be right."""
-    yield _of_the_domain(source, settings)
+    yield _cookie_domain(source, settings)
     if settings.asks_for_addresses:
-        yield from _of_the_addresses(addresses)
-    yield _of_the_way_back(source, settings, http)
-    yield from _of_the_look_ups(settings, http)
+        yield from _cms_urls(addresses)
+    yield _callback_route(source, settings, http)
+    yield from _look_ups(settings, http)
 
 
-def _of_the_domain(source: SourceRef, settings: CmsSettings) -> Finding:
+def _cookie_domain(source: SourceRef, settings: CmsSettings) -> Finding:
     """The CMS's cookie must reach us: our host is its host, or below it (go-and-cms.md 1.5)."""
     ours, theirs = urlsplit(source.redirect_uri), urlsplit(settings.origin)
     own, domain = ours.hostname or "", (theirs.hostname or "").removeprefix("www.")
@@ -50,7 +50,7 @@ def _of_the_domain(source: SourceRef, settings: CmsSettings) -> Finding:
     )
 
 
-def _of_the_addresses(addresses: Addresses) -> Iterator[Finding]:
+def _cms_urls(addresses: Addresses) -> Iterator[Finding]:
     try:
         known = addresses.fetch()
     except ProtocolError as error:
@@ -67,7 +67,7 @@ def _of_the_addresses(addresses: Addresses) -> Iterator[Finding]:
     )
 
 
-def _of_the_way_back(source: SourceRef, settings: CmsSettings, http: Client) -> Finding:
+def _callback_route(source: SourceRef, settings: CmsSettings, http: Client) -> Finding:
     """The CMS's own route must lead to our callback, which has no other way to learn of us."""
     wanted = origin_of(source.redirect_uri) + CALLBACK
     fix = _("Set GO_DOMAIN of the CMS to this site, so that %(path)s leads to %(url)s.") % {
@@ -87,7 +87,7 @@ def _of_the_way_back(source: SourceRef, settings: CmsSettings, http: Client) -> 
     )
 
 
-def _of_the_look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
+def _look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
     if not settings.userinfo_url and not settings.patron_url:
         yield Finding(
             False,
@@ -95,10 +95,10 @@ def _of_the_look_ups(settings: CmsSettings, http: Client) -> Iterator[Finding]:
             _("Set userinfo_url and subject_key, or patron_url."),
         )
     for url in filter(None, (settings.userinfo_url, settings.patron_url)):
-        yield _of_a_look_up(url, http)
+        yield _look_up(url, http)
 
 
-def _of_a_look_up(url: str, http: Client) -> Finding:
+def _look_up(url: str, http: Client) -> Finding:
     """Without a token a service must refuse; that it does shows that it is there."""
     place = origin_of(url) + urlsplit(url).path
     try:

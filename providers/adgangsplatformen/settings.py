@@ -83,7 +83,7 @@ class CmsSettings:
 
 def problems(settings: CmsSettings) -> Iterator[str]:
     """Say what is wrong with settings, a sentence for each field; nothing when all is well."""
-    yield from _of_the_addresses(settings)
+    yield from _url_problems(settings)
     for name in _PATHS:
         if not _is_path(getattr(settings, name)):
             yield _("%s must be a path such as /login") % name
@@ -101,7 +101,7 @@ def problems(settings: CmsSettings) -> Iterator[str]:
         yield _("recheck must be 0, or between 60 and 86400 seconds")
 
 
-def _of_the_addresses(settings: CmsSettings) -> Iterator[str]:
+def _url_problems(settings: CmsSettings) -> Iterator[str]:
     for name in ("cms_url", "patron_url", "userinfo_url"):
         url = getattr(settings, name)
         if (url or name == "cms_url") and (wrong := urls.fault(url)):

@@ -18,8 +18,8 @@ from providers.oidc.discovery import Metadata
 from providers.oidc.settings import OidcSettings
 
 _LONGEST_CODE = 8192
-_TROUBLE = {"temporarily_unavailable", "server_error"}
-_KNOWN = {
+_UNAVAILABLE = {"temporarily_unavailable", "server_error"}
+_ERRORS = {
     *("account_selection_required", "consent_required", "interaction_required", "invalid_request"),
     *("invalid_scope", "login_required", "unauthorized_client", "unsupported_response_type"),
 }
@@ -82,10 +82,10 @@ def code_of(response: Mapping[str, str]) -> str:
         raise InvalidRequest("The answer is both a success and an error.")
     if error == "access_denied":
         raise AccessDenied("The person or the provider said no.", reason=CANCELLED)
-    if error in _TROUBLE:
+    if error in _UNAVAILABLE:
         raise TemporarilyUnavailable("The identity provider says that it is in trouble.")
     if error is not None:
-        name = error if error in _KNOWN else "an error of its own"
+        name = error if error in _ERRORS else "an error of its own"
         raise InvalidGrant(f"The identity provider answered with {name}.")
     if not code or len(code) > _LONGEST_CODE or not (code.isascii() and code.isprintable()):
         raise InvalidRequest("The answer holds no code.")

@@ -60,12 +60,12 @@ def expiry(claims: Claims, now: datetime, leeway: int) -> None:
         raise InvalidGrant("The token has expired.")
 
 
-def issued_at(claims: Claims, now: datetime, leeway: int, oldest: int = OLDEST_SECONDS) -> None:
-    """3.1.3.7, 10: `iat` is there, not in the future and not more than `oldest` seconds ago."""
+def issued_at(claims: Claims, now: datetime, leeway: int) -> None:
+    """3.1.3.7, 10: `iat` is there, not in the future and not too long ago."""
     age = now.timestamp() - moment(claims, "iat")
     if age < -leeway:
         raise InvalidGrant("The token was issued in the future: compare the clocks.")
-    if age > oldest + leeway:
+    if age > OLDEST_SECONDS + leeway:
         raise InvalidGrant("The token was issued too long ago: compare the clocks.")
 
 

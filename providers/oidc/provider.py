@@ -83,7 +83,7 @@ class OidcProvider:
 
         Raises `InvalidRequest` for an answer that is not to this flow, `AccessDenied` when the
         person said no or the source does not let them in, `InvalidGrant` when anything that was
-        issued does not hold, `TemporarilyUnavailable` when the provider is in trouble.
+        issued does not hold, `TemporarilyUnavailable` when the provider does not answer.
         """
         verified, tokens = self.redeem(flow, response)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
@@ -141,7 +141,7 @@ class OidcProvider:
         try:
             fresh = token_set(answer, self.clock())
         except InvalidGrant as error:
-            # An answer that is none is their trouble: it says nothing of the person.
+            # A malformed answer says nothing of the person.
             raise TemporarilyUnavailable(error.description) from None
         if fresh.id_token:
             self._check_same_person(tokens, fresh)

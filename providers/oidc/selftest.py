@@ -51,7 +51,7 @@ def findings(source: SourceRef, settings: OidcSettings, upstream: Upstream) -> I
         _("Use this provider for trials only, or give it a certificate."),
     )
     yield _keys(settings, upstream, known)
-    yield from _of_the_registration(settings, known)
+    yield from _registration(settings, known)
 
 
 def _redirect_uri(source: SourceRef) -> Finding:
@@ -77,7 +77,7 @@ def _keys(settings: OidcSettings, upstream: Upstream, known: Metadata) -> Findin
     )
 
 
-def _of_the_registration(settings: OidcSettings, known: Metadata) -> Iterator[Finding]:
+def _registration(settings: OidcSettings, known: Metadata) -> Iterator[Finding]:
     """Compare what the provider supports with what the settings want."""
     offered = known.supported("id_token_signing_alg_values_supported")
     shared = [each for each in settings.algorithms if offered is None or each in offered]

@@ -25,7 +25,7 @@ ENDPOINTS = (
 NEEDED = ENDPOINTS[:3]
 MAPPED = ("name", "username", "email", "email_verified", "groups", "roles")
 # What each request has of its own, and no operator may fix for all of them.
-_OURS = {
+_RESERVED = {
     *("client_id", "client_secret", "code_challenge", "code_challenge_method", "nonce"),
     *("redirect_uri", "request", "request_uri", "response_mode", "response_type", "scope", "state"),
 }
@@ -101,8 +101,8 @@ class OidcSettings:
 
 def problems(settings: OidcSettings) -> Iterator[str]:
     """Say what is wrong with settings, a sentence for each field; nothing when all is well."""
-    yield from _of_the_addresses(settings)
-    yield from _of_the_client(settings)
+    yield from _url_problems(settings)
+    yield from _client_problems(settings)
     for name, allowed in _CHOICES.items():
         if getattr(settings, name) not in allowed:
             yield _("%s must be one of: %s") % (name, ", ".join(filter(None, allowed)))
@@ -110,14 +110,14 @@ def problems(settings: OidcSettings) -> Iterator[str]:
         yield _("%s must be some of: %s") % ("algorithms", ", ".join(ALGORITHMS))
     if not 0 <= settings.leeway <= 300:
         yield _("leeway must be between 0 and 300 seconds")
-    yield from _of_the_mappings(settings)
+    yield from _mapping_problems(settings)
     if bool(settings.required_role) != bool(settings.required_role_claim):
         yield _("required_role and required_role_claim must be given together")
     if settings.allowed_groups and not {"groups", "roles"} & set(settings.claims):
         yield _("allowed_groups needs claims to say where groups or roles stand")
 
 
-def _of_the_addresses(settings: OidcSettings) -> Iterator[str]:
+def _url_problems(settings: OidcSettings) -> Iterator[str]:
     if wrong := urls.fault(settings.issuer):
         yield f"issuer {wrong}"
     elif "?" in settings.issuer:
@@ -133,7 +133,7 @@ def _of_the_addresses(settings: OidcSettings) -> Iterator[str]:
         yield _("endpoints must name %s when discover is off") % ", ".join(NEEDED)
 
 
-def _of_the_client(settings: OidcSettings) -> Iterator[str]:
+def _client_problems(settings: OidcSettings) -> Iterator[str]:
     if not settings.client_id or not settings.client_id.isprintable():
         yield _("client_id must be the name under which the provider knows this site")
     if settings.client_auth in {"basic", "post"} and not settings.client_secret:
@@ -144,11 +144,11 @@ def _of_the_client(settings: OidcSettings) -> Iterator[str]:
         yield _("scope must contain openid")
 
 
-def _of_the_mappings(settings: OidcSettings) -> Iterator[str]:
+def _mapping_problems(settings: OidcSettings) -> Iterator[str]:
     for name in ("authorize", "logout", "logout_names", "claims"):
         if not all(isinstance(value, str) for value in getattr(settings, name).values()):
             yield _("%s must hold texts only") % name
-    if taken := sorted(_OURS & set(settings.authorize)):
+    if taken := sorted(_RESERVED & set(settings.authorize)):
         yield _("authorize must not name %s") % ", ".join(taken)
     if not settings.authorize.get("max_age", "0").isdecimal():
         yield _("authorize.max_age must be a number of seconds")

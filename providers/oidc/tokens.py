@@ -12,7 +12,7 @@ from accounts.provider import TokenSet
 
 # Ten years: beyond it a lifetime is a mistake, and dates end.
 _LONGEST_SECONDS = 10 * 366 * 24 * 3600
-_OURS = {
+_HINTS = {
     "invalid_client": "Compare client_id, client_secret and client_auth with the registration.",
     "unauthorized_client": "Allow the authorization code grant, with refresh, in the registration.",
     "invalid_request": "Compare client_auth and the redirect URI with the registration.",
@@ -24,7 +24,7 @@ _OURS = {
 def check_answer(answer: Answer) -> None:
     """Raise what a token endpoint's error means (RFC 6749, 5.2); nothing of its body is kept.
 
-    `InvalidGrant` when the code or refresh token is wrong, spent or expired. All else is trouble
+    `InvalidGrant` when the code or refresh token is wrong, spent or expired. All else is a fault
     of ours or theirs and says nothing of the person: `TemporarilyUnavailable`.
     """
     error = _error(answer)
@@ -32,8 +32,8 @@ def check_answer(answer: Answer) -> None:
         return
     if error == "invalid_grant" and answer.status < 500:
         raise InvalidGrant("The identity provider refuses the code or refresh token.")
-    if isinstance(error, str) and error in _OURS:
-        raise TemporarilyUnavailable(f"The token endpoint answers {error}. {_OURS[error]}")
+    if isinstance(error, str) and error in _HINTS:
+        raise TemporarilyUnavailable(f"The token endpoint answers {error}. {_HINTS[error]}")
     raise TemporarilyUnavailable(f"The token endpoint answers with status {answer.status}.")
 
 

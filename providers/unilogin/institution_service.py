@@ -1,6 +1,6 @@
 """The institution service of Unilogin (WsiInst), asked for the municipality of an institution.
 
-Its one operation that is used is written out here, so no WSDL is fetched from anybody.
+Its one operation in use is written out here, so no WSDL is fetched.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ kept: Registry[LastGood[str]] = Registry(4096)
 
 
 class SoapFault(TemporarilyUnavailable):
-    """The service answered with a fault (SOAP 1.2 Part 1, 5.4): trouble, and nothing learnt."""
+    """The service answered with a fault (SOAP 1.2 Part 1, 5.4)."""
 
 
 class CredentialsRefused(SoapFault):
@@ -44,7 +44,7 @@ class InstitutionService:
         """Return the municipality of an institution, '' when the service knows none of it.
 
         `until` is the moment, in seconds of `time.monotonic()`, at which there must be an answer.
-        Raises `TemporarilyUnavailable`, as `SoapFault` when the service says that it is in trouble.
+        Raises `TemporarilyUnavailable`, as `SoapFault` when the service answers with a fault.
         """
         settings = self._settings
         key = f"{settings.ws_address}\n{settings.ws_user}\n{settings.cache_seconds}\n{instnr}"
@@ -53,7 +53,7 @@ class InstitutionService:
         return known.get(lambda: self.ask(instnr, until), self._clock(), wait=seconds)
 
     def ask(self, instnr: str, until: float) -> str:
-        """Return what `municipality` does, past every copy."""
+        """Return what `municipality` does, fetched now."""
         seconds = until - time.monotonic()
         if seconds <= 0:
             raise TemporarilyUnavailable("The institution service takes too long.")
