@@ -10,9 +10,7 @@ import hashlib
 import secrets
 from datetime import datetime
 
-from django.core.cache import caches
-
-from accounts import conf, serialization
+from accounts import cache, conf, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.provider import LoginFlow
 
@@ -86,7 +84,4 @@ def claim(state: str) -> bool:
     The cache decides early and saves the losers' calls; the unique column of the session row is
     what makes it certain, so a cache that fails lets the answer through.
     """
-    try:
-        return bool(caches["default"].add(f"flow:{state_digest(state)}", 1, _CLAIMED_SECONDS))
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: the row decides
-        return True
+    return cache.shared.add(f"flow:{state_digest(state)}", 1, _CLAIMED_SECONDS)

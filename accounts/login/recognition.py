@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import structlog
-from django.core.cache import caches
 
+from accounts import cache
 from accounts.errors import ProtocolError, TemporarilyUnavailable
 from accounts.keyring import digest
 from accounts.provider import Authentication, Recognises
@@ -25,7 +25,7 @@ def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authenticati
     if not cookies or not isinstance(source.provider, Recognises):
         return None
     key = f"stranger:{source.slug}:{digest(repr(sorted(cookies.items())))}"
-    if caches["default"].get(key):
+    if cache.shared.get(key):
         return None
     try:
         outcome = source.provider.recognise(cookies)
@@ -36,5 +36,5 @@ def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authenticati
         log.info("recognition.refused", source=source.slug, reason=error.reason)
         outcome = None
     if outcome is None:
-        caches["default"].set(key, True, STRANGER_SECONDS)
+        cache.shared.set(key, True, STRANGER_SECONDS)
     return outcome

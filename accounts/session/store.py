@@ -16,11 +16,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
-from django.core.cache import caches
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import conf, ended
+from accounts import cache, conf, ended
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import StoredSession
 from accounts.session.typed import ANONYMOUS_SESSION, Session
@@ -257,7 +256,7 @@ class SessionStore(SessionBase):
         return row if row and row.expires > now else None
 
     def _read_cache(self) -> Row | None:
-        held = caches["sessions"].get(self.key_digest)
+        held = cache.sessions.get(self.key_digest)
         try:
             uid, expires, ends, seen, sealed = held
             expires, ends, seen = (datetime.fromisoformat(each) for each in (expires, ends, seen))
@@ -308,7 +307,7 @@ class SessionStore(SessionBase):
         if row is None or not self.session_key:
             return
         held = [row.uid, *(m.isoformat() for m in (row.expires, row.ends, row.seen)), row.sealed]
-        caches["sessions"].set(self.key_digest, held, ended.CACHE_SECONDS)
+        cache.sessions.set(self.key_digest, held, ended.CACHE_SECONDS)
 
     @staticmethod
     def _fingerprint(values: dict[str, Any]) -> str:
@@ -332,6 +331,7 @@ def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
             sealed = seal(values, PURPOSE, row.session_key)
             StoredSession.objects.filter(pk=row.pk).update(session_data=sealed)
             changed.append(row.session_key)
+        ended.announce("key", changed)  # a copy that the cache could not forget counts no more
         transaction.on_commit(lambda: _forget(changed))
     return len(changed)
 
@@ -353,4 +353,4 @@ def end(rows: Any) -> list[StoredSession]:
 
 
 def _forget(digests: Iterable[str]) -> None:
-    caches["sessions"].delete_many(list(digests))
+    cache.sessions.delete(*digests)

@@ -6,27 +6,23 @@ Kept in the cache for five minutes: a hint that may be lost, never a decision.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
 
-import structlog
-from django.core.cache import caches
 from django.utils import timezone
+
+from accounts import cache
 
 REMEMBERED_SECONDS = 300
 # Every sign-in says that its source works; a worker passes that on to the others only so often.
 OVER_EVERY = 5.0
-log = structlog.get_logger("vestibule.trouble")
 _said_over: dict[str, float] = {}
 
 
 def note(slug: str) -> None:
     """Note that the source `slug` did not answer just now."""
     _said_over.pop(slug, None)
-    _quietly(
-        lambda: caches["default"].add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
-    )
+    cache.shared.add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
 
 
 def over(slug: str) -> None:
@@ -36,24 +32,15 @@ def over(slug: str) -> None:
     now = time.monotonic()
     if now - _said_over.get(slug, float("-inf")) >= OVER_EVERY:
         _said_over[slug] = now
-        _quietly(lambda: caches["default"].delete(_key(slug)))
+        cache.shared.delete(_key(slug))
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:
     """Return since when each source that is in trouble is; one look-up for all of them."""
     names = {_key(slug): slug for slug in slugs}
-    found = _quietly(lambda: caches["default"].get_many(list(names)))
-    return {names[key]: datetime.fromisoformat(at) for key, at in (found or {}).items()}
+    found = cache.shared.get_many(names)
+    return {names[key]: datetime.fromisoformat(at) for key, at in found.items()}
 
 
 def _key(slug: str) -> str:
     return f"trouble:{slug}"
-
-
-def _quietly(act: Callable[[], Any]) -> Any:
-    """Do without the cache when it does not answer."""
-    try:
-        return act()
-    except Exception:  # noqa: BLE001  # whatever the cache's driver raises: it is only a hint
-        log.warning("trouble.cache_unavailable")
-        return None

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
-from django.core.cache import caches
 from django.db import connection
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
+
+from accounts import cache
 
 log = structlog.get_logger("vestibule.health")
 
@@ -46,6 +47,6 @@ def _database() -> None:
 
 
 def _cache() -> None:
-    caches["default"].set("health", 1, 10)
-    if caches["default"].get("health") != 1:
+    cache.shared.set("health", 1, 10)
+    if cache.shared.get("health") != 1:
         raise RuntimeError("the cache forgot what it was given")

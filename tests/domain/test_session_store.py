@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,8 +19,9 @@ from accounts.models import EndedEntry, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
 from accounts.provider import TokenSet
 from accounts.session import vault
-from accounts.session.store import SessionStore, end
+from accounts.session.store import SessionStore, end, rewrite
 from accounts.session.typed import Session
+from tests.peers.dead_cache import dead_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -239,6 +241,21 @@ def test_a_late_cache_fill_under_a_replaced_key_does_not_revive(settings: Any) -
     ended.reset()
     assert not SessionStore(old_key).typed.exists
     assert reloaded(store).typed.exists
+
+
+def test_a_copy_that_the_cache_could_not_forget_does_not_count(settings: Any) -> None:
+    settings.CACHES = {
+        **settings.CACHES,
+        "sessions": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "rewritten",
+        },
+    }
+    store = started()
+    with dead_cache():
+        rewrite(StoredSession.objects.all(), lambda each: replace(each, status="active"))
+    ended.reset()
+    assert reloaded(store).typed.status == "active"
 
 
 def test_there_are_no_asynchronous_twins() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
+from accounts import cache
 from accounts.source import outage
 
 
@@ -46,6 +47,6 @@ def test_in_calm_times_a_sign_in_asks_the_cache_for_nothing(
 ) -> None:
     outage.over("e")
     asked: list[Any] = []
-    monkeypatch.setattr(type(caches["default"]), "delete", lambda *args: asked.append(args))
+    monkeypatch.setattr(cache.Cache, "delete", lambda *args: asked.append(args))
     outage.over("e")
     assert asked == []

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client
+
+from tests.peers.dead_cache import dead_cache
 
 
 def test_alive_asks_nobody(client: Client) -> None:
@@ -35,15 +36,9 @@ def test_not_ready_without_the_database(client: Client) -> None:
 
 
 @pytest.mark.django_db
-def test_not_ready_without_the_cache(client: Client, settings: object) -> None:
-    with pytest.MonkeyPatch.context() as patch:
-        gone = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:9/0"}
-        patch.setitem(caches.settings, "default", gone)
-        del caches["default"]
-        try:
-            response = client.get("/readyz")
-        finally:
-            del caches["default"]
+def test_not_ready_without_the_cache(client: Client) -> None:
+    with dead_cache():
+        response = client.get("/readyz")
     assert response.status_code == 503
     assert response.json() == {"database": "ok", "cache": "unavailable"}
 

@@ -1,0 +1,93 @@
+"""The cache: the only way to Redis but for `limits`, which keeps a connection of its own.
+
+A cache may fail. Nothing here raises, and nothing may be decided by what is not there. A failure
+makes every cache silent for a second; then one thread tries again while the others go on without.
+So a dead Redis costs a worker one time-out a second, not one a call.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from typing import Any
+
+import structlog
+from django.core.cache import caches
+
+SILENT_SECONDS = 1.0
+log = structlog.get_logger("vestibule.cache")
+
+
+class Silence:
+    """One worker's memory of a cache that failed."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._until = 0.0
+
+    def holds(self) -> bool:
+        """Tell whether the caller must do without. Of those who ask after the end one may try."""
+        if not self._until:
+            return False
+        with self._lock:
+            now = time.monotonic()
+            held = now < self._until
+            if not held and self._until:
+                self._until = now + SILENT_SECONDS
+            return held
+
+    def begin(self) -> None:
+        """Start anew: the cache has just failed."""
+        self._until = time.monotonic() + SILENT_SECONDS
+
+    def end(self) -> None:
+        """Stop: the cache has answered."""
+        self._until = 0.0
+
+
+_silence = Silence()
+
+
+class Cache:
+    """One of the caches of the settings. What fails answers as an empty cache does."""
+
+    def __init__(self, alias: str) -> None:
+        self._alias = alias
+
+    def get(self, key: str) -> Any:
+        """Return the value of `key`, None without one."""
+        return self._ask(None, "get", key)
+
+    def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
+        """Return the values of those `keys` that have one, in one round trip."""
+        found: dict[str, Any] = self._ask({}, "get_many", list(keys))
+        return found
+
+    def add(self, key: str, value: Any, seconds: float) -> bool:
+        """Set `key` for `seconds` unless it has a value. Returns False only when it has one."""
+        return bool(self._ask(True, "add", key, value, seconds))
+
+    def set(self, key: str, value: Any, seconds: float) -> None:
+        """Set `key` for `seconds`."""
+        self._ask(None, "set", key, value, seconds)
+
+    def delete(self, *keys: str) -> None:
+        """Delete `keys`. While the cache does not answer their values stay until they expire."""
+        self._ask(None, "delete_many", keys)
+
+    def _ask(self, without: Any, method: str, *args: Any) -> Any:
+        if _silence.holds():
+            return without
+        try:
+            answer = getattr(caches[self._alias], method)(*args)
+        except Exception as error:  # noqa: BLE001  # whatever the driver raises, the house goes on
+            _silence.begin()
+            log.warning("cache.unavailable", error=type(error).__name__)
+            return without
+        _silence.end()
+        return answer
+
+
+shared = Cache("default")
+sessions = Cache("sessions")
