@@ -42,7 +42,6 @@ class Description:
     label: str
     icon: str = "key"
     help: str = ""
-    kind: str = "redirect"
     cookies: tuple[str, ...] = ()
     unsolicited: bool = False
     form_post: bool = False
@@ -63,7 +62,7 @@ class Visit:
 class LoginFlow:
     """One authorization request in flight (RFC 6749, 4.1.1; RFC 7636, 4.1; OIDC Core, 3.1.2.1).
 
-    `purpose` is `login` or `link`; a link names the session (`link_uid`) that asked for it.
+    `link_uid` names the session that asked for another way in to be linked; empty for a sign-in.
     `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`).
     """
 
@@ -74,7 +73,6 @@ class LoginFlow:
     redirect_uri: str
     next: str
     started_at: datetime
-    purpose: str = "login"
     link_uid: str = ""
     again: bool = False
 
@@ -99,7 +97,7 @@ class PromptField:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """Show a form with these fields and post it back. `identifier` names the field that says who.
+    """The form of a provider that has one. `identifier` names the field that says who.
 
     `recovery` tells whether this source can help people who forgot their password here.
     """
@@ -207,7 +205,7 @@ class SessionRef:
 
 
 class Provider(Protocol):
-    """What every provider is. See DESIGN.md 3 for the contract of each member."""
+    """What every provider is, besides one of `WAYS_IN`. See DESIGN.md 3 for each member."""
 
     session_type: ClassVar[str]
     Settings: ClassVar[type[Any]]
@@ -218,8 +216,25 @@ class Provider(Protocol):
     def describe(self) -> Description:
         """Return what the pages need to know. Pure: no call, no query."""
 
-    def begin_login(self, flow: LoginFlow) -> Redirect | Prompt:
-        """Return where to send the browser, or which form to show.
+    def plan_logout(
+        self,
+        session: SessionRef,
+        tokens: TokenSet | None,
+        cookies: Mapping[str, str],
+        return_to: str,
+    ) -> LogoutPlan:
+        """Plan the way out. Must not raise; what it does not know is an empty plan."""
+
+    def check(self) -> list[Finding]:
+        """Test the source live, for operators."""
+
+
+@runtime_checkable
+class Redirects(Protocol):
+    """A provider that sends the browser to an upstream, which sends it back with an answer."""
+
+    def begin_login(self, flow: LoginFlow) -> Redirect:
+        """Return where to send the browser.
 
         Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
         """
@@ -233,17 +248,19 @@ class Provider(Protocol):
         `InvalidGrant` or `TemporarilyUnavailable`; never returns half an identity.
         """
 
-    def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
-    ) -> LogoutPlan:
-        """Plan the way out. Must not raise; what it does not know is an empty plan."""
 
-    def check(self) -> list[Finding]:
-        """Test the source live, for operators."""
+@runtime_checkable
+class Prompts(Protocol):
+    """A provider that asks for a name and a secret in a form of ours. It has no flow."""
+
+    def prompt(self) -> Prompt:
+        """Return the form. Pure: no call, no query."""
+
+    def verify(self, form: Mapping[str, str]) -> Authentication:
+        """Verify the posted fields and return a whole identity.
+
+        Raises `AccessDenied`, `InvalidGrant`, `InvalidRequest` or `TemporarilyUnavailable`.
+        """
 
 
 @runtime_checkable
@@ -310,13 +327,18 @@ class Discovers(Protocol):
         """Return the document, or the last good copy. Raises `TemporarilyUnavailable`."""
 
 
-REQUIRED = ("describe", "begin_login", "complete_login", "plan_logout", "check")
-OPTIONAL: Mapping[str, type[Any]] = {
-    "refresh": Refreshes,
-    "call_logout": CallsLogout,
-    "recognise": Recognises,
-    "revalidate": Revalidates,
-    "verify_bearer": VerifiesBearer,
-    "verify_logout_token": VerifiesLogoutToken,
-    "discovery": Discovers,
-}
+WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
+OPTIONAL: tuple[type[Any], ...] = (
+    Refreshes,
+    CallsLogout,
+    Recognises,
+    Revalidates,
+    VerifiesBearer,
+    VerifiesLogoutToken,
+    Discovers,
+)
+
+
+def members(protocol: type[Any]) -> tuple[str, ...]:
+    """Return the names of the methods that `protocol` asks for."""
+    return tuple(name for name in vars(protocol) if not name.startswith("_"))

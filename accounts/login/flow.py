@@ -38,7 +38,6 @@ def new_flow(
         redirect_uri=redirect_uri,
         next=next_url,
         started_at=now,
-        purpose="link" if link_uid else "login",
         link_uid=link_uid,
         again=again,
     )

@@ -73,23 +73,17 @@ def decide(
     return Decision.DENY, errors.NOT_REGISTERED
 
 
-def verify_form(
-    source: ConfiguredSource,
-    login_flow: LoginFlow,
-    form: Mapping[str, str],
-    identifier: str,
-    visit: Visit,
-) -> Authentication:
+def verify_form(source: ConfiguredSource, form: Mapping[str, str], visit: Visit) -> Authentication:
     """Return who a posted form proves to be. The lock-out guards every source that has a form.
 
-    `identifier` names the field that says who. Raises `InvalidGrant` when it does not fit,
-    `TooManyRequests` when locked out, `TemporarilyUnavailable` when nothing could be tried, and
-    what else the provider raises.
+    Raises `InvalidGrant` when it does not fit, `TooManyRequests` when locked out,
+    `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises.
     """
-    name = form.get(identifier, "")
+    provider = source.form
+    name = form.get(provider.prompt().identifier, "")
     lockout.check(source.slug, name, visit.address)
     try:
-        outcome = source.provider.complete_login(login_flow, form, {})
+        outcome = provider.verify(form)
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address)
         raise
@@ -98,6 +92,18 @@ def verify_form(
         raise
     lockout.succeeded(source.slug, name, visit.address)
     return outcome
+
+
+def verify_password(
+    source: ConfiguredSource, username: str, password: str, visit: Visit
+) -> Authentication:
+    """Return who a name and a password prove to be, typed into no form of the source's own.
+
+    Raises what `verify_form` raises.
+    """
+    prompt = source.form.prompt()
+    form = {each.name: password for each in prompt.fields if each.type == "password"}
+    return verify_form(source, {**form, prompt.identifier: username}, visit)
 
 
 def sign_in(
@@ -135,15 +141,13 @@ def sign_in(
     return SignedIn(store, user, decision)
 
 
-def link(
-    source: ConfiguredSource, outcome: Authentication, login_flow: LoginFlow, visit: Visit
-) -> User:
-    """Add the identity of a verified outcome to the person who asked for it from the account page.
+def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
+    """Add the identity of a verified outcome to the person whose session asked for it.
 
     Raises `AccessDenied` when it belongs to somebody else, `InvalidGrant` when the session that
     asked is gone.
     """
-    asking = StoredSession.objects.filter(uid=login_flow.link_uid).select_related("user").first()
+    asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
     if asking is None or asking.user is None:
         raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
     owner = _owner(source.row, outcome.subject)

@@ -21,10 +21,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf, ended
+from accounts.errors import InvalidRequest
 from accounts.http import Client
 from accounts.keyring import seal, unseal
 from accounts.models import Source
-from accounts.provider import Description, Provider, SourceRef
+from accounts.provider import Description, Prompts, Provider, Redirects, SourceRef
 from accounts.source import registry
 
 SEALED = "sealed:"
@@ -57,6 +58,25 @@ class ConfiguredSource:
     def session_type(self) -> str:
         """The type of the sessions that it makes."""
         return self.provider.session_type
+
+    @property
+    def kind(self) -> str:
+        """How people sign in: `form` of ours, or `redirect` to an upstream."""
+        return "form" if isinstance(self.provider, Prompts) else "redirect"
+
+    @property
+    def form(self) -> Prompts:
+        """The provider as one with a form. Raises `InvalidRequest` for one that redirects."""
+        if not isinstance(self.provider, Prompts):
+            raise InvalidRequest("This source has no form.")
+        return self.provider
+
+    @property
+    def upstream(self) -> Redirects:
+        """The provider as one that redirects. Raises `InvalidRequest` for one with a form."""
+        if not isinstance(self.provider, Redirects):
+            raise InvalidRequest("This source has no upstream to go to.")
+        return self.provider
 
     @property
     def ends_with_token(self) -> bool:

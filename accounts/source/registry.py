@@ -14,7 +14,7 @@ from django.apps import apps
 from django.utils.module_loading import import_string
 
 from accounts import conf
-from accounts.provider import OPTIONAL, RESERVED_TYPES, Provider
+from accounts.provider import OPTIONAL, RESERVED_TYPES, WAYS_IN, Provider, members
 
 GROUP = "vestibule.providers"
 
@@ -52,12 +52,18 @@ def shortcomings(provider: type[Any]) -> Iterator[str]:
     parameters = getattr(settings, "__dataclass_params__", None)
     if parameters is None or not parameters.frozen:
         yield "has no Settings that is a frozen dataclass"
-    for member in ("describe", "begin_login", "complete_login", "plan_logout", "check"):
-        if not callable(getattr(provider, member, None)):
-            yield f"lacks {member}()"
-    for member in OPTIONAL:
-        if hasattr(provider, member) and not callable(getattr(provider, member)):
-            yield f"has a {member} that cannot be called"
+    if sum(_declares(provider, way) for way in WAYS_IN) != 1:
+        yield "has no way in, or more than one"
+    asked: list[type[Any]] = [Provider]
+    asked += [each for each in (*WAYS_IN, *OPTIONAL) if _declares(provider, each)]
+    for protocol in asked:
+        for member in members(protocol):
+            if not callable(getattr(provider, member, None)):
+                yield f"has no {member}() that can be called"
+
+
+def _declares(provider: type[Any], protocol: type[Any]) -> bool:
+    return any(hasattr(provider, member) for member in members(protocol))
 
 
 def reset() -> None:

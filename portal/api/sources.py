@@ -28,7 +28,7 @@ class SourcesView(OpenView):
                 "slug": each.slug,
                 "label": each.label,
                 "type": each.session_type,
-                "kind": each.description.kind,
+                "kind": each.kind,
                 "loginUrl": conf.site_url() + routes.start_url(each.slug),
                 "trouble": _trouble(troubled.get(each.slug), each.row.note),
             }
@@ -50,7 +50,7 @@ class ProvidersView(OpenView):
                 "label": each.label,
             }
             for each in catalogue.enabled()
-            if each.description.kind == "redirect"
+            if each.kind == "redirect"
         ]
         return Response(body)
 

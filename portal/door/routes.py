@@ -34,7 +34,7 @@ def sign_in_again_url(source: ConfiguredSource | None) -> str:
     """Return the address at which the person of a session that is over signs in again."""
     if source is None:
         return f"{conf.site_url()}/login"
-    prefix = OPENID if source.description.kind == "redirect" else AUTH
+    prefix = OPENID if source.kind == "redirect" else AUTH
     return conf.site_url() + login_path(source.slug, prefix)
 
 

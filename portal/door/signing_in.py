@@ -12,11 +12,11 @@ from accounts import conf, errors
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import flow, recognition, sign_in
 from accounts.logout import chart
-from accounts.provider import Authentication, LoginFlow, Prompt
+from accounts.provider import Authentication, LoginFlow
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, failing, flow_cookies, incoming, routes
+from portal.door import answers, cookies, failing, flow_cookies, forms, incoming, routes
 
 
 def begin(
@@ -31,57 +31,34 @@ def begin(
 
     Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
     """
+    if source.kind == "form":
+        return forms.page(request, source, next_url, link_uid and forms.seal_link(source, link_uid))
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again
     )
-    step = source.provider.begin_login(fresh)
-    if isinstance(step, Prompt):
-        return form(request, source, step, fresh)
-    response = HttpResponseRedirect(step.url)
+    response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
     response["Cache-Control"] = "no-store"
     flow_cookies.keep(request, response, fresh, marked=source.description.unsolicited)
     return response
-
-
-def form(
-    request: HttpRequest,
-    source: ConfiguredSource,
-    prompt: Prompt,
-    login_flow: LoginFlow,
-    problem: Mapping[str, str] | None = None,
-    status: int = 200,
-) -> HttpResponse:
-    """Return the page with the form of a source; the flow travels in it, sealed."""
-    context = {
-        "source": {"slug": source.slug, "label": source.label, "help": source.description.help},
-        "prompt": prompt,
-        "action": f"/auth/login/{source.slug}",
-        "flow": flow.seal_flow(login_flow),
-        "choose": routes.choose_url(login_flow.next),
-        "values": {prompt.identifier: request.POST.get(prompt.identifier, "")[:150]},
-        "problem": problem,
-    }
-    return answers.page(request, "login/form.html", context, status)
 
 
 def conclude(
     request: HttpRequest,
     source: ConfiguredSource,
     outcome: Authentication,
-    login_flow: LoginFlow | None,
+    next_url: str,
     *,
-    spend: bool,
+    link_uid: str = "",
+    spent: LoginFlow | None = None,
 ) -> HttpResponse:
-    """Sign in, or link, what a provider has verified, and send the person on.
+    """Sign in, or link to the session `link_uid`, what a provider has verified; send the person on.
 
-    `spend` makes the flow's state usable once. Raises `AccessDenied` with the reason.
+    The state of `spent` makes one session only. Raises `AccessDenied` with the reason.
     """
-    if login_flow and login_flow.purpose == "link":
-        sign_in.link(source, outcome, login_flow, incoming.visit(request))
+    if link_uid:
+        sign_in.link(source, outcome, link_uid, incoming.visit(request))
         return answers.see_other("/account/sign-ins")
-    next_url = login_flow.next if login_flow else ""
-    spent = login_flow if spend else None
     try:
         done = sign_in.sign_in(
             source, outcome, spent, incoming.session_of(request), incoming.visit(request)
@@ -147,8 +124,9 @@ def _finish(
                 login_flow.next or landing(source, incoming.session_of(request))
             )
         permitted = incoming.cookies_for(request, source.description)
-        outcome = source.provider.complete_login(login_flow, params, permitted)
-        response = conclude(request, source, outcome, login_flow, spend=True)
+        outcome = source.upstream.complete_login(login_flow, params, permitted)
+        next_url, link_uid = (login_flow.next, login_flow.link_uid) if login_flow else ("", "")
+        response = conclude(request, source, outcome, next_url, link_uid=link_uid, spent=login_flow)
     except ProtocolError as error:
         chart.dismiss(source, error)
         return failing.fail(request, error, source.slug, login_flow)

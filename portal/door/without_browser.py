@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponseBase
-from django.utils import timezone
 
-from accounts.errors import InvalidRequest
-from accounts.login import flow, sign_in
+from accounts.login import sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
-from accounts.provider import Prompt, Visit
+from accounts.provider import Visit
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
@@ -23,13 +21,7 @@ def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) 
     `AccessDenied` for people who are disabled or not registered, `TemporarilyUnavailable`, and
     `InvalidRequest` for a source without a form.
     """
-    fresh = flow.new_flow(source.slug, "", "", timezone.now())
-    prompt = source.provider.begin_login(fresh)
-    if not isinstance(prompt, Prompt):
-        raise InvalidRequest("This source has no form.")
-    secrets = {each.name: password for each in prompt.fields if each.type == "password"}
-    form = {**secrets, prompt.identifier: username}
-    outcome = sign_in.verify_form(source, fresh, form, prompt.identifier, visit)
+    outcome = sign_in.verify_password(source, username, password, visit)
     kind = StoredSession.Kind.CLIENT
     return sign_in.sign_in(source, outcome, None, Session(), visit, kind).store.typed
 

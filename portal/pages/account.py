@@ -75,7 +75,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     linkable = [
         {"slug": each.slug, "label": each.label}
         for each in catalogue.enabled()
-        if each.slug not in linked and each.description.kind == "redirect"
+        if each.slug not in linked and each.kind == "redirect"
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
     return answers.page(request, "account/sign_ins.html", context)

@@ -7,20 +7,19 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError
-from accounts.login import flow, sign_in
+from accounts.errors import InvalidRequest, ProtocolError
+from accounts.login import sign_in
 from accounts.models import Event
-from accounts.provider import Authentication, LoginFlow, Prompt
+from accounts.provider import Authentication
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.door import answers, cookies, failing, incoming, leaving, routes, signing_in
+from portal.door import answers, cookies, failing, forms, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
 from portal.pages import problems
 
@@ -55,9 +54,8 @@ def choose(request: HttpRequest) -> HttpResponse:
 def _continue_as(
     request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
 ) -> HttpResponse:
-    known = LoginFlow(source.slug, "", "", "", "", next_url, timezone.now())
     try:
-        return signing_in.conclude(request, source, outcome, known, spend=False)
+        return signing_in.conclude(request, source, outcome, next_url)
     except ProtocolError as error:
         return failing.fail(request, error, source.slug)
 
@@ -78,7 +76,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
     if default:
         return next((each for each in ready if each.slug == default), None)
     only = ready[0] if len(ready) == 1 else None
-    return only if only and only.description.kind == "redirect" else None
+    return only if only and only.kind == "redirect" else None
 
 
 def _notice(request: HttpRequest, *, left: bool) -> str:
@@ -89,7 +87,7 @@ def _notice(request: HttpRequest, *, left: bool) -> str:
 
 
 def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
-    with_form = [each for each in ready if each.description.kind == "form"]
+    with_form = [each for each in ready if each.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
     troubled = outage.since(each.slug for each in ready)
     return {
@@ -104,19 +102,7 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
             for each in ready
             if each not in inline
         ],
-        "forms": [_inline_form(each, next_url) for each in inline],
-    }
-
-
-def _inline_form(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
-    fresh = flow.new_flow(source.slug, "", next_url, timezone.now())
-    return {
-        "slug": source.slug,
-        "label": source.label,
-        "help": source.description.help,
-        "prompt": source.provider.begin_login(fresh),
-        "action": f"/auth/login/{source.slug}",
-        "flow": flow.seal_flow(fresh),
+        "forms": [forms.context_of(each, next_url) for each in inline],
     }
 
 
@@ -132,8 +118,8 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     if request.method == "POST" and "switch" in request.POST:
         return leaving.leave(request, routes.start_url(slug, next_url))
     again = bool(request.GET.get("again"))
-    posted = request.method == "POST" and source.description.kind == "form"
-    if session.is_logged_in and not _linking(request):
+    posted = request.method == "POST" and source.kind == "form"
+    if session.is_logged_in and not (posted and forms.wishes_to_link(request, source)):
         if session.source != slug or request.GET.get("switch"):
             return ask_to_switch(request, source, session, next_url)
         if not again and not posted:
@@ -147,11 +133,6 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return failing.fail(request, error, slug)
-
-
-def _linking(request: HttpRequest) -> bool:
-    login_flow = flow.open_flow(request.POST.get("flow", ""))
-    return login_flow is not None and login_flow.purpose == "link"
 
 
 def ask_to_switch(
@@ -174,35 +155,19 @@ def ask_to_switch(
 
 def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> HttpResponse:
     """Take a posted form. What is wrong with it is said on the same form."""
-    login_flow = _posted_flow(request, source, next_url)
-    prompt = source.provider.begin_login(login_flow)
-    if not isinstance(prompt, Prompt):
-        raise InvalidRequest("This source has no form.")
+    next_url = next_url or safe_destination(request.POST.get("next"))
+    link_uid = forms.linking_session(request, source)
+    names = [field.name for field in source.form.prompt().fields]
+    posted = {name: request.POST.get(name, "") for name in names}
     try:
-        posted = {field.name: request.POST.get(field.name, "") for field in prompt.fields}
-        visit = incoming.visit(request)
-        outcome = sign_in.verify_form(source, login_flow, posted, prompt.identifier, visit)
-        return signing_in.conclude(request, source, outcome, login_flow, spend=False)
+        outcome = sign_in.verify_form(source, posted, incoming.visit(request))
+        return signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
     except ProtocolError as error:
         code = failing.record_failure(request, error, source.slug)
         problem = problems.explain(error.reason, code, form=True)
-        response = signing_in.form(request, source, prompt, login_flow, problem, error.status)
+        link = request.POST[forms.LINK] if link_uid else ""
+        response = forms.page(request, source, next_url, link, problem, error.status)
         return answers.with_retry_after(response, error)
-
-
-def _posted_flow(request: HttpRequest, source: ConfiguredSource, next_url: str) -> LoginFlow:
-    """Return the flow that the form carried, or a fresh one for a form that was written by hand.
-
-    An old form still signs in; only linking, which changes an account, must be recent.
-    """
-    posted = flow.open_flow(request.POST.get("flow", ""))
-    now = timezone.now()
-    if posted is None or posted.source != source.slug:
-        next_url = next_url or safe_destination(request.POST.get("next"))
-        return flow.new_flow(source.slug, "", next_url, now)
-    if posted.purpose == "link" and flow.expired(posted, now):
-        raise InvalidGrant("The form is too old.", reason="expired")
-    return posted
 
 
 @login_not_required

@@ -24,7 +24,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     whoever is in by another source is asked first.
     """
     source = incoming.source_or_404(slug)
-    if source.description.kind != "redirect":
+    if source.kind != "redirect":
         return answers.see_other(routes.login_path(slug))
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})

@@ -22,7 +22,7 @@ def source_of(slug: str) -> ConfiguredSource:
     An empty slug means the default source, else `local`, else the first. So a source that is added
     later never receives the passwords for another.
     """
-    forms = {each.slug: each for each in catalogue.enabled() if each.description.kind == "form"}
+    forms = {each.slug: each for each in catalogue.enabled() if each.kind == "form"}
     wanted = [slug] if slug else [conf.default_source(), Source.LOCAL, *forms]
     found = next((forms[each] for each in wanted if each in forms), None)
     if found is None:

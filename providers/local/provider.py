@@ -16,7 +16,6 @@ from accounts.provider import (
     Clock,
     Description,
     Finding,
-    LoginFlow,
     LogoutPlan,
     Prompt,
     PromptField,
@@ -46,9 +45,9 @@ class LocalProvider:
 
     def describe(self) -> Description:
         """Return what the pages need to know."""
-        return Description(label=_("Username and password"), icon="key", kind="form")
+        return Description(label=_("Username and password"), icon="key")
 
-    def begin_login(self, flow: LoginFlow) -> Prompt:
+    def prompt(self) -> Prompt:
         """Return the form: username and password."""
         return Prompt(
             fields=(
@@ -59,9 +58,7 @@ class LocalProvider:
             recovery=self.settings.recovery,
         )
 
-    def complete_login(
-        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
-    ) -> Authentication:
+    def verify(self, form: Mapping[str, str]) -> Authentication:
         """Verify the posted `username` and `password`.
 
         Raises `InvalidGrant` alike, and after one hash, for a wrong password, an unknown name and a
@@ -69,7 +66,7 @@ class LocalProvider:
         `InvalidRequest` at once for what no form of ours sends; `TemporarilyUnavailable` when too
         many passwords are hashed already.
         """
-        username, password = _credentials(response)
+        username, password = _credentials(form)
         user = _find(username)
         if not fits(user, password) or user is None:
             raise InvalidGrant("The username or the password is wrong.")
@@ -99,8 +96,8 @@ class LocalProvider:
         return [_hashing_works(), _an_administrator_can_enter(self.source.slug)]
 
 
-def _credentials(response: Mapping[str, str]) -> tuple[str, str]:
-    username, password = response.get("username"), response.get("password")
+def _credentials(form: Mapping[str, str]) -> tuple[str, str]:
+    username, password = form.get("username"), form.get("password")
     if username is None or password is None:
         raise InvalidRequest("Both username and password are needed.")
     if not well_formed(username, LONGEST_NAME) or not well_formed(password, LONGEST):

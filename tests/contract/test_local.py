@@ -3,7 +3,7 @@
 import pytest
 
 from accounts.models import User
-from accounts.provider import Authentication, LoginFlow
+from accounts.provider import Authentication
 from providers.local.provider import LocalProvider
 from tests.contract.suite import ProviderContract
 
@@ -12,7 +12,6 @@ class TestLocal(ProviderContract):
     provider_class = LocalProvider
 
     @pytest.fixture
-    def outcome(self, provider: LocalProvider, flow: LoginFlow) -> Authentication:
+    def outcome(self, provider: LocalProvider) -> Authentication:
         User.objects.create_user("alice", "a long enough password", name="Alice")
-        form = {"username": "alice", "password": "a long enough password"}
-        return provider.complete_login(flow, form, {})
+        return provider.verify({"username": "alice", "password": "a long enough password"})

@@ -10,9 +10,8 @@ from django.test import override_settings
 from django.utils import timezone
 
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
-from accounts.login import flow
 from accounts.models import User
-from accounts.provider import LogoutPlan, SessionRef, SourceRef
+from accounts.provider import LogoutPlan, Prompts, SessionRef, SourceRef
 from providers.local import hashers, passwords
 from providers.local.provider import LocalProvider, LocalSettings
 
@@ -52,7 +51,7 @@ def hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def login(provider: LocalProvider, **form: str) -> Any:
-    return provider.complete_login(flow.new_flow("local", "", "", timezone.now()), form, {})
+    return provider.verify(form)
 
 
 def test_the_right_password_is_an_identity_by_the_persons_uid(
@@ -203,20 +202,20 @@ def test_a_busy_moment_is_not_a_wrong_password(provider: LocalProvider, anna: Us
 
 
 def test_the_form_asks_for_a_username_and_a_password(provider: LocalProvider) -> None:
-    prompt = provider.begin_login(flow.new_flow("local", "", "", timezone.now()))
+    prompt = provider.prompt()
     assert [(f.name, f.type, f.autocomplete, f.max_length) for f in prompt.fields] == [
         ("username", "text", "username", 150),
         ("password", "password", "current-password", 4096),
     ]
     assert (prompt.identifier, prompt.recovery) == ("username", True)
-    assert provider.describe().kind == "form"
+    assert isinstance(provider, Prompts)
 
 
 def test_recovery_can_be_switched_off() -> None:
     closed = LocalProvider(
         SourceRef("local", ""), LocalSettings(recovery=False), None, timezone.now
     )
-    assert not closed.begin_login(flow.new_flow("local", "", "", timezone.now())).recovery
+    assert not closed.prompt().recovery
 
 
 def test_there_is_nothing_to_leave_upstream(provider: LocalProvider) -> None:

@@ -51,7 +51,7 @@ def test_a_front_end_that_is_configured_may_be_returned_to(
     form = {
         "username": "alice",
         "password": "correct horse battery staple",
-        "flow": page.context["flow"],
+        "next": page.context["next"],
     }
     assert client.post("/auth/login/local", form)["Location"] == "https://front.example/books"
     evil = client.get("/login?next=https://front.example.evil.example/")

@@ -67,7 +67,6 @@ def test_a_failed_sign_in_looks_alike_for_known_and_unknown(person: User) -> Non
         answer = browser.post("/auth/login/local", form)
         text = without_token(answer).replace(name, "NAME")
         text = re.sub(r"[B-Z2-9]{4}-[B-Z2-9]{4}", "CODE", text)
-        text = re.sub(r'name="flow" value="[^"]+"', "", text)
         length = len(answer.content) - len(name)
         pages.append((answer.status_code, text, sorted(answer.headers), length))
     assert pages[0][:3] == pages[1][:3] == pages[2][:3]

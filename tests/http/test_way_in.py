@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from datetime import timedelta
@@ -483,11 +484,27 @@ def test_wrong_credentials_stay_on_the_form(client: Client, person: User) -> Non
     assert not StoredSession.objects.exists()
 
 
-def test_the_form_carries_its_flow(client: Client, person: User) -> None:
-    page = client.get("/auth/login/local?next=/account/sessions")
-    sealed = page.context["flow"]
-    form = {"username": "alice", "password": PASSWORD, "flow": sealed}
+def carried_by(page: Any) -> dict[str, str]:
+    """Return what the form of a source posts unseen, but for the CSRF token."""
+    (form,) = re.findall(r'<form class="form".*?</form>', page.content.decode(), re.DOTALL)
+    hidden = re.findall(r'type="hidden" name="(\w+)" value="([^"]*)"', form)
+    return {name: value for name, value in hidden if name != "csrfmiddlewaretoken"}
+
+
+@pytest.mark.parametrize("page", ["/login?choose=1&", "/auth/login/local?"])
+def test_the_form_carries_where_its_person_goes_on_to(
+    client: Client, person: User, page: str
+) -> None:
+    carried = carried_by(client.get(f"{page}next=/account/sessions"))
+    form = {"username": "alice", "password": PASSWORD, **carried}
+    again = client.post("/auth/login/local", {**form, "password": "wrong"})
+    assert carried_by(again) == carried
     assert client.post("/auth/login/local", form)["Location"] == "/account/sessions"
+
+
+def test_a_form_leads_nowhere_else(client: Client, person: User) -> None:
+    form = {"username": "alice", "password": PASSWORD, "next": "https://evil.example/"}
+    assert client.post("/auth/login/local", form)["Location"] == "/account/"
 
 
 def test_a_password_is_never_taken_without_the_csrf_token(person: User) -> None:
@@ -523,6 +540,43 @@ def test_linking_adds_a_way_in_to_the_person_who_asked(
     other = Client()
     enter(other, "town")
     assert stored(other).user == person
+
+
+def linking_form(client: Client) -> dict[str, str]:
+    """Ask for the password of this site to be linked. Returns what the form posts."""
+    shown = client.post("/account/sign-ins", {"link": "local"})
+    assert shown.status_code == 200
+    return {"username": "alice", "password": PASSWORD, **carried_by(shown)}
+
+
+@pytest.fixture
+def two_ways(client: Client, person: User, tenant: Tenant) -> User:
+    """Sign alice in by another source, at which she is known as well."""
+    source = tenant()
+    person.identities.create(source=source, subject="bob")
+    enter(client, "town")
+    return person
+
+
+def test_a_way_in_with_a_form_is_linked_by_its_form(client: Client, two_ways: User) -> None:
+    two_ways.identities.filter(source__slug="local").delete()
+    form = linking_form(client)
+    wrong = client.post("/auth/login/local", {**form, "password": "wrong"})
+    assert (wrong.status_code, carried_by(wrong)["link"]) == (400, form["link"])
+    done = client.post("/auth/login/local", form)
+    assert done["Location"] == "/account/sign-ins"
+    assert client.get("/auth/session").json()["type"] == "tenant"
+    assert two_ways.identities.filter(source__slug="local", subject=two_ways.uid).exists()
+
+
+def test_a_wish_to_link_that_is_old_or_forged_links_nothing(client: Client, two_ways: User) -> None:
+    form = linking_form(client)
+    with time_machine.travel(timezone.now() + timedelta(minutes=11), tick=False):
+        assert failure(client.post("/auth/login/local", form)).reason == "expired"
+    forged = client.post("/auth/login/local", {**form, "link": form["link"][:-1] + "x"})
+    assert forged.status_code == 200  # a sign-in by another source, which is asked about first
+    assert b"Town" in forged.content
+    assert not Event.objects.filter(name="identity.linked").exists()
 
 
 def test_an_identity_of_somebody_else_cannot_be_linked(

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from accounts.models import Source
+from accounts.provider import Redirects
 from providers.oidc.provider import OidcProvider
 from providers.oidc.settings import OidcSettings
 from tests.peers.tampering import CLIENT_SECRET, REMOVED, OpenIdProvider, page
@@ -143,7 +144,7 @@ def test_what_the_pages_show(portal: Portal, op: OpenIdProvider) -> None:
     assert (description.label, description.help, description.icon) == (
         *("City", "For everybody", "city"),
     )
-    assert description.kind == "redirect"
+    assert isinstance(source, Redirects)
     assert description.visits == (op.origin, "https://logout.example")
 
 

@@ -1,0 +1,84 @@
+"""The form of a source: its page, and the wish to link that travels in it.
+
+There is no flow: a password is verified where it is posted. The page carries where its person goes
+on to, which is judged anew when it comes back, and the sealed wish to link another way in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+
+from accounts import conf
+from accounts.errors import EXPIRED, InvalidGrant
+from accounts.keyring import Unreadable, seal, unseal
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import answers, routes
+
+LINK = "link"
+
+
+def context_of(source: ConfiguredSource, next_url: str, link: str = "") -> dict[str, object]:
+    """Return what `login/_fields.html` shows of a source: its form, and what the form carries."""
+    return {
+        "slug": source.slug,
+        "label": source.label,
+        "help": source.description.help,
+        "prompt": source.form.prompt(),
+        "action": f"/auth/login/{source.slug}",
+        "next": next_url,
+        "link": link,
+    }
+
+
+def page(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    next_url: str,
+    link: str = "",
+    problem: Mapping[str, str] | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """Return the page with the form of a source. `link` comes of `seal_link`."""
+    context = context_of(source, next_url, link)
+    identifier = source.form.prompt().identifier
+    context["choose"] = routes.choose_url(next_url)
+    context["values"] = {identifier: request.POST.get(identifier, "")[:150]}
+    context["problem"] = problem
+    return answers.page(request, "login/form.html", context, status)
+
+
+def seal_link(source: ConfiguredSource, session_uid: str) -> str:
+    """Return the sealed wish of a session to link `source` to its person."""
+    return seal([session_uid, timezone.now().isoformat()], LINK, source.slug)
+
+
+def wishes_to_link(request: HttpRequest, source: ConfiguredSource) -> bool:
+    """Tell whether a posted form carries the wish to link, however old."""
+    return _link_of(request, source) is not None
+
+
+def linking_session(request: HttpRequest, source: ConfiguredSource) -> str:
+    """Return the uid of the session that wishes to link, nothing for a sign-in.
+
+    Raises `InvalidGrant` for a wish that is too old: linking changes an account, while an old form
+    may still sign in.
+    """
+    found = _link_of(request, source)
+    if found is None:
+        return ""
+    session_uid, asked_at = found
+    if timezone.now() - asked_at > conf.flow_lifetime():
+        raise InvalidGrant("The form is too old.", reason=EXPIRED)
+    return session_uid
+
+
+def _link_of(request: HttpRequest, source: ConfiguredSource) -> tuple[str, datetime] | None:
+    try:
+        session_uid, asked_at = unseal(request.POST.get(LINK, ""), LINK, source.slug)
+        return str(session_uid), datetime.fromisoformat(asked_at)
+    except (Unreadable, TypeError, ValueError):
+        return None
