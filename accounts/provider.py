@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 ANONYMOUS = "anonymous"
 UNKNOWN = "unknown"
 RESERVED_TYPES = frozenset({ANONYMOUS, UNKNOWN})
+LONGEST_PASSWORD = 4096
 
 Clock = Callable[[], datetime]
 
@@ -304,6 +305,36 @@ class Revalidates(Protocol):
 
 
 @runtime_checkable
+class Recovers(Protocol):
+    """A provider that mails links by which people set their password here.
+
+    A person is named by their public id, the `uid` of the site's own table.
+    """
+
+    def send_links(self, identifier: str, visit: Visit) -> None:
+        """Mail a link to whoever forgot: those whom `identifier` names and who may have one.
+
+        Returns at once, and alike whether or not there is anybody.
+        """
+
+    def send_link(self, uid: str, *, first: bool) -> bool:
+        """Mail a person a link; `first` welcomes somebody who never had a password.
+
+        Returns False when the person has no address or is not let in.
+        """
+
+    def knows_link(self, uid: str, token: str) -> bool:
+        """Tell whether the token of a link works (still) for the person."""
+
+    def redeem_link(self, uid: str, token: str, password: str, visit: Visit) -> None:
+        """Set the password, and end all sessions of the person.
+
+        Raises `InvalidGrant` for a link that does not work: of many uses one wins. Raises
+        `TemporarilyUnavailable` when too many passwords are being hashed.
+        """
+
+
+@runtime_checkable
 class VerifiesBearer(Protocol):
     """A provider whose upstream's access tokens are accepted."""
 
@@ -333,6 +364,7 @@ OPTIONAL: tuple[type[Any], ...] = (
     CallsLogout,
     Recognises,
     Revalidates,
+    Recovers,
     VerifiesBearer,
     VerifiesLogoutToken,
     Discovers,

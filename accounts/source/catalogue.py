@@ -25,7 +25,7 @@ from accounts.errors import InvalidRequest
 from accounts.http import Client
 from accounts.keyring import seal, unseal
 from accounts.models import Source
-from accounts.provider import Description, Prompts, Provider, Redirects, SourceRef
+from accounts.provider import Description, Prompts, Provider, Recovers, Redirects, SourceRef
 from accounts.source import registry
 
 SEALED = "sealed:"
@@ -120,6 +120,12 @@ def of_session(slug: str) -> ConfiguredSource | None:
         row = Source.objects.filter(slug=slug).first()
         ready = _build(row) if row else None
     return ready
+
+
+def recovering() -> Recovers | None:
+    """Return the provider that mails links to set a password, of a disabled source as well."""
+    source = of_session(Source.LOCAL)
+    return source.provider if source and isinstance(source.provider, Recovers) else None
 
 
 def instance(row: Source) -> Provider:

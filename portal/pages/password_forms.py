@@ -13,7 +13,7 @@ from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
-from providers.local.passwords import LONGEST, well_formed
+from accounts.provider import LONGEST_PASSWORD
 
 
 class _Password(forms.CharField):
@@ -21,14 +21,7 @@ class _Password(forms.CharField):
 
     def __init__(self, autocomplete: str, **options: Any) -> None:
         widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
-        super().__init__(strip=False, max_length=LONGEST, widget=widget, **options)
-
-    def clean(self, value: Any) -> str:
-        """Return the password. Raises `ValidationError` for what is not text."""
-        cleaned: str = super().clean(value)
-        if not well_formed(cleaned, LONGEST):
-            raise ValidationError(_("This password has a character that cannot be used."))
-        return cleaned
+        super().__init__(strip=False, max_length=LONGEST_PASSWORD, widget=widget, **options)
 
 
 class NewPasswordForm(forms.Form):

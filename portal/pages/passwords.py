@@ -13,23 +13,21 @@ from django.views.decorators.http import require_http_methods, require_safe
 from limits import RateLimitItemPerHour
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
-from accounts.login import lockout
+from accounts.login import lockout, sign_in
 from accounts.models import Source, User
 from accounts.models.users import username_key
-from accounts.provider import Visit
+from accounts.provider import Recovers
 from accounts.session import people
 from accounts.source import catalogue
 from portal.door import answers, cookies, incoming
 from portal.pages.password_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
-from providers.local import mail, recovery
-from providers.local.passwords import fits
-from providers.local.provider import LocalProvider
 
 ASKED_FOR = RateLimitItemPerHour(5, namespace="forgotten-name")
 ASKED_FROM = RateLimitItemPerHour(50, namespace="forgotten-address")
 RESET_COOKIE = "vestibule-reset"
 RESET_PATH = "/login/reset/"
 RESET_SECONDS = 900
+LONGEST_LINK = 132  # a uid and a token
 WITHOUT_TOKEN = "choose"  # noqa: S105  # what stands in the address in the place of the token
 
 
@@ -38,18 +36,20 @@ WITHOUT_TOKEN = "choose"  # noqa: S105  # what stands in the address in the plac
 def change(request: HttpRequest) -> HttpResponse:
     """Change the password of the person who is signed in; their other sessions end."""
     person = _person(request)
-    if not _signs_in_here(person):
+    source = catalogue.of_session(Source.LOCAL)
+    if source is None or not _signs_in_here(person):
         return answers.page(request, "password/none.html", {"here": "password"})
     form = ChangePasswordForm(person, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _show_change(request, form, 400 if form.is_bound else 200)
     visit = incoming.visit(request)
     try:
-        if not _is_right(person, form.cleaned_data["old_password"], visit):
-            form.add_error("old_password", _("This is not your present password."))
-            return _show_change(request, form, 400)
-        password = form.cleaned_data["new_password"]
-        people.change_password(person, password, visit, keep=incoming.session_of(request))
+        old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
+        sign_in.verify_password(source, person.username, old, visit)
+        people.change_password(person, new, visit, keep=incoming.session_of(request))
+    except InvalidGrant:
+        form.add_error("old_password", _("This is not your present password."))
+        return _show_change(request, form, 400)
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
         return answers.with_retry_after(_show_change(request, form, error.status), error)
@@ -61,7 +61,8 @@ def change(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def forgotten(request: HttpRequest) -> HttpResponse:
     """Ask who forgot, and answer alike whether or not there is anybody (U03)."""
-    if not _can_recover():
+    provider = _recovering()
+    if provider is None:
         raise Http404
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
@@ -73,7 +74,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     except TooManyRequests as error:
         form.add_error(None, _("There were too many requests. Please wait, then try again."))
         return answers.with_retry_after(_show_forgotten(request, form, error.status), error)
-    mail.send_forgotten(identifier, visit)
+    provider.send_links(identifier, visit)
     return answers.see_other(reverse("password-sent"))
 
 
@@ -95,15 +96,16 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     """
     if token != WITHOUT_TOKEN:
         return _hide_token(request, uidb64, token)
-    user = _holder(request, uidb64)
-    if user is None:
+    provider, token = catalogue.recovering(), _token_of(request, uidb64)
+    if provider is None or not provider.knows_link(uidb64, token):
         return _lapsed(request)
+    user = User.objects.get(uid=uidb64)
     form = NewPasswordForm(user, request.POST if request.method == "POST" else None)
     if not form.is_valid():
         return _show_reset(request, form, 400 if form.is_bound else 200)
     visit = incoming.visit(request)
     try:
-        recovery.redeem(user, form.cleaned_data["new_password"], visit)
+        provider.redeem_link(uidb64, token, form.cleaned_data["new_password"], visit)
     except InvalidGrant:
         return _lapsed(request)
     except TemporarilyUnavailable as error:
@@ -128,19 +130,6 @@ def _signs_in_here(person: User) -> bool:
     return person.has_usable_password() and known.exists()
 
 
-def _is_right(person: User, password: str, visit: Visit) -> bool:
-    """Judge the present password under the same lock-out as a sign-in."""
-    attempt = (Source.LOCAL, person.username, visit.address)
-    lockout.check(*attempt)
-    try:
-        right = fits(person, password)
-    except TemporarilyUnavailable:
-        lockout.refund(*attempt)
-        raise
-    (lockout.succeeded if right else lockout.failed)(*attempt)
-    return right
-
-
 def _wait(error: TemporarilyUnavailable) -> str:
     if isinstance(error, TooManyRequests):
         return _("There were too many attempts. Please wait a few minutes, then try again.")
@@ -150,32 +139,30 @@ def _wait(error: TemporarilyUnavailable) -> str:
 # --- Links ----------------------------------------------------------------------------------------
 
 
-def _can_recover() -> bool:
-    ready = catalogue.find(Source.LOCAL)
-    provider = ready.provider if ready else None
-    return isinstance(provider, LocalProvider) and bool(provider.settings.recovery)
+def _recovering() -> Recovers | None:
+    """Return the provider that helps people who forgot, when its source is there to sign in by."""
+    source = catalogue.find(Source.LOCAL)
+    return catalogue.recovering() if source and source.form.prompt().recovery else None
 
 
 def _hide_token(request: HttpRequest, uid: str, token: str) -> HttpResponse:
     if request.method == "POST":
         return HttpResponseNotAllowed(["GET", "HEAD"])
-    if not recovery.could_be_a_link(uid, token):
+    if len(uid + token) > LONGEST_LINK:
         return _lapsed(request)
     response = answers.see_other(reverse("password-reset", args=[uid, WITHOUT_TOKEN]))
     cookies.remember(response, RESET_COOKIE, [uid, token], RESET_SECONDS, path=RESET_PATH)
     return response
 
 
-def _holder(request: HttpRequest, uid: str) -> User | None:
-    """Return whose link the cookie holds, if it is the link of this address."""
+def _token_of(request: HttpRequest, uid: str) -> str:
+    """Return the token that the cookie holds, if it is the link of this address; else nothing."""
     held = cookies.recall(request, RESET_COOKIE)
-    if not isinstance(held, list) or held[0] != uid:
-        return None
-    return recovery.holder(*held)
+    return str(held[1]) if isinstance(held, list) and held[0] == uid else ""
 
 
 def _lapsed(request: HttpRequest) -> HttpResponse:
-    context = {"can_recover": _can_recover()}
+    context = {"can_recover": _recovering() is not None}
     return _without_cookie(answers.page(request, "password/lapsed.html", context, 400))
 
 

@@ -14,7 +14,6 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.models import User
 
 LONGEST_NAME = 150
-LONGEST = 4096
 
 
 def well_formed(text: str, longest: int) -> bool:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
 from accounts.models import User
 from accounts.provider import (
+    LONGEST_PASSWORD,
     Authentication,
     Clock,
     Description,
@@ -22,8 +23,10 @@ from accounts.provider import (
     SessionRef,
     SourceRef,
     TokenSet,
+    Visit,
 )
-from providers.local.passwords import LONGEST, LONGEST_NAME, fits, renew, well_formed
+from providers.local import mail, recovery
+from providers.local.passwords import LONGEST_NAME, fits, renew, well_formed
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +55,9 @@ class LocalProvider:
         return Prompt(
             fields=(
                 PromptField("username", _("Username"), "text", "username", LONGEST_NAME),
-                PromptField("password", _("Password"), "password", "current-password", LONGEST),
+                PromptField(
+                    "password", _("Password"), "password", "current-password", LONGEST_PASSWORD
+                ),
             ),
             identifier="username",
             recovery=self.settings.recovery,
@@ -91,6 +96,26 @@ class LocalProvider:
         """Return an empty plan: the session here is all there is."""
         return LogoutPlan()
 
+    def send_links(self, identifier: str, visit: Visit) -> None:
+        """Mail a link to whoever forgot, by username or e-mail address. Returns at once."""
+        mail.send_forgotten(identifier, visit)
+
+    def send_link(self, uid: str, *, first: bool) -> bool:
+        """Mail a person a link. Returns False for who has no address or is not let in."""
+        user = User.objects.filter(uid=uid).first()
+        return user is not None and mail.send_password_link(user, first=first)
+
+    def knows_link(self, uid: str, token: str) -> bool:
+        """Tell whether a link works (still)."""
+        return recovery.holder(uid, token) is not None
+
+    def redeem_link(self, uid: str, token: str, password: str, visit: Visit) -> None:
+        """Set a password by a link. Raises `InvalidGrant` and `TemporarilyUnavailable`."""
+        user = recovery.holder(uid, token)
+        if user is None:
+            raise InvalidGrant("This link does not work.")
+        recovery.redeem(user, password, visit)
+
     def check(self) -> list[Finding]:
         """Test that passwords can be hashed and that an administrator can always enter."""
         return [_hashing_works(), _an_administrator_can_enter(self.source.slug)]
@@ -100,7 +125,7 @@ def _credentials(form: Mapping[str, str]) -> tuple[str, str]:
     username, password = form.get("username"), form.get("password")
     if username is None or password is None:
         raise InvalidRequest("Both username and password are needed.")
-    if not well_formed(username, LONGEST_NAME) or not well_formed(password, LONGEST):
+    if not well_formed(username, LONGEST_NAME) or not well_formed(password, LONGEST_PASSWORD):
         raise InvalidRequest("The username or the password is too long or not text.")
     if not username.strip() or not password:
         raise InvalidGrant("The username or the password is wrong.")

@@ -68,14 +68,9 @@ def people_called(identifier: str) -> QuerySet[User]:
     )
 
 
-def could_be_a_link(uid: str, token: str) -> bool:
-    """Tell whether these are short enough, and text: nothing else is looked at."""
-    return well_formed(uid, LONGEST_UID) and well_formed(token, LONGEST_TOKEN)
-
-
 def holder(uid: str, token: str) -> User | None:
     """Return the person whom a link belongs to, or None when it does not work (any more)."""
-    if not could_be_a_link(uid, token):
+    if not (well_formed(uid, LONGEST_UID) and well_formed(token, LONGEST_TOKEN)):
         return None
     user = User.objects.filter(uid=uid, status=User.Status.ACTIVE).first()
     return user if user and tokens.check_token(user, token) else None

@@ -17,11 +17,11 @@ from django.utils.translation import gettext_lazy as _
 from accounts import events
 from accounts.models import Identity, StoredSession, User
 from accounts.session import people
+from accounts.source import catalogue
 from portal.door import incoming
 from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
 from portal.operations.admin.person_form import NewPersonForm, PersonForm
 from portal.operations.admin.rights import may_manage
-from providers.local.mail import send_password_link
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 
@@ -111,9 +111,10 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             self.message_user(request, said, messages.WARNING)
 
     def _send(self, request: HttpRequest, persons: list[User], *, first: bool = False) -> None:
+        provider = catalogue.recovering()
         for person in persons:
             new = first or not person.has_usable_password()
-            if send_password_link(person, first=new):
+            if provider and provider.send_link(person.uid, first=new):
                 said, level = gettext("A link is on its way to %s."), messages.SUCCESS
             else:
                 said, level = gettext("%s has no address or is not let in."), messages.WARNING
