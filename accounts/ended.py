@@ -93,9 +93,3 @@ def clear_expired() -> int:
     """Delete the rows that no worker needs any more. Returns their number."""
     limit = timezone.now() - REMEMBER - OVERLAP
     return EndedEntry.objects.filter(at__lt=limit).delete()[0]
-
-
-def reset() -> None:
-    """Start with an empty copy, as a new worker does; for tests."""
-    global _feed
-    _feed = Feed()

@@ -63,9 +63,12 @@ def _no_network() -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _clean_start() -> None:
-    """Forget what the process remembers: caches, registries, what a module offers to `reset`."""
+    """Forget what the process remembers: the caches, and whatever a module offers to `reset`."""
+    from tests.peers import fresh  # once the apps are ready
+
     for alias in settings.CACHES:
         caches[alias].clear()
+    fresh.worker()
     for reset in _resets():
         reset()
     for registry in _registries():

@@ -96,14 +96,6 @@ def network(address: str) -> str:
     return str(found)
 
 
-def reset() -> None:
-    """Forget all counts; for tests."""
-    counters = _counters(conf.redis_url())
-    _ask(lambda limiter: limiter.storage.reset())
-    counters.memory.storage.reset()
-    _counters.cache_clear()
-
-
 class Memory(Storage):
     """Counts in this process.
 

@@ -193,12 +193,6 @@ def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
         raise ValidationError({"settings": str(error)}) from error
 
 
-def reset() -> None:
-    """Forget this worker's copy; for tests."""
-    global _copy
-    _copy = _Copy()
-
-
 def _check_groups(groups: Any) -> None:
     texts = isinstance(groups, dict) and all(
         isinstance(each, str) and 0 < len(each) <= 150 for pair in groups.items() for each in pair

@@ -64,8 +64,3 @@ def shortcomings(provider: type[Any]) -> Iterator[str]:
 
 def _declares(provider: type[Any], protocol: type[Any]) -> bool:
     return any(hasattr(provider, member) for member in members(protocol))
-
-
-def reset() -> None:
-    """Forget what was found; for tests that install another app."""
-    providers.cache_clear()

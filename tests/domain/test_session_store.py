@@ -13,14 +13,14 @@ from django.core.cache import caches
 from django.db import connection
 from django.utils import timezone
 
-from accounts import ended
 from accounts.keyring import digest
 from accounts.models import EndedEntry, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
-from accounts.provider import TokenSet
+from accounts.provider import UNKNOWN, TokenSet
 from accounts.session import vault
 from accounts.session.store import SessionStore, end, rewrite
 from accounts.session.typed import Session
+from tests.peers import fresh
 from tests.peers.dead_cache import dead_cache
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,7 +58,7 @@ def test_the_payload_is_sealed_for_its_own_key() -> None:
     assert "Alice" not in mine.session_data
     StoredSession.objects.filter(session_key=two.key_digest).update(session_data=mine.session_data)
     caches["sessions"].clear()
-    assert reloaded(two).typed.is_unknown
+    assert reloaded(two).typed.type == UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -76,13 +76,13 @@ def test_a_payload_that_cannot_be_read_is_unknown() -> None:
     StoredSession.objects.update(session_data="no.payload")
     caches["sessions"].clear()
     typed = reloaded(store).typed
-    assert typed.is_unknown
+    assert typed.type == UNKNOWN
     assert not typed.is_logged_in
     assert typed.public() == {"isLoggedIn": False, "type": "anonymous"}
 
 
 def test_a_type_that_nobody_registered_is_unknown() -> None:
-    assert reloaded(started(session(type="guild"))).typed.is_unknown
+    assert reloaded(started(session(type="guild"))).typed.type == UNKNOWN
 
 
 def test_a_state_makes_one_session_only() -> None:
@@ -222,7 +222,7 @@ def test_a_late_cache_fill_does_not_revive(settings: Any) -> None:
     assert held
     end(StoredSession.objects.all())
     caches["sessions"].set(store.key_digest, held)  # a slow reader puts back what it had read
-    ended.reset()
+    fresh.feed()
     assert not reloaded(store).typed.exists
 
 
@@ -238,7 +238,7 @@ def test_a_late_cache_fill_under_a_replaced_key_does_not_revive(settings: Any) -
     old, old_key = caches["sessions"].get(store.key_digest), store.session_key
     store.cycle_key()
     caches["sessions"].set(digest(old_key), old)
-    ended.reset()
+    fresh.feed()
     assert not SessionStore(old_key).typed.exists
     assert reloaded(store).typed.exists
 
@@ -254,7 +254,7 @@ def test_a_copy_that_the_cache_could_not_forget_does_not_count(settings: Any) ->
     store = started()
     with dead_cache():
         rewrite(StoredSession.objects.all(), lambda each: replace(each, status="active"))
-    ended.reset()
+    fresh.feed()
     assert reloaded(store).typed.status == "active"
 
 

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Source, StoredSession, User
 from accounts.source import catalogue
+from tests.peers import fresh
 from tests.peers.upstream import Upstream, upstream
 
 PASSWORD = "correct horse battery staple"
@@ -31,7 +32,7 @@ def house(db: None) -> None:
     Source.objects.get_or_create(
         slug="local", defaults={"provider": "local", "order": 1000, "enroll": False}
     )
-    catalogue.reset()
+    fresh.sources()
 
 
 @pytest.fixture
@@ -45,7 +46,7 @@ def tenant(house: None, peer: Upstream) -> Callable[..., Source]:
         for name, value in (columns or {}).items():
             setattr(row, name, value)
         catalogue.save(row)
-        catalogue.reset()
+        fresh.sources()
         return row
 
     return make

@@ -10,10 +10,10 @@ from django.contrib.auth.models import Group, Permission
 from django.core import mail
 from django.test import Client
 
-from accounts import ended
 from accounts.models import Event, Identity, Source, StoredSession, User
 from providers.local.mail import drain
 from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.peers import fresh
 
 Capture = Callable[..., Any]
 
@@ -63,7 +63,7 @@ def act(client: Client, action: str, *users: User, **more: Any) -> Any:
 
 def is_signed_in(client: Client) -> bool:
     """Ask as a worker does that has read the ended feed within the last half second."""
-    ended.reset()
+    fresh.feed()
     return bool(client.get("/auth/session").json()["isLoggedIn"])
 
 

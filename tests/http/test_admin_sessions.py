@@ -10,11 +10,12 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import ended, events
+from accounts import events
 from accounts.logout import outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession, User
 from accounts.provider import TokenSet
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 SESSIONS = "/admin/accounts/storedsession/"
@@ -36,7 +37,7 @@ def theirs(person: User) -> Client:
 
 def is_signed_in(client: Client) -> bool:
     """Ask as a worker does that has read the ended feed within the last half second."""
-    ended.reset()
+    fresh.feed()
     return bool(client.get("/auth/session").json()["isLoggedIn"])
 
 

@@ -16,6 +16,7 @@ from accounts import ended
 from accounts.models import EndedEntry, Identity, Source, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 SECRET = "a-secret-of-the-town"  # what must never come back
@@ -56,7 +57,7 @@ def errors(response: Any, field: str) -> str:
 def test_a_source_is_added_and_stands_at_the_door(admin: Client, peer: Upstream) -> None:
     response = add(admin, settings={"upstream": peer.url, "secret": SECRET})
     assert response.status_code == 302, errors(response, "settings")
-    ended.reset()  # another worker, or this one half a second later
+    fresh.feed()  # another worker, or this one half a second later
     assert {"town", "local"} <= {each["slug"] for each in admin.get("/auth/sources").json()}
 
 
@@ -146,11 +147,11 @@ def test_the_address_to_register_is_shown(admin: Client, peer: Upstream) -> None
 
 
 def test_every_worker_hears_of_a_change(admin: Client, peer: Upstream) -> None:
-    ended.reset()
+    fresh.feed()
     before = ended.sources_version()
     add(admin, settings={"upstream": peer.url})
     assert EndedEntry.objects.filter(kind="source", value="town").exists()
-    ended.reset()
+    fresh.feed()
     assert ended.sources_version() != before
 
 

@@ -19,6 +19,7 @@ from tests.http.passwords import (
     ask,
     without_token,
 )
+from tests.peers import fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
 
@@ -165,7 +166,7 @@ def test_a_source_without_recovery_has_no_such_page(person: User, client: Client
     row = Source.objects.get(slug="local")
     row.settings = {"recovery": False}
     catalogue.save(row)
-    catalogue.reset()
+    fresh.sources()
     assert client.get("/login/forgotten").status_code == 404
     assert ask(client, "alice").status_code == 404
     assert outbox.outbox == []

@@ -15,6 +15,7 @@ from accounts.provider import SessionRef, SourceRef
 from accounts.source import catalogue
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from providers.adgangsplatformen.settings import CmsSettings
+from tests.peers import fresh
 from tests.peers.cms import SITE, Cms, Patron, cms
 
 SLUG = "library"
@@ -66,7 +67,7 @@ def source(house: None, library: Cms) -> Make:
         for name, value in (columns or {}).items():
             setattr(row, name, value)
         catalogue.save(row)
-        catalogue.reset()
+        fresh.sources()
         return row
 
     return make

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from accounts import ended
 from accounts.models import StoredSession
 from accounts.provider import LogoutPlan
 from tests.http.cms.conftest import CALLBACK, Make, Provide, Visitor, failure, held
+from tests.peers import fresh
 from tests.peers.cms import SITE, Cms, Patron
 from tests.peers.site import free_port
 
@@ -109,7 +109,7 @@ def test_w12_a_copy_of_the_cookie_is_worth_nothing_afterwards(visitor: Visitor) 
     visitor.enter()
     copy = visitor.site.cookies["vestibule"].value
     visitor.leave()
-    ended.reset()  # as in another worker, or in this one half a second later
+    fresh.feed()  # as in another worker, or in this one half a second later
     visitor.site.cookies["vestibule"] = copy
     assert visitor.type == "anonymous"
 

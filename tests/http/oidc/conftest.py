@@ -14,6 +14,7 @@ from django.test import Client
 from accounts.models import Event, Source
 from accounts.source import catalogue
 from tests.http.oidc.browser import Browser
+from tests.peers import fresh
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.certified import SECRET, Certified, Peer, certified
 from tests.peers.site import free_port
@@ -83,7 +84,7 @@ def source(house: None) -> Make:
         for name, value in (columns or {}).items():
             setattr(row, name, value)
         catalogue.save(row)
-        catalogue.reset()
+        fresh.sources()
         return row
 
     return make

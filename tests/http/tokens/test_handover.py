@@ -19,6 +19,7 @@ from portal.tokens.models import HandOver
 from tests.http.conftest import enter, sign_in
 from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import Caller, is_alive
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -54,7 +55,7 @@ def test_a_disabled_provider_is_nowhere(caller: Caller) -> None:
     row = Source.objects.get(slug="town")
     row.enabled = False
     catalogue.save(row)
-    catalogue.reset()
+    fresh.sources()
     assert caller.client.get("/openid/providers").json() == []
     for page in ("login", "callback"):
         assert caller.client.get(f"/openid/town/{page}").status_code == 404

@@ -14,6 +14,7 @@ from accounts.source import catalogue
 from portal.tokens import pair
 from tests.http.conftest import PASSWORD, at_most
 from tests.http.tokens.caller import LOGIN, Caller, basic, is_alive
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SHAPE = {"access_token", "refresh_token", "token_type", "expires", "expires_in"}
@@ -141,7 +142,7 @@ def test_a_source_that_is_added_later_is_not_sent_the_passwords_meant_for_local(
     caller: Caller, settings: Any
 ) -> None:
     catalogue.save(Source(slug="another", provider="local", order=1))
-    catalogue.reset()
+    fresh.sources()
     assert caller.login().status_code == 200
     assert StoredSession.objects.get().source == "local"
     settings.VESTIBULE_DEFAULT_SOURCE = "another"
@@ -153,7 +154,7 @@ def test_without_a_form_anywhere_there_is_nothing_to_try(caller: Caller) -> None
     row = Source.objects.get(slug="local")
     row.enabled = False
     catalogue.save(row)
-    catalogue.reset()
+    fresh.sources()
     assert caller.login().status_code == 400
 
 

@@ -18,6 +18,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.http.unilogin.standin import Browser, Standin
+from tests.peers import fresh
 
 Make = Callable[..., Source]
 
@@ -53,7 +54,7 @@ def source(house: None, standin: Standin) -> Make:
         for name, value in (columns or {}).items():
             setattr(row, name, value)
         catalogue.save(row)
-        catalogue.reset()
+        fresh.sources()
         return row
 
     return make
