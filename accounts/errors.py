@@ -21,17 +21,6 @@ UNAVAILABLE = "temporarily-unavailable"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 
-REASONS = (
-    LOGIN_FAILED,
-    NOT_AUTHORIZED,
-    NOT_REGISTERED,
-    DISABLED,
-    LOCKED_OUT,
-    UNAVAILABLE,
-    EXPIRED,
-    CANCELLED,
-)
-
 
 class ProtocolError(Exception):
     """The base of all typed errors. Never raised itself.

@@ -45,11 +45,10 @@ class SwitchNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session: its store, its person, and what the decision was."""
+    """A new session: its store and its person."""
 
     store: SessionStore
     user: User
-    decision: Decision
 
 
 def decide(
@@ -138,7 +137,7 @@ def sign_in(
             raise AlreadyUsed from None
         raise
     events.announce(trail)
-    return SignedIn(store, user, decision)
+    return SignedIn(store, user)
 
 
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:

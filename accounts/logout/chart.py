@@ -44,8 +44,6 @@ class Departure:
     visit: str = ""
     upstream: str = NONE
     nodes: tuple[str, ...] = ()
-    source: str = ""
-    type: str = ""
     support_code: str = ""
 
 
@@ -67,13 +65,13 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
         nodes += ["IsAdgangsplatformen", "DestroySessionBeforeRedirect"]
         _destroy(session, visit, code, None, VISIT)
         nodes += ["RedirectToAdgangsplatformenLogout"]
-        return Departure(plan.visit, VISIT, tuple(nodes), session.source, session.type, code)
+        return Departure(plan.visit, VISIT, tuple(nodes), code)
     else:
         nodes.append("IsUnknown")
     upstream = (PENDING if hint else ENDED) if plan.call else NONE
     _destroy(session, visit, code, hint, upstream)
     nodes += ["DestroySession", "RedirectToFrontpage"]
-    return Departure("", upstream, tuple(nodes), session.source, session.type, code)
+    return Departure("", upstream, tuple(nodes), code)
 
 
 def leave_by_api(
@@ -93,9 +91,7 @@ def leave_by_api(
     if pending or plan.visit:
         upstream = VISIT if plan.visit else PENDING
     _destroy(session, visit, code, pending, upstream)
-    return Departure(
-        plan.visit, upstream, source=session.source, type=session.type, support_code=code
-    )
+    return Departure(plan.visit, upstream, support_code=code)
 
 
 def left_upstream(session: Session, visit: Visit) -> None:

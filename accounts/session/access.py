@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import wraps
 from typing import Any
 
@@ -60,10 +60,9 @@ def groups_of(session: Session) -> list[str]:
     return sorted(name for name in person if name)
 
 
-def is_recent(session: Session, now: datetime, within: timedelta | None = None) -> bool:
+def is_recent(session: Session, now: datetime) -> bool:
     """Tell whether the person signed in recently enough for sensitive things."""
-    limit = within or conf.recent()
-    return session.signed_in_at is not None and now - session.signed_in_at < limit
+    return session.signed_in_at is not None and now - session.signed_in_at < conf.recent()
 
 
 def _owner(session: Session) -> Any:

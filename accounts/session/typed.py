@@ -44,11 +44,6 @@ class Session:
         return self.type not in RESERVED_TYPES
 
     @property
-    def is_unknown(self) -> bool:
-        """True for the chart's *Unknown*: a session that exists and cannot be read or placed."""
-        return self.type == UNKNOWN
-
-    @property
     def exists(self) -> bool:
         """True when there is something to leave."""
         return self.type != ANONYMOUS

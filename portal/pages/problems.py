@@ -24,7 +24,7 @@ def status_of(reason: str) -> int:
 def explain(
     reason: str, code: str, *, form: bool = False, source: ConfiguredSource | None = None
 ) -> dict[str, str]:
-    """Return title, sentence, advice and support code for `reason`, one of `errors.REASONS`.
+    """Return title, sentence, advice and support code for `reason`, a constant of `errors`.
 
     `form` is for the page that still shows the form, `source` the one that was tried.
     """

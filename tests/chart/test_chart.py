@@ -12,7 +12,7 @@ from django.test import Client
 
 from accounts.logout import chart, outbox
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
-from accounts.provider import Visit
+from accounts.provider import UNKNOWN, Visit
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -76,7 +76,7 @@ def test_a_session_that_cannot_be_read_takes_unknown(client: Client, person: Use
     StoredSession.objects.update(session_data="broken")
     caches["sessions"].clear()
     session = typed(client)
-    assert session.is_unknown
+    assert session.type == UNKNOWN
     departure = leave(session)
     assert "IsUnknown" in departure.nodes
     assert_gone(departure)
