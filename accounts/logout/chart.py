@@ -20,10 +20,9 @@ from dataclasses import dataclass
 import structlog
 from django.db import transaction
 
-from accounts import events
+from accounts import events, outbox
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
-from accounts.logout import outbox
 from accounts.models import StoredSession
 from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
 from accounts.session import vault

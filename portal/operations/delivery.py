@@ -7,7 +7,7 @@ from threading import Event
 import structlog
 from django.db import DatabaseError, close_old_connections, connections
 
-from accounts.logout import outbox
+from accounts import outbox
 
 EVERY_SECONDS = 15.0
 

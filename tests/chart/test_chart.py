@@ -10,7 +10,8 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts.logout import chart, outbox
+from accounts import outbox
+from accounts.logout import chart
 from accounts.models import Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import UNKNOWN, Visit
 from accounts.session.store import SessionStore

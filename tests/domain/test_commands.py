@@ -18,8 +18,7 @@ from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from accounts import ended
-from accounts.logout import outbox
+from accounts import ended, outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import TokenSet
 from accounts.source import catalogue

@@ -10,8 +10,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from accounts import events
-from accounts.logout import outbox
+from accounts import events, outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession, User
 from accounts.provider import TokenSet
 from tests.http.conftest import PASSWORD, enter, sign_in, stored

@@ -13,7 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.logout import outbox
+from accounts import outbox
 from accounts.models import Event, OutboxItem
 from portal.operations.admin.common import ReadOnly
 

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import get_application_model, get_refresh_token_model
 
-from accounts.logout import outbox
+from accounts import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import vault
 from portal.tokens import pair

@@ -9,7 +9,8 @@ import pytest
 from django.core.cache import caches
 from django.test import Client
 
-from accounts.logout import chart, outbox
+from accounts import outbox
+from accounts.logout import chart
 from accounts.models import Event, OutboxItem, StoredSession, StoredTokens
 from accounts.provider import Visit
 from accounts.session.vault import tokens_of

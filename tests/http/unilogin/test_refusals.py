@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from accounts.logout import outbox
+from accounts import outbox
 from accounts.models import Identity, OutboxItem, StoredSession, StoredTokens, User
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make, later

@@ -9,8 +9,8 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from accounts import outbox
 from accounts.http import upstreams
-from accounts.logout import outbox
 from accounts.models import StoredSession, User
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
 
-from accounts.logout import outbox
+from accounts import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
 from accounts.session import people, vault
 from accounts.source import catalogue

@@ -9,7 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 from django.utils.translation import gettext as _
 
-from accounts.logout import outbox
+from accounts import outbox
 from portal.operations.delivery import deliver_until
 
 
