@@ -1,17 +1,27 @@
-"""Logouts that failed upstream, tried again until they succeed or 24 hours have passed."""
+"""The outbox: logouts and mails, kept until they have reached their server or a day has passed.
+
+A row is posted in the transaction of its cause, so that it survives this process. A logout is
+posted when its call has failed, and waits for another try. A mail is delivered in a thread as soon
+as the transaction is over; the row is deleted once the mail server has taken it.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 import structlog
+from django.db import DatabaseError, connections, transaction
 from django.utils import timezone
 
 from accounts import events, serialization
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
-from accounts.models import Event, OutboxItem
-from accounts.provider import CallsLogout, TokenSet
+from accounts.models import OutboxItem
+from accounts.provider import CallsLogout, SendsMail, TokenSet
 from accounts.source import catalogue
 
 PURPOSE = "outbox"
@@ -19,39 +29,83 @@ FIRST_RETRY = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
 CLAIM = timedelta(seconds=60)
+THREADS = 2
+# More than these wait in the table: a process that ends finishes what its threads have taken on.
+WAITING = 20
 
 log = structlog.get_logger("vestibule.outbox")
+_under_way: set[Future[None]] = set()
 
 
-def post(source: str, hint: TokenSet, support_code: str) -> None:
-    """Keep a sealed copy of the hint for another try, in the caller's transaction."""
-    now = timezone.now()
-    OutboxItem.objects.create(
-        source=source,
-        sealed=seal(serialization.dump(hint), PURPOSE),
-        support_code=support_code,
-        created_at=now,
-        next_at=now + FIRST_RETRY,
-        give_up_at=now + GIVE_UP,
-    )
+def post_logout(source: str, hint: TokenSet, support_code: str) -> None:
+    """Keep a logout for another try in 30 s, in the caller's transaction."""
+    kind = OutboxItem.Kind.LOGOUT
+    _post(kind, source, serialization.dump(hint), FIRST_RETRY, support_code)
+
+
+def post_mail(source: str, message: Mapping[str, Any]) -> None:
+    """Keep a mail, in the caller's transaction, and deliver it when that is over.
+
+    `message` is what JSON holds; `SendsMail.send_mail` of the source's provider gets it back.
+    """
+    item = _post(OutboxItem.Kind.MAIL, source, dict(message), timedelta(0))
+    transaction.on_commit(lambda: _deliver_soon(item))
 
 
 def deliver_due(now: datetime | None = None, limit: int = 50) -> int:
-    """Try what is due again. Returns how many were delivered. Raises nothing for a failed call."""
+    """Try what is due. Returns how many were delivered. Raises nothing for a failed call."""
     now = now or timezone.now()
     due = OutboxItem.objects.filter(next_at__lte=now).order_by("next_at")[:limit]
     return sum(_deliver(item, now) for item in due if _claim(item, now))
 
 
+def _post(
+    kind: str, source: str, payload: Any, wait: timedelta, support_code: str = ""
+) -> OutboxItem:
+    now = timezone.now()
+    return OutboxItem.objects.create(
+        kind=kind,
+        source=source,
+        sealed=seal(payload, PURPOSE),
+        support_code=support_code,
+        created_at=now,
+        next_at=now + wait,
+        give_up_at=now + GIVE_UP,
+    )
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="outbox")
+
+
+def _deliver_soon(item: OutboxItem) -> None:
+    if len(_under_way) < WAITING:
+        delivery = _threads().submit(_deliver_now, item)
+        _under_way.add(delivery)
+        delivery.add_done_callback(_under_way.discard)
+
+
+def _deliver_now(item: OutboxItem) -> None:
+    now = timezone.now()
+    try:
+        if _claim(item, now):
+            _deliver(item, now)
+    except DatabaseError:
+        log.warning("outbox.database_unavailable")  # the next round of `deliver_due` finds it
+    finally:
+        connections.close_all()
+
+
 def _claim(item: OutboxItem, now: datetime) -> bool:
-    """Take the item, so that no other worker calls at the same time."""
+    """Take the item, so that no other worker delivers it at the same time."""
     mine = OutboxItem.objects.filter(pk=item.pk, next_at=item.next_at)
     return mine.update(next_at=now + CLAIM) == 1
 
 
 def _deliver(item: OutboxItem, now: datetime) -> bool:
     try:
-        _call(item)
+        _hand_over(item)
     except (ProtocolError, Unreadable) as error:
         _later(item, now, given_up=now >= item.give_up_at or isinstance(error, Unreadable))
         return False
@@ -60,25 +114,30 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
         _later(item, now, given_up=now >= item.give_up_at)
         return False
     item.delete()
-    events.record(_event("logout.delivered", item))
+    if item.kind == OutboxItem.Kind.LOGOUT:
+        _record(item, "logout.delivered")
     return True
 
 
-def _call(item: OutboxItem) -> None:
+def _hand_over(item: OutboxItem) -> None:
+    """Give the item to its source's provider. Raises what the provider raises, or `Unreadable`."""
     source = catalogue.of_session(item.source)
-    hint = serialization.load(TokenSet, unseal(item.sealed, PURPOSE))
-    if source and isinstance(source.provider, CallsLogout):
-        source.provider.call_logout(hint)
+    payload = unseal(item.sealed, PURPOSE)
+    provider = source.provider if source else None
+    if item.kind == OutboxItem.Kind.LOGOUT and isinstance(provider, CallsLogout):
+        provider.call_logout(serialization.load(TokenSet, payload))
+    if item.kind == OutboxItem.Kind.MAIL and isinstance(provider, SendsMail):
+        provider.send_mail(payload)
 
 
 def _later(item: OutboxItem, now: datetime, *, given_up: bool) -> None:
     if given_up:
         item.delete()
-        events.record(_event("logout.given_up", item))
+        _record(item, f"{item.kind}.given_up")
         return
     wait = min(FIRST_RETRY * 2 ** min(item.attempts, 12), LONGEST_WAIT)
     OutboxItem.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=now + wait)
 
 
-def _event(name: str, item: OutboxItem) -> Event:
-    return events.event(name, support_code=item.support_code, source=item.source)
+def _record(item: OutboxItem, name: str) -> None:
+    events.record(events.event(name, support_code=item.support_code, source=item.source))

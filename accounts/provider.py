@@ -335,6 +335,14 @@ class Recovers(Protocol):
 
 
 @runtime_checkable
+class SendsMail(Protocol):
+    """A provider that posts mails to the outbox, and writes them when they leave."""
+
+    def send_mail(self, message: Mapping[str, Any]) -> None:
+        """Write and send what was posted. Raises `TemporarilyUnavailable` to be asked again."""
+
+
+@runtime_checkable
 class VerifiesBearer(Protocol):
     """A provider whose upstream's access tokens are accepted."""
 
@@ -365,6 +373,7 @@ OPTIONAL: tuple[type[Any], ...] = (
     Recognises,
     Revalidates,
     Recovers,
+    SendsMail,
     VerifiesBearer,
     VerifiesLogoutToken,
     Discovers,

@@ -115,7 +115,7 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
     hint = plan.call or plan.api_call
     later = isinstance(error, CallFailed)
     if hint and (later or not _call(source.slug, hint)):
-        outbox.post(source.slug, hint, "")
+        outbox.post_logout(source.slug, hint, "")
 
 
 def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> LogoutPlan:
@@ -153,7 +153,7 @@ def _destroy(
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(uid=session.uid))
         if pending:
-            outbox.post(session.source, pending, code)
+            outbox.post_logout(session.source, pending, code)
         gone = events.event(
             "logout",
             visit,

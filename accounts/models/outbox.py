@@ -1,4 +1,4 @@
-"""Logouts that the upstream has not heard of yet."""
+"""Logouts and mails that have not reached their server yet."""
 
 from django.db import models
 from django.utils import timezone
@@ -6,12 +6,19 @@ from django.utils.translation import gettext_lazy as _
 
 
 class OutboxItem(models.Model):
-    """One remote logout to try again: the source, and a sealed copy of just the hint it needs.
+    """One remote logout or mail: the source whose provider delivers it, and what it needs, sealed.
 
     Lives 24 h at most (`give_up_at`). Claimed by a conditional UPDATE of `next_at`, so that two
-    workers never make the same call at once.
+    workers never deliver the same item at once.
     """
 
+    class Kind(models.TextChoices):
+        """What is delivered."""
+
+        LOGOUT = "logout", _("logout")
+        MAIL = "mail", _("mail")
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.LOGOUT)
     source = models.CharField(_("source"), max_length=50)
     sealed = models.TextField(editable=False)
     support_code = models.CharField(_("support code"), max_length=12, blank=True)
@@ -21,8 +28,8 @@ class OutboxItem(models.Model):
     give_up_at = models.DateTimeField(_("given up at"))
 
     class Meta:
-        verbose_name = _("pending logout")
-        verbose_name_plural = _("pending logouts")
+        verbose_name = _("pending delivery")
+        verbose_name_plural = _("pending deliveries")
 
     def __str__(self) -> str:
         return f"{self.source} {self.created_at:%Y-%m-%d %H:%M}"

@@ -1,4 +1,4 @@
-"""Telling upstreams of the logouts that they have not heard of, again and again."""
+"""Delivering the outbox, again and again."""
 
 from __future__ import annotations
 

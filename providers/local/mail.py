@@ -1,105 +1,78 @@
-"""Mails with a link to set a password. They leave after the answer, in two threads of their own.
+"""Mails with a link to set a password. They leave by the outbox, after the answer.
 
-So the answer takes the same time whoever was asked for, and no page waits for a mail server. What
-cannot be sent is logged; the person asks again.
+So the answer takes the same time whoever was asked for, no page waits for a mail server, and a mail
+survives a restart. A link is made when its mail leaves, and lives from then on.
 """
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from functools import lru_cache
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
 
-import structlog
 from django.core.mail import send_mail
-from django.db import connections
+from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerHour
 
-from accounts import conf, events
-from accounts.errors import TooManyRequests
+from accounts import conf, events, outbox
+from accounts.errors import TemporarilyUnavailable, TooManyRequests
 from accounts.login import lockout
 from accounts.models import User
 from accounts.provider import Visit
 from providers.local import recovery
 
-THREADS = 2
-WAITING = 50
 MAILS = RateLimitItemPerHour(5, namespace="password-mail")
 
-log = structlog.get_logger("vestibule.mail")
 
+def ask(source: str, identifier: str, visit: Visit) -> None:
+    """Post the question who is called `identifier`; the answer posts their links.
 
-def send_forgotten(identifier: str, visit: Visit) -> None:
-    """Mail a link to whoever is called `identifier` and may have one. Returns at once, and alike
-    whether or not there is anybody.
+    Costs one row, alike whether or not there is anybody.
     """
-    language = translation.get_language()
-    _later(lambda: _send_to_all(identifier, visit, language))
+    asked = {"identifier": identifier, "visit": asdict(visit)}
+    outbox.post_mail(source, {**asked, "language": translation.get_language()})
 
 
-def send_password_link(user: User, *, first: bool = False) -> bool:
-    """Mail the person a link to set a password; `first` welcomes somebody who never had one.
+def post(source: str, user: User, *, first: bool) -> bool:
+    """Post a link to set a password; `first` welcomes somebody who never had one.
 
-    Returns False when the person has no address or is not let in; True means it is on its way.
+    Returns False when the person has no address or is not let in.
     """
     if not user.email or user.status != User.Status.ACTIVE:
         return False
     language = translation.get_language()
-    _later(lambda: _send(user, language, first=first))
+    outbox.post_mail(source, {"uid": user.uid, "first": first, "language": language})
     return True
 
 
-def drain(seconds: float = 10.0) -> None:
-    """Wait until the mails that are on their way have left."""
-    wait(list(_under_way), timeout=seconds)
-
-
-def reset() -> None:
-    """Let nothing of one test reach into the next."""
-    drain()
-
-
-_under_way: set[Future[None]] = set()
-_places = threading.BoundedSemaphore(WAITING)
-
-
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(THREADS, thread_name_prefix="mail")
-
-
-def _later(job: Callable[[], None]) -> None:
-    """Do the job in a thread; when fifty wait already, a mail more would not help anybody."""
-    if not _places.acquire(blocking=False):
-        log.warning("mail.queue_full")
+def deliver(source: str, message: Mapping[str, Any]) -> None:
+    """Do what was posted. Raises `TemporarilyUnavailable` when the mail server does not answer."""
+    if "identifier" in message:
+        _answer(source, message)
         return
-    under_way = _threads().submit(_do, job)
-    _under_way.add(under_way)
-    under_way.add_done_callback(_under_way.discard)
-
-
-def _do(job: Callable[[], None]) -> None:
-    try:
-        job()
-    except Exception as error:  # noqa: BLE001  # a thread has nobody to raise to; the log is read
-        log.warning("mail.failed", error=type(error).__name__)
-    finally:
-        connections.close_all()
-        _places.release()
-
-
-def _send_to_all(identifier: str, visit: Visit, language: str | None) -> None:
-    for user in recovery.people_called(identifier):
-        try:
-            lockout.spend(MAILS, user.uid)
-        except TooManyRequests:
-            continue  # this person's mail box has enough of them
-        _send(user, language, first=False)
+    found = User.objects.filter(uid=message["uid"], status=User.Status.ACTIVE).exclude(email="")
+    user = found.first()
+    if user is None:
+        return  # not let in any more, or without an address
+    _send(user, message["language"], first=message["first"])
+    if "visit" in message:
+        visit = Visit(**message["visit"])
         events.record(events.event("password.link-sent", visit, user=user))
+
+
+def _answer(source: str, asked: Mapping[str, Any]) -> None:
+    """Post a link to each person who is called so, unless their mail box has enough of them."""
+    rest = {"first": False, "visit": asked["visit"], "language": asked["language"]}
+    with transaction.atomic():
+        for user in recovery.people_called(asked["identifier"]):
+            try:
+                lockout.spend(MAILS, user.uid)
+            except TooManyRequests:
+                continue
+            outbox.post_mail(source, {"uid": user.uid, **rest})
 
 
 def _send(user: User, language: str | None, *, first: bool) -> None:
@@ -109,4 +82,8 @@ def _send(user: User, language: str | None, *, first: bool) -> None:
         link = f"{conf.site_url()}/login/reset/{user.uid}/{token}"
         context = {"link": link, "site": conf.site_url(), "user": user, "first": first}
         subject = _("Choose your password") if first else _("Set a new password")
-        send_mail(subject, render_to_string("password/mail.txt", context), None, [user.email])
+        text = render_to_string("password/mail.txt", context)
+    try:
+        send_mail(subject, text, None, [user.email])
+    except OSError as error:  # smtplib's errors are such, too
+        raise TemporarilyUnavailable("The mail server does not take the mail.") from error

@@ -39,7 +39,7 @@ def pending(db: None) -> Iterator[Upstream]:
     with upstream() as peer:
         given = {"upstream": peer.url, "leaves_by": "call"}
         catalogue.save(Source(slug="town", provider="tenant", settings=given))
-        outbox.post("town", TokenSet(id_token="a-hint-of-bob"), "BCDF-2345")
+        outbox.post_logout("town", TokenSet(id_token="a-hint-of-bob"), "BCDF-2345")
         OutboxItem.objects.update(next_at=timezone.now())
         yield peer
 

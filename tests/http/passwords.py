@@ -6,14 +6,23 @@ import re
 from typing import Any
 
 from django.core.mail import EmailMessage
+from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client
 
 from accounts.models import User
-from providers.local import mail
 from tests.http.conftest import PASSWORD
+from tests.peers import fresh
 
+DEAD_SERVER = f"{__name__}.DeadServer"
 NEW = "staple of another stable"
 LINK = re.compile(r"http://localhost:8000(/login/reset/[^/\s]+/[^/\s]+)")
+
+
+class DeadServer(BaseEmailBackend):
+    """A mail server that nobody reaches."""
+
+    def send_messages(self, email_messages: Any) -> int:
+        raise ConnectionRefusedError
 
 
 def signed_in(user: User, password: str = PASSWORD) -> Client:
@@ -34,7 +43,7 @@ def change(browser: Client, old: str = PASSWORD, new: str = NEW, again: str = NE
 
 def ask(browser: Client, identifier: str, **headers: str) -> Any:
     answer = browser.post("/login/forgotten", {"identifier": identifier}, **headers)
-    mail.drain()
+    fresh.delivered()
     return answer
 
 

@@ -11,11 +11,8 @@ from django.core import mail
 from django.test import Client
 
 from accounts.models import Event, Identity, Source, StoredSession, User
-from providers.local.mail import drain
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.peers import fresh
-
-Capture = Callable[..., Any]
 
 
 @pytest.fixture
@@ -67,14 +64,13 @@ def is_signed_in(client: Client) -> bool:
     return bool(client.get("/auth/session").json()["isLoggedIn"])
 
 
-def test_somebody_new_gets_a_way_in_and_a_link_but_no_password(
-    admin: Client, django_capture_on_commit_callbacks: Capture
-) -> None:
-    with django_capture_on_commit_callbacks(execute=True):
-        new = form(email="dora@example.org", send_link="on")
-        response = admin.post("/admin/accounts/user/add/", new)
+@pytest.mark.django_db(transaction=True)  # mails leave when the transaction is over
+@pytest.mark.usefixtures("house")
+def test_somebody_new_gets_a_way_in_and_a_link_but_no_password(admin: Client) -> None:
+    new = form(email="dora@example.org", send_link="on")
+    response = admin.post("/admin/accounts/user/add/", new)
     assert response.status_code == 302, errors(response)
-    drain()
+    fresh.delivered()
     dora = User.objects.get(username="dora")
     assert not dora.has_usable_password()
     assert dora.identities.get().source.slug == "local"
@@ -178,10 +174,12 @@ def test_deleting_several_ends_their_sessions_and_spares_oneself(
     assert list(User.objects.all()) == [administrator]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("house")
 def test_links_go_to_those_who_sign_in_here(admin: Client, person: User) -> None:
     stranger = User.objects.create_user("eve", email="eve@example.org")
     act(admin, "send_links", person, stranger)
-    drain()
+    fresh.delivered()
     assert [message.to for message in mail.outbox] == [["alice@example.org"]]
 
 
@@ -220,7 +218,7 @@ def test_a_clerk_does_not_touch_those_who_may_do_more(
         assert clerk.post(url(other, "delete"), {"post": "yes"}).status_code == 403
         act(clerk, "delete_selected", other, post="yes")
         act(clerk, "send_links", other)
-    drain()
+    fresh.delivered()
     assert User.objects.count() == 3
     assert not User.objects.filter(email="mine@example.org").exists()
     assert not mail.outbox

@@ -146,7 +146,7 @@ def test_nobody_writes_the_trail(admin: Client) -> None:
 @pytest.fixture
 def pending(tenant: Callable[..., Source]) -> OutboxItem:
     tenant(leaves_by="call")
-    outbox.post("town", TokenSet(id_token="a-hint-of-bob"), "BCDF-2345")
+    outbox.post_logout("town", TokenSet(id_token="a-hint-of-bob"), "BCDF-2345")
     return OutboxItem.objects.get()
 
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import re
 import threading
-from typing import Any
 
 import pytest
 from django.core import mail as outbox
-from django.core.mail.backends.base import BaseEmailBackend
 from django.test import Client, override_settings
 
 from accounts.models import Event, Source, User
 from accounts.source import catalogue
 from providers.local import mail
 from tests.http.passwords import (
+    DEAD_SERVER,
     LINK,
     ask,
     without_token,
@@ -106,15 +105,8 @@ def test_the_mail_is_in_the_language_of_who_asked(person: User, client: Client) 
     assert "Åberg" not in str(message.body)
 
 
-class DeadServer(BaseEmailBackend):
-    """A mail server that nobody reaches."""
-
-    def send_messages(self, email_messages: Any) -> int:
-        raise ConnectionRefusedError
-
-
 def test_a_dead_mail_server_is_not_seen_from_outside(person: User, client: Client) -> None:
-    with override_settings(EMAIL_BACKEND="tests.http.test_passwords_forgotten.DeadServer"):
+    with override_settings(EMAIL_BACKEND=DEAD_SERVER):
         assert ask(client, "alice").status_code == 303
     outbox.outbox = []
     assert ask(client, "alice").status_code == 303
@@ -128,7 +120,7 @@ def test_the_answer_does_not_wait_for_the_mail_server(
     monkeypatch.setattr(mail, "send_mail", lambda *_args: go.wait(30))
     assert client.post("/login/forgotten", {"identifier": "alice"}).status_code == 303
     go.set()
-    mail.drain()
+    fresh.delivered()
 
 
 def test_a_mail_box_is_not_filled_by_strangers(person: User) -> None:

@@ -29,6 +29,7 @@ from tests.http.passwords import (
     opened,
     signed_in,
 )
+from tests.peers import fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
 
@@ -239,8 +240,8 @@ def test_a_new_password_lets_an_owner_in_whom_strangers_locked_out(
 
 def test_the_first_password_comes_by_a_link_that_opens_the_local_way_in(client: Client) -> None:
     carl = User.objects.create_user("carl", None, email="carl@example.org")
-    assert mail.send_password_link(carl, first=True)
-    mail.drain()
+    assert mail.post("local", carl, first=True)
+    fresh.delivered()
     (message,) = outbox.outbox
     assert message.subject == "Choose your password"
     assert choose(client, opened(client, link_in(message))).status_code == 303
@@ -253,7 +254,7 @@ def test_nobody_without_an_address_or_access_gets_a_first_link() -> None:
     disabled = User.objects.create_user(
         "disabled", None, email="d@example.org", status=User.Status.DISABLED
     )
-    assert not mail.send_password_link(without, first=True)
-    assert not mail.send_password_link(disabled, first=True)
-    mail.drain()
+    assert not mail.post("local", without, first=True)
+    assert not mail.post("local", disabled, first=True)
+    fresh.delivered()
     assert outbox.outbox == []

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from accounts import cache, ended
+import time
+from concurrent.futures import wait
+
+from accounts import cache, ended, outbox
 from accounts.login import lockout
 from accounts.source import catalogue, registry
 
@@ -17,8 +20,16 @@ def sources() -> None:
     catalogue._copy = catalogue._Copy()
 
 
+def delivered(seconds: float = 10.0) -> None:
+    """Wait until this process has delivered what it posted, and what that posted in turn."""
+    deadline = time.monotonic() + seconds
+    while outbox._under_way and time.monotonic() < deadline:
+        wait(list(outbox._under_way), seconds)
+
+
 def worker() -> None:
     """Start with nothing."""
+    delivered()
     feed()
     sources()
     registry.providers.cache_clear()

@@ -75,7 +75,7 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             obj.save()
             obj.give_local_identity()
             if form.cleaned_data.get("send_link"):
-                transaction.on_commit(lambda: self._send(request, [obj], first=True))
+                self._send(request, [obj], first=True)
             return
         if "status" not in form.changed_data:
             obj.save()

@@ -1,4 +1,4 @@
-"""What happened, and which logouts an upstream has not heard of yet."""
+"""What happened, and which logouts and mails have not reached their server yet."""
 
 from __future__ import annotations
 
@@ -52,18 +52,18 @@ class EventAdmin(ReadOnly):
 
 @admin.register(OutboxItem)
 class OutboxAdmin(ReadOnly):
-    """Pending logouts: tried again by hand, or given up."""
+    """Pending logouts and mails: tried again by hand, or given up."""
 
-    fields = ("source", "support_code", "attempts", "created_at", "next_at", "give_up_at")
+    fields = ("kind", "source", "support_code", "attempts", "created_at", "next_at", "give_up_at")
     list_display = fields
-    list_filter = ("source",)
+    list_filter = ("kind", "source")
     search_fields = ("=support_code",)
     ordering = ("next_at",)
     actions = ("try_now",)
 
     @admin.action(description=_("Try now"), permissions=["delete"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[OutboxItem]) -> None:
-        """Make the calls of the selected items at once, and say how many were heard."""
+        """Deliver the selected items at once, and say how many have gone."""
         chosen = list(queryset.values_list("pk", flat=True))
         # Before all others that are due, so that the limit below covers these.
         first = timezone.now() - timedelta(days=1)

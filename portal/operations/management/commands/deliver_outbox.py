@@ -14,9 +14,9 @@ from portal.operations.delivery import deliver_until
 
 
 class Command(BaseCommand):
-    """Delivers pending logouts."""
+    """Delivers pending logouts and mails."""
 
-    help = "Tell upstreams of the logouts that they have not heard of yet."
+    help = "Deliver the logouts and mails that have not reached their server yet."
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--forever`."""

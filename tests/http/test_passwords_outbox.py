@@ -1,0 +1,125 @@
+"""Mails of the password pages survive a restart, a dead worker and a dead mail server."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core import mail as sent
+from django.db import connections
+from django.test import Client
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.models import Event, OutboxItem, User
+from accounts.provider import Visit
+from providers.local import mail
+from tests.http.passwords import DEAD_SERVER, ask, choose, link_in, opened
+from tests.peers import fresh
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
+
+
+def dead(settings: Any) -> None:
+    settings.EMAIL_BACKEND = DEAD_SERVER
+
+
+@pytest.fixture
+def dying(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let this process end before it delivers what it has posted."""
+    monkeypatch.setattr(outbox, "_deliver_soon", lambda item: None)
+
+
+def later(**more: float) -> Any:
+    return timezone.now() + timedelta(**more)
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_mail_whose_worker_died_leaves_in_the_next_round(person: User, client: Client) -> None:
+    assert ask(client, "alice").status_code == 303
+    assert sent.outbox == []
+    assert outbox.deliver_due() == 1  # who is called so
+    assert outbox.deliver_due() == 1  # the link
+    assert outbox.deliver_due() == 0
+    (message,) = sent.outbox
+    assert message.to == ["alice@example.org"]
+    assert choose(client, opened(client, link_in(message))).status_code == 303
+    assert not OutboxItem.objects.exists()
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_worker_that_dies_while_it_delivers_holds_a_mail_for_a_minute(person: User) -> None:
+    mail.post("local", person, first=False)
+    assert outbox._claim(OutboxItem.objects.get(), timezone.now())
+    assert outbox.deliver_due() == 0
+    assert outbox.deliver_due(later(seconds=61)) == 1
+    assert len(sent.outbox) == 1
+
+
+def test_a_dead_mail_server_is_asked_again(person: User, client: Client, settings: Any) -> None:
+    usual = settings.EMAIL_BACKEND
+    dead(settings)
+    ask(client, "alice")
+    item = OutboxItem.objects.get()
+    assert (item.kind, item.attempts) == ("mail", 2)
+    assert outbox.deliver_due(later(minutes=5)) == 0
+    assert OutboxItem.objects.get().attempts == 3
+    settings.EMAIL_BACKEND = usual
+    assert outbox.deliver_due(later(minutes=10)) == 1
+    assert len(sent.outbox) == 1
+    assert Event.objects.get(name="password.link-sent").user == person
+
+
+def test_a_mail_is_given_up_after_a_day(person: User, settings: Any) -> None:
+    dead(settings)
+    mail.ask("local", "alice", Visit())
+    fresh.delivered()
+    outbox.deliver_due(later(hours=25))
+    outbox.deliver_due(later(hours=25))
+    assert not OutboxItem.objects.exists()
+    assert Event.objects.filter(name="mail.given_up", source="local").count() == 1
+    assert not Event.objects.filter(name="password.link-sent").exists()
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_row_shows_neither_who_asked_nor_for_whom(person: User, client: Client) -> None:
+    ask(client, "alice")
+    shown = str(OutboxItem.objects.values())
+    outbox.deliver_due()
+    shown += str(OutboxItem.objects.values())
+    assert "alice" not in shown
+    assert person.uid not in shown
+    assert "127.0.0.1" not in shown
+
+
+@pytest.mark.usefixtures("dying")
+def test_asking_costs_the_same_rows_for_nobody(person: User, client: Client) -> None:
+    for name, rows in (("alice", 1), ("nobody", 2)):
+        ask(client, name)
+        assert OutboxItem.objects.count() == rows
+
+
+@pytest.mark.usefixtures("dying")
+def test_who_is_shut_out_meanwhile_gets_no_link(person: User) -> None:
+    mail.post("local", person, first=False)
+    User.objects.filter(pk=person.pk).update(status=User.Status.DISABLED)
+    assert outbox.deliver_due() == 1
+    assert sent.outbox == []
+
+
+@pytest.mark.usefixtures("dying")
+def test_of_many_workers_one_sends_a_mail(person: User) -> None:
+    mail.post("local", person, first=False)
+    now = later(seconds=1)
+
+    def deliver(_number: int) -> int:
+        try:
+            return outbox.deliver_due(now)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(deliver, range(8))) == 1
+    assert len(sent.outbox) == 1
