@@ -32,7 +32,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             store: Any = request.session
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
-                if not getattr(view_func, "own_upkeep", False):
+                if not getattr(view_func, "own_renewal", False):
                     store = request.session = renewal.keep_up(store, _cookies(request))
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
@@ -75,9 +75,9 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         raise SuspiciousOperation(error.description)
 
 
-def own_upkeep(view_func: Any) -> Any:
+def own_renewal(view_func: Any) -> Any:
     """Mark a view that asks the upstream itself, and says itself what the upstream answered."""
-    view_func.own_upkeep = True
+    view_func.own_renewal = True
     return view_func
 
 

@@ -13,7 +13,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
 ]
 
-handler400 = "portal.pages.errors.bad_request"
-handler403 = "portal.pages.errors.permission_denied"
-handler404 = "portal.pages.errors.not_found"
-handler500 = "portal.pages.errors.server_error"
+handler400 = "portal.pages.error_pages.bad_request"
+handler403 = "portal.pages.error_pages.permission_denied"
+handler404 = "portal.pages.error_pages.not_found"
+handler500 = "portal.pages.error_pages.server_error"

@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
-from accounts.middleware import own_upkeep
+from accounts.middleware import own_renewal
 from portal.api.person import DetailsView
 from portal.api.schema import SchemaView
 from portal.api.session import SessionView
@@ -16,8 +16,8 @@ urlpatterns = [
     path("auth/sources", SourcesView.as_view(), name="auth-sources"),
     path("auth/upstream-token", UpstreamTokenView.as_view(), name="upstream-token"),
     path("session/login", LoginView.as_view(), name="session-login"),
-    path("session/refresh", own_upkeep(RefreshView.as_view()), name="session-refresh"),
-    path("session/refreshToken", own_upkeep(RefreshView.as_view()), name="session-refresh-token"),
+    path("session/refresh", own_renewal(RefreshView.as_view()), name="session-refresh"),
+    path("session/refreshToken", own_renewal(RefreshView.as_view()), name="session-refresh-token"),
     path("session/logout", LogoutView.as_view(), name="session-logout"),
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),

@@ -10,7 +10,7 @@ class OperationsConfig(AppConfig):
     name = "portal.operations"
     label = "operations"
     verbose_name = _("Reception")
-    clear_expired = "portal.operations.upkeep.clear_ground_floor"
+    clear_expired = "portal.operations.expiry.clear_ground_floor"
 
     def ready(self) -> None:
         """Load the checks."""

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from portal.operations import upkeep
+from portal.operations import expiry
 
 
 class Command(BaseCommand):
@@ -16,6 +16,6 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Call what each room offers, and name it when asked to (`--verbosity 2`)."""
-        for path in upkeep.clear_all():
+        for path in expiry.clear_all():
             if options["verbosity"] > 1:
                 self.stdout.write(path)
