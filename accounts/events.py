@@ -39,23 +39,27 @@ def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
     return Event(name=name, address=address, detail=detail, **fields)
 
 
-def session_ended(row: StoredSession, why: str, by: Visit | None = None) -> Event:
-    """Return the event of a session that ended otherwise than by its person leaving."""
-    return event(
-        "session.ended",
-        by,
-        source=row.source,
-        session_type=row.type,
-        user_id=row.user_id,
-        session_uid=row.uid,
-        detail=why,
-    )
-
-
 def record(*events: Event) -> None:
     """Save the events in one statement, and write a log line for each."""
     Event.objects.bulk_create(events)
     announce(events)
+
+
+def record_ended(rows: Iterable[StoredSession], why: str, by: Visit | None = None) -> None:
+    """Record the sessions `rows`, which ended otherwise than by their person leaving."""
+    gone = [
+        event(
+            "session.ended",
+            by,
+            source=row.source,
+            session_type=row.type,
+            user_id=row.user_id,
+            session_uid=row.uid,
+            detail=why,
+        )
+        for row in rows
+    ]
+    record(*gone)
 
 
 def announce(events: Iterable[Event]) -> None:

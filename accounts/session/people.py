@@ -29,7 +29,7 @@ def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, at their own wish. Tells whether it was there and theirs."""
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(user_id=user_id, uid=uid))
-        events.record(*(events.session_ended(row, "by the person", by) for row in rows))
+        events.record_ended(rows, "by the person", by)
     return bool(rows)
 
 
@@ -37,7 +37,7 @@ def end_others(user_id: int, current: Session, by: Visit, why: str = "by the per
     """End all sessions of a person, devices too, but the current one. Returns their number."""
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid))
-        events.record(*(events.session_ended(row, why, by) for row in rows))
+        events.record_ended(rows, why, by)
     return len(rows)
 
 
@@ -46,7 +46,7 @@ def end_all(user_id: int, why: str) -> int:
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
         rows = end(StoredSession.objects.filter(user_id=user_id))
-        events.record(*(events.session_ended(row, why, Visit()) for row in rows))
+        events.record_ended(rows, why)
     return len(rows)
 
 

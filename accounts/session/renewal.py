@@ -67,7 +67,7 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
     if isinstance(verdict, Authentication) and verdict.subject == session.subject:
         return _renewed(store, source, verdict)
     why = verdict.why if isinstance(verdict, End) else "somebody else is signed in there"
-    _end(session, why)
+    events.record_ended(end(StoredSession.objects.filter(uid=session.uid)), why)
     return SessionStore()
 
 
@@ -86,11 +86,6 @@ def _renewed(store: SessionStore, source: ConfiguredSource, known: Authenticatio
         )
     )
     return store
-
-
-def _end(session: Session, why: str) -> None:
-    for row in end(StoredSession.objects.filter(uid=session.uid)):
-        events.record(events.session_ended(row, why))
 
 
 def _with_tokens(session: Session, tokens: TokenSet) -> Session:

@@ -97,7 +97,8 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     try:
         renewed = provider.refresh(kept.tokens)
     except InvalidGrant:
-        _refused(session)
+        refused = end(StoredSession.objects.filter(uid=session.uid))
+        events.record_ended(refused, "the upstream refused to renew it")
         raise
     except ProtocolError:
         _give_back(session.uid, kept.version)
@@ -114,12 +115,6 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
         retry_at=None,
     )
     return renewed
-
-
-def _refused(session: Session) -> None:
-    """End the session whose upstream takes its refresh token no more."""
-    for row in end(StoredSession.objects.filter(uid=session.uid)):
-        events.record(events.session_ended(row, "the upstream refused to renew it"))
 
 
 def _lease(uid: str, version: int) -> bool:

@@ -141,9 +141,9 @@ def validate(row: Source) -> None:
     provider = _provider_class(row)
     typed_settings(provider, row.settings)
     _check_groups(row.groups)
+    secrets = registry.secret_names(row.provider)
     row.settings = {
-        name: _sealed(value) if name in _secret_names(provider) else value
-        for name, value in row.settings.items()
+        name: _sealed(value) if name in secrets else value for name, value in row.settings.items()
     }
 
 
@@ -164,11 +164,12 @@ def delete(row: Source) -> None:
 
 def shown_settings(row: Source) -> dict[str, Any]:
     """Return the settings without the stored secrets; references stay, they are no secrets."""
-    return {
-        name: value
-        for name, value in row.settings.items()
-        if not (isinstance(value, str) and value.startswith(SEALED))
-    }
+    return {name: value for name, value in row.settings.items() if not is_sealed(value)}
+
+
+def is_sealed(value: Any) -> bool:
+    """Tell whether the value of a setting is a secret that we have sealed."""
+    return isinstance(value, str) and value.startswith(SEALED)
 
 
 def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
@@ -214,10 +215,6 @@ def _build(row: Source) -> ConfiguredSource | None:
     except ValidationError:
         return None  # the row was written past `save`, or its secret is gone; `sources check` tells
     return ConfiguredSource(row, provider)
-
-
-def _secret_names(provider: type[Provider]) -> set[str]:
-    return {f.name for f in dataclasses.fields(provider.Settings) if f.metadata.get("secret")}
 
 
 def _sealed(value: Any) -> Any:

@@ -5,6 +5,7 @@ Provider modules are imported at the first use after the apps are ready, never a
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 from functools import lru_cache
 from importlib.metadata import entry_points
@@ -41,6 +42,13 @@ def providers() -> dict[str, type[Provider]]:
 def session_types() -> frozenset[str]:
     """Return the types that a session can have; any other is the chart's *Unknown*."""
     return frozenset(provider.session_type for provider in providers().values())
+
+
+def secret_names(name: str) -> set[str]:
+    """Return the settings of the provider `name` that are secrets; none of an unknown provider."""
+    provider = providers().get(name)
+    fields = dataclasses.fields(provider.Settings) if provider else ()
+    return {field.name for field in fields if field.metadata.get("secret")}
 
 
 def shortcomings(provider: type[Any]) -> Iterator[str]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from accounts.models import Source
+from accounts.source import registry
 from accounts.source.catalogue import REFERENCES
 from portal.operations import toml
 from portal.operations.source_file import COLUMNS, default_of
-from portal.operations.source_rows import secret_names
 
 
 def export() -> str:
@@ -30,7 +30,7 @@ def _table(row: Source) -> Iterator[str]:
 
 
 def _settings(row: Source) -> Iterator[str]:
-    secret = secret_names(row.provider)
+    secret = registry.secret_names(row.provider)
     for name, value in row.settings.items():
         if name in secret and value and not str(value).startswith(REFERENCES):
             yield f'# {name}: kept as it is stored; "env:NAME" or "file:PATH" would name its place'

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from typing import Any
 
@@ -17,14 +16,6 @@ from accounts.source import catalogue, registry
 from portal.door.destinations import safe_destination
 
 
-def secret_names(provider: str) -> set[str]:
-    """Return the names of a provider's settings that are secrets; none for an unknown provider."""
-    known = registry.providers().get(provider)
-    if known is None:
-        return set()
-    return {each.name for each in dataclasses.fields(known.Settings) if each.metadata.get("secret")}
-
-
 def with_stored_secrets(
     provider: str, given: Mapping[str, Any], stored: Mapping[str, Any]
 ) -> dict[str, Any]:
@@ -34,9 +25,9 @@ def with_stored_secrets(
     the same thing twice changes nothing. To take a secret away, give an empty one.
     """
     merged = dict(given)
-    for name in secret_names(provider):
+    for name in registry.secret_names(provider):
         sealed = stored.get(name)
-        if not _is_sealed(sealed):
+        if not catalogue.is_sealed(sealed):
             continue
         if name not in merged or merged[name] == _plain(provider, name, stored):
             merged[name] = sealed
@@ -46,7 +37,7 @@ def with_stored_secrets(
 def refuse_sealed(settings: Mapping[str, Any]) -> None:
     """Raise `ValidationError` for sealed text from outside: only the keyring writes it."""
     for name, value in settings.items():
-        if _is_sealed(value):
+        if catalogue.is_sealed(value):
             message = _("%s: give the secret itself, or a reference env:NAME or file:PATH.") % name
             raise ValidationError({"settings": message})
 
@@ -64,10 +55,6 @@ def disable(rows: QuerySet[Source]) -> list[str]:
         Source.objects.filter(slug__in=slugs).update(enabled=False)
         ended.announce("source", slugs)
     return slugs
-
-
-def _is_sealed(value: Any) -> bool:
-    return isinstance(value, str) and value.startswith(catalogue.SEALED)
 
 
 def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:

@@ -43,18 +43,4 @@ def sign_in_again(request: HttpRequest) -> HttpResponse | None:
 
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
     """Write an event for each session that an administrator has ended."""
-    visit = incoming.visit(request)
-    gone = [
-        events.event(
-            "session.ended",
-            visit,
-            source=row.source,
-            session_type=row.type,
-            user_id=row.user_id,
-            session_uid=row.uid,
-            detail=f"by the administrator {request.user.pk}",
-        )
-        for row in rows
-    ]
-    if gone:
-        events.record(*gone)
+    events.record_ended(rows, f"by the administrator {request.user.pk}", incoming.visit(request))
