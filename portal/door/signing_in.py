@@ -13,6 +13,7 @@ from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import flow, recognition, sign_in
 from accounts.logout import chart
 from accounts.provider import Authentication, LoginFlow
+from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
@@ -77,6 +78,14 @@ def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
     """Put the new session in the place of the request's own; Django turns the CSRF token."""
     request.session = done.store
     auth.login(request, done.user, backend=sign_in.BACKEND)
+
+
+def prove_again(request: HttpRequest, next_url: str) -> HttpResponse | None:
+    """Return the way to a fresh sign-in and on to `next_url`; None after a recent sign-in."""
+    session = incoming.session_of(request)
+    if access.is_recent(session, timezone.now()):
+        return None
+    return answers.see_other(routes.start_url(session.source, next_url, again="1"))
 
 
 def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:

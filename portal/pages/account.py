@@ -12,9 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
-from accounts.session import access, people
+from accounts.session import people
 from accounts.source import catalogue
-from portal.door import answers, failing, incoming, leaving, routes, signing_in
+from portal.door import answers, failing, incoming, leaving, signing_in
 from portal.pages.devices import device_name
 
 
@@ -84,8 +84,9 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
 def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     """Link or unlink, only soon after a sign-in; else the person signs in again first."""
     session = incoming.session_of(request)
-    if not access.is_recent(session, timezone.now()):
-        return answers.see_other(routes.start_url(session.source, "/account/sign-ins", again="1"))
+    again = signing_in.prove_again(request, "/account/sign-ins")
+    if again:
+        return again
     if "link" in request.POST:
         source = incoming.source_or_404(request.POST["link"])
         try:

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib import admin
-from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
+from django.http import HttpRequest
 
 from accounts import events
 from accounts.models import StoredSession
-from accounts.session import access
-from portal.door import answers, incoming, routes
+from portal.door import incoming
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
 
@@ -30,15 +27,6 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody changes one."""
         return False
-
-
-def sign_in_again(request: HttpRequest) -> HttpResponse | None:
-    """Return the way to a fresh sign-in and back, or None for a person who signed in recently."""
-    session = incoming.session_of(request)
-    if access.is_recent(session, timezone.now()):
-        return None
-    query = urlencode({"again": 1, "next": request.get_full_path()})
-    return answers.see_other(f"{routes.start_url(session.source)}?{query}")
 
 
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:

@@ -17,9 +17,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import Source
 from accounts.source import catalogue
-from portal.door import routes
+from portal.door import routes, signing_in
 from portal.operations import selftest, source_rows
-from portal.operations.admin.common import PER_PAGE, sign_in_again
+from portal.operations.admin.common import PER_PAGE
 from portal.operations.admin.source_form import SourceForm
 
 
@@ -76,14 +76,16 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         extra_context: dict[str, Any] | None = None,
     ) -> Any:
         """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
-        again = sign_in_again(request) if self.has_change_permission(request) else None
+        may = self.has_change_permission(request)
+        again = signing_in.prove_again(request, request.get_full_path()) if may else None
         return again or super().changeform_view(request, object_id, form_url, extra_context)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> Any:
         """Ask for a fresh sign-in first."""
-        return sign_in_again(request) or super().delete_view(request, object_id, extra_context)
+        again = signing_in.prove_again(request, request.get_full_path())
+        return again or super().delete_view(request, object_id, extra_context)
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
