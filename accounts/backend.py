@@ -1,4 +1,4 @@
-"""The one authentication backend: there is no side door round the typed session."""
+"""The only authentication backend: every sign-in makes a typed session."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from accounts.models import User
 
 
 class TypedSessionBackend(ModelBackend):
-    """Answers who a session's person is and what they may do; signs nobody in."""
+    """Returns the person of a session and their permissions; authenticates nobody."""
 
     def authenticate(self, request: Any, **credentials: Any) -> None:  # type: ignore[override]
-        """Return None: people come in by `accounts.login.sign_in` only."""
+        """Return None: `accounts.login.sign_in` is the only way in."""
 
     def get_user(self, user_id: Any) -> User | None:
         """Return the person unless disabled. Django then compares the epoch in the session hash."""

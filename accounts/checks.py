@@ -1,4 +1,4 @@
-"""System checks: what would otherwise be found at the first click is found at start."""
+"""System checks of the ground floor, run at start."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def providers_fulfil_the_contract(**_: Any) -> list[CheckMessage]:
 
 @register("vestibule")
 def the_keyring_is_usable(**_: Any) -> list[CheckMessage]:
-    """There is a key to seal with, and each key is one."""
+    """The keyring holds a key, and each key is base64 of 32 bytes."""
     keys = conf.vault_keys()
     if not keys:
         return [

@@ -1,4 +1,4 @@
-"""The cookies of a request as they came, for upstreams that must get their own bytes back."""
+"""The raw cookies of a request, for upstreams that need the exact bytes."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The ended feed: what stopped being true, seen by every worker within a second (DESIGN.md 5).
+"""The ended feed: endings that every worker sees within a second (DESIGN.md 5).
 
-Whoever ends something appends a row in the same transaction. Each worker reads what is new when a
-request finds its copy older than half a second: no thread, no push.
+A row is appended in the transaction that ends something. A worker reads the new rows when a request
+finds its copy older than half a second; there is no thread and no push.
 """
 
 from __future__ import annotations

@@ -18,22 +18,22 @@ from accounts.session import access, renewal
 
 
 class TypedSessionMiddleware(LoginRequiredMiddleware):
-    """Lets nobody into a view that is not declared open, without asking the user table.
+    """Denies every view that is not declared open to strangers, without a query for the user.
 
-    Also keeps the session's last use, and answers the typed errors that a view did not.
+    Also stores the session's last use, renews it, and answers the typed errors of views.
     """
 
     def process_view(
         self, request: HttpRequest, view_func: Any, view_args: Any, view_kwargs: Any
     ) -> HttpResponseBase | None:
-        """Return an answer for those who may not come in, else None."""
+        """Return a refusal, or None for those who may come in."""
         try:
             _refuse_nul(request)
             store: Any = request.session
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
                 if not getattr(view_func, "own_renewal", False):
-                    store = request.session = renewal.keep_up(store, _cookies(request))
+                    store = request.session = renewal.renew(store, _cookies(request))
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
@@ -76,7 +76,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
 
 
 def own_renewal(view_func: Any) -> Any:
-    """Mark a view that asks the upstream itself, and says itself what the upstream answered."""
+    """Mark a view that renews the session itself, and answers what the upstream said."""
     view_func.own_renewal = True
     return view_func
 
@@ -93,6 +93,6 @@ def _cookies(request: HttpRequest) -> dict[str, str]:
 
 
 def _refuse_nul(request: HttpRequest) -> None:
-    """Refuse what PostgreSQL cannot hold and no honest browser sends."""
+    """Refuse the character NUL, which PostgreSQL cannot store."""
     if "\0" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
         raise InvalidRequest("A character in the address is not allowed.")

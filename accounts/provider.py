@@ -53,7 +53,7 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """Who is at the door: the address of the client and the name its browser gives itself."""
+    """The client of a request: its address and its User-Agent."""
 
     address: str = ""
     user_agent: str = ""
@@ -266,7 +266,7 @@ class Prompts(Protocol):
 
 @runtime_checkable
 class Refreshes(Protocol):
-    """A provider whose tokens can be renewed."""
+    """A provider whose tokens can be refreshed."""
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens, keeping the old refresh token when the upstream omits one.
@@ -285,7 +285,7 @@ class CallsLogout(Protocol):
 
 @runtime_checkable
 class Recognises(Protocol):
-    """A provider for which signed in there means signed in here."""
+    """A provider whose upstream shares a cookie with this site, by which it knows people."""
 
     def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
         """Return who these cookies belong to, or None."""
@@ -293,12 +293,12 @@ class Recognises(Protocol):
 
 @runtime_checkable
 class Revalidates(Protocol):
-    """A provider whose sessions hang on something that can change between two requests."""
+    """A provider whose sessions depend on a cookie that can change between two requests."""
 
     def revalidate(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
     ) -> Keep | Authentication | End:
-        """Judge the session anew, at every request. Calls nobody unless something is due.
+        """Judge the session at every request. Makes no call unless something is due.
 
         `tokens` are given when the upstream's end is less than a minute away, else None.
         """

@@ -80,7 +80,7 @@ def expired(flow: LoginFlow, now: datetime) -> bool:
 def claim(state: str) -> bool:
     """Tell whether this is the first answer for `state`, so that its code is spent once only.
 
-    The cache decides early and saves the losers' calls; the unique column of the session row is
-    what makes it certain, so a cache that fails lets the answer through.
+    The cache saves the other answers' calls. The unique column of the session row decides, so a
+    cache that fails lets every answer through.
     """
     return cache.shared.add(f"flow:{state_digest(state)}", 1, _CLAIMED_SECONDS)

@@ -1,10 +1,10 @@
-"""The lock-out: how often one may guess. It guards every source that has a form.
+"""The lock-out: a limit on guesses at every source that has a form.
 
 Three counters, each over five minutes from its first count: of a name from an address, of a name
-from everywhere, and of an address. Guessing on makes none of them last longer, so a stranger who
-guesses at a name shuts its owner out for five minutes at a time at most (conformance-and-attacks.md
-U01, U02). A name counts alike whether or not anybody has it. Only digests are stored: in Redis
-where there is one, else, and whenever it does not answer, in each worker.
+from everywhere, and of an address. Further guesses prolong none of them, so a stranger locks the
+owner of a name out for five minutes at most (conformance-and-attacks.md U01, U02). A name counts
+alike whether or not anybody has it. Only digests are stored: in Redis, or in the worker's memory
+while Redis does not answer or is not configured.
 """
 
 from __future__ import annotations

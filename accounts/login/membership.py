@@ -1,4 +1,4 @@
-"""Groups that follow a source: only those that an operator has mapped, never a right as such."""
+"""Membership of groups, as a source claims it and an operator has mapped it."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ _MOST_REMEMBERED = 50
 
 
 def follow(user: User, source: Source, subject: str, claimed: tuple[str, ...] | None) -> None:
-    """Let the mapped groups of `user`, whom the source calls `subject`, follow what it claims; None
-    changes nothing.
+    """Set the mapped groups of `user` to those that the source claims; None changes nothing.
 
-    A group of ours that no mapping of the source names is left alone. A mapped group that does not
-    exist yet is made, without permissions. What was claimed is remembered for administrators.
+    `subject` is the source's own id of the person. Groups outside the mapping are kept. A mapped
+    group that does not exist is created without permissions. The claim is kept for administrators.
     """
     if claimed is None:
         return

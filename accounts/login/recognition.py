@@ -1,4 +1,4 @@
-"""Signed in there means signed in here, where a provider can tell by a shared cookie."""
+"""Recognition of people by a cookie that an upstream shares with this site."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from accounts.provider import Authentication, Recognises
 from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
 
-# For so long an upstream is not asked again about a cookie with which it knew nobody.
+# How long a "no" of an upstream is cached.
 STRANGER_SECONDS = 60
 log = structlog.get_logger("vestibule.recognition")
 
 
 def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authentication | None:
-    """Return whom the source knows by `cookies`, the ones that it declares; None for a stranger.
+    """Return the person whom the source knows by `cookies`; None for a stranger.
 
-    Strangers cost the upstream nothing: without a cookie nobody is asked, and a no is remembered.
-    An upstream in trouble knows nobody.
+    The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies. An
+    upstream that does not answer counts as a "no".
     """
     if not cookies or not isinstance(source.provider, Recognises):
         return None

@@ -1,4 +1,4 @@
-"""Signing in: from a verified outcome to a session, or to a reasoned no."""
+"""Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class SignedIn:
 def decide(
     *, owner: int | None, link_to: int | None, status: str, may_enroll: bool
 ) -> tuple[Decision, str]:
-    """Decide what an outcome leads to, and the reason when it is no. Pure.
+    """Return what an outcome leads to, and the reason when it is denied. Pure.
 
     `owner` is the person to whom the identity belongs, `status` theirs; `link_to` the person who
     asked from the account page for this identity to be linked; `may_enroll` the source's policy.
@@ -73,7 +73,7 @@ def decide(
 
 
 def verify_form(source: ConfiguredSource, form: Mapping[str, str], visit: Visit) -> Authentication:
-    """Return who a posted form proves to be. The lock-out guards every source that has a form.
+    """Verify a posted form under the lock-out, which guards every source that has a form.
 
     Raises `InvalidGrant` when it does not fit, `TooManyRequests` when locked out,
     `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises.
@@ -96,7 +96,7 @@ def verify_form(source: ConfiguredSource, form: Mapping[str, str], visit: Visit)
 def verify_password(
     source: ConfiguredSource, username: str, password: str, visit: Visit
 ) -> Authentication:
-    """Return who a name and a password prove to be, typed into no form of the source's own.
+    """Verify a name and a password that were not typed into the form of the source.
 
     Raises what `verify_form` raises.
     """
@@ -201,7 +201,7 @@ def _owner(source: Source, subject: str) -> User | None:
 
 
 def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
-    """Make the person. Of parallel first sign-ins one makes them, the others find them."""
+    """Create the person. A parallel first sign-in finds the one that was created."""
     waiting = User.Status.AWAITING_ACCESS if source.require_assignment else User.Status.ACTIVE
     try:
         with transaction.atomic():
@@ -225,7 +225,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
 
 
 def _follow(user: User, outcome: Authentication) -> None:
-    """Let name and mail follow the source; what it does not say changes nothing."""
+    """Copy name and mail from the source; an empty value changes nothing."""
     changed = []
     for field, value, limit in (("name", outcome.name, 300), ("email", outcome.email, 254)):
         if value and getattr(user, field) != value[:limit]:

@@ -94,15 +94,15 @@ def leave_by_api(
 
 
 def left_upstream(session: Session, visit: Visit) -> None:
-    """End a session whose person has left upstream already: there is nobody to tell."""
+    """End a session whose person has left upstream already. No upstream is called."""
     _destroy(session, visit, events.new_support_code(), None, ENDED)
 
 
 def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
-    """Log a person out upstream who did not come in here, who else would be sent straight back.
+    """Log a refused person out upstream, which would send them straight back otherwise.
 
-    Only where the error carries tokens and the plan has a call; one that fails is tried again. When
-    it was a call to the upstream that failed, the person has waited enough: this one is made later.
+    Does nothing unless the error carries tokens and the plan has a call. A call that fails goes to
+    the outbox. After a failed call the person has waited long enough: this one goes there at once.
     """
     if error.tokens is None:
         return
@@ -119,7 +119,7 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
 
 
 def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> LogoutPlan:
-    """Ask the provider, before anything is destroyed. What fails is an empty plan."""
+    """Return the provider's plan, before anything is destroyed; an empty one when it fails."""
     if not session.is_logged_in:
         return LogoutPlan()
     try:
@@ -134,7 +134,7 @@ def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> Logou
 
 
 def _call(slug: str, hint: TokenSet) -> bool:
-    """Tell whether the upstream has heard of the logout."""
+    """Call the upstream. Returns False when the call failed."""
     source = catalogue.of_session(slug)
     try:
         if source and isinstance(source.provider, CallsLogout):

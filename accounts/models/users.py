@@ -122,7 +122,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.name or self.username
 
     def give_local_identity(self) -> None:
-        """Let the person sign in with a username and password. Once is enough."""
+        """Create the `local` identity of the person unless it exists."""
         source = Source.objects.get(slug=Source.LOCAL)
         Identity.objects.get_or_create(source=source, subject=self.uid, defaults={"user": self})
 

@@ -1,4 +1,4 @@
-"""What happens to people and their sessions other than coming and going."""
+"""People and their sessions: ended, admitted, disabled, given another password."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:
 
 
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
-    """End one session of a person, at their own wish. Tells whether it was there and theirs."""
+    """End one session of a person, on their request. Returns False when it is not theirs."""
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(user_id=user_id, uid=uid))
         events.record_ended(rows, "by the person", by)
@@ -42,7 +42,7 @@ def end_others(user_id: int, current: Session, by: Visit, why: str = "by the per
 
 
 def end_all(user_id: int, why: str) -> int:
-    """End every session of a person and raise the epoch, so that none is forgotten."""
+    """End every session of a person and raise the epoch. Returns their number."""
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
         rows = end(StoredSession.objects.filter(user_id=user_id))
@@ -51,7 +51,7 @@ def end_all(user_id: int, why: str) -> int:
 
 
 def admit(user: User, by: User | None = None) -> None:
-    """Let in a person who awaited access; their sessions go on, and are told at once."""
+    """Activate a person who awaited access, in the sessions that they have as well."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(status=User.Status.ACTIVE)
         mine = StoredSession.objects.filter(user_id=user.pk)
@@ -61,7 +61,7 @@ def admit(user: User, by: User | None = None) -> None:
 
 
 def disable(user: User) -> None:
-    """Let the person in no more; all their sessions end at once."""
+    """Disable the person and end all their sessions."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(status=User.Status.DISABLED)
         end_all(user.pk, "disabled")

@@ -1,4 +1,4 @@
-"""Keeping a session in step with its upstream while it is used. Calls nobody unless it is due."""
+"""Renewal: a session follows its upstream while it is used. No call is made before it is due."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 
 
-def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
-    """Return the store to go on with: the same, or an anonymous one when the upstream has ended it.
+def renew(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
+    """Return the same store, or an anonymous one when the upstream has ended the session.
 
-    Lets the provider judge a session that hangs on one of the raw `cookies`, and refreshes the
-    upstream's tokens once when due. An upstream that is down keeps nobody out and nobody in: the
-    session lives until its own end.
+    The provider judges a session that is bound to one of the raw `cookies`; of any other the
+    upstream's tokens are refreshed when due. An upstream that is down changes nothing: the session
+    lives until its own end.
     """
     session = store.typed
     if session.bound_to:
@@ -34,7 +34,7 @@ def keep_up(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
 
 
 def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
-    """Refresh the upstream's tokens once when due, and let the session follow them.
+    """Refresh the upstream's tokens once when due, and update the session from them.
 
     Returns the tokens when they were due, else None. `wait` as in `vault.fresh`. An upstream that
     is down changes nothing. Raises `InvalidGrant` when the upstream refuses: the session has ended.
@@ -72,7 +72,7 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
 
 
 def _renewed(store: SessionStore, source: ConfiguredSource, known: Authentication) -> SessionStore:
-    """Go on with the same person's new tokens, under the cookie that they came with."""
+    """Store the same person's new tokens and the cookie that they came with."""
     session = store.typed
     if known.tokens:
         vault.replace_tokens(session.uid, known.tokens)
@@ -89,7 +89,7 @@ def _renewed(store: SessionStore, source: ConfiguredSource, known: Authenticatio
 
 
 def _with_tokens(session: Session, tokens: TokenSet) -> Session:
-    """Return the session as its renewed tokens have it."""
+    """Return the session with the ends of its refreshed tokens."""
     source = catalogue.of_session(session.source)
     ends = session.upstream_ends_at
     if source and source.ends_with_token:

@@ -1,4 +1,4 @@
-"""Where sessions live: Django's session engine over real columns (DESIGN.md 5).
+"""The session store: Django's session engine over real columns (DESIGN.md 5).
 
 The cookie holds 256 random bits; the row's key is their SHA-256; the payload is sealed with that
 key as associated data. A cache may hold the same sealed payload, and counts only while neither the
@@ -98,7 +98,7 @@ class SessionStore(SessionBase):
         return self._new_row()
 
     def touch(self, now: datetime) -> None:
-        """Note that the session is in use, at most once a minute, and let it live on."""
+        """Store that the session is in use, at most once a minute, and prolong it."""
         row = self._row
         if row is None or now - row.seen < SEEN_EVERY:
             return
@@ -111,10 +111,7 @@ class SessionStore(SessionBase):
         self._remember()
 
     def replace(self, typed: Session) -> None:
-        """Put `typed` in the place of the typed session; `save` then writes it.
-
-        Where the upstream's end moved, the session's own moves with it.
-        """
+        """Replace the typed session; `save` writes it. Its end moves with the upstream's."""
         if self._row and typed.upstream_ends_at != self._typed.upstream_ends_at:
             row = self._row
             begun = typed.signed_in_at or timezone.now()
@@ -129,7 +126,7 @@ class SessionStore(SessionBase):
     # --- What Django asks ------------------------------------------------------------------------
 
     def load(self) -> dict[str, Any]:
-        """Return the payload, and find out what the typed session is. Never raises for bad data."""
+        """Return the payload and set the typed session. Bad data raises nothing."""
         self._row = self._read()
         if self._row is None:
             self._session_key = None
@@ -226,7 +223,7 @@ class SessionStore(SessionBase):
 
     @classmethod
     def clear_expired(cls) -> None:
-        """End what has expired. Expired tokens go with their sessions."""
+        """Delete expired sessions, with their tokens."""
         StoredSession.objects.filter(expire_date__lt=timezone.now()).delete()
 
     async def aload(self) -> dict[str, Any]:
@@ -315,10 +312,10 @@ class SessionStore(SessionBase):
 
 
 def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
-    """Put `change` of the typed session in its place, for every session of the queryset `rows`.
+    """Apply `change` to the typed session of each row of the queryset `rows`.
 
-    One transaction with the caller's; the sessions go on under the keys that they have. Returns how
-    many were changed; those that cannot be read are left for the chart's *Unknown*.
+    Runs in the caller's transaction; the keys stay. Returns the number of changed rows; a row that
+    cannot be read is skipped.
     """
     changed = []
     with transaction.atomic():
@@ -339,7 +336,7 @@ def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
 def end(rows: Any) -> list[StoredSession]:
     """End the sessions of the queryset `rows`, with their tokens, in every worker.
 
-    One transaction with the feed rows; the caller's transaction when there is one. Ending twice is
+    Runs in one transaction with the feed rows, the caller's when there is one. Ending twice is
     harmless. Returns the rows that this call ended, for events.
     """
     with transaction.atomic():

@@ -45,7 +45,7 @@ class Session:
 
     @property
     def exists(self) -> bool:
-        """True when there is something to leave."""
+        """True for every type but anonymous."""
         return self.type != ANONYMOUS
 
     def public(self) -> dict[str, Any]:

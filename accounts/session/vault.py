@@ -64,12 +64,12 @@ def is_due(moment: datetime | None) -> bool:
 
 
 def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
-    """Return the session's tokens, refreshed once when due; None when there are none of use. One
-    that nothing can renew is dropped when it dies: the access token is empty then.
+    """Return the session's tokens, refreshed once when due; None without usable tokens.
 
-    Parallel callers share one refresh: with `wait` they get its result, without it the tokens of
-    before. An upstream that does not answer changes nothing. Raises `InvalidGrant` when the
-    upstream refuses: the session has been ended then.
+    An expired access token that cannot be refreshed is deleted; the field is empty then. Parallel
+    callers share one refresh: with `wait` they get its result, without it the former tokens. An
+    upstream that does not answer changes nothing. Raises `InvalidGrant` when the upstream refuses;
+    the session has ended then.
     """
     kept = _read(session.uid)
     if kept is None:
@@ -78,14 +78,14 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
         return kept.tokens
     source = catalogue.of_session(session.source)
     if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
-        return _while_it_lives(kept.tokens) or _without_the_dead(session.uid, kept)
+        return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     if not _lease(session.uid, kept.version):
-        return _result_of_another(session.uid, kept) if wait else _while_it_lives(kept.tokens)
+        return _shared_result(session.uid, kept) if wait else _unexpired(kept.tokens)
     return _refresh(session, source.provider, kept)
 
 
 def replace_tokens(uid: str, tokens: TokenSet) -> None:
-    """Put `tokens` in the place of those of the session `uid`, however they were come by."""
+    """Replace the tokens of the session `uid`."""
     StoredTokens.objects.filter(session_id=uid).update(
         sealed=seal(dump(tokens), PURPOSE, uid),
         expires_at=tokens.expires_at,
@@ -101,12 +101,12 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
         events.record_ended(refused, "the upstream refused to renew it")
         raise
     except ProtocolError:
-        _give_back(session.uid, kept.version)
-        return _while_it_lives(kept.tokens)
+        _release(session.uid, kept.version)
+        return _unexpired(kept.tokens)
     except Exception:  # a provider's defect must not end sessions or break pages
         log.exception("vault.refresh_failed", source=session.source)
-        _give_back(session.uid, kept.version)
-        return _while_it_lives(kept.tokens)
+        _release(session.uid, kept.version)
+        return _unexpired(kept.tokens)
     StoredTokens.objects.filter(session_id=session.uid, version=kept.version).update(
         sealed=seal(dump(renewed), PURPOSE, session.uid),
         expires_at=renewed.expires_at,
@@ -129,13 +129,13 @@ def _lease(uid: str, version: int) -> bool:
     return mine.update(leased_until=now + LEASE, retry_at=None) == 1
 
 
-def _give_back(uid: str, version: int) -> None:
+def _release(uid: str, version: int) -> None:
     mine = StoredTokens.objects.filter(session_id=uid, version=version)
     mine.update(leased_until=None, retry_at=timezone.now() + PAUSE)
 
 
-def _result_of_another(uid: str, before: _Kept) -> TokenSet | None:
-    """Wait until whoever has the lease is done, and return what there is then."""
+def _shared_result(uid: str, before: _Kept) -> TokenSet | None:
+    """Wait until the lease is over, and return the tokens of that moment."""
     deadline = time.monotonic() + LEASE.total_seconds()
     at_it = StoredTokens.objects.filter(
         session_id=uid, version=before.version, leased_until__isnull=False
@@ -145,17 +145,17 @@ def _result_of_another(uid: str, before: _Kept) -> TokenSet | None:
             break
         time.sleep(_LOOK_SECONDS[min(attempt, len(_LOOK_SECONDS) - 1)])
     kept = _read(uid)
-    return _while_it_lives(kept.tokens) if kept else None
+    return _unexpired(kept.tokens) if kept else None
 
 
-def _while_it_lives(tokens: TokenSet) -> TokenSet | None:
-    """Return the tokens until they expire: a dead access token is dropped."""
+def _unexpired(tokens: TokenSet) -> TokenSet | None:
+    """Return the tokens unless the access token has expired."""
     alive = tokens.expires_at is None or tokens.expires_at > timezone.now()
     return tokens if alive else None
 
 
-def _without_the_dead(uid: str, kept: _Kept) -> TokenSet:
-    """Drop an access token that nothing can renew; the hint for leaving stays."""
+def _without_access_token(uid: str, kept: _Kept) -> TokenSet:
+    """Delete an access token that cannot be refreshed; the hint for the logout stays."""
     rest = replace(kept.tokens, access_token="", expires_at=None)
     StoredTokens.objects.filter(session_id=uid, version=kept.version).update(
         sealed=seal(dump(rest), PURPOSE, uid), expires_at=None, version=kept.version + 1

@@ -1,6 +1,6 @@
-"""Which sources failed lately, so that people are told before they click.
+"""Outages: the sources that failed in the last five minutes, for the pages that list them.
 
-Kept in the cache for five minutes: a hint that may be lost, never a decision.
+They stand in the cache and may be lost; no decision depends on them.
 """
 
 from __future__ import annotations
@@ -14,20 +14,20 @@ from django.utils import timezone
 from accounts import cache
 
 REMEMBERED_SECONDS = 300
-# Every sign-in says that its source works; a worker passes that on to the others only so often.
+# How often a worker deletes an outage that it has not seen itself, in seconds.
 OVER_EVERY = 5.0
 _said_over: dict[str, float] = {}
 
 
 def note(slug: str) -> None:
-    """Note that the source `slug` did not answer just now."""
+    """Note that the source `slug` does not answer."""
     _said_over.pop(slug, None)
     cache.shared.add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
 
 
 def over(slug: str) -> None:
-    """Note that the source `slug` works: at once where this worker saw its trouble, and within
-    `OVER_EVERY` seconds of a sign-in where another did.
+    """Delete the outage of the source `slug`, which works: at once where this worker noted it, else
+    at most once in `OVER_EVERY` seconds.
     """
     now = time.monotonic()
     if now - _said_over.get(slug, float("-inf")) >= OVER_EVERY:
@@ -36,7 +36,7 @@ def over(slug: str) -> None:
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:
-    """Return since when each source that is in trouble is; one look-up for all of them."""
+    """Return the start of each outage among `slugs`, in one look-up."""
     names = {_key(slug): slug for slug in slugs}
     found = cache.shared.get_many(names)
     return {names[key]: datetime.fromisoformat(at) for key, at in found.items()}
