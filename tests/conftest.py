@@ -69,6 +69,7 @@ def _clean_start() -> None:
     for alias in settings.CACHES:
         caches[alias].clear()
     fresh.worker()
+    network.forget_trouble()
     for reset in _resets():
         reset()
     for registry in _registries():

@@ -14,14 +14,6 @@ A `Client` is bound to the name of who calls; its `get` and `post` return an `An
 from accounts.http.answer import Answer
 from accounts.http.client import Client
 from accounts.http.errors import CallFailed, RefusedUrl
-from accounts.http.upstreams import Upstreams, threads_left, trouble_since
+from accounts.http.upstreams import Upstreams
 
-__all__ = [
-    "Answer",
-    "CallFailed",
-    "Client",
-    "RefusedUrl",
-    "Upstreams",
-    "threads_left",
-    "trouble_since",
-]
+__all__ = ["Answer", "CallFailed", "Client", "RefusedUrl", "Upstreams"]

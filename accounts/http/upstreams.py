@@ -14,18 +14,13 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
-from accounts import conf
-from accounts.http.address import origin_of
 from accounts.http.errors import CallFailed
 
 FAILURES = 5
 REST = 10.0
 # A burst of logins to a healthy upstream waits this many seconds for a place rather than failing.
 PATIENCE = 1.0
-# Trouble that nobody ran into for this many seconds is no longer told.
-NEWS = 300.0
 KEPT = 512
 
 
@@ -42,8 +37,6 @@ class _Upstream:
     in_flight: int = 0
     waiting: int = 0
     failures: int = 0
-    failing_since: datetime | None = None
-    failed_at: float = 0.0
     rests_until: float | None = None
     probed: bool = False
 
@@ -52,7 +45,7 @@ class _Upstream:
         return not (self.in_flight or self.waiting or self.failures)
 
     def recover(self) -> None:
-        self.failures, self.failing_since, self.rests_until = 0, None, None
+        self.failures, self.rests_until = 0, None
 
 
 class Upstreams:
@@ -79,22 +72,6 @@ class Upstreams:
             yield visit
         finally:
             self._leave(origin, visit)
-
-    def trouble_since(self, origin: str) -> datetime | None:
-        """Return when the failures began for which an origin rests, or None when all is well."""
-        with self._changed:
-            upstream = self._known.get(origin)
-            if upstream is None or upstream.rests_until is None:
-                return None
-            if self._clock() - upstream.failed_at > NEWS:
-                return None
-            return upstream.failing_since
-
-    def forget(self) -> None:
-        """Forget all trouble. Calls that are under way keep their places."""
-        with self._changed:
-            for upstream in self._known.values():
-                upstream.recover()
 
     def _enter(self, origin: str, at_once: int, in_all: int) -> Visit:
         with self._changed:
@@ -148,16 +125,14 @@ class Upstreams:
             if visit.succeeded:
                 upstream.recover()
             else:
-                self._note_failure(upstream, visit)
+                self._note_failure(upstream, visit.is_probe)
             self._changed.notify_all()
 
-    def _note_failure(self, upstream: _Upstream, visit: Visit) -> None:
+    def _note_failure(self, upstream: _Upstream, is_probe: bool) -> None:
         upstream.failures += 1
-        upstream.failed_at = self._clock()
-        upstream.failing_since = upstream.failing_since or datetime.now(UTC)
         # A call that began before the rest and fails during it does not make the rest longer.
-        if visit.is_probe or (upstream.rests_until is None and upstream.failures >= FAILURES):
-            upstream.rests_until = upstream.failed_at + REST
+        if is_probe or (upstream.rests_until is None and upstream.failures >= FAILURES):
+            upstream.rests_until = self._clock() + REST
 
     def _upstream(self, origin: str) -> _Upstream:
         if origin not in self._known and len(self._known) >= KEPT:
@@ -170,26 +145,3 @@ def _busy(origin: str) -> CallFailed:
 
 
 shared = Upstreams()
-
-
-def reset() -> None:
-    """Forget all trouble that this process knows of."""
-    shared.forget()
-
-
-def trouble_since(url: str) -> datetime | None:
-    """Return since when this process has trouble with the upstream of `url`, or None.
-
-    `url` is the origin or any address of it. An aware time, in UTC. For the pages, which tell a
-    person that a source has trouble before a click.
-    """
-    return shared.trouble_since(origin_of(url))
-
-
-def threads_left(upstreams: int) -> int:
-    """Return how many threads of a worker are free when this many upstreams hang at once.
-
-    The system check holds it above 0 for the enabled sources (DESIGN.md 9). When it is not, the
-    calls still leave one thread free, but sources then take places from each other.
-    """
-    return conf.threads() - upstreams * conf.http_limits().per_upstream

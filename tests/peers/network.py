@@ -13,6 +13,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from accounts.http import upstreams
+
 OWN_NAMES = {"", "localhost", "localhost.", socket.gethostname()}
 
 
@@ -73,3 +75,9 @@ def stay_here() -> Iterator[None]:
         socket.socket.connect = connect  # type: ignore[method-assign]
         socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
         socket.getaddrinfo = getaddrinfo
+
+
+def forget_trouble() -> None:
+    """Let every upstream be called again, however often it failed."""
+    for upstream in upstreams.shared._known.values():
+        upstream.recover()

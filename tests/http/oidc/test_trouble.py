@@ -9,11 +9,11 @@ import pytest
 from django.apps import apps
 from django.test import Client
 
-from accounts.http import upstreams
 from accounts.models import StoredSession
 from providers.oidc import discovery
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import CALLBACKS, Make, failure
+from tests.peers import network
 from tests.peers.certified import Certified, certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -93,7 +93,7 @@ def test_trouble_at_each_call(
     assert browser.site.get(response["Location"]).status_code in {400, 403, 503}
     assert not StoredSession.objects.exists()
     provider.heal()
-    upstreams.reset()
+    network.forget_trouble()
     discovery.kept.clear()
     assert browser.sign_in("town")["Location"] == "/account/"
 

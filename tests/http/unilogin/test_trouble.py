@@ -10,12 +10,12 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.http import upstreams
 from accounts.models import StoredSession, User
 from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
+from tests.peers import network
 from tests.peers.site import free_port
 from tests.peers.tampering import REMOVED, Page, page
 from tests.peers.trouble import TroubleServer
@@ -231,7 +231,7 @@ def test_a_service_that_keeps_failing_is_left_alone_for_a_while(
     standin.service_trouble("down")
     for _ in range(10):
         unavailable(*_attempt())
-    upstreams.reset()
+    network.forget_trouble()
     standin.service_trouble("normal")
     assert Browser(Client()).enter("Ida")["Location"] == "/account/"
 
