@@ -1,19 +1,19 @@
-"""All calls that this site makes to others by HTTP (DESIGN.md 9; reference/performance.md 4 and 5).
+"""All calls that this site makes to others by HTTP (docs/decisions/0006-http-transport.md).
 
 A `Client` is bound to the name of who calls; its `get` and `post` return an `Answer` or raise
 `TemporarilyUnavailable`. Each call is bounded in time, in bytes and in number:
 
-* https only, with verification, by one shared TLS context and pooled connections; redirects are
-  answers; no cookie is kept, no proxy, `.netrc` or CA bundle is taken from the environment;
+* https only, with verification, by connections that are kept; redirects are answers; no cookie is
+  kept, no proxy, `.netrc` or CA bundle is taken from the environment;
 * one deadline over the whole call, from the name look-up to the last byte of the body;
 * one cap on the body, counted as it arrives and again when it is unpacked;
 * at most so many calls in flight to one origin, and a rest for an origin that fails in a row;
 * one log line, without query, headers and bodies.
 """
 
-from accounts.http.answer import Answer
+from accounts.http.address import origin_of
+from accounts.http.answer import Answer, CallFailed, RefusedUrl
 from accounts.http.client import Client
-from accounts.http.errors import CallFailed, RefusedUrl
 from accounts.http.upstreams import Upstreams
 
-__all__ = ["Answer", "CallFailed", "Client", "RefusedUrl", "Upstreams"]
+__all__ = ["Answer", "CallFailed", "Client", "RefusedUrl", "Upstreams", "origin_of"]

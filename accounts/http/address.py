@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from functools import lru_cache
+from urllib.parse import quote, urlsplit
 
 import idna
 
-from accounts.http.errors import RefusedUrl
+from accounts.http.answer import RefusedUrl
 
 _PORTS = {"https": 443, "http": 80}
 # Parsers disagree on control characters, spaces and backslashes, so that one could check a host and
 # another call a different one (RFC 3986, 2: none of them may occur in a URL).
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
-# requests drops an empty user name, so it must be looked for before.
-_USERINFO = re.compile(r"[^/?#]*//[^/?#]*@")
+_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
+_HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
+# What may stand in a path and a query (RFC 3986, 2), and what is percent-encoded already.
+_SAFE = "!#$%&'()*+,/:;=?@[]~"
 
 
-def refuse_unclear(url: str) -> None:
-    """Raise `RefusedUrl` when parsers could read a URL in different ways, and for userinfo."""
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes. `url` has the query; `shown` has none, and may stand in a log."""
+
+    origin: str
+    host: str
+    port: int
+    url: str = field(repr=False)
+    shown: str
+
+
+# A site has a handful of endpoints, and reading an address costs as much as asking there.
+@lru_cache(256)
+def target_of(url: str, plain: bool) -> Target:
+    """Return where `url` leads. `plain` allows http beside https. Raises `RefusedUrl`."""
     if _FORBIDDEN.search(url):
         raise RefusedUrl("The address holds a character that is not allowed in one.")
-    if _USERINFO.match(url):
-        raise RefusedUrl("The address holds a user name or password.")
-
-
-def checked_origin(url: str, *, plain: bool) -> str:
-    """Return the origin of a prepared URL. `plain` allows http beside https.
-
-    Raises `RefusedUrl` for another scheme, for a missing host and for a wrong port.
-    """
-    scheme = url.partition(":")[0].lower()
-    if scheme != "https" and not (plain and scheme == "http"):
-        raise RefusedUrl("The address is not https.")
     origin = origin_of(url)
-    if not origin:
-        raise RefusedUrl("The address has no host, or a port that is none.")
-    return origin
+    if not origin.startswith(("https://", "http://") if plain else "https://"):
+        raise RefusedUrl("The address is not https, or has no host, or a port that is none.")
+    parts, host = urlsplit(url), urlsplit(origin).hostname or ""
+    if "@" in parts.netloc or not _HOST.fullmatch(host):
+        raise RefusedUrl("The address holds a user name or password, or a host that is none.")
+    path = quote(parts.path or "/", safe=_SAFE)
+    query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
+    port = parts.port or _PORTS[parts.scheme]
+    return Target(origin, host, port, origin + path + query, origin + path.partition(";")[0])
 
 
 def origin_of(url: str) -> str:
@@ -46,7 +56,9 @@ def origin_of(url: str) -> str:
     """
     try:
         parts = urlsplit(url)
-        host, port = _ascii_host(parts.hostname or ""), parts.port
+        host, port = parts.hostname or "", parts.port
+        if not host.isascii():
+            host = idna.encode(host, uts46=True).decode()  # as in certificates (RFC 5891)
     except ValueError:
         return ""
     if not host:
@@ -55,13 +67,3 @@ def origin_of(url: str) -> str:
     if port is not None and port != _PORTS.get(parts.scheme):
         shown = f"{shown}:{port}"
     return f"{parts.scheme}://{shown}"
-
-
-def loggable(url: str, origin: str) -> str:
-    """Return a URL without its query, fragment and path parameters."""
-    return origin + urlsplit(url).path.partition(";")[0]
-
-
-def _ascii_host(host: str) -> str:
-    """Return a host as it stands in certificates (RFC 5891). Raises `ValueError`."""
-    return host if host.isascii() else idna.encode(host, uts46=True).decode()

@@ -1,4 +1,8 @@
-"""What an upstream answered."""
+"""What an upstream answered, or the error that says that it did not.
+
+Every error here is a `TemporarilyUnavailable`, so that a caller needs to know only that one; none
+of them holds, or is chained to, anything of the call's content.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +11,24 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from accounts.http.errors import CallFailed
+from accounts.errors import TemporarilyUnavailable
 
 _NOT_JSON = object()
+
+
+class CallFailed(TemporarilyUnavailable):
+    """There is no usable answer. `kind` names the trouble in one word, for logs and operators."""
+
+    def __init__(self, description: str, *, kind: str, retry_after: int = 30) -> None:
+        super().__init__(description, retry_after=retry_after)
+        self.kind = kind
+
+
+class RefusedUrl(CallFailed):
+    """The address or a header must not be used. Nothing was sent; the configuration is wrong."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description, kind=type(self).__name__)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import structlog
 
 from accounts import conf
-from accounts.http import transport, upstreams
-from accounts.http.answer import Answer
-from accounts.http.errors import CallFailed, innermost
-from accounts.http.outgoing import Form, Headers, Outgoing, outgoing, target_of
+from accounts.http import upstreams
+from accounts.http.address import target_of
+from accounts.http.answer import Answer, CallFailed
+from accounts.http.outgoing import Form, Headers, Outgoing, body_of, lines_of
+from accounts.http.transport import exchange
 
 log = structlog.get_logger("vestibule.http")
+
+
+class Options(TypedDict, total=False):
+    """What each call may have. A header's text goes out as UTF-8, its bytes as they are.
+
+    `auth` is user and password (RFC 7617). `deadline` (seconds) and `max_bytes` (of the body) can
+    only lower the limits of the site.
+    """
+
+    headers: Headers | None
+    auth: tuple[str, str] | None
+    deadline: float | None
+    max_bytes: int | None
 
 
 class Client:
@@ -33,25 +47,13 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._caller!r})"
 
-    def get(
-        self,
-        url: str,
-        *,
-        params: Mapping[str, str] | None = None,
-        headers: Headers | None = None,
-        auth: tuple[str, str] | None = None,
-        deadline: float | None = None,
-        max_bytes: int | None = None,
-    ) -> Answer:
+    def get(self, url: str, **options: Unpack[Options]) -> Answer:
         """Return the answer to a GET (RFC 9110, 9.3.1), whatever its status.
 
-        `params` are added to the query. A header's text goes out as UTF-8, its bytes as they are.
-        `auth` is user and password (RFC 7617). `deadline` (seconds) and `max_bytes` (of the body)
-        can only lower the limits of the site. Raises `TemporarilyUnavailable` when there is no
-        whole answer, as its subclass `RefusedUrl` when nothing was tried.
+        Raises `TemporarilyUnavailable` when there is no whole answer, as its subclass `RefusedUrl`
+        when nothing was tried.
         """
-        parts = {"headers": headers, "auth": auth}
-        return self._call("GET", url, params, parts, deadline, max_bytes)
+        return self._call("GET", url, None, {}, options)
 
     def post(
         self,
@@ -60,44 +62,30 @@ class Client:
         form: Form | None = None,
         json: Any = None,
         content: bytes | None = None,
-        headers: Headers | None = None,
-        auth: tuple[str, str] | None = None,
-        deadline: float | None = None,
-        max_bytes: int | None = None,
+        **options: Unpack[Options],
     ) -> Answer:
         """Return the answer to a POST (RFC 9110, 9.3.3), whatever its status. Never sent twice.
 
         One of `form` (sent as `application/x-www-form-urlencoded`), `json` (any JSON value) and
-        `content` (bytes, whose `Content-Type` is in `headers`). All else is as for `get`.
+        `content` (bytes, whose `Content-Type` is in `headers`). Raises as `get` does.
         """
-        body = {"form": form, "content": content, "value": json}
-        parts = {**body, "headers": headers, "auth": auth}
-        return self._call("POST", url, None, parts, deadline, max_bytes)
+        return self._call("POST", url, *body_of(form, content, json), options)
 
     def _call(
-        self,
-        method: str,
-        url: str,
-        params: Mapping[str, str] | None,
-        parts: dict[str, Any],
-        deadline: float | None,
-        max_bytes: int | None,
+        self, method: str, url: str, body: bytes | None, kind: Headers, options: Options
     ) -> Answer:
         limits = conf.http_limits()
-        ends = time.monotonic() + _lower(limits.deadline, deadline)
+        ends = time.monotonic() + _lower(limits.deadline, options.get("deadline"))
+        most = _lower(limits.max_bytes, options.get("max_bytes"))
         with self._logged(method) as line:
-            target = target_of(url, params, plain=limits.plain)
+            target = target_of(url, limits.plain)
             line["url"] = target.shown
-            request = outgoing(method, target, **parts)
+            headers = {**kind, **(options.get("headers") or {})}
+            request = Outgoing(target, lines_of(headers, options.get("auth")), body)
             with self._known.visit(
                 target.origin, at_once=limits.per_upstream, in_all=max(1, conf.threads() - 1)
             ) as visit:
-                answer = _answer(
-                    request,
-                    limits=limits,
-                    ends=ends,
-                    max_bytes=_lower(limits.max_bytes, max_bytes),
-                )
+                answer = exchange(request, limits=limits, ends=ends, max_bytes=most)
                 visit.succeeded = isinstance(answer, Answer) and answer.status < 500
             if not isinstance(answer, Answer):
                 raise CallFailed(f"{target.origin} gave no usable answer ({answer}).", kind=answer)
@@ -116,24 +104,9 @@ class Client:
             raise
         finally:
             line["milliseconds"] = round((time.monotonic() - began) * 1000)
-            log.log(_level(line), "outbound-call", **line)
-
-
-def _answer(request: Outgoing, **limits: Any) -> Answer | str:
-    """Return the answer, or in one word why there is none.
-
-    The errors of the layers below quote the address with its query. They end here, before ours is
-    raised, so that it is not chained to them.
-    """
-    try:
-        return transport.exchange(request, **limits)
-    except transport.TROUBLE as error:
-        return innermost(error)
+            level = logging.WARNING if line.get("status", 500) >= 500 else logging.INFO
+            log.log(level, "outbound-call", **line)
 
 
 def _lower(limit: Any, wish: Any) -> Any:
     return limit if wish is None else min(limit, wish)
-
-
-def _level(line: dict[str, Any]) -> int:
-    return logging.WARNING if line.get("status", 500) >= 500 else logging.INFO

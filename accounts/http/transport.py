@@ -1,154 +1,156 @@
-"""One exchange of a request and its answer, over pooled connections and one TLS context.
-
-Built on the pools of urllib3, without the `Session` or adapter of `requests`: so there is no cookie
-jar, no `.netrc`, no proxy, no redirect and no `REQUESTS_CA_BUNDLE` that would have to be kept out,
-and the body of a redirect is bounded like any other.
-"""
+"""One exchange of a request and its answer over libcurl, within one deadline."""
 
 from __future__ import annotations
 
-import http.client
-import logging
-import ssl
-import threading
+import time
 import zlib
-from typing import cast
 
-import urllib3
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from django.utils.datastructures import CaseInsensitiveMapping
 
 from accounts.conf import HttpLimits
-from accounts.http import allowance
 from accounts.http.answer import Answer
-from accounts.http.errors import TooLargeError
+from accounts.http.handles import handle, pycurl
 from accounts.http.outgoing import Outgoing
-from accounts.http.sockets import PlainConnection, TlsConnection, TlsSocket
+from accounts.http.resolver import addresses_of
 
-# Everything that the exchange raises when the network, the upstream or its bytes are in trouble.
-TROUBLE = (
-    urllib3.exceptions.HTTPError,
-    http.client.HTTPException,
-    zlib.error,
-    OSError,
-    ValueError,
-)
-_PIECE = 16 * 1024
-# What may come besides the body: the head, and the sizes of its chunks.
+# How many bytes may come before the body, the heads of interim answers included.
 _HEAD = 64 * 1024
-_ORIGINS_KEPT = 64
-# Never fewer than may be in flight to one origin, so that none is thrown away after use.
-_CONNECTIONS_KEPT = 64
-
-# urllib3 writes whole addresses, with their query, to its own log.
-logging.getLogger("urllib3").setLevel(logging.CRITICAL)
-
-
-class _PlainPool(HTTPConnectionPool):
-    ConnectionCls = PlainConnection
-
-
-class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = TlsConnection
+_KINDS = {getattr(pycurl, name): name[2:] for name in dir(pycurl) if name.startswith("E_")} | {
+    pycurl.E_ABORTED_BY_CALLBACK: "RemoteDisconnected",  # see _Call._on_connected
+    pycurl.E_COULDNT_CONNECT: "NewConnectionError",
+    pycurl.E_FILESIZE_EXCEEDED: "TooLargeError",
+    pycurl.E_FTP_WEIRD_SERVER_REPLY: "BadStatusLine",
+    pycurl.E_GOT_NOTHING: "RemoteDisconnected",
+    pycurl.E_OPERATION_TIMEDOUT: "ReadTimeoutError",
+    pycurl.E_PEER_FAILED_VERIFICATION: "SSLCertVerificationError",
+    pycurl.E_UNSUPPORTED_PROTOCOL: "BadStatusLine",  # as old as HTTP/0.9
+    pycurl.E_WRITE_ERROR: "TooLargeError",  # see _Call._on_head and _on_body
+}
 
 
-_managers: dict[str, urllib3.PoolManager] = {}
-_lock = threading.Lock()
+class _NoAnswer(Exception):
+    """There is no answer. The argument says why, in one word."""
 
 
-def pools(ca: str) -> urllib3.PoolManager:
-    """Return the pools of this process, made at first use. `ca` is the file of an extra CA.
-
-    They share one TLS context: parsing the CA bundle takes 13 ms. Raises `OSError` when that file
-    cannot be read as certificates.
-    """
-    found = _managers.get(ca)
-    if found is None:
-        with _lock:
-            found = _managers.get(ca)
-            if found is None:
-                found = urllib3.PoolManager(
-                    num_pools=_ORIGINS_KEPT, maxsize=_CONNECTIONS_KEPT, ssl_context=tls_context(ca)
-                )
-                found.pool_classes_by_scheme = {"http": _PlainPool, "https": _TlsPool}
-                _managers[ca] = found
-    return found
-
-
-def tls_context(ca: str) -> ssl.SSLContext:
-    """Return a context that verifies chain and host name, from TLS 1.2 on (RFC 9325, 3.1.1).
-
-    Made by hand, since `ssl.create_default_context` obeys `SSLKEYLOGFILE` and `SSL_CERT_FILE`.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_verify_locations(DEFAULT_CA_BUNDLE_PATH)
-    if ca:
-        context.load_verify_locations(ca)
-    context.sslsocket_class = TlsSocket
-    return context
-
-
-def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: int) -> Answer:
-    """Send a request and return its answer, read to the end.
+def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: int) -> Answer | str:
+    """Send a request, once, and return its answer, or in one word why there is none.
 
     `ends` is the deadline, a time of `time.monotonic`; `max_bytes` bounds the body, packed and
-    unpacked. Raises one of `TROUBLE`.
+    unpacked. libcurl's own errors quote addresses: they end here.
     """
-    with allowance.granted(ends=ends, max_bytes=max_bytes + _HEAD):
-        seconds = allowance.seconds_left()
-        timeout = urllib3.Timeout(connect=min(limits.connect, seconds), read=seconds)
-        response = _sent(request, pools(limits.ca), timeout)
+    try:
+        with handle(request.target.origin, limits) as curl:
+            call = _Call(curl, request, max_bytes)
+            call.perform(min(ends, time.monotonic() + limits.connect), ends)
+        return call.answer()
+    except _NoAnswer as error:
+        return str(error)
+    except (OSError, UnicodeError) as error:  # of the name, or of the file of an extra CA
+        return type(error).__name__
+
+
+class _Call:
+    """One call by a handle of libcurl, which tells by its callbacks what happens."""
+
+    def __init__(self, curl: pycurl.Curl, request: Outgoing, max_bytes: int) -> None:
+        self._curl, self._target, self._max_bytes = curl, request.target, max_bytes
+        self._head: list[bytes] = []
+        self._head_left = _HEAD
+        self._body, self._status = bytearray(), 0
+        self._is_connected = self._lacks_address = False
+        curl.setopt(pycurl.URL, request.target.url)
+        curl.setopt(pycurl.HTTPHEADER, request.lines)
+        curl.setopt(pycurl.MAXFILESIZE_LARGE, max_bytes)
+        if request.body is None:
+            curl.setopt(pycurl.HTTPGET, 1)
+        else:
+            curl.setopt(pycurl.POSTFIELDS, request.body)
+        curl.setopt(pycurl.RESOLVER_START_FUNCTION, self._on_name)
+        curl.setopt(pycurl.PREREQFUNCTION, self._on_connected)
+        curl.setopt(pycurl.HEADERFUNCTION, self._on_head)
+        curl.setopt(pycurl.WRITEFUNCTION, self._on_body)
+
+    def perform(self, connected_by: float, ends: float) -> None:
+        """Send the request and receive its answer. Raises `_NoAnswer`, and `OSError` for the name.
+
+        Only libcurl knows whether it kept a connection. When it did not, it stops for want of an
+        address, and is started again with those of the host.
+        """
+        code = self._perform(connected_by, ends)
+        if self._lacks_address and not self._is_connected:
+            found = self._addresses(connected_by - time.monotonic())
+            entry = f"+{self._target.host}:{self._target.port}:{','.join(found)}"
+            self._curl.setopt(pycurl.RESOLVE, [entry])
+            code = self._perform(connected_by, ends)
+        if code == pycurl.E_OPERATION_TIMEDOUT and not self._is_connected:
+            raise _NoAnswer("ConnectTimeoutError")
+        if code:
+            raise _NoAnswer(_KINDS.get(code, f"E{code}"))
+        self._status = self._curl.getinfo(pycurl.RESPONSE_CODE)
+
+    def answer(self) -> Answer:
+        """Return what came. Raises `_NoAnswer` for a body that cannot be unpacked."""
+        headers: dict[str, str] = {}
+        for line in self._head[1:]:
+            if not line.strip():
+                break  # trailers come later (RFC 9110, 6.5)
+            name, _, text = line.decode("latin-1").partition(":")
+            name, text = name.strip().lower(), text.strip()
+            headers[name] = f"{headers[name]}, {text}" if name in headers else text
+        body = _unpacked(bytes(self._body), headers.get("content-encoding", ""), self._max_bytes)
+        return Answer(self._status, CaseInsensitiveMapping(headers), body)
+
+    def _perform(self, connected_by: float, ends: float) -> int:
+        now = time.monotonic()
+        if now >= connected_by:
+            return pycurl.E_OPERATION_TIMEDOUT
+        # Rounded up, since 0 would be no limit.
+        self._curl.setopt(pycurl.TIMEOUT_MS, int((ends - now) * 1000) + 1)
+        self._curl.setopt(pycurl.CONNECTTIMEOUT_MS, int((connected_by - now) * 1000) + 1)
         try:
-            body = _read(response, max_bytes)
-        except BaseException:  # whatever it is: what is unread must not begin the next answer
-            response.close()
-            raise
-        response.release_conn()
-    return Answer(response.status, response.headers, body)
+            self._curl.perform()
+        except pycurl.error as error:
+            return int(error.args[0])
+        return pycurl.E_OK
 
+    def _addresses(self, seconds: float) -> list[str]:
+        try:
+            return addresses_of(self._target.host, seconds)
+        except TimeoutError:
+            raise _NoAnswer("ConnectTimeoutError") from None
 
-def _sent(
-    request: Outgoing, manager: urllib3.PoolManager, timeout: urllib3.Timeout
-) -> urllib3.BaseHTTPResponse:
-    """Send a request, once, and return the head of its answer, with the body still to be read."""
-    return manager.connection_from_url(request.target.origin).urlopen(
-        request.method,
-        request.target.path,
-        body=request.body,
-        headers=cast(dict[str, str], request.headers),  # bytes go out as they are
-        retries=False,
-        redirect=False,
-        assert_same_host=False,
-        timeout=timeout,
-        preload_content=False,
-        decode_content=False,
-    )
+    def _on_name(self) -> int:
+        self._lacks_address = ":" not in self._target.host  # which is an IPv6 address already
+        return int(self._lacks_address)
 
+    def _on_connected(self, *_: object) -> int:
+        # When a kept connection breaks, libcurl would send the request again, a POST as well.
+        is_again, self._is_connected = self._is_connected, True
+        return pycurl.PREREQFUNC_ABORT if is_again else pycurl.PREREQFUNC_OK
 
-def _read(response: urllib3.BaseHTTPResponse, max_bytes: int) -> bytes:
-    announced = response.headers.get("Content-Length", "")
-    if announced.isdecimal() and int(announced) > max_bytes:
-        raise TooLargeError("The announced body is larger than the call allows.")
-    body = bytearray()
-    for piece in response.stream(_PIECE, decode_content=False):
-        body += piece
-        if len(body) > max_bytes:
-            raise TooLargeError("The body is larger than the call allows.")
-    return _unpacked(bytes(body), response.headers.get("Content-Encoding", ""), max_bytes)
+    def _on_head(self, line: bytes) -> int:
+        self._head_left -= len(line)
+        if line.startswith(b"HTTP/"):
+            self._head.clear()  # of an interim answer (RFC 9110, 15.2)
+        self._head.append(line)
+        return len(line) if self._head_left >= 0 else -1
+
+    def _on_body(self, piece: bytes) -> int:
+        self._body += piece
+        return len(piece) if len(self._body) <= self._max_bytes else -1
 
 
 def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Undo gzip, which some servers send unasked. We ask for plain bodies (client.py)."""
-    encoding = encoding.strip().lower()
-    if not body or encoding in ("", "identity"):
+    """Undo gzip, which some servers send unasked. We ask for plain bodies (outgoing.py)."""
+    if not body or encoding.lower() in ("", "identity"):
         return body
-    if encoding not in ("gzip", "x-gzip"):
-        raise ValueError("The body is packed in a way that was not asked for.")
     unzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
-    plain = unzip.decompress(body, max_bytes + 1)
+    try:
+        plain = unzip.decompress(body, max_bytes + 1)
+    except zlib.error:
+        raise _NoAnswer("BadEncoding") from None
     if len(plain) > max_bytes:
-        raise TooLargeError("The unpacked body is larger than the call allows.")
+        raise _NoAnswer("TooLargeError")
     if not unzip.eof:
-        raise ValueError("The packed body is not whole.")
+        raise _NoAnswer("BadEncoding")
     return plain

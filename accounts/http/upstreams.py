@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from accounts.http.errors import CallFailed
+from accounts.http.answer import CallFailed
 
 FAILURES = 5
 REST = 10.0

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from accounts import conf
+from accounts.http import CallFailed, Client, Upstreams
 from tests.architecture.tree import ROOT
 from tests.peers.network import LeftTheMachine, is_here
 from tests.peers.site import Site
@@ -24,6 +25,15 @@ def test_a_foreign_address_is_not_called() -> None:
 def test_a_foreign_name_is_not_looked_up() -> None:
     with pytest.raises(socket.gaierror):
         socket.create_connection(("example.org", 80), timeout=1)
+
+
+def test_libcurl_calls_no_foreign_address_and_looks_up_no_foreign_name() -> None:
+    client = Client("test", Upstreams())
+    with pytest.raises(LeftTheMachine):
+        client.get("https://192.0.2.1/")
+    with pytest.raises(CallFailed) as caught:
+        client.get("https://example.org/")
+    assert caught.value.kind == "gaierror"
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.8.8.8", "::1", "localhost", "cms.localhost"])

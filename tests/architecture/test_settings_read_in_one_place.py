@@ -21,6 +21,7 @@ ENVIRONMENT_TOO = {
     Path(
         "accounts/source/catalogue.py"
     ): "a source's secret may be a reference to a variable (env:NAME)",
+    Path("accounts/http/handles.py"): "keeps libcurl from obeying SSLKEYLOGFILE",
 }
 READ = re.compile(r"""\b(?:env(?:\.\w+)?|secret|origin)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']""")
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import Answer, CallFailed, Client, RefusedUrl, Upstreams, sockets
+from accounts.http import Answer, CallFailed, Client, RefusedUrl, Upstreams, handles
+from accounts.http import client as way_in
 from tests.peers.trouble import TroubleServer
 
 
@@ -40,10 +43,20 @@ def test_a_json_answer_is_parsed(client: Client, upstream: TroubleServer) -> Non
     assert answer.headers["content-type"] == answer.headers["Content-Type"] == "application/json"
 
 
-def test_params_are_added_to_the_query(client: Client, upstream: TroubleServer) -> None:
-    heard, _ = told(client.get(upstream.url("/echo?a=1"), params={"b": "æ &"}))
-    assert heard["method"] == "GET"
-    assert heard["target"] == "/echo?a=1&b=%C3%A6+%26"
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        ("/echo?a=1&b=%C3%A6+%26", "/echo?a=1&b=%C3%A6+%26"),
+        ("/echo?b=æ'[]{}", "/echo?b=%C3%A6'[]%7B%7D"),
+        ("/echo?", "/echo"),
+        ("/echo?a=1#fragment", "/echo?a=1"),
+    ],
+)
+def test_an_address_goes_out_as_it_is_with_the_rest_percent_encoded(
+    client: Client, upstream: TroubleServer, given: str, sent: str
+) -> None:
+    heard, _ = told(client.get(upstream.url(given)))
+    assert (heard["method"], heard["target"]) == ("GET", sent)
 
 
 def test_a_form_is_posted_with_basic_authentication(
@@ -141,10 +154,58 @@ def test_connections_are_kept_and_used_again(client: Client, upstream: TroubleSe
 def test_a_connection_that_rested_long_is_not_used_again(
     client: Client, upstream: TroubleServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(handles, "MAX_IDLE", 1)
+    monkeypatch.setattr(handles, "_idle", {})
     client.get(upstream.url("/json"))
-    monkeypatch.setattr(sockets, "MAX_IDLE", 0.0)
+    time.sleep(1.1)
     client.get(upstream.url("/json"))
     assert upstream.connections == 2
+
+
+def test_threads_share_connections_and_never_get_the_answer_of_another(
+    client: Client, upstream: TroubleServer, settings: Any
+) -> None:
+    settings.VESTIBULE_THREADS, settings.VESTIBULE_HTTP_PER_UPSTREAM = 17, 16
+
+    def post(number: int) -> bool:
+        heard = client.post(upstream.url("/echo"), form={"number": str(number)}).json()
+        return bool(heard["body"] == f"number={number}")
+
+    with ThreadPoolExecutor(16) as threads:
+        assert all(threads.map(post, range(800)))
+    assert upstream.connections <= 16
+
+
+@pytest.mark.parametrize("method", ["get", "post"])
+def test_a_call_is_not_sent_again_when_a_kept_connection_breaks(
+    client: Client, upstream: TroubleServer, method: str
+) -> None:
+    client.get(upstream.url("/json"))
+    with pytest.raises(CallFailed) as caught:
+        getattr(client, method)(upstream.url("/close"))
+    assert caught.value.kind == "RemoteDisconnected"
+    assert upstream.requests["/close"] == 1
+
+
+def test_a_post_without_a_body_says_so(client: Client, upstream: TroubleServer) -> None:
+    client.post(upstream.url("/echo"), form={"a": "b"})
+    heard, headers = told(client.post(upstream.url("/echo")))
+    assert (heard["method"], heard["body"], headers["content-length"]) == ("POST", "", ["0"])
+    assert "content-type" not in headers
+
+
+def test_a_header_without_a_value_goes_out(client: Client, upstream: TroubleServer) -> None:
+    _, headers = told(client.get(upstream.url("/echo"), headers={"X-Empty": ""}))
+    assert headers["x-empty"] == [""]
+
+
+def test_repeated_headers_are_joined_without_those_of_interim_answers_and_trailers(
+    client: Client, upstream: TroubleServer
+) -> None:
+    answer = client.get(upstream.url("/heads"))
+    assert (answer.status, answer.text) == (200, "hello")
+    assert answer.headers["X-Twice"] == "one, two"
+    assert len(answer.headers) == 2
 
 
 def test_an_error_status_is_an_answer(client: Client, upstream: TroubleServer) -> None:
@@ -209,6 +270,9 @@ def test_an_answer_does_not_show_headers_or_body() -> None:
         " https://127.0.0.1/",
         "https://127.0.0.1/\x00",
         "https://127.0.0.1/\x7f",
+        "https://127.0.0.1/\ud800",
+        "https://exa%6dple.org/",
+        "https://{}/",
     ],
 )
 def test_an_unclear_or_plain_address_is_refused_before_anything_is_opened(
@@ -216,10 +280,10 @@ def test_an_unclear_or_plain_address_is_refused_before_anything_is_opened(
 ) -> None:
     settings.VESTIBULE_HTTP_PLAIN = False
 
-    def open_socket(_: object) -> None:
-        pytest.fail("A socket was opened.")
+    def exchange(*_: object, **__: object) -> None:
+        pytest.fail("A call was made.")
 
-    monkeypatch.setattr(sockets, "open_socket", open_socket)
+    monkeypatch.setattr(way_in, "exchange", exchange)
     with pytest.raises(RefusedUrl) as caught:
         Client("test", Upstreams()).get(url)
     assert "secret" not in str(caught.value)

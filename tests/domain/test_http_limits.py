@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import CallFailed, Client, Upstreams, resolver
+from accounts.http import CallFailed, Client, Upstreams
 from tests.peers.trouble import HUGE, TroubleServer
 
 # Seconds: far above the deadline of these tests, and far below "for ever".
@@ -107,12 +107,12 @@ def test_a_silent_name_server_is_left_after_the_time_to_connect(
     stopped = threading.Event()
     asked: list[str] = []
 
-    def silent(host: str, port: int) -> list[Any]:
+    def silent(host: str, *_: object, **__: object) -> list[Any]:
         asked.append(host)
         stopped.wait()
         return []
 
-    monkeypatch.setattr(resolver, "_look_up", silent)
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
     try:
         assert failing(client, "https://silent.test/").kind == "ConnectTimeoutError"
         failing(client, "https://silent.test/")
@@ -134,7 +134,7 @@ def test_a_port_where_nobody_listens_is_a_typed_error(client: Client) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["/huge", "/huge-chunks", "/huge-until-closed", "/huge-redirect", "/negative-chunk"],
+    ["/huge", "/huge-chunks", "/huge-until-closed", "/huge-redirect"],
 )
 def test_a_large_body_is_cut_off_at_the_cap_and_not_held(
     client: Client, upstream: TroubleServer, settings: Any, path: str
@@ -153,9 +153,18 @@ def test_a_large_body_is_cut_off_at_the_cap_and_not_held(
     assert upstream.sent[path] < HUGE // 2
 
 
+def test_a_chunk_of_less_than_nothing_is_refused(client: Client, upstream: TroubleServer) -> None:
+    failing(client, upstream.url("/negative-chunk"))
+    assert upstream.sent["/negative-chunk"] < HUGE // 2
+
+
 @pytest.mark.parametrize("path", ["/endless-headers", "/endless-continue"])
-def test_an_endless_head_ends(client: Client, upstream: TroubleServer, path: str) -> None:
-    failing(client, upstream.url(path))
+def test_an_endless_head_ends(
+    client: Client, upstream: TroubleServer, settings: Any, path: str
+) -> None:
+    settings.VESTIBULE_HTTP_DEADLINE = 30.0
+    assert failing(client, upstream.url(path)).kind == "TooLargeError"
+    assert upstream.sent[path] < HUGE // 2
 
 
 def test_a_packed_body_counts_by_what_it_unpacks_to(

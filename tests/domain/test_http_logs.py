@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from accounts.http import CallFailed, Client, Upstreams
 from tests.peers.trouble import TroubleServer
 
+QUERY = "?code=secret-of-the-query"
 SECRETS: dict[str, Any] = {
-    "params": {"code": "secret-of-the-query"},
     "headers": {"Cookie": "a=secret-of-the-headers"},
     "auth": ("client", "secret-of-the-password"),
 }
@@ -97,7 +97,7 @@ def test_no_secret_is_in_a_log_or_an_exception(
     seen = ""
     with capture_logs() as lines:
         try:
-            client.get(upstream.url(path), **SECRETS).json()
+            client.get(upstream.url(path + QUERY), **SECRETS).json()
         except CallFailed as failed:
             seen = "".join(traceback.format_exception(failed)) + repr(failed) + repr(vars(failed))
             seen += repr(failed.__context__) + repr(failed.__cause__)
@@ -108,6 +108,6 @@ def test_no_secret_is_in_a_log_or_an_exception(
 def test_a_dead_upstream_tells_no_secret(client: Client, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG)
     with capture_logs() as lines, pytest.raises(CallFailed) as caught:
-        client.get("https://127.0.0.1:1/path", **SECRETS)
+        client.get(f"https://127.0.0.1:1/path{QUERY}", **SECRETS)
     told = caplog.text + repr(lines) + "".join(traceback.format_exception(caught.value))
     assert "secret-of" not in told

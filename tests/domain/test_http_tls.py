@@ -2,14 +2,33 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import ssl
+import subprocess
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.x509.oid import NameOID
 
-from accounts.http import CallFailed, Client, Upstreams, transport
+from accounts.http import CallFailed, Client, Upstreams, handles
+from tests.architecture.tree import ROOT
 from tests.peers.trouble import TroubleServer
+
+# Makes one call of its own process, to the address that it is given, with a CA that it is given.
+CALL = """
+import sys
+from django.conf import settings
+settings.configure(VESTIBULE_HTTP_CONNECT=2.0, VESTIBULE_HTTP_DEADLINE=5.0,
+    VESTIBULE_HTTP_MAX_BYTES=100, VESTIBULE_HTTP_PER_UPSTREAM=1, VESTIBULE_HTTP_PLAIN=False,
+    VESTIBULE_THREADS=2, VESTIBULE_HTTP_CA=sys.argv[2])
+from accounts.http import Client
+assert Client("test").get(sys.argv[1]).ok
+"""
 
 
 @pytest.fixture
@@ -67,40 +86,94 @@ def test_a_file_of_authorities_that_cannot_be_read_is_a_typed_error(
     assert caught.value.kind == "FileNotFoundError"
 
 
-def test_one_context_serves_all_calls_and_reads_the_authorities_once(
-    client: Client, upstream: TroubleServer, settings: Any, monkeypatch: pytest.MonkeyPatch
+def test_a_file_that_holds_no_authority_is_a_typed_error(
+    client: Client, upstream: TroubleServer, settings: Any, tmp_path: Path
 ) -> None:
-    settings.VESTIBULE_HTTP_CA = upstream.ca
-    made: list[str] = []
-    original = transport.tls_context
-
-    def counting(ca: str) -> ssl.SSLContext:
-        made.append(ca)
-        return original(ca)
-
-    monkeypatch.setattr(transport, "tls_context", counting)
-    for _ in range(5):
+    settings.VESTIBULE_HTTP_CA = str(tmp_path / "authority.pem")
+    (tmp_path / "authority.pem").write_text("nothing")
+    with pytest.raises(CallFailed) as caught:
         client.get(upstream.url("/json"))
-        Client("another", Upstreams()).get(upstream.url("/json"))
-    assert made == [upstream.ca]
-    assert upstream.connections == 1
+    assert caught.value.kind == "SSLError"
 
 
-def test_verification_is_on_and_old_versions_are_off() -> None:
-    context = transport.tls_context("")
-    assert context.verify_mode is ssl.CERT_REQUIRED
-    assert context.check_hostname
-    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
-
-
-def test_the_secrets_of_connections_are_not_written_to_a_file(
+@pytest.mark.parametrize("kept_in", ["file", "folder"])
+def test_the_systems_authorities_are_trusted_beside_that_of_the_institution(
     client: Client,
     upstream: TroubleServer,
     settings: Any,
     monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Any,
+    tmp_path: Path,
+    kept_in: str,
+) -> None:
+    if kept_in == "folder":
+        hashed(Path(upstream.ca)).symlink_to(upstream.ca)
+    file = upstream.ca if kept_in == "file" else "/nowhere"
+    keeps(monkeypatch, file, str(Path(upstream.ca).parent))
+    with TroubleServer(tls=True) as institution:
+        settings.VESTIBULE_HTTP_CA = institution.ca
+        for server in (upstream, institution):
+            assert client.get(server.url("/json")).ok
+
+
+def test_a_system_without_authorities_has_those_of_certifi(monkeypatch: pytest.MonkeyPatch) -> None:
+    keeps(monkeypatch, "/nowhere", "/nowhere")
+    (file,) = handles._system_roots().values()
+    assert "certifi" in str(file)
+
+
+def keeps(monkeypatch: pytest.MonkeyPatch, file: str, folder: str) -> None:
+    """Let the system keep its authorities there, and nothing be known of before."""
+    paths = ssl.DefaultVerifyPaths(file, folder, "", file, "", folder)
+    monkeypatch.setattr(ssl, "get_default_verify_paths", lambda: paths)
+    monkeypatch.setattr(handles, "_idle", {})
+    monkeypatch.setattr(handles, "_system_roots", handles._system_roots.__wrapped__)
+
+
+def hashed(certificate: Path) -> Path:
+    """Return where OpenSSL looks for an authority in a folder (c_rehash): by its subject."""
+    subject = x509.load_pem_x509_certificate(certificate.read_bytes()).subject
+    (common_name,) = subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+    lower = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, str(common_name.value).lower())])
+    digest = hashlib.sha1(lower.public_bytes()[2:]).digest()  # without the tag of the whole
+    return certificate.parent / f"{int.from_bytes(digest[:4], 'little'):08x}.0"
+
+
+def test_one_connection_serves_all_clients(
+    client: Client, upstream: TroubleServer, settings: Any
 ) -> None:
     settings.VESTIBULE_HTTP_CA = upstream.ca
-    monkeypatch.setenv("SSLKEYLOGFILE", str(tmp_path / "keys"))
-    client.get(upstream.url("/json"))
-    assert not (tmp_path / "keys").exists()
+    for _ in range(5):
+        client.get(upstream.url("/json"))
+        Client("another", Upstreams()).get(upstream.url("/json"))
+    assert upstream.connections == 1
+
+
+@pytest.mark.parametrize(
+    ("newest", "is_taken"), [("TLSv1_1", False), ("TLSv1_2", True), ("TLSv1_3", True)]
+)
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion.TLSv1_1")
+def test_old_versions_are_off(
+    client: Client, upstream: TroubleServer, settings: Any, newest: str, is_taken: bool
+) -> None:
+    settings.VESTIBULE_HTTP_CA = upstream.ca
+    assert upstream.context
+    upstream.context.set_ciphers("ALL:@SECLEVEL=0")
+    upstream.context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    upstream.context.maximum_version = ssl.TLSVersion[newest]
+    if is_taken:
+        assert client.get(upstream.url("/json")).ok
+    else:
+        with pytest.raises(CallFailed):
+            client.get(upstream.url("/json"))
+
+
+def test_the_secrets_of_connections_are_not_written_to_a_file(
+    upstream: TroubleServer, tmp_path: Path
+) -> None:
+    keys = tmp_path / "keys"
+    subprocess.run(
+        [sys.executable, "-c", CALL, upstream.url("/json"), upstream.ca],
+        cwd=ROOT, env={**os.environ, "SSLKEYLOGFILE": str(keys)}, check=True,
+    )  # fmt: skip
+    assert upstream.requests["/json"] == 1
+    assert not keys.exists()

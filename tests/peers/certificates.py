@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ def make_certificates(folder: Path, names: tuple[str, ...]) -> Certificates:
         ec.generate_private_key(ec.SECP256R1()),
         ec.generate_private_key(ec.SECP256R1()),
     )
-    issuer = _name("Throw-away authority")
+    issuer = _name(f"Throw-away authority {secrets.token_hex(8)}")
     authority = (
         _certificate(issuer, issuer, authority_key)
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)

@@ -1,8 +1,8 @@
 """Keeps the tests on this machine: whoever would call somebody else hears so at once.
 
 Names other than those of this machine are not found, as on a machine without a network; a
-connection to a foreign address fails the test. Unix sockets are free, and C libraries such as libpq
-go their own way.
+connection to a foreign address fails the test. Unix sockets are free. libcurl opens its sockets
+itself, so its handles are watched; other C libraries such as libpq go their own way.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from accounts.http import upstreams
+from accounts.http.handles import pycurl
 
 OWN_NAMES = {"", "localhost", "localhost.", socket.gethostname()}
 
@@ -43,11 +44,36 @@ def is_address(host: object) -> bool:
     return True
 
 
+class Curl(pycurl.Curl):
+    """A handle of libcurl that opens no socket to a foreign address."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.called = ""
+        self.setopt(pycurl.OPENSOCKETFUNCTION, self.open)
+
+    def open(self, _purpose: int, place: pycurl.CurlSockAddr) -> socket.socket | int:
+        if place.family in {socket.AF_INET, socket.AF_INET6} and not is_here(place.addr[0]):
+            self.called = f"{place.addr[0]}:{place.addr[1]}"
+            return pycurl.SOCKET_BAD
+        return socket.socket(place.family, place.socktype, place.protocol)
+
+    def perform(self) -> None:
+        self.called = ""
+        try:
+            super().perform()
+        except pycurl.error:
+            if not self.called:
+                raise
+        if self.called:
+            raise LeftTheMachine(f"a test called {self.called}")
+
+
 @contextmanager
 def stay_here() -> Iterator[None]:
     """Refuse foreign names and addresses until the end of the block."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
-    getaddrinfo = socket.getaddrinfo
+    getaddrinfo, curl = socket.getaddrinfo, pycurl.Curl
 
     def judge(own: socket.socket, address: Any) -> None:
         if own.family in {socket.AF_INET, socket.AF_INET6} and not is_here(address[0]):
@@ -69,12 +95,14 @@ def stay_here() -> Iterator[None]:
     socket.socket.connect = guarded_connect  # type: ignore[method-assign]
     socket.socket.connect_ex = guarded_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = guarded_getaddrinfo
+    pycurl.Curl = Curl  # type: ignore[misc]
     try:
         yield
     finally:
         socket.socket.connect = connect  # type: ignore[method-assign]
         socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
         socket.getaddrinfo = getaddrinfo
+        pycurl.Curl = curl  # type: ignore[misc]
 
 
 def forget_trouble() -> None:

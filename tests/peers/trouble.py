@@ -89,6 +89,13 @@ def _chunks(call: _Handler) -> None:
     call.write(b"9\r\n" + b'{"hello":' + b"\r\n9\r\n" + b' "world"}' + b"\r\n0\r\n\r\n")
 
 
+def _heads(call: _Handler) -> None:
+    """Send an interim answer before the head (RFC 8297), and a trailer after the body."""
+    call.write(b"HTTP/1.1 103 Early Hints\r\nX-Early: yes\r\n\r\n")
+    call.write(b"HTTP/1.1 200 OK\r\nX-Twice: one\r\nx-twice: two\r\n")
+    call.write(b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Late: yes\r\n\r\n")
+
+
 def _echo(call: _Handler) -> None:
     """Tell what arrived: the method, the raw target and header lines, the body."""
     lines = [[name, value] for name, value in call.headers.items()]
@@ -254,6 +261,7 @@ _TROUBLES = {
     "/json": _json,
     "/landing": _json,
     "/chunks": _chunks,
+    "/heads": _heads,
     "/echo": _echo,
     "/drip-body": _drip_body,
     "/drip-chunks": _drip_chunks,
