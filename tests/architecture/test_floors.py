@@ -1,19 +1,85 @@
 """DESIGN.md 1: stairs go down only, HTTP ends at the door, and the vocabulary stands alone."""
 
 import ast
+import re
 import subprocess
 import sys
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import FLOORS, ROOT, code, files, imported, tree
+from tests.architecture.tree import FLOORS, ROOT, code, files, imported, references, tree, used
 
 VOCABULARY = (Path("accounts/provider.py"), Path("accounts/errors.py"))
 # Where HTTP may be seen below the roof.
 HTTP_BELOW = {Path("accounts/middleware.py")}
+HTTP = (
+    "django.core.handlers", "django.http", "django.middleware", "django.shortcuts", "django.urls",
+    "django.views", "rest_framework",
+)  # fmt: skip
+SIGNALS = re.compile(r"^django\.(?:dispatch|[\w.]*\bsignals)\b")
+DJANGOS_SESSION = re.compile(r"^django\.contrib\.auth\.(?:a?log(?:in|out)|views)\b")
 # What a provider leaves to the generic pages.
 NOT_A_PROVIDERS = {"urls.py", "views.py", "models.py", "admin.py", "forms.py"}
+DOOR = {Path("portal/door")}
+CHART = "accounts.logout.chart"
+BEGINNING = tuple(f"accounts.login.sign_in.{name}" for name in ("sign_in", "link", "verify_form"))
+# What must be found, though nothing of it is imported by its own name.
+FORBIDDEN = {
+    "from django.contrib import auth\nauth.login(request, user)": "django.contrib.auth.login",
+    "import django.contrib.auth as da\nleave = da.logout": "django.contrib.auth.logout",
+    "from accounts.login import sign_in\nsign_in.sign_in(source)": "accounts.login.sign_in.sign_in",
+    "import accounts.login.sign_in\naccounts.login.sign_in.link()": "accounts.login.sign_in.link",
+    "from accounts.logout import chart\nchart.leave(session)": "accounts.logout.chart.leave",
+    "from accounts.logout.chart import leave as go\ngo()": "accounts.logout.chart.leave",
+    "from portal.door import leaving\nleaving.chart.leave()": "accounts.logout.chart.leave",
+    "from portal.door.leaving import auth\nauth.logout()": "django.contrib.auth.logout",
+    "from ..door.leaving import chart\nchart.dismiss()": "accounts.logout.chart.dismiss",
+    "from django.db.models import signals\nsignals.post_save.connect(f)":
+        "django.db.models.signals.post_save.connect",
+    "from django import http\nhttp.JsonResponse({})": "django.http.JsonResponse",
+}  # fmt: skip
+
+
+def is_http(name: str) -> bool:
+    return name.startswith(HTTP)
+
+
+def is_signal(name: str) -> bool:
+    return bool(SIGNALS.match(name))
+
+
+def signs_by_django(name: str) -> bool:
+    return bool(DJANGOS_SESSION.match(name))
+
+
+def begins_or_ends(name: str) -> bool:
+    """Tell whether a name is a use case that begins or ends a session."""
+    return name in USE_CASES
+
+
+def functions(module: str) -> set[str]:
+    """Return the public functions of a module of ours."""
+    body = tree(Path(*module.split(".")).with_suffix(".py")).body
+    names = {node.name for node in body if isinstance(node, ast.FunctionDef)}
+    return {name for name in names if not name.startswith("_")}
+
+
+USE_CASES = {*BEGINNING, *(f"{CHART}.{name}" for name in functions(CHART))}
+
+
+def offences(
+    paths: Iterable[Path], is_forbidden: Callable[[str], bool], allowed: Collection[Path] = ()
+) -> list[str]:
+    """Return each use of a forbidden name outside of the files and folders that may."""
+    return [
+        f"{path}:{line} uses {name}"
+        for path in paths
+        if not {path, path.parent} & set(allowed)
+        for line, name in used(path)
+        if is_forbidden(name)
+    ]
 
 
 def providers() -> list[Path]:
@@ -39,46 +105,35 @@ def test_the_vocabulary_imports_the_standard_library_only(path: Path) -> None:
 
 
 def test_http_ends_at_the_portal_and_one_middleware() -> None:
-    found = [
-        f"{path}:{line} imports {name}"
-        for path in code()
-        if path.parts[0] in {"accounts", "providers"} and path not in HTTP_BELOW
-        for line, name in imported(path)
-        if name.startswith(("django.http", "django.urls", "django.shortcuts", "rest_framework"))
-    ]
-    assert not found
+    below = [path for path in code() if path.parts[0] in {"accounts", "providers"}]
+    assert not offences(below, is_http, HTTP_BELOW)
 
 
 def test_only_the_door_signs_in_and_out_by_django() -> None:
-    found = [
-        f"{path}:{line} imports {name}"
-        for path in code()
-        if path.parent != Path("portal/door")
-        for line, name in imported(path)
-        if name in {"django.contrib.auth.login", "django.contrib.auth.logout"}
-    ]
-    assert not found
-
-
-def test_only_the_door_calls_the_use_cases_that_begin_and_end_a_session() -> None:
-    found = [
-        f"{path}:{line} imports {name}"
-        for path in code()
-        if path.parts[0] == "portal" and path.parent != Path("portal/door")
-        for line, name in imported(path)
-        if name in {"accounts.login.sign_in.sign_in", "accounts.logout.chart.sign_out"}
-    ]
-    assert not found
+    assert not offences(code(), signs_by_django, DOOR)
 
 
 def test_nothing_is_steered_by_signals() -> None:
-    found = [
-        f"{path}:{line} imports {name}"
-        for path in code()
-        for line, name in imported(path)
-        if ".signals." in name or name.startswith("django.dispatch")
-    ]
-    assert not found
+    assert not offences(code(), is_signal)
+
+
+@pytest.mark.parametrize(("source", "name"), FORBIDDEN.items())
+def test_a_forbidden_name_is_found_however_it_is_reached(source: str, name: str) -> None:
+    found = {used for _, used in references(ast.parse(source), Path("portal/pages/front.py"))}
+    assert name in found
+    assert is_http(name) or signs_by_django(name) or is_signal(name) or begins_or_ends(name)
+
+
+def test_a_name_that_is_not_imported_is_nobodys() -> None:
+    source = "def leave(auth): auth.login(); chart().leave(); self.sign_in.link()"
+    assert references(ast.parse(source), Path("portal/pages/front.py")) == []
+
+
+def test_the_use_cases_that_begin_and_end_a_session_are_where_they_are_said_to_be() -> None:
+    assert "accounts.logout.chart.leave" in USE_CASES
+    for name in BEGINNING:
+        module, _, function = name.rpartition(".")
+        assert function in functions(module)
 
 
 @pytest.mark.parametrize("folder", providers(), ids=lambda folder: folder.name)

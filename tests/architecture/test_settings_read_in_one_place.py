@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import code, imported, text, tree
+from tests.architecture.tree import code, references, text, used
 
 SETTINGS_READERS = {Path("accounts/conf.py"), Path("portal/conf.py")}
 ENVIRONMENT_READERS = {Path("portal/settings.py"), Path("portal/configuration/env.py")}
@@ -23,32 +23,41 @@ ENVIRONMENT_TOO = {
     ): "a source's secret may be a reference to a variable (env:NAME)",
     Path("accounts/http/handles.py"): "keeps libcurl from obeying SSLKEYLOGFILE",
 }
+ENVIRONMENT = ("os.environ", "os.getenv", "os.putenv", "os.unsetenv")
 READ = re.compile(r"""\b(?:env(?:\.\w+)?|secret|origin)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']""")
 
 
 def reads_settings(path: Path) -> list[str]:
-    return [
-        f"{path}:{line} imports {name}"
-        for line, name in imported(path)
-        if name == "django.conf" or name.startswith("django.conf.settings")
-    ]
+    return [f"{path}:{line} uses {name}" for line, name in used(path) if is_settings(name)]
 
 
 def reads_environment(path: Path) -> list[str]:
-    names = {"environ", "environb", "getenv", "putenv", "unsetenv"}
-    touched = [
-        f"{path}:{node.lineno} uses os.{node.attr}"
-        for node in ast.walk(tree(path))
-        if isinstance(node, ast.Attribute)
-        and node.attr in names
-        and getattr(node.value, "id", "") == "os"
-    ]
-    wanted = {f"os.{name}" for name in names} | {"environ.Env"}
-    return touched + [
-        f"{path}:{line} imports {name}"
-        for line, name in imported(path)
-        if name in wanted or name == "environ"
-    ]
+    return [f"{path}:{line} uses {name}" for line, name in used(path) if is_environment(name)]
+
+
+def is_settings(name: str) -> bool:
+    return name == "django.conf" or name.startswith("django.conf.settings")
+
+
+def is_environment(name: str) -> bool:
+    return name.startswith(ENVIRONMENT) or name.split(".")[0] == "environ"
+
+
+@pytest.mark.parametrize(
+    ("source", "name"),
+    {
+        "from django import conf\nconf.settings.DEBUG": "django.conf.settings.DEBUG",
+        "import django.conf as c\nc.settings": "django.conf.settings",
+        "import os as system\nsystem.environ['A']": "os.environ",
+        "from os import getenv as ask\nask('A')": "os.getenv",
+        "from manage import os\nos.environ": "os.environ",
+        "import environ\nenviron.Env()": "environ.Env",
+    }.items(),
+)
+def test_a_reader_is_found_however_it_reads(source: str, name: str) -> None:
+    found = {used for _, used in references(ast.parse(source), Path("portal/pages/front.py"))}
+    assert name in found
+    assert is_settings(name) or is_environment(name)
 
 
 def test_djangos_settings_are_read_in_one_place_of_each_floor() -> None:

@@ -75,13 +75,81 @@ def _is_held(path: Path) -> bool:
 
 def imported(path: Path) -> Iterator[tuple[int, str]]:
     """Yield (line, name) of all that a file imports, `from a import b` as `a.b`."""
-    for node in ast.walk(tree(path)):
+    yield from ((line, name) for line, name, _ in _imports(tree(path), path))
+
+
+def used(path: Path) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of all that a file imports or reaches by what it imports."""
+    return references(tree(path), path)
+
+
+def references(module: ast.Module, path: Path) -> list[tuple[int, str]]:
+    """Return (line, dotted name) of each import of `module` and each name that it reaches by one.
+
+    `from a import b as c; c.d()` uses `a.b` and `a.b.d`, whether it calls it or hands it on. What a
+    module of ours has imported itself goes by its own name: `portal.door.leaving.auth.logout` is
+    `django.contrib.auth.logout`. `path` is where the module stands, for relative imports.
+    """
+    known = _aliases(module, path)
+    found = {(line, name) for line, name, _ in _imports(module, path)}
+    for node in ast.walk(module):
+        first, *rest = _chain(node)
+        for target in known.get(first, ()):
+            found.add((getattr(node, "lineno", 0), ".".join((target, *rest))))
+    return sorted({(line, own) for line, name in found for own in (name, _own_name(name))})
+
+
+def _imports(module: ast.Module, path: Path) -> Iterator[tuple[int, str, str]]:
+    """Yield (line, dotted name, the name it has here) of each import."""
+    for node in ast.walk(module):
         if isinstance(node, ast.Import):
             for alias in node.names:
-                yield node.lineno, alias.name
+                yield node.lineno, alias.name, alias.asname or ""
         elif isinstance(node, ast.ImportFrom):
             here = path.with_suffix("").parts
             base = ".".join(here[: len(here) - node.level]) if node.level else ""
-            module = ".".join(filter(None, (base, node.module)))
+            origin = ".".join(filter(None, (base, node.module)))
             for alias in node.names:
-                yield node.lineno, f"{module}.{alias.name}"
+                yield node.lineno, f"{origin}.{alias.name}", alias.asname or alias.name
+
+
+def _aliases(module: ast.Module, path: Path) -> dict[str, set[str]]:
+    """Return what each name stands for that an import binds: `import a.b` binds `a`."""
+    known: dict[str, set[str]] = {}
+    for _, name, alias in _imports(module, path):
+        first = name.partition(".")[0]
+        known.setdefault(alias or first, set()).add(name if alias else first)
+    return known
+
+
+def _chain(node: ast.AST) -> list[str]:
+    """Return `a`, `b`, `c` of the expression `a.b.c`; an empty name for any other."""
+    names: list[str] = []
+    while isinstance(node, ast.Attribute):
+        names.append(node.attr)
+        node = node.value
+    return [node.id, *reversed(names)] if isinstance(node, ast.Name) else [""]
+
+
+def _own_name(name: str) -> str:
+    """Return a dotted name without the detour by a module of ours that only imports it."""
+    parts = name.split(".")
+    for length in range(len(parts) - 1, 0, -1):
+        path = _module(tuple(parts[:length]))
+        if path is None:
+            continue
+        targets = _known(path).get(parts[length], set()) - {".".join(parts[: length + 1])}
+        return _own_name(".".join((min(targets), *parts[length + 1 :]))) if targets else name
+    return name
+
+
+@cache
+def _known(path: Path) -> dict[str, set[str]]:
+    return _aliases(tree(path), path)
+
+
+@cache
+def _module(parts: tuple[str, ...]) -> Path | None:
+    """Return the file of a module or package of ours."""
+    named = (Path(*parts).with_suffix(".py"), Path(*parts, "__init__.py"))
+    return next((path for path in named if path in files()), None)
