@@ -8,6 +8,8 @@ knows a provider by name.
 from __future__ import annotations
 
 import dataclasses
+import inspect
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
@@ -27,6 +29,7 @@ from accounts.provider import (
     LogoutPlan,
     Prompt,
     Prompts,
+    Provider,
     Redirect,
     Redirects,
     SessionRef,
@@ -50,6 +53,21 @@ NONSENSE = (
 
 def now() -> datetime:
     return datetime.now(UTC)
+
+
+class NoCalls:
+    """The HTTP client of a provider that has no business calling anybody."""
+
+    def __getattr__(self, name: str) -> Any:
+        pytest.fail(f"an upstream is called: {name}")
+
+
+def promises(provider_class: type[Any]) -> Iterator[tuple[str, Any]]:
+    """Yield the name of each member that the provider has, and what the contract says of it."""
+    for protocol in (Provider, *WAYS_IN, *OPTIONAL):
+        for name in members(protocol):
+            if hasattr(provider_class, name) and inspect.isfunction(vars(protocol)[name]):
+                yield name, vars(protocol)[name]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -95,8 +113,20 @@ class ProviderContract:
         for field in dataclasses.fields(self.provider_class.Settings):
             assert field.repr is not bool(field.metadata.get("secret")), field.name
 
-    def test_it_describes_itself_without_a_call(self, provider: Any) -> None:
-        description = provider.describe()
+    def test_each_member_takes_what_the_contract_gives_it(self, provider: Any) -> None:
+        for name, promised in promises(self.provider_class):
+            given = list(inspect.signature(promised).parameters.values())[1:]
+            named = {each.name: each for each in given if each.kind is each.KEYWORD_ONLY}
+            positional = [each for each in given if each.name not in named]
+            inspect.signature(getattr(provider, name)).bind(*positional, **named)
+
+    def test_it_describes_itself_without_a_call_or_a_query(
+        self, settings_values: dict[str, Any], django_assert_num_queries: Any
+    ) -> None:
+        settings = self.provider_class.Settings(**settings_values)
+        source = SourceRef("contract", "Contract", CALLBACK)
+        with django_assert_num_queries(0):
+            description = self.provider_class(source, settings, NoCalls(), now).describe()
         assert isinstance(description, Description)
         assert description.label
 
@@ -141,11 +171,20 @@ class ProviderContract:
             begun = any(hasattr(provider, name) for name in members(protocol))
             assert isinstance(provider, protocol) is begun
 
-    def test_a_login_makes_a_whole_identity(self, outcome: Authentication) -> None:
-        assert isinstance(outcome, Authentication)
-        assert outcome.subject
+    def test_a_login_that_it_completes_is_a_whole_identity(self, outcome: Authentication) -> None:
+        assert_whole(outcome)
 
     @pytest.fixture
     def outcome(self) -> Authentication:
-        """Override it: return what the provider says of a real login."""
+        """Override: return what the provider makes of a real login."""
         pytest.fail("the fixture `outcome` must complete a login")
+
+
+def assert_whole(outcome: Any) -> None:
+    """Hold an outcome to what a session is made of (OIDC Core, 2)."""
+    assert isinstance(outcome, Authentication), "complete_login completes no login"
+    assert isinstance(outcome.subject, str)
+    assert outcome.subject.strip(), "nobody is named"
+    assert outcome.tokens is None or isinstance(outcome.tokens, TokenSet)
+    for moment in (outcome.expires_at, outcome.tokens and outcome.tokens.expires_at):
+        assert moment is None or moment.tzinfo, "a moment without a time zone"

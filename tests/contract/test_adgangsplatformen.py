@@ -34,9 +34,3 @@ class TestAdgangsplatformen(ProviderContract):
         patron = Patron(library)
         patron.sign_in("rikke", provider.begin_login(flow).url)
         return provider.complete_login(flow, {}, patron.cookies)
-
-    def test_nothing_is_asked_before_it_is_needed(
-        self, provider: AdgangsplatformenProvider, library: Cms
-    ) -> None:
-        provider.describe()
-        assert not library.calls

@@ -30,9 +30,3 @@ class TestOidc(ProviderContract):
         self, provider: OidcProvider, flow: LoginFlow, op: OpenIdProvider
     ) -> Authentication:
         return provider.complete_login(flow, op.authorize(provider.begin_login(flow).url), {})
-
-    def test_nothing_is_asked_before_it_is_needed(
-        self, provider: OidcProvider, op: OpenIdProvider
-    ) -> None:
-        provider.describe()
-        assert not op.calls

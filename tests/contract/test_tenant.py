@@ -34,13 +34,15 @@ class TestTenant(ProviderContract):
         fresh = provider.refresh(TokenSet(access_token="at", refresh_token="rt", id_token="it"))
         assert (fresh.access_token, fresh.refresh_token) == ("at-2", "rt")
 
-    def test_recognise(self, provider: TenantProvider) -> None:
+    def test_whoever_has_a_cookie_is_recognised(self, provider: TenantProvider) -> None:
         assert provider.recognise({}) is None
         known = provider.recognise({"TENANT": "carol"})
         assert known is not None
         assert known.subject == "carol"
 
-    def test_revalidate(self, provider: TenantProvider) -> None:
+    def test_a_session_stands_ends_or_changes_hands_with_its_cookie(
+        self, provider: TenantProvider
+    ) -> None:
         known = provider.recognise({"TENANT": "carol"})
         assert known is not None
         held = SessionRef("u", "tenant", "contract", "carol", bound_to=known.bound_to)
@@ -50,7 +52,9 @@ class TestTenant(ProviderContract):
         assert isinstance(other, Authentication)
         assert other.subject == "dave"
 
-    def test_verify_bearer(self, provider: TenantProvider, peer: Upstream) -> None:
+    def test_a_bearer_is_verified_or_refused_or_cannot_be_judged(
+        self, provider: TenantProvider, peer: Upstream
+    ) -> None:
         assert provider.verify_bearer("erin").subject == "erin"
         with pytest.raises(InvalidGrant):
             provider.verify_bearer("wrong")
@@ -58,13 +62,17 @@ class TestTenant(ProviderContract):
         with pytest.raises(TemporarilyUnavailable):
             provider.verify_bearer("erin")
 
-    def test_verify_logout_token(self, provider: TenantProvider, peer: Upstream) -> None:
+    def test_a_logout_token_of_another_issuer_is_refused(
+        self, provider: TenantProvider, peer: Upstream
+    ) -> None:
         ended = provider.verify_logout_token(f"{peer.url}|sid-1|jti-1")
         assert (ended.issuer, ended.sid, ended.jti) == (peer.url, "sid-1", "jti-1")
         with pytest.raises(InvalidRequest):
             provider.verify_logout_token("elsewhere|sid|jti")
 
-    def test_discovery(self, provider: TenantProvider, peer: Upstream) -> None:
+    def test_it_passes_the_upstreams_document_on(
+        self, provider: TenantProvider, peer: Upstream
+    ) -> None:
         assert provider.discovery()["issuer"] == peer.url
 
     def test_call_logout_is_idempotent(self, provider: TenantProvider, peer: Upstream) -> None:

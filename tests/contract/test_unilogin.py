@@ -38,12 +38,6 @@ class TestUnilogin(ProviderContract):
         answer = liar.op.authorize(provider.begin_login(flow).url)
         return provider.complete_login(flow, answer, {})
 
-    def test_nothing_is_asked_before_it_is_needed(
-        self, provider: UniloginProvider, liar: Liar
-    ) -> None:
-        provider.describe()
-        assert not liar.op.calls
-
     def test_who_came_in_is_told_by_public_claims(self, outcome: Authentication) -> None:
         assert outcome.public == {
             "uniLoginUserInfo": {

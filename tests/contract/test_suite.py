@@ -1,0 +1,93 @@
+"""The contract bites: a provider that does not keep it fails in the suite, run as others run it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from accounts.provider import Authentication
+from tests.architecture.tree import ROOT
+from tests.contract.suite import assert_whole
+from tests.peers.site import environment
+
+WHOLE = "test_a_login_that_it_completes_is_a_whole_identity"
+TAKES = "test_each_member_takes_what_the_contract_gives_it"
+DESCRIBES = "test_it_describes_itself_without_a_call_or_a_query"
+CASES = """
+import pytest
+from accounts.models import Source
+from tests.contract.suite import ProviderContract
+from tests.tenant.provider import TenantProvider
+
+
+class Lazy(TenantProvider):
+    def complete_login(self, flow, response, cookies):
+        return None
+
+    def call_logout(self):
+        return None
+
+    def describe(self):
+        Source.objects.exists()
+        return super().describe()
+
+
+class Asking(TenantProvider):
+    def describe(self):
+        self.check()
+        return super().describe()
+
+
+class Case(ProviderContract):
+    @pytest.fixture
+    def settings_values(self):
+        return {"upstream": "http://127.0.0.1:1"}
+
+
+class TestWithoutALogin(Case):
+    provider_class = TenantProvider
+
+
+class TestAsking(Case):
+    provider_class = Asking
+
+
+class TestLazy(Case):
+    provider_class = Lazy
+
+    @pytest.fixture
+    def outcome(self, provider, flow):
+        return provider.complete_login(flow, {"code": "bob"}, {})
+"""
+
+
+def test_whoever_does_not_keep_the_contract_is_caught(tmp_path: Path) -> None:
+    (tmp_path / "test_cases.py").write_text(CASES)
+    where = ["-c", "pyproject.toml", "--rootdir", ROOT, "--no-migrations", "-q", "-rfE"]
+    which = ["-k", " or ".join((WHOLE, TAKES, DESCRIBES)), tmp_path]
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *where, *which],
+        cwd=ROOT,
+        env=environment({"VESTIBULE_DATA": str(tmp_path)}),
+        capture_output=True,
+        text=True,
+    )
+    caught = re.findall(r"^(?:FAILED|ERROR) \S*::(\w+)::(\w+)", done.stdout, re.M)
+    assert set(caught) == {
+        ("TestWithoutALogin", WHOLE),
+        ("TestAsking", WHOLE),
+        ("TestAsking", DESCRIBES),
+        ("TestLazy", WHOLE),
+        ("TestLazy", TAKES),
+        ("TestLazy", DESCRIBES),
+    }, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("outcome", [None, Authentication(""), Authentication(" "), ("bob",)])
+def test_half_an_identity_is_none(outcome: object) -> None:
+    with pytest.raises(AssertionError):
+        assert_whole(outcome)
