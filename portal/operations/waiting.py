@@ -12,8 +12,8 @@ from django.db.models.functions import Coalesce
 
 from accounts.models import Event, Identity, User
 from accounts.session import people
-from portal.operations.admin.rights import may_give
 from portal.operations.models import AwaitingPerson
+from portal.operations.rights import may_give
 
 
 def queue() -> QuerySet[AwaitingPerson]:

@@ -15,7 +15,7 @@ from django.test import Client
 from accounts import outbox
 from accounts.logout import chart
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession, StoredTokens, User
-from accounts.provider import Visit
+from accounts.provider import UNKNOWN, Visit
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue

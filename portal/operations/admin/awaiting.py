@@ -26,8 +26,8 @@ from portal.door import answers
 from portal.operations import waiting
 from portal.operations.admin.common import PER_PAGE
 from portal.operations.admin.person_form import PersonForm
-from portal.operations.admin.rights import may_give, may_manage
 from portal.operations.models import AwaitingPerson
+from portal.operations.rights import may_give, may_manage
 
 LET_IN, KEEP = "_let_in", "_keep"
 # A person and at least one group, as the button of one click names them.

@@ -21,7 +21,7 @@ from accounts.source import catalogue
 from portal.door import incoming
 from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
 from portal.operations.admin.person_form import NewPersonForm, PersonForm
-from portal.operations.admin.rights import may_manage
+from portal.operations.rights import may_manage
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
-from portal.operations.admin.rights import may_give
+from portal.operations.rights import may_give
 
 
 class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
