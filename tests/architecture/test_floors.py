@@ -4,12 +4,24 @@ import ast
 import re
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import FLOORS, ROOT, code, files, imported, references, tree, used
+from tests.architecture.tree import (
+    FLOORS,
+    ROOT,
+    code,
+    files,
+    imported,
+    is_module,
+    references,
+    text,
+    tree,
+    used,
+)
 
 VOCABULARY = (Path("accounts/provider.py"), Path("accounts/errors.py"))
 # Where HTTP may be seen below the roof.
@@ -91,6 +103,19 @@ def test_import_linter_keeps_every_contract() -> None:
     command = [Path(sys.executable).with_name("lint-imports"), "--no-cache", "--no-logo"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_only_what_is_missing_stands_in_brackets() -> None:
+    linted = tomllib.loads(text(Path("pyproject.toml")))["tool"]["importlinter"]["contracts"]
+    present = [
+        f"{container}.{name}"
+        for contract in linted
+        for container in contract.get("containers", ())
+        for layer in contract["layers"]
+        for name in re.findall(r"\((\w+)\)", layer)
+        if is_module(f"{container}.{name}")
+    ]
+    assert not present
 
 
 @pytest.mark.parametrize("path", VOCABULARY, ids=str)

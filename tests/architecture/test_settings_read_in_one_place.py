@@ -50,7 +50,7 @@ def is_environment(name: str) -> bool:
         "import django.conf as c\nc.settings": "django.conf.settings",
         "import os as system\nsystem.environ['A']": "os.environ",
         "from os import getenv as ask\nask('A')": "os.getenv",
-        "from manage import os\nos.environ": "os.environ",
+        "from portal.wsgi import os\nos.environ": "os.environ",
         "import environ\nenviron.Env()": "environ.Env",
     }.items(),
 )

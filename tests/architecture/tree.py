@@ -131,6 +131,11 @@ def _chain(node: ast.AST) -> list[str]:
     return [node.id, *reversed(names)] if isinstance(node, ast.Name) else [""]
 
 
+def is_module(name: str) -> bool:
+    """Tell whether a dotted name is a module or a package of ours."""
+    return _module(tuple(name.split("."))) is not None
+
+
 def _own_name(name: str) -> str:
     """Return a dotted name without the detour by a module of ours that only imports it."""
     parts = name.split(".")
