@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 
+import pytest
+
 from tests.architecture.tree import code, files, templates, text, tree
 
 GIVEN = {
@@ -18,6 +20,8 @@ BESIDE = {
     "SECURITY.md", "docs", "deploy",
 }  # fmt: skip
 FILE, PROVIDER, MEDIAN, FUNCTION = 400, 200, 100, 50
+# Modules beside the packages of a floor.
+LOOSE = {"accounts": 14, "portal": 5}
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle\s*=|\son\w+\s*=|javascript:", re.I)
 LEFT_OVER = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X|HA" r"CK)\b")
 SOURCES = {".py", ".html", ".txt", ".js", ".css", ".md", ".toml", ".sh", ".yml", ".yaml", ""}
@@ -51,6 +55,12 @@ def limit(path: Path) -> int:
 
 def test_no_file_is_long() -> None:
     assert not {str(path): lines(path) for path in code() if lines(path) > limit(path)}
+
+
+@pytest.mark.parametrize("floor", LOOSE)
+def test_few_modules_lie_loose_on_a_floor(floor: str) -> None:
+    loose = [path.name for path in code() if path.parent == Path(floor)]
+    assert len(set(loose) - {"__init__.py"}) <= LOOSE[floor], sorted(loose)
 
 
 def test_the_median_file_is_short() -> None:
