@@ -1,4 +1,4 @@
-"""The ended feed: endings that every worker sees within a second (DESIGN.md 5).
+"""The ended feed: endings that every worker sees within a second (docs/architecture.md 5).
 
 A row is appended in the transaction that ends something. A worker reads the new rows when a request
 finds its copy older than half a second; there is no thread and no push.

@@ -1,4 +1,4 @@
-"""Deny by default, decided by the typed session (DESIGN.md 5)."""
+"""Deny by default, decided by the typed session (docs/architecture.md 5)."""
 
 from __future__ import annotations
 

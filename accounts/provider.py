@@ -2,7 +2,7 @@
 
 A provider speaks one upstream protocol and knows nothing of HTTP requests, of Django's settings or
 of its neighbours: it takes and returns the small frozen values below and raises the typed errors of
-`accounts.errors`. Standard library only. DESIGN.md 3 is the source of this page.
+`accounts.errors`. Standard library only. docs/architecture.md 3 is the source of this page.
 """
 
 from __future__ import annotations
@@ -206,7 +206,9 @@ class SessionRef:
 
 
 class Provider(Protocol):
-    """What every provider is, besides one of `WAYS_IN`. See DESIGN.md 3 for each member."""
+    """What every provider is, besides one of `WAYS_IN`. See docs/architecture.md 3 for each
+    member.
+    """
 
     session_type: ClassVar[str]
     Settings: ClassVar[type[Any]]

@@ -166,7 +166,7 @@ if REDIS_URL:
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# --- The typed session (DESIGN.md 5) ------------------------------------------------------------
+# --- The typed session (docs/architecture.md 5) ---------------------------------------------------
 
 SESSION_ENGINE = "accounts.session.store"
 SESSION_COOKIE_NAME = "__Host-vestibule" if _https else "vestibule"
@@ -182,7 +182,7 @@ VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", d
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
 VESTIBULE_DEFAULT_SOURCE = env.str("VESTIBULE_DEFAULT_SOURCE", default="")
 
-# --- Our tokens (DESIGN.md 7, RFC 6749, RFC 9700) -------------------------------------------------
+# --- Our tokens (docs/architecture.md 7, RFC 6749, RFC 9700) --------------------------------------
 
 VESTIBULE_ACCESS_LIFETIME = timedelta(seconds=env.int("VESTIBULE_ACCESS_LIFETIME", default=3600))
 VESTIBULE_REFRESH_IDLE = timedelta(seconds=env.int("VESTIBULE_REFRESH_IDLE", default=30 * 86400))
@@ -225,7 +225,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
 ]
 
-# --- Calls to upstreams (accounts/http.py) -------------------------------------------------------
+# --- Calls to upstreams (accounts/http/) -------------------------------------------------------
 
 VESTIBULE_WORKERS = env.int("VESTIBULE_WORKERS", default=1)
 VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)

@@ -1,4 +1,4 @@
-"""The site's addresses, room by room. CONTRACT.md says what each answers."""
+"""The site's addresses, room by room. docs/contract.md says what each answers."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required

@@ -2,9 +2,9 @@
 
 Three counters, each over five minutes from its first count: of a name from an address, of a name
 from everywhere, and of an address. Further guesses prolong none of them, so a stranger locks the
-owner of a name out for five minutes at most (conformance-and-attacks.md U01, U02). A name counts
-alike whether or not anybody has it. Only digests are stored: in Redis, or in the worker's memory
-while Redis does not answer or is not configured.
+owner of a name out for five minutes at most (docs/threats.md, U01 and U02). A name counts alike
+whether or not anybody has it. Only digests are stored: in Redis, or in the worker's memory while
+Redis does not answer or is not configured.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Leaving, in the order of the flowchart of seeds/go.md.
+"""Leaving, in the order of the flowchart of tests/chart/data/go.md.
 
     User clicks logout -> logout endpoint -> is there an active session?
       No                -> front page

@@ -24,7 +24,7 @@ def username_key(username: str) -> str:
     """Return the form under which a username is unique: NFKC, case folded, without format marks.
 
     `ADMIN`, `admin ` and a name with a zero-width space all fold to `admin`; `æ` in NFC and in NFD
-    fold alike (conformance-and-attacks.md U07).
+    fold alike (docs/threats.md, U07).
     """
     folded = unicodedata.normalize("NFKC", username).casefold()
     kept = "".join(c for c in folded if unicodedata.category(c) not in {"Cf", "Cc"})

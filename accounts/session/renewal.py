@@ -49,7 +49,7 @@ def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
 
 
 def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
-    """Ask the provider whether the session still is whose it was (go-and-cms.md 4)."""
+    """Ask the provider whether the session still is whose it was (docs/threats.md 2.8)."""
     session = store.typed
     source = catalogue.of_session(session.source)
     if source is None or not isinstance(source.provider, Revalidates):

@@ -1,4 +1,4 @@
-"""The session store: Django's session engine over real columns (DESIGN.md 5).
+"""The session store: Django's session engine over real columns (docs/architecture.md 5).
 
 The cookie holds 256 random bits; the row's key is their SHA-256; the payload is sealed with that
 key as associated data. A cache may hold the same sealed payload, and counts only while neither the
@@ -227,7 +227,7 @@ class SessionStore(SessionBase):
         StoredSession.objects.filter(expire_date__lt=timezone.now()).delete()
 
     async def aload(self) -> dict[str, Any]:
-        """Refuse: this engine is served by threads (performance.md 1)."""
+        """Refuse: this engine is served by threads."""
         raise NotImplementedError("accounts.session.store is synchronous")
 
     aexists = acreate = asave = adelete = acycle_key = aload  # type: ignore[assignment]

@@ -1,4 +1,6 @@
-"""The typed session: who is signed in, by what kind of session (seeds/go.md, "Go session")."""
+"""The typed session: who is signed in, by what kind of session (tests/chart/data/go.md, "Go
+session").
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""The providers that are installed: found by an attribute of their AppConfig (DESIGN.md 3).
+"""The providers that are installed: found by an attribute of their AppConfig
+(docs/architecture.md 3).
 
 Provider modules are imported at the first use after the apps are ready, never at app load.
 """

@@ -2,7 +2,7 @@
 
 All six models of django-oauth-toolkit are swapped, which cannot be done later. What belongs to a
 person points to a session by its uid and ends with it by cascade, so that ending a session ends its
-tokens in the same transaction (DESIGN.md 7). The toolkit stores tokens as SHA-256 only.
+tokens in the same transaction (docs/architecture.md 7). The toolkit stores tokens as SHA-256 only.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Where a person may be sent: local paths and the configured front ends, nothing else.
 
-Conformance-and-attacks.md 5.1 lists the ways in which others were fooled.
+The ways in which others were fooled are R13 to R16, R18, R19, R22 and R25 of docs/threats.md.
 """
 
 from __future__ import annotations

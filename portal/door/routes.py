@@ -1,5 +1,5 @@
 """The addresses of a login, under two prefixes: `/auth`, for people, and `/openid`, for MapStore's
-front end, which gets a token pair at the end (CONTRACT.md 2). Each upstream knows both.
+front end, which gets a token pair at the end (docs/contract.md 2). Each upstream knows both.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Clearing away what is over: each room and provider offers its own part (DESIGN.md 1)."""
+"""Clearing away what is over: each room and provider offers its own part
+(docs/architecture.md 1).
+"""
 
 from __future__ import annotations
 

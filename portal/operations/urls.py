@@ -1,4 +1,4 @@
-"""What operators and their machines ask (CONTRACT.md 7)."""
+"""What operators and their machines ask (docs/contract.md 7)."""
 
 from django.urls import path
 

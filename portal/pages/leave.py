@@ -26,7 +26,7 @@ def leave(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_safe
 def formerly(request: HttpRequest) -> HttpResponse:
-    """Lead on from the address that the counters' clients still know (CONTRACT.md 5)."""
+    """Lead on from the address that the counters' clients still know (docs/contract.md 5)."""
     query = request.META.get("QUERY_STRING", "")
     return answers.see_other(f"/auth/logout?{query}" if query else "/auth/logout")
 

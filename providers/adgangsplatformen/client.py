@@ -1,4 +1,4 @@
-"""The CMS's GraphQL, as far as it is needed (go-and-cms.md 1.3). Its private part is never asked.
+"""The CMS's GraphQL, as far as it is needed (docs/threats.md 2.1). Its private part is never asked.
 
 A question is asked either as our own user (HTTP Basic) or as the patron, by their cookie; never as
 both, since the CMS would then take us for the user and not for the patron.

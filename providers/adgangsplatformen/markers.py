@@ -1,8 +1,8 @@
 """What is remembered of a CMS's cookies for a while, by their digests. It may be lost at any time.
 
 `left`: the person left here, so their cookie no longer signs anybody in without a click, even when
-the CMS could not be told or never finished its own logout (go-and-cms.md 6, W8).
-`stranger`: the CMS knew nobody by it. `asked`: the CMS was asked about it just now.
+the CMS could not be told or never finished its own logout (docs/threats.md 2.10, W8). `stranger`:
+the CMS knew nobody by it. `asked`: the CMS was asked about it just now.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Who a patron is. The CMS gives a token and no name or number, so others are asked with it.
 
-Adgangsplatformen's userinfo (go-and-cms.md 1.4) knows each person; FBS (1.6) knows the patrons of
+Adgangsplatformen's userinfo (docs/threats.md 2.2) knows each person; FBS (2.4) knows the patrons of
 one library, with name and status. Both are optional. Without either, a patron is known only for as
 long as the token lives: the digest of the token stands for them. The token of the next sign-in is
 another one, so that this makes a new person each time, which the self-test says.

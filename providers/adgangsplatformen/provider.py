@@ -1,7 +1,7 @@
 """Adgangsplatformen, by the CMS of a Danish library: its session is shared with this site.
 
 The CMS signs people in and out; its cookie reaches us since we stand at or below its domain. We
-hand the cookie back to the CMS, which answers with the patron's token (go-and-cms.md 1.3 to 1.6).
+hand the cookie back to the CMS, which answers with the patron's token (docs/threats.md 2.1 to 2.4).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from providers.adgangsplatformen.cookies import CmsCookie, candidates, patterns
 from providers.adgangsplatformen.markers import Markers
 from providers.adgangsplatformen.settings import CmsSettings
 
-# With less than this left, a token is asked for again (go-and-cms.md 1.7, step 6).
+# With less than this left, a token is asked for again (docs/threats.md 2.5, step 6).
 SHORTLY = timedelta(seconds=60)
 # Who leaves does not wait long for a CMS that may not answer.
 LEAVING_SECONDS = 2.5

@@ -32,7 +32,7 @@ def findings(
 
 
 def _cookie_domain(source: SourceRef, settings: CmsSettings) -> Finding:
-    """The CMS's cookie must reach us: our host is its host, or below it (go-and-cms.md 1.5)."""
+    """The CMS's cookie must reach us: our host is its host, or below it (docs/threats.md 2.3)."""
     ours, theirs = urlsplit(source.redirect_uri), urlsplit(settings.origin)
     own, domain = ours.hostname or "", (theirs.hostname or "").removeprefix("www.")
     if own != domain and not own.endswith(f".{domain}"):

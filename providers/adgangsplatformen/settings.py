@@ -20,7 +20,7 @@ _FEWEST_OF_A_KEY = 32
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CmsSettings:
-    """A library's CMS. Only `cms_url`, its public origin, is needed (go-and-cms.md 1.2 to 1.6).
+    """A library's CMS. Only `cms_url`, its public origin, is needed (docs/threats.md 2.2 to 2.4).
 
     `graphql_user` and `graphql_password` let us ask the CMS where its login and logout are; without
     them both are built of the paths. `path_parameter` names the parameter that says where the CMS

@@ -1,7 +1,7 @@
 """Argon2id for Django, bounded: only so many hashes of one process run at once.
 
-Each takes tens of MiB and a core for tens of milliseconds (performance.md 8), so an unbounded flood
-of sign-ins would take the memory and the time of everybody else.
+Each takes tens of MiB and a core for tens of milliseconds, so an unbounded flood of sign-ins would
+take the memory and the time of everybody else.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Links by which people set a password: the forgotten one, or their first.
 
 A link works once and for a limited time. It lapses when the password, the address or the epoch of
-the person's sessions changes (conformance-and-attacks.md U05).
+the person's sessions changes (docs/threats.md, U05).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Unilogin, the sign-in of Danish schools: OpenID Connect, and a rule about who may come in.
 
-Sources: CONTRACT.md 1; go-and-cms.md 2 (the wire) and 6 (what is mended here).
+Sources: docs/contract.md 1; docs/threats.md 2.6 (the wire) and 2.10 (what is mended here).
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class UniloginProvider(OidcProvider):
         return [*super().check(), *selftest.findings(self.rules, self.upstream, self.service)]
 
     def _authenticate(self, verified: dict[str, Any], tokens: TokenSet) -> Authentication:
-        """Return who this is, when they may come in (go-and-cms.md 2, in this order)."""
+        """Return who this is, when they may come in (docs/threats.md 2.6, in this order)."""
         introspected = self.client.introspect(tokens.access_token)
         uniid = _uniid(verified, introspected)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
@@ -120,7 +120,7 @@ class UniloginProvider(OidcProvider):
             username=uniid,  # never the name: it says nothing to its bearer's friends
             email="",
             email_verified=False,
-            public={"uniLoginUserInfo": shown},  # CONTRACT.md 1, `/auth/session`
+            public={"uniLoginUserInfo": shown},  # docs/contract.md 1, `/auth/session`
             expires_at=tokens.refresh_expires_at or tokens.expires_at,
         )
 

@@ -52,7 +52,7 @@ class UniloginSettings:
             raise ValueError(problem)
 
     def as_oidc(self) -> OidcSettings:
-        """Return what the provider for OpenID Connect is told (go-and-cms.md 2).
+        """Return what the provider for OpenID Connect is told (docs/threats.md 2.6).
 
         Raises `ValueError`.
         """

@@ -1,5 +1,5 @@
-"""DESIGN.md 9: production starts clean, and does not start at all without a secret or on an
-insecure choice.
+"""docs/architecture.md 9: production starts clean, and does not start at all without a secret or on
+an insecure choice.
 """
 
 import base64

@@ -1,4 +1,6 @@
-"""DESIGN.md 1: stairs go down only, HTTP ends at the door, and the vocabulary stands alone."""
+"""docs/architecture.md 1: stairs go down only, HTTP ends at the door, and the vocabulary stands
+alone.
+"""
 
 import ast
 import re

@@ -1,4 +1,6 @@
-"""DESIGN.md 12: every sentence that a person reads is translatable, and is translated."""
+"""docs/architecture.md 12: every sentence that a person reads is translatable, and is
+translated.
+"""
 
 import os
 import shutil

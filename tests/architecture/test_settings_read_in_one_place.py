@@ -1,4 +1,6 @@
-"""DESIGN.md 9: settings are read in settings.py and one conf.py of each floor, nowhere else."""
+"""docs/architecture.md 9: settings are read in settings.py and one conf.py of each floor, nowhere
+else.
+"""
 
 import ast
 import re

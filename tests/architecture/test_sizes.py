@@ -1,4 +1,6 @@
-"""DESIGN.md 1 and 12: the layout is given, files and functions stay small, nothing is left over."""
+"""docs/architecture.md 1 and 12: the layout is given, files and functions stay small, nothing is
+left over.
+"""
 
 import ast
 import re

@@ -1,4 +1,6 @@
-"""Go's two ways in and out, in Chromium, by the demo's library and school (seeds/go.md)."""
+"""Go's two ways in and out, in Chromium, by the demo's library and school
+(tests/chart/data/go.md).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads the edges of the one flowchart in seeds/go.md."""
+"""Reads the edges of the one flowchart in tests/chart/data/go.md."""
 
 from __future__ import annotations
 

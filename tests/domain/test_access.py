@@ -1,4 +1,6 @@
-"""CONTRACT.md 1, access by type: one decision, in the same words for pages, API and gateway."""
+"""docs/contract.md 1, access by type: one decision, in the same words for pages, API and
+gateway.
+"""
 
 from __future__ import annotations
 

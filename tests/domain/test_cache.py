@@ -1,4 +1,4 @@
-"""DESIGN.md 13: a cache may fail. It never raises, and a dead one costs a try a second."""
+"""A cache may fail. It never raises, and a dead one costs a try a second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""DESIGN.md 9: what is missing or insecure is an error at start; each check is tripped once."""
+"""docs/architecture.md 9: what is missing or insecure is an error at start; each check is tripped
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CONTRACT.md 7: clear_expired and deliver_outbox."""
+"""docs/contract.md 7: clear_expired and deliver_outbox."""
 
 from __future__ import annotations
 

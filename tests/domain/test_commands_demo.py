@@ -1,4 +1,5 @@
-"""DESIGN.md 9: the demo starts where it harms nobody, and says in a sentence why it does not.
+"""docs/architecture.md 9: the demo starts where it harms nobody, and says in a sentence why it does
+not.
 
 That it starts, keeps what was done and ends is in tests/http/sandbox/test_demo.py.
 """

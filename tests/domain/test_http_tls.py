@@ -1,4 +1,4 @@
-"""Transport security of outbound calls (RFC 9325; reference/performance.md 4)."""
+"""Transport security of outbound calls (RFC 9325)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN.md 5, point by point."""
+"""docs/architecture.md 5, point by point."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CONTRACT.md 7: `manage.py sources apply | export | check` (docs/sources.md)."""
+"""docs/contract.md 7: `manage.py sources apply | export | check` (docs/sources.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN.md 3 and 9: a provider's Settings are the only configuration it accepts."""
+"""docs/architecture.md 3 and 9: a provider's Settings are the only configuration it accepts."""
 
 from __future__ import annotations
 

@@ -117,7 +117,7 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
         assert response["Cache-Control"] == "no-store"
 
 
-# CONTRACT.md: what an anonymous person may come to. Everything else asks to sign in.
+# docs/contract.md: what an anonymous person may come to. Everything else asks to sign in.
 OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
     "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",

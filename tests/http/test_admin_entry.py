@@ -1,4 +1,4 @@
-"""CONTRACT.md 7: the admin is entered through the front door, by administrators only."""
+"""docs/contract.md 7: the admin is entered through the front door, by administrators only."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""CONTRACT.md 7: people and their ways in, in the admin; nobody hands out more than they have."""
+"""docs/contract.md 7: people and their ways in, in the admin; nobody hands out more than they
+have.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CONTRACT.md 7: sessions ended through the store, the trail, and pending logouts."""
+"""docs/contract.md 7: sessions ended through the store, the trail, and pending logouts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""CONTRACT.md 7: sources in the admin: checked at the field, tested live, secrets never back."""
+"""docs/contract.md 7: sources in the admin: checked at the field, tested live, secrets never
+back.
+"""
 
 from __future__ import annotations
 

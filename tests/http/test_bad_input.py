@@ -1,4 +1,4 @@
-"""CONTRACT.md 8 and conformance-and-attacks.md 5.6 and 5.10 on the routes that stand."""
+"""Bad input: docs/contract.md 8; attacks E05, E10, H01, H02, H08, I03, I05, I06, I08 and U11."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Conformance-and-attacks.md 5.1: where `next` may lead."""
+"""Where `next` may lead: docs/threats.md, R13 to R16, R18, R19, R22 and R25."""
 
 from __future__ import annotations
 

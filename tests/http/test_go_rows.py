@@ -1,4 +1,4 @@
-"""go-and-cms.md 4, the rows in which both of Go's ways meet: the library's CMS and Unilogin.
+"""docs/threats.md 2.8, the rows in which both of Go's ways meet: the library's CMS and Unilogin.
 
 P is the library's own site, G ours.
 """

@@ -1,4 +1,4 @@
-"""CONTRACT.md 7: /healthz says alive, /readyz says whether database and cache can be used."""
+"""docs/contract.md 7: /healthz says alive, /readyz says whether database and cache can be used."""
 
 from __future__ import annotations
 

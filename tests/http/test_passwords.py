@@ -1,4 +1,4 @@
-"""Changing a password (CONTRACT.md 1)."""
+"""Changing a password (docs/contract.md 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Asking for a link, by who forgot the password (CONTRACT.md 1)."""
+"""Asking for a link, by who forgot the password (docs/contract.md 1)."""
 
 from __future__ import annotations
 

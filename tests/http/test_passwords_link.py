@@ -1,4 +1,4 @@
-"""Setting a password by a mailed link (CONTRACT.md 1)."""
+"""Setting a password by a mailed link (docs/contract.md 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`/auth/session` and `/auth/sources` (CONTRACT.md 1)."""
+"""`/auth/session` and `/auth/sources` (docs/contract.md 1)."""
 
 from __future__ import annotations
 

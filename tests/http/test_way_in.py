@@ -1,4 +1,4 @@
-"""The way of a login (DESIGN.md 4), by a redirecting source and by a form."""
+"""The way of a login (docs/architecture.md 4), by a redirecting source and by a form."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What arrives as bytes, at the real server (conformance-and-attacks.md 5.6 and 5.10)."""
+"""What arrives as bytes, at the real server (attacks E10, H01, H05, H08 and I05)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DESIGN.md 13: nothing is decided by the absence of the cache. Redis is down in each test here."""
+"""Nothing is decided by the absence of the cache. Redis is down in each test here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What one process ends, the others refuse within a second (DESIGN.md 5)."""
+"""What one process ends, the others refuse within a second (docs/architecture.md 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Whatever the CMS and the look-ups answer: a patron, nobody, or a typed error (CONTRACT.md 8)."""
+"""Whatever the CMS and the look-ups answer: a patron, nobody, or a typed error
+(docs/contract.md 8).
+"""
 
 from __future__ import annotations
 

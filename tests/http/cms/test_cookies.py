@@ -1,4 +1,4 @@
-"""Which cookie is the CMS's: W25, and the two forms of Drupal's names (go-and-cms.md 1.5)."""
+"""Which cookie is the CMS's: W25, and the two forms of Drupal's names (docs/threats.md 2.3)."""
 
 from __future__ import annotations
 

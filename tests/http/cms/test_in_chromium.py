@@ -1,4 +1,4 @@
-"""The two sites in Chromium: one sign-in for both, and one sign-out (go-and-cms.md 4)."""
+"""The two sites in Chromium: one sign-in for both, and one sign-out (docs/threats.md 2.8)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way in by the CMS: CONTRACT.md 1, go-and-cms.md 1.4, 5 and 6."""
+"""The way in by the CMS: docs/contract.md 1, docs/threats.md 2.2, 2.9 and 2.10."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The way out by the CMS, which must never strand anybody (go-and-cms.md 3; W8, W9)."""
+"""The way out by the CMS, which must never strand anybody (docs/threats.md 2.7; W8, W9)."""
 
 from __future__ import annotations
 

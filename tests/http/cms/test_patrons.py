@@ -1,4 +1,4 @@
-"""Who a patron is: the look-ups, and what stands for a patron without one (go-and-cms.md 1.4)."""
+"""Who a patron is: the look-ups, and what stands for a patron without one (docs/threats.md 2.2)."""
 
 from __future__ import annotations
 

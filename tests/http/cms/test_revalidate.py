@@ -1,4 +1,6 @@
-"""A session hangs on the CMS's cookie: what happens when either changes (go-and-cms.md 1.7, 6)."""
+"""A session hangs on the CMS's cookie: what happens when either changes (docs/threats.md 2.5,
+2.10).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The demo's CMS itself: it does what the real one does (go-and-cms.md 1.4), and only in a demo."""
+"""The demo's CMS itself: it does what the real one does (docs/threats.md 2.2), and only in a
+demo.
+"""
 
 from __future__ import annotations
 

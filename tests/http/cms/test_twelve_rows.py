@@ -1,4 +1,4 @@
-"""go-and-cms.md 4: the twelve rows of how the sessions of the two sites belong together.
+"""docs/threats.md 2.8: the twelve rows of how the sessions of the two sites belong together.
 
 P is the library's own site, G ours. Where a row begins with Unilogin, which lives on G only, a
 local session stands in: it is another type that lives on G only as well.

@@ -1,6 +1,6 @@
-"""CONTRACT.md 5: an official comes the first time, waits, and is let in.
+"""docs/contract.md 5: an official comes the first time, waits, and is let in.
 
-The rows of mapstore-dataportal-zms.md 3.5 on departments and accounts, and weaknesses 12 and 14.
+The rows of docs/threats.md 4.1 on departments and accounts, and W12 and W14.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""CONTRACT.md 5: leaving removes session and tokens, visits the provider and comes back.
+"""docs/contract.md 5: leaving removes session and tokens, visits the provider and comes back.
 
-The rows of mapstore-dataportal-zms.md 3.5 on the logout and the login page; weaknesses 6, 8 and 9.
+The rows of docs/threats.md 4.1 on the logout and the login page; W6, W8 and W9.
 """
 
 from __future__ import annotations

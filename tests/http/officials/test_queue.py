@@ -1,4 +1,4 @@
-"""CONTRACT.md 5 and 7: people who await access stand in a queue, and are let in from it."""
+"""docs/contract.md 5 and 7: people who await access stand in a queue, and are let in from it."""
 
 from __future__ import annotations
 

@@ -1,6 +1,5 @@
-"""CONTRACT.md 5: a state that is missing or unknown ends the attempt, forgets nothing else and
-never loops. The rows of mapstore-dataportal-zms.md 3.5 on the callback, and weaknesses 2, 4, 5, 10
-and 11.
+"""docs/contract.md 5: a state that is missing or unknown ends the attempt, forgets nothing else and
+never loops. The rows of docs/threats.md 4.1 on the callback, and W2, W4, W5, W10 and W11.
 """
 
 from __future__ import annotations

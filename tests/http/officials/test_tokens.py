@@ -1,6 +1,6 @@
-"""CONTRACT.md 5: the upstream's tokens are kept with the session, used while valid, renewed once,
-deleted at logout. The rows of mapstore-dataportal-zms.md 3.5 on the session handler, and weaknesses
-6, 7 and 13. The provider's access tokens live five seconds here, its refresh tokens rotate.
+"""docs/contract.md 5: the upstream's tokens are kept with the session, used while valid, renewed
+once, deleted at logout. The rows of docs/threats.md 4.1 on the session handler, and W6, W7 and W13.
+The provider's access tokens live five seconds here, its refresh tokens rotate.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whom the site believes: nobody but the provider. CONTRACT.md 5's options per source.
+"""Whom the site believes: nobody but the provider. docs/contract.md 5's options per source.
 
-The rows of mapstore-dataportal-zms.md 3.5 on the OAuth API, its service and the cookies' log, and
-weaknesses 1, 3 and 13.
+The rows of docs/threats.md 4.1 on the OAuth API, its service and the cookies' log, and W1, W3 and
+W13.
 """
 
 from __future__ import annotations

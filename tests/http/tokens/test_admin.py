@@ -1,4 +1,6 @@
-"""Clients and tokens in the admin: listed and revoked, their values never shown (CONTRACT.md 7)."""
+"""Clients and tokens in the admin: listed and revoked, their values never shown
+(docs/contract.md 7).
+"""
 
 from __future__ import annotations
 

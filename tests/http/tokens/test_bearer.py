@@ -1,4 +1,6 @@
-"""Who calls, by an access token: CONTRACT.md 2 and 3, attacks T05 to T07 and T13, and 1.7."""
+"""Who calls, by an access token: docs/contract.md 2 and 3; docs/threats.md 3.3, T05 to T07 and
+T13.
+"""
 
 from __future__ import annotations
 

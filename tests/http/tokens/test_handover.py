@@ -1,4 +1,4 @@
-"""MapStore's way: `/openid/...` (CONTRACT.md 2; reference/mapstore-dataportal-zms.md 1.2, 1.7)."""
+"""MapStore's way: `/openid/...` (docs/contract.md 2; docs/threats.md 3.2, 3.3)."""
 
 from __future__ import annotations
 

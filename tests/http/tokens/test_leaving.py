@@ -1,4 +1,6 @@
-"""The end of a session, whichever way, is the end of its tokens (CONTRACT.md 2; 1.7; T04)."""
+"""The end of a session, whichever way, is the end of its tokens (docs/contract.md 2;
+docs/threats.md 3.3, T04).
+"""
 
 from __future__ import annotations
 

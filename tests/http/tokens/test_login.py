@@ -1,4 +1,4 @@
-"""`POST /session/login` (CONTRACT.md 2; reference/mapstore-dataportal-zms.md 1.1 and 1.7)."""
+"""`POST /session/login` (docs/contract.md 2; docs/threats.md 3.1 and 3.3)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""`POST /session/refresh` and `/session/refreshToken` (CONTRACT.md 2; T01 to T04; 1.7)."""
+"""`POST /session/refresh` and `/session/refreshToken` (docs/contract.md 2; docs/threats.md 3.3, T01
+to T04).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`GET /auth/upstream-token` (CONTRACT.md 5): off by default, by cookie, refreshed once."""
+"""`GET /auth/upstream-token` (docs/contract.md 5): off by default, by cookie, refreshed once."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """What was wrong with MapStore's GeoStore is not wrong here: each weakness of
-reference/mapstore-dataportal-zms.md 1.8 that concerns this login, by its number.
+docs/threats.md 3.4 that concerns this login, by its number.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""What go-and-cms.md 4 and 5 expect of Unilogin: the rows of its table, and its tests as cases."""
+"""What docs/threats.md 2.8 and 2.9 expect of Unilogin: the rows of its table, and its tests as
+cases.
+"""
 
 from __future__ import annotations
 

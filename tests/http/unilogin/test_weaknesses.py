@@ -1,4 +1,4 @@
-"""Each weakness that go-and-cms.md 6 found in Unilogin's sign-in, shown closed; W names it."""
+"""Each weakness that docs/threats.md 2.10 found in Unilogin's sign-in, shown closed; W names it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """OIDC Core 3.1.2: the authorization request, and which answers to it are taken.
 
-The names S.. and X.. are those of the list of attacks that these tests were written from. What
-needs a browser's cookies (flows that expire, states used twice) is judged over the whole site.
+The names S.. and X.. are codes of docs/threats.md. What needs a browser's cookies (flows that
+expire, states used twice) is judged over the whole site.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """OIDC Core 3.1.3.7 and RFC 8725: which id_tokens are refused, and what is tolerated.
 
-The names J.. and S.. are those of the list of attacks that these tests were written from.
+The names J.. and S.. are codes of docs/threats.md.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ def is_https() -> bool:
 
 
 def cookie_name() -> str:
-    """Return the name of the session's cookie, made as Drupal makes it (go-and-cms.md 1.5)."""
+    """Return the name of the session's cookie, made as Drupal makes it (docs/threats.md 2.3)."""
     host = urlsplit(cms_origin()).hostname or ""
     prefix = "SSESS" if is_https() else "SESS"
     return prefix + hashlib.sha256(host.encode()).hexdigest()[:32]

@@ -1,4 +1,4 @@
-"""The CMS's GraphQL, as far as another site asks it (go-and-cms.md 1.3).
+"""The CMS's GraphQL, as far as another site asks it (docs/threats.md 2.1).
 
 It reads no GraphQL: which fields a question names decides what is answered.
 """

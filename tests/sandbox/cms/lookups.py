@@ -14,13 +14,13 @@ from tests.sandbox.cms.patrons import LOCKED_OUT, REGISTERED, UNREGISTERED, Pers
 
 @require_safe
 def userinfo(request: HttpRequest) -> HttpResponseBase:
-    """Say who the bearer is (go-and-cms.md 1.4)."""
+    """Say who the bearer is (docs/threats.md 2.2)."""
     return _answer(request, _attributes)
 
 
 @require_safe
 def patron(request: HttpRequest) -> HttpResponseBase:
-    """Say which patron of this library the bearer is, if any (go-and-cms.md 1.6)."""
+    """Say which patron of this library the bearer is, if any (docs/threats.md 2.4)."""
     if controls.is_on(controls.NO_PATRONS):
         return HttpResponse("Service unavailable", status=503)
     return _answer(request, _card)

@@ -1,4 +1,6 @@
-"""What people see of the CMS, and its ways to and from the other site (go-and-cms.md 1.4, 3.3)."""
+"""What people see of the CMS, and its ways to and from the other site (docs/threats.md 2.2,
+2.7).
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ REGISTERED, UNREGISTERED, LOCKED_OUT = "VALID", "INVALID", "LOANER_LOCKED_OUT"
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """Somebody to be. `attributes` are what Adgangsplatformen says of them (go-and-cms.md 1.4).
+    """Somebody to be. `attributes` are what Adgangsplatformen says of them (docs/threats.md 2.2).
 
     `number` is FBS's for a patron of this library, 0 for somebody who is none. An editor works at
     the CMS and has no token at Adgangsplatformen.

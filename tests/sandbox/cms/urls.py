@@ -1,4 +1,4 @@
-"""The CMS's addresses, as far as another site meets them (go-and-cms.md 1.4)."""
+"""The CMS's addresses, as far as another site meets them (docs/threats.md 2.2)."""
 
 from django.urls import path
 from django.views.i18n import set_language

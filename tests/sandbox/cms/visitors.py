@@ -1,4 +1,4 @@
-"""The CMS's sessions and its patrons' tokens, as Drupal keeps them (go-and-cms.md 1.4, 1.5).
+"""The CMS's sessions and its patrons' tokens, as Drupal keeps them (docs/threats.md 2.2, 2.3).
 
 A session belongs to a browser, a token to a person: two browsers of one person share one token, and
 each sign-in brings a new one.
