@@ -140,6 +140,15 @@ def test_only_the_door_signs_in_and_out_by_django() -> None:
     assert not offences(code(), signs_by_django, DOOR)
 
 
+def test_only_the_door_calls_the_use_cases_that_begin_and_end_a_session() -> None:
+    assert not offences(code(), begins_or_ends, DOOR)
+
+
+def test_the_rooms_know_no_provider() -> None:
+    rooms = [path for path in code() if path.parts[0] == "portal"]
+    assert not offences(rooms, lambda name: name.startswith("providers."))
+
+
 def test_nothing_is_steered_by_signals() -> None:
     assert not offences(code(), is_signal)
 
