@@ -15,8 +15,10 @@ from django.utils import timezone
 from accounts import conf
 from accounts.errors import EXPIRED, InvalidGrant
 from accounts.keyring import Unreadable, seal, unseal
+from accounts.login import sign_in
+from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, routes
+from portal.door import answers, incoming, routes
 
 LINK = "link"
 
@@ -49,6 +51,13 @@ def page(
     context["values"] = {identifier: request.POST.get(identifier, "")[:150]}
     context["problem"] = problem
     return answers.page(request, "login/form.html", context, status)
+
+
+def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:
+    """Return who the posted fields of the form prove to be. Raises what `verify_form` raises."""
+    names = [field.name for field in source.form.prompt().fields]
+    posted = {name: request.POST.get(name, "") for name in names}
+    return sign_in.verify_form(source, posted, incoming.visit(request))
 
 
 def seal_link(source: ConfiguredSource, session_uid: str) -> str:

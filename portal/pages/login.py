@@ -12,7 +12,6 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.errors import InvalidRequest, ProtocolError
-from accounts.login import sign_in
 from accounts.models import Event
 from accounts.provider import Authentication
 from accounts.session.typed import Session
@@ -157,10 +156,8 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
     """Take a posted form. What is wrong with it is said on the same form."""
     next_url = next_url or safe_destination(request.POST.get("next"))
     link_uid = forms.linking_session(request, source)
-    names = [field.name for field in source.form.prompt().fields]
-    posted = {name: request.POST.get(name, "") for name in names}
     try:
-        outcome = sign_in.verify_form(source, posted, incoming.visit(request))
+        outcome = forms.verify(request, source)
         return signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
     except ProtocolError as error:
         code = failing.record_failure(request, error, source.slug)
