@@ -11,10 +11,10 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 
-from accounts import cookie_header
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
 from accounts.session import access, renewal
+from accounts.upstream import cookie_header
 
 
 class TypedSessionMiddleware(LoginRequiredMiddleware):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from accounts import cookie_header, events
+from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.models import StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
@@ -14,6 +14,7 @@ from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
+from accounts.upstream import cookie_header
 
 
 def renew(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:

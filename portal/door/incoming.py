@@ -6,12 +6,12 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from accounts import cookie_header
 from accounts.errors import InvalidRequest
 from accounts.provider import Description, Visit
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
+from accounts.upstream import cookie_header
 from portal.door import flow_cookies
 
 # Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).

@@ -10,8 +10,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from accounts.cookie_header import permitted
 from accounts.keyring import digest
+from accounts.upstream.cookie_header import permitted
 from providers.adgangsplatformen.settings import CmsSettings
 
 # Each costs the CMS a call, and strangers can send as many as they like.

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from accounts import cookie_header
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.login.flow import new_flow
 from accounts.provider import End
+from accounts.upstream import cookie_header
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 from tests.http.cms.conftest import SLUG, Provide, Visitor, held
