@@ -67,8 +67,10 @@ def seal_flow(flow: LoginFlow) -> str:
 def open_flow(sealed: str) -> LoginFlow | None:
     """Return the flow of a cookie's value; None when it is not ours. `expired` tells its age."""
     try:
-        return serialization.load(LoginFlow, unseal(sealed, _PURPOSE))
-    except ValueError:  # `Unreadable` is one
+        values = unseal(sealed, _PURPOSE)
+        values.pop("purpose", None)  # of version 0.1: what is under way survives an upgrade
+        return serialization.load(LoginFlow, values)
+    except (AttributeError, TypeError, ValueError):  # `Unreadable` is one
         return None
 
 
