@@ -27,13 +27,14 @@ from contextlib import contextmanager
 from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from unittest.mock import sentinel
 from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
 
-REMOVED: Any = object()
+REMOVED: Any = sentinel.REMOVED  # its name in the name of a test is the same in each process
 ALIAS = "/test/a/portal/"
 CLIENT_ID, CLIENT_SECRET = "portal+1:æ", "s3cret/+=:&æ"
 SUBJECT = "user-subject-1234531"

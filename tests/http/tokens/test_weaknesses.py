@@ -44,7 +44,11 @@ def handed(tenant: Tenant) -> Caller:
     return own
 
 
-@pytest.mark.parametrize("given", [token_format.new_refresh_token(), "", "x", None])
+@pytest.mark.parametrize(
+    "given",
+    [token_format.new_refresh_token(), "", "x", None],
+    ids=["unknown", "empty", "short", "none"],
+)
 def test_1_a_wrong_refresh_token_is_refused_whatever_stands_beside_it(
     caller: Caller, given: str | None
 ) -> None:
