@@ -16,10 +16,11 @@ import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
+from django.test import TransactionTestCase
 
 from accounts.upstream.last_good import Registry
-from tests.peers import network
-from tests.peers.site import Site, environment, free_port, fresh_database, fresh_redis
+from tests.peers import database, network
+from tests.peers.site import Site, environment, free_port, fresh_redis
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -45,14 +46,57 @@ def pytest_configure() -> None:
 
 
 @pytest.fixture(scope="session")
+def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the database that all others of this run are copies of; all its processes share it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    return database.migrated(folder / "migrated", os.environ.get("DATABASE_URL", ""))
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Let Django find the copy of the migrated SQLite file, which goes with the run's folder."""
+    return connections["default"].vendor == "sqlite"
+
+
+@pytest.fixture(scope="session")
 def django_db_modify_db_settings(
-    django_db_modify_db_settings_parallel_suffix: None, tmp_path_factory: pytest.TempPathFactory
+    django_db_modify_db_settings_parallel_suffix: None,
+    migrated: str,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
-    """Keep SQLite in a file, as the embedded site does: in memory it has no WAL and other locks."""
+    """Begin with a copy of the migrated database.
+
+    SQLite is a file, as on the embedded site: in memory it has no WAL and other locks.
+    """
     own = connections["default"]
     if own.vendor == "sqlite":
         folder = tmp_path_factory.mktemp("database")
-        own.settings_dict["TEST"]["NAME"] = str(folder / "test.sqlite3")
+        database.copied(migrated, folder)
+        own.settings_dict["TEST"]["NAME"] = str(folder / database.SQLITE)
+    else:
+        own.settings_dict["TEST"]["TEMPLATE"] = migrated
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+    """Keep what each test with transactions of its own finds and leaves."""
+    with django_db_blocker.unblock():
+        database.remember("default")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _swept() -> Iterator[None]:
+    """Bring the database back after a test with transactions of its own, and truncate nothing."""
+
+    def sweep(test: Any) -> None:
+        for alias in test._databases_names(include_mirrors=False):
+            database.sweep(alias)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", sweep)
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -94,7 +138,7 @@ def _registries() -> Iterator[Registry[Any]]:
 
 
 @pytest.fixture(scope="module")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
+def site(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
     """Give `site(env=None, workers=1, threads=8)`, which starts the real site under granian.
 
     It has a database of its own, migrated and empty, on what `DATABASE_URL` names or in SQLite.
@@ -107,10 +151,11 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sit
         ) -> Site:
             data = tmp_path_factory.mktemp("site")
             url = f"http://localhost:{free_port()}"
+            beside = os.environ.get("DATABASE_URL", "")
+            if not beside:
+                database.copied(migrated, data)
             known = {
-                "DATABASE_URL": stack.enter_context(
-                    fresh_database(os.environ.get("DATABASE_URL", ""))
-                ),
+                "DATABASE_URL": stack.enter_context(database.fresh_database(beside, migrated)),
                 "REDIS_URL": fresh_redis(os.environ.get("REDIS_URL", ""), next(_numbers)),
                 "VESTIBULE_DATA": str(data),
                 "VESTIBULE_SITE_URL": url,
@@ -121,7 +166,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Sit
             }
             own = Site(url, environment(known), workers, threads, Path(data, "output"))
             stack.callback(own.stop)
-            own.manage("migrate", "--verbosity=0")
             own.start()
             return own
 

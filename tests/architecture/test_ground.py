@@ -7,11 +7,13 @@ from collections.abc import Callable
 from urllib.request import urlopen
 
 import pytest
+from django.apps import apps
 from django.core.cache import cache
 from django.db import connection
 
 from accounts import conf
 from accounts.http import CallFailed, Client, Upstreams
+from accounts.models import Source, User
 from tests.architecture.tree import ROOT
 from tests.peers.network import LeftTheMachine, is_here
 from tests.peers.site import Site
@@ -45,6 +47,16 @@ def test_this_machine_is_called_by_any_of_its_names(host: str) -> None:
 def test_a_test_finds_nothing_of_the_one_before_in_the_cache(attempt: str) -> None:
     assert cache.get("left-behind") is None
     cache.set("left-behind", attempt)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("attempt", ["first", "second"])
+def test_a_test_finds_nothing_of_the_one_before_in_the_database(attempt: str) -> None:
+    kept = {model.__name__ for model in apps.get_models() if model.objects.exists()}
+    assert kept == {"ContentType", "Permission", "Source"}  # the local one, by a migration
+    User.objects.create_user(attempt)
+    Source.objects.all().delete()
+    assert User.objects.count() == 1
 
 
 @pytest.mark.django_db

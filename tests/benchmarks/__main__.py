@@ -18,7 +18,8 @@ from tests.benchmarks import logins
 from tests.benchmarks.client import Browser
 from tests.benchmarks.processes import cpu_seconds, resident_mib
 from tests.benchmarks.servers import Served, bare_server, stock_django
-from tests.peers.site import Site, environment, free_port, fresh_database
+from tests.peers.database import fresh_database
+from tests.peers.site import Site, environment, free_port
 
 PEOPLE, PASSWORD = "bench", "bench-password-of-some-length"
 ROUNDS = 2000

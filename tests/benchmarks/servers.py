@@ -14,7 +14,8 @@ from pathlib import Path
 
 from tests.benchmarks.provider import CLIENT_ID, CLIENT_SECRET
 from tests.peers.certificates import Certificates
-from tests.peers.site import ROOT, environment, free_port, fresh_database
+from tests.peers.database import fresh_database
+from tests.peers.site import ROOT, environment, free_port
 
 HERE = "http://127.0.0.1"
 

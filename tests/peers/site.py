@@ -10,16 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.parse import urlsplit, urlunsplit
 from urllib.request import urlopen
 
-import psycopg
 import redis
-from psycopg import sql
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
@@ -123,25 +121,6 @@ class Site:
             return error.code < 500
         except OSError:
             return False
-
-
-@contextlib.contextmanager
-def fresh_database(database_url: str) -> Iterator[str]:
-    """Give the URL of a new, empty database beside `database_url`, dropped at the end.
-
-    Nothing set (`""`) stays nothing set: the site then makes its SQLite file in its own data.
-    """
-    if not database_url:
-        yield ""
-        return
-    name = f"site_{secrets.token_hex(6)}"
-    with psycopg.connect(database_url, autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        try:
-            yield urlunsplit(urlsplit(database_url)._replace(path=f"/{name}"))
-        finally:
-            drop = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name))
-            connection.execute(drop)
 
 
 def fresh_redis(redis_url: str, number: int) -> str:
