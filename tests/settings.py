@@ -4,11 +4,15 @@ import atexit
 import shutil
 import tempfile
 from os import environ
+from urllib.parse import urlsplit
 
 if "VESTIBULE_DATA" not in environ:
     environ["VESTIBULE_DATA"] = tempfile.mkdtemp(prefix="vestibule-tests-")
     atexit.register(shutil.rmtree, environ["VESTIBULE_DATA"], ignore_errors=True)
 environ.setdefault("VESTIBULE_LOG_LEVEL", "WARNING")
+if environ.get("REDIS_URL") and "PYTEST_XDIST_WORKER" in environ:  # sixteen databases for each
+    _first = 16 * int(environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+    environ["REDIS_URL"] = urlsplit(environ["REDIS_URL"])._replace(path=f"/{_first}").geturl()
 
 from portal.settings import *  # noqa: F403
 from portal.settings import ALLOWED_HOSTS, INSTALLED_APPS

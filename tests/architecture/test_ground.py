@@ -3,6 +3,7 @@
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from urllib.request import urlopen
 
@@ -16,7 +17,7 @@ from accounts.http import CallFailed, Client, Upstreams
 from accounts.models import Source, User
 from tests.architecture.tree import ROOT
 from tests.peers.network import LeftTheMachine, is_here
-from tests.peers.site import Site
+from tests.peers.site import Site, demo_ports
 
 
 def test_a_foreign_address_is_not_called() -> None:
@@ -57,6 +58,16 @@ def test_a_test_finds_nothing_of_the_one_before_in_the_database(attempt: str) ->
     User.objects.create_user(attempt)
     Source.objects.all().delete()
     assert User.objects.count() == 1
+
+
+def test_a_port_that_is_given_is_given_to_no_other_process() -> None:
+    port = demo_ports()
+    for each in range(port, port + 3):
+        code = f"from tests.peers import site; site._reserve({each})"
+        done = subprocess.run(
+            [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True
+        )
+        assert "Address already in use" in done.stderr
 
 
 @pytest.mark.django_db

@@ -22,25 +22,37 @@ import redis
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
+_reserved: list[socket.socket] = []
 PATIENCE = 30.0  # seconds until a started site must answer
 
 
 def free_port() -> int:
-    """Return a port of 127.0.0.1 that nobody listens on."""
-    while True:
-        port = secrets.choice(_PORTS)
-        with contextlib.suppress(OSError), socket.create_server(("127.0.0.1", port)):
-            return port
+    """Return a port of 127.0.0.1 that nobody listens on. It is ours until this process ends."""
+    return _free_ports(1)
 
 
 def demo_ports() -> int:
     """Return a free port whose two successors are free as well: the demo's site and its sandbox."""
+    return _free_ports(3)
+
+
+def _free_ports(count: int) -> int:
+    """Return the first of so many ports in a row that no other process of the tests is given."""
     while True:
-        port = free_port()
+        port = secrets.choice(_PORTS)
         with contextlib.suppress(OSError), contextlib.ExitStack() as held:
-            for each in (port + 1, port + 2):
+            own = [_reserve(each) for each in range(port, port + count)]
+            for each in range(port, port + count):
                 held.enter_context(socket.create_server(("127.0.0.1", each)))
+            _reserved.extend(own)
             return port
+
+
+def _reserve(port: int) -> socket.socket:
+    """Hold a name that stands for a port, so that it may be free and yet be given to one only."""
+    own = socket.socket(socket.AF_UNIX)
+    own.bind(f"\0vestibule-tests-{port}")
+    return own
 
 
 @dataclass
@@ -127,7 +139,9 @@ def fresh_redis(redis_url: str, number: int) -> str:
     """Return the URL of an emptied Redis database that the tests' own process does not use."""
     if not redis_url:
         return ""
-    url = urlunsplit(urlsplit(redis_url)._replace(path=f"/{1 + number % 15}"))
+    parts = urlsplit(redis_url)
+    own = int(parts.path.strip("/") or 0)
+    url = urlunsplit(parts._replace(path=f"/{own + 1 + number % 15}"))
     with redis.Redis.from_url(url) as client:
         client.flushdb()
     return url
