@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 
 from accounts.upstream.last_good import Registry
-from tests.peers import database, network
+from tests.peers import database, network, once
 from tests.peers.site import Site, environment, free_port, fresh_redis
 
 if TYPE_CHECKING:
@@ -105,6 +105,12 @@ def _no_network() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which tests need not run a second time, so that `-m "not once"` leaves them out."""
+    once.mark(items)
+
+
 @pytest.fixture(autouse=True)
 def _clean_start() -> None:
     """Forget what the process remembers: the caches, and whatever a module offers to `reset`."""
@@ -118,6 +124,13 @@ def _clean_start() -> None:
         reset()
     for registry in _registries():
         registry.clear()
+
+
+@pytest.fixture(autouse=True)
+def _held_to_one_run(request: pytest.FixtureRequest, _clean_start: None) -> Iterator[None]:
+    """Refuse a test that runs once all that it would have to run twice for."""
+    with once.held_to_it() if request.node.get_closest_marker("once") else nullcontext():
+        yield
 
 
 def _resets() -> Iterator[Callable[[], Any]]:

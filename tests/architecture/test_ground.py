@@ -9,6 +9,7 @@ from urllib.request import urlopen
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.core.cache import cache
 from django.db import connection
 
@@ -44,6 +45,7 @@ def test_this_machine_is_called_by_any_of_its_names(host: str) -> None:
     assert is_here(host)
 
 
+@pytest.mark.services
 @pytest.mark.parametrize("attempt", ["first", "second"])
 def test_a_test_finds_nothing_of_the_one_before_in_the_cache(attempt: str) -> None:
     assert cache.get("left-behind") is None
@@ -58,6 +60,18 @@ def test_a_test_finds_nothing_of_the_one_before_in_the_database(attempt: str) ->
     User.objects.create_user(attempt)
     Source.objects.all().delete()
     assert User.objects.count() == 1
+
+
+def test_a_test_that_runs_once_has_no_cache_and_no_setting_that_names_a_service() -> None:
+    with pytest.raises(pytest.fail.Exception, match="services"):
+        cache.get("anything")
+    assert not hasattr(settings, "DATABASE_URL")
+    assert not hasattr(settings, "REDIS_URL")
+
+
+@pytest.mark.django_db
+def test_a_test_with_a_database_runs_twice(request: pytest.FixtureRequest) -> None:
+    assert not request.node.get_closest_marker("once")
 
 
 def test_a_port_that_is_given_is_given_to_no_other_process() -> None:

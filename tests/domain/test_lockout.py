@@ -19,6 +19,8 @@ from limits import RateLimitItemPerHour
 from accounts.errors import TooManyRequests
 from accounts.login import lockout
 
+pytestmark = pytest.mark.services
+
 HERE = "192.0.2.1"
 
 # Redis counts by its own clock, which no test moves.

@@ -10,6 +10,8 @@ from django.core.cache import caches
 from accounts import cache
 from accounts.source import outage
 
+pytestmark = pytest.mark.services
+
 
 def seen_by_another_worker(slug: str) -> None:
     caches["default"].set(f"trouble:{slug}", "2026-11-20T12:00:00+00:00")

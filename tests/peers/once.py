@@ -1,0 +1,47 @@
+"""Which tests run once, and not a second time on PostgreSQL with Redis: those that use neither.
+
+A test is one of them when it uses no fixture that leads to a database or a cache. It is held to it:
+for such a test there is no database, no cache, and no setting that names one. Who reaches a cache
+without such a fixture says so by the marker `services`, and runs twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import pytest
+from django.core.cache import caches
+from django.test import override_settings
+
+# The site's database and cache; the documents that a provider keeps in the cache.
+SERVED = {"db", "transactional_db", "live_server", "site", "client", "op", "provide"}
+NAMED = ("DATABASE_URL", "REDIS_URL")
+
+
+def mark(items: Iterable[pytest.Item]) -> None:
+    """Mark by `once` each test that uses nothing that differs from run to run."""
+    for item in items:
+        asks = {"django_db", "services"} & {each.name for each in item.iter_markers()}
+        if not asks and SERVED.isdisjoint(getattr(item, "fixturenames", ())):
+            item.add_marker("once")
+
+
+@contextmanager
+def held_to_it() -> Iterator[None]:
+    """Refuse the caches, and settings that name a service, until the end of the block.
+
+    pytest-django refuses the database to every test that did not ask for it.
+    """
+
+    def refuse(*_: Any) -> NoReturn:
+        pytest.fail("a cache is used: mark the test by `services`", pytrace=False)
+
+    with pytest.MonkeyPatch.context() as patch, override_settings():
+        from django.conf import settings
+
+        for name in NAMED:
+            delattr(settings, name)
+        patch.setattr(type(caches), "__getitem__", refuse)
+        yield
