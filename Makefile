@@ -4,6 +4,7 @@
 #   make demo RESET=1      the same, from the beginning
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
+#   make test WORKERS=4    the same with so many processes on each database (one for each processor)
 #   make lint bench lock clean
 
 SHELL := /bin/bash
@@ -14,11 +15,15 @@ SHELL := /bin/bash
 PYTHON ?= python3
 ARGS ?=
 RESET ?=
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 BIN := .venv/bin
 
 # What the environment says of an installation of Vestibule is not what the tests are about.
 BARE = env $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
 PYTEST = $(BIN)/python -m pytest
+# A file of tests stays in one process, which keeps the servers that it started. As they are listed:
+# the browsers, which take longest, go first.
+SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 # $(call install,LOCK,FLAGS,LOCKS): bring .venv to what LOCK says, unless it is there already.
 # .venv/locks holds the digests of the LOCKS that are installed by then: the one for the tests holds
@@ -60,7 +65,7 @@ lint: set-up-tests
 	$(BIN)/lint-imports --no-cache --no-logo
 
 # Twice, side by side: embedded, with nothing set, and on PostgreSQL with Redis, which shows what it
-# has to say once the first is through. What looks at files only is not looked at again, and
+# has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
 # arguments that select nothing but that leave the second run empty (status 5).
 test: set-up-tests
 	@tests/peers/install
@@ -69,9 +74,9 @@ test: set-up-tests
 	  trap 'exit 130' INT TERM; \
 	  trap 'kill $$second 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
 	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
-	    $(PYTEST) --ignore=tests/architecture $(ARGS) >$$folder/output 2>&1 & second=$$!; \
+	    $(PYTEST) $(SPREAD) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
-	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) $(ARGS) || embedded=$$?; \
+	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) $(SPREAD) $(ARGS) || embedded=$$?; \
 	  services=0; wait $$second || services=$$?; second=; \
 	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
 	  [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
