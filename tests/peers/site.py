@@ -89,8 +89,9 @@ class Site:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def start(self) -> None:
-        """Serve, and return once the site answers."""
+        """Serve, and return once the site answers. It ends with this process."""
         command = [
+            "setpriv", "--pdeathsig", "TERM",
             self.python, "-m", "granian", "--interface", "wsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
             "--workers", str(self.workers), "--blocking-threads", str(self.threads),

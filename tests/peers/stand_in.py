@@ -37,8 +37,9 @@ class StandIn:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Start it, and wait until it answers."""
+        """Start it, and wait until it answers. It ends with this process."""
         command, env = self.command()
+        command = ["setpriv", "--pdeathsig", "TERM", *command]
         with Path(self.data, "output").open("ab") as log:
             self.process = subprocess.Popen(
                 command, cwd=ROOT, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log
