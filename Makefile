@@ -2,21 +2,27 @@
 #
 #   make demo              the site and its stand-in identity sources, on this machine
 #   make demo RESET=1      the same, from the beginning
+#   make check             while you work: lint, types, floors and the unit tests, in a minute or so
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
 #   make test WORKERS=4    the same with so many processes on each database (one for each processor)
-#   make lint bench lock clean
+#   make lint types unit bench lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint bench lock clean set-up set-up-tests
+.PHONY: help demo check test lint types unit bench lock clean set-up set-up-tests
 
 PYTHON ?= python3
 ARGS ?=
+TYPES ?=
 RESET ?=
 WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
-BIN := .venv/bin
+VENV := .venv
+BIN = $(VENV)/bin
+# The house is written for Python 3.11; those of these that are here are tried as well.
+NEWER := 3.12 3.13
+UNIT := tests/domain tests/rfc tests/chart tests/contract
 
 # What the environment says of an installation of Vestibule is not what the tests are about.
 BARE = env $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
@@ -25,23 +31,26 @@ PYTEST = $(BIN)/python -m pytest
 # the browsers, which take longest, go first.
 SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
-# $(call install,LOCK,FLAGS,LOCKS): bring .venv to what LOCK says, unless it is there already.
-# .venv/locks holds the digests of the LOCKS that are installed by then: the one for the tests holds
-# all of the one for running, so that whoever ran the tests waits for nothing before the demo.
+mypy = folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+  $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy $(TYPES)
+
+# $(call install,LOCK,FLAGS,LOCKS): bring $(VENV) to what LOCK says, unless it is there already.
+# $(VENV)/locks holds the digests of the LOCKS that are installed by then: the one for the tests
+# holds all of the one for running, so that whoever ran the tests waits for nothing before the demo.
 # Debian keeps venv's own pip in a package of its own, so the pip of $(PYTHON) fills the environment.
 define install
 @digest=$$(sha256sum $(1) | cut -d' ' -f1); \
-if ! { grep -qs "$$digest" .venv/locks && $(BIN)/python -c '' 2>/dev/null; }; then \
+if ! { grep -qs "$$digest" $(VENV)/locks && $(BIN)/python -c '' 2>/dev/null; }; then \
   $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null \
     || { echo "Vestibule needs Python 3.11 or newer: apt-get install python3 python3-venv python3-pip" >&2; exit 1; }; \
   $(PYTHON) -m pip --version >/dev/null 2>&1 && $(PYTHON) -m venv --help >/dev/null 2>&1 \
     || { echo "Python's pip or venv is missing: apt-get install python3-venv python3-pip" >&2; exit 1; }; \
-  rm -f .venv/locks; \
-  $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip .venv; \
-  echo "Installing $(1) into .venv"; \
+  rm -f $(VENV)/locks; \
+  $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(VENV); \
+  echo "Installing $(1) into $(VENV)"; \
   PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip --python $(BIN)/python install \
     --quiet --no-input --require-hashes $(2) -r $(1); \
-  sha256sum $(3) > .venv/locks; \
+  sha256sum $(3) > $(VENV)/locks; \
 fi
 endef
 
@@ -60,9 +69,25 @@ demo: set-up
 lint: set-up-tests
 	$(BIN)/ruff check --no-cache . tests/peers/with-services
 	$(BIN)/ruff format --no-cache --check . tests/peers/with-services
-	@echo $(BIN)/mypy; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
-	  $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy
+	@echo $(BIN)/mypy; $(mypy)
 	$(BIN)/lint-imports --no-cache --no-logo
+
+types: set-up-tests
+	@echo $(BIN)/mypy $(TYPES); $(mypy)
+
+check: UNIT := tests/architecture $(UNIT)
+check: lint unit
+
+unit: set-up-tests
+	@tests/peers/install
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(BARE) VESTIBULE_DATA=$$folder $(PYTEST) $(SPREAD) -q -m "not slow" $(UNIT) $(ARGS)
+
+# Types and unit tests again, in an environment of its own, for a newer Python called by its name.
+newer-%:
+	@if python$* -c '' 2>/dev/null; then echo "== Python $*"; $(MAKE) --no-print-directory \
+	  types unit VENV=.venv-$* PYTHON=python$* TYPES="--python-version $*"; \
+	else echo "== Python $* is not here: its types and unit tests are left out"; fi
 
 # Twice, side by side: embedded, with nothing set, and on PostgreSQL with Redis, which shows what it
 # has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
@@ -70,6 +95,7 @@ lint: set-up-tests
 test: set-up-tests
 	@tests/peers/install
 	@$(MAKE) --no-print-directory lint
+	@$(if $(ARGS),,$(MAKE) --no-print-directory $(NEWER:%=newer-%))
 	@folder=$$(mktemp -d); mkdir $$folder/embedded $$folder/services; second=; \
 	  trap 'exit 130' INT TERM; \
 	  trap 'kill $$second 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
@@ -96,5 +122,5 @@ lock:
 
 # The data of the embedded site (var/) is not ours to throw away: that is `make demo RESET=1`.
 clean:
-	rm -rf .venv build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf .venv .venv-* build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

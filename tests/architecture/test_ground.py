@@ -96,6 +96,7 @@ def test_passwords_are_hashed_for_real_but_cheaply() -> None:
     assert conf.argon2()["memory_cost"] == 1024
 
 
+@pytest.mark.slow
 def test_the_real_site_starts_and_is_told_apart_from_ours(site: Callable[..., Site]) -> None:
     own = site({"VESTIBULE_NAME": "Town Hall"})
     with urlopen(f"{own.url}/healthz", timeout=5) as answer:
@@ -107,6 +108,7 @@ def test_the_real_site_starts_and_is_told_apart_from_ours(site: Callable[..., Si
     assert process.poll() is not None
 
 
+@pytest.mark.slow
 def test_services_end_with_the_command_and_pass_on_its_status() -> None:
     command = ["tests/peers/with-services", "sh", "-c", "echo $DATABASE_URL $REDIS_URL; exit 7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, env=os.environ)

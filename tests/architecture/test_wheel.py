@@ -19,6 +19,8 @@ import pytest
 from tests.architecture.tree import FLOORS, ROOT, files
 from tests.peers.site import Site, environment, free_port
 
+pytestmark = pytest.mark.slow
+
 BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "manage.py", "templates", "tests", *FLOORS)
 STYLESHEET = re.compile(r'<link rel="stylesheet" href="(/static/[^"]+)"')
 

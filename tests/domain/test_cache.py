@@ -14,6 +14,8 @@ from django.core.cache import caches
 from accounts import cache
 from tests.peers.dead_cache import dead_cache
 
+pytestmark = pytest.mark.services
+
 
 class Failing:
     """A driver that fails at each call and notes which it was."""

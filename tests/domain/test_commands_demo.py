@@ -21,6 +21,8 @@ from tests.peers.site import ROOT, demo_ports
 from tests.sandbox import demo, processes
 from tests.sandbox.management.commands.demo import Command
 
+pytestmark = pytest.mark.services
+
 
 @pytest.fixture(autouse=True)
 def _no_demo(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,8 @@ from django.core.cache import caches
 from accounts.errors import TemporarilyUnavailable
 from accounts.upstream.last_good import LastGood, Registry
 
+pytestmark = pytest.mark.services
+
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
 
