@@ -281,7 +281,8 @@ def test_the_queue_costs_the_same_for_one_and_for_twenty(
     def cost() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert desk.get(QUEUE).status_code == 200
-        return len(captured)
+        # The ended feed is read again after half a second, whoever asks.
+        return sum("endedentry" not in query["sql"] for query in captured.captured_queries)
 
     enter(Client(), "town", "p0")
     desk.get(QUEUE)
