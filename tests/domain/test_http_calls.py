@@ -166,6 +166,8 @@ def test_threads_share_connections_and_never_get_the_answer_of_another(
     client: Client, upstream: TroubleServer, settings: Any
 ) -> None:
     settings.VESTIBULE_THREADS, settings.VESTIBULE_HTTP_PER_UPSTREAM = 17, 16
+    settings.VESTIBULE_HTTP_DEADLINE = 30.0
+    settings.VESTIBULE_HTTP_CONNECT = 30.0  # the server's queue of new connections is short
 
     def post(number: int) -> bool:
         heard = client.post(upstream.url("/echo"), form={"number": str(number)}).json()
