@@ -4,11 +4,56 @@ so that tests can override them.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
+
+T = TypeVar("T")
+
+
+def _setting(name: str, kind: Callable[[Any], T]) -> Callable[[], T]:
+    """Return the function that reads the setting `name`, as `kind` makes it."""
+    return lambda: kind(getattr(settings, name))
+
+
+def _texts(value: Any) -> tuple[str, ...]:
+    return tuple(value)
+
+
+def _duration(name: str) -> Callable[[], timedelta]:
+    def checked(value: Any) -> timedelta:
+        if not isinstance(value, timedelta):
+            raise TypeError(f"{name} must be a timedelta")
+        return value
+
+    return _setting(name, checked)
+
+
+# The site's fixed origin, without a slash at the end; the front ends that may be returned to.
+site_url = _setting("VESTIBULE_SITE_URL", str)
+frontend_origins = _setting("VESTIBULE_FRONTEND_ORIGINS", _texts)
+# The keyring: base64 keys of 32 bytes, the first of which encrypts.
+vault_keys = _setting("VESTIBULE_VAULT_KEYS", _texts)
+# How long an unused session lives, and any: of a browser, then of a device or application.
+session_idle = _duration("VESTIBULE_SESSION_IDLE")
+session_absolute = _duration("VESTIBULE_SESSION_ABSOLUTE")
+client_idle = _duration("VESTIBULE_REFRESH_IDLE")
+client_absolute = _duration("VESTIBULE_REFRESH_ABSOLUTE")
+# How long a login may take, and for how long after it sensitive things may be done.
+flow_lifetime = _duration("VESTIBULE_FLOW_LIFETIME")
+recent = _duration("VESTIBULE_RECENT")
+# The names of third-party providers that count.
+provider_wheels = _setting("VESTIBULE_PROVIDER_WHEELS", _texts)
+# How many passwords one process hashes at once, and Argon2id's memory in KiB, passes and lanes.
+hashes_at_once = _setting("VESTIBULE_HASHES_AT_ONCE", int)
+argon2 = _setting("VESTIBULE_ARGON2", dict[str, int])
+# The threads of one worker process.
+threads = _setting("VESTIBULE_THREADS", int)
+# The address of Redis, empty in the embedded default.
+redis_url = _setting("REDIS_URL", str)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,76 +68,6 @@ class HttpLimits:
     plain: bool
 
 
-def site_url() -> str:
-    """Return the site's fixed origin, without a slash at the end."""
-    return str(settings.VESTIBULE_SITE_URL)
-
-
-def frontend_origins() -> tuple[str, ...]:
-    """Return the origins of front ends that may be returned to."""
-    return tuple(settings.VESTIBULE_FRONTEND_ORIGINS)
-
-
-def vault_keys() -> tuple[str, ...]:
-    """Return the keyring: base64 keys of 32 bytes, the first of which encrypts."""
-    return tuple(settings.VESTIBULE_VAULT_KEYS)
-
-
-def session_idle() -> timedelta:
-    """Return how long an unused session lives."""
-    return _timedelta("VESTIBULE_SESSION_IDLE")
-
-
-def session_absolute() -> timedelta:
-    """Return how long any session lives."""
-    return _timedelta("VESTIBULE_SESSION_ABSOLUTE")
-
-
-def client_idle() -> timedelta:
-    """Return how long an unused session of a device or application lives: its refresh token."""
-    return _timedelta("VESTIBULE_REFRESH_IDLE")
-
-
-def client_absolute() -> timedelta:
-    """Return how long any session of a device or application lives."""
-    return _timedelta("VESTIBULE_REFRESH_ABSOLUTE")
-
-
-def flow_lifetime() -> timedelta:
-    """Return how long a login may take."""
-    return _timedelta("VESTIBULE_FLOW_LIFETIME")
-
-
-def recent() -> timedelta:
-    """Return for how long after a sign-in sensitive things may be done."""
-    return _timedelta("VESTIBULE_RECENT")
-
-
-def provider_wheels() -> tuple[str, ...]:
-    """Return the names of third-party providers that count."""
-    return tuple(settings.VESTIBULE_PROVIDER_WHEELS)
-
-
-def hashes_at_once() -> int:
-    """Return how many passwords one process hashes at the same time."""
-    return int(settings.VESTIBULE_HASHES_AT_ONCE)
-
-
-def argon2() -> dict[str, int]:
-    """Return the parameters of Argon2id: memory in KiB, passes, lanes."""
-    return dict(settings.VESTIBULE_ARGON2)
-
-
-def threads() -> int:
-    """Return the number of threads of one worker process."""
-    return int(settings.VESTIBULE_THREADS)
-
-
-def redis_url() -> str:
-    """Return the address of Redis, empty in the embedded default."""
-    return str(settings.REDIS_URL)
-
-
 def http_limits() -> HttpLimits:
     """Return the limits of outbound calls."""
     return HttpLimits(
@@ -103,10 +78,3 @@ def http_limits() -> HttpLimits:
         ca=settings.VESTIBULE_HTTP_CA,
         plain=settings.VESTIBULE_HTTP_PLAIN,
     )
-
-
-def _timedelta(name: str) -> timedelta:
-    value: Any = getattr(settings, name)
-    if not isinstance(value, timedelta):
-        raise TypeError(f"{name} must be a timedelta")
-    return value
