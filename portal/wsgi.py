@@ -6,7 +6,7 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from portal import conf
-from portal.middleware.proxies import TrustedProxies
+from portal.middleware import TrustedProxies
 from portal.operations.checks import refuse_unsound
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")

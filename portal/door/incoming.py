@@ -19,7 +19,7 @@ _ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "sess
 
 
 def visit(request: HttpRequest) -> Visit:
-    """Return who is at the door. The address is the one that `portal.middleware.proxies` trusts."""
+    """Return who is at the door. The address is the one that `portal.middleware` trusts."""
     return Visit(
         address=request.META.get("REMOTE_ADDR", ""),
         user_agent=request.headers.get("User-Agent", "")[:300],

@@ -16,7 +16,7 @@ from accounts.models.users import refuse_mixed_scripts, username_key
 from accounts.provider import Authentication, LoginFlow, TokenSet
 from accounts.session.typed import Session
 from portal.configuration.logs import redact
-from portal.middleware.proxies import TrustedProxies
+from portal.middleware import TrustedProxies
 from portal.pages.devices import device_name
 
 JSON = st.recursive(
