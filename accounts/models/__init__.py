@@ -1,7 +1,6 @@
 """The tables of the ground floor: people, their ways in, their sessions, and what happened."""
 
-from accounts.models.events import Event
-from accounts.models.outbox import OutboxItem
+from accounts.models.events import Event, OutboxItem
 from accounts.models.sessions import EndedEntry, StoredSession, StoredTokens
 from accounts.models.sources import Identity, Source
 from accounts.models.users import User

@@ -55,9 +55,6 @@ class StoredSession(AbstractBaseSession):
     def __str__(self) -> str:
         return self.uid
 
-    def __repr__(self) -> str:
-        return f"<StoredSession {self.uid}>"
-
 
 class StoredTokens(models.Model):
     """The upstream's TokenSet of one session, sealed by the keyring (accounts/session/vault.py).
@@ -74,9 +71,6 @@ class StoredTokens(models.Model):
     version = models.PositiveIntegerField(default=0)
     leased_until = models.DateTimeField(null=True)
     retry_at = models.DateTimeField(null=True)
-
-    def __repr__(self) -> str:
-        return f"<StoredTokens of {self.session_id}>"
 
 
 class EndedEntry(models.Model):

@@ -14,7 +14,7 @@ from portal.api import permissions
 from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, Expired, TokenPair, failing
-from portal.door import incoming, without_browser
+from portal.door import incoming, leaving
 from portal.door.failing import record_failure
 from portal.tokens import handover, pair, password
 
@@ -92,7 +92,7 @@ class LogoutView(JsonView):
         """End the caller's session, and what can be ended upstream by a call."""
         response = Response()
         session = permissions.session_of(request)
-        gone = without_browser.leave(request._request, session, response)
+        gone = leaving.leave_without_browser(request._request, session, response)
         response.data = {"ended": True, "upstream": gone.upstream}
         if gone.visit:
             response.data["logoutUrl"] = gone.visit

@@ -1,12 +1,19 @@
-"""Small sealed cookies: what the site must remember of a browser that nobody is signed in with."""
+"""Sealed cookies: what the site must remember of a browser that nobody is signed in with.
+
+A login flow travels in one of its own for ten minutes; a browser carries five at most.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest, HttpResponseBase
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from accounts.conf import flow_lifetime
 from accounts.keyring import Unreadable, seal, unseal
+from accounts.login import flow
+from accounts.provider import LoginFlow
+from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 
 RECEIPT = "vestibule-receipt"
@@ -14,6 +21,7 @@ LEFT = "vestibule-left"
 RETURN = "vestibule-return"
 POSTED = "vestibule-post"
 STARTED = "vestibule-started"
+_CALLBACKS = "/auth/callback"
 
 
 def put(
@@ -52,3 +60,51 @@ def recall(request: HttpRequest, name: str) -> Any:
 def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
     """Take the cookie `name` back."""
     response.delete_cookie(name, path=path, samesite="Lax")
+
+
+def keep_flow(
+    request: HttpRequest, response: HttpResponse, fresh: LoginFlow, *, marked: bool
+) -> None:
+    """Give the browser the flow. The oldest beyond five goes, and what is not ours.
+
+    `marked` also leaves the one-time marker that tells our own sign-ins from unsolicited answers.
+    """
+    held = {
+        name: flow.open_flow(value)
+        for name, value in request.COOKIES.items()
+        if name.startswith(flow.COOKIE_PREFIX)
+    }
+    known = sorted((found.started_at, name) for name, found in held.items() if found)
+    surplus = [name for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]]
+    for name in (*surplus, *(name for name, found in held.items() if found is None)):
+        forget(response, name)
+    seconds = int(flow_lifetime().total_seconds())
+    put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
+    if marked:
+        marker = {"source": fresh.source, "state": fresh.state}
+        remember(response, STARTED, marker, seconds, path=_CALLBACKS)
+
+
+def flow_of(request: HttpRequest, state: str) -> LoginFlow | None:
+    """Return the flow of `state` that this browser carries, or None."""
+    sealed = request.COOKIES.get(flow.cookie_name(state)) if state else None
+    found = flow.open_flow(sealed) if sealed else None
+    return found if found and found.state == state else None
+
+
+def forget_flow(response: HttpResponse, login_flow: LoginFlow) -> None:
+    """Take back the cookie of a flow that is over."""
+    forget(response, flow.cookie_name(login_flow.state))
+
+
+def marker(request: HttpRequest, source: ConfiguredSource) -> str:
+    """Return the state of the sign-in that this browser started at the source last, or nothing."""
+    found = recall(request, STARTED)
+    if isinstance(found, dict) and found.get("source") == source.slug:
+        return str(found.get("state", ""))
+    return ""
+
+
+def forget_marker(response: HttpResponse) -> None:
+    """Take the marker back: it counts once."""
+    forget(response, STARTED, path=_CALLBACKS)

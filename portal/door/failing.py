@@ -10,7 +10,7 @@ from accounts import errors, events
 from accounts.errors import ProtocolError
 from accounts.provider import LoginFlow
 from accounts.source import outage
-from portal.door import answers, flow_cookies, incoming
+from portal.door import answers, cookies, incoming
 
 
 def fail(
@@ -21,7 +21,7 @@ def fail(
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
     response = answers.see_other(f"/login/failed/{code}{query}")
     if login_flow:
-        flow_cookies.forget(response, login_flow)
+        cookies.forget_flow(response, login_flow)
     return response
 
 

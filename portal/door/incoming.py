@@ -12,7 +12,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
-from portal.door import flow_cookies
+from portal.door import cookies
 
 # Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
 _ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "session_state")
@@ -76,6 +76,6 @@ def callback_source(request: HttpRequest, slug: str) -> ConfiguredSource:
         for each in catalogue.enabled()
         if slug in {each.slug, each.row.provider} and each.description.unsolicited
     ]
-    marked = next((each for each in alike if flow_cookies.marker(request, each)), None)
+    marked = next((each for each in alike if cookies.marker(request, each)), None)
     only = alike[0] if len(alike) == 1 else None
     return marked or catalogue.find(slug) or only or source_or_404(slug)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from django.contrib import auth
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts.logout import chart
 from accounts.session.store import SessionStore
+from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal.door import answers, cookies, incoming, routes
 from portal.door.destinations import safe_destination
 
-LEFT_SECONDS = 60
+_LEFT_SECONDS = 60
 _RECEIPT_SECONDS = 120
 
 
@@ -30,10 +31,29 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
         label = source.label if source else ""
         receipt = {"label": label, "upstream": departure.upstream, "code": departure.support_code}
         cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
-        cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
+        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     if departure.visit and return_to:
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
     return response
+
+
+def leave_without_browser(
+    request: HttpRequest, session: Session, response: HttpResponseBase
+) -> chart.Departure:
+    """End the caller's session, and what can be ended upstream by a call (docs/contract.md 2).
+
+    Where the request's cookie holds the session, `response` takes the cookie back.
+    """
+    source = catalogue.of_session(session.source) if session.is_logged_in else None
+    by_cookie = incoming.session_of(request).uid == session.uid
+    permitted = incoming.cookies_for(request, source.description) if source and by_cookie else {}
+    departure = chart.leave_by_api(
+        session, incoming.visit(request), permitted, routes.logout_done_url()
+    )
+    if by_cookie:
+        forget_session(request)
+        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    return departure
 
 
 def forget_session(request: HttpRequest) -> None:
@@ -52,7 +72,7 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
         forget_session(request)
     home = source or (sharing[0] if len(sharing) == 1 else None)
     response = answers.see_other(home.description.home if home else "/")
-    cookies.remember(response, cookies.LEFT, True, LEFT_SECONDS)
+    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     return response
 
 

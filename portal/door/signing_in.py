@@ -12,12 +12,13 @@ from accounts import conf, errors
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import flow, recognition, sign_in
 from accounts.logout import chart
-from accounts.provider import Authentication, LoginFlow
+from accounts.models import StoredSession
+from accounts.provider import Authentication, LoginFlow, Visit
 from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, failing, flow_cookies, forms, incoming, routes
+from portal.door import answers, cookies, failing, forms, incoming, routes
 
 
 def begin(
@@ -40,7 +41,7 @@ def begin(
     )
     response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
     response["Cache-Control"] = "no-store"
-    flow_cookies.keep(request, response, fresh, marked=source.description.unsolicited)
+    cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
     return response
 
 
@@ -74,6 +75,20 @@ def conclude(
     return answers.see_other(landing(source, done.store.typed, next_url))
 
 
+def enter_without_browser(
+    source: ConfiguredSource, username: str, password: str, visit: Visit
+) -> Session:
+    """Sign in with a password (docs/contract.md 2). Returns the new session, a client's.
+
+    Raises `InvalidGrant` when name and password do not fit, `TooManyRequests` when locked out,
+    `AccessDenied` for people who are disabled or not registered, `TemporarilyUnavailable`, and
+    `InvalidRequest` for a source without a form.
+    """
+    outcome = sign_in.verify_password(source, username, password, visit)
+    kind = StoredSession.Kind.CLIENT
+    return sign_in.sign_in(source, outcome, None, Session(), visit, kind).store.typed
+
+
 def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
     """Put the new session in the place of the request's own; Django turns the CSRF token."""
     request.session = done.store
@@ -104,8 +119,8 @@ def finish(
     which flow it was. Without the marker the person signed in elsewhere, which counts here for
     anonymous people only and never replaces a session.
     """
-    marker = flow_cookies.marker(request, source)
-    login_flow = flow_cookies.flow_of(request, params.get("state") or marker)
+    marker = cookies.marker(request, source)
+    login_flow = cookies.flow_of(request, params.get("state") or marker)
     session = incoming.session_of(request)
     if login_flow is None and not source.description.unsolicited:
         if params.get("state") and sign_in.was_used_by(session, params["state"]):
@@ -116,7 +131,7 @@ def finish(
         return answers.see_other(landing(source, session))
     response = _finish(request, source, params, login_flow)
     if marker:
-        flow_cookies.forget_marker(response)
+        cookies.forget_marker(response)
     return response
 
 
@@ -140,7 +155,7 @@ def _finish(
         chart.dismiss(source, error)
         return failing.fail(request, error, source.slug, login_flow)
     if login_flow:
-        flow_cookies.forget(response, login_flow)
+        cookies.forget_flow(response, login_flow)
     return response
 
 

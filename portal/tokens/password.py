@@ -11,7 +11,7 @@ from accounts.session.store import end
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.door import without_browser
+from portal.door import signing_in
 from portal.tokens import pair
 from portal.tokens.token_errors import RefusedGrant
 
@@ -38,7 +38,7 @@ def enter(source: ConfiguredSource, username: str, password: str, visit: Visit) 
     `TemporarilyUnavailable`.
     """
     try:
-        session = without_browser.enter(source, username, password, visit)
+        session = signing_in.enter_without_browser(source, username, password, visit)
     except InvalidGrant:
         raise RefusedGrant("The username or the password is wrong.") from None
     own = StoredSession.objects.filter(uid=session.uid)

@@ -15,8 +15,7 @@ from django.test import Client
 from django.urls import get_resolver
 from django.utils import timezone
 
-from accounts.models import Event, Identity, Source, StoredSession, User
-from accounts.models.outbox import OutboxItem
+from accounts.models import Event, Identity, OutboxItem, Source, StoredSession, User
 from accounts.session import people
 from portal.tokens import token_format
 from tests.http.conftest import sign_in
