@@ -28,47 +28,38 @@ class Feed:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._entries: dict[tuple[str, str], float] = {}
+        self.entries: dict[tuple[str, str], float] = {}
         self._read_at = float("-inf")
         self._since = timezone.now() - REMEMBER
-        self._sources_version = 0
+        self.sources_version = 0
 
-    def has(self, kind: str, value: str) -> bool:
-        """Tell whether `value` ended, as of half a second ago at most. Raises `DatabaseError`."""
-        self.refresh()
-        return (kind, value) in self._entries
-
-    def sources_version(self) -> int:
-        """Return a number that changes whenever a source was changed."""
-        self.refresh()
-        return self._sources_version
-
-    def refresh(self) -> None:
-        """Read what is new, unless that was done in the last half second."""
+    def refreshed(self) -> Feed:
+        """Read what is new, unless it was read in the last half second. Raises `DatabaseError`."""
         now = time.monotonic()
         if now - self._read_at < FRESH_SECONDS:
-            return
+            return self
         with self._lock:
             if now - self._read_at < FRESH_SECONDS:
-                return
+                return self
             since, self._since = self._since, timezone.now() - OVERLAP
             rows = list(EndedEntry.objects.filter(at__gte=since).values_list("kind", "value", "id"))
             self._add(rows)
             self._forget(now)
             self._read_at = now
+        return self
 
     def _add(self, rows: list[tuple[str, str, int]]) -> None:
         now = time.monotonic()
         for kind, value, row in rows:
             name = (kind, f"{value}#{row}" if kind == "source" else value)
-            if name not in self._entries and kind == "source":
-                self._sources_version += 1
-            self._entries.setdefault(name, now)
+            if name not in self.entries and kind == "source":
+                self.sources_version += 1
+            self.entries.setdefault(name, now)
 
     def _forget(self, now: float) -> None:
         limit = now - REMEMBER.total_seconds()
-        for name in [name for name, at in self._entries.items() if at < limit]:
-            del self._entries[name]
+        for name in [name for name, at in self.entries.items() if at < limit]:
+            del self.entries[name]
 
 
 _feed = Feed()
@@ -80,13 +71,15 @@ def announce(kind: str, values: Iterable[str]) -> None:
 
 
 def has_ended(uid: str, key: str) -> bool:
-    """Tell whether the session `uid` ended or its key digest `key` was replaced."""
-    return _feed.has("session", uid) or _feed.has("key", key)
+    """Tell whether the session `uid` ended or its key digest `key` was replaced, as of half a
+    second ago at most. Raises `DatabaseError`.
+    """
+    return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
 
 
 def sources_version() -> int:
     """Return a number that changes whenever a source was changed, for whoever keeps copies."""
-    return _feed.sources_version()
+    return _feed.refreshed().sources_version
 
 
 def clear_expired() -> int:

@@ -106,12 +106,10 @@ def _claim(item: OutboxItem, now: datetime) -> bool:
 def _deliver(item: OutboxItem, now: datetime) -> bool:
     try:
         _hand_over(item)
-    except (ProtocolError, Unreadable) as error:
+    except Exception as error:  # a provider's defect must not stop the other deliveries
+        if not isinstance(error, (ProtocolError, Unreadable)):
+            log.exception("outbox.failed", source=item.source, support_code=item.support_code)
         _later(item, now, given_up=now >= item.give_up_at or isinstance(error, Unreadable))
-        return False
-    except Exception:  # a provider's defect must not stop the other deliveries
-        log.exception("outbox.failed", source=item.source, support_code=item.support_code)
-        _later(item, now, given_up=now >= item.give_up_at)
         return False
     item.delete()
     if item.kind == OutboxItem.Kind.LOGOUT:

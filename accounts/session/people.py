@@ -27,27 +27,19 @@ def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:
 
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, on their request. Returns False when it is not theirs."""
-    with transaction.atomic():
-        rows = end(StoredSession.objects.filter(user_id=user_id, uid=uid))
-        events.record_ended(rows, "by the person", by)
-    return bool(rows)
+    return bool(_end(StoredSession.objects.filter(user_id=user_id, uid=uid), "by the person", by))
 
 
 def end_others(user_id: int, current: Session, by: Visit, why: str = "by the person") -> int:
     """End all sessions of a person, devices too, but the current one. Returns their number."""
-    with transaction.atomic():
-        rows = end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid))
-        events.record_ended(rows, why, by)
-    return len(rows)
+    return _end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid), why, by)
 
 
 def end_all(user_id: int, why: str) -> int:
     """End every session of a person and raise the epoch. Returns their number."""
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
-        rows = end(StoredSession.objects.filter(user_id=user_id))
-        events.record_ended(rows, why)
-    return len(rows)
+        return _end(StoredSession.objects.filter(user_id=user_id), why)
 
 
 def admit(user: User, by: User | None = None) -> None:
@@ -81,3 +73,10 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         events.record(
             events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
         )
+
+
+def _end(rows: QuerySet[StoredSession], why: str, by: Visit | None = None) -> int:
+    with transaction.atomic():
+        ended = end(rows)
+        events.record_ended(ended, why, by)
+    return len(ended)

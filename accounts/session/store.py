@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
 from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import cache, conf, ended
-from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts import cache, conf, ended, serialization
+from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession
-from accounts.session.typed import ANONYMOUS_SESSION, Session
+from accounts.session.typed import Session
 from accounts.source import registry
 
 PURPOSE = "session"
@@ -31,8 +31,7 @@ SEEN_EVERY = timedelta(seconds=60)
 _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What is read of a session before its payload is opened."""
 
     uid: str
@@ -51,7 +50,7 @@ class SessionStore(SessionBase):
     def __init__(self, session_key: str | None = None) -> None:
         super().__init__(session_key if session_key and _COOKIE.match(session_key) else None)
         self._row: Row | None = None
-        self._typed = ANONYMOUS_SESSION
+        self._typed = Session()
         self._written = ""
         self._digest = ""
         self._at_hand: Row | None = None
@@ -91,7 +90,7 @@ class SessionStore(SessionBase):
         for keys that never collide.
         """
         self._typed = typed
-        self._session_cache = {**values, TYPED: typed.dump()}
+        self._session_cache = {**values, TYPED: serialization.dump(typed)}
         self.columns = columns
         self._session_key = secrets.token_urlsafe(32)
         self.modified = True
@@ -102,25 +101,21 @@ class SessionStore(SessionBase):
         row = self._row
         if row is None or now - row.seen < SEEN_EVERY:
             return
-        expires = min(now + self._idle(), row.ends)
+        expires = min(now + self._lives()[0], row.ends)
         StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now).update(
             last_seen_at=now, expire_date=expires
         )
-        self._row = Row(row.uid, expires, row.ends, now, row.sealed)
-        self._typed = self._typed.ending(expires)
+        self._row = row._replace(expires=expires, seen=now)
+        self._typed = replace(self._typed, expires_at=expires)
         self._remember()
 
     def replace(self, typed: Session) -> None:
         """Replace the typed session; `save` writes it. Its end moves with the upstream's."""
         if self._row and typed.upstream_ends_at != self._typed.upstream_ends_at:
-            row = self._row
-            begun = typed.signed_in_at or timezone.now()
-            ends = begun + self._absolute()
-            ends = min(ends, typed.upstream_ends_at or ends)
-            expires = min(timezone.now() + self._idle(), ends)
-            self._row = Row(row.uid, expires, ends, row.seen, row.sealed)
-            typed = typed.ending(expires)
-        self[TYPED] = typed.dump()
+            expires, ends = self._ends_of(typed, typed.signed_in_at)
+            self._row = self._row._replace(expires=expires, ends=ends)
+            typed = replace(typed, expires_at=expires)
+        self[TYPED] = serialization.dump(typed)
         self._typed = typed
 
     # --- What Django asks ------------------------------------------------------------------------
@@ -130,18 +125,18 @@ class SessionStore(SessionBase):
         self._row = self._read()
         if self._row is None:
             self._session_key = None
-            self._typed = ANONYMOUS_SESSION
+            self._typed = Session()
             return {}
         try:
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)
-            typed = Session.load(values[TYPED]) if TYPED in values else ANONYMOUS_SESSION
-        except (Unreadable, ValueError, TypeError, AttributeError):
+            typed = serialization.load(Session, values[TYPED]) if TYPED in values else Session()
+            readable = not typed.exists or typed.type in registry.session_types()
+        except (ValueError, TypeError, AttributeError):  # `Unreadable` is a `ValueError`
+            readable = False
+        if not readable:
             self._typed = Session.unknown(self._row.uid)
             return {}
-        if typed.exists and typed.type not in registry.session_types():
-            self._typed = Session.unknown(self._row.uid)
-            return {}
-        self._typed = typed.ending(self._row.expires)
+        self._typed = replace(typed, expires_at=self._row.expires)
         self._written = self._fingerprint(values)
         return values
 
@@ -179,9 +174,8 @@ class SessionStore(SessionBase):
         sealed = seal(values, PURPOSE, self.key_digest)
         changes: dict[str, Any] = {"session_data": sealed}
         if self._row:
-            row = self._row
-            self._row = Row(row.uid, row.expires, row.ends, row.seen, sealed)
-            changes |= {"expire_date": row.expires, "ends_at": row.ends}
+            self._row = self._row._replace(sealed=sealed)
+            changes |= {"expire_date": self._row.expires, "ends_at": self._row.ends}
         if not StoredSession.objects.filter(session_key=self.key_digest).update(**changes):
             raise UpdateError
         self._written = written
@@ -207,7 +201,7 @@ class SessionStore(SessionBase):
             if not changed:
                 raise UpdateError
             ended.announce("key", [old])
-        _forget([old])
+        cache.sessions.delete(old)
         self._written = self._fingerprint(values)
         self._row = None
         self.modified = True
@@ -219,7 +213,7 @@ class SessionStore(SessionBase):
 
     def get_expiry_date(self, **kwargs: Any) -> datetime:
         """Return when the session ends if nothing happens."""
-        return self._row.expires if self._row else timezone.now() + self._idle()
+        return self._row.expires if self._row else timezone.now() + self._lives()[0]
 
     @classmethod
     def clear_expired(cls) -> None:
@@ -234,14 +228,18 @@ class SessionStore(SessionBase):
 
     # --- Reading and writing ---------------------------------------------------------------------
 
-    def _idle(self) -> timedelta:
-        return conf.client_idle() if self._is_client() else conf.session_idle()
+    def _lives(self) -> tuple[timedelta, timedelta]:
+        """Return how long the session lives unused, and at all."""
+        if self.columns.get("kind") == StoredSession.Kind.CLIENT:
+            return conf.client_idle(), conf.client_absolute()
+        return conf.session_idle(), conf.session_absolute()
 
-    def _absolute(self) -> timedelta:
-        return conf.client_absolute() if self._is_client() else conf.session_absolute()
-
-    def _is_client(self) -> bool:
-        return self.columns.get("kind") == StoredSession.Kind.CLIENT
+    def _ends_of(self, typed: Session, begun: datetime | None) -> tuple[datetime, datetime]:
+        """Return when `typed`, used now, ends if nothing happens, and when at the latest."""
+        now, (idle, absolute) = timezone.now(), self._lives()
+        ends = (begun or now) + absolute
+        ends = min(ends, typed.upstream_ends_at or ends)
+        return min(now + idle, ends), ends
 
     def _read(self) -> Row | None:
         if not self.session_key:
@@ -277,10 +275,7 @@ class SessionStore(SessionBase):
 
     def _new_row(self) -> StoredSession:
         now = timezone.now()
-        ends = now + self._absolute()
-        if self._typed.upstream_ends_at:
-            ends = min(ends, self._typed.upstream_ends_at)
-        expires = min(now + self._idle(), ends)
+        expires, ends = self._ends_of(self._typed, now)
         values = self._get_session(no_load=True)
         sealed = seal(values, PURPOSE, self.key_digest)
         row = StoredSession(
@@ -294,7 +289,7 @@ class SessionStore(SessionBase):
             **self.columns,
         )
         self._row = Row(row.uid, expires, ends, now, sealed)
-        self._typed = self._typed.ending(expires)
+        self._typed = replace(self._typed, expires_at=expires)
         self._written = self._fingerprint(values)
         transaction.on_commit(self._remember)
         return row
@@ -322,14 +317,15 @@ def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
         for row in rows.select_for_update():
             try:
                 values = unseal(row.session_data, PURPOSE, row.session_key)
-                values[TYPED] = change(Session.load(values[TYPED])).dump()
-            except (Unreadable, KeyError, TypeError, ValueError):
+                typed = change(serialization.load(Session, values[TYPED]))
+                values[TYPED] = serialization.dump(typed)
+            except (KeyError, TypeError, ValueError):  # `Unreadable` is a `ValueError`
                 continue
             sealed = seal(values, PURPOSE, row.session_key)
             StoredSession.objects.filter(pk=row.pk).update(session_data=sealed)
             changed.append(row.session_key)
         ended.announce("key", changed)  # a copy that the cache could not forget counts no more
-        transaction.on_commit(lambda: _forget(changed))
+        transaction.on_commit(lambda: cache.sessions.delete(*changed))
     return len(changed)
 
 
@@ -345,9 +341,5 @@ def end(rows: Any) -> list[StoredSession]:
             keys = [row.session_key for row in found]
             StoredSession.objects.filter(session_key__in=keys).delete()
             ended.announce("session", [row.uid for row in found])
-            transaction.on_commit(lambda: _forget(keys))
+            transaction.on_commit(lambda: cache.sessions.delete(*keys))
     return found
-
-
-def _forget(digests: Iterable[str]) -> None:
-    cache.sessions.delete(*digests)

@@ -5,11 +5,10 @@ session").
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from accounts import serialization
 from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, SessionRef
 
 
@@ -78,26 +77,10 @@ class Session:
             bound_to=self.bound_to,
         )
 
-    def dump(self) -> dict[str, Any]:
-        """Return the session as JSON holds it, for the sealed payload."""
-        return serialization.dump(self)
-
-    @classmethod
-    def load(cls, values: Any) -> Session:
-        """Return the session that `dump` wrote. Raises `ValueError` for anything else."""
-        return serialization.load(cls, values)
-
     @classmethod
     def unknown(cls, uid: str) -> Session:
         """Return the chart's *Unknown*: a row exists, nothing in it can be trusted."""
         return cls(uid=uid, type=UNKNOWN)
-
-    def ending(self, at: datetime) -> Session:
-        """Return the same session that ends at `at`."""
-        return replace(self, expires_at=at)
-
-
-ANONYMOUS_SESSION = Session()
 
 
 def _iso(moment: datetime | None) -> str | None:

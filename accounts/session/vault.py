@@ -10,9 +10,10 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts import events
@@ -47,9 +48,7 @@ class _Kept:
 
 def new_row(uid: str, tokens: TokenSet) -> StoredTokens:
     """Return the row of the first tokens of the session `uid`, for the caller to insert."""
-    return StoredTokens(
-        session_id=uid, sealed=seal(dump(tokens), PURPOSE, uid), expires_at=tokens.expires_at
-    )
+    return StoredTokens(session_id=uid, **_columns(uid, tokens))
 
 
 def tokens_of(uid: str) -> TokenSet | None:
@@ -86,11 +85,7 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
 
 def replace_tokens(uid: str, tokens: TokenSet) -> None:
     """Replace the tokens of the session `uid`."""
-    StoredTokens.objects.filter(session_id=uid).update(
-        sealed=seal(dump(tokens), PURPOSE, uid),
-        expires_at=tokens.expires_at,
-        version=F("version") + 1,
-    )
+    _replace(StoredTokens.objects.filter(session_id=uid), uid, tokens)
 
 
 def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | None:
@@ -100,46 +95,30 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
         refused = end(StoredSession.objects.filter(uid=session.uid))
         events.record_ended(refused, "the upstream refused to renew it")
         raise
-    except ProtocolError:
-        _release(session.uid, kept.version)
+    except Exception as error:  # a provider's defect must not end sessions or break pages
+        if not isinstance(error, ProtocolError):
+            log.exception("vault.refresh_failed", source=session.source)
+        later = timezone.now() + PAUSE
+        _rows(session.uid, kept.version).update(leased_until=None, retry_at=later)
         return _unexpired(kept.tokens)
-    except Exception:  # a provider's defect must not end sessions or break pages
-        log.exception("vault.refresh_failed", source=session.source)
-        _release(session.uid, kept.version)
-        return _unexpired(kept.tokens)
-    StoredTokens.objects.filter(session_id=session.uid, version=kept.version).update(
-        sealed=seal(dump(renewed), PURPOSE, session.uid),
-        expires_at=renewed.expires_at,
-        version=kept.version + 1,
-        leased_until=None,
-        retry_at=None,
-    )
+    mine = _rows(session.uid, kept.version)
+    _replace(mine, session.uid, renewed, leased_until=None, retry_at=None)
     return renewed
 
 
 def _lease(uid: str, version: int) -> bool:
     """Tell whether the refresh of this version is ours to do."""
     now = timezone.now()
-    mine = StoredTokens.objects.filter(
-        Q(leased_until=None) | Q(leased_until__lt=now),
-        Q(retry_at=None) | Q(retry_at__lt=now),
-        session_id=uid,
-        version=version,
+    mine = _rows(uid, version).filter(
+        Q(leased_until=None) | Q(leased_until__lt=now), Q(retry_at=None) | Q(retry_at__lt=now)
     )
     return mine.update(leased_until=now + LEASE, retry_at=None) == 1
-
-
-def _release(uid: str, version: int) -> None:
-    mine = StoredTokens.objects.filter(session_id=uid, version=version)
-    mine.update(leased_until=None, retry_at=timezone.now() + PAUSE)
 
 
 def _shared_result(uid: str, before: _Kept) -> TokenSet | None:
     """Wait until the lease is over, and return the tokens of that moment."""
     deadline = time.monotonic() + LEASE.total_seconds()
-    at_it = StoredTokens.objects.filter(
-        session_id=uid, version=before.version, leased_until__isnull=False
-    )
+    at_it = _rows(uid, before.version).filter(leased_until__isnull=False)
     for attempt in range(1000):
         if not at_it.exists() or time.monotonic() > deadline:
             break
@@ -157,10 +136,21 @@ def _unexpired(tokens: TokenSet) -> TokenSet | None:
 def _without_access_token(uid: str, kept: _Kept) -> TokenSet:
     """Delete an access token that cannot be refreshed; the hint for the logout stays."""
     rest = replace(kept.tokens, access_token="", expires_at=None)
-    StoredTokens.objects.filter(session_id=uid, version=kept.version).update(
-        sealed=seal(dump(rest), PURPOSE, uid), expires_at=None, version=kept.version + 1
-    )
+    _replace(_rows(uid, kept.version), uid, rest)
     return rest
+
+
+def _rows(uid: str, version: int) -> QuerySet[StoredTokens]:
+    """Return the row of the session `uid` unless its tokens were replaced since `version`."""
+    return StoredTokens.objects.filter(session_id=uid, version=version)
+
+
+def _replace(rows: QuerySet[StoredTokens], uid: str, tokens: TokenSet, **columns: Any) -> None:
+    rows.update(**_columns(uid, tokens), **columns, version=F("version") + 1)
+
+
+def _columns(uid: str, tokens: TokenSet) -> dict[str, Any]:
+    return {"sealed": seal(dump(tokens), PURPOSE, uid), "expires_at": tokens.expires_at}
 
 
 def _read(uid: str) -> _Kept | None:

@@ -6,13 +6,13 @@ query for them.
 
 from __future__ import annotations
 
-import dataclasses
+import inspect
 import os
-import threading
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -84,33 +84,21 @@ class ConfiguredSource:
         return self.row.end_with_token or self.description.ends_with_token
 
 
-class _Copy:
-    """One worker's copy of the enabled sources, by slug, in their order."""
-
-    def __init__(self) -> None:
-        self.lock = threading.Lock()
-        self.version = -1
-        self.ready: dict[str, ConfiguredSource] = {}
-
-
-_copy = _Copy()
-
-
 def enabled() -> list[ConfiguredSource]:
     """Return the enabled sources in their order; one that cannot be built is left out."""
-    version = ended.sources_version()
-    if _copy.version != version:
-        with _copy.lock:
-            rows = Source.objects.filter(enabled=True).order_by("order", "slug")
-            built = [(row.slug, _build(row)) for row in rows]
-            _copy.ready = {slug: ready for slug, ready in built if ready}
-            _copy.version = version
-    return list(_copy.ready.values())
+    return list(_enabled(ended.sources_version()).values())
 
 
 def find(slug: str) -> ConfiguredSource | None:
     """Return the enabled source `slug`, or None."""
-    return next((ready for ready in enabled() if ready.slug == slug), None)
+    return _enabled(ended.sources_version()).get(slug)
+
+
+@lru_cache(maxsize=1)
+def _enabled(_version: int) -> dict[str, ConfiguredSource]:
+    """Return the enabled sources by slug, as they are since the feed has this version."""
+    built = [_build(row) for row in Source.objects.filter(enabled=True)]
+    return {ready.slug: ready for ready in built if ready}
 
 
 def of_session(slug: str) -> ConfiguredSource | None:
@@ -176,16 +164,13 @@ def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
     """Return the provider's `Settings` for `values`. Raises `ValidationError` naming the field."""
     if not isinstance(values, dict):
         raise ValidationError({"settings": _("The settings must be an object.")})
-    fields = {field.name: field for field in dataclasses.fields(provider.Settings)}
+    fields = inspect.signature(provider.Settings).parameters
     hints = typing.get_type_hints(provider.Settings)
     for name in values:
         if name not in fields:
             raise ValidationError({"settings": _("Unknown setting: %s") % name})
     for name, field in fields.items():
-        needed = (
-            field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-        )
-        if needed and name not in values:
+        if field.default is field.empty and name not in values:
             raise ValidationError({"settings": _("Missing setting: %s") % name})
     typed = {name: _typed(name, hints[name], value) for name, value in values.items()}
     try:

@@ -17,7 +17,7 @@ def feed() -> None:
 
 def sources() -> None:
     """Read the sources anew."""
-    catalogue._copy = catalogue._Copy()
+    catalogue._enabled.cache_clear()
 
 
 def delivered(seconds: float = 10.0) -> None:
