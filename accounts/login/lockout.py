@@ -49,10 +49,9 @@ def check(source: str, name: str, address: str) -> None:
     attempt back. Raises `TooManyRequests`, with the seconds to wait, when one is used up.
     """
     pair, everywhere, place = _keys(source, name, address)
-    for limit, key in ((NAME, everywhere), (ADDRESS, place)):
-        if not _has_room(limit, key):
-            raise _used_up(limit, key)
-    _take(PAIR, pair)
+    _require(NAME, everywhere, FixedWindowRateLimiter.test)
+    _require(ADDRESS, place, FixedWindowRateLimiter.test)
+    _require(PAIR, pair, FixedWindowRateLimiter.hit)
 
 
 def failed(source: str, name: str, address: str) -> None:
@@ -80,7 +79,7 @@ def spend(limit: RateLimitItem, *parts: str) -> None:
 
     The limit's namespace keeps different uses apart; `parts` are stored as a digest.
     """
-    _take(limit, digest("\0".join(parts)))
+    _require(limit, digest("\0".join(parts)), FixedWindowRateLimiter.hit)
 
 
 def network(address: str) -> str:
@@ -178,9 +177,7 @@ def _redis(url: str) -> Any:
     return storage_from_string(url, wrap_exceptions=True, key_prefix="vestibule-lockout", **options)
 
 
-@lru_cache(maxsize=1)
-def _counters(redis_url: str) -> _Counters:
-    return _Counters(redis_url)
+_counters = lru_cache(maxsize=1)(_Counters)
 
 
 def _ask(question: Callable[[FixedWindowRateLimiter], T]) -> T:
@@ -195,19 +192,12 @@ def _ask(question: Callable[[FixedWindowRateLimiter], T]) -> T:
     return question(counters.memory)
 
 
-def _has_room(limit: RateLimitItem, key: str) -> bool:
-    return _ask(lambda limiter: limiter.test(limit, key))
-
-
-def _take(limit: RateLimitItem, key: str) -> None:
-    if not _ask(lambda limiter: limiter.hit(limit, key)):
-        raise _used_up(limit, key)
-
-
-def _used_up(limit: RateLimitItem, key: str) -> TooManyRequests:
-    ends = _ask(lambda limiter: limiter.get_window_stats(limit, key)).reset_time
-    seconds = max(1, math.ceil(ends - time.time()))
-    return TooManyRequests("Too many attempts.", retry_after=seconds)
+def _require(limit: RateLimitItem, key: str, granted: Callable[..., bool]) -> None:
+    """Raise `TooManyRequests` unless `limit` is `granted` to `key`: by a test, or by a hit."""
+    if not _ask(lambda limiter: granted(limiter, limit, key)):
+        ends = _ask(lambda limiter: limiter.get_window_stats(limit, key)).reset_time
+        seconds = max(1, math.ceil(ends - time.time()))
+        raise TooManyRequests("Too many attempts.", retry_after=seconds)
 
 
 def _keys(source: str, name: str, address: str) -> tuple[str, str, str]:

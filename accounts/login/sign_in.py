@@ -8,21 +8,23 @@ from datetime import datetime
 from enum import Enum
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import errors, events, statements
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
-from accounts.login import flow, lockout, membership
+from accounts.login import flow, lockout
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
-from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Visit
+from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
+_MOST_REMEMBERED = 50
 _OWNER = statements.Lookup(User, identities__source=0, identities__subject="")
 
 
@@ -192,7 +194,7 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
     _follow(owner, outcome)
-    membership.follow(owner, source.row, outcome.subject, outcome.groups)
+    _follow_groups(owner, source.row, outcome)
     return owner, decision
 
 
@@ -235,9 +237,32 @@ def _follow(user: User, outcome: Authentication) -> None:
         user.save(update_fields=changed)
 
 
+def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
+    """Set the mapped groups of `user` to those that the source claims; None changes nothing.
+
+    Groups outside the mapping are kept. A mapped group that does not exist is created without
+    permissions. The claim is kept for administrators.
+    """
+    if outcome.groups is None:
+        return
+    identity = Identity.objects.filter(source=source, subject=outcome.subject)
+    remembered = list(outcome.groups)[:_MOST_REMEMBERED]
+    if identity.values_list("claimed_groups", flat=True).first() != remembered:
+        identity.update(claimed_groups=remembered)
+    if not source.groups:
+        return
+    managed = set(source.groups.values())
+    wanted = {ours for theirs, ours in source.groups.items() if theirs in outcome.groups}
+    held = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
+    if wanted - held:
+        new = [Group.objects.get_or_create(name=name)[0] for name in sorted(wanted - held)]
+        user.groups.add(*new)
+    if held - wanted:
+        user.groups.remove(*Group.objects.filter(name__in=held - wanted))
+
+
 def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: datetime) -> Session:
-    refresh_expires_at = outcome.tokens.refresh_expires_at if outcome.tokens else None
-    ends = outcome.expires_at if source.ends_with_token else None
+    tokens = outcome.tokens or TokenSet()
     return Session(
         uid=new_uid(),
         type=source.session_type,
@@ -250,9 +275,9 @@ def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: d
         status=user.status,
         acr=outcome.acr,
         signed_in_at=now,
-        refresh_expires_at=refresh_expires_at,
-        upstream_ends_at=ends,
-        tokens_expire_at=outcome.tokens.expires_at if outcome.tokens else None,
+        refresh_expires_at=tokens.refresh_expires_at,
+        upstream_ends_at=outcome.expires_at if source.ends_with_token else None,
+        tokens_expire_at=tokens.expires_at,
         bound_to=outcome.bound_to,
         claims=dict(outcome.public),
     )
