@@ -33,7 +33,8 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             if store.typed.is_logged_in:
                 store.touch(timezone.now())
                 if not getattr(view_func, "own_renewal", False):
-                    store = request.session = renewal.renew(store, _cookies(request))
+                    cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
+                    store = request.session = renewal.renew(store, cookies)
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
@@ -86,10 +87,6 @@ def wants_page(request: HttpRequest) -> bool:
     if request.headers.get("X-Requested-With") or not request.accepts("text/html"):
         return False
     return request.headers.get("Sec-Fetch-Mode", "navigate") == "navigate"
-
-
-def _cookies(request: HttpRequest) -> dict[str, str]:
-    return cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
 
 
 def _refuse_nul(request: HttpRequest) -> None:

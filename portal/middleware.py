@@ -48,16 +48,14 @@ class TrustedProxies:
     def _believe(self, environ: dict[str, Any]) -> None:
         hops = [hop.strip() for hop in environ.get("HTTP_X_FORWARDED_FOR", "").split(",")]
         client = next((hop for hop in reversed(hops) if hop and not self._is_trusted(hop)), "")
-        if _is_address(client):
+        if _address(client):
             environ["REMOTE_ADDR"] = client
         if environ.get("HTTP_X_FORWARDED_PROTO") in {"http", "https"}:
             environ["wsgi.url_scheme"] = environ["HTTP_X_FORWARDED_PROTO"]
 
     def _is_trusted(self, text: str) -> bool:
-        if not self.networks or not _is_address(text):
-            return False
-        address = ipaddress.ip_address(text)
-        return any(address in network for network in self.networks)
+        address = _address(text) if self.networks else None
+        return address is not None and any(address in network for network in self.networks)
 
 
 class RequestLog(RequestMiddleware):
@@ -94,9 +92,8 @@ class ContentPolicy(CSPMiddleware):
         return str(build_policy())
 
 
-def _is_address(text: str) -> bool:
+def _address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
     try:
-        ipaddress.ip_address(text)
+        return ipaddress.ip_address(text)
     except ValueError:
-        return False
-    return True
+        return None

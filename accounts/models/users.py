@@ -93,8 +93,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     objects: ClassVar[UserManager] = UserManager()
 
     USERNAME_FIELD = "username"
-    EMAIL_FIELD = "email"
-    REQUIRED_FIELDS: ClassVar[list[str]] = []
 
     class Meta:
         verbose_name = _("person")
@@ -117,9 +115,7 @@ class User(AbstractBaseUser, PermissionsMixin):
         """Django's word for it: everybody whose status is active."""
         return self.status == self.Status.ACTIVE
 
-    def get_full_name(self) -> str:
-        """Return the name that people are greeted with."""
-        return self.name or self.username
+    get_full_name = __str__  # the name that people are greeted with, and Django's word for it
 
     def give_local_identity(self) -> None:
         """Create the `local` identity of the person unless it exists."""

@@ -15,8 +15,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from django.contrib.sessions.backends.base import CreateError, SessionBase, UpdateError
-from django.db import DatabaseError, IntegrityError, transaction
+from django.contrib.sessions.backends.base import SessionBase, UpdateError
+from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts import cache, conf, ended, serialization
@@ -86,8 +86,6 @@ class SessionStore(SessionBase):
         """Make a new session. `values` are Django's own.
 
         Returns its row, with all columns, for the caller to insert in the transaction of this call.
-        A taken key is not tried again, as `create` does: a savepoint would cost two round trips,
-        for keys that never collide.
         """
         self._typed = typed
         self._session_cache = {**values, TYPED: serialization.dump(typed)}
@@ -145,19 +143,11 @@ class SessionStore(SessionBase):
         return StoredSession.objects.filter(session_key=digest(session_key)).exists()
 
     def create(self) -> None:
-        """Insert a row under a new key. Tries three times, then raises `CreateError`."""
-        for _ in range(3):
-            self._session_key = secrets.token_urlsafe(32)
-            try:
-                with transaction.atomic():
-                    self._new_row().save(force_insert=True)
-            except IntegrityError:
-                if not self.exists(self._session_key):
-                    raise  # not the key: the state was used, or the like
-                continue
-            self.modified = True
-            return
-        raise CreateError
+        """Insert a row under a new key. Raises `IntegrityError`: for a key, that never happens."""
+        self._session_key = secrets.token_urlsafe(32)
+        with transaction.atomic():
+            self._new_row().save(force_insert=True)
+        self.modified = True
 
     def save(self, must_create: bool = False) -> None:
         """Write payload and expiry of a session that exists, when the payload changed.
@@ -205,15 +195,6 @@ class SessionStore(SessionBase):
         self._written = self._fingerprint(values)
         self._row = None
         self.modified = True
-
-    def get_expiry_age(self, **kwargs: Any) -> int:
-        """Return the seconds that are left."""
-        left = (self.get_expiry_date() - timezone.now()).total_seconds()
-        return max(0, int(left))
-
-    def get_expiry_date(self, **kwargs: Any) -> datetime:
-        """Return when the session ends if nothing happens."""
-        return self._row.expires if self._row else timezone.now() + self._lives()[0]
 
     @classmethod
     def clear_expired(cls) -> None:
