@@ -7,25 +7,31 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
 
+import structlog
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts import errors, events, statements
-from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from accounts import cache, errors, events, statements
+from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.keyring import digest
 from accounts.login import flow, lockout
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
-from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
+from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Recognises, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
+from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
+# How long a "no" of an upstream to a shared cookie is cached.
+_STRANGER_SECONDS = 60
 _MOST_REMEMBERED = 50
 _OWNER = statements.Lookup(User, identities__source=0, identities__subject="")
+log = structlog.get_logger("vestibule.recognition")
 
 
 class Decision(Enum):
@@ -105,6 +111,30 @@ def verify_password(
     prompt = source.form.prompt()
     form = {each.name: password for each in prompt.fields if each.type == "password"}
     return verify_form(source, {**form, prompt.identifier: username}, visit)
+
+
+def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authentication | None:
+    """Return whom the source knows by `cookies` that its upstream shares with us, None for nobody.
+
+    The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies. An
+    upstream that does not answer counts as a "no".
+    """
+    if not cookies or not isinstance(source.provider, Recognises):
+        return None
+    key = f"stranger:{source.slug}:{digest(repr(sorted(cookies.items())))}"
+    if cache.shared.get(key):
+        return None
+    try:
+        outcome = source.provider.recognise(cookies)
+    except TemporarilyUnavailable:
+        outage.note(source.slug)
+        outcome = None
+    except ProtocolError as error:
+        log.info("recognition.refused", source=source.slug, reason=error.reason)
+        outcome = None
+    if outcome is None:
+        cache.shared.set(key, True, _STRANGER_SECONDS)
+    return outcome
 
 
 def sign_in(

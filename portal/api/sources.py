@@ -29,7 +29,7 @@ class SourcesView(OpenView):
                 "label": each.label,
                 "type": each.session_type,
                 "kind": each.kind,
-                "loginUrl": conf.site_url() + routes.start_url(each.slug),
+                "loginUrl": conf.site_url() + routes.login_path(each.slug),
                 "trouble": _trouble(troubled.get(each.slug), each.row.note),
             }
             for each in ready

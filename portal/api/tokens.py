@@ -15,7 +15,7 @@ from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, Expired, TokenPair, failing
 from portal.door import incoming, leaving
-from portal.door.failing import record_failure
+from portal.door.answers import record_failure
 from portal.tokens import handover, pair, password
 
 

@@ -13,7 +13,11 @@ AUTH, OPENID = "auth", "openid"
 
 
 def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
-    """Return the path at which a sign-in by the source `slug` starts; empty values are left out."""
+    """Return the path at which a sign-in by the source `slug` starts; empty values are left out.
+
+    `again="1"` asks for a fresh proof of who the person is, `switch="1"` for the question whether
+    the session that is there should end.
+    """
     path = f"/openid/{slug}/login" if prefix == OPENID else f"/auth/login/{slug}"
     wanted = {name: value for name, value in query.items() if value}
     return f"{path}?{urlencode(wanted)}" if wanted else path
@@ -43,15 +47,6 @@ def logout_done_url() -> str:
     post_logout_redirect_uri).
     """
     return f"{conf.site_url()}/auth/logout/done"
-
-
-def start_url(slug: str, next_url: str = "", **more: str) -> str:
-    """Return the address at which a sign-in by the source `slug` starts.
-
-    `again="1"` asks for a fresh proof of who the person is, `switch="1"` for the question whether
-    the session that is there should end.
-    """
-    return login_path(slug, next=next_url, **more)
 
 
 def choose_url(next_url: str = "") -> str:

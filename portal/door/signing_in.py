@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from accounts import conf, errors
 from accounts.errors import InvalidRequest, ProtocolError
-from accounts.login import flow, recognition, sign_in
+from accounts.login import flow, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
 from accounts.provider import Authentication, LoginFlow, Visit
@@ -18,7 +18,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, failing, forms, incoming, routes
+from portal.door import answers, cookies, forms, incoming, routes
 
 
 def begin(
@@ -100,7 +100,7 @@ def prove_again(request: HttpRequest, next_url: str) -> HttpResponse | None:
     session = incoming.session_of(request)
     if access.is_recent(session, timezone.now()):
         return None
-    return answers.see_other(routes.start_url(session.source, next_url, again="1"))
+    return answers.see_other(routes.login_path(session.source, next=next_url, again="1"))
 
 
 def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:
@@ -126,7 +126,7 @@ def finish(
         if params.get("state") and sign_in.was_used_by(session, params["state"]):
             return answers.see_other(landing(source, session))
         missing = InvalidRequest("The state is missing or unknown.")
-        return failing.fail(request, missing, source.slug)
+        return answers.fail(request, missing, source.slug)
     if login_flow is None and session.is_logged_in:
         return answers.see_other(landing(source, session))
     response = _finish(request, source, params, login_flow)
@@ -153,7 +153,7 @@ def _finish(
         response = conclude(request, source, outcome, next_url, link_uid=link_uid, spent=login_flow)
     except ProtocolError as error:
         chart.dismiss(source, error)
-        return failing.fail(request, error, source.slug, login_flow)
+        return answers.fail(request, error, source.slug, login_flow)
     if login_flow:
         cookies.forget_flow(response, login_flow)
     return response
@@ -174,7 +174,7 @@ def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authenticat
     """Return who this browser is known as at the source, where signed in there means here."""
     if incoming.session_of(request).is_logged_in:
         return None
-    return recognition.recognise(source, incoming.cookies_for(request, source.description))
+    return sign_in.recognise(source, incoming.cookies_for(request, source.description))
 
 
 def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:

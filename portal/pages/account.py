@@ -14,7 +14,7 @@ from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
 from accounts.session import people
 from accounts.source import catalogue
-from portal.door import answers, failing, incoming, leaving, signing_in
+from portal.door import answers, incoming, leaving, signing_in
 from portal.pages.devices import device_name
 
 
@@ -92,7 +92,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
         try:
             return signing_in.begin(request, source, "/account/sign-ins", link_uid=session.uid)
         except ProtocolError as error:
-            return failing.fail(request, error, source.slug)
+            return answers.fail(request, error, source.slug)
     _unlink(request, person_id)
     return answers.see_other("/account/sign-ins")
 

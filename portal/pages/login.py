@@ -18,7 +18,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.door import answers, cookies, failing, forms, incoming, leaving, routes, signing_in
+from portal.door import answers, cookies, forms, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
 from portal.pages import problems
 
@@ -42,7 +42,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     straight = _straight_to(ready) if not wanted else None
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
-        return answers.see_other(routes.start_url(straight.slug, next_url))
+        return answers.see_other(routes.login_path(straight.slug, next=next_url))
     context = _choice(ready, next_url)
     context["notice"] = _notice(request, left=bool(straight) and left)
     if known:
@@ -56,7 +56,7 @@ def _continue_as(
     try:
         return signing_in.conclude(request, source, outcome, next_url)
     except ProtocolError as error:
-        return failing.fail(request, error, source.slug)
+        return answers.fail(request, error, source.slug)
 
 
 def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
         "label": _("Continue as patron of %(library)s") % {"library": source.label},
         "help": _("You are signed in there already."),
         "icon": source.description.icon,
-        "url": routes.start_url(source.slug, next_url),
+        "url": routes.login_path(source.slug, next=next_url),
         "trouble": None,
     }
 
@@ -95,7 +95,7 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
                 "label": each.label,
                 "help": each.description.help,
                 "icon": each.description.icon,
-                "url": routes.start_url(each.slug, next_url),
+                "url": routes.login_path(each.slug, next=next_url),
                 "trouble": {"note": each.row.note} if each.slug in troubled else None,
             }
             for each in ready
@@ -115,7 +115,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     next_url = safe_destination(request.GET.get("next"))
     session = incoming.session_of(request)
     if request.method == "POST" and "switch" in request.POST:
-        return leaving.leave(request, routes.start_url(slug, next_url))
+        return leaving.leave(request, routes.login_path(slug, next=next_url))
     again = bool(request.GET.get("again"))
     posted = request.method == "POST" and source.kind == "form"
     if session.is_logged_in and not (posted and forms.wishes_to_link(request, source)):
@@ -131,7 +131,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             return _continue_as(request, source, known, next_url)
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
-        return failing.fail(request, error, slug)
+        return answers.fail(request, error, slug)
 
 
 def ask_to_switch(
@@ -160,7 +160,7 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
         outcome = forms.verify(request, source)
         return signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
     except ProtocolError as error:
-        code = failing.record_failure(request, error, source.slug)
+        code = answers.record_failure(request, error, source.slug)
         problem = problems.explain(error.reason, code, form=True)
         link = request.POST[forms.LINK] if link_uid else ""
         response = forms.page(request, source, next_url, link, problem, error.status)
@@ -182,7 +182,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         query = _as_query(posted) if isinstance(posted, list) else request.GET
         response = signing_in.finish(request, source, incoming.single_values(query))
     except InvalidRequest as error:
-        response = failing.fail(request, error, slug)
+        response = answers.fail(request, error, slug)
     if posted is not None:
         cookies.forget(response, cookies.POSTED, path=request.path)
     return response
@@ -194,7 +194,7 @@ def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
     """
     answer: list[list[str]] = [[k, v] for k, values in request.POST.lists() for v in values]
     if sum(len(k) + len(v) for k, v in answer) > _POSTED_LIMIT:
-        return failing.fail(request, InvalidRequest("The answer is too long."), slug)
+        return answers.fail(request, InvalidRequest("The answer is too long."), slug)
     response = answers.see_other(request.path)
     cookies.remember(response, cookies.POSTED, answer, _POSTED_SECONDS, path=request.path)
     return response
@@ -218,7 +218,7 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     known = catalogue.find(event.source)
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known),
-        "retry": routes.start_url(event.source, next_url) if known else "",
+        "retry": routes.login_path(event.source, next=next_url) if known else "",
         "choose": routes.choose_url(next_url),
     }
     return answers.page(request, "login/failed.html", context, problems.status_of(event.reason))

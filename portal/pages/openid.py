@@ -11,7 +11,7 @@ from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, failing, incoming, leaving, routes, signing_in
+from portal.door import answers, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
 from portal.pages.login import ask_to_switch
 from portal.tokens import handover
@@ -42,7 +42,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         return signing_in.begin(request, source, _back_here(source, wanted) or next_url)
     except ProtocolError as error:
-        return failing.fail(request, error, slug)
+        return answers.fail(request, error, slug)
 
 
 @login_not_required
@@ -55,7 +55,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         response = signing_in.finish(request, source, incoming.single_values(request.GET))
     except InvalidRequest as error:
-        return failing.fail(request, error, slug)
+        return answers.fail(request, error, slug)
     session = incoming.session_of(request)
     if session.is_logged_in and session.uid != before:
         return _handed_over(response, session)
