@@ -64,7 +64,7 @@ VESTIBULE_VAULT_KEYS = [
 # --- The rooms ----------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "portal.operations.admin_config.VestibuleAdminConfig",
+    "portal.operations.apps.VestibuleAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.messages",
@@ -83,7 +83,7 @@ INSTALLED_APPS = [
     "portal.pages",
     "portal.tokens",
     "portal.authorization_server",
-    "portal.operations",
+    "portal.operations.apps.OperationsConfig",
 ]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
 

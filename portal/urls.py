@@ -5,10 +5,13 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 from django.views.i18n import set_language
 
+from portal.operations import health
+
 urlpatterns = [
     path("", include("portal.pages.urls")),
     path("", include("portal.api.urls")),
-    path("", include("portal.operations.urls")),
+    path("healthz", health.alive, name="healthz"),
+    path("readyz", health.ready, name="readyz"),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
     path("admin/", admin.site.urls),
 ]

@@ -1,6 +1,7 @@
 """The operators' room."""
 
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.utils.translation import gettext_lazy as _
 
 
@@ -15,3 +16,9 @@ class OperationsConfig(AppConfig):
     def ready(self) -> None:
         """Load the checks."""
         from portal.operations import checks  # noqa: F401  # registered by import
+
+
+class VestibuleAdminConfig(AdminConfig):
+    """Puts our admin site in the place of Django's."""
+
+    default_site = "portal.operations.admin_site.VestibuleAdminSite"

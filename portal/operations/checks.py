@@ -52,15 +52,6 @@ def production_has_all_it_needs(**_: Any) -> list[CheckMessage]:
 
 
 @register("vestibule")
-def upstreams_are_called_by_https(**_: Any) -> list[CheckMessage]:
-    """Plain http to upstreams is for the sandbox."""
-    if settings.VESTIBULE_PRODUCTION and settings.VESTIBULE_HTTP_PLAIN:
-        hint = "Unset VESTIBULE_HTTP_PLAIN."
-        return [Error("Upstreams may be called without TLS.", hint=hint, id="vestibule.E011")]
-    return []
-
-
-@register("vestibule")
 def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
     """What is handy on one's own machine is an error in production."""
     if not settings.VESTIBULE_PRODUCTION:
@@ -91,28 +82,28 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
 
 
 @register("vestibule")
-def workers_need_redis(**_: Any) -> list[CheckMessage]:
-    """The in-memory cache and its rate limits hold for one process only."""
-    if settings.VESTIBULE_WORKERS > 1 and not settings.REDIS_URL:
-        return [
-            Error(
-                "More than one worker process needs Redis.",
-                hint="Set REDIS_URL, or VESTIBULE_WORKERS=1.",
-                id="vestibule.E012",
-            )
-        ]
-    return []
-
-
-@register("vestibule")
-def hung_upstreams_leave_threads_free(**_: Any) -> list[CheckMessage]:
-    """One hung upstream can hold `VESTIBULE_HTTP_PER_UPSTREAM` threads, never all of them."""
-    if settings.VESTIBULE_HTTP_PER_UPSTREAM >= settings.VESTIBULE_THREADS:
-        return [
-            Error(
-                "One hung upstream could hold every thread.",
-                hint="Make VESTIBULE_HTTP_PER_UPSTREAM smaller than VESTIBULE_THREADS.",
-                id="vestibule.E013",
-            )
-        ]
-    return []
+def settings_fit_together(**_: Any) -> list[CheckMessage]:
+    """Plain http is for the sandbox, the in-memory cache for one process; of the threads, one hung
+    upstream can hold `VESTIBULE_HTTP_PER_UPSTREAM`, never all.
+    """
+    misfits = (
+        (
+            settings.VESTIBULE_PRODUCTION and settings.VESTIBULE_HTTP_PLAIN,
+            "Upstreams may be called without TLS.",
+            "Unset VESTIBULE_HTTP_PLAIN.",
+            "vestibule.E011",
+        ),
+        (
+            settings.VESTIBULE_WORKERS > 1 and not settings.REDIS_URL,
+            "More than one worker process needs Redis.",
+            "Set REDIS_URL, or VESTIBULE_WORKERS=1.",
+            "vestibule.E012",
+        ),
+        (
+            settings.VESTIBULE_HTTP_PER_UPSTREAM >= settings.VESTIBULE_THREADS,
+            "One hung upstream could hold every thread.",
+            "Make VESTIBULE_HTTP_PER_UPSTREAM smaller than VESTIBULE_THREADS.",
+            "vestibule.E013",
+        ),
+    )
+    return [Error(wrong, hint=hint, id=code) for misfit, wrong, hint, code in misfits if misfit]

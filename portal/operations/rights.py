@@ -10,33 +10,22 @@ from django.db.models import Q
 
 from accounts.models import User
 
-Names = set[tuple[str, str]]
-
 
 def may_manage(actor: Any, person: User) -> bool:
     """Tell whether `actor` has every right that `person` has, or would have when let in again."""
-    if actor.is_superuser:
-        return True
     if person.is_superuser:
-        return False
-    rights = Permission.objects.filter(Q(user=person) | Q(group__user=person))
-    return _names(rights) <= _own(actor)
+        return bool(actor.is_superuser)
+    return _has_all(actor, Q(user=person) | Q(group__user=person))
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:
     """Tell whether `actor` has all that `groups` and `permissions` would give to somebody."""
+    own = [each.pk for each in permissions]
+    return _has_all(actor, Q(group__in=list(groups)) | Q(pk__in=own))
+
+
+def _has_all(actor: Any, wanted: Q) -> bool:
     if actor.is_superuser:
         return True
-    by_groups = Permission.objects.filter(group__in=list(groups))
-    return _names(by_groups) | _names(permissions) <= _own(actor)
-
-
-def _own(actor: Any) -> Names:
-    pairs = (name.split(".", 1) for name in actor.get_all_permissions())
-    return {(app, codename) for app, codename in pairs}
-
-
-def _names(permissions: Any) -> Names:
-    if hasattr(permissions, "select_related"):
-        permissions = permissions.select_related("content_type")
-    return {(each.content_type.app_label, each.codename) for each in permissions}
+    rows = Permission.objects.filter(wanted).values_list("content_type__app_label", "codename")
+    return set(actor.get_all_permissions()).issuperset(f"{app}.{name}" for app, name in rows)

@@ -1,19 +1,24 @@
-"""What the file and the admin have in common when they write a source's row."""
+"""What the commands and the admin have in common when they write or test a source's row."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+import structlog
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from accounts import ended
+from accounts.errors import ProtocolError
 from accounts.models import Source
+from accounts.provider import Finding
 from accounts.source import catalogue, registry
 from portal.door.destinations import safe_destination
+
+log = structlog.get_logger("vestibule.sources")
 
 
 def with_stored_secrets(
@@ -55,6 +60,22 @@ def disable(rows: QuerySet[Source]) -> list[str]:
         Source.objects.filter(slug__in=slugs).update(enabled=False)
         ended.announce("source", slugs)
     return slugs
+
+
+def findings(row: Source) -> list[Finding]:
+    """Test `row` live and return what was found. What goes wrong is a finding too; never raises."""
+    try:
+        return list(catalogue.instance(row).check())
+    except ValidationError as error:
+        fix = _("Correct the settings of the source.")
+        return [Finding(ok=False, message=" ".join(error.messages), fix=fix)]
+    except ProtocolError as error:
+        fix = _("Look whether the upstream can be reached from this machine.")
+        return [Finding(ok=False, message=error.description or error.error, fix=fix)]
+    except Exception:  # a provider's defect must not hide the other sources
+        log.exception("source.check_failed", source=row.slug)
+        message, fix = _("The self-test itself failed."), _("The log says why.")
+        return [Finding(ok=False, message=message, fix=fix)]
 
 
 def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:

@@ -97,12 +97,12 @@ def test_upstreams_are_called_by_https() -> None:
 
 @override_settings(VESTIBULE_WORKERS=2, REDIS_URL="")
 def test_workers_need_redis() -> None:
-    assert [each.id for each in checks.workers_need_redis()] == ["vestibule.E012"]
+    assert [each.id for each in checks.settings_fit_together()] == ["vestibule.E012"]
 
 
 @override_settings(VESTIBULE_HTTP_PER_UPSTREAM=8, VESTIBULE_THREADS=8)
 def test_hung_upstreams_leave_threads_free() -> None:
-    assert [each.id for each in checks.hung_upstreams_leave_threads_free()] == ["vestibule.E013"]
+    assert [each.id for each in checks.settings_fit_together()] == ["vestibule.E013"]
 
 
 def test_there_is_a_key() -> None:

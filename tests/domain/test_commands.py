@@ -22,7 +22,7 @@ from accounts import ended, outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import TokenSet
 from accounts.source import catalogue
-from portal.operations import delivery
+from portal.operations.management.commands import deliver_outbox
 from tests.peers.site import ROOT, environment
 from tests.peers.upstream import Upstream, upstream
 
@@ -106,11 +106,11 @@ def test_delivery_survives_trouble_with_the_database(
             return self.is_set()
 
     # The loop closes connections between its rounds; a test keeps its one transaction.
-    monkeypatch.setattr(delivery, "close_old_connections", lambda: None)
-    monkeypatch.setattr(delivery.connections, "close_all", lambda: None)
+    monkeypatch.setattr(deliver_outbox, "close_old_connections", lambda: None)
+    monkeypatch.setattr(deliver_outbox.connections, "close_all", lambda: None)
     with trouble:
         trouble.enter_context(connection.execute_wrapper(unwell))
-        delivery.deliver_until(Stop())
+        deliver_outbox.deliver_until(Stop())
     assert rounds == ["trouble", "waited", "waited"]
     assert not OutboxItem.objects.exists()
 

@@ -25,7 +25,7 @@ from accounts.session import people
 from portal.door import answers
 from portal.operations import waiting
 from portal.operations.admin.common import PER_PAGE
-from portal.operations.admin.person_form import PersonForm
+from portal.operations.admin.people import PersonForm
 from portal.operations.models import AwaitingPerson
 from portal.operations.rights import may_give, may_manage
 

@@ -6,11 +6,16 @@ import signal
 from threading import Event
 from typing import Any
 
+import structlog
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
 from accounts import outbox
-from portal.operations.delivery import deliver_until
+
+EVERY_SECONDS = 15.0
+
+log = structlog.get_logger("vestibule.outbox")
 
 
 class Command(BaseCommand):
@@ -33,3 +38,16 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
         deliver_until(stop)
+
+
+def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
+    """Deliver what is due every `every` seconds until `stop` is set. Survives database trouble."""
+    while not stop.is_set():
+        try:
+            close_old_connections()
+            outbox.deliver_due()
+        except DatabaseError:
+            log.warning("outbox.database_unavailable")
+            connections.close_all()
+        stop.wait(every)
+    connections.close_all()

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts.models import Source
-from portal.operations import selftest, source_file
+from portal.operations import source_file, source_rows
 from portal.operations.source_export import export
 
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
     def _report(self, row: Source) -> bool:
         """Print what was found of one source. Tells whether all of it is well."""
-        found = selftest.findings(row)
+        found = source_rows.findings(row)
         self.stdout.write(row.slug)
         for finding in found:
             mark = self.style.SUCCESS("ok  ") if finding.ok else self.style.ERROR("FAIL")

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from portal.operations import checks
-from portal.operations.delivery import deliver_until
+from portal.operations.management.commands.deliver_outbox import deliver_until
 from tests.sandbox import demo, processes
 
 
