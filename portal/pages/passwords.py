@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.password_validation import (
+    password_validators_help_text_html,
+    validate_password,
+)
+from django.core.exceptions import ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
-from django.utils.translation import gettext as _
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 from limits import RateLimitItemPerHour
@@ -16,11 +24,10 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequest
 from accounts.login import lockout, sign_in
 from accounts.models import Source, User
 from accounts.models.users import username_key
-from accounts.provider import Recovers
+from accounts.provider import LONGEST_PASSWORD, Recovers
 from accounts.session import people
 from accounts.source import catalogue
 from portal.door import answers, cookies, incoming
-from portal.pages.password_forms import ChangePasswordForm, ForgottenForm, NewPasswordForm
 
 ASKED_FOR = RateLimitItemPerHour(5, namespace="forgotten-name")
 ASKED_FROM = RateLimitItemPerHour(50, namespace="forgotten-address")
@@ -29,6 +36,63 @@ RESET_PATH = "/login/reset/"
 RESET_SECONDS = 900
 LONGEST_LINK = 132  # a uid and a token
 WITHOUT_TOKEN = "choose"  # noqa: S105  # what stands in the address in the place of the token
+
+
+class _Password(forms.CharField):
+    """A password as it was typed: spaces count, and nothing of it is ever sent back."""
+
+    def __init__(self, autocomplete: str, **options: Any) -> None:
+        widget = forms.PasswordInput(attrs={"autocomplete": autocomplete})
+        super().__init__(strip=False, max_length=LONGEST_PASSWORD, widget=widget, **options)
+
+
+class NewPasswordForm(forms.Form):
+    """A new password, typed twice, checked by the site's validators for `user`."""
+
+    new_password = _Password("new-password", label=_("New password"))
+    again = _Password("new-password", label=_("New password again"))
+
+    def __init__(self, user: User, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+        self.fields["new_password"].help_text = password_validators_help_text_html()
+
+    def clean_new_password(self) -> str:
+        """Return the new password when the site's validators have nothing against it."""
+        password: str = self.cleaned_data["new_password"]
+        validate_password(password, self.user)
+        return password
+
+    def clean_again(self) -> str:
+        """Return the repetition when it is one."""
+        again: str = self.cleaned_data["again"]
+        if "new_password" in self.cleaned_data and again != self.cleaned_data["new_password"]:
+            raise ValidationError(_("The two passwords are not the same."))
+        return again
+
+
+class ChangePasswordForm(NewPasswordForm):
+    """The present password, and a new one that differs. The view judges the present one."""
+
+    old_password = _Password("current-password", label=_("Present password"))
+    field_order = ["old_password", "new_password", "again"]
+
+    def clean_new_password(self) -> str:
+        """Return the new password when it is good and really new."""
+        password = super().clean_new_password()
+        if password == self.cleaned_data.get("old_password"):
+            raise ValidationError(_("This is the password that you have now."))
+        return password
+
+
+class ForgottenForm(forms.Form):
+    """Who forgot: a username or an e-mail address."""
+
+    identifier = forms.CharField(
+        label=_("Username or e-mail address"),
+        max_length=254,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none"}),
+    )
 
 
 @sensitive_post_parameters()
@@ -40,20 +104,23 @@ def change(request: HttpRequest) -> HttpResponse:
     if source is None or not _signs_in_here(person):
         return answers.page(request, "password/none.html", {"here": "password"})
     form = ChangePasswordForm(person, request.POST if request.method == "POST" else None)
+    account: dict[str, Any] = {"here": "password", "has_password": True, "person": person}
     if not form.is_valid():
-        return _show_change(request, form, 400 if form.is_bound else 200)
+        return _show(request, "change", form, **account)
     visit = incoming.visit(request)
     try:
         old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
         sign_in.verify_password(source, person.username, old, visit)
         people.change_password(person, new, visit, keep=incoming.session_of(request))
     except InvalidGrant:
-        form.add_error("old_password", _("This is not your present password."))
-        return _show_change(request, form, 400)
+        form.add_error("old_password", gettext("This is not your present password."))
+        return _show(request, "change", form, **account)
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
-        return answers.with_retry_after(_show_change(request, form, error.status), error)
-    messages.success(request, _("Your password is changed. You are signed out everywhere else."))
+        return _show(request, "change", form, error, **account)
+    messages.success(
+        request, gettext("Your password is changed. You are signed out everywhere else.")
+    )
     return answers.see_other(reverse("account"))
 
 
@@ -66,14 +133,14 @@ def forgotten(request: HttpRequest) -> HttpResponse:
         raise Http404
     form = ForgottenForm(request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return _show_forgotten(request, form, 400 if form.is_bound else 200)
+        return _show(request, "forgotten", form)
     identifier, visit = form.cleaned_data["identifier"], incoming.visit(request)
     try:
         lockout.spend(ASKED_FROM, lockout.network(visit.address))
         lockout.spend(ASKED_FOR, username_key(identifier))
     except TooManyRequests as error:
-        form.add_error(None, _("There were too many requests. Please wait, then try again."))
-        return answers.with_retry_after(_show_forgotten(request, form, error.status), error)
+        form.add_error(None, gettext("There were too many requests. Please wait, then try again."))
+        return _show(request, "forgotten", form, error)
     provider.send_links(identifier, visit)
     return answers.see_other(reverse("password-sent"))
 
@@ -102,7 +169,7 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     user = User.objects.get(uid=uidb64)
     form = NewPasswordForm(user, request.POST if request.method == "POST" else None)
     if not form.is_valid():
-        return _show_reset(request, form, 400 if form.is_bound else 200)
+        return _show(request, "reset", form, person=user)
     visit = incoming.visit(request)
     try:
         provider.redeem_link(uidb64, token, form.cleaned_data["new_password"], visit)
@@ -110,7 +177,7 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
         return _lapsed(request)
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
-        return answers.with_retry_after(_show_reset(request, form, error.status), error)
+        return _show(request, "reset", form, error, person=user)
     lockout.succeeded(Source.LOCAL, user.username, visit.address)
     return _without_cookie(answers.see_other(reverse("login") + "?choose=1&done=password"))
 
@@ -128,12 +195,6 @@ def _person(request: HttpRequest) -> User:
 def _signs_in_here(person: User) -> bool:
     known = person.identities.filter(source__slug=Source.LOCAL)
     return person.has_usable_password() and known.exists()
-
-
-def _wait(error: TemporarilyUnavailable) -> str:
-    if isinstance(error, TooManyRequests):
-        return _("There were too many attempts. Please wait a few minutes, then try again.")
-    return _("Many people are signing in right now. Please try again in a moment.")
 
 
 # --- Links ----------------------------------------------------------------------------------------
@@ -174,15 +235,20 @@ def _without_cookie(response: HttpResponse) -> HttpResponse:
 # --- Pages ----------------------------------------------------------------------------------------
 
 
-def _show_change(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
-    context = {"form": form, "here": "password", "has_password": True, "person": request.user}
-    return answers.page(request, "password/change.html", context, status)
+def _show(
+    request: HttpRequest,
+    page: str,
+    form: forms.Form,
+    error: TemporarilyUnavailable | None = None,
+    **more: Any,
+) -> HttpResponse:
+    """Return a page with its form: empty, refused, or to be sent again later."""
+    status = error.status if error else 400 if form.is_bound else 200
+    response = answers.page(request, f"password/{page}.html", {"form": form, **more}, status)
+    return answers.with_retry_after(response, error) if error else response
 
 
-def _show_forgotten(request: HttpRequest, form: forms.Form, status: int) -> HttpResponse:
-    return answers.page(request, "password/forgotten.html", {"form": form}, status)
-
-
-def _show_reset(request: HttpRequest, form: NewPasswordForm, status: int) -> HttpResponse:
-    context = {"form": form, "person": form.user}
-    return answers.page(request, "password/reset.html", context, status)
+def _wait(error: TemporarilyUnavailable) -> str:
+    if isinstance(error, TooManyRequests):
+        return gettext("There were too many attempts. Please wait a few minutes, then try again.")
+    return gettext("Many people are signing in right now. Please try again in a moment.")

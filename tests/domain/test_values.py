@@ -18,7 +18,7 @@ from accounts.serialization import dump, load
 from accounts.session.typed import Session
 from portal.configuration.logs import redact
 from portal.middleware import TrustedProxies
-from portal.pages.devices import device_name
+from portal.pages.account import device_name
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
