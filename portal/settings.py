@@ -333,10 +333,10 @@ WHITENOISE_USE_FINDERS = not VESTIBULE_PRODUCTION
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
-        "portal.api.authentication.BearerAuthentication",
-        "portal.api.authentication.TypedSessionAuthentication",
+        "portal.api.callers.BearerAuthentication",
+        "portal.api.callers.TypedSessionAuthentication",
     ],
-    "DEFAULT_PERMISSION_CLASSES": ["portal.api.permissions.SignedIn"],
+    "DEFAULT_PERMISSION_CLASSES": ["portal.api.callers.SignedIn"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
         "portal.api.parsers.JsonParser",

@@ -1,9 +1,11 @@
-"""The base of the views of JSON routes."""
+"""The base of the views of JSON routes, and their description (OpenAPI 3.1)."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from drf_spectacular.authentication import SessionScheme, TokenScheme
+from drf_spectacular.views import SpectacularAPIView
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
@@ -34,3 +36,27 @@ class OpenView(JsonView):
 
     authentication_classes: Sequence[type[BaseAuthentication]] = ()
     permission_classes = (AllowAny,)
+
+
+class SchemaView(JsonView, SpectacularAPIView):
+    """`GET /api/schema/`: JSON or YAML; YAML where the caller accepts neither."""
+
+    def perform_content_negotiation(
+        self, request: Request, force: bool = False
+    ) -> tuple[BaseRenderer, str]:
+        """Return the renderer and its media type."""
+        return SpectacularAPIView.perform_content_negotiation(self, request, force=True)
+
+
+class BearerScheme(TokenScheme):  # type: ignore[no-untyped-call]
+    """`Authorization: Bearer` (RFC 6750, 2.1)."""
+
+    target_class = "portal.api.callers.BearerAuthentication"
+    name = "bearer"
+
+
+class CookieScheme(SessionScheme):  # type: ignore[no-untyped-call]
+    """The session cookie; writes need the CSRF token in `X-CSRFToken` as well."""
+
+    target_class = "portal.api.callers.TypedSessionAuthentication"
+    name = "cookie"

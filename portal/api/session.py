@@ -1,4 +1,4 @@
-"""`/auth/session`: the typed session, for a front end that is about to draw its page."""
+"""The caller, for a front end that draws its page: session, details, the upstream's token."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import json
 from typing import Any
 
 from django.middleware.csrf import get_token
-from drf_spectacular.utils import extend_schema
+from django.utils import timezone
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
+from accounts.session import vault
 from accounts.session.typed import Session
-from portal.api import shapes
-from portal.api.authentication import BearerAuthentication
-from portal.api.json_view import OpenView
-from portal.door import incoming
-from portal.tokens.token_errors import InvalidToken
+from accounts.source import catalogue
+from portal.api import callers, shapes
+from portal.api.json_view import JsonView, OpenView
+from portal.door import incoming, routes
+from portal.tokens.token_errors import InvalidToken, SessionExpired
 
 
-class TellingBearer(BearerAuthentication):
+class TellingBearer(callers.BearerAuthentication):
     """Treats an invalid token as an anonymous session."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any]:
@@ -52,3 +55,87 @@ class SessionView(OpenView):
         if request.headers.get("If-None-Match") == tag:
             return Response(status=304, headers=headers)
         return Response(body, headers=headers)
+
+
+class MayReadPerson(callers.SignedIn):
+    """Admits people, and clients that may see their name and groups."""
+
+    scopes = ("profile", "groups")
+
+
+class DetailsView(JsonView):
+    """`GET /users/user/details` (docs/contract.md 2)."""
+
+    permission_classes = (MayReadPerson,)
+
+    @extend_schema(
+        operation_id="users_user_details",
+        parameters=[OpenApiParameter("includeattributes", bool, default=False)],
+        responses={200: shapes.Details, **shapes.failing(400, 401, 403)},
+    )
+    def get(self, request: Request) -> Response:
+        """Return the person, with attributes when asked for by `includeattributes=true`."""
+        person: Any = request.user
+        groups = person.groups.order_by("name").values_list("pk", "name")
+        body: dict[str, Any] = {
+            "id": person.pk,
+            "name": person.username,
+            "role": "ADMIN" if person.is_staff else "USER",
+            "enabled": person.is_active,
+            "groups": {
+                "group": [{"id": pk, "groupName": name, "description": ""} for pk, name in groups]
+            },
+        }
+        if request.query_params.get("includeattributes", "").lower() == "true":
+            body["attribute"] = _attributes(request, person)
+        return Response({"User": body})
+
+
+def _attributes(request: Request, person: Any) -> list[dict[str, str]]:
+    session, granted = callers.session_of(request), callers.granted_to(request)
+    known = {
+        "displayName": person.get_full_name(),
+        "email": person.email if granted is None or "email" in granted else "",
+        "type": session.type,
+        "source": session.source,
+    }
+    return [{"name": name, "value": value} for name, value in known.items() if value]
+
+
+class UpstreamTokenView(JsonView):
+    """`GET /auth/upstream-token`: by cookie, for sources that allow it (docs/contract.md 5)."""
+
+    authentication_classes = (callers.TypedSessionAuthentication,)
+    permission_classes = (callers.SignedIn,)
+
+    @extend_schema(
+        operation_id="auth_upstream_token",
+        responses={
+            200: shapes.UpstreamToken,
+            401: shapes.Expired,
+            **shapes.failing(403, 503),
+        },
+    )
+    def get(self, request: Request) -> Response:
+        """Return the token in use, or the one that follows it when it is about to end."""
+        session = callers.session_of(request)
+        source = catalogue.of_session(session.source)
+        if source is None or not source.row.allow_upstream_token:
+            raise AccessDenied("This source does not hand its tokens on.")
+        try:
+            tokens = vault.fresh(session, wait=True)
+        except InvalidGrant:
+            raise SessionExpired(routes.sign_in_again_url(source)) from None
+        if tokens is None:
+            raise TemporarilyUnavailable("The upstream has no token for us at the moment.")
+        if not tokens.access_token:
+            raise AccessDenied("The upstream's token has ended, and nothing renews it.")
+        ends = tokens.expires_at
+        expires_in = max(0, int((ends - timezone.now()).total_seconds())) if ends else None
+        body = {
+            "access_token": tokens.access_token,
+            "token_type": tokens.token_type,
+            "expires_in": expires_in,
+            "expires": ends.isoformat(timespec="seconds") if ends else None,
+        }
+        return Response(body)

@@ -5,18 +5,26 @@ from __future__ import annotations
 import base64
 from typing import Any
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import InvalidRequest, ProtocolError
-from portal.api import permissions
+from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
+from accounts.models import Source, StoredSession
+from accounts.provider import Visit
+from accounts.session.store import end
+from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
+from portal import conf
+from portal.api import callers
 from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, Expired, TokenPair, failing
-from portal.door import incoming, leaving
+from portal.door import incoming, leaving, signing_in
 from portal.door.answers import record_failure
-from portal.tokens import handover, pair, password
+from portal.tokens import handover, pair
+from portal.tokens.token_errors import RefusedGrant
 
 
 class LoginView(OpenView):
@@ -30,10 +38,10 @@ class LoginView(OpenView):
     def post(self, request: Request) -> Response:
         """Sign in by HTTP Basic, or by `username` and `password`, at `source`."""
         given = Credentials.read(_given(request))
-        source = password.source_of(given.get("source", ""))
+        source = _source_of(given.get("source", ""))
         visit = incoming.visit(request._request)
         try:
-            issued = password.enter(source, given["username"], given["password"], visit)
+            issued = _enter(source, given["username"], given["password"], visit)
         except ProtocolError as error:
             record_failure(request._request, error, source.slug)
             raise
@@ -84,14 +92,14 @@ class HandOverView(OpenView):
 class LogoutView(JsonView):
     """`POST`, `DELETE /session/logout`: the end of a session and its tokens."""
 
-    permission_classes = (permissions.HasSession,)
+    permission_classes = (callers.HasSession,)
     departure = {200: Departure, **failing(400, 401, 403)}
 
     @extend_schema(operation_id="session_logout", request=None, responses=departure)
     def post(self, request: Request) -> Response:
         """End the caller's session, and what can be ended upstream by a call."""
         response = Response()
-        session = permissions.session_of(request)
+        session = callers.session_of(request)
         gone = leaving.leave_without_browser(request._request, session, response)
         response.data = {"ended": True, "upstream": gone.upstream}
         if gone.visit:
@@ -117,3 +125,37 @@ def _given(request: Request) -> dict[str, Any]:
     except ValueError:
         raise InvalidRequest("The Authorization header cannot be read.") from None
     return {**fields, "username": username, "password": secret}
+
+
+def _source_of(slug: str) -> ConfiguredSource:
+    """Return the source with a form by its slug. Raises `InvalidRequest` when there is none.
+
+    An empty slug means the default source, else `local`, else the first. So a source that is added
+    later never receives the passwords for another.
+    """
+    forms = {each.slug: each for each in catalogue.enabled() if each.kind == "form"}
+    wanted = [slug] if slug else [conf.default_source(), Source.LOCAL, *forms]
+    found = next((forms[each] for each in wanted if each in forms), None)
+    if found is None:
+        raise InvalidRequest("There is no source of this name that takes a password.")
+    return found
+
+
+def _enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
+    """Return the pair of a new session. The session ends again when its person may have no pair.
+
+    Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
+    `AccessDenied` for people who are disabled, not registered or awaiting access, and
+    `TemporarilyUnavailable`.
+    """
+    try:
+        session = signing_in.enter_without_browser(source, username, password, visit)
+    except InvalidGrant:
+        raise RefusedGrant("The username or the password is wrong.") from None
+    own = StoredSession.objects.filter(uid=session.uid)
+    try:
+        with transaction.atomic():
+            return pair.issue(own.select_related("user").get())
+    except AccessDenied:
+        end(own)
+        raise

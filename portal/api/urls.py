@@ -4,12 +4,10 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 
 from accounts.middleware import own_renewal
-from portal.api.person import DetailsView
-from portal.api.schema import SchemaView
-from portal.api.session import SessionView
+from portal.api.json_view import SchemaView
+from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
 from portal.api.tokens import HandOverView, LoginView, LogoutView, RefreshView
-from portal.api.upstream import UpstreamTokenView
 
 urlpatterns = [
     path("auth/session", SessionView.as_view(), name="auth-session"),

@@ -10,4 +10,4 @@ class AuthorizationServerConfig(AppConfig):
     name = "portal.authorization_server"
     label = "authorization_server"
     verbose_name = _("Authorization server")
-    clear_expired = "portal.authorization_server.expiry.clear_expired"
+    clear_expired = "portal.authorization_server.models.clear_expired"

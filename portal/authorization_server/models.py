@@ -21,6 +21,7 @@ from oauth2_provider.models import (
     AbstractRefreshToken,
     ApplicationManager,
 )
+from oauth2_provider.models import clear_expired as clear_tokens
 
 from accounts.models import StoredSession
 
@@ -99,3 +100,12 @@ class DeviceGrant(AbstractDeviceGrant):
     class Meta(AbstractDeviceGrant.Meta):
         verbose_name = _("device code")
         verbose_name_plural = _("device codes")
+
+
+def clear_expired() -> int:
+    """Delete expired tokens and codes, device codes too, which the toolkit leaves.
+
+    Returns the number of device codes. Tokens also go with their sessions.
+    """
+    clear_tokens()
+    return DeviceGrant.objects.filter(expires__lt=timezone.now()).delete()[0]

@@ -19,8 +19,7 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from accounts.models import StoredSession, User
-from portal.authorization_server import expiry
-from portal.authorization_server.models import DeviceGrant
+from portal.authorization_server.models import DeviceGrant, clear_expired
 from portal.authorization_server.validator import SessionValidator
 from tests.http.tokens.caller import Caller
 
@@ -139,8 +138,8 @@ def test_what_has_expired_is_cleared_away_device_codes_too(caller: Caller) -> No
         client_id="x", device_code="d", user_code="u", scope="", expires=past
     )
     caller.refresh()
-    assert expiry.clear_expired() == 1
+    assert clear_expired() == 1
     assert caller.refresh().status_code == 200
     get_refresh_token_model().objects.update(revoked=timezone.now() - timedelta(days=40))
-    expiry.clear_expired()
+    clear_expired()
     assert not get_refresh_token_model().objects.exists()
