@@ -38,16 +38,6 @@ def institution() -> dict[str, str]:
     return dict(settings.VESTIBULE_INSTITUTION)
 
 
-def languages() -> tuple[str, ...]:
-    """Return the codes of the languages that the site speaks."""
-    return tuple(code for code, _name in settings.LANGUAGES)
-
-
-def language() -> str:
-    """Return the code of the language that the site speaks to strangers."""
-    return str(settings.LANGUAGE_CODE)
-
-
 def trusted_proxies() -> tuple[str, ...]:
     """Return the networks whose word on the client's address counts."""
     return tuple(settings.VESTIBULE_TRUSTED_PROXIES)

@@ -1,4 +1,4 @@
-"""What every page knows: whose house this is, who is here, and the languages it speaks."""
+"""What every page knows: whose house this is, and who is here."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ import re
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.text import capfirst
-from django.utils.translation import get_language, get_language_info
 
 from portal import conf
 from portal.door import incoming
@@ -15,7 +13,7 @@ from portal.pages import brand
 
 
 def institution(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of every page: `institution`, `session` and `languages`.
+    """Return the context of every page: `institution` and `session`.
 
     A request that never met the session middleware belongs to nobody.
     """
@@ -27,7 +25,6 @@ def institution(request: HttpRequest) -> dict[str, Any]:
             "support_url": support_url(configured["support"]),
         },
         "session": incoming.session_of(request),
-        "languages": _languages(),
     }
 
 
@@ -43,16 +40,3 @@ def support_url(support: str) -> str:
     if re.fullmatch(r"\+?[\d\s()./-]{3,}", support):
         return "tel:" + re.sub(r"[^\d+]", "", support)
     return ""
-
-
-def _languages() -> list[dict[str, Any]]:
-    """Return the site's languages, each under its own name, and which of them is spoken now."""
-    spoken = (get_language() or conf.language()).split("-")[0]
-    return [
-        {
-            "code": code,
-            "name": capfirst(get_language_info(code)["name_local"]),
-            "current": code == spoken,
-        }
-        for code in conf.languages()
-    ]

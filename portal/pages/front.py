@@ -1,16 +1,17 @@
-"""The front page: who is signed in, the way in or out, and what there is to tell once."""
+"""The front page, with what there is to tell once, and the way out, which ends there."""
 
 from __future__ import annotations
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.models import User
 from accounts.source import catalogue
 from portal import conf
 from portal.door import answers, cookies, incoming, leaving
+from portal.door.destinations import safe_destination
 
 
 @login_not_required
@@ -41,3 +42,45 @@ def front(request: HttpRequest) -> HttpResponse:
     if receipt:
         cookies.forget(response, cookies.RECEIPT)
     return response
+
+
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def leave(request: HttpRequest) -> HttpResponse:
+    """Walk the chart. A GET that is not the person's own click on this site asks first."""
+    values = request.POST if request.method == "POST" else request.GET
+    return_to = safe_destination(values.get("return_to"))
+    if request.method == "POST" or incoming.leads_away_on_purpose(request):
+        return leaving.leave(request, return_to)
+    if not incoming.session_of(request).exists:
+        return answers.see_other(return_to or "/")
+    return answers.page(request, "logout/confirm.html", {"return_to": return_to})
+
+
+@login_not_required
+@require_safe
+def formerly(request: HttpRequest) -> HttpResponse:
+    """Lead on from the address that the counters' clients still know (docs/contract.md 5)."""
+    query = request.META.get("QUERY_STRING", "")
+    return answers.see_other(f"/auth/logout?{query}" if query else "/auth/logout")
+
+
+@login_not_required
+@require_safe
+def done(request: HttpRequest) -> HttpResponse:
+    """Come back from an upstream's logout. Its state, right or wrong, decides nothing."""
+    onward = leaving.back_from_leaving(request)
+    response = answers.see_other(onward or "/")
+    if onward:
+        cookies.forget(response, cookies.RETURN)
+    return response
+
+
+@login_not_required
+@require_safe
+def left_elsewhere(request: HttpRequest) -> HttpResponse:
+    """Hear from an upstream that shares its session that its person left there.
+
+    Only a session of such a source ends; then back to the upstream's front page.
+    """
+    return leaving.left_elsewhere(request)

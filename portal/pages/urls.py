@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from portal.pages import account, brand, front, leave, login, openid, passwords
+from portal.pages import account, brand, front, login, openid, passwords
 
 urlpatterns = [
     path("", front.front, name="front"),
@@ -15,10 +15,10 @@ urlpatterns = [
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("openid/<slug:slug>/login", openid.login, name="openid-login"),
     path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
-    path("logout/", leave.formerly, name="logout-formerly"),
-    path("auth/logout", leave.leave, name="auth-logout"),
-    path("auth/logout/cms", leave.left_elsewhere, name="auth-logout-cms"),
-    path("auth/logout/done", leave.done, name="auth-logout-done"),
+    path("logout/", front.formerly, name="logout-formerly"),
+    path("auth/logout", front.leave, name="auth-logout"),
+    path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
+    path("auth/logout/done", front.done, name="auth-logout-done"),
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
