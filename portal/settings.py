@@ -312,9 +312,7 @@ LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [PORTAL / "locale"]
-USE_I18N = True
 TIME_ZONE = env.str("VESTIBULE_TIME_ZONE", default="Europe/Copenhagen")
-USE_TZ = True
 
 # --- Static files, API, logs ---------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_display = ("name", "client_id", "client_type", "authorization_grant_type", "created")
     search_fields = ("name", "client_id")
     ordering = ("name",)
+    actions = ("delete_selected",)
     fields = (
         "name", "client_id", "client_type", "authorization_grant_type", "redirect_uris",
         "post_logout_redirect_uris", "allowed_origins", "algorithm", "skip_authorization",
@@ -42,12 +43,6 @@ class IssuedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody changes one."""
         return False
-
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer revocation where there is one; a bare delete would leave its twin behind."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
 
 
 class GrantAdmin(IssuedAdmin):

@@ -25,6 +25,10 @@ class VestibuleAdminSite(AdminSite):
     site_title = "Vestibule"
     index_title = _("Administration")
 
+    def __init__(self, name: str = "admin") -> None:
+        super().__init__(name)
+        self.disable_action("delete_selected")  # a page where it does no harm names it
+
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
         """Guard a view: strangers are sent to the door, people without the right get a 403.
 
@@ -51,9 +55,7 @@ class VestibuleAdminSite(AdminSite):
         return apps
 
     @method_decorator(login_not_required)
-    def login(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Send strangers to the door. Raises `PermissionDenied` for people without the right."""
         next_url = request.GET.get("next", reverse("admin:index"))
         if self.has_permission(request):
@@ -62,14 +64,10 @@ class VestibuleAdminSite(AdminSite):
             raise PermissionDenied
         return answers.see_other("/login?" + urlencode({"next": next_url}))
 
-    def logout(  # type: ignore[override]  # Django's own answer is a page
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Leave by the chart."""
         return answers.see_other("/auth/logout")
 
-    def password_change(  # type: ignore[override]  # Django's own answer is a page
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def password_change(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Change the password where everybody does."""
         return answers.see_other("/account/password")

@@ -11,7 +11,7 @@ class OperationsConfig(AppConfig):
     name = "portal.operations"
     label = "operations"
     verbose_name = _("Reception")
-    clear_expired = "portal.operations.expiry.clear_ground_floor"
+    clear_expired = "portal.operations.models.clear_ground_floor"
 
     def ready(self) -> None:
         """Load the checks."""

@@ -1,10 +1,17 @@
-"""What operators look at and no other room needs a word for."""
+"""What operators look at and no other room needs a word for, and the expiry of the ground floor."""
 
 from __future__ import annotations
 
+from datetime import timedelta
+
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import User
+from accounts import ended
+from accounts.models import Event, User
+from accounts.session.store import SessionStore
+
+EVENTS_ARE_KEPT = timedelta(days=180)
 
 
 class AwaitingPerson(User):
@@ -17,3 +24,14 @@ class AwaitingPerson(User):
         default_permissions = ("view", "change")
         verbose_name = _("person who awaits access")
         verbose_name_plural = _("awaiting access")
+
+
+def clear_ground_floor() -> int:
+    """Delete expired sessions with their tokens, the feed's old rows and events of half a year.
+
+    Returns the number of rows of the feed and the trail. Pending logouts go when they are delivered
+    or given up.
+    """
+    SessionStore.clear_expired()
+    old, _kinds = Event.objects.filter(at__lt=timezone.now() - EVENTS_ARE_KEPT).delete()
+    return ended.clear_expired() + old

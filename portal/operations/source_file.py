@@ -1,7 +1,9 @@
-"""Sources from a file: all of it, or nothing (`manage.py sources apply`; docs/sources.md)."""
+"""Sources from a file, all of it or nothing, and to a file: TOML 1.0 (docs/sources.md)."""
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,7 +14,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Source
-from accounts.source import catalogue
+from accounts.source import catalogue, registry
 from portal.operations import source_rows
 
 COLUMNS: Mapping[str, type] = {
@@ -28,6 +30,7 @@ COLUMNS: Mapping[str, type] = {
     "note": str,
 }
 KNOWN = {"provider", "settings", *COLUMNS}
+_BARE = re.compile(r"\A[A-Za-z0-9_-]+\Z")
 
 
 class RefusedError(Exception):
@@ -70,9 +73,10 @@ def apply(text: str, *, prune: bool = False) -> list[Change]:
     return changes
 
 
-def default_of(column: str) -> Any:
-    """Return what a column of a new source holds."""
-    return getattr(Source(), column)
+def export() -> str:
+    """Return all sources as TOML. A stored secret is left out, with a comment in its place."""
+    rows = Source.objects.order_by("order", "slug")
+    return "\n\n".join("\n".join(_table(row)) for row in rows) + "\n"
 
 
 def _tables(text: str) -> dict[str, dict[str, Any]]:
@@ -102,7 +106,7 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
         raise ValidationError({"provider": message})
     before = {name: getattr(row, name) for name in COLUMNS}
     for name in COLUMNS:
-        setattr(row, name, table.get(name, default_of(name)))
+        setattr(row, name, table.get(name, _default_of(name)))
     stored, row.settings = row.settings, table.get("settings", {})
     source_rows.refuse_sealed(row.settings)
     source_rows.refuse_destination(row.after_login)
@@ -145,3 +149,60 @@ def _sentences(slug: str, error: ValidationError) -> Iterator[str]:
     for field, messages in error.message_dict.items():
         for message in messages:
             yield f"sources.{slug}.{field}: {message}"
+
+
+def _default_of(column: str) -> Any:
+    """Return what a column of a new source holds."""
+    return getattr(Source(), column)
+
+
+# --- Writing --------------------------------------------------------------------------------------
+
+
+def _table(row: Source) -> Iterator[str]:
+    yield f"[{key('sources', row.slug)}]"
+    yield line("provider", row.provider)
+    for name in COLUMNS:
+        if getattr(row, name) != _default_of(name):
+            yield line(name, getattr(row, name))
+    if row.settings:
+        yield ""
+        yield f"[{key('sources', row.slug, 'settings')}]"
+        yield from _settings(row)
+
+
+def _settings(row: Source) -> Iterator[str]:
+    secret = registry.secret_names(row.provider)
+    for name, value in row.settings.items():
+        if name in secret and value and not str(value).startswith(catalogue.REFERENCES):
+            yield f'# {name}: kept as it is stored; "env:NAME" or "file:PATH" would name its place'
+        elif value is not None:
+            yield line(name, value)
+
+
+def key(*names: str) -> str:
+    """Return a dotted key; a name is quoted only where it must be."""
+    return ".".join(name if _BARE.match(name) else value(name) for name in names)
+
+
+def value(given: Any) -> str:
+    """Return text, a number, a truth value, a list or a table as TOML writes it, on one line.
+
+    Raises `TypeError` for anything else; TOML has no word for None.
+    """
+    if isinstance(given, list | tuple):
+        return "[" + ", ".join(value(each) for each in given) + "]"
+    if isinstance(given, Mapping):
+        pairs = (line(name, each) for name, each in given.items() if each is not None)
+        return "{ " + ", ".join(pairs) + " }" if given else "{}"
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return repr(given)
+    if isinstance(given, str | bool):
+        # JSON writes them as TOML does, but for the one character that it leaves as it is.
+        return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise TypeError(f"TOML cannot hold {type(given).__name__}")
+
+
+def line(name: str, given: Any) -> str:
+    """Return `name = value`."""
+    return f"{key(name)} = {value(given)}"

@@ -10,7 +10,6 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
-from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -24,8 +23,8 @@ from accounts.models import User
 from accounts.session import people
 from portal.door import answers
 from portal.operations import waiting
-from portal.operations.admin.common import PER_PAGE
 from portal.operations.admin.people import PersonForm
+from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
 from portal.operations.rights import may_give, may_manage
 
@@ -114,9 +113,8 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if offered is None:
             return SafeString("-")
         if not offered:
-            return format_html(
-                '<a href="{}/change/">{}</a>', person.pk, gettext("Choose departments")
-            )
+            said = gettext("Choose departments")
+            return format_html('<a href="{}/change/">{}</a>', person.pk, said)
         names = ", ".join(group.name for group in offered)
         return format_html(
             '<button class="button" name="{}" value="{}" aria-label="{}">{}</button>',
@@ -139,18 +137,14 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         shown.result_list = rows
         return shown
 
-    def changelist_view(
-        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Let in the one whose button was pressed; else show the list or do an action."""
         if request.method == "POST" and LET_IN in request.POST:
             return self._one_click(request)
         return super().changelist_view(request, extra_context)
 
     @admin.action(description=_("Let in with the suggested departments"), permissions=["change"])
-    def let_in_with_suggested(
-        self, request: HttpRequest, queryset: QuerySet[AwaitingPerson]
-    ) -> None:
+    def let_in_with_suggested(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let in those of the chosen for whom a department is suggested; name the others."""
         rows = list(queryset)
         offered = waiting.suggestions(rows, request.user)
@@ -185,33 +179,26 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         pk, *wanted = (int(number) for number in request.POST[LET_IN].split(":"))
         person = waiting.queue().filter(pk=pk).first()
         groups = list(Group.objects.filter(pk__in=wanted))
-        if not self.has_change_permission(request, person) or not may_give(
-            request.user, groups, ()
-        ):
+        may = self.has_change_permission(request, person)
+        if not may or not may_give(request.user, groups, ()):
             raise PermissionDenied
         return (person if len(groups) == len(set(wanted)) else None), groups
 
     # --- The page of one person -------------------------------------------------------------------
 
-    def get_object(
-        self, request: HttpRequest, object_id: str, from_field: str | None = None
-    ) -> AwaitingPerson | None:
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AwaitingPerson | None:
         """Return the person, held while the answer to a form is made."""
-        found: AwaitingPerson | None = super().get_object(request, object_id, from_field)
+        found: AwaitingPerson | None = super().get_object(request, *args, **kwargs)
         return waiting.held(found.pk) if found and request.method == "POST" else found
 
-    def get_form(
-        self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any
-    ) -> type[ModelForm[User]]:
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who lets in, and what is suggested."""
         offered = waiting.suggestions([obj], request.user)[obj.pk] if obj else []
         known = {"actor": request.user, "suggested": offered}
         form = type("AwaitingForm", (AwaitingForm,), known)
-        return super().get_form(request, obj, change=change, form=form, **kwargs)
+        return super().get_form(request, obj, *args, form=form, **kwargs)
 
-    def save_model(
-        self, request: HttpRequest, obj: AwaitingPerson, form: Any, change: bool
-    ) -> None:
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save nothing: what is edited stands in other tables, and follows."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

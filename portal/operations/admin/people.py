@@ -22,7 +22,7 @@ from accounts.models.users import username_key
 from accounts.session import people
 from accounts.source import catalogue
 from portal.door import incoming
-from portal.operations.admin.common import PER_PAGE, ReadOnly, record_ended
+from portal.operations.admin.records import PER_PAGE, ReadOnly, record_ended
 from portal.operations.rights import may_give, may_manage
 
 RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
@@ -96,15 +96,13 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("username", "name", "email", "=uid", "identities__subject")
     ordering = ("username_key",)
     filter_horizontal = ("groups", "user_permissions")
-    actions = ("send_links",)
+    actions = ("delete_selected", "send_links")
 
-    def get_form(
-        self, request: HttpRequest, obj: User | None = None, change: bool = False, **kwargs: Any
-    ) -> type[forms.ModelForm[User]]:
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
         base = PersonForm if obj else NewPersonForm
         form = type(base.__name__, (base,), {"actor": request.user})
-        return super().get_form(request, obj, change=change, form=form, **kwargs)
+        return super().get_form(request, obj, *args, form=form, **kwargs)
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
         """Return what is edited; somebody new can be sent a link."""
@@ -230,3 +228,4 @@ class RoleAdmin(GroupAdmin):
     """Groups, a page of which can be ticked whole."""
 
     list_per_page = PER_PAGE
+    actions = ("delete_selected",)

@@ -22,7 +22,7 @@ from accounts.models import Source
 from accounts.source import catalogue, registry
 from portal.door import routes, signing_in
 from portal.operations import source_rows
-from portal.operations.admin.common import PER_PAGE
+from portal.operations.admin.records import PER_PAGE
 
 
 class SettingsField(forms.JSONField):
@@ -104,12 +104,6 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     search_fields = ("slug", "label")
     actions = ("test_now", "disable")
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        """Offer no deletion of several at once: a source goes one by one, when nobody is left."""
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
-
     def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[Any]:
         """Return what is edited, and of an existing source the address to register."""
         edited = [
@@ -137,24 +131,16 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             return False
         return super().has_delete_permission(request, obj)
 
-    def changeform_view(
-        self,
-        request: HttpRequest,
-        object_id: str | None = None,
-        form_url: str = "",
-        extra_context: dict[str, Any] | None = None,
-    ) -> Any:
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
         may = self.has_change_permission(request)
         again = signing_in.prove_again(request, request.get_full_path()) if may else None
-        return again or super().changeform_view(request, object_id, form_url, extra_context)
+        return again or super().changeform_view(request, *args, **kwargs)
 
-    def delete_view(
-        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
-    ) -> Any:
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for a fresh sign-in first."""
         again = signing_in.prove_again(request, request.get_full_path())
-        return again or super().delete_view(request, object_id, extra_context)
+        return again or super().delete_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""

@@ -11,7 +11,6 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Source
 from portal.operations import source_file, source_rows
-from portal.operations.source_export import export
 
 
 class Command(BaseCommand):
@@ -37,7 +36,7 @@ class Command(BaseCommand):
             case "apply":
                 self._apply(options["file"], prune=options["prune"])
             case "export":
-                self.stdout.write(export(), ending="")
+                self.stdout.write(source_file.export(), ending="")
             case "check":
                 self._check(options["slug"])
 

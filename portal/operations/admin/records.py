@@ -1,0 +1,169 @@
+"""What is looked up: sessions, ended through the store; what happened; what is still pending."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern
+from django.utils import timezone
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts import events, outbox
+from accounts.models import Event, OutboxItem, StoredSession
+from accounts.session import people
+from portal.door import incoming
+
+PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
+_CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
+
+
+class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Rows that people look at; nothing is added or changed by hand."""
+
+    list_per_page = PER_PAGE
+    show_full_result_count = False
+    actions: Any = ("delete_selected",)
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody adds one."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody changes one."""
+        return False
+
+
+def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
+    """Write an event for each session that an administrator has ended."""
+    events.record_ended(rows, f"by the administrator {request.user.pk}", incoming.visit(request))
+
+
+@admin.register(StoredSession)
+class SessionAdmin(ReadOnly):
+    """A list to read and to end sessions from. It knows a session by its uid, never by its key."""
+
+    list_display = (
+        "user", "type", "source", "kind", "last_seen_at", "created_at", "ends_at",
+        "address", "user_agent", "uid",
+    )  # fmt: skip
+    list_display_links = None
+    list_filter = ("type", "source", "kind")
+    list_select_related = ("user",)
+    search_fields = ("=uid", "user__username", "user__name", "user__email")
+    search_help_text = _("The session's id, or the person's username, name or e-mail address.")
+    ordering = ("-last_seen_at",)
+    actions = ("end_sessions",)
+
+    def get_urls(self) -> list[URLPattern]:
+        """Serve the list alone: the other pages would carry the key in their address."""
+        return [
+            each for each in super().get_urls() if each.name == "accounts_storedsession_changelist"
+        ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[StoredSession]:
+        """Return the sessions without what is sealed in them."""
+        rows: QuerySet[StoredSession] = super().get_queryset(request)
+        return rows.defer("session_data").exclude(user=None)
+
+    @admin.display(description="")
+    def action_checkbox(self, obj: StoredSession) -> SafeString:
+        """Return the row's tick box, which posts the uid."""
+        label = gettext("Select the session %s") % obj.uid
+        box = forms.CheckboxInput({"class": "action-select", "aria-label": label}, lambda _: False)
+        return box.render(ACTION_CHECKBOX_NAME, obj.uid)
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[StoredSession], *args: Any
+    ) -> HttpResponse | None:
+        """Turn the posted uids into what Django looks for."""
+        posted = request.POST.copy()
+        chosen = queryset.filter(uid__in=posted.getlist(ACTION_CHECKBOX_NAME))
+        posted.setlist(ACTION_CHECKBOX_NAME, list(chosen.values_list("pk", flat=True)))
+        request.POST = posted  # type: ignore[assignment]
+        return super().response_action(request, queryset, *args)
+
+    @admin.action(description=_("End the selected sessions"), permissions=["delete"])
+    def end_sessions(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
+        """End sessions with the devices under them, and say how many."""
+        count = self._end(request, queryset)
+        said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
+        self.message_user(request, said, messages.SUCCESS)
+
+    def delete_model(self, request: HttpRequest, obj: StoredSession) -> None:
+        """End the session; a row is never just deleted."""
+        self._end(request, StoredSession.objects.filter(uid=obj.uid))
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
+        """End the sessions; rows are never just deleted."""
+        self._end(request, queryset)
+
+    def _end(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> int:
+        with transaction.atomic():
+            rows = people.end_with_children(queryset)
+            record_ended(request, rows)
+        return len(rows)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    """The audit trail: nobody adds to it by hand, and nobody takes from it."""
+
+    fields = (
+        "at", "name", "support_code", "reason", "source", "session_type", "user",
+        "session_uid", "address", "detail",
+    )  # fmt: skip
+    list_display = ("at", "name", "reason", "source", "user", "support_code", "address")
+    list_filter = ("at", "name", "reason", "source")
+    list_select_related = ("user",)
+    search_fields = ("=support_code", "=session_uid", "user__username", "user__name")
+    search_help_text = _("A support code, a session's id, or the person's username or name.")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes one; time does (`manage.py clear_expired`)."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Find a support code however it was read out on the telephone."""
+        code = _CODE.match(search_term)
+        if code:
+            found = queryset.filter(support_code=f"{code[1]}-{code[2]}".upper())
+            if found.exists():
+                return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+
+@admin.register(OutboxItem)
+class OutboxAdmin(ReadOnly):
+    """Pending logouts and mails: tried again by hand, or given up."""
+
+    fields = ("kind", "source", "support_code", "attempts", "created_at", "next_at", "give_up_at")
+    list_display = fields
+    list_filter = ("kind", "source")
+    search_fields = ("=support_code",)
+    ordering = ("next_at",)
+    actions = ("delete_selected", "try_now")
+
+    @admin.action(description=_("Try now"), permissions=["delete"])
+    def try_now(self, request: HttpRequest, queryset: QuerySet[OutboxItem]) -> None:
+        """Deliver the selected items at once, and say how many have gone."""
+        chosen = list(queryset.values_list("pk", flat=True))
+        # Before all others that are due, so that the limit below covers these.
+        first = timezone.now() - timedelta(days=1)
+        OutboxItem.objects.filter(pk__in=chosen).update(next_at=first)
+        outbox.deliver_due(limit=len(chosen))
+        left = OutboxItem.objects.filter(pk__in=chosen).count()
+        counts = {"gone": len(chosen) - left, "left": left}
+        said = gettext("No longer pending: %(gone)d. Still pending: %(left)d.") % counts
+        self.message_user(request, said, messages.WARNING if left else messages.SUCCESS)
