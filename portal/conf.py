@@ -12,11 +12,6 @@ def cookies_are_secure() -> bool:
     return bool(settings.SESSION_COOKIE_SECURE)
 
 
-def session_cookie() -> str:
-    """Return the name of the session's cookie."""
-    return str(settings.SESSION_COOKIE_NAME)
-
-
 def default_source() -> str:
     """Return the slug of the source that people are sent to without a choice, or nothing."""
     return str(settings.VESTIBULE_DEFAULT_SOURCE)

@@ -38,7 +38,7 @@ class OpenView(JsonView):
     permission_classes = (AllowAny,)
 
 
-class SchemaView(JsonView, SpectacularAPIView):
+class SchemaView(OpenView, SpectacularAPIView):
     """`GET /api/schema/`: JSON or YAML; YAML where the caller accepts neither."""
 
     def perform_content_negotiation(

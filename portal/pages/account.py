@@ -138,14 +138,9 @@ def _is_current(identity: Identity, session: Any) -> bool:
 
 def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str, Any]:
     return {
-        "uid": each.uid,
-        "type": each.type,
-        "kind": each.kind,
+        "session": each,
         "source_label": labels.get(each.source, each.source),
         "device": device_name(each.user_agent),
-        "address": each.address,
-        "created": each.created_at,
-        "last_seen": each.last_seen_at,
         "current": each.uid == current,
     }
 

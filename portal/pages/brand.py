@@ -1,4 +1,4 @@
-"""The institution's colour as a stylesheet, since no style stands in a page.
+"""The institution's face: its name and contact on every page, its colour as a stylesheet.
 
 Whatever colour is configured, every pair of text and background reaches 4.5 : 1 (WCAG 2.2, 1.4.3):
 the colour is kept for surfaces, and made darker or lighter, in its own hue, where it must be read.
@@ -9,12 +9,14 @@ from __future__ import annotations
 import colorsys
 import re
 from dataclasses import dataclass
+from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from portal import conf
+from portal.door import incoming
 
 # The default colour, and the surfaces of portal/static/vestibule.css on which links are read: the
 # darkest of its light ones and the lightest of its dark ones, so that the others only do better.
@@ -65,6 +67,36 @@ def palette(colour: str) -> Palette:
         link_on_dark=link_on_dark,
         on_link_on_dark=_text_on(link_on_dark),
     )
+
+
+def institution(request: HttpRequest) -> dict[str, Any]:
+    """Return the context of every page: `institution` and `session`.
+
+    A request that never met the session middleware belongs to nobody.
+    """
+    configured = conf.institution()
+    return {
+        "institution": {
+            **configured,
+            "colour": normalised(configured["colour"]),
+            "support_url": support_url(configured["support"]),
+        },
+        "session": incoming.session_of(request),
+    }
+
+
+def support_url(support: str) -> str:
+    """Return the link for a support contact: an address, a mailbox or a telephone number.
+
+    Anything else, such as "Ask at the desk", is a sentence and has no link: "" is returned.
+    """
+    if re.match(r"https?://", support):
+        return support
+    if re.fullmatch(r"[^\s@:/]+@[^\s@:/]+", support):
+        return f"mailto:{support}"
+    if re.fullmatch(r"\+?[\d\s()./-]{3,}", support):
+        return "tel:" + re.sub(r"[^\d+]", "", support)
+    return ""
 
 
 @login_not_required

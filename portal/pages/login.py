@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
@@ -44,7 +45,10 @@ def choose(request: HttpRequest) -> HttpResponse:
     if straight and not left:
         return answers.see_other(routes.login_path(straight.slug, next=next_url))
     context = _choice(ready, next_url)
-    context["notice"] = _notice(request, left=bool(straight) and left)
+    if request.GET.get("done") == "password":
+        context["notice"] = "password"
+    elif straight and left:
+        context["notice"] = "left"
     if known:
         context["buttons"].insert(0, _continue_button(known[0], next_url))
     return answers.page(request, "login/choose.html", context)
@@ -76,13 +80,6 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
         return next((each for each in ready if each.slug == default), None)
     only = ready[0] if len(ready) == 1 else None
     return only if only and only.kind == "redirect" else None
-
-
-def _notice(request: HttpRequest, *, left: bool) -> str:
-    """Return the word for what there is to tell: why there is a choice, or what worked."""
-    if request.GET.get("done") == "password":
-        return "password"
-    return "left" if left else ""
 
 
 def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
@@ -179,7 +176,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         return _come_back_by_get(request, slug)
     posted = cookies.recall(request, cookies.POSTED) if not request.GET else None
     try:
-        query = _as_query(posted) if isinstance(posted, list) else request.GET
+        query = QueryDict(urlencode(posted)) if isinstance(posted, list) else request.GET
         response = signing_in.finish(request, source, incoming.single_values(query))
     except InvalidRequest as error:
         response = answers.fail(request, error, slug)
@@ -198,13 +195,6 @@ def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
     response = answers.see_other(request.path)
     cookies.remember(response, cookies.POSTED, answer, _POSTED_SECONDS, path=request.path)
     return response
-
-
-def _as_query(answer: list[list[str]]) -> QueryDict:
-    query = QueryDict(mutable=True)
-    for name, value in answer:
-        query.appendlist(name, value)
-    return query
 
 
 @login_not_required

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from django.utils.translation import gettext as _
+from typing import Any
+
+from django.utils.translation import gettext_lazy as _
 
 from accounts import errors
 from accounts.source.catalogue import ConfiguredSource
@@ -14,6 +16,49 @@ _STATUS = {
     errors.LOCKED_OUT: 429,
     errors.UNAVAILABLE: 503,
 }
+# Title, sentence, advice.
+_TEXTS = {
+    errors.NOT_AUTHORIZED: (
+        _("You do not have access"),
+        _("You were recognised, but this site is not open to you."),
+        _("Ask your library, school or workplace whether you should have access."),
+    ),
+    errors.NOT_REGISTERED: (
+        _("We do not know you yet"),
+        _("You were recognised, but you are not registered here."),
+        _("Ask the institution to register you, then sign in again."),
+    ),
+    errors.DISABLED: (
+        _("Your account is closed"),
+        _("This account has been closed by an administrator."),
+        _("Write to or call the institution if you think that is a mistake."),
+    ),
+    errors.LOCKED_OUT: (
+        _("Please wait a little"),
+        _("There were too many attempts in a short time."),
+        _("Wait five minutes, then try again."),
+    ),
+    errors.UNAVAILABLE: (
+        _("Signing in is not possible right now"),
+        _("The service that knows you does not answer at the moment."),
+        _("Try again in a few minutes, or use another way to sign in."),
+    ),
+    errors.EXPIRED: (
+        _("That took too long"),
+        _("For your safety a sign-in must be finished within ten minutes."),
+        _("Start again; it usually works at once."),
+    ),
+    errors.CANCELLED: (
+        _("You did not sign in"),
+        _("The sign-in was stopped before it was finished."),
+        _("Start again whenever you like."),
+    ),
+}
+_WRONG_PASSWORD = (
+    _("We could not sign you in"),
+    _("The username or the password is not right."),
+    _("Check both and try again."),
+)
 
 
 def status_of(reason: str) -> int:
@@ -23,69 +68,23 @@ def status_of(reason: str) -> int:
 
 def explain(
     reason: str, code: str, *, form: bool = False, source: ConfiguredSource | None = None
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """Return title, sentence, advice and support code for `reason`, a constant of `errors`.
 
     `form` is for the page that still shows the form, `source` the one that was tried.
     """
-    where = source.label if source else ""
-    title, sentence, advice = _form_texts(reason) if form else _texts(reason, where)
+    if form and reason == errors.LOGIN_FAILED:
+        texts = _WRONG_PASSWORD
+    else:
+        texts = _TEXTS.get(reason) or _failed(source.label if source else "")
+    title, sentence, advice = texts
     return {"title": title, "sentence": sentence, "advice": advice, "code": code, "reason": reason}
 
 
-def _form_texts(reason: str) -> tuple[str, str, str]:
-    if reason == errors.LOGIN_FAILED:
-        return (
-            _("We could not sign you in"),
-            _("The username or the password is not right."),
-            _("Check both and try again."),
-        )
-    return _texts(reason, "")
-
-
-def _texts(reason: str, where: str) -> tuple[str, str, str]:
-    texts = {
-        errors.NOT_AUTHORIZED: (
-            _("You do not have access"),
-            _("You were recognised, but this site is not open to you."),
-            _("Ask your library, school or workplace whether you should have access."),
-        ),
-        errors.NOT_REGISTERED: (
-            _("We do not know you yet"),
-            _("You were recognised, but you are not registered here."),
-            _("Ask the institution to register you, then sign in again."),
-        ),
-        errors.DISABLED: (
-            _("Your account is closed"),
-            _("This account has been closed by an administrator."),
-            _("Write to or call the institution if you think that is a mistake."),
-        ),
-        errors.LOCKED_OUT: (
-            _("Please wait a little"),
-            _("There were too many attempts in a short time."),
-            _("Wait five minutes, then try again."),
-        ),
-        errors.UNAVAILABLE: (
-            _("Signing in is not possible right now"),
-            _("The service that knows you does not answer at the moment."),
-            _("Try again in a few minutes, or use another way to sign in."),
-        ),
-        errors.EXPIRED: (
-            _("That took too long"),
-            _("For your safety a sign-in must be finished within ten minutes."),
-            _("Start again; it usually works at once."),
-        ),
-        errors.CANCELLED: (
-            _("You did not sign in"),
-            _("The sign-in was stopped before it was finished."),
-            _("Start again whenever you like."),
-        ),
-    }
-    failed = (
+def _failed(where: str) -> tuple[Any, Any, Any]:
+    at = _("The sign-in at %(source)s did not work.") % {"source": where}
+    return (
         _("We could not sign you in"),
-        _("The sign-in at %(source)s did not work.") % {"source": where}
-        if where
-        else _("The sign-in did not work."),
+        at if where else _("The sign-in did not work."),
         _("Start again. If it fails once more, tell the institution the code below."),
     )
-    return texts.get(reason, failed)

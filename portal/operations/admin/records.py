@@ -95,23 +95,12 @@ class SessionAdmin(ReadOnly):
     @admin.action(description=_("End the selected sessions"), permissions=["delete"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
         """End sessions with the devices under them, and say how many."""
-        count = self._end(request, queryset)
-        said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
-        self.message_user(request, said, messages.SUCCESS)
-
-    def delete_model(self, request: HttpRequest, obj: StoredSession) -> None:
-        """End the session; a row is never just deleted."""
-        self._end(request, StoredSession.objects.filter(uid=obj.uid))
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
-        """End the sessions; rows are never just deleted."""
-        self._end(request, queryset)
-
-    def _end(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> int:
         with transaction.atomic():
             rows = people.end_with_children(queryset)
             record_ended(request, rows)
-        return len(rows)
+        count = len(rows)
+        said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
+        self.message_user(request, said, messages.SUCCESS)
 
 
 @admin.register(Event)
