@@ -1,15 +1,53 @@
-"""The site's addresses, room by room. docs/contract.md says what each answers."""
+"""The site's addresses. docs/contract.md says what each answers; its parts are numbered here."""
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.urls import include, path
+from django.urls import path
 from django.views.i18n import set_language
 
+from accounts.middleware import own_renewal
+from portal.api.json_view import SchemaView
+from portal.api.session import DetailsView, SessionView, UpstreamTokenView
+from portal.api.sources import ProvidersView, SourcesView
+from portal.api.tokens import HandOverView, LoginView, LogoutView, RefreshView
 from portal.operations import health
+from portal.pages import account, brand, front, login, openid, passwords
 
 urlpatterns = [
-    path("", include("portal.pages.urls")),
-    path("", include("portal.api.urls")),
+    # What a person sees (1), and a browser on its way to MapStore (2).
+    path("", front.front, name="front"),
+    path("login", login.choose, name="login"),
+    path("login/failed/<str:code>", login.failed, name="login-failed"),
+    path("login/forgotten", passwords.forgotten, name="password-forgotten"),
+    path("login/forgotten/sent", passwords.sent, name="password-sent"),
+    path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
+    path("auth/login/<slug:slug>", login.start, name="auth-login"),
+    path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
+    path("openid/<slug:slug>/login", openid.login, name="openid-login"),
+    path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
+    path("logout/", front.formerly, name="logout-formerly"),
+    path("auth/logout", front.leave, name="auth-logout"),
+    path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
+    path("auth/logout/done", front.done, name="auth-logout-done"),
+    path("account/", account.profile, name="account"),
+    path("account/sessions", account.sessions, name="account-sessions"),
+    path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
+    path("account/password", passwords.change, name="password-change"),
+    path("favicon.ico", front.icon, name="icon"),
+    path("institution.css", brand.stylesheet, name="institution-stylesheet"),
+    # What a front end calls (1, 2 and 5), and the description of it.
+    path("auth/session", SessionView.as_view(), name="auth-session"),
+    path("auth/sources", SourcesView.as_view(), name="auth-sources"),
+    path("auth/upstream-token", UpstreamTokenView.as_view(), name="upstream-token"),
+    path("session/login", LoginView.as_view(), name="session-login"),
+    path("session/refresh", own_renewal(RefreshView.as_view()), name="session-refresh"),
+    path("session/refreshToken", own_renewal(RefreshView.as_view()), name="session-refresh-token"),
+    path("session/logout", LogoutView.as_view(), name="session-logout"),
+    path("users/user/details", DetailsView.as_view(), name="user-details"),
+    path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
+    path("openid/<slug:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
+    path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
+    # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),

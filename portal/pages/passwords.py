@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
@@ -99,7 +99,7 @@ class ForgottenForm(forms.Form):
 @require_http_methods(["GET", "HEAD", "POST"])
 def change(request: HttpRequest) -> HttpResponse:
     """Change the password of the person who is signed in; their other sessions end."""
-    person = _person(request)
+    person = cast(User, request.user)
     source = catalogue.of_session(Source.LOCAL)
     if source is None or not _signs_in_here(person):
         return answers.page(request, "password/none.html", {"here": "password"})
@@ -183,13 +183,6 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
 
 
 # --- Changing -------------------------------------------------------------------------------------
-
-
-def _person(request: HttpRequest) -> User:
-    person = request.user
-    if not isinstance(person, User):
-        raise Http404
-    return person
 
 
 def _signs_in_here(person: User) -> bool:

@@ -25,20 +25,11 @@ from portal.operations import source_rows
 from portal.operations.admin.records import PER_PAGE
 
 
-class SettingsField(forms.JSONField):
-    """JSON over several lines, with the letters that people typed."""
-
-    def prepare_value(self, value: Any) -> Any:
-        """Return the text to edit."""
-        self.indent = 2
-        return super().prepare_value(value)
-
-
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
     """A source as an operator edits it."""
 
     provider = forms.ChoiceField(label=_("Provider"))
-    settings = SettingsField(
+    settings = forms.JSONField(
         label=_("Settings"),
         required=False,
         widget=forms.Textarea(
