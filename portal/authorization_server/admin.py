@@ -34,7 +34,6 @@ class IssuedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_select_related: ClassVar[Any] = ("user", "application")
     list_display_links = None
     search_fields: ClassVar[Any] = ("user__username", "user__name", "application__client_id")
-    actions: Any = ()
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds one."""

@@ -118,9 +118,7 @@ def change(request: HttpRequest) -> HttpResponse:
     except TemporarilyUnavailable as error:
         form.add_error(None, _wait(error))
         return _show(request, "change", form, error, **account)
-    messages.success(
-        request, gettext("Your password is changed. You are signed out everywhere else.")
-    )
+    messages.success(request, _("Your password is changed. You are signed out everywhere else."))
     return answers.see_other(reverse("account"))
 
 

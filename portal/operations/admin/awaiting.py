@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
@@ -19,10 +21,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.errors import InvalidRequest
-from accounts.models import User
+from accounts.models import Event, Identity, User
 from accounts.session import people
 from portal.door import answers
-from portal.operations import waiting
 from portal.operations.admin.people import PersonForm
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
@@ -31,6 +32,62 @@ from portal.operations.rights import may_give, may_manage
 LET_IN, KEEP = "_let_in", "_keep"
 # A person and at least one group, as the button of one click names them.
 _VALUE = re.compile(r"[0-9]{1,18}(?::[0-9]{1,18}){1,500}")
+
+
+def queue() -> QuerySet[AwaitingPerson]:
+    """Return who awaits access, the longest first. `since` says from when on."""
+    began = Q(name="person.enrolled") | Q(name="person.status_changed", detail="awaiting_access")
+    last = Event.objects.filter(began, user=OuterRef("pk")).order_by("-at").values("at")[:1]
+    rows: QuerySet[AwaitingPerson] = AwaitingPerson.objects.all()  # type: ignore[assignment]
+    waiting = rows.filter(status=User.Status.AWAITING_ACCESS)
+    return waiting.annotate(since=Coalesce(Subquery(last), "created_at")).order_by("since", "pk")
+
+
+def claimed(person: User) -> list[str]:
+    """Return the groups that the person's sources named last, each once."""
+    return sorted({name for each in person.identities.all() for name in _names(each)})
+
+
+def suggestions(persons: Iterable[User], actor: Any) -> dict[int, list[Group]]:
+    """Return, by person, the departments to suggest: groups of ours with the name of a claimed one,
+    or that the source's mapping means by it, as far as `actor` may give them.
+    """
+    wanted = {each.pk: _wanted(each) for each in persons}
+    named = Group.objects.filter(name__in=set().union(*wanted.values())).order_by("name")
+    offered = [group for group in named if may_give(actor, [group], ())]
+    return {pk: [group for group in offered if group.name in names] for pk, names in wanted.items()}
+
+
+def let_in(pk: int, groups: Collection[Group], by: User) -> AwaitingPerson | None:
+    """Give `groups` to a person and let them in. Returns None when they no longer wait.
+
+    The row is held meanwhile: of two administrators one lets in, and nobody who was disabled in
+    between comes in by it.
+    """
+    with transaction.atomic():
+        person = held(pk)
+        if person is not None:
+            person.groups.add(*groups)
+            people.admit(person, by)
+    return person
+
+
+def held(pk: int) -> AwaitingPerson | None:
+    """Return a person who awaits access, locked until the transaction ends, or None."""
+    return queue().select_for_update(of=("self",)).filter(pk=pk).first()
+
+
+def _wanted(person: User) -> set[str]:
+    found: set[str] = set()
+    for identity in person.identities.all():
+        mapping = identity.source.groups
+        for name in _names(identity):
+            found |= {name, mapping.get(name, name)}
+    return found
+
+
+def _names(identity: Identity) -> list[str]:
+    return [name for name in identity.claimed_groups if isinstance(name, str)]
 
 
 class AwaitingForm(PersonForm):
@@ -60,7 +117,7 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AwaitingPerson]:
         """Return the queue, the longest waiting first."""
-        return waiting.queue().prefetch_related("identities__source")
+        return queue().prefetch_related("identities__source")
 
     def count(self, request: HttpRequest) -> int:
         """Return how many wait, for the list of pages."""
@@ -97,13 +154,13 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.display(description=_("Since"), ordering="since")
     def since(self, person: AwaitingPerson) -> str:
         """Return since when the person waits, as people write it: the form would show it raw."""
-        at: Any = person.since  # type: ignore[attr-defined]  # waiting.queue
+        at: Any = person.since  # type: ignore[attr-defined]  # queue
         return date_format(localtime(at), "DATETIME_FORMAT") if at else "-"
 
     @admin.display(description=_("What the source claims"))
     def claims(self, person: AwaitingPerson) -> SafeString:
         """Return the claimed groups, those that the institution has no group for as well."""
-        names = [(name,) for name in waiting.claimed(person)]
+        names = [(name,) for name in claimed(person)]
         return format_html_join(", ", "{}", names) or SafeString("-")
 
     @admin.display(description=_("Let in"))
@@ -130,7 +187,7 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return the list, whose rows know what may be offered for them."""
         shown = super().get_changelist_instance(request)
         rows = list(shown.result_list)
-        offered = waiting.suggestions(rows, request.user)
+        offered = suggestions(rows, request.user)
         for row in rows:
             if self.has_change_permission(request, row):
                 row.offered = offered[row.pk]
@@ -147,10 +204,10 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def let_in_with_suggested(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Let in those of the chosen for whom a department is suggested; name the others."""
         rows = list(queryset)
-        offered = waiting.suggestions(rows, request.user)
+        offered = suggestions(rows, request.user)
         ready = [r for r in rows if offered[r.pk] and self.has_change_permission(request, r)]
         by = cast(User, request.user)
-        count = sum(waiting.let_in(row.pk, offered[row.pk], by) is not None for row in ready)
+        count = sum(let_in(row.pk, offered[row.pk], by) is not None for row in ready)
         if count:
             said = ngettext("%d person is let in.", "%d people are let in.", count) % count
             self.message_user(request, said, messages.SUCCESS)
@@ -161,7 +218,7 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _one_click(self, request: HttpRequest) -> HttpResponse:
         person, groups = self._pressed(request)
-        if person is None or waiting.let_in(person.pk, groups, cast(User, request.user)) is None:
+        if person is None or let_in(person.pk, groups, cast(User, request.user)) is None:
             said = gettext("This person no longer waits, or a group has gone meanwhile.")
             self.message_user(request, said, messages.WARNING)
         else:
@@ -177,7 +234,7 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not _VALUE.fullmatch(request.POST[LET_IN]):
             raise InvalidRequest("This is no button of the queue.")
         pk, *wanted = (int(number) for number in request.POST[LET_IN].split(":"))
-        person = waiting.queue().filter(pk=pk).first()
+        person = queue().filter(pk=pk).first()
         groups = list(Group.objects.filter(pk__in=wanted))
         may = self.has_change_permission(request, person)
         if not may or not may_give(request.user, groups, ()):
@@ -189,11 +246,11 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> AwaitingPerson | None:
         """Return the person, held while the answer to a form is made."""
         found: AwaitingPerson | None = super().get_object(request, *args, **kwargs)
-        return waiting.held(found.pk) if found and request.method == "POST" else found
+        return held(found.pk) if found and request.method == "POST" else found
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who lets in, and what is suggested."""
-        offered = waiting.suggestions([obj], request.user)[obj.pk] if obj else []
+        offered = suggestions([obj], request.user)[obj.pk] if obj else []
         known = {"actor": request.user, "suggested": offered}
         form = type("AwaitingForm", (AwaitingForm,), known)
         return super().get_form(request, obj, *args, form=form, **kwargs)
