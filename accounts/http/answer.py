@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
 from accounts.errors import TemporarilyUnavailable
-
-_NOT_JSON = object()
 
 
 class CallFailed(TemporarilyUnavailable):
@@ -56,21 +55,22 @@ class Answer:
     def json(self) -> Any:
         """Return the parsed body (RFC 8259).
 
-        Raises `TemporarilyUnavailable` when it is not JSON, or nested too deeply to be read. The
-        message tells nothing of the body, and the parser's own error, which keeps all of it, is
-        not chained.
+        Raises `TemporarilyUnavailable` when it is not JSON, or nested too deeply to be read.
         """
-        parsed = _parse(self.body)
-        if parsed is _NOT_JSON:
-            raise CallFailed("The answer of the upstream is not JSON.", kind="NotJson")
-        return parsed
+        # Raised outside, for the parser's own error keeps the whole body and must not be chained.
+        with suppress(ValueError, RecursionError):
+            return json.loads(self.body, parse_constant=_refuse)
+        raise CallFailed("The answer of the upstream is not JSON.", kind="NotJson")
 
+    def json_object(self, who: str) -> dict[str, Any]:
+        """Return the JSON object of an answer with status 200.
 
-def _parse(body: bytes) -> Any:
-    try:
-        return json.loads(body, parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        return _NOT_JSON
+        Raises `TemporarilyUnavailable`, which names `who` answered and tells nothing of the body.
+        """
+        found = self.json() if self.status == 200 else None
+        if not isinstance(found, dict):
+            raise TemporarilyUnavailable(f"{who} gives no JSON object (status {self.status}).")
+        return found
 
 
 def _refuse(constant: str) -> NoReturn:

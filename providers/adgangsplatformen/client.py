@@ -13,7 +13,6 @@ from typing import Any
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import CallFailed, Client
-from accounts.upstream.answers import json_object
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -122,7 +121,7 @@ class Cms:
         )
         if answer.status in {401, 403}:
             return None
-        body = json_object(answer, "The CMS's GraphQL")
+        body = answer.json_object("The CMS's GraphQL")
         if not isinstance(body.get("data"), dict) or body.get("errors"):
             raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
         return dict(body["data"])

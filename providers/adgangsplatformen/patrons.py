@@ -19,7 +19,6 @@ from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, Temporari
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.provider import Authentication, TokenSet
-from accounts.upstream.answers import json_object
 from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
@@ -141,4 +140,4 @@ def _look_up(http: Client, url: str, token: str, budget: Budget) -> dict[str, An
     answer = http.get(url, headers=headers, deadline=budget.next(), max_bytes=_LARGEST)
     if answer.status in {401, 403}:
         raise InvalidGrant("The patron's token is refused.")
-    return json_object(answer, "A look-up")
+    return answer.json_object("A look-up")

@@ -23,7 +23,6 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
-from accounts.upstream.answers import json_object
 from providers.oidc import checks, tokens
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.jose import SignedToken
@@ -59,7 +58,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
         answer = self.post_as_client("token_endpoint", payload)
         tokens.check_answer(answer)
-        return json_object(answer, "The token endpoint")
+        return answer.json_object("The token endpoint")
 
     def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:
         """Post to an endpoint where our client proves itself (RFC 6749, 2.3.1).
@@ -83,7 +82,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """
         form = {"token": access_token, "token_type_hint": "access_token"}
         answer = self.post_as_client("introspection_endpoint", form)
-        claims = json_object(answer, "The introspection endpoint")
+        claims = answer.json_object("The introspection endpoint")
         if claims.get("active") is not True:
             raise InvalidGrant("The access token is not active.")
         return claims
@@ -162,7 +161,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
         if answer.status == 200 and media_type == "application/jwt":
             return self._signed_userinfo(SignedToken(answer.text.strip()))
-        return json_object(answer, "The userinfo endpoint")
+        return answer.json_object("The userinfo endpoint")
 
     def _signed_userinfo(self, token: SignedToken) -> dict[str, Any]:
         """Verify signed userinfo; what it says of issuer, audience and time must hold."""

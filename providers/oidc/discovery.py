@@ -17,7 +17,6 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.upstream import urls
-from accounts.upstream.answers import json_object
 from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
 from providers.oidc import jwks
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
@@ -116,7 +115,7 @@ class Upstream:
 
     def _fetched(self, url: str, max_bytes: int) -> dict[str, Any]:
         answer = self._http.get(url, deadline=CALL_SECONDS, max_bytes=max_bytes)
-        return json_object(answer, "The provider")
+        return answer.json_object("The provider")
 
     def _kept(self) -> _Kept:
         return kept.obtain(self._name, lambda: _Kept(self._settings, self._name))
