@@ -14,7 +14,7 @@ from accounts.http.answer import RefusedUrl
 _PORTS = {"https": 443, "http": 80}
 # Parsers disagree on control characters, spaces and backslashes, so that one could check a host and
 # another call a different one (RFC 3986, 2: none of them may occur in a URL).
-_FORBIDDEN = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
+UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 # What may stand in a path and a query (RFC 3986, 2), and what is percent-encoded already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -35,7 +35,7 @@ class Target:
 @lru_cache(256)
 def target_of(url: str, plain: bool) -> Target:
     """Return where `url` leads. `plain` allows http beside https. Raises `RefusedUrl`."""
-    if _FORBIDDEN.search(url):
+    if UNCLEAR.search(url):
         raise RefusedUrl("The address holds a character that is not allowed in one.")
     origin = origin_of(url)
     if not origin.startswith(("https://", "http://") if plain else "https://"):

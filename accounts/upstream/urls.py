@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.utils.translation import gettext as _
 
 from accounts import conf
-from accounts.http.address import origin_of
+from accounts.http.address import UNCLEAR, origin_of
 
-# Control characters, spaces and backslashes are read in different ways by different parsers.
-_UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\]")
 _LONGEST = 2000
-
-
-def is_unclear(url: str) -> bool:
-    """Tell whether parsers could read a URL in different ways (RFC 3986, 2)."""
-    return bool(_UNCLEAR.search(url))
 
 
 def fault(url: object) -> str:
     """Say in a sentence what is wrong with a URL that people or tokens are sent to, or ''."""
-    if not isinstance(url, str) or not url or len(url) > _LONGEST or is_unclear(url):
+    if not isinstance(url, str) or not url or len(url) > _LONGEST or UNCLEAR.search(url):
         return _("is not an address")
     try:
         parts = urlsplit(url)

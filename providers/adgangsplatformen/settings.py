@@ -9,7 +9,7 @@ from urllib.parse import urlencode, urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts.http.address import origin_of
+from accounts.http.address import UNCLEAR, origin_of
 from accounts.upstream import urls
 
 # A cookie's name is a token (RFC 6265, 4.1.1); a star would make it a pattern.
@@ -112,5 +112,5 @@ def _url_problems(settings: CmsSettings) -> Iterator[str]:
 
 
 def _is_path(path: str) -> bool:
-    clear = not urls.is_unclear(path) and "?" not in path and "#" not in path
+    clear = not UNCLEAR.search(path) and "?" not in path and "#" not in path
     return clear and path.startswith("/") and not path.startswith("//")
