@@ -7,12 +7,12 @@ both, since the CMS would then take us for the user and not for the patron.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import CallFailed, Client
+from accounts.provider import TokenSet
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -45,14 +45,6 @@ class Budget:
         return min(CALL_SECONDS, left)
 
 
-@dataclass(frozen=True, slots=True)
-class UserToken:
-    """A patron's token at Adgangsplatformen, and when it ends."""
-
-    token: str = field(repr=False)
-    expires_at: datetime
-
-
 class Cms:
     """Asks one CMS. Every method raises `TemporarilyUnavailable` when it gives no usable answer."""
 
@@ -71,7 +63,7 @@ class Cms:
             for word in ("login", "logout")
         }
 
-    def user_token(self, cookie: CmsCookie, budget: Budget, now: datetime) -> UserToken | None:
+    def user_token(self, cookie: CmsCookie, budget: Budget, now: datetime) -> TokenSet | None:
         """Return the token of the patron whose cookie this is, or None when it is nobody's.
 
         A cookie that has died makes its bearer a stranger, whom the CMS may refuse to answer.
@@ -86,11 +78,11 @@ class Cms:
         if not usable or type(seconds) is not int or not 0 <= seconds <= _END_OF_TIME:
             raise TemporarilyUnavailable(_SHAPE)
         ends = datetime.fromtimestamp(seconds, UTC)
-        return UserToken(str(token), ends) if ends > now else None
+        return TokenSet(access_token=str(token), expires_at=ends) if ends > now else None
 
     def first_token(
         self, mine: list[CmsCookie], budget: Budget, now: datetime
-    ) -> tuple[CmsCookie, UserToken] | None:
+    ) -> tuple[CmsCookie, TokenSet] | None:
         """Return the first cookie that is a patron's, with their token; None when none is.
 
         An error for one cookie does not hide another that works.

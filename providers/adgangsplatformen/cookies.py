@@ -1,4 +1,4 @@
-"""The CMS's session cookie: which of a browser's cookies may be it, and its digest.
+"""The CMS's session cookie: which of a browser's cookies may be it, and what is remembered of it.
 
 Drupal's name is `SSESS` (https) or `SESS` (http) and 32 hexadecimal digits of its domain. A browser
 may hold more than one, an old one or one of a parent domain, so each is tried in turn.
@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from accounts import cache
 from accounts.keyring import digest
 from accounts.upstream.cookie_header import permitted
 from providers.adgangsplatformen.settings import CmsSettings
@@ -20,6 +21,8 @@ _LONGEST = 4096
 _DRUPAL = re.compile(r"S?SESS[0-9a-f]{32}")
 # What may stand in a cookie that a browser sends back (RFC 6265, 5.2): no control, no semicolon.
 _SENDABLE = re.compile(r"[^\x00-\x1f\x7f;]+")
+# "left" lasts as long as a token at Adgangsplatformen lives.
+_MARKED_SECONDS = {"left": 30 * 86400, "stranger": 30, "asked": 10}
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,3 +63,34 @@ def _made(name: str, value: str) -> CmsCookie | None:
     except UnicodeEncodeError:
         return None
     return CmsCookie(header, digest(text))
+
+
+class Markers:
+    """What is remembered of the cookies of the source `slug`. It may be lost at any time.
+
+    `left`: the person left here, so their cookie no longer signs anybody in without a click, even
+    when the CMS could not be told or never finished its own logout (docs/threats.md 2.10, W8).
+    `stranger`: the CMS knew nobody by it. `asked`: the CMS was asked about it just now.
+    """
+
+    def __init__(self, slug: str) -> None:
+        self._slug = slug
+
+    def put(self, word: str, digest: str, seconds: int = 0) -> None:
+        """Mark a cookie for `seconds`, 0 for as long as the word lasts."""
+        cache.shared.set(self._key(word, digest), True, seconds or _MARKED_SECONDS[word])
+
+    def drop(self, word: str, digest: str) -> None:
+        """Take a mark away."""
+        cache.shared.delete(self._key(word, digest))
+
+    def has(self, word: str, digest: str) -> bool:
+        """Tell whether a cookie is marked."""
+        return bool(cache.shared.get(self._key(word, digest)))
+
+    def without(self, word: str, mine: list[CmsCookie]) -> list[CmsCookie]:
+        """Return the cookies that are not marked."""
+        return [each for each in mine if not self.has(word, each.digest)]
+
+    def _key(self, word: str, digest: str) -> str:
+        return f"adgangsplatformen:{word}:{self._slug}:{digest}"

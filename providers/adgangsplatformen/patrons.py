@@ -18,7 +18,7 @@ from accounts import errors
 from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
-from accounts.provider import Authentication, TokenSet
+from accounts.provider import Authentication
 from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
@@ -26,14 +26,6 @@ from providers.adgangsplatformen.settings import CmsSettings
 PERSON, PATRON, FLEETING = "person", "patron", "login"
 REGISTERED, UNREGISTERED = "VALID", "INVALID"
 _LARGEST = 64 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class Patron:
-    """A patron as told: `subject` is the same at each sign-in but for a fleeting one."""
-
-    subject: str
-    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,20 +53,20 @@ def authenticate(
     found = cms.first_token(mine, budget, now)
     if found is None:
         return None
-    cookie, held = found
-    patron = find(settings, http, held.token, budget)
+    cookie, tokens = found
+    subject, name = find(settings, http, tokens.access_token, budget)
     return Authentication(
-        subject=patron.subject,
+        subject=subject,
         issuer=settings.origin,
-        name=patron.name,
-        tokens=TokenSet(access_token=held.token, expires_at=held.expires_at),
-        expires_at=held.expires_at,
+        name=name,
+        tokens=tokens,
+        expires_at=tokens.expires_at,
         bound_to=cookie.digest,
     )
 
 
-def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Patron:
-    """Return whose token this is.
+def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> tuple[str, str]:
+    """Return whose token this is: the subject, which is fleeting or for good, and the name.
 
     Raises `AccessDenied` for somebody who is no patron of the library, or locked out by it, where
     only its patrons come in, `InvalidGrant` when the token is refused or names nobody, and
@@ -90,7 +82,7 @@ def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> Pat
         )
     if not subject and card.number:
         subject = f"{PATRON}:{card.number}"
-    return Patron(subject or f"{FLEETING}:{digest(token)}", card.name)
+    return subject or f"{FLEETING}:{digest(token)}", card.name
 
 
 def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> str:

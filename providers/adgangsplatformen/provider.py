@@ -29,11 +29,10 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from providers.adgangsplatformen import markers, patrons, selftest
+from providers.adgangsplatformen import patrons, selftest
 from providers.adgangsplatformen.addresses import Addresses
 from providers.adgangsplatformen.client import Budget, Cms
-from providers.adgangsplatformen.cookies import CmsCookie, candidates, patterns
-from providers.adgangsplatformen.markers import Markers
+from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 
 # With less than this left, a token is asked for again (docs/threats.md 2.5, step 6).
@@ -110,7 +109,7 @@ class AdgangsplatformenProvider:
             outcome = None
         if outcome is None:
             for each in mine:
-                self.markers.put("stranger", each.digest, markers.STRANGER_SECONDS)
+                self.markers.put("stranger", each.digest)
         return outcome
 
     def revalidate(
@@ -158,7 +157,7 @@ class AdgangsplatformenProvider:
         """
         mine, now = candidates(self.settings, cookies), self.clock()
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
-            self.markers.put("left", digest, markers.LEFT_SECONDS)
+            self.markers.put("left", digest)
         try:
             if self.cms.first_token(mine, Budget(LEAVING_SECONDS), now) is None:
                 return LogoutPlan()
@@ -181,6 +180,5 @@ class AdgangsplatformenProvider:
         over = session.expires_at is not None and session.expires_at <= now
         if not over and self.markers.has("asked", session.bound_to):
             return False
-        seconds = markers.ASKED_SECONDS if shortly else self.settings.recheck
-        self.markers.put("asked", session.bound_to, seconds)
+        self.markers.put("asked", session.bound_to, 0 if shortly else self.settings.recheck)
         return True
