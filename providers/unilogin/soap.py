@@ -6,13 +6,15 @@ entity is ever expanded, whatever its sender wants.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from typing import Any, NoReturn
-from xml.parsers import expat
+from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
 
 ENVELOPE = "http://www.w3.org/2003/05/soap-envelope"
-_BODY = (f"{ENVELOPE} Envelope", f"{ENVELOPE} Body")
+_ROOT = (f"{{{ENVELOPE}}}Envelope",)
+_HEADER, _BODY = ((*_ROOT, f"{{{ENVELOPE}}}{name}") for name in ("Header", "Body"))
 _DEEPEST = 32
 _MOST = 2000
 
@@ -40,55 +42,37 @@ def read(raw: bytes) -> Fields:
     Namespaces below the body are not compared: the service's schemas lie in several. Of elements
     with the same path the first counts. Raises `MalformedError`.
     """
-    reader = _Reader()
-    parser = expat.ParserCreate(namespace_separator=" ")
-    parser.StartDoctypeDeclHandler = _refuse
-    parser.StartElementHandler = reader.start
-    parser.EndElementHandler = reader.end
-    parser.CharacterDataHandler = reader.text
-    try:
-        parser.Parse(raw, True)
-    except (expat.ExpatError, ValueError, LookupError):
-        # LookupError is an encoding that Python does not know. What broke quotes the message.
-        found = None
-    else:
-        found = reader.found
+    found: dict[tuple[str, ...], str] = {}
+    # LookupError is an encoding that Python does not know. What broke quotes the message.
+    with suppress(ET.ParseError, ValueError, LookupError):
+        root = ET.fromstring(raw, ET.XMLParser(target=_Builder()))  # noqa: S314  # see _Builder
+        found = _body_of(root)
     if not found:
         raise MalformedError("The answer is no SOAP 1.2 message.")
     return found
 
 
-class _Reader:
-    """Collects what stands in the body."""
+class _Builder(ET.TreeBuilder):
+    def doctype(self, *_: Any) -> NoReturn:
+        raise ValueError("a document type declaration")
 
-    def __init__(self) -> None:
-        self.found: dict[tuple[str, ...], str] = {}
-        self._path: list[str] = []
-        self._texts: list[list[str]] = []
-        self._elements = 0
 
-    def start(self, name: str, attributes: Mapping[str, str]) -> None:
-        self._elements += 1
-        self._path.append(name)
-        self._texts.append([])
-        depth = min(len(self._path), len(_BODY))
-        outside = tuple(self._path[:depth]) != _BODY[:depth] and not self._is_in_header()
-        if outside or len(self._path) > _DEEPEST or self._elements > _MOST:
+def _body_of(root: ET.Element) -> dict[tuple[str, ...], str]:
+    found: dict[tuple[str, ...], str] = {}
+    for number, (path, element) in enumerate(_walk(root, ())):
+        if number >= _MOST or path[:2] not in {_ROOT, _HEADER, _BODY}:
             raise ValueError("unexpected")
-
-    def end(self, name: str) -> None:
-        path = tuple(each.rpartition(" ")[2] for each in self._path[len(_BODY) :])
-        if path and not self._is_in_header():
-            self.found.setdefault(path, "".join(self._texts[-1]).strip())
-        self._path.pop()
-        self._texts.pop()
-
-    def text(self, found: str) -> None:
-        self._texts[-1].append(found)
-
-    def _is_in_header(self) -> bool:
-        return self._path[:2] == [_BODY[0], f"{ENVELOPE} Header"]
+        if path[:2] == _BODY and path != _BODY:
+            name = tuple(tag.rpartition("}")[2] for tag in path[2:])
+            texts = (element.text, *(child.tail for child in element))
+            found.setdefault(name, "".join(filter(None, texts)).strip())
+    return found
 
 
-def _refuse(*_of_a_doctype: Any) -> NoReturn:
-    raise ValueError("a document type declaration")
+def _walk(element: ET.Element, above: tuple[str, ...]) -> Iterator[tuple[Any, ET.Element]]:
+    path = (*above, element.tag)
+    if len(path) > _DEEPEST:
+        raise ValueError("too deep")
+    yield path, element
+    for child in element:
+        yield from _walk(child, path)
