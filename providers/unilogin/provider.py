@@ -28,7 +28,7 @@ from accounts.provider import (
 from accounts.upstream.urls import with_query
 from providers.oidc import checks, claims
 from providers.oidc.provider import OidcProvider
-from providers.unilogin import institution_service, institutions, licence, selftest
+from providers.unilogin import institution_service, institutions, selftest
 from providers.unilogin.settings import UniloginSettings
 
 # A person waits for the call to the broker, so it is shorter than others.
@@ -110,7 +110,7 @@ class UniloginProvider(OidcProvider):
         introspected = self.client.introspect(tokens.access_token)
         uniid = _uniid(verified, introspected)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
-        licence.check_licence(verified, introspected, userinfo)
+        institutions.check_licence(verified, introspected, userinfo)
         belongs = institutions.listed(introspected.get("institution_ids"))
         self._check_institutions(belongs)
         whole = claims.authentication(self.settings, verified, tokens)
@@ -127,9 +127,9 @@ class UniloginProvider(OidcProvider):
     def _check_institutions(self, belongs: tuple[str, ...]) -> None:
         until = time.monotonic() + institution_service.SECONDS
         try:
-            licence.check_institutions(
+            institutions.check_institutions(
                 belongs,
-                allowed=licence.municipalities(self.rules.municipalities),
+                allowed=institutions.municipalities(self.rules.municipalities),
                 exempt=frozenset(map(institutions.number, self.rules.test_institutions)),
                 municipality_of=lambda each: self.service.municipality(each, until),
             )

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.errors import AccessDenied, TemporarilyUnavailable
-from providers.unilogin import institutions, licence
+from providers.unilogin import institutions
 
 LISTS: dict[str, tuple[Any, tuple[str, ...]]] = {
     "one-in-brackets": ("[A04441]", ("A04441",)),
@@ -89,13 +89,13 @@ NO: dict[str, list[dict[str, Any]]] = {
 
 @pytest.mark.parametrize("told", YES.values(), ids=YES)
 def test_a_licence(told: list[dict[str, Any]]) -> None:
-    licence.check_licence(*told)
+    institutions.check_licence(*told)
 
 
 @pytest.mark.parametrize("told", NO.values(), ids=NO)
 def test_no_licence(told: list[dict[str, Any]]) -> None:
     with pytest.raises(AccessDenied):
-        licence.check_licence(*told)
+        institutions.check_licence(*told)
 
 
 def judge(*numbers: str, exempt: frozenset[str] = frozenset()) -> list[str]:
@@ -108,7 +108,7 @@ def judge(*numbers: str, exempt: frozenset[str] = frozenset()) -> list[str]:
             raise TemporarilyUnavailable("in trouble")
         return "101" if number.startswith("Y") else ""
 
-    licence.check_institutions(
+    institutions.check_institutions(
         numbers, allowed=frozenset({"101"}), exempt=exempt, municipality_of=municipality_of
     )
     return asked
@@ -139,4 +139,4 @@ def test_an_exempt_institution_is_not_asked_for() -> None:
 
 
 def test_an_unknown_institution_never_fits_a_municipality_that_is_none() -> None:
-    assert licence.municipalities(["", "0", "abc", "0101"]) == {"101"}
+    assert institutions.municipalities(["", "0", "abc", "0101"]) == {"101"}
