@@ -8,6 +8,5 @@ class AdgangsplatformenConfig(AppConfig):
     """Offers the provider; the registry finds it by this attribute."""
 
     name = "providers.adgangsplatformen"
-    label = "adgangsplatformen"
     verbose_name = _("Adgangsplatformen by a library's CMS")
     provider = "providers.adgangsplatformen.provider.AdgangsplatformenProvider"

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
 from accounts.models import User
+from accounts.models.users import username_key
 from accounts.provider import (
     LONGEST_PASSWORD,
     Authentication,
@@ -25,6 +26,7 @@ from accounts.provider import (
     TokenSet,
     Visit,
 )
+from accounts.upstream.selftest import verdict
 from providers.local import mail, recovery
 from providers.local.passwords import LONGEST_NAME, fits, renew, well_formed
 
@@ -72,7 +74,7 @@ class LocalProvider:
         many passwords are hashed already.
         """
         username, password = _credentials(form)
-        user = _find(username)
+        user = User.objects.filter(username_key=username_key(username)).first()
         if not fits(user, password) or user is None:
             raise InvalidGrant("The username or the password is wrong.")
         if user.status == User.Status.DISABLED:
@@ -136,25 +138,17 @@ def _credentials(form: Mapping[str, str]) -> tuple[str, str]:
     return username, password
 
 
-def _find(username: str) -> User | None:
-    try:
-        return User.objects.get_by_natural_key(username)
-    except User.DoesNotExist:
-        return None
-
-
 def _hashing_works() -> Finding:
     word = "self-test"
     try:
         works = check_password(word, make_password(word))
     except ProtocolError:
         works = False
-    if works:
-        return Finding(ok=True, message=_("Passwords can be hashed."))
-    return Finding(
-        ok=False,
-        message=_("A password could not be hashed."),
-        fix=_("Raise VESTIBULE_HASHES_AT_ONCE, or lower VESTIBULE_ARGON2_MEMORY_KIB."),
+    return verdict(
+        works,
+        _("Passwords can be hashed."),
+        _("A password could not be hashed."),
+        _("Raise VESTIBULE_HASHES_AT_ONCE, or lower VESTIBULE_ARGON2_MEMORY_KIB."),
     )
 
 
@@ -165,10 +159,9 @@ def _an_administrator_can_enter(slug: str) -> Finding:
         status=User.Status.ACTIVE,
         identities__source__slug=slug,
     ).exclude(password__startswith=UNUSABLE_PASSWORD_PREFIX)
-    if administrators.exists():
-        return Finding(ok=True, message=_("An administrator can sign in with a password."))
-    return Finding(
-        ok=False,
-        message=_("No administrator can sign in with a password when other sources are down."),
-        fix=_("Make one with: manage.py createsuperuser"),
+    return verdict(
+        administrators.exists(),
+        _("An administrator can sign in with a password."),
+        _("No administrator can sign in with a password when other sources are down."),
+        _("Make one with: manage.py createsuperuser"),
     )

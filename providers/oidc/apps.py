@@ -8,6 +8,5 @@ class OidcConfig(AppConfig):
     """Offers the provider; the registry finds it by this attribute."""
 
     name = "providers.oidc"
-    label = "oidc"
     verbose_name = _("OpenID Connect")
     provider = "providers.oidc.provider.OidcProvider"

@@ -7,6 +7,5 @@ class UniloginConfig(AppConfig):
     """Offers the provider; the registry finds it by this attribute."""
 
     name = "providers.unilogin"
-    label = "unilogin"
     verbose_name = "Unilogin"
     provider = "providers.unilogin.provider.UniloginProvider"
