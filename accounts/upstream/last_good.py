@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from django.core.cache import caches
-
+from accounts import cache
 from accounts.errors import TemporarilyUnavailable
 from accounts.keyring import seal, unseal
 
@@ -147,17 +146,16 @@ class LastGood(Generic[T]):
     def _share(self, document: Any, at: float) -> None:
         if self._name:
             sealed = seal({"document": document, "at": at}, _PURPOSE, self._name)
-            with suppress(Exception):  # whatever the cache's driver raises: nobody else has a copy
-                caches["default"].set(f"{_PURPOSE}:{self._name}", sealed, DAY)
+            cache.shared.set(f"{_PURPOSE}:{self._name}", sealed, DAY)
 
     def _shared(self) -> _Copy[T] | None:
         if not self._name:
             return None
+        sealed = cache.shared.get(f"{_PURPOSE}:{self._name}")
         try:
-            sealed = caches["default"].get(f"{_PURPOSE}:{self._name}")
             held = unseal(sealed, _PURPOSE, self._name)
             return _Copy(self._read(held["document"]), float(held["at"]))
-        except Exception:  # noqa: BLE001  # of the cache's driver, or of what lies there
+        except Exception:  # noqa: BLE001  # of whatever lies there
             return None
 
 
