@@ -64,13 +64,14 @@ class LastGood(Generic[T]):
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
-        if copy and (self._is_fresh(copy, seconds) or self._tried_lately(seconds)):
+        tried_lately = _within(RETRY_AFTER, self._tried_at, seconds)
+        if copy and (tried_lately or self._is_fresh(copy, seconds)):
             return copy.value
-        if copy is None:
-            return self._renewed(copy, fetch, seconds, wait)
         try:
-            return self._renewed(copy, fetch, seconds, wait=0)
+            return self._renewed(copy, fetch, seconds, 0 if copy else wait)
         except TemporarilyUnavailable:
+            if copy is None:
+                raise
             return copy.value
 
     def newer(self, fetch: Callable[[], Any], now: datetime, asker: str, than: T) -> T | None:
@@ -127,9 +128,6 @@ class LastGood(Generic[T]):
 
     def _is_fresh(self, copy: _Copy[T], seconds: float) -> bool:
         return _within(self._max_age(copy.value), copy.at, seconds)
-
-    def _tried_lately(self, seconds: float) -> bool:
-        return _within(RETRY_AFTER, self._tried_at, seconds)
 
     def _at_hand(self, seconds: float) -> _Copy[T] | None:
         """Return this process's copy, else the one that another process shared."""

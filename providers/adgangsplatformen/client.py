@@ -6,13 +6,17 @@ both, since the CMS would then take us for the user and not for the patron.
 
 from __future__ import annotations
 
+import math
 import time
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import CallFailed, Client
+from accounts.http import CallFailed, Client, origin_of
 from accounts.provider import TokenSet
+from accounts.upstream import urls
+from accounts.upstream.last_good import LastGood
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -25,6 +29,9 @@ query vestibuleUserToken { dplTokens { adgangsplatformen {
 
 # One question to the CMS may take so many seconds, and all of one sign-in together.
 CALL_SECONDS, ALL_SECONDS = 2.0, 4.5
+MAX_AGE = timedelta(minutes=15)
+# A null is asked about again after so long.
+SOON = timedelta(seconds=30)
 _LARGEST = 64 * 1024
 _LONGEST_TOKEN = 4096
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999: milliseconds are beyond it
@@ -105,7 +112,7 @@ class Cms:
     def _query(self, query: str, budget: Budget, **more: Any) -> dict[str, Any] | None:
         """Return `data` of an answer without errors (GraphQL, 7.1); None for a refusal."""
         answer = self._http.post(
-            self._settings.graphql_url,
+            self._settings.origin + self._settings.graphql_path,
             json={"query": query, "variables": {}},
             deadline=budget.next(),
             max_bytes=_LARGEST,
@@ -117,6 +124,64 @@ class Cms:
         if not isinstance(body.get("data"), dict) or body.get("errors"):
             raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
         return dict(body["data"])
+
+
+@dataclass(frozen=True, slots=True)
+class CmsUrls:
+    """The URLs of the CMS's login and logout; empty for one that it does not offer."""
+
+    login: str
+    logout: str
+
+
+class Addresses:
+    """The URLs of one CMS, with their last good copy. Thread-safe."""
+
+    def __init__(self, settings: CmsSettings, cms: Cms) -> None:
+        self._settings, self._cms = settings, cms
+        self._copy: LastGood[CmsUrls] = LastGood(
+            lambda known: known, max_age=_max_age, kept=math.inf
+        )
+
+    def login(self, now: datetime) -> str:
+        """Return where a sign-in starts. Raises `TemporarilyUnavailable`, also for a null."""
+        found = self.urls(now).login
+        if not found:
+            raise TemporarilyUnavailable("The CMS offers no login by Adgangsplatformen.")
+        return found
+
+    def logout(self, now: datetime) -> str:
+        """Return where a person is signed out, or '' when the CMS offers no such place."""
+        return self.urls(now).logout
+
+    def urls(self, now: datetime) -> CmsUrls:
+        """Return both. Raises `TemporarilyUnavailable` when there is no copy and no answer."""
+        settings = self._settings
+        if not settings.asks_for_addresses:
+            return CmsUrls(
+                settings.built(settings.login_path, settings.after_login),
+                settings.built(settings.logout_path, settings.after_logout),
+            )
+        return self._copy.get(self.fetch, now, wait=CALL_SECONDS)
+
+    def fetch(self) -> CmsUrls:
+        """Ask the CMS now. Raises `TemporarilyUnavailable`, also for an address elsewhere."""
+        named = self._cms.addresses(Budget())
+        return CmsUrls(self._checked(named["login"]), self._checked(named["logout"]))
+
+    def _checked(self, url: str | None) -> str:
+        """Return a URL of the CMS itself. It must not send people anywhere else."""
+        if not url:
+            return ""
+        if not url.isascii() or urls.fault(url):
+            raise TemporarilyUnavailable("The CMS names what is no address.")
+        if origin_of(url) != self._settings.origin:
+            raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
+        return url
+
+
+def _max_age(known: CmsUrls) -> float:
+    return (MAX_AGE if known.login and known.logout else SOON).total_seconds()
 
 
 def _member(held: dict[str, Any], *path: str) -> dict[str, Any]:

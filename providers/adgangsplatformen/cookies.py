@@ -35,7 +35,8 @@ class CmsCookie:
 
 def patterns(settings: CmsSettings) -> tuple[str, ...]:
     """Return the names, or shell patterns, of the cookies that the provider wants to see."""
-    return (settings.cookie_name or ("SSESS*" if settings.is_https else "SESS*"),)
+    drupal = "SSESS*" if settings.origin.startswith("https:") else "SESS*"
+    return (settings.cookie_name or drupal,)
 
 
 def candidates(

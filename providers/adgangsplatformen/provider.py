@@ -30,8 +30,7 @@ from accounts.provider import (
     TokenSet,
 )
 from providers.adgangsplatformen import patrons, selftest
-from providers.adgangsplatformen.addresses import Addresses
-from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.client import Addresses, Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 

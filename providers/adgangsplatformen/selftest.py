@@ -12,7 +12,7 @@ from accounts.http import Client
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef
 from accounts.upstream.selftest import verdict
-from providers.adgangsplatformen.addresses import Addresses
+from providers.adgangsplatformen.client import Addresses
 from providers.adgangsplatformen.settings import CmsSettings
 
 CALLBACK = "/auth/callback/adgangsplatformen"

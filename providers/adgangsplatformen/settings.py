@@ -62,16 +62,6 @@ class CmsSettings:
         return origin_of(self.cms_url)
 
     @property
-    def is_https(self) -> bool:
-        """Whether browsers reach the CMS by https, which changes the name of its cookie."""
-        return self.origin.startswith("https:")
-
-    @property
-    def graphql_url(self) -> str:
-        """Where the CMS answers GraphQL."""
-        return self.origin + self.graphql_path
-
-    @property
     def asks_for_addresses(self) -> bool:
         """Whether the CMS is asked where its login and logout are."""
         return bool(self.graphql_user)

@@ -20,8 +20,7 @@ from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.upstreams import Upstreams
 from accounts.provider import Authentication, TokenSet
-from providers.adgangsplatformen.addresses import Addresses, CmsUrls
-from providers.adgangsplatformen.client import Budget, Cms
+from providers.adgangsplatformen.client import Addresses, Budget, Cms, CmsUrls
 from providers.adgangsplatformen.cookies import candidates
 from providers.adgangsplatformen.patrons import find
 from providers.adgangsplatformen.settings import CmsSettings

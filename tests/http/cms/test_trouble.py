@@ -12,7 +12,7 @@ from time_machine import travel
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.login.flow import new_flow
-from providers.adgangsplatformen.addresses import MAX_AGE, SOON
+from providers.adgangsplatformen.client import MAX_AGE, SOON
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure
 from tests.peers.cms import Cms, Patron
 from tests.peers.site import free_port
