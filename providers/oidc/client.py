@@ -23,7 +23,7 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
-from providers.oidc import checks, tokens
+from providers.oidc import authorization, checks
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.jose import SignedToken
 from providers.oidc.settings import OidcSettings
@@ -57,7 +57,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
         answer = self.post_as_client("token_endpoint", payload)
-        tokens.check_answer(answer)
+        authorization.check_answer(answer)
         return answer.json_object("The token endpoint")
 
     def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:

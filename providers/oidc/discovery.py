@@ -18,7 +18,7 @@ from accounts.http import Client
 from accounts.keyring import digest
 from accounts.upstream import urls
 from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
-from providers.oidc import jwks
+from providers.oidc import jose
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
@@ -58,7 +58,7 @@ class _Kept:
             lambda document: read(settings, document), name=f"oidc:metadata:{name}"
         )
         # A document may name another address tomorrow, whose keys take the place of these.
-        self.keys: Registry[LastGood[jwks.KeySet]] = Registry(1)
+        self.keys: Registry[LastGood[jose.KeySet]] = Registry(1)
 
 
 kept: Registry[_Kept] = Registry(256)
@@ -92,7 +92,7 @@ class Upstream:
         """
         uri = self.metadata(now).endpoint("jwks_uri")
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
-        keys = self._kept().keys.obtain(uri, lambda: LastGood(jwks.read, name=name))
+        keys = self._kept().keys.obtain(uri, lambda: LastGood(jose.read_keys, name=name))
         known = keys.get(lambda: self.fetch_keys(uri), now)
         found = known.find(kid, algorithm)
         if found is None:

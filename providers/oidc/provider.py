@@ -30,7 +30,6 @@ from providers.oidc import authorization, bearer, checks, claims, jose, logout, 
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
 from providers.oidc.settings import OidcSettings
-from providers.oidc.tokens import token_set
 
 # Where the plans, and a sign-in that is started by a form, send a browser.
 _VISITED = ("authorization_endpoint", "end_session_endpoint")
@@ -101,7 +100,7 @@ class OidcProvider:
         authorization.check_state(flow, answer)
         authorization.check_issuer(self.settings, self.client.metadata, answer)
         form = authorization.token_request(flow, authorization.code_of(answer))
-        tokens = token_set(self.client.get_token(form), self.clock())
+        tokens = authorization.token_set(self.client.get_token(form), self.clock())
         if not tokens.id_token:
             raise InvalidGrant("The token response holds no id_token.")
         verified = self.client.verify_token(
@@ -139,7 +138,7 @@ class OidcProvider:
         form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
         answer = self.client.get_token(form)
         try:
-            fresh = token_set(answer, self.clock())
+            fresh = authorization.token_set(answer, self.clock())
         except InvalidGrant as error:
             # A malformed answer says nothing of the person.
             raise TemporarilyUnavailable(error.description) from None

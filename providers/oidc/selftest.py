@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import TemporarilyUnavailable
 from accounts.provider import Finding, SourceRef
 from accounts.upstream.selftest import verdict
-from providers.oidc import discovery, jwks
+from providers.oidc import discovery, jose
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.settings import OidcSettings
 
@@ -63,9 +63,8 @@ def _redirect_uri(source: SourceRef) -> Finding:
 
 def _keys(settings: OidcSettings, upstream: Upstream, known: Metadata) -> Finding:
     try:
-        usable = jwks.read(upstream.fetch_keys(known.endpoint("jwks_uri"))).usable(
-            settings.algorithms
-        )
+        keys = jose.read_keys(upstream.fetch_keys(known.endpoint("jwks_uri")))
+        usable = keys.usable(settings.algorithms)
         problem = _("None of the provider's keys can be used.")
     except TemporarilyUnavailable as error:
         usable, problem = 0, _("The keys cannot be read: %s") % error.description
