@@ -7,13 +7,14 @@ import threading
 import time
 import zlib
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 
 from django.utils.datastructures import CaseInsensitiveMapping
 
 from accounts.conf import HttpLimits
+from accounts.http.address import Target
 from accounts.http.answer import Answer
 from accounts.http.handles import handle, pycurl
-from accounts.http.outgoing import Outgoing
 
 # How many bytes may come before the body, the heads of interim answers included.
 _HEAD = 64 * 1024
@@ -33,6 +34,15 @@ _asked: dict[str, Future[list[str]]] = {}
 _lock = threading.Lock()
 
 
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request that is ready to be sent. `body` is None for a GET, else that of a POST."""
+
+    target: Target
+    lines: list[bytes] = field(repr=False)
+    body: bytes | None = field(repr=False)
+
+
 class _NoAnswer(Exception):
     """There is no answer. The argument says why, in one word."""
 
@@ -50,6 +60,8 @@ def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: i
         return call.answer()
     except _NoAnswer as error:
         return str(error)
+    except TimeoutError:  # of the name look-up
+        return "ConnectTimeoutError"
     except (OSError, UnicodeError) as error:  # of the name, or of the file of an extra CA
         return type(error).__name__
 
@@ -83,7 +95,7 @@ class _Call:
         """
         code = self._perform(connected_by, ends)
         if self._lacks_address and not self._is_connected:
-            found = self._addresses(connected_by - time.monotonic())
+            found = _addresses_of(self._target.host, connected_by - time.monotonic())
             entry = f"+{self._target.host}:{self._target.port}:{','.join(found)}"
             self._curl.setopt(pycurl.RESOLVE, [entry])
             code = self._perform(connected_by, ends)
@@ -117,12 +129,6 @@ class _Call:
         except pycurl.error as error:
             return int(error.args[0])
         return pycurl.E_OK
-
-    def _addresses(self, seconds: float) -> list[str]:
-        try:
-            return _addresses_of(self._target.host, seconds)
-        except TimeoutError:
-            raise _NoAnswer("ConnectTimeoutError") from None
 
     def _on_name(self) -> int:
         self._lacks_address = ":" not in self._target.host  # which is an IPv6 address already
@@ -174,7 +180,7 @@ def _ask(name: str, answer: Future[list[str]]) -> None:
 
 
 def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
-    """Undo gzip, which some servers send unasked. We ask for plain bodies (outgoing.py)."""
+    """Undo gzip, which some servers send unasked. We ask for plain bodies (client.py)."""
     if not body or encoding.lower() in ("", "identity"):
         return body
     unzip = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)

@@ -125,14 +125,12 @@ class Upstreams:
             if visit.succeeded:
                 upstream.recover()
             else:
-                self._note_failure(upstream, visit.is_probe)
+                upstream.failures += 1
+                is_first = upstream.rests_until is None and upstream.failures >= FAILURES
+                # A call that began before the rest and fails during it makes the rest no longer.
+                if visit.is_probe or is_first:
+                    upstream.rests_until = self._clock() + REST
             self._changed.notify_all()
-
-    def _note_failure(self, upstream: _Upstream, is_probe: bool) -> None:
-        upstream.failures += 1
-        # A call that began before the rest and fails during it does not make the rest longer.
-        if is_probe or (upstream.rests_until is None and upstream.failures >= FAILURES):
-            upstream.rests_until = self._clock() + REST
 
     def _upstream(self, origin: str) -> _Upstream:
         if origin not in self._known and len(self._known) >= KEPT:
