@@ -10,6 +10,7 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 import argon2
 from django.contrib.auth.hashers import Argon2PasswordHasher
@@ -31,13 +32,8 @@ class Argon2id(Argon2PasswordHasher):
 
     def params(self) -> argon2.Parameters:
         """Return today's parameters: those that a new hash gets."""
-        return argon2.Parameters(
-            type=argon2.low_level.Type.ID,
-            version=argon2.low_level.ARGON2_VERSION,
-            salt_len=argon2.DEFAULT_RANDOM_SALT_LENGTH,
-            hash_len=argon2.DEFAULT_HASH_LENGTH,
-            **conf.argon2(),
-        )
+        today: argon2.Parameters = replace(super().params(), **conf.argon2())
+        return today
 
     def encode(self, password: str, salt: str) -> str:
         """Return the hash of `password`, in Django's form, with today's parameters."""
@@ -64,30 +60,24 @@ class _Queue:
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold one of the places. Raises `TemporarilyUnavailable` when none is free in a second."""
-        self._take()
+        places = conf.hashes_at_once()
+        with self._changed:
+            is_full = self._running >= places and self._waiting >= max(places, conf.threads() // 2)
+            self._waiting += 1
+            try:
+                if is_full or not self._changed.wait_for(lambda: self._running < places, PATIENCE):
+                    raise TemporarilyUnavailable(
+                        "Too many people sign in at once.", retry_after=RETRY_AFTER
+                    )
+                self._running += 1
+            finally:
+                self._waiting -= 1
         try:
             yield
         finally:
             with self._changed:
                 self._running -= 1
                 self._changed.notify()
-
-    def _take(self) -> None:
-        places = conf.hashes_at_once()
-        with self._changed:
-            if self._running >= places and self._waiting >= max(places, conf.threads() // 2):
-                raise _busy()
-            self._waiting += 1
-            try:
-                if not self._changed.wait_for(lambda: self._running < places, PATIENCE):
-                    raise _busy()
-                self._running += 1
-            finally:
-                self._waiting -= 1
-
-
-def _busy() -> TemporarilyUnavailable:
-    return TemporarilyUnavailable("Too many people sign in at once.", retry_after=RETRY_AFTER)
 
 
 _queue = _Queue()
