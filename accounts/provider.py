@@ -18,6 +18,7 @@ RESERVED_TYPES = frozenset({ANONYMOUS, UNKNOWN})
 LONGEST_PASSWORD = 4096
 
 Clock = Callable[[], datetime]
+Cookies = Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,11 +221,7 @@ class Provider(Protocol):
         """Return what the pages need to know. Pure: no call, no query."""
 
     def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Plan the way out. Must not raise; what it does not know is an empty plan."""
 
@@ -243,7 +240,7 @@ class Redirects(Protocol):
         """
 
     def complete_login(
-        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
     ) -> Authentication:
         """Verify the upstream's answer and return a whole identity.
 
@@ -289,7 +286,7 @@ class CallsLogout(Protocol):
 class Recognises(Protocol):
     """A provider whose upstream shares a cookie with this site, by which it knows people."""
 
-    def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
+    def recognise(self, cookies: Cookies) -> Authentication | None:
         """Return who these cookies belong to, or None."""
 
 
@@ -298,7 +295,7 @@ class Revalidates(Protocol):
     """A provider whose sessions depend on a cookie that can change between two requests."""
 
     def revalidate(
-        self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies
     ) -> Keep | Authentication | End:
         """Judge the session at every request. Makes no call unless something is due.
 

@@ -18,6 +18,7 @@ from accounts.http import Client
 from accounts.provider import (
     Authentication,
     Clock,
+    Cookies,
     Description,
     End,
     Finding,
@@ -75,7 +76,7 @@ class AdgangsplatformenProvider:
         return Redirect(self.addresses.login(self.clock()))
 
     def complete_login(
-        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
     ) -> Authentication:
         """Return the patron of these cookies, as the CMS says. The query holds nothing.
 
@@ -95,7 +96,7 @@ class AdgangsplatformenProvider:
         self.markers.drop("left", outcome.bound_to)
         return outcome
 
-    def recognise(self, cookies: Mapping[str, str]) -> Authentication | None:
+    def recognise(self, cookies: Cookies) -> Authentication | None:
         """Return the patron who is signed in at the CMS; None for strangers and who left here.
 
         Raises `AccessDenied` (not registered) or `TemporarilyUnavailable`.
@@ -112,7 +113,7 @@ class AdgangsplatformenProvider:
         return outcome
 
     def revalidate(
-        self, session: SessionRef, tokens: TokenSet | None, cookies: Mapping[str, str]
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies
     ) -> Keep | Authentication | End:
         """Compare the CMS's session with the one that this session is bound to.
 
@@ -143,11 +144,7 @@ class AdgangsplatformenProvider:
         return Keep() if unchanged else outcome
 
     def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Plan the visit of the CMS's logout, when the CMS still knows the cookie's patron.
 

@@ -16,6 +16,7 @@ from accounts.provider import (
     LONGEST_PASSWORD,
     Authentication,
     Clock,
+    Cookies,
     Description,
     Finding,
     LogoutPlan,
@@ -89,11 +90,7 @@ class LocalProvider:
         )
 
     def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Return an empty plan: the session here is all there is."""
         return LogoutPlan()

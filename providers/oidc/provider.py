@@ -15,6 +15,7 @@ from accounts.http.address import origin_of
 from accounts.provider import (
     Authentication,
     Clock,
+    Cookies,
     Description,
     Ended,
     Finding,
@@ -76,7 +77,7 @@ class OidcProvider:
         return Redirect(with_query(endpoint, authorization.request(self.settings, flow)))
 
     def complete_login(
-        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
     ) -> Authentication:
         """Redeem the code and verify what comes of it (OIDC Core, 3.1.3 and 5.3).
 
@@ -113,11 +114,7 @@ class OidcProvider:
         return verified, tokens
 
     def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Plan the visit (RP-Initiated Logout, 2) and the revocation, without asking anybody."""
         known = self.upstream.peek(self.clock())

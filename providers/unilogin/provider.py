@@ -17,6 +17,7 @@ from accounts.http import CallFailed, Client
 from accounts.provider import (
     Authentication,
     Clock,
+    Cookies,
     Description,
     Finding,
     LoginFlow,
@@ -54,7 +55,7 @@ class UniloginProvider(OidcProvider):
         return replace(told, help=told.help or _("For pupils and teachers."), ends_with_token=True)
 
     def complete_login(
-        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
+        self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
     ) -> Authentication:
         """Redeem the code, ask the broker about the person, and apply the rule of who comes in.
 
@@ -71,11 +72,7 @@ class UniloginProvider(OidcProvider):
             raise
 
     def plan_logout(
-        self,
-        session: SessionRef,
-        tokens: TokenSet | None,
-        cookies: Mapping[str, str],
-        return_to: str,
+        self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Plan the call to the broker by its hint, the id_token; an empty plan without one."""
         if tokens is None or not tokens.id_token:
