@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 
 
@@ -19,11 +19,10 @@ def parse(header: str) -> dict[str, str]:
     return found
 
 
-def permitted(cookies: Mapping[str, str], patterns: Iterable[str]) -> dict[str, str]:
+def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> dict[str, str]:
     """Return those of `cookies` whose name a provider declares, by shell patterns."""
-    wanted = tuple(patterns)
     return {
         name: value
         for name, value in cookies.items()
-        if any(fnmatchcase(name, pattern) for pattern in wanted)
+        if any(fnmatchcase(name, pattern) for pattern in patterns)
     }

@@ -5,11 +5,12 @@ All raise `InvalidGrant` with a sentence for operators that holds nothing of the
 
 from __future__ import annotations
 
-import base64
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, TypeGuard
+
+from jwt.utils import base64url_encode
 
 from accounts.errors import InvalidGrant
 
@@ -17,7 +18,6 @@ LONGEST = 255
 # A token that we have just asked for was made just now; more is a clock that is wrong.
 OLDEST_SECONDS = 600
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999
-_HASHES = {"256": "sha256", "384": "sha384", "512": "sha512"}
 
 Claims = Mapping[str, Any]
 
@@ -92,9 +92,9 @@ def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None
     if "at_hash" not in claims:
         return
     # Ed25519 hashes with SHA-512 (RFC 8032, 5.1); the others say their size.
-    name = _HASHES.get(algorithm[-3:], "sha512")
+    name = "sha512" if algorithm == "EdDSA" else f"sha{algorithm[-3:]}"
     whole = hashlib.new(name, access_token.encode()).digest()
-    expected = base64.urlsafe_b64encode(whole[: len(whole) // 2]).decode().rstrip("=")
+    expected = base64url_encode(whole[: len(whole) // 2]).decode()
     if claims["at_hash"] != expected:
         raise InvalidGrant("The access token does not belong to the id_token.")
 

@@ -26,11 +26,7 @@ _REFUSED = ("authentificationfault", "authenticationfault")
 kept: Registry[LastGood[str]] = Registry(4096)
 
 
-class SoapFault(TemporarilyUnavailable):
-    """The service answered with a fault (SOAP 1.2 Part 1, 5.4)."""
-
-
-class CredentialsRefused(SoapFault):
+class CredentialsRefused(TemporarilyUnavailable):
     """The service does not take `ws_user` and `ws_password`."""
 
 
@@ -44,7 +40,7 @@ class InstitutionService:
         """Return the municipality of an institution, '' when the service knows none of it.
 
         `until` is the moment, in seconds of `time.monotonic()`, at which there must be an answer.
-        Raises `TemporarilyUnavailable`, as `SoapFault` when the service answers with a fault.
+        Raises `TemporarilyUnavailable`, also for a fault.
         """
         settings = self._settings
         key = f"{settings.ws_address}\n{settings.ws_user}\n{settings.cache_seconds}\n{instnr}"
@@ -98,9 +94,9 @@ def _municipality(answer: Answer, instnr: str) -> str:
     return institutions.municipality(fields.get((*_INSTITUTION, "kommunenr")))
 
 
-def _fault(fields: soap.Fields) -> SoapFault:
-    """Return the fault without its text, which may repeat what was asked."""
+def _fault(fields: soap.Fields) -> TemporarilyUnavailable:
+    """Return the fault (SOAP 1.2 Part 1, 5.4) without its text, which may repeat what was asked."""
     named = {path[2].lower() for path in fields if path[:2] == ("Fault", "Detail") and path[2:]}
     if named & set(_REFUSED):
         return CredentialsRefused("The institution service refuses ws_user and ws_password.")
-    return SoapFault("The institution service answers with a fault.")
+    return TemporarilyUnavailable("The institution service answers with a fault.")
