@@ -170,6 +170,11 @@ class Finding:
     fix: str = ""
 
 
+def verdict(ok: object, good: str, bad: str, fix: str) -> Finding:
+    """Return the finding that says `good` when all is well, else `bad` with its `fix`."""
+    return Finding(True, good) if ok else Finding(False, bad, fix)
+
+
 @dataclass(frozen=True, slots=True)
 class Keep:
     """`revalidate`: the session stands."""

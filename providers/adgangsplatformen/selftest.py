@@ -10,8 +10,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.address import origin_of
-from accounts.provider import Finding, SourceRef
-from accounts.upstream.selftest import verdict
+from accounts.provider import Finding, SourceRef, verdict
 from providers.adgangsplatformen.client import Addresses
 from providers.adgangsplatformen.settings import CmsSettings
 

@@ -26,9 +26,9 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
     Visit,
+    verdict,
 )
-from accounts.upstream.selftest import verdict
-from providers.local import mail, recovery
+from providers.local import recovery
 from providers.local.passwords import LONGEST_NAME, fits, renew, well_formed
 
 
@@ -97,16 +97,16 @@ class LocalProvider:
 
     def send_links(self, identifier: str, visit: Visit) -> None:
         """Mail a link to whoever forgot, by username or e-mail address. Returns at once."""
-        mail.ask(self.source.slug, identifier, visit)
+        recovery.ask(self.source.slug, identifier, visit)
 
     def send_link(self, uid: str, *, first: bool) -> bool:
         """Mail a person a link. Returns False for who has no address or is not let in."""
         user = User.objects.filter(uid=uid).first()
-        return user is not None and mail.post(self.source.slug, user, first=first)
+        return user is not None and recovery.post(self.source.slug, user, first=first)
 
     def send_mail(self, message: Mapping[str, Any]) -> None:
         """Send a link that was posted. Raises `TemporarilyUnavailable` without a mail server."""
-        mail.deliver(self.source.slug, message)
+        recovery.deliver(self.source.slug, message)
 
     def knows_link(self, uid: str, token: str) -> bool:
         """Tell whether a link works (still)."""

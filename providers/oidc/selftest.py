@@ -8,8 +8,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.provider import Finding, SourceRef
-from accounts.upstream.selftest import verdict
+from accounts.provider import Finding, SourceRef, verdict
 from providers.oidc import discovery, jose
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.settings import OidcSettings

@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.provider import Finding
-from accounts.upstream.selftest import verdict
+from accounts.provider import Finding, verdict
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
 from providers.unilogin import institutions

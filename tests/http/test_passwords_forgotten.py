@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 
 from accounts.models import Event, Source, User
 from accounts.source import catalogue
-from providers.local import mail
+from providers.local import recovery
 from tests.http.passwords import (
     DEAD_SERVER,
     LINK,
@@ -117,7 +117,7 @@ def test_the_answer_does_not_wait_for_the_mail_server(
     person: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = threading.Event()
-    monkeypatch.setattr(mail, "send_mail", lambda *_args: go.wait(30))
+    monkeypatch.setattr(recovery, "send_mail", lambda *_args: go.wait(30))
     assert client.post("/login/forgotten", {"identifier": "alice"}).status_code == 303
     go.set()
     fresh.delivered()
@@ -128,7 +128,7 @@ def test_a_mail_box_is_not_filled_by_strangers(person: User) -> None:
         browser = Client(HTTP_HOST="localhost", REMOTE_ADDR=f"192.0.2.{number}")
         answers = [ask(browser, name).status_code for name in ("alice", "alice@example.org")]
         assert answers == ([303, 303] if number < 5 else [429, 429])
-    assert len(outbox.outbox) == mail.MAILS.amount == 5
+    assert len(outbox.outbox) == recovery.MAILS.amount == 5
 
 
 def test_asking_too_often_is_refused_alike_for_known_and_unknown(person: User) -> None:

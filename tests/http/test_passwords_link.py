@@ -17,7 +17,7 @@ from accounts.login import lockout
 from accounts.models import Event, Identity, StoredSession, User
 from accounts.provider import Visit
 from portal.pages import passwords
-from providers.local import mail, recovery
+from providers.local import recovery
 from tests.http.conftest import PASSWORD
 from tests.http.passwords import (
     NEW,
@@ -240,7 +240,7 @@ def test_a_new_password_lets_an_owner_in_whom_strangers_locked_out(
 
 def test_the_first_password_comes_by_a_link_that_opens_the_local_way_in(client: Client) -> None:
     carl = User.objects.create_user("carl", None, email="carl@example.org")
-    assert mail.post("local", carl, first=True)
+    assert recovery.post("local", carl, first=True)
     fresh.delivered()
     (message,) = outbox.outbox
     assert message.subject == "Choose your password"
@@ -254,7 +254,7 @@ def test_nobody_without_an_address_or_access_gets_a_first_link() -> None:
     disabled = User.objects.create_user(
         "disabled", None, email="d@example.org", status=User.Status.DISABLED
     )
-    assert not mail.post("local", without, first=True)
-    assert not mail.post("local", disabled, first=True)
+    assert not recovery.post("local", without, first=True)
+    assert not recovery.post("local", disabled, first=True)
     fresh.delivered()
     assert outbox.outbox == []

@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.models import Event, OutboxItem, User
 from accounts.provider import Visit
-from providers.local import mail
+from providers.local import recovery
 from tests.http.passwords import DEAD_SERVER, ask, choose, link_in, opened
 from tests.peers import fresh
 
@@ -51,7 +51,7 @@ def test_a_mail_whose_worker_died_leaves_in_the_next_round(person: User, client:
 
 @pytest.mark.usefixtures("dying")
 def test_a_worker_that_dies_while_it_delivers_holds_a_mail_for_a_minute(person: User) -> None:
-    mail.post("local", person, first=False)
+    recovery.post("local", person, first=False)
     assert outbox._claim(OutboxItem.objects.get(), timezone.now())
     assert outbox.deliver_due() == 0
     assert outbox.deliver_due(later(seconds=61)) == 1
@@ -74,7 +74,7 @@ def test_a_dead_mail_server_is_asked_again(person: User, client: Client, setting
 
 def test_a_mail_is_given_up_after_a_day(person: User, settings: Any) -> None:
     dead(settings)
-    mail.ask("local", "alice", Visit())
+    recovery.ask("local", "alice", Visit())
     fresh.delivered()
     outbox.deliver_due(later(hours=25))
     outbox.deliver_due(later(hours=25))
@@ -103,7 +103,7 @@ def test_asking_costs_the_same_rows_for_nobody(person: User, client: Client) -> 
 
 @pytest.mark.usefixtures("dying")
 def test_who_is_shut_out_meanwhile_gets_no_link(person: User) -> None:
-    mail.post("local", person, first=False)
+    recovery.post("local", person, first=False)
     User.objects.filter(pk=person.pk).update(status=User.Status.DISABLED)
     assert outbox.deliver_due() == 1
     assert sent.outbox == []
@@ -111,7 +111,7 @@ def test_who_is_shut_out_meanwhile_gets_no_link(person: User) -> None:
 
 @pytest.mark.usefixtures("dying")
 def test_of_many_workers_one_sends_a_mail(person: User) -> None:
-    mail.post("local", person, first=False)
+    recovery.post("local", person, first=False)
     now = later(seconds=1)
 
     def deliver(_number: int) -> int:
