@@ -120,8 +120,6 @@ def _is_verified(settings: OidcSettings, claims: Claims) -> bool:
 def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:
     """Return groups and roles together; None when nothing is said of them."""
     paths = [settings.claims[name] for name in ("groups", "roles") if settings.claims.get(name)]
-    if not paths:
-        return None
     found = [at(claims, path) for path in paths]
     if all(each is None for each in found):
         return None  # a claim that is missing changes nothing
@@ -130,11 +128,10 @@ def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:
 
 
 def _public(settings: OidcSettings, claims: Claims) -> dict[str, Any]:
-    found = {name: at(claims, name) for name in settings.public}
     return {
         name: value
-        for name, value in found.items()
-        if value is not None and len(json.dumps(value)) <= _LONGEST_PUBLIC
+        for name in settings.public
+        if (value := at(claims, name)) is not None and len(json.dumps(value)) <= _LONGEST_PUBLIC
     }
 
 

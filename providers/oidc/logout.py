@@ -96,8 +96,8 @@ def _parameters(settings: OidcSettings, tokens: TokenSet | None, return_to: str)
 
 def _cut_down(tokens: TokenSet | None) -> TokenSet | None:
     """Return only what the revocation needs."""
-    if tokens is None or not (tokens.refresh_token or tokens.access_token):
-        return None
-    if tokens.refresh_token:
+    if tokens and tokens.refresh_token:
         return TokenSet(refresh_token=tokens.refresh_token)
-    return TokenSet(access_token=tokens.access_token)
+    if tokens and tokens.access_token:
+        return TokenSet(access_token=tokens.access_token)
+    return None

@@ -79,10 +79,7 @@ class InstitutionService:
 
 
 def _municipality(answer: Answer, instnr: str) -> str:
-    try:
-        fields = soap.read(answer.body)
-    except soap.MalformedError:
-        fields = {}
+    fields = soap.read(answer.body)
     if ("Fault",) in fields:
         raise _fault(fields)
     if answer.status != 200 or _INSTITUTION[:1] not in fields:

@@ -7,7 +7,6 @@ entity is ever expanded, whatever its sender wants.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any, NoReturn
 from xml.etree import ElementTree as ET
 from xml.sax.saxutils import escape
@@ -19,10 +18,6 @@ _DEEPEST = 32
 _MOST = 2000
 
 Fields = Mapping[tuple[str, ...], str]
-
-
-class MalformedError(Exception):
-    """What came is no SOAP 1.2 message. Holds nothing of it."""
 
 
 def write(namespace: str, operation: str, fields: Iterable[tuple[str, str]]) -> bytes:
@@ -40,16 +35,13 @@ def read(raw: bytes) -> Fields:
     """Return each element below the body with its text, by its path of local names.
 
     Namespaces below the body are not compared: the service's schemas lie in several. Of elements
-    with the same path the first counts. Raises `MalformedError`.
+    with the same path the first counts. Returns {} for anything that is no SOAP 1.2 message.
     """
-    found: dict[tuple[str, ...], str] = {}
-    # LookupError is an encoding that Python does not know. What broke quotes the message.
-    with suppress(ET.ParseError, ValueError, LookupError):
+    try:
         root = ET.fromstring(raw, ET.XMLParser(target=_Builder()))  # noqa: S314  # see _Builder
-        found = _body_of(root)
-    if not found:
-        raise MalformedError("The answer is no SOAP 1.2 message.")
-    return found
+        return _body_of(root)
+    except (ET.ParseError, ValueError, LookupError):  # LookupError: an encoding that is unknown
+        return {}
 
 
 class _Builder(ET.TreeBuilder):
