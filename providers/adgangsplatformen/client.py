@@ -52,23 +52,45 @@ class Budget:
         return min(CALL_SECONDS, left)
 
 
+@dataclass(frozen=True, slots=True)
+class CmsUrls:
+    """The URLs of the CMS's login and logout; empty for one that it does not offer."""
+
+    login: str
+    logout: str
+
+
 class Cms:
     """Asks one CMS. Every method raises `TemporarilyUnavailable` when it gives no usable answer."""
 
     def __init__(self, settings: CmsSettings, http: Client) -> None:
         self._settings, self._http = settings, http
+        self._urls: LastGood[CmsUrls] = LastGood(
+            lambda known: known, max_age=_max_age, kept=math.inf
+        )
 
-    def addresses(self, budget: Budget) -> dict[str, str | None]:
-        """Return where `login` and `logout` are, None for one that the CMS does not offer."""
+    def urls(self, now: datetime) -> CmsUrls:
+        """Return the URLs: fetched and kept, else built of the settings' paths. Thread-safe."""
+        settings = self._settings
+        if not settings.graphql_user:
+            return CmsUrls(
+                settings.built(settings.login_path, settings.after_login),
+                settings.built(settings.logout_path, settings.after_logout),
+            )
+        return self._urls.get(self.fetch_urls, now, wait=CALL_SECONDS)
+
+    def fetch_urls(self) -> CmsUrls:
+        """Ask the CMS for its URLs now."""
         user = (self._settings.graphql_user, self._settings.graphql_password)
-        data = self._query(ADDRESSES, budget, auth=user)
+        data = self._query(ADDRESSES, Budget(), auth=user)
         if data is None:
             raise TemporarilyUnavailable("The CMS refuses the GraphQL user.")
         public = _member(data, "goConfiguration", "public")
-        return {
-            word: _text_or_null(_member(public, f"{word}Urls").get("adgangsplatformen"))
-            for word in ("login", "logout")
-        }
+        login, logout = (_member(public, name) for name in ("loginUrls", "logoutUrls"))
+        return CmsUrls(
+            self._checked(login.get("adgangsplatformen")),
+            self._checked(logout.get("adgangsplatformen")),
+        )
 
     def user_token(self, cookie: CmsCookie, budget: Budget, now: datetime) -> TokenSet | None:
         """Return the token of the patron whose cookie this is, or None when it is nobody's.
@@ -109,6 +131,18 @@ class Cms:
             raise failed
         return None
 
+    def _checked(self, url: object) -> str:
+        """Return a URL of the CMS itself, '' for none. It must not send people anywhere else."""
+        if not isinstance(url, str | None):
+            raise TemporarilyUnavailable(_SHAPE)
+        if not url:
+            return ""
+        if not url.isascii() or urls.fault(url):
+            raise TemporarilyUnavailable("The CMS names what is no address.")
+        if origin_of(url) != self._settings.origin:
+            raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
+        return url
+
     def _query(self, query: str, budget: Budget, **more: Any) -> dict[str, Any] | None:
         """Return `data` of an answer without errors (GraphQL, 7.1); None for a refusal."""
         answer = self._http.post(
@@ -126,60 +160,6 @@ class Cms:
         return dict(body["data"])
 
 
-@dataclass(frozen=True, slots=True)
-class CmsUrls:
-    """The URLs of the CMS's login and logout; empty for one that it does not offer."""
-
-    login: str
-    logout: str
-
-
-class Addresses:
-    """The URLs of one CMS, with their last good copy. Thread-safe."""
-
-    def __init__(self, settings: CmsSettings, cms: Cms) -> None:
-        self._settings, self._cms = settings, cms
-        self._copy: LastGood[CmsUrls] = LastGood(
-            lambda known: known, max_age=_max_age, kept=math.inf
-        )
-
-    def login(self, now: datetime) -> str:
-        """Return where a sign-in starts. Raises `TemporarilyUnavailable`, also for a null."""
-        found = self.urls(now).login
-        if not found:
-            raise TemporarilyUnavailable("The CMS offers no login by Adgangsplatformen.")
-        return found
-
-    def logout(self, now: datetime) -> str:
-        """Return where a person is signed out, or '' when the CMS offers no such place."""
-        return self.urls(now).logout
-
-    def urls(self, now: datetime) -> CmsUrls:
-        """Return both. Raises `TemporarilyUnavailable` when there is no copy and no answer."""
-        settings = self._settings
-        if not settings.asks_for_addresses:
-            return CmsUrls(
-                settings.built(settings.login_path, settings.after_login),
-                settings.built(settings.logout_path, settings.after_logout),
-            )
-        return self._copy.get(self.fetch, now, wait=CALL_SECONDS)
-
-    def fetch(self) -> CmsUrls:
-        """Ask the CMS now. Raises `TemporarilyUnavailable`, also for an address elsewhere."""
-        named = self._cms.addresses(Budget())
-        return CmsUrls(self._checked(named["login"]), self._checked(named["logout"]))
-
-    def _checked(self, url: str | None) -> str:
-        """Return a URL of the CMS itself. It must not send people anywhere else."""
-        if not url:
-            return ""
-        if not url.isascii() or urls.fault(url):
-            raise TemporarilyUnavailable("The CMS names what is no address.")
-        if origin_of(url) != self._settings.origin:
-            raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
-        return url
-
-
 def _max_age(known: CmsUrls) -> float:
     return (MAX_AGE if known.login and known.logout else SOON).total_seconds()
 
@@ -192,9 +172,3 @@ def _member(held: dict[str, Any], *path: str) -> dict[str, Any]:
             raise TemporarilyUnavailable(_SHAPE)
         held = found or {}
     return held
-
-
-def _text_or_null(found: object) -> str | None:
-    if found is not None and not isinstance(found, str):
-        raise TemporarilyUnavailable(_SHAPE)
-    return found or None

@@ -31,7 +31,7 @@ from accounts.provider import (
     TokenSet,
 )
 from providers.adgangsplatformen import patrons, selftest
-from providers.adgangsplatformen.client import Addresses, Budget, Cms
+from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 
@@ -52,7 +52,6 @@ class AdgangsplatformenProvider:
     ) -> None:
         self.source, self.settings, self.http, self.clock = source, settings, http, clock
         self.cms = Cms(settings, http)
-        self.addresses = Addresses(settings, self.cms)
         self.markers = Markers(source.slug)
 
     def describe(self) -> Description:
@@ -73,7 +72,10 @@ class AdgangsplatformenProvider:
 
         Raises `TemporarilyUnavailable` when its URL is not known, or the CMS offers none.
         """
-        return Redirect(self.addresses.login(self.clock()))
+        login = self.cms.urls(self.clock()).login
+        if not login:
+            raise TemporarilyUnavailable("The CMS offers no login by Adgangsplatformen.")
+        return Redirect(login)
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
@@ -157,13 +159,13 @@ class AdgangsplatformenProvider:
         try:
             if self.cms.first_token(mine, Budget(LEAVING_SECONDS), now) is None:
                 return LogoutPlan()
-            return LogoutPlan(visit=self.addresses.logout(now))
+            return LogoutPlan(visit=self.cms.urls(now).logout)
         except ProtocolError:
             return LogoutPlan()
 
     def check(self) -> list[Finding]:
         """Test the CMS, its addresses and its cookie's domain, live."""
-        return list(selftest.findings(self.source, self.settings, self.addresses, self.http))
+        return list(selftest.findings(self.source, self.settings, self.cms, self.http))
 
     def _authenticate(self, mine: list[CmsCookie]) -> Authentication | None:
         return patrons.authenticate(self.settings, self.cms, self.http, mine, self.clock())

@@ -11,7 +11,7 @@ from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef, verdict
-from providers.adgangsplatformen.client import Addresses
+from providers.adgangsplatformen.client import Cms
 from providers.adgangsplatformen.settings import CmsSettings
 
 CALLBACK = "/auth/callback/adgangsplatformen"
@@ -19,13 +19,11 @@ _SECONDS = 2.0
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
-def findings(
-    source: SourceRef, settings: CmsSettings, addresses: Addresses, http: Client
-) -> Iterator[Finding]:
+def findings(source: SourceRef, settings: CmsSettings, cms: Cms, http: Client) -> Iterator[Finding]:
     """Yield a finding for each thing that must be right."""
     yield _cookie_domain(source, settings)
-    if settings.asks_for_addresses:
-        yield from _cms_urls(addresses)
+    if settings.graphql_user:
+        yield from _cms_urls(cms)
     yield _callback_route(source, settings, http)
     yield from _look_ups(settings, http)
 
@@ -49,9 +47,9 @@ def _cookie_domain(source: SourceRef, settings: CmsSettings) -> Finding:
     )
 
 
-def _cms_urls(addresses: Addresses) -> Iterator[Finding]:
+def _cms_urls(cms: Cms) -> Iterator[Finding]:
     try:
-        known = addresses.fetch()
+        known = cms.fetch_urls()
     except ProtocolError as error:
         yield Finding(
             False,

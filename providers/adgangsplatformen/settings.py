@@ -61,11 +61,6 @@ class CmsSettings:
         """The CMS's origin, as a browser spells it."""
         return origin_of(self.cms_url)
 
-    @property
-    def asks_for_addresses(self) -> bool:
-        """Whether the CMS is asked where its login and logout are."""
-        return bool(self.graphql_user)
-
     def built(self, path: str, then: str) -> str:
         """Return the address of `path` that leads to the CMS's own path `then` afterwards."""
         return f"{self.origin}{path}?{urlencode({self.path_parameter: then}, safe='/')}"

@@ -20,7 +20,7 @@ from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.http.upstreams import Upstreams
 from accounts.provider import Authentication, TokenSet
-from providers.adgangsplatformen.client import Addresses, Budget, Cms, CmsUrls
+from providers.adgangsplatformen.client import Budget, Cms, CmsUrls
 from providers.adgangsplatformen.cookies import candidates
 from providers.adgangsplatformen.patrons import find
 from providers.adgangsplatformen.settings import CmsSettings
@@ -144,7 +144,7 @@ def test_any_answer_to_whose_cookie_it_is(answer: Any) -> None:
 def test_any_answer_to_where_the_login_is(answer: Any) -> None:
     chosen, http = serve(answer)
     try:
-        known = Addresses(chosen, Cms(chosen, http)).fetch()
+        known = Cms(chosen, http).fetch_urls()
     except ProtocolError:
         return
     assert isinstance(known, CmsUrls)

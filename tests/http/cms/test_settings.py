@@ -78,7 +78,7 @@ def test_the_parameter_of_the_seed_and_of_the_real_cms(parameter: str) -> None:
 
 def test_without_credentials_the_cms_is_not_asked(provide: Provide, library: Cms) -> None:
     provider = provide(graphql_user=None, graphql_password=None, login_path="/signin")
-    known = provider.addresses.login(datetime.now(UTC))
+    known = provider.cms.urls(datetime.now(UTC)).login
     assert known == f"{library.url}/signin?current-path=/go-login"
     assert not library.calls
 
