@@ -24,7 +24,7 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
 from providers.oidc import authorization, checks
-from providers.oidc.discovery import Metadata, Upstream
+from providers.oidc.discovery import Upstream
 from providers.oidc.jose import SignedToken
 from providers.oidc.settings import OidcSettings
 
@@ -48,11 +48,6 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """
         known = {"OIDC_OP_JWKS_ENDPOINT": "", "OIDC_RP_SIGN_ALGO": "RS256", "OIDC_USE_NONCE": True}
         return known.get(attr, args[0] if args else "")
-
-    @property
-    def metadata(self) -> Metadata:
-        """What is known of the provider. Raises `TemporarilyUnavailable`."""
-        return self.upstream.metadata(self.clock())
 
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
@@ -90,7 +85,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
     def retrieve_matching_jwk(self, token: SignedToken, asker: str = LOGIN) -> jwt.PyJWK:
         """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may."""
         algorithm = token.algorithm(self.settings.algorithms)
-        key = self.upstream.key(token.header.get("kid"), algorithm, self.clock(), asker)
+        key = self.upstream.key(token.header.get("kid"), algorithm, asker)
         if key is None:
             raise InvalidGrant("The token is signed by a key that the provider does not publish.")
         return key
@@ -141,8 +136,8 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         {} when it is switched off, or has no address and is not insisted on. Raises `InvalidGrant`
         when it speaks of somebody else or refuses the token, else `TemporarilyUnavailable`.
         """
-        url = "" if self.settings.userinfo == "off" else self.metadata.endpoint("userinfo_endpoint")
-        if not url and self.settings.userinfo != "on":
+        wanted, known = self.settings.userinfo, self.upstream.metadata()
+        if wanted == "off" or (wanted == "auto" and not known.endpoint("userinfo_endpoint")):
             return {}
         claims = self.userinfo(access_token)
         if claims.get("sub") != payload["sub"]:
@@ -177,7 +172,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         return claims
 
     def _endpoint(self, name: str) -> str:
-        url = self.metadata.endpoint(name)
+        url = self.upstream.metadata().endpoint(name)
         if not url:
             raise TemporarilyUnavailable(f"The identity provider has no {name}.")
         return url

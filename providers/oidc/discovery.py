@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import jwt
@@ -16,6 +15,7 @@ import jwt
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
+from accounts.provider import Clock
 from accounts.upstream import urls
 from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
 from providers.oidc import jose
@@ -67,30 +67,29 @@ kept: Registry[_Kept] = Registry(256)
 class Upstream:
     """One provider as its source sees it. Cheap to make; all calls go through `http`."""
 
-    def __init__(self, settings: OidcSettings, http: Client) -> None:
-        self._settings, self._http = settings, http
+    def __init__(self, settings: OidcSettings, http: Client, clock: Clock) -> None:
+        self._settings, self._http, self._clock = settings, http, clock
         place = f"{settings.issuer}\n{settings.discover}\n{sorted(settings.endpoints.items())}"
         self._name = digest(place)
 
-    def metadata(self, now: datetime) -> Metadata:
+    def metadata(self) -> Metadata:
         """Return what is known of the provider. Raises `TemporarilyUnavailable`."""
         if not self._settings.discover:
             return read(self._settings, self.fetch_document())
-        return self._kept().metadata.get(self.fetch_document, now)
+        return self._kept().metadata.get(self.fetch_document, self._clock())
 
-    def peek(self, now: datetime) -> Metadata | None:
+    def peek(self) -> Metadata | None:
         """Return what is known of the provider without a call; None when nothing is."""
-        if not self._settings.discover:
-            return self.metadata(now)
-        return self._kept().metadata.peek(now)
+        discovers = self._settings.discover
+        return self._kept().metadata.peek(self._clock()) if discovers else self.metadata()
 
-    def key(self, kid: str | None, algorithm: str, now: datetime, asker: str) -> jwt.PyJWK | None:
+    def key(self, kid: str | None, algorithm: str, asker: str) -> jwt.PyJWK | None:
         """Return the key that may have signed a token; None when there is none.
 
         An unknown key makes the set be fetched again, once in thirty seconds for each `asker`, so
         that strangers' tokens cannot use up what a login needs. Raises `TemporarilyUnavailable`.
         """
-        uri = self.metadata(now).endpoint("jwks_uri")
+        uri, now = self.metadata().endpoint("jwks_uri"), self._clock()
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
         keys = self._kept().keys.obtain(uri, lambda: LastGood(jose.read_keys, name=name))
         known = keys.get(lambda: self.fetch_keys(uri), now)

@@ -52,12 +52,12 @@ class OidcProvider:
         self, source: SourceRef, settings: OidcSettings, http: Client, clock: Clock
     ) -> None:
         self.source, self.settings, self.clock = source, settings, clock
-        self.upstream = Upstream(settings, http)
+        self.upstream = Upstream(settings, http, clock)
         self.client = OidcClient(settings, self.upstream, http, clock)
 
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings and what is known already."""
-        known = self.upstream.peek(self.clock())
+        known = self.upstream.peek()
         endpoints = known.endpoints if known else self.settings.endpoints
         visited = (self.settings.issuer, *(endpoints.get(name, "") for name in _VISITED))
         return Description(
@@ -73,7 +73,7 @@ class OidcProvider:
 
         Raises `TemporarilyUnavailable` when the provider is not known yet and does not answer.
         """
-        endpoint = self.client.metadata.endpoint("authorization_endpoint")
+        endpoint = self.upstream.metadata().endpoint("authorization_endpoint")
         return Redirect(with_query(endpoint, authorization.request(self.settings, flow)))
 
     def complete_login(
@@ -99,7 +99,7 @@ class OidcProvider:
         if flow is None:
             raise InvalidRequest("Nobody is signed in who did not ask for it here.")
         authorization.check_state(flow, answer)
-        authorization.check_issuer(self.settings, self.client.metadata, answer)
+        authorization.check_issuer(self.settings, self.upstream.metadata(), answer)
         form = authorization.token_request(flow, authorization.code_of(answer))
         tokens = authorization.token_set(self.client.get_token(form), self.clock())
         if not tokens.id_token:
@@ -117,7 +117,7 @@ class OidcProvider:
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
         """Plan the visit (RP-Initiated Logout, 2) and the revocation, without asking anybody."""
-        known = self.upstream.peek(self.clock())
+        known = self.upstream.peek()
         return logout.plan(self.settings, known, tokens, return_to)
 
     def check(self) -> list[Finding]:
@@ -166,7 +166,7 @@ class OidcProvider:
 
     def discovery(self) -> Mapping[str, Any]:
         """Return the provider's own document, or its last good copy."""
-        return dict(self.client.metadata.document)
+        return dict(self.upstream.metadata().document)
 
     def _check_same_person(self, old: TokenSet, fresh: TokenSet) -> None:
         """OIDC Core, 12.2: a new id_token has the issuer, subject and nonce of the old one."""

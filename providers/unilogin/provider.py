@@ -85,7 +85,7 @@ class UniloginProvider(OidcProvider):
 
         Idempotent. Raises `TemporarilyUnavailable`.
         """
-        known = self.upstream.peek(self.clock()) or self.client.metadata
+        known = self.upstream.peek() or self.upstream.metadata()
         endpoint = known.endpoint("end_session_endpoint")
         if not endpoint or not tokens.id_token:
             return
