@@ -23,7 +23,8 @@ from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
-PERSON, PATRON, FLEETING = "person", "patron", "login"
+# What a subject begins with. A fleeting one lasts only as long as its token.
+PERSON, PATRON, FLEETING = "person:", "patron:", "login:"
 REGISTERED, UNREGISTERED = "VALID", "INVALID"
 _LARGEST = 64 * 1024
 
@@ -35,11 +36,6 @@ class _Card:
     status: str = ""
     number: str = ""
     name: str = ""
-
-
-def is_fleeting(subject: str) -> bool:
-    """Tell whether a subject lasts only as long as its token."""
-    return subject.startswith(f"{FLEETING}:")
 
 
 def authenticate(
@@ -81,8 +77,8 @@ def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> tup
             reason=errors.NOT_REGISTERED if unknown else errors.NOT_AUTHORIZED,
         )
     if not subject and card.number:
-        subject = f"{PATRON}:{card.number}"
-    return subject or f"{FLEETING}:{digest(token)}", card.name
+        subject = f"{PATRON}{card.number}"
+    return subject or f"{FLEETING}{digest(token)}", card.name
 
 
 def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> str:
@@ -94,7 +90,7 @@ def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> 
         found = held.get(word)
         if isinstance(found, str) and found.strip() and found.isprintable():
             secret, known = settings.subject_key.encode(), f"{word}:{found.strip()}".encode()
-            return f"{PERSON}:{hmac.new(secret, known, hashlib.sha256).hexdigest()}"
+            return f"{PERSON}{hmac.new(secret, known, hashlib.sha256).hexdigest()}"
     raise InvalidGrant("Adgangsplatformen names nobody.")
 
 
