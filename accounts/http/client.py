@@ -45,10 +45,10 @@ class Options(TypedDict, total=False):
     only lower the limits of the site.
     """
 
-    headers: Headers | None
+    headers: Headers
     auth: tuple[str, str] | None
-    deadline: float | None
-    max_bytes: int | None
+    deadline: float
+    max_bytes: int
 
 
 class Client:
@@ -93,12 +93,12 @@ class Client:
         self, method: str, url: str, body: bytes | None, kind: Headers, options: Options
     ) -> Answer:
         limits = conf.http_limits()
-        ends = time.monotonic() + _lower(limits.deadline, options.get("deadline"))
-        most = _lower(limits.max_bytes, options.get("max_bytes"))
+        ends = time.monotonic() + min(limits.deadline, options.get("deadline", limits.deadline))
+        most = min(limits.max_bytes, options.get("max_bytes", limits.max_bytes))
         with self._logged(method) as line:
             target = target_of(url, limits.plain)
             line["url"] = target.shown
-            headers = {**kind, **(options.get("headers") or {})}
+            headers = {**kind, **options.get("headers", {})}
             request = Outgoing(target, _lines_of(headers, options.get("auth")), body)
             with self._known.visit(
                 target.origin, at_once=limits.per_upstream, in_all=max(1, conf.threads() - 1)
@@ -124,10 +124,6 @@ class Client:
             line["milliseconds"] = round((time.monotonic() - began) * 1000)
             level = logging.WARNING if line.get("status", 500) >= 500 else logging.INFO
             log.log(level, "outbound-call", **line)
-
-
-def _lower(limit: Any, wish: Any) -> Any:
-    return limit if wish is None else min(limit, wish)
 
 
 def _body_of(form: Form | None, content: bytes | None, value: Any) -> tuple[bytes, Headers]:
