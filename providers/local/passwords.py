@@ -48,8 +48,9 @@ def renew(user: User, password: str) -> None:
     Only if it is still the same one: a change made meanwhile must win. Sessions are untouched, and
     a busy moment leaves it to the next sign-in.
     """
-    old = user.password
-    if not _outdated(old):
+    old, preferred = user.password, get_hasher()
+    is_preferred = identify_hasher(old).algorithm == preferred.algorithm
+    if is_preferred and not preferred.must_update(old):
         return
     try:
         fresh = make_password(password)
@@ -67,9 +68,3 @@ def _readable(encoded: str) -> bool:
     except ValueError:  # argon2's own error for a broken hash is one, too
         return False
     return True
-
-
-def _outdated(encoded: str) -> bool:
-    preferred = get_hasher()
-    used = identify_hasher(encoded)
-    return used.algorithm != preferred.algorithm or preferred.must_update(encoded)

@@ -134,7 +134,6 @@ def read(settings: OidcSettings, document: Any) -> Metadata:
             continue
         if urls.fault(url):
             raise TemporarilyUnavailable(f"The discovery document has no usable {name}.")
-        own = name in settings.endpoints
-        if not own and urls.leads_inside(str(url), settings.issuer):
+        if name not in settings.endpoints and urls.leads_inside(str(url), settings.issuer):
             raise TemporarilyUnavailable(f"The discovery document's {name} leads inside our net.")
     return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})

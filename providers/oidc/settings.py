@@ -13,16 +13,14 @@ ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
     *("ES256", "ES384", "ES512", "EdDSA"),
 )
+NEEDED = ("authorization_endpoint", "token_endpoint", "jwks_uri")
 ENDPOINTS = (
-    "authorization_endpoint",
-    "token_endpoint",
-    "jwks_uri",
+    *NEEDED,
     "userinfo_endpoint",
     "end_session_endpoint",
     "revocation_endpoint",
     "introspection_endpoint",
 )
-NEEDED = ENDPOINTS[:3]
 MAPPED = ("name", "username", "email", "email_verified", "groups", "roles")
 # What each request has of its own, and no operator may fix for all of them.
 _RESERVED = {

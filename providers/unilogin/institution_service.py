@@ -45,8 +45,8 @@ class InstitutionService:
         settings = self._settings
         key = f"{settings.ws_address}\n{settings.ws_user}\n{settings.cache_seconds}\n{instnr}"
         known = kept.obtain(key, lambda: LastGood(str, max_age=self._max_age, kept=0))
-        seconds = until - time.monotonic()
-        return known.get(lambda: self.ask(instnr, until), self._clock(), wait=seconds)
+        wait = until - time.monotonic()
+        return known.get(lambda: self.ask(instnr, until), self._clock(), wait)
 
     def ask(self, instnr: str, until: float) -> str:
         """Return what `municipality` does, fetched now."""
