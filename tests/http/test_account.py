@@ -33,7 +33,7 @@ def test_sessions_are_listed_with_their_device(client: Client, person: User) -> 
     rows = client.get("/account/sessions").context["rows"]
     assert [row["current"] for row in rows].count(True) == 1
     theirs = next(row for row in rows if not row["current"])
-    assert (theirs["device"], theirs["address"]) == ("Firefox, Linux", "192.0.2.7")
+    assert (theirs["device"], theirs["session"].address) == ("Firefox, Linux", "192.0.2.7")
 
 
 def test_one_session_can_be_ended(client: Client, person: User) -> None:
