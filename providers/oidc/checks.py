@@ -114,7 +114,7 @@ def is_name(found: object, longest: int = LONGEST) -> TypeGuard[str]:
 
 def moment(claims: Claims, name: str) -> float:
     """Return a NumericDate (RFC 7519, 2) in seconds."""
-    found = claims.get(name)
+    found: Any = claims.get(name)
     if type(found) not in {int, float} or not 0 <= found <= _END_OF_TIME:
         raise InvalidGrant(f"The token's {name} is missing or not a time.")
     return float(found)
