@@ -1,7 +1,5 @@
 """The only authentication backend: every sign-in makes a typed session."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend

@@ -5,8 +5,6 @@ makes every cache silent for a second; then one thread tries again while the oth
 So a dead Redis costs a worker one time-out a second, not one a call.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Iterable

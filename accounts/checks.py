@@ -1,7 +1,5 @@
 """System checks of the ground floor, run at start."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.checks import CheckMessage, Error, register

@@ -1,7 +1,5 @@
 """Recording what happened. An event never holds a token, a password, a code or a state."""
 
-from __future__ import annotations
-
 import ipaddress
 import secrets
 from collections.abc import Iterable

@@ -5,8 +5,6 @@ key, so that opening tries one key only. `purpose` and `bound` are associated da
 for one place cannot be opened in another.
 """
 
-from __future__ import annotations
-
 import base64
 import binascii
 import hashlib

@@ -1,7 +1,5 @@
 """Deny by default, decided by the typed session (docs/architecture.md 5)."""
 
-from __future__ import annotations
-
 from typing import Any
 from urllib.parse import urlencode
 

@@ -5,8 +5,6 @@ posted when its call has failed, and waits for another try. A mail is delivered 
 as the transaction is over; the row is deleted once the mail server has taken it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta

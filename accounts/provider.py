@@ -5,8 +5,6 @@ of its neighbours: it takes and returns the small frozen values below and raises
 `accounts.errors`. Standard library only. docs/architecture.md 3 is the source of this page.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime

@@ -1,7 +1,5 @@
 """JSON: read strictly, and the house's frozen values as JSON objects."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import datetime

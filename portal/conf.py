@@ -1,7 +1,5 @@
 """The one place under the roof where Django's settings are read; `accounts.conf` is the other."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from django.conf import settings

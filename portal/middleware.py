@@ -1,7 +1,5 @@
 """What wraps each request: the word of a proxy, a line in the log, the content policy."""
 
-from __future__ import annotations
-
 import ipaddress
 from collections.abc import Callable, Iterable
 from functools import cached_property

@@ -5,8 +5,6 @@ worker process. `VESTIBULE_ENV=production` turns each missing secret and each in
 an error at start (portal/operations/checks.py). docs/configuration.md lists every variable.
 """
 
-from __future__ import annotations
-
 import logging
 from datetime import timedelta
 from typing import Any

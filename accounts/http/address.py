@@ -1,7 +1,5 @@
 """Where a call goes: which addresses are refused, what an origin is, what may be logged."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache

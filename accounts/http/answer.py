@@ -4,8 +4,6 @@ Every error here is a `TemporarilyUnavailable`, so that a caller needs to know o
 of them holds, or is chained to, anything of the call's content.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,7 +1,5 @@
 """The way in: a client bound to the name of who calls."""
 
-from __future__ import annotations
-
 import json
 import logging
 import re

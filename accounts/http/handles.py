@@ -4,8 +4,6 @@ libcurl keeps no cookie, follows no redirect and asks no `.netrc` unless it is t
 takes from the environment is turned off here: proxies, and `SSLKEYLOGFILE`.
 """
 
-from __future__ import annotations
-
 import os
 import ssl
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """One exchange of a request and its answer over libcurl, within one deadline."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time

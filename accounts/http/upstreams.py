@@ -6,8 +6,6 @@ that failed five times in a row is not asked for ten seconds, after which one ca
 breaker).
 """
 
-from __future__ import annotations
-
 import math
 import threading
 import time

@@ -3,8 +3,6 @@
 It travels in the browser, never in the database. Its cookie is named by a short hash of its state.
 """
 
-from __future__ import annotations
-
 import base64
 import hashlib
 import secrets

@@ -7,8 +7,6 @@ whether or not anybody has it. Only digests are stored: in Redis, or in the work
 Redis does not answer or is not configured.
 """
 
-from __future__ import annotations
-
 import ipaddress
 import math
 import threading

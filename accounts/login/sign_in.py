@@ -1,7 +1,5 @@
 """Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime

@@ -12,8 +12,6 @@ Adgangsplatformen, and an empty plan those of Unknown. The session is destroyed 
 each logged-in path, and nothing upstream can prevent it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Sessions at rest, the upstream's tokens that belong to them, and the feed of what ended."""
 
-from __future__ import annotations
-
 from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Sources, and the identities by which people are known there."""
 
-from __future__ import annotations
-
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _

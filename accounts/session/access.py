@@ -1,7 +1,5 @@
 """Who may come in: one decision for the middleware, API permissions and the gateway's rules."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from datetime import datetime
 

@@ -1,7 +1,5 @@
 """People and their sessions: ended, admitted, disabled, given another password."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
 from django.db import transaction

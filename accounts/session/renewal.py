@@ -1,7 +1,5 @@
 """Renewal: a session follows its upstream while it is used. No call is made before it is due."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 

@@ -5,8 +5,6 @@ UPDATE of its version, so that no lock is held while the upstream is asked. The 
 result, or go on without it.
 """
 
-from __future__ import annotations
-
 import time
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ A worker keeps its copy until the ended feed says that a source was changed, so 
 query for them.
 """
 
-from __future__ import annotations
-
 import inspect
 import os
 import types

@@ -3,8 +3,6 @@
 They stand in the cache and may be lost; no decision depends on them.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterable
 from datetime import datetime

@@ -4,8 +4,6 @@
 Provider modules are imported at the first use after the apps are ready, never at app load.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Iterator
 from functools import lru_cache

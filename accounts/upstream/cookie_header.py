@@ -1,7 +1,5 @@
 """The raw cookies of a request, for upstreams that need the exact bytes."""
 
-from __future__ import annotations
-
 from collections.abc import Collection, Mapping
 from fnmatch import fnmatchcase
 

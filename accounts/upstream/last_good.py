@@ -4,8 +4,6 @@ One caller renews an old copy while the others use it. It stays in use while the
 answer. A copy with a name lies in the shared cache too, sealed, so that a cache cannot forge one.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """Which URLs of an upstream are believed: https, unambiguous, not inside our net."""
 
-from __future__ import annotations
-
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.utils.translation import gettext as _

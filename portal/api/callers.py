@@ -1,7 +1,5 @@
 """The callers of the JSON routes: who they are, by access token or cookie, and what they may."""
 
-from __future__ import annotations
-
 from collections.abc import Collection
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Errors on JSON routes: `error`, `error_description`, status (docs/contract.md, Always)."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation

@@ -1,7 +1,5 @@
 """The base of the views of JSON routes, and their description (OpenAPI 3.1)."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from drf_spectacular.authentication import SessionScheme, TokenScheme

@@ -1,7 +1,5 @@
 """The parsers of posted bodies: a JSON object or a form, with each name once."""
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The bodies that the JSON routes take: validated here, described at `/api/schema/`."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from rest_framework import serializers as s

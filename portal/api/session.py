@@ -1,7 +1,5 @@
 """The caller, for a front end that draws its page: session, details, the upstream's token."""
 
-from __future__ import annotations
-
 import hashlib
 import json
 from typing import Any

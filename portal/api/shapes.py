@@ -3,8 +3,6 @@
 They describe; the views build their answers themselves, by allow-list.
 """
 
-from __future__ import annotations
-
 from functools import partial
 from typing import Any
 

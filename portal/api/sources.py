@@ -1,7 +1,5 @@
 """The ways in, for front ends that draw their own choice."""
 
-from __future__ import annotations
-
 from datetime import datetime
 
 from drf_spectacular.utils import extend_schema

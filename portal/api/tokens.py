@@ -1,7 +1,5 @@
 """The token pair: by a password, a refresh token or a hand-over; its end (docs/contract.md 2)."""
 
-from __future__ import annotations
-
 import base64
 from typing import Any
 

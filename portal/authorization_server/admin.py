@@ -1,7 +1,5 @@
 """Clients and what was issued to them, for administrators. The values of tokens are never shown."""
 
-from __future__ import annotations
-
 from typing import Any, ClassVar
 
 from django.contrib import admin

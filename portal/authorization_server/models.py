@@ -5,8 +5,6 @@ person points to a session by its uid and ends with it by cascade, so that endin
 tokens in the same transaction (docs/architecture.md 7). The toolkit stores tokens as SHA-256 only.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.db import models

@@ -4,8 +4,6 @@ Whoever issues something for a person names the session by `session_uid` on the 
 from then on a code's session passes to its tokens, and a refresh token's to those that follow it.
 """
 
-from __future__ import annotations
-
 import json
 import uuid
 from datetime import datetime, timedelta

@@ -4,8 +4,6 @@ Only `portal/settings.py` reads this module. Every name begins with `VESTIBULE_`
 that every platform spells alike, `DATABASE_URL` and `REDIS_URL`, and for `XDG_STATE_HOME`.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import os

@@ -1,7 +1,5 @@
 """Logs: one JSON line an event on standard output, with every secret taken out."""
 
-from __future__ import annotations
-
 import re
 import sys
 from typing import Any

@@ -1,7 +1,5 @@
 """The settings of django-oauth-toolkit: RFC 9700 in full, and the names of what is ours."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 from typing import Any
 

@@ -1,7 +1,5 @@
 """From values to the responses that every room gives."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode

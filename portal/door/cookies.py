@@ -3,8 +3,6 @@
 A login flow travels in one of its own for ten minutes; a browser carries five at most.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase

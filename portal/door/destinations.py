@@ -3,8 +3,6 @@
 The ways in which others were fooled are R13 to R16, R18, R19, R22 and R25 of docs/threats.md.
 """
 
-from __future__ import annotations
-
 import re
 from urllib.parse import urlsplit
 

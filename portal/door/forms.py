@@ -4,8 +4,6 @@ There is no flow: a password is verified where it is posted. The page carries wh
 on to, which is judged anew when it comes back, and the sealed wish to link another way in.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from datetime import datetime
 

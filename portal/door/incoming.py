@@ -1,7 +1,5 @@
 """From a request to the values that the use cases take."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.http import Http404, HttpRequest

@@ -1,7 +1,5 @@
 """The way out: the chart walked, the cookie taken back, the receipt written."""
 
-from __future__ import annotations
-
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 

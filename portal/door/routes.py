@@ -2,8 +2,6 @@
 front end, which gets a token pair at the end (docs/contract.md 2). Each upstream knows both.
 """
 
-from __future__ import annotations
-
 from urllib.parse import urlencode
 
 from accounts import conf

@@ -1,7 +1,5 @@
 """The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 
 from django.contrib import auth

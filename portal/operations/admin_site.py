@@ -1,7 +1,5 @@
 """The admin site: people enter it as they enter everything else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from functools import wraps
 from typing import Any

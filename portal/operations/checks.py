@@ -1,7 +1,5 @@
 """System checks of the installation: what is insecure or missing is an error at start."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.conf import settings

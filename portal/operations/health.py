@@ -1,7 +1,5 @@
 """Health: alive, and ready for work."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import structlog

@@ -1,7 +1,5 @@
 """What operators look at and no other room needs a word for, and the expiry of the ground floor."""
 
-from __future__ import annotations
-
 from datetime import timedelta
 
 from django.utils import timezone

@@ -1,7 +1,5 @@
 """Nobody hands out more than they have: what one administrator may do to another person."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Sources from a file, all of it or nothing, and to a file: TOML 1.0 (docs/sources.md)."""
 
-from __future__ import annotations
-
 import json
 import re
 import tomllib

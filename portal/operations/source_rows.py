@@ -1,7 +1,5 @@
 """What the commands and the admin have in common when they write or test a source's row."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

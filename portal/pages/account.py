@@ -1,7 +1,5 @@
 """The account pages: profile, sessions, ways in."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from django.http import Http404, HttpRequest, HttpResponse

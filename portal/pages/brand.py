@@ -4,8 +4,6 @@ Whatever colour is configured, every pair of text and background reaches 4.5 : 1
 the colour is kept for surfaces, and made darker or lighter, in its own hue, where it must be read.
 """
 
-from __future__ import annotations
-
 import colorsys
 import re
 from dataclasses import dataclass

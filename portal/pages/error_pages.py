@@ -1,7 +1,5 @@
 """The pages for what went wrong outside a sign-in."""
 
-from __future__ import annotations
-
 from functools import partial
 
 import structlog

@@ -1,7 +1,5 @@
 """The front page, with what there is to tell once, and the way out, which ends there."""
 
-from __future__ import annotations
-
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static

@@ -1,7 +1,5 @@
 """The way in: the choice of sources, the start, the form, and the upstream's answer."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """MapStore's way in: that of every browser, with a token pair handed over at its end."""
 
-from __future__ import annotations
-
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt

@@ -1,7 +1,5 @@
 """The password pages: change it, ask for a link, use the link."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 from django import forms

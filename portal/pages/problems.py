@@ -1,7 +1,5 @@
 """Each reason for a failed login as a plain sentence and what to do next."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.utils.translation import gettext_lazy as _

@@ -1,7 +1,5 @@
 """The owner of an access token: one query for the token, its session and its person."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

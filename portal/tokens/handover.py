@@ -4,8 +4,6 @@ Its page can read two cookies: a one-time identifier and the source's slug. The 
 one token pair, within two minutes, together with its cookie.
 """
 
-from __future__ import annotations
-
 import secrets
 
 from django.db import transaction

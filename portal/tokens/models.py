@@ -1,7 +1,5 @@
 """The hand-overs that wait for a front end."""
 
-from __future__ import annotations
-
 from django.db import models
 
 from accounts.models import StoredSession

@@ -4,8 +4,6 @@ django-oauth-toolkit makes, stores and rotates the tokens. This module decides w
 the order of the steps.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 

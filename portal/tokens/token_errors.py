@@ -1,7 +1,5 @@
 """The errors of tokens, each with the RFC's code."""
 
-from __future__ import annotations
-
 from accounts.errors import InvalidGrant, ProtocolError
 
 

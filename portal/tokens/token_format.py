@@ -4,8 +4,6 @@ Secret scanners find a leaked token by its prefix. The checksum, a CRC-32 of all
 token from a guess without a query.
 """
 
-from __future__ import annotations
-
 import re
 import secrets
 import string

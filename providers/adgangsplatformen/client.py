@@ -4,8 +4,6 @@ A question is asked either as our own user (HTTP Basic) or as the patron, by the
 both, since the CMS would then take us for the user and not for the patron.
 """
 
-from __future__ import annotations
-
 import math
 import time
 from dataclasses import dataclass

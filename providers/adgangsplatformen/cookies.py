@@ -4,8 +4,6 @@ Drupal's name is `SSESS` (https) or `SESS` (http) and 32 hexadecimal digits of i
 may hold more than one, an old one or one of a parent domain, so each is tried in turn.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field

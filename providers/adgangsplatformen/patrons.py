@@ -6,8 +6,6 @@ long as the token lives: the digest of the token stands for them. The token of t
 another one, so that this makes a new person each time, which the self-test says.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The CMS signs people in and out; its cookie reaches us since we stand at or belo
 hand the cookie back to the CMS, which answers with the patron's token (docs/threats.md 2.1 to 2.4).
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """What an operator is told when testing a library's CMS, with the fix for each fault."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 

@@ -1,7 +1,5 @@
 """What an operator may say of a library's CMS."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

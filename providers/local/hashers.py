@@ -4,8 +4,6 @@ Each takes tens of MiB and a core for tens of milliseconds, so an unbounded floo
 take the memory and the time of everybody else.
 """
 
-from __future__ import annotations
-
 import threading
 import unicodedata
 from collections.abc import Iterator

@@ -1,7 +1,5 @@
 """Judging a password: at one price, whoever it is for."""
 
-from __future__ import annotations
-
 from django.contrib.auth.hashers import (
     check_password,
     get_hasher,

@@ -1,7 +1,5 @@
 """The local source: people who sign in with a username and a password of this site."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar

@@ -6,8 +6,6 @@ and after the answer, so that the answer takes the same time whoever was asked f
 for a mail server, and a mail survives a restart.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime, timedelta

@@ -1,7 +1,5 @@
 """The code flow: both requests and their answers (OIDC Core, 3.1; RFC 6749; RFC 7636, 9207)."""
 
-from __future__ import annotations
-
 import hmac
 from collections.abc import Mapping
 from datetime import datetime, timedelta

@@ -1,7 +1,5 @@
 """Access tokens that others bring along: whose they are, and whether they are meant for us."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

@@ -3,8 +3,6 @@
 All raise `InvalidGrant` with a sentence for operators that holds nothing of the token.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime

@@ -4,8 +4,6 @@ Only what the settings name is taken over (allow-lists throughout). The id_token
 the protocol itself says (who, for whom, when, how) never comes of the userinfo.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping
 from datetime import datetime

@@ -10,8 +10,6 @@ knows requests, sessions or users never run. The checks of OIDC Core 3.1.3.7 tha
 not make are in `checks`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote_plus

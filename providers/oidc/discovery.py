@@ -4,8 +4,6 @@ All instances of a source's provider share what a process keeps. Nothing is fetc
 needed, so the site starts without its upstreams.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any

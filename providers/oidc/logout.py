@@ -3,8 +3,6 @@
 OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0 and RFC 7009.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping
 from typing import Any

@@ -1,7 +1,5 @@
 """Any OpenID provider: the authorization code flow with PKCE, and what belongs to its sessions."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import replace
 from functools import lru_cache

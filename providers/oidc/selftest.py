@@ -1,7 +1,5 @@
 """The live self-test of a source, for operators. Asks the provider afresh, past every copy."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 

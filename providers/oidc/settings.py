@@ -1,7 +1,5 @@
 """What an operator may say of an OpenID provider."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 

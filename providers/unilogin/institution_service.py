@@ -3,8 +3,6 @@
 Its one operation in use is written out here, so no WSDL is fetched.
 """
 
-from __future__ import annotations
-
 import time
 
 from accounts.errors import TemporarilyUnavailable

@@ -4,8 +4,6 @@ The rule fails closed: whatever is missing, contradictory or unknown lets nobody
 read as different hands write them.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any

@@ -3,8 +3,6 @@
 Sources: docs/contract.md 1; docs/threats.md 2.6 (the wire) and 2.10 (what is mended here).
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Mapping
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """The live self-test of what is Unilogin's own, for operators."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Iterator
 

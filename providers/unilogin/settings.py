@@ -1,7 +1,5 @@
 """What an operator may say of Unilogin: the broker, the institution service, and who may come."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

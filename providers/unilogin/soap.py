@@ -4,8 +4,6 @@ A message must not hold a document type declaration (section 5). None is read he
 entity is ever expanded, whatever its sender wants.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NoReturn
 from xml.etree import ElementTree as ET

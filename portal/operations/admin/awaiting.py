@@ -1,7 +1,5 @@
 """The queue of people who await access: let in with departments, one by one or many at once."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Collection, Iterable
 from typing import Any, ClassVar, cast

@@ -1,7 +1,5 @@
 """People, whose passwords only they know, and the ways in by which they are known."""
 
-from __future__ import annotations
-
 import unicodedata
 from typing import Any, ClassVar, cast
 

@@ -1,7 +1,5 @@
 """What is looked up: sessions, ended through the store; what happened; what is still pending."""
 
-from __future__ import annotations
-
 import re
 from datetime import timedelta
 from typing import Any

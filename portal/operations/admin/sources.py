@@ -1,7 +1,5 @@
 """Sources: edited, tested live, and registered at their upstreams. Secrets never come back."""
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

@@ -1,7 +1,5 @@
 """`manage.py clear_expired`, for the clock of the installation: once a day will do."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.apps import apps

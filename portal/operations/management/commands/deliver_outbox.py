@@ -1,7 +1,5 @@
 """`manage.py deliver_outbox [--forever]`."""
 
-from __future__ import annotations
-
 import signal
 from threading import Event
 from typing import Any

@@ -1,7 +1,5 @@
 """`manage.py demo` where there is none: the demo is a part of the tests, not of the product."""
 
-from __future__ import annotations
-
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError

@@ -1,7 +1,5 @@
 """`manage.py sources apply FILE | export | check [SLUG]`."""
 
-from __future__ import annotations
-
 import sys
 from pathlib import Path
 from typing import Any
