@@ -22,6 +22,7 @@ BESIDE = {
     "SECURITY.md", "docs", "deploy",
 }  # fmt: skip
 FILE, PROVIDER, MEDIAN, FUNCTION = 400, 200, 100, 50
+PRODUCT = 14_000
 # Modules beside the packages of a floor.
 LOOSE = {"accounts": 14, "portal": 5}
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle\s*=|\son\w+\s*=|javascript:", re.I)
@@ -67,6 +68,11 @@ def test_few_modules_lie_loose_on_a_floor(floor: str) -> None:
 
 def test_the_median_file_is_short() -> None:
     assert median(lines(path) for path in code() if lines(path)) < MEDIAN
+
+
+def test_the_product_is_small() -> None:
+    counted = sum(lines(path) for path in code() if path.parts[0] != "tests")
+    assert counted < PRODUCT, f"{counted} lines of code, without migrations and tests"
 
 
 def test_no_function_is_long() -> None:
