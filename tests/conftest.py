@@ -12,14 +12,16 @@ from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
 
 from accounts.upstream.last_good import Registry
-from tests.peers import database, network, once
+from tests.peers import database, network, once, patience
 from tests.peers.site import Site, environment, free_port, fresh_redis
 
 if TYPE_CHECKING:
@@ -43,6 +45,10 @@ _numbers = itertools.count()
 def pytest_configure() -> None:
     """Lower the price of a password. It is read when a hash is made, so this is early enough."""
     settings.VESTIBULE_ARGON2 = {**settings.VESTIBULE_ARGON2, "memory_cost": ARGON2_KIB}
+    # On a busy machine an example takes as long as it takes, and so does making one.
+    patient = hypothesis.settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    hypothesis.settings.register_profile("patient", patient)
+    hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +126,7 @@ def _clean_start() -> None:
         caches[alias].clear()
     fresh.worker()
     network.forget_trouble()
+    patience.hangs(False)
     for reset in _resets():
         reset()
     for registry in _registries():

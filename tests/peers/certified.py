@@ -21,6 +21,7 @@ from typing import IO, Any
 
 import requests
 
+from tests.peers import patience
 from tests.peers.certificates import Certificates
 from tests.peers.site import free_port
 
@@ -109,10 +110,12 @@ class Certified(Peer):
         """
         more = {"times": str(times)} if times else {}
         self.ask("POST", "/_test/trouble", path=path, kind=kind, **more)
+        patience.hangs(kind == "hang")
 
     def heal(self) -> None:
         """End all trouble."""
         self.ask("POST", "/_test/trouble")
+        patience.hangs(False)
 
     def revoke(self, refresh_token: str) -> None:
         """Withdraw all that was granted together with a refresh token."""

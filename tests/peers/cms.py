@@ -22,6 +22,7 @@ from typing import Any
 
 import requests
 
+from tests.peers import patience
 from tests.peers.certificates import Certificates
 from tests.peers.site import environment
 from tests.peers.stand_in import StandIn
@@ -74,6 +75,7 @@ class Cms(StandIn):
         wanted = {"trouble": name, **more}
         answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10)
         assert answer.status_code == 200, answer.text
+        patience.hangs(name == "slow")
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Return the demo's own command, and its environment."""

@@ -21,7 +21,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections import Counter
+from collections import Counter, UserDict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
@@ -33,6 +33,8 @@ from urllib.parse import parse_qs, unquote_plus, urlencode, urlsplit
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import get_default_algorithms
+
+from tests.peers import patience
 
 REMOVED: Any = sentinel.REMOVED  # its name in the name of a test is the same in each process
 ALIAS = "/test/a/portal/"
@@ -90,7 +92,24 @@ def page(status: int, body: bytes = b"", media_type: str = "text/html", after: f
             handler.server.state.released.wait(after)
         return status, body, media_type
 
+    answer.after = after  # type: ignore[attr-defined]
     return answer
+
+
+class Answers(UserDict[str, Page]):
+    """What endpoints answer instead of the truth; while one of them hangs, nobody waits long."""
+
+    def __setitem__(self, name: str, answer: Page) -> None:
+        super().__setitem__(name, answer)
+        self._tell()
+
+    def __delitem__(self, name: str) -> None:
+        super().__delitem__(name)
+        self._tell()
+
+    def _tell(self) -> None:
+        longest = max((getattr(each, "after", 0) for each in self.values()), default=0)
+        patience.hangs(longest > patience.SHORT)
 
 
 def error(code: str, status: int = 400) -> Page:
@@ -107,7 +126,7 @@ class OpenIdProvider:
         self.calls: Counter[str] = Counter()
         self.forms: dict[str, dict[str, str]] = {}
         self.complaints: list[str] = []
-        self.answers: dict[str, Page] = {}
+        self.answers = Answers()
         self.document: dict[str, Any] = {}
         self.response: dict[str, Any] = {}
         self.claims: dict[str, Any] = {}

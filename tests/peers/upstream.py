@@ -16,18 +16,29 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs
 
+from tests.peers import patience
+
 
 class Upstream:
     """What a test sees of the server: its address, its mood, what it was asked."""
 
     def __init__(self, url: str) -> None:
         self.url = url
-        self.mood = "live"
+        self._mood = "live"
         self.asked: Counter[str] = Counter()
         self.hints: list[str] = []
         self.extra: dict[str, Any] = {}
         self.refuses: set[str] = set()
         self.released = threading.Event()
+
+    @property
+    def mood(self) -> str:
+        return self._mood
+
+    @mood.setter
+    def mood(self, mood: str) -> None:
+        self._mood = mood
+        patience.hangs(mood == "hanging")
 
     def answer(self, path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
         """Return status and body for a call."""

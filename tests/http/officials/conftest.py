@@ -12,10 +12,10 @@ from django.test import Client
 from accounts.models import Source, StoredSession, User
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import _patient, _provider, browser, failure, provider, source
+from tests.http.oidc.conftest import _provider, browser, failure, provider, source
 from tests.peers.certified import Certified
 
-__all__ = ["_patient", "_provider", "browser", "failure", "provider", "source"]
+__all__ = ["_provider", "browser", "failure", "provider", "source"]
 
 # What a counter's source asks the provider for: groups to suggest, and tokens to renew.
 COUNTER: dict[str, Any] = {

@@ -25,13 +25,6 @@ CALLBACKS = " ".join(f"{SITE}/auth/callback/{slug}" for slug in SLUGS)
 Make = Callable[..., Source]
 
 
-@pytest.fixture(autouse=True)
-def _patient(request: pytest.FixtureRequest, settings: Any) -> None:
-    """Wait as long as the site does for a provider that is busy; a second for one that hangs."""
-    hangs = "hang" in request.node.name
-    settings.VESTIBULE_HTTP_DEADLINE = 1.0 if hangs else 10.0
-
-
 @pytest.fixture(scope="session")
 def _provider() -> Iterator[Certified]:
     # A client that wants to hear of logouts, at an address where nobody listens, gets a `sid`.

@@ -19,6 +19,7 @@ from structlog.testing import capture_logs
 from tests.http.oidc.browser import Answer, Form
 from tests.http.oidc.browser import Browser as Walker
 from tests.http.sandbox.running import Sandbox
+from tests.peers import patience
 from tests.sandbox.unilogin import schools
 from tests.sandbox.unilogin.broker import BROKER, CLIENT_ID, CLIENT_SECRET
 from tests.sandbox.unilogin.demo import SERVICE
@@ -81,6 +82,7 @@ class Standin(Sandbox):
             form = {"csrfmiddlewaretoken": operator.cookies["sandbox-csrf"], "trouble": name}
             done = operator.post(self.url + action, form, allow_redirects=False, timeout=10)
         assert done.status_code == 303, done.text
+        patience.hangs(name == "slow")
 
 
 class Browser(Walker):

@@ -15,7 +15,7 @@ from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
-from tests.peers import network
+from tests.peers import network, patience
 from tests.peers.site import free_port
 from tests.peers.tampering import REMOVED, Page, page
 from tests.peers.trouble import TroubleServer
@@ -54,6 +54,7 @@ def test_an_institution_service_in_trouble_lets_nobody_in_and_nobody_stays_signe
 def test_an_institution_service_that_breaks_the_wire(
     client: Client, source: Make, liar: Liar, path: str
 ) -> None:
+    patience.hangs(path in {"/drip-body", "/hang"})
     with TroubleServer() as service:
         source(**liar.settings(ws_address=service.url(path)))
         unavailable(client, liar.enter(client))

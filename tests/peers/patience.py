@@ -1,0 +1,14 @@
+"""How long the site waits for an upstream in a test: until a busy machine has answered, and not
+much longer than a moment while one hangs on purpose.
+"""
+
+from __future__ import annotations
+
+from django.conf import settings
+
+LONG, SHORT = 20.0, 1.0  # seconds
+
+
+def hangs(on_purpose: bool) -> None:
+    """Say whether an upstream lets the site wait from now on."""
+    settings.VESTIBULE_HTTP_DEADLINE = SHORT if on_purpose else LONG
