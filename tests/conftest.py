@@ -199,10 +199,11 @@ def chromium() -> Iterator[Browser]:
     Playwright keeps an event loop in this thread while it runs, which Django takes for
     asynchronous code: hence a browser for each module, and the variable for as long as it lives.
     """
-    from playwright.sync_api import sync_playwright
+    from playwright.sync_api import expect, sync_playwright
 
     path = shutil.which("chromium") or shutil.which("chromium-browser")
     assert path, "Chromium is missing: tests/peers/install"
+    expect.set_options(timeout=30_000)
     flags = [*CHROMIUM_FLAGS, "--no-sandbox"] if os.geteuid() == 0 else CHROMIUM_FLAGS
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -216,7 +217,7 @@ def page(chromium: Browser) -> Iterator[Page]:
     """Give a page with cookies of its own. A script error or a breach of the CSP fails the test."""
     complaints: list[str] = []
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(60_000)
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on(
         "console",

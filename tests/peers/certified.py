@@ -26,7 +26,7 @@ from tests.peers.certificates import Certificates
 from tests.peers.site import free_port
 
 HERE = Path(__file__).resolve().parent
-PATIENCE = 30.0  # seconds until a started peer must answer
+PATIENCE = 120.0  # seconds until a started peer must answer
 SECRET = "portal-secret-0123456789abcdef0123456789"
 AWKWARD_SECRET = 'sp ace+plus%25&=:/"0123456789abcdef'
 

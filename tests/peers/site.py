@@ -23,7 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
-PATIENCE = 30.0  # seconds until a started site must answer
+PATIENCE = 120.0  # seconds until a started site must answer
 
 
 def free_port() -> int:
