@@ -20,6 +20,7 @@ LOCKED_OUT = "locked-out"
 UNAVAILABLE = "temporarily-unavailable"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
+NO_PROOF = "no-proof"
 
 
 class ProtocolError(Exception):

@@ -256,12 +256,14 @@ SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_COOKIE_NAME = "__Host-csrftoken" if _https else "csrftoken"
 CSRF_COOKIE_SECURE = _https
 CSRF_COOKIE_SAMESITE = "Lax"
 CSRF_TRUSTED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CSRF_FAILURE_VIEW = "portal.pages.error_pages.csrf_failure"
 CORS_ALLOWED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
+CORS_EXPOSE_HEADERS = ["X-CSRFToken"]
 CORS_URLS_REGEX = (
     r"^/(auth/(session|sources|logout|upstream-token)|session/\w+|users/user/details"
     r"|openid/providers|openid/[^/]+/tokens)$"

@@ -19,7 +19,15 @@ LEFT = "vestibule-left"
 RETURN = "vestibule-return"
 POSTED = "vestibule-post"
 STARTED = "vestibule-started"
-_CALLBACKS = "/auth/callback"
+
+# Beginnings of names by which a cookie binds itself to this host and to `/`, so that no neighbour
+# of ours can plant one (RFC 6265bis, 4.1.3.2).
+_HOST = "__Host-"
+
+
+def named(name: str, path: str = "/") -> str:
+    """Return the name that a cookie of ours has on the wire: on https bound to this host."""
+    return f"{_HOST}{name}" if path == "/" and conf.cookies_are_secure() else name
 
 
 def put(
@@ -27,7 +35,7 @@ def put(
 ) -> None:
     """Set a cookie that only this site reads: HttpOnly, SameSite=Lax, Secure on https."""
     response.set_cookie(
-        name,
+        named(name, path),
         sealed,
         max_age=seconds,
         path=path,
@@ -44,9 +52,9 @@ def remember(
     put(response, name, seal(value, name), seconds, path=path)
 
 
-def recall(request: HttpRequest, name: str) -> Any:
+def recall(request: HttpRequest, name: str, *, path: str = "/") -> Any:
     """Return what the cookie `name` holds, or None when it is missing or not ours."""
-    sealed = request.COOKIES.get(name)
+    sealed = request.COOKIES.get(named(name, path))
     if not sealed:
         return None
     try:
@@ -57,7 +65,7 @@ def recall(request: HttpRequest, name: str) -> Any:
 
 def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
     """Take the cookie `name` back."""
-    response.delete_cookie(name, path=path, samesite="Lax")
+    response.delete_cookie(named(name, path), path=path, samesite="Lax")
 
 
 def keep_flow(
@@ -68,9 +76,9 @@ def keep_flow(
     `marked` also leaves the one-time marker that tells our own sign-ins from unsolicited answers.
     """
     held = {
-        name: flow.open_flow(value)
+        name.removeprefix(named("")): flow.open_flow(value)
         for name, value in request.COOKIES.items()
-        if name.startswith(flow.COOKIE_PREFIX)
+        if name.startswith(named(flow.COOKIE_PREFIX))
     }
     known = sorted((found.started_at, name) for name, found in held.items() if found)
     surplus = [name for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]]
@@ -80,12 +88,12 @@ def keep_flow(
     put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
     if marked:
         marker = {"source": fresh.source, "state": fresh.state}
-        remember(response, STARTED, marker, seconds, path=_CALLBACKS)
+        remember(response, STARTED, marker, seconds)
 
 
 def flow_of(request: HttpRequest, state: str) -> LoginFlow | None:
     """Return the flow of `state` that this browser carries, or None."""
-    sealed = request.COOKIES.get(flow.cookie_name(state)) if state else None
+    sealed = request.COOKIES.get(named(flow.cookie_name(state))) if state else None
     found = flow.open_flow(sealed) if sealed else None
     return found if found and found.state == state else None
 
@@ -105,4 +113,4 @@ def marker(request: HttpRequest, source: ConfiguredSource) -> str:
 
 def forget_marker(response: HttpResponse) -> None:
     """Take the marker back: it counts once."""
-    forget(response, STARTED, path=_CALLBACKS)
+    forget(response, STARTED)

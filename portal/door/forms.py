@@ -71,8 +71,8 @@ def wishes_to_link(request: HttpRequest, source: ConfiguredSource) -> bool:
 def linking_session(request: HttpRequest, source: ConfiguredSource) -> str:
     """Return the uid of the session that wishes to link, nothing for a sign-in.
 
-    Raises `InvalidGrant` for a wish that is too old: linking changes an account, while an old form
-    may still sign in.
+    Raises `InvalidGrant` for a wish that is too old, or another session's: linking changes an
+    account, while an old form may still sign in.
     """
     found = _link_of(request, source)
     if found is None:
@@ -80,7 +80,18 @@ def linking_session(request: HttpRequest, source: ConfiguredSource) -> str:
     session_uid, asked_at = found
     if timezone.now() - asked_at > conf.flow_lifetime():
         raise InvalidGrant("The form is too old.", reason=EXPIRED)
+    check_asking(request, session_uid)
     return session_uid
+
+
+def check_asking(request: HttpRequest, session_uid: str) -> None:
+    """Raise `InvalidGrant` unless the session of the request asked to link another way in.
+
+    Else a flow that was planted in a victim's browser would link the victim's identity to whoever
+    planted it (RFC 9700, 4.7).
+    """
+    if incoming.session_of(request).uid != session_uid:
+        raise InvalidGrant("Another session asked to link this way in.", reason=EXPIRED)
 
 
 def _link_of(request: HttpRequest, source: ConfiguredSource) -> tuple[str, datetime] | None:

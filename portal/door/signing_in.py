@@ -141,6 +141,8 @@ def _finish(
 ) -> HttpResponse:
     try:
         _check_flow(login_flow, source, request.path)
+        if login_flow and login_flow.link_uid:
+            forms.check_asking(request, login_flow.link_uid)
         if login_flow and not flow.claim(login_flow.state):
             return answers.see_other(
                 login_flow.next or landing(source, incoming.session_of(request))

@@ -172,7 +172,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])
         return _come_back_by_get(request, slug)
-    posted = cookies.recall(request, cookies.POSTED) if not request.GET else None
+    posted = cookies.recall(request, cookies.POSTED, path=request.path) if not request.GET else None
     try:
         query = QueryDict(urlencode(posted)) if isinstance(posted, list) else request.GET
         response = signing_in.finish(request, source, incoming.single_values(query))

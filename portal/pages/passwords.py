@@ -207,7 +207,7 @@ def _hide_token(request: HttpRequest, uid: str, token: str) -> HttpResponse:
 
 def _token_of(request: HttpRequest, uid: str) -> str:
     """Return the token that the cookie holds, if it is the link of this address; else nothing."""
-    held = cookies.recall(request, RESET_COOKIE)
+    held = cookies.recall(request, RESET_COOKIE, path=RESET_PATH)
     return str(held[1]) if isinstance(held, list) and held[0] == uid else ""
 
 

@@ -51,6 +51,11 @@ _TEXTS = {
         _("The sign-in was stopped before it was finished."),
         _("Start again whenever you like."),
     ),
+    errors.NO_PROOF: (
+        _("We could not make sure that it is you"),
+        _("The service that knows you does not tell us when you last signed in there."),
+        _("Sign out here, sign in again, and then do at once what you were about to do."),
+    ),
 }
 _WRONG_PASSWORD = (
     _("We could not sign you in"),

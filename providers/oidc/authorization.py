@@ -39,7 +39,8 @@ _HINTS = {
 def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
     """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
 
-    A flow that asks for a fresh proof adds `login` to what is prompted for.
+    A flow that asks for a fresh proof adds `login` to what is prompted for, and `max_age=0`, which
+    makes the provider say when it was given.
     """
     asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
@@ -55,7 +56,7 @@ def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
         "code_challenge": code_challenge(flow),
         "code_challenge_method": "S256",
         **mode,
-        **({"prompt": _prompt(settings)} if flow.again else {}),
+        **({"prompt": _prompt(settings), "max_age": "0"} if flow.again else {}),
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeGuard
 
 from jwt.utils import base64url_encode
 
-from accounts.errors import InvalidGrant
+from accounts.errors import NO_PROOF, InvalidGrant
 
 LONGEST = 255
 # A token that we have just asked for was made just now; more is a clock that is wrong.
@@ -80,8 +80,12 @@ def authenticated_at(claims: Claims, max_age: str, now: datetime, leeway: int) -
 
 
 def proof_is_fresh(claims: Claims, since: datetime, leeway: int) -> None:
-    """3.1.2.1, `prompt=login`: who was asked to sign in again did so, where `auth_time` tells."""
-    if "auth_time" in claims and moment(claims, "auth_time") < since.timestamp() - leeway:
+    """3.1.2.1, `max_age=0`: who was asked to sign in again did so. `auth_time` must tell, since a
+    browser can leave the question out of the request; some providers write 0 when they do not know.
+    """
+    if not claims.get("auth_time"):
+        raise InvalidGrant("The token does not say when the person signed in.", reason=NO_PROOF)
+    if moment(claims, "auth_time") < since.timestamp() - leeway:
         raise InvalidGrant("The person was not asked to sign in again.")
 
 

@@ -72,11 +72,11 @@ def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     code = (
         "from django.conf import settings as s;"
         "print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE,"
-        " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0)"
+        " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0, s.CSRF_COOKIE_NAME)"
     )
     told = printed(tmp_path, code, VESTIBULE_SITE_URL="https://login.example.org")
-    assert told == "__Host-vestibule True True True True"
-    assert printed(tmp_path, code) == "vestibule False False False False"
+    assert told == "__Host-vestibule True True True True __Host-csrftoken"
+    assert printed(tmp_path, code) == "vestibule False False False False csrftoken"
 
 
 @pytest.mark.parametrize("url", ["login.example.org", "https://a.example/path", "ftp://a.example"])

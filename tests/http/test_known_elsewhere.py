@@ -29,7 +29,7 @@ def test_an_answer_without_a_state_finds_the_flow_that_started_here(
     tenant(unsolicited=True)
     begin(client, "town", "/account/sessions")
     marker = client.cookies["vestibule-started"]
-    assert marker["path"] == "/auth/callback"
+    assert marker["path"] == "/"
     response = client.get("/auth/callback/town", {"code": "bob"})
     assert response["Location"] == "/account/sessions"
     assert response.cookies["vestibule-started"]["max-age"] == 0

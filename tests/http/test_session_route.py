@@ -10,7 +10,7 @@ from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Source, StoredSession, User
-from tests.http.conftest import enter, sign_in
+from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,6 +30,24 @@ def test_a_front_end_keeps_the_csrf_cookie_that_it_has(client: Client, db: None)
     assert "csrftoken" not in again.cookies
     client.cookies["csrftoken"] = "not ours"
     assert client.get("/auth/session").cookies["csrftoken"].value != "not ours"
+
+
+def test_the_csrf_token_comes_with_the_answer(person: User, settings: Any) -> None:
+    settings.CORS_ALLOWED_ORIGINS = ["https://front.example"]
+    strict = Client(enforce_csrf_checks=True)
+    tag = token = ""
+    for status in (200, 304):
+        headers = {"Origin": "https://front.example", "If-None-Match": tag}
+        answer = strict.get("/auth/session", headers=headers)
+        assert answer.status_code == status
+        assert answer["Access-Control-Expose-Headers"] == "X-CSRFToken"
+        tag, token = answer["ETag"], answer["X-CSRFToken"]
+    form = {"username": "alice", "password": PASSWORD}
+    assert strict.post("/auth/login/local", form).status_code == 403
+    assert strict.post("/auth/login/local", form, headers={"X-CSRFToken": token}).status_code == 303
+    after = strict.get("/auth/session")["X-CSRFToken"]
+    assert strict.delete("/session/logout").status_code == 403
+    assert strict.delete("/session/logout", headers={"X-CSRFToken": after}).status_code == 200
 
 
 def test_no_secret_is_shown(client: Client, tenant: Callable[..., Source], peer: Upstream) -> None:

@@ -543,6 +543,55 @@ def test_linking_adds_a_way_in_to_the_person_who_asked(
     assert stored(other).user == person
 
 
+def test_a_planted_link_flow_links_nothing_to_who_planted_it(
+    client: Client, person: User, tenant: Tenant, peer: Upstream
+) -> None:
+    """S04: the attacker's flow cookie in a victim's browser, who is a stranger or somebody else."""
+    tenant()
+    sign_in(client)
+    asked = client.post("/account/sign-ins", {"link": "town"})
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    planted = {n: c.value for n, c in client.cookies.items() if n.startswith("vf-")}
+    stranger, mallory = Client(), Client()
+    User.objects.create_user("mallory", PASSWORD).give_local_identity()
+    sign_in(mallory, "mallory")
+    for victim in (stranger, mallory):
+        victim.cookies.load(planted)
+        calls = peer.asked.total()
+        answer = victim.get("/auth/callback/town", {"code": "bob", "state": state})
+        assert failure(answer).reason == "expired"
+        assert peer.asked.total() == calls
+    assert not person.identities.filter(source__slug="town").exists()
+
+
+def test_a_planted_form_links_nothing_to_who_planted_it(client: Client, two_ways: User) -> None:
+    form = linking_form(client)
+    assert failure(Client().post("/auth/login/local", form)).reason == "expired"
+    assert not Event.objects.filter(name="identity.linked").exists()
+
+
+def test_over_https_no_neighbour_can_plant_a_cookie(
+    client: Client, tenant: Tenant, settings: Any
+) -> None:
+    tenant(unsolicited=True)
+    settings.SESSION_COOKIE_SECURE = True
+    asked = begin(client, "town")
+    mine = {n: c for n, c in client.cookies.items() if c.value}
+    assert {n for n in mine if n.startswith("__Host-vf-")}
+    assert "__Host-vestibule-started" in mine
+    for name, cookie in mine.items():
+        assert name.startswith("__Host-"), name
+        assert (cookie["path"], cookie["secure"], cookie["domain"]) == ("/", True, "")
+    neighbour = Client()  # a browser to which a neighbour gave what it can: no such name
+    neighbour.cookies.load({n.removeprefix("__Host-"): c.value for n, c in mine.items()})
+    answer = {"code": "bob", "state": asked["state"]}
+    neighbour.get("/auth/callback/town", answer)
+    assert not StoredSession.objects.exclude(state_digest=None).exists()
+    done = client.get("/auth/callback/town", answer)
+    assert done["Location"] == "/account/"
+    assert all(c["secure"] for n, c in done.cookies.items() if n.startswith("__Host-"))
+
+
 def linking_form(client: Client) -> dict[str, str]:
     """Ask for the password of this site to be linked. Returns what the form posts."""
     shown = client.post("/account/sign-ins", {"link": "local"})

@@ -248,7 +248,8 @@ def test_a_fresh_proof_asks_the_provider_again(
     source(provider)
     browser.sign_in("town")
     url = browser.start("town", again="1")
-    assert parse_qs(urlsplit(url).query)["prompt"] == ["login"]
+    asked = parse_qs(urlsplit(url).query)
+    assert (asked["prompt"], asked["max_age"]) == (["login"], ["0"])
     provider.forget_requests()
     assert browser.deliver(browser.go(url))["Location"] == "/account/"
     assert [r for r in provider.requests("/interaction/") if r["method"] == "POST"]

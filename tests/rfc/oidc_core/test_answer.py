@@ -14,6 +14,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from accounts.errors import (
+    NO_PROOF,
     AccessDenied,
     InvalidGrant,
     InvalidRequest,
@@ -198,6 +199,8 @@ def test_a_fresh_proof_prompts_for_a_login(portal: Portal) -> None:
     anew = source.begin_login(replace(portal.flow(), again=True))
     assert "prompt=consent" in usual.url
     assert "prompt=login+consent" in anew.url
+    assert "max_age=0" in anew.url
+    assert "max_age" not in usual.url
 
 
 def test_a_fresh_proof_is_held_against_auth_time(portal: Portal, op: OpenIdProvider) -> None:
@@ -207,5 +210,16 @@ def test_a_fresh_proof_is_held_against_auth_time(portal: Portal, op: OpenIdProvi
         source.complete_login(flow, portal.answer(source, flow), {})
     op.claims["auth_time"] = int(op.now())
     assert source.complete_login(flow, portal.answer(source, flow), {}).subject == SUBJECT
-    op.claims["auth_time"] = REMOVED
-    assert source.complete_login(flow, portal.answer(source, flow), {}).subject == SUBJECT
+
+
+@pytest.mark.parametrize("said", [REMOVED, 0, None])
+def test_who_does_not_say_when_proves_nothing(
+    portal: Portal, op: OpenIdProvider, said: object
+) -> None:
+    source, flow = portal.source(), replace(portal.flow(), again=True)
+    op.claims["auth_time"] = said
+    with pytest.raises(InvalidGrant) as refused:
+        source.complete_login(flow, portal.answer(source, flow), {})
+    assert refused.value.reason == NO_PROOF
+    usual = portal.flow()
+    assert source.complete_login(usual, portal.answer(source, usual), {}).subject == SUBJECT
