@@ -74,17 +74,26 @@ class LoginRequired(ProtocolError):
 
 
 class TemporarilyUnavailable(ProtocolError):
-    """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds."""
+    """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds.
+
+    `is_hearsay`: whoever made the request may have brought it about, by what they sent or by how
+    often, so it counts as their failure and says nothing of the upstream.
+    """
 
     error = "temporarily_unavailable"
     status = 503
     reason = UNAVAILABLE
 
     def __init__(
-        self, description: str = "", *, reason: str | None = None, retry_after: int = 30
+        self,
+        description: str = "",
+        *,
+        reason: str | None = None,
+        retry_after: int = 30,
+        is_hearsay: bool = False,
     ) -> None:
         super().__init__(description, reason=reason)
-        self.retry_after = retry_after
+        self.retry_after, self.is_hearsay = retry_after, is_hearsay
 
 
 class TooManyRequests(TemporarilyUnavailable):

@@ -50,10 +50,13 @@ class Description:
 
 @dataclass(frozen=True, slots=True)
 class Visit:
-    """The client of a request: its address and its User-Agent."""
+    """The client of a request: its address, its User-Agent, and, as a digest, who has signed in in
+    this browser before.
+    """
 
     address: str = ""
     user_agent: str = ""
+    known_as: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,12 @@
-"""The lock-out: a limit on guesses at every source that has a form.
+"""The lock-out: a limit on guesses at every source that has a form, and on failures of strangers.
 
 Three counters, each over five minutes from its first count: of a name from an address, of a name
-from everywhere, and of an address. Further guesses prolong none of them, so a stranger locks the
-owner of a name out for five minutes at most (docs/threats.md, U01 and U02). A name counts alike
-whether or not anybody has it. Only digests are stored: in Redis, or in the worker's memory while
-Redis does not answer or is not configured.
+from everywhere, and of an address. Further guesses prolong none of them, so strangers lock a name
+for five minutes at most, until they reach the day's ceiling of failures in a row. The owner gets in
+all the same from a browser that has signed in before, which has a counter of its own (OWASP's
+device cookie; docs/threats.md, U01 and U02). A name counts alike whether or not anybody has it.
+Only digests are stored: in Redis, or in the worker's memory while Redis does not answer or is not
+configured.
 """
 
 import ipaddress
@@ -16,7 +18,7 @@ from functools import lru_cache
 from typing import Any, TypeVar
 
 import structlog
-from limits import RateLimitItem, RateLimitItemPerMinute
+from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.errors import StorageError
 from limits.storage import Storage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
@@ -27,11 +29,22 @@ from accounts import conf
 from accounts.errors import TooManyRequests
 from accounts.keyring import digest
 from accounts.models.users import username_key
+from accounts.provider import Visit
 
 PAIR = RateLimitItemPerMinute(5, 5, namespace="pair")
 NAME = RateLimitItemPerMinute(20, 5, namespace="name")
 # High, because a whole library or school may be one address; only its failures count.
 ADDRESS = RateLimitItemPerMinute(100, 5, namespace="address")
+# For names that have signed in from the address before: a guesser in a school shuts nobody out.
+FAMILIAR = RateLimitItemPerMinute(1000, 5, namespace="familiar")
+DEVICE = RateLimitItemPerMinute(10, 5, namespace="device")
+# Failures in a row that a name may have in all (NIST SP 800-63B, 5.2.2), counted anew each day.
+CEILING = RateLimitItemPerDay(100, namespace="ceiling")
+# What else strangers may fail at: answers that are not to us, cookies that nobody knows.
+STRANGER = RateLimitItemPerMinute(60, 5, namespace="stranger")
+# One household, site or school has one of these networks of IPv6 (RFC 6177, 2): each counts, the
+# wider ones more generously.
+WIDTHS = ((64, 1), (56, 2), (48, 4))
 LONGEST_NAME = 1000
 REDIS_SECONDS = 0.5
 REDIS_PAUSE = 10.0
@@ -40,36 +53,77 @@ T = TypeVar("T")
 log = structlog.get_logger("vestibule.lockout")
 
 
-def check(source: str, name: str, address: str) -> None:
+def check(
+    source: str,
+    name: str,
+    address: str,
+    device: str = "",
+    is_familiar: Callable[[], bool] = lambda: False,
+) -> None:
     """Count an attempt of `name` from `address` at `source`, before it is judged.
 
     Counting first means that parallel guesses cannot slip past. `succeeded` or `refund` gives the
-    attempt back. Raises `TooManyRequests`, with the seconds to wait, when one is used up.
+    attempt back. `device` names a browser in which the name has signed in before, `is_familiar`
+    tells whether it has from this address. Raises `TooManyRequests`, with the seconds to wait.
     """
-    pair, everywhere, place = _keys(source, name, address)
+    if device and _hit(DEVICE, digest(device)):
+        return
+    pair, everywhere = _keys(source, name, address)
     _require(NAME, everywhere, FixedWindowRateLimiter.test)
-    _require(ADDRESS, place, FixedWindowRateLimiter.test)
+    _require(CEILING, everywhere, FixedWindowRateLimiter.test)
+    try:
+        _require_places(ADDRESS, address)
+    except TooManyRequests:
+        if not is_familiar():
+            raise
+        _require_places(FAMILIAR, address)
     _require(PAIR, pair, FixedWindowRateLimiter.hit)
 
 
-def failed(source: str, name: str, address: str) -> None:
-    """Count a wrong guess against the name and the address; `check` has counted the pair."""
-    _pair, everywhere, place = _keys(source, name, address)
-    _ask(lambda limiter: limiter.hit(NAME, everywhere))
-    _ask(lambda limiter: limiter.hit(ADDRESS, place))
+def failed(source: str, name: str, address: str, device: str = "") -> None:
+    """Count a wrong guess against the name and the address; `check` has counted the pair.
+
+    What a known browser guesses counts against that browser, and towards the ceiling.
+    """
+    _pair, everywhere = _keys(source, name, address)
+    _hit(CEILING, everywhere)
+    if not device:
+        _hit(NAME, everywhere)
+        _count_places(ADDRESS, address)
+        _count_places(FAMILIAR, address)
 
 
-def succeeded(source: str, name: str, address: str) -> None:
+def succeeded(source: str, name: str, address: str, device: str = "") -> None:
     """Forget the failures of the name, never those of the address: a guesser may own an account."""
-    pair, everywhere, _place = _keys(source, name, address)
+    pair, everywhere = _keys(source, name, address)
     _ask(lambda limiter: limiter.clear(PAIR, pair))
     _ask(lambda limiter: limiter.clear(NAME, everywhere))
+    _ask(lambda limiter: limiter.clear(CEILING, everywhere))
+    if device:
+        _ask(lambda limiter: limiter.clear(DEVICE, digest(device)))
 
 
-def refund(source: str, name: str, address: str) -> None:
+def refund(source: str, name: str, address: str, device: str = "") -> None:
     """Give an attempt back that was not judged, because the source did not answer."""
-    pair, _everywhere, _place = _keys(source, name, address)
-    _ask(lambda limiter: limiter.hit(PAIR, pair, cost=-1))
+    pair, _everywhere = _keys(source, name, address)
+    limit, key = (DEVICE, digest(device)) if device else (PAIR, pair)
+    _ask(lambda limiter: limiter.hit(limit, key, cost=-1))
+
+
+def require_budget(visit: Visit) -> None:
+    """Raise `TooManyRequests` when the visitor has failed too often: nothing is done for them."""
+    if visit.known_as:
+        _require(STRANGER, digest(visit.known_as), FixedWindowRateLimiter.test)
+    else:
+        _require_places(STRANGER, visit.address)
+
+
+def spend_budget(visit: Visit) -> None:
+    """Count a failure of the visitor: of the person whom the browser knows, else of the address."""
+    if visit.known_as:
+        _hit(STRANGER, digest(visit.known_as))
+    else:
+        _count_places(STRANGER, visit.address)
 
 
 def spend(limit: RateLimitItem, *parts: str) -> None:
@@ -82,15 +136,42 @@ def spend(limit: RateLimitItem, *parts: str) -> None:
 
 def network(address: str) -> str:
     """Return what counts as one place: an IPv4 address, the /64 of an IPv6 one (RFC 6177, 2)."""
+    return _networks(address)[0][0]
+
+
+def _networks(address: str) -> list[tuple[str, int]]:
+    """Return the networks that an address counts for, and how many times a limit each may have."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return ""
+        return [("", 1)]
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is None:
-            return str(ipaddress.ip_network((found, 64), strict=False))
+            return [
+                (str(ipaddress.ip_network((found, width), strict=False)), times)
+                for width, times in WIDTHS
+            ]
         found = found.ipv4_mapped
-    return str(found)
+    return [(str(found), 1)]
+
+
+def _require_places(limit: RateLimitItem, address: str) -> None:
+    """Raise `TooManyRequests` when one of the networks of `address` has used `limit` up."""
+    for place, times in _networks(address):
+        _require(_times(limit, times), digest(place), FixedWindowRateLimiter.test)
+
+
+def _count_places(limit: RateLimitItem, address: str) -> None:
+    for place, times in _networks(address):
+        _hit(_times(limit, times), digest(place))
+
+
+def _hit(limit: RateLimitItem, key: str) -> bool:
+    return _ask(lambda limiter: limiter.hit(limit, key))
+
+
+def _times(limit: RateLimitItem, times: int) -> RateLimitItem:
+    return type(limit)(limit.amount * times, limit.multiples, namespace=limit.namespace)
 
 
 class Memory(Storage):
@@ -198,11 +279,7 @@ def _require(limit: RateLimitItem, key: str, granted: Callable[..., bool]) -> No
         raise TooManyRequests("Too many attempts.", retry_after=seconds)
 
 
-def _keys(source: str, name: str, address: str) -> tuple[str, str, str]:
-    """Return the digests that stand for the pair, the name and the address."""
+def _keys(source: str, name: str, address: str) -> tuple[str, str]:
+    """Return the digests that stand for the pair of name and place, and for the name."""
     folded, place = username_key(name[:LONGEST_NAME]), network(address)
-    return (
-        digest("\0".join((source, folded, place))),
-        digest("\0".join((source, folded))),
-        digest(place),
-    )
+    return digest("\0".join((source, folded, place))), digest("\0".join((source, folded)))

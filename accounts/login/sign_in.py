@@ -12,11 +12,17 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import cache, errors, events, statements
-from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.errors import (
+    AccessDenied,
+    InvalidGrant,
+    ProtocolError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from accounts.keyring import digest
 from accounts.login import flow, lockout
 from accounts.models import Event, Identity, Source, StoredSession, User
-from accounts.models.users import new_uid
+from accounts.models.users import new_uid, username_key
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Recognises, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
@@ -78,29 +84,37 @@ def decide(
     return Decision.DENY, errors.NOT_REGISTERED
 
 
-def verify_form(source: ConfiguredSource, form: Mapping[str, str], visit: Visit) -> Authentication:
+def verify_form(
+    source: ConfiguredSource, form: Mapping[str, str], visit: Visit, device: str = ""
+) -> Authentication:
     """Verify a posted form under the lock-out, which guards every source that has a form.
+
+    `device` names a browser in which the same name has signed in before.
 
     Raises `InvalidGrant` when it does not fit, `TooManyRequests` when locked out,
     `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises.
     """
     provider = source.form
     name = form.get(provider.prompt().identifier, "")
-    lockout.check(source.slug, name, visit.address)
+
+    def is_familiar() -> bool:
+        return _has_come_from(source.slug, name, visit.address)
+
+    lockout.check(source.slug, name, visit.address, device, is_familiar)
     try:
         outcome = provider.verify(form)
     except InvalidGrant:
-        lockout.failed(source.slug, name, visit.address)
+        lockout.failed(source.slug, name, visit.address, device)
         raise
     except TemporarilyUnavailable:
-        lockout.refund(source.slug, name, visit.address)  # nothing was guessed
+        lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
         raise
-    lockout.succeeded(source.slug, name, visit.address)
+    lockout.succeeded(source.slug, name, visit.address, device)
     return outcome
 
 
 def verify_password(
-    source: ConfiguredSource, username: str, password: str, visit: Visit
+    source: ConfiguredSource, username: str, password: str, visit: Visit, device: str = ""
 ) -> Authentication:
     """Verify a name and a password that were not typed into the form of the source.
 
@@ -108,14 +122,24 @@ def verify_password(
     """
     prompt = source.form.prompt()
     form = {each.name: password for each in prompt.fields if each.type == "password"}
-    return verify_form(source, {**form, prompt.identifier: username}, visit)
+    return verify_form(source, {**form, prompt.identifier: username}, visit, device)
 
 
-def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authentication | None:
+def _has_come_from(source: str, name: str, address: str) -> bool:
+    """Tell whether a name has signed in from an address, as the audit trail remembers it."""
+    key, place = username_key(name), events.address_or_none(address)
+    came = Event.objects.filter(name="login.succeeded", source=source, user__username_key=key)
+    return "\0" not in name and place is not None and came.filter(address=place).exists()
+
+
+def recognise(
+    source: ConfiguredSource, cookies: dict[str, str], visit: Visit
+) -> Authentication | None:
     """Return whom the source knows by `cookies` that its upstream shares with us, None for nobody.
 
-    The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies. An
-    upstream that does not answer counts as a "no".
+    The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies, nor
+    for a visitor who has brought too many that it does not know. An upstream that does not answer
+    counts as a "no".
     """
     if not cookies or not isinstance(source.provider, Recognises):
         return None
@@ -123,7 +147,10 @@ def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authenticati
     if cache.shared.get(key):
         return None
     try:
+        lockout.require_budget(visit)
         outcome = source.provider.recognise(cookies)
+    except TooManyRequests:
+        return None
     except TemporarilyUnavailable:
         outage.note(source.slug)
         outcome = None
@@ -131,6 +158,7 @@ def recognise(source: ConfiguredSource, cookies: dict[str, str]) -> Authenticati
         log.info("recognition.refused", source=source.slug, reason=error.reason)
         outcome = None
     if outcome is None:
+        lockout.spend_budget(visit)
         cache.shared.set(key, True, _STRANGER_SECONDS)
     return outcome
 

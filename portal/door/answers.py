@@ -4,14 +4,19 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
+import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
+from django.utils.translation import gettext
 
-from accounts import errors, events
-from accounts.errors import ProtocolError, TemporarilyUnavailable
+from accounts import events
+from accounts.errors import ProtocolError, TemporarilyUnavailable, TooManyRequests
+from accounts.login import lockout
 from accounts.provider import LoginFlow
 from accounts.source import outage
-from portal.door import cookies, incoming
+from portal.door import cookies, incoming, routes
+
+log = structlog.get_logger("vestibule.login")
 
 
 def page(
@@ -40,7 +45,16 @@ def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpRespon
 def fail(
     request: HttpRequest, error: ProtocolError, slug: str, login_flow: LoginFlow | None = None
 ) -> HttpResponse:
-    """Record a failed login and lead to its page. Nothing else is changed."""
+    """Record a failed login and lead to its page. Nothing else is changed.
+
+    Beyond the budget of a stranger nothing is recorded either.
+    """
+    if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
+        try:
+            lockout.require_budget(incoming.visit(request))
+        except TooManyRequests as over:
+            return refuse(request, over)
+        lockout.spend_budget(incoming.visit(request))
     code = record_failure(request, error, slug)
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
     response = see_other(f"/login/failed/{code}{query}")
@@ -49,9 +63,26 @@ def fail(
     return response
 
 
+def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
+    """Return the page for who has failed too often: it costs no row and no call upstream."""
+    problem = {
+        "title": gettext("Please wait a little"),
+        "sentence": gettext("There were too many attempts in a short time."),
+        "advice": gettext("Wait five minutes, then try again."),
+    }
+    context = {"problem": problem, "choose": routes.choose_url()}
+    response = page(request, "login/failed.html", context, error.status)
+    return with_retry_after(response, error)
+
+
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
-    """Write the one event of a failed login. Returns its support code."""
-    if error.reason == errors.UNAVAILABLE:
+    """Write the one event of a failed login. Returns its support code; none for who is locked out,
+    whose further guesses cost no row.
+    """
+    if isinstance(error, TooManyRequests):
+        log.info("login.locked-out", source=slug)
+        return ""
+    if isinstance(error, TemporarilyUnavailable) and not error.is_hearsay:
         outage.note(slug)
     code = events.new_support_code()
     failed = events.event(

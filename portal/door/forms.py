@@ -16,7 +16,7 @@ from accounts.keyring import Unreadable, seal, unseal
 from accounts.login import sign_in
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, incoming, routes
+from portal.door import answers, devices, incoming, routes
 
 LINK = "link"
 
@@ -44,9 +44,8 @@ def page(
 ) -> HttpResponse:
     """Return the page with the form of a source. `link` comes of `seal_link`."""
     context = context_of(source, next_url, link)
-    identifier = source.form.prompt().identifier
     context["choose"] = routes.choose_url(next_url)
-    context["values"] = {identifier: request.POST.get(identifier, "")[:150]}
+    context["values"] = {source.form.prompt().identifier: identifier_of(request, source)}
     context["problem"] = problem
     return answers.page(request, "login/form.html", context, status)
 
@@ -55,7 +54,13 @@ def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:
     """Return who the posted fields of the form prove to be. Raises what `verify_form` raises."""
     names = [field.name for field in source.form.prompt().fields]
     posted = {name: request.POST.get(name, "") for name in names}
-    return sign_in.verify_form(source, posted, incoming.visit(request))
+    device = devices.known(request, source.slug, identifier_of(request, source))
+    return sign_in.verify_form(source, posted, incoming.visit(request), device)
+
+
+def identifier_of(request: HttpRequest, source: ConfiguredSource) -> str:
+    """Return the name that was typed into the form of a source."""
+    return request.POST.get(source.form.prompt().identifier, "")[:150]
 
 
 def seal_link(source: ConfiguredSource, session_uid: str) -> str:

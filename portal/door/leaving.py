@@ -61,16 +61,25 @@ def forget_session(request: HttpRequest) -> None:
 
 
 def left_elsewhere(request: HttpRequest) -> HttpResponse:
-    """End the session that is shared with an upstream which says that its person left there."""
+    """End the session that is shared with an upstream which says that its person left there.
+
+    The upstream stands on this site's own domain, so its word comes as a same-site navigation. Any
+    other page that leads here ends nothing: a session that is still there is asked about. One whose
+    cookie went at the upstream has ended already, by its revalidation.
+    """
     sharing = [each for each in catalogue.enabled() if each.description.home]
     session = incoming.session_of(request)
     source = next((each for each in sharing if each.slug == session.source), None)
+    told = incoming.leads_away_on_purpose(request)
+    if source and not told:
+        return answers.page(request, "logout/confirm.html", {"return_to": ""})
     if source:
         chart.left_upstream(session, incoming.visit(request))
         forget_session(request)
     home = source or (sharing[0] if len(sharing) == 1 else None)
     response = answers.see_other(home.description.home if home else "/")
-    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    if told:
+        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     return response
 
 

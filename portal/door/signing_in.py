@@ -7,8 +7,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts import conf, errors
-from accounts.errors import InvalidRequest, ProtocolError
-from accounts.login import flow, sign_in
+from accounts.errors import InvalidRequest, ProtocolError, TooManyRequests
+from accounts.login import flow, lockout, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
 from accounts.provider import Authentication, LoginFlow, Visit
@@ -16,7 +16,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, forms, incoming, routes
+from portal.door import answers, cookies, devices, forms, incoming, routes
 
 
 def begin(
@@ -70,7 +70,11 @@ def conclude(
         return answers.see_other(routes.login_path(source.slug, prefix, next=next_url, switch="1"))
     admit(request, done)
     outage.over(source.slug)
-    return answers.see_other(landing(source, done.store.typed, next_url))
+    response = answers.see_other(landing(source, done.store.typed, next_url))
+    is_form = source.kind == "form"
+    who = forms.identifier_of(request, source) if is_form else outcome.subject
+    devices.remember(request, response, source.slug, who)
+    return response
 
 
 def enter_without_browser(
@@ -117,6 +121,10 @@ def finish(
     which flow it was. Without the marker the person signed in elsewhere, which counts here for
     anonymous people only and never replaces a session.
     """
+    try:
+        lockout.require_budget(incoming.visit(request))
+    except TooManyRequests as error:
+        return answers.refuse(request, error)
     marker = cookies.marker(request, source)
     login_flow = cookies.flow_of(request, params.get("state") or marker)
     session = incoming.session_of(request)
@@ -174,7 +182,8 @@ def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authenticat
     """Return who this browser is known as at the source, where signed in there means here."""
     if incoming.session_of(request).is_logged_in:
         return None
-    return sign_in.recognise(source, incoming.cookies_for(request, source.description))
+    permitted = incoming.cookies_for(request, source.description)
+    return sign_in.recognise(source, permitted, incoming.visit(request))
 
 
 def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:

@@ -95,7 +95,9 @@ def code_of(response: Mapping[str, str]) -> str:
     if error == "access_denied":
         raise AccessDenied("The person or the provider said no.", reason=CANCELLED)
     if error in _UNAVAILABLE:
-        raise TemporarilyUnavailable("The identity provider says that it is in trouble.")
+        raise TemporarilyUnavailable(
+            "The answer says that the identity provider is in trouble.", is_hearsay=True
+        )
     if error is not None:
         name = error if error in _ERRORS else "an error of its own"
         raise InvalidGrant(f"The identity provider answered with {name}.")
@@ -126,8 +128,10 @@ def check_answer(answer: Answer) -> None:
     if error == "invalid_grant" and answer.status < 500:
         raise InvalidGrant("The identity provider refuses the code or refresh token.")
     if isinstance(error, str) and error in _HINTS:
-        raise TemporarilyUnavailable(f"The token endpoint answers {error}. {_HINTS[error]}")
-    raise TemporarilyUnavailable(f"The token endpoint answers with status {answer.status}.")
+        said = f"The token endpoint answers {error}. {_HINTS[error]}"
+    else:
+        said = f"The token endpoint answers with status {answer.status}."
+    raise TemporarilyUnavailable(said, is_hearsay=True)  # what it was sent came from the browser
 
 
 def token_set(answer: Mapping[str, Any], now: datetime) -> TokenSet:

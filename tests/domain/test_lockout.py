@@ -128,6 +128,67 @@ def test_another_spelling_of_a_name_is_the_same_name(other: str) -> None:
     assert locked(name=other)
 
 
+def test_a_known_browser_gets_in_while_strangers_guess() -> None:
+    for host in range(20):
+        guess(address=f"192.0.2.{host}")
+    with pytest.raises(TooManyRequests):
+        lockout.check("local", "anna", HERE)
+    lockout.check("local", "anna", HERE, "browser-of-anna")
+    lockout.succeeded("local", "anna", HERE, "browser-of-anna")
+
+
+def test_a_stolen_device_cookie_has_no_more_guesses_than_others() -> None:
+    for _ in range(10):
+        lockout.check("local", "anna", HERE, "stolen")
+        lockout.failed("local", "anna", HERE, "stolen")
+    for _ in range(5):
+        lockout.check("local", "anna", HERE, "stolen")  # now as anybody
+        lockout.failed("local", "anna", HERE, "stolen")
+    with pytest.raises(TooManyRequests):
+        lockout.check("local", "anna", HERE, "stolen")
+    lockout.check("local", "anna", HERE, "another browser")
+
+
+@in_memory
+def test_failures_in_a_row_have_a_ceiling_for_the_day() -> None:
+    with time_machine.travel("2030-01-01T00:00:00Z", tick=False) as clock:
+        for number in range(100):
+            guess(address=f"192.0.{number}.1")
+            clock.shift(60)
+        clock.shift(3600)
+        assert locked(address="198.51.100.7") > 3600
+        lockout.check("local", "anna", HERE, "browser-of-anna")
+        lockout.succeeded("local", "anna", HERE, "browser-of-anna")
+        assert not locked(address="198.51.100.7")
+        times(1, lambda: guess(address="198.51.100.7"))
+        clock.shift(86400)
+        assert not locked()
+
+
+def test_a_school_is_not_shut_out_of_its_own_passwords() -> None:
+    for number in range(100):
+        guess(name=f"person{number}")
+    with pytest.raises(TooManyRequests):
+        lockout.check("local", "pupil", HERE)
+    lockout.check("local", "pupil", HERE, is_familiar=lambda: True)
+    for number in range(900):
+        lockout.failed("local", f"person{number}", HERE)
+    with pytest.raises(TooManyRequests):
+        lockout.check("local", "another pupil", HERE, is_familiar=lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "factor"), [("2001:db8:1:1{:02x}::1", 2), ("2001:db8:1:{:x}::1", 4)]
+)
+def test_wider_networks_of_ipv6_count_as_well(pattern: str, factor: int) -> None:
+    """A /56 has 256 networks of 64 bits, a /48 has 65,536: each with its own hundred otherwise."""
+    for number in range(100 * factor):
+        step = number % 256 * (1 if factor == 2 else 256)
+        guess(name=f"person{number}", address=pattern.format(step))
+    assert locked(name="somebody", address=pattern.format(255 if factor == 2 else 65535))
+    assert not locked(name="somebody", address="2001:db8:2::1")
+
+
 def test_a_slash_64_of_ipv6_is_one_address() -> None:
     for number in range(5):
         guess(address=f"2001:db8:1:2::{number}")
@@ -182,9 +243,9 @@ def test_what_has_expired_is_not_kept() -> None:
             guess(name=f"person{number}")
         counts = lockout._counters("").memory.storage._counts
         assert len(counts) > 100
-        clock.shift(400)
+        clock.shift(86400)
         guess()
-        assert len(counts) > len(lockout._counters("").memory.storage._counts) == 3
+        assert len(counts) > len(lockout._counters("").memory.storage._counts) == 5
 
 
 def test_spend_allows_so_many_uses_of_a_thing() -> None:
@@ -242,8 +303,8 @@ def test_workers_count_together_in_redis_and_no_name_is_kept_there(redis: str) -
         assert 0 < locked() <= 300
         client = lockout._counters(redis).redis.storage.storage
         keys = [key.decode() for key in client.keys("vestibule-lockout:*")]
-        assert len(keys) == 3
+        assert len(keys) == 5
         assert not [key for key in keys if "anna" in key or HERE in key]
         lockout.succeeded("local", "anna", HERE)
-        assert len(client.keys("*")) == 1  # the failures of the address stay
+        assert len(client.keys("*")) == 2  # the failures of the address stay
         assert not locked()

@@ -13,6 +13,11 @@ from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
+FROM_THE_CMS = {
+    "Sec-Fetch-Site": "same-site",
+    "Sec-Fetch-Mode": "navigate",
+    "Sec-Fetch-Dest": "document",
+}
 
 
 def name_of(client: Client) -> str:
@@ -176,10 +181,26 @@ def test_leaving_there_ends_the_session_here(
 ) -> None:
     tenant(home="https://cms.example/")
     shared_session(client)
-    response = client.get("/auth/logout/cms")
+    response = client.get("/auth/logout/cms", headers=FROM_THE_CMS)
     assert response["Location"] == "https://cms.example/"
     assert not StoredSession.objects.exists()
     assert client.get("/account/", follow=True).context["buttons"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{}, {**FROM_THE_CMS, "Sec-Fetch-Site": "cross-site"}, {"Sec-Fetch-Dest": "image"}]
+)
+def test_a_foreign_page_ends_nothing(
+    client: Client, tenant: Tenant, headers: dict[str, str]
+) -> None:
+    tenant(home="https://cms.example/")
+    shared_session(client)
+    asked = client.get("/auth/logout/cms", headers=headers)
+    assert (asked.status_code, asked.templates[0].name) == (200, "logout/confirm.html")
+    assert name_of(client) == "Carol"
+    stranger = Client()
+    assert stranger.get("/auth/logout/cms", headers=headers)["Location"] == "https://cms.example/"
+    assert "vestibule-left" not in stranger.cookies
 
 
 def test_leaving_there_ends_no_other_kind_of_session(
@@ -187,5 +208,7 @@ def test_leaving_there_ends_no_other_kind_of_session(
 ) -> None:
     tenant(home="https://cms.example/")
     sign_in(client)
-    assert client.get("/auth/logout/cms")["Location"] == "https://cms.example/"
+    assert (
+        client.get("/auth/logout/cms", headers=FROM_THE_CMS)["Location"] == "https://cms.example/"
+    )
     assert name_of(client) == "Alice Åberg"

@@ -592,6 +592,44 @@ def test_over_https_no_neighbour_can_plant_a_cookie(
     assert all(c["secure"] for n, c in done.cookies.items() if n.startswith("__Host-"))
 
 
+def test_the_owner_gets_in_from_a_known_browser_while_strangers_guess(
+    client: Client, person: User
+) -> None:
+    """U01: twenty guesses from elsewhere shut nobody out of a browser that they have used."""
+    sign_in(client)
+    assert client.cookies["vestibule-device"]["httponly"]
+    client.post("/auth/logout")
+    for host in range(20):
+        stranger = Client(REMOTE_ADDR=f"198.51.100.{host}")
+        assert sign_in(stranger, password="wrong").status_code == 400
+    assert sign_in(Client()).status_code == 429
+    client.cookies["vestibule-device"] = client.cookies["vestibule-device"].value
+    assert sign_in(client).status_code == 303
+    changed = Client()
+    changed.cookies["vestibule-device"] = client.cookies["vestibule-device"].value[:-1] + "x"
+    User.objects.create_user("mallory", PASSWORD).give_local_identity()
+    mallory = Client()
+    sign_in(mallory, "mallory")
+    mallory.post("/auth/logout")
+    for _ in range(20):
+        stranger = Client(REMOTE_ADDR="203.0.113.1")
+        sign_in(stranger, password="wrong")
+    for number in range(20):
+        sign_in(Client(REMOTE_ADDR=f"203.0.113.{number}"), password="wrong")
+    for other in (changed, mallory):  # forged, or of another person
+        assert sign_in(other).status_code == 429
+    assert sign_in(client).status_code == 303
+
+
+def test_a_guesser_at_a_school_shuts_nobody_out_who_has_been_there(person: User) -> None:
+    school = Client(REMOTE_ADDR="192.0.2.77")
+    sign_in(school)
+    for number in range(100):
+        sign_in(Client(REMOTE_ADDR="192.0.2.77"), f"pupil{number}", "wrong")
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.77"), "pupil0", "x").status_code == 429
+    assert sign_in(Client(REMOTE_ADDR="192.0.2.77")).status_code == 303
+
+
 def linking_form(client: Client) -> dict[str, str]:
     """Ask for the password of this site to be linked. Returns what the form posts."""
     shown = client.post("/account/sign-ins", {"link": "local"})

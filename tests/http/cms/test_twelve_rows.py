@@ -90,7 +90,9 @@ def test_row_8_who_leaves_p_has_left_g_too(visitor: Visitor) -> None:
 
 def test_row_8_the_cms_can_say_that_its_person_left(visitor: Visitor, library: Cms) -> None:
     visitor.enter()
-    assert visitor.get("/auth/logout/cms")["Location"] == f"{library.url}/"
+    headers = {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"}
+    told = visitor.site.get("/auth/logout/cms", headers={**headers, "Sec-Fetch-Dest": "document"})
+    assert told["Location"] == f"{library.url}/"
     assert not StoredSession.objects.exists()
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.apps import apps
 from django.test import Client
 
 from accounts.models import StoredSession
+from accounts.source import outage
 from providers.oidc import discovery
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import CALLBACKS, Make, failure
@@ -96,6 +98,21 @@ def test_trouble_at_each_call(
     network.forget_trouble()
     discovery.kept.clear()
     assert browser.sign_in("town")["Location"] == "/account/"
+
+
+def test_what_a_stranger_says_marks_no_source(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    for said in ({"error": "server_error"}, {"error": "temporarily_unavailable"}, {"code": "x"}):
+        asked = parse_qs(urlsplit(browser.start("town")).query)
+        answer = {"state": asked["state"][0], "iss": provider.issuer, **said}
+        failure(browser.site.get("/auth/callback/town", answer))
+        assert outage.since(["town"]) == {}
+    answer = browser.go(browser.start("town"))
+    provider.trouble("/token", "hang")
+    failure(browser.deliver(answer))
+    assert list(outage.since(["town"])) == ["town"]
 
 
 @pytest.mark.parametrize("status", ["400", "401", "429", "503"])
