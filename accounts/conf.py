@@ -64,6 +64,7 @@ class HttpLimits:
     per_upstream: int
     ca: str
     plain: bool
+    inside: bool
 
 
 def http_limits() -> HttpLimits:
@@ -75,4 +76,5 @@ def http_limits() -> HttpLimits:
         per_upstream=settings.VESTIBULE_HTTP_PER_UPSTREAM,
         ca=settings.VESTIBULE_HTTP_CA,
         plain=settings.VESTIBULE_HTTP_PLAIN,
+        inside=settings.VESTIBULE_HTTP_INSIDE or settings.VESTIBULE_HTTP_PLAIN,
     )

@@ -234,6 +234,7 @@ VESTIBULE_HTTP_MAX_BYTES = env.int("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 10
 VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=6)
 VESTIBULE_HTTP_CA = env.str("VESTIBULE_HTTP_CA", default="")
 VESTIBULE_HTTP_PLAIN = env.bool("VESTIBULE_HTTP_PLAIN", default=False)
+VESTIBULE_HTTP_INSIDE = env.bool("VESTIBULE_HTTP_INSIDE", default=False)
 
 # --- The institution's face -----------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ from portal.settings import ALLOWED_HOSTS, CACHES, INSTALLED_APPS, REDIS_URL
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.tenant"]
 ALLOWED_HOSTS = [*ALLOWED_HOSTS, "testserver"]
 VESTIBULE_HTTP_PLAIN = True
+VESTIBULE_HTTP_INSIDE = True  # every upstream of a test is on this machine
 
 # A machine that is busy with the tests is not in trouble (tests/peers/patience.py).
 VESTIBULE_HTTP_CONNECT = 10.0

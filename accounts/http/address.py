@@ -1,5 +1,6 @@
 """Where a call goes: which addresses are refused, what an origin is, what may be logged."""
 
+import ipaddress
 import re
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -13,6 +14,7 @@ _PORTS = {"https": 443, "http": 80}
 # Parsers disagree on control characters, spaces and backslashes, so that one could check a host and
 # another call a different one (RFC 3986, 2: none of them may occur in a URL).
 UNCLEAR = re.compile(r"[\x00-\x20\x7f-\xa0\\\ud800-\udfff]")
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 _HOST = re.compile(r"[a-z0-9._-]+|[0-9a-f:.]+")
 # What may stand in a path and a query (RFC 3986, 2), and what is percent-encoded already.
 _SAFE = "!#$%&'()*+,/:;=?@[]~"
@@ -45,6 +47,22 @@ def target_of(url: str, plain: bool) -> Target:
     query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     port = parts.port or _PORTS[parts.scheme]
     return Target(origin, host, port, origin + path + query, origin + path.partition(";")[0])
+
+
+def is_inside(address: str) -> bool:
+    """Tell whether an IP address is of this machine or of a net like ours: not one of the internet.
+
+    Of an IPv6 address that carries one of IPv4 (RFC 4291, 2.5.5.2; RFC 6052, 2.1; RFC 3056), that
+    one is judged.
+    """
+    found = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour
+        if found in _NAT64:
+            inner = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+        if inner:
+            return is_inside(str(inner))
+    return not found.is_global or found.is_multicast
 
 
 def origin_of(url: str) -> str:

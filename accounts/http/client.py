@@ -7,6 +7,7 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypedDict, Unpack
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from accounts import conf
 from accounts.http import upstreams
 from accounts.http.address import target_of
 from accounts.http.answer import Answer, CallFailed, RefusedUrl
-from accounts.http.transport import Outgoing, exchange
+from accounts.http.transport import INSIDE, Outgoing, exchange
 
 log = structlog.get_logger("vestibule.http")
 
@@ -53,11 +54,14 @@ class Client:
     """Calls upstreams by HTTP for one caller, whose name stands in the log.
 
     Thread-safe, and costs nothing to make: connections, places and circuits are shared by the
-    process. `known` replaces the shared book of upstreams.
+    process. `known` replaces the shared book of upstreams. `inside` lets calls reach addresses that
+    only our own net can reach, whatever name leads there.
     """
 
-    def __init__(self, caller: str, known: upstreams.Upstreams | None = None) -> None:
-        self._caller = caller
+    def __init__(
+        self, caller: str, known: upstreams.Upstreams | None = None, *, inside: bool = False
+    ) -> None:
+        self._caller, self._inside = caller, inside
         self._known = known or upstreams.shared
 
     def __repr__(self) -> str:
@@ -91,6 +95,7 @@ class Client:
         self, method: str, url: str, body: bytes | None, kind: Headers, options: Options
     ) -> Answer:
         limits = conf.http_limits()
+        limits = replace(limits, inside=limits.inside or self._inside)
         ends = time.monotonic() + min(limits.deadline, options.get("deadline", limits.deadline))
         most = min(limits.max_bytes, options.get("max_bytes", limits.max_bytes))
         with self._logged(method) as line:
@@ -103,6 +108,9 @@ class Client:
             ) as visit:
                 answer = exchange(request, limits=limits, ends=ends, max_bytes=most)
                 visit.succeeded = isinstance(answer, Answer) and answer.status < 500
+            if answer == INSIDE:
+                said = f"{target.origin} is inside our net: its source needs the setting inside."
+                raise CallFailed(said, kind=answer)
             if not isinstance(answer, Answer):
                 raise CallFailed(f"{target.origin} gave no usable answer ({answer}).", kind=answer)
             line.update(status=answer.status, bytes=len(answer.body))

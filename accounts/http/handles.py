@@ -25,7 +25,7 @@ __all__ = ["handle", "pycurl"]
 MAX_IDLE = 4
 _ORIGINS_KEPT = 64
 
-_idle: dict[tuple[str, str], list[pycurl.CurlShare]] = {}
+_idle: dict[tuple[str, str, bool], list[pycurl.CurlShare]] = {}
 
 
 @contextmanager
@@ -39,7 +39,7 @@ def handle(origin: str, limits: HttpLimits) -> Iterator[pycurl.Curl]:
     """
     if len(_idle) > _ORIGINS_KEPT:
         _idle.clear()
-    idle = _idle.setdefault((origin, limits.ca), [])
+    idle = _idle.setdefault((origin, limits.ca, limits.inside), [])
     try:
         box = idle.pop()
     except IndexError:

@@ -6,16 +6,19 @@ import time
 import zlib
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from typing import Any
 
 from django.utils.datastructures import CaseInsensitiveMapping
 
 from accounts.conf import HttpLimits
-from accounts.http.address import Target
+from accounts.http.address import Target, is_inside
 from accounts.http.answer import Answer
 from accounts.http.handles import handle, pycurl
 
 # How many bytes may come before the body, the heads of interim answers included.
 _HEAD = 64 * 1024
+# Why there is no answer of an address that must not be called.
+INSIDE = "InsideAddress"
 _KINDS = {getattr(pycurl, name): name[2:] for name in dir(pycurl) if name.startswith("E_")} | {
     pycurl.E_ABORTED_BY_CALLBACK: "RemoteDisconnected",  # see _Call._on_connected
     pycurl.E_COULDNT_CONNECT: "NewConnectionError",
@@ -53,7 +56,7 @@ def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: i
     """
     try:
         with handle(request.target.origin, limits) as curl:
-            call = _Call(curl, request, max_bytes)
+            call = _Call(curl, request, max_bytes, inside=limits.inside)
             call.perform(min(ends, time.monotonic() + limits.connect), ends)
         return call.answer()
     except _NoAnswer as error:
@@ -67,12 +70,14 @@ def exchange(request: Outgoing, *, limits: HttpLimits, ends: float, max_bytes: i
 class _Call:
     """One call by a handle of libcurl, which tells by its callbacks what happens."""
 
-    def __init__(self, curl: pycurl.Curl, request: Outgoing, max_bytes: int) -> None:
+    def __init__(
+        self, curl: pycurl.Curl, request: Outgoing, max_bytes: int, *, inside: bool
+    ) -> None:
         self._curl, self._target, self._max_bytes = curl, request.target, max_bytes
         self._head: list[bytes] = []
         self._head_left = _HEAD
         self._body, self._status = bytearray(), 0
-        self._is_connected = self._lacks_address = False
+        self._is_connected = self._lacks_address = self._was_refused = False
         curl.setopt(pycurl.URL, request.target.url)
         curl.setopt(pycurl.HTTPHEADER, request.lines)
         curl.setopt(pycurl.MAXFILESIZE_LARGE, max_bytes)
@@ -82,6 +87,8 @@ class _Call:
             curl.setopt(pycurl.POSTFIELDS, request.body)
         curl.setopt(pycurl.RESOLVER_START_FUNCTION, self._on_name)
         curl.setopt(pycurl.PREREQFUNCTION, self._on_connected)
+        if not inside:
+            curl.setopt(pycurl.OPENSOCKETFUNCTION, self._on_socket)
         curl.setopt(pycurl.HEADERFUNCTION, self._on_head)
         curl.setopt(pycurl.WRITEFUNCTION, self._on_body)
 
@@ -99,6 +106,8 @@ class _Call:
             code = self._perform(connected_by, ends)
         if code == pycurl.E_OPERATION_TIMEDOUT and not self._is_connected:
             raise _NoAnswer("ConnectTimeoutError")
+        if code and self._was_refused and not self._is_connected:
+            raise _NoAnswer(INSIDE)
         if code:
             raise _NoAnswer(_KINDS.get(code, f"E{code}"))
         self._status = self._curl.getinfo(pycurl.RESPONSE_CODE)
@@ -131,6 +140,13 @@ class _Call:
     def _on_name(self) -> int:
         self._lacks_address = ":" not in self._target.host  # which is an IPv6 address already
         return int(self._lacks_address)
+
+    def _on_socket(self, _purpose: int, address: Any) -> socket.socket | int:
+        # The last moment: what a name meant when somebody looked may not be what it means now.
+        if is_inside(address[3][0]):
+            self._was_refused = True
+            return int(pycurl.SOCKET_BAD)
+        return socket.socket(*address[:3])
 
     def _on_connected(self, *_: object) -> int:
         # When a kept connection breaks, libcurl would send the request again, a POST as well.

@@ -267,6 +267,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
                 username=f"{source.slug}-{new_uid()[:12]}",
                 name=outcome.name[:300],
                 email=outcome.email[:254],
+                email_verified=outcome.email_verified or not outcome.email,
                 status=waiting,
             )
             user.set_unusable_password()
@@ -283,11 +284,16 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
 
 
 def _follow(user: User, outcome: Authentication) -> None:
-    """Copy name and mail from the source; an empty value changes nothing."""
+    """Copy name and mail from the source; an empty value changes nothing, and an address that is
+    not verified takes the place of no verified one.
+    """
+    known: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
+    if outcome.email and (outcome.email_verified or not (user.email and user.email_verified)):
+        known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
     changed = []
-    for field, value, limit in (("name", outcome.name, 300), ("email", outcome.email, 254)):
-        if value and getattr(user, field) != value[:limit]:
-            setattr(user, field, value[:limit])
+    for field, value in known:
+        if value != "" and getattr(user, field) != value:
+            setattr(user, field, value)
             changed.append(field)
     if changed:
         user.save(update_fields=changed)

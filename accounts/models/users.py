@@ -82,6 +82,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     username_key = models.CharField(max_length=300, unique=True, editable=False)
     name = models.CharField(_("name"), max_length=300, blank=True)
     email = models.EmailField(_("e-mail"), blank=True)
+    # False for an address that a source named without saying that it is verified.
+    email_verified = models.BooleanField(_("e-mail verified"), default=True)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE
     )

@@ -119,7 +119,8 @@ def instance(row: Source) -> Provider:
     provider = _provider_class(row)
     settings = typed_settings(provider, row.settings)
     ref = SourceRef(row.slug, row.label, f"{conf.site_url()}/auth/callback/{row.slug}")
-    return provider(ref, settings, Client(f"source:{row.slug}"), timezone.now)
+    http = Client(f"source:{row.slug}", inside=getattr(settings, "inside", False))
+    return provider(ref, settings, http, timezone.now)
 
 
 def validate(row: Source) -> None:

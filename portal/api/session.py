@@ -95,9 +95,12 @@ def _attributes(request: Request, person: Any) -> list[dict[str, str]]:
     known = {
         "displayName": person.get_full_name(),
         "email": person.email if granted is None or "email" in granted else "",
+        "emailVerified": "" if person.email_verified else "false",
         "type": session.type,
         "source": session.source,
     }
+    if not known["email"]:
+        del known["emailVerified"]
     return [{"name": name, "value": value} for name, value in known.items() if value]
 
 

@@ -3,8 +3,9 @@
 The ways in which others were fooled are R13 to R16, R18, R19, R22 and R25 of docs/threats.md.
 """
 
+import posixpath
 import re
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from django.utils.http import url_has_allowed_host_and_scheme
 
@@ -31,12 +32,23 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
         parts = urlsplit(value)
     except ValueError:
         return ""
-    if f"{parts.scheme}://{parts.netloc}" in conf.frontend_origins():
-        return value
-    return ""
+    origin = f"{parts.scheme}://{parts.netloc}"
+    if origin not in conf.frontend_origins():
+        return ""
+    ours = origin == conf.site_url()
+    return value if not ours or _is_local(value.removeprefix(origin) or "/", internal) else ""
 
 
 def _is_local(path: str, internal: bool) -> bool:
     if path.startswith("//") or not url_has_allowed_host_and_scheme(path, allowed_hosts=None):
         return False
-    return internal or not path.lower().startswith(_NOT_THERE)
+    return internal or not _arrives_at(path).startswith(_NOT_THERE)
+
+
+def _arrives_at(path: str) -> str:
+    """Return the path that is served in the end: decoded, as a server does once, and without dot
+    segments, which a browser finds when they are encoded as well (RFC 3986, 5.2.4; 6.2.2.2).
+    """
+    plain = unquote(re.split("[?#]", path, maxsplit=1)[0]).lower()
+    ends = "/" if plain.endswith(("/", "/.", "/..")) else ""
+    return posixpath.normpath(plain).rstrip("/") + ends

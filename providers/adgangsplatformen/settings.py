@@ -31,6 +31,7 @@ class CmsSettings:
     is not set. `registered_only` lets in only patrons of this library.
     `recheck` asks the CMS again for a living session after so many seconds; 0 only when something
     has changed.
+    `inside`: calls may reach addresses inside our own net.
     """
 
     cms_url: str
@@ -48,6 +49,7 @@ class CmsSettings:
     subject_key: str = field(default="", metadata={"secret": True}, repr=False)
     registered_only: bool = False
     recheck: int = 0
+    inside: bool = False
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the first wrong field and what it should be."""

@@ -84,6 +84,7 @@ class LocalProvider:
             name=user.get_full_name(),
             username=user.username,
             email=user.email,
+            email_verified=user.email_verified,
             amr=("pwd",),
         )
 

@@ -63,13 +63,14 @@ tokens = LinkTokens()
 def people_called(identifier: str) -> QuerySet[User]:
     """Return who is meant by a username or an e-mail address and may have a link.
 
-    They are active, can sign in with a password here, and have an address.
+    They are active, can sign in with a password here, and have an address that is known as theirs.
     """
     typed = identifier.strip()
     return (
         User.objects.filter(
             Q(username_key=username_key(typed)) | Q(email__iexact=typed),
             status=User.Status.ACTIVE,
+            email_verified=True,
             identities__source__slug="local",
         )
         .exclude(email="")

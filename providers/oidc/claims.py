@@ -22,7 +22,8 @@ _PROTOCOL = frozenset(
 )
 # Claims that would have to be fetched elsewhere, or are signed by others (OIDC Core, 5.6.2).
 _OF_OTHERS = {"_claim_names", "_claim_sources"}
-_DEFAULTS = {"name": "name", "username": "preferred_username", "email": "email"}
+# No username: one of theirs could be the name of somebody else here, or of our administrator.
+_DEFAULTS = {"name": "name", "email": "email"}
 _LONGEST = 300
 _LONGEST_PUBLIC = 4096
 _MOST_GROUPS = 1000

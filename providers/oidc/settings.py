@@ -50,6 +50,7 @@ class OidcSettings:
     (our client when empty). `revoke`: a logout without a browser revokes the tokens upstream.
     `logout` adds parameters to the logout address, `logout_names` renames ours; an empty name
     leaves one out.
+    `inside`: calls may reach addresses inside our own net.
     """
 
     issuer: str
@@ -83,6 +84,7 @@ class OidcSettings:
     label: str = ""
     help: str = ""
     icon: str = "key"
+    inside: bool = False
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the first wrong field and what it should be."""

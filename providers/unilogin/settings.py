@@ -25,6 +25,7 @@ class UniloginSettings:
     where people sign in in earnest. `ws_...` is the institution service: its address, the SOAP
     action and namespace of its one operation that is used, and who we are there. `cache_seconds`
     is how long its answers are believed, `leeway` how far clocks may be apart, in seconds.
+    `inside`: calls may reach addresses inside our own net.
     """
 
     client_id: str
@@ -42,6 +43,7 @@ class UniloginSettings:
     leeway: int = 30
     label: str = ""
     help: str = ""
+    inside: bool = False
 
     def __post_init__(self) -> None:
         """Raise `ValueError` that names the first wrong field and what it should be."""

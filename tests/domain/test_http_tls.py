@@ -25,6 +25,7 @@ import sys
 from django.conf import settings
 settings.configure(VESTIBULE_HTTP_CONNECT=2.0, VESTIBULE_HTTP_DEADLINE=5.0,
     VESTIBULE_HTTP_MAX_BYTES=100, VESTIBULE_HTTP_PER_UPSTREAM=1, VESTIBULE_HTTP_PLAIN=False,
+    VESTIBULE_HTTP_INSIDE=True,
     VESTIBULE_THREADS=2, VESTIBULE_HTTP_CA=sys.argv[2])
 from accounts.http import Client
 assert Client("test").get(sys.argv[1]).ok

@@ -8,7 +8,17 @@ import pytest
 
 from portal.door.destinations import safe_destination
 
-STAYS = ["/", "/account/", "/a?b=c&d=%2F", "/%2f%2fevil.example", "/%5cevil", "/a//b", "/æ"]
+STAYS = [
+    "/",
+    "/account/",
+    "/a?b=c&d=%2F",
+    "/%2f%2fevil.example",
+    "/%5cevil",
+    "/a//b",
+    "/æ",
+    "/a/../b",
+    "/auth",
+]
 REFUSED = [
     "", "evil", "//evil.example", "///evil.example", "/\\evil.example", "\\\\evil.example",
     "/\\/evil.example", "\\/\\/evil.example", "https:\\\\evil.example", "%2f%2fevil.example",
@@ -19,6 +29,8 @@ REFUSED = [
     "https://front.example@evil.example/", "https://front.example.evil.example/",
     "https://front.example:443@evil.example/", "https://front.example:8443/",
     "http://front.example/", "https://evil.example/", "https://[evil", "/ok\r\nSet-Cookie: a=b",
+    "/x/../auth/logout", "/x/./../auth/logout?a=b", "/x/%2e%2e/auth/logout", "/x/.%2E/login",
+    "/./auth/logout", "/a/b/../../auth/logout#x", "/%61uth/logout", "/account/..//auth/logout",
     "/auth/logout", "/AUTH/logout", "/logout/", "/logout", "/login", "/i18n/setlang/",
     "/" + "a" * 100_000,
 ]  # fmt: skip

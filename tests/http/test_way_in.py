@@ -527,6 +527,27 @@ def test_a_fresh_proof_is_a_new_session_of_the_same_person(client: Client, perso
     assert StoredSession.objects.count() == 1
 
 
+def test_a_mail_address_that_is_not_verified_is_marked_and_replaces_no_verified_one(
+    client: Client, person: User, tenant: Tenant, peer: Upstream
+) -> None:
+    source = tenant()
+    peer.extra = {"email": "new@example.org"}
+    enter(client, "town")
+    newcomer = stored(client).user
+    assert (newcomer.email, newcomer.email_verified) == ("new@example.org", False)
+    assert "(not verified)" in client.get("/account/").content.decode()
+    person.identities.create(source=source, subject="carol")
+    other = Client()
+    enter(other, "town", "carol")
+    person.refresh_from_db()
+    assert (person.email, person.email_verified) == ("alice@example.org", True)
+    assert "(not verified)" not in other.get("/account/").content.decode()
+    peer.extra = {"email": "alice@new.example", "email_verified": True}
+    enter(Client(), "town", "carol")
+    person.refresh_from_db()
+    assert (person.email, person.email_verified) == ("alice@new.example", True)
+
+
 def test_linking_adds_a_way_in_to_the_person_who_asked(
     client: Client, person: User, tenant: Tenant
 ) -> None:

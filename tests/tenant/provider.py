@@ -174,6 +174,7 @@ class TenantProvider:
             issuer=self.settings.upstream,
             name=answer.get("name", ""),
             email=answer.get("email", ""),
+            email_verified=answer.get("email_verified") is True,
             sid=answer.get("sid", ""),
             groups=tuple(answer["groups"]) if "groups" in answer else None,
             public={"tenantInfo": {"sub": answer["sub"]}},
