@@ -110,7 +110,10 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class TokenSet:
-    """The upstream's tokens (RFC 6749, 5.1; OIDC Core, 3.1.3.3). Never in a repr."""
+    """The upstream's tokens (RFC 6749, 5.1; OIDC Core, 3.1.3.3). Never in a repr.
+
+    `lifetime`: how many seconds the access token had left when it came; the vault sets it.
+    """
 
     access_token: str = field(default="", repr=False)
     refresh_token: str = field(default="", repr=False)
@@ -119,6 +122,7 @@ class TokenSet:
     scope: str = ""
     expires_at: datetime | None = None
     refresh_expires_at: datetime | None = None
+    lifetime: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +202,7 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class SessionRef:
-    """What a provider may know of a session that it is asked about."""
+    """What a provider may know of a session that it is asked about; its tokens are `due_at`."""
 
     uid: str
     type: str
@@ -208,6 +212,7 @@ class SessionRef:
     sid: str = ""
     expires_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
+    due_at: datetime | None = None
 
 
 class Provider(Protocol):
@@ -279,6 +284,17 @@ class Refreshes(Protocol):
 
 
 @runtime_checkable
+class RefreshesInSteps(Protocol):
+    """The two steps of a `refresh`: the one that spends a token is stored before the other."""
+
+    def renew(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens by one call, as `refresh` does."""
+
+    def confirm(self, before: TokenSet, fresh: TokenSet) -> None:
+        """Verify what `renew` made of the tokens `before`. Raises as `refresh` does."""
+
+
+@runtime_checkable
 class CallsLogout(Protocol):
     """A provider that is told of a logout by a call."""
 
@@ -303,7 +319,7 @@ class Revalidates(Protocol):
     ) -> Keep | Authentication | End:
         """Judge the session at every request. Makes no call unless something is due.
 
-        `tokens` are given when the upstream's end is less than a minute away, else None.
+        `tokens` are given when they are due, else None.
         """
 
 
@@ -371,15 +387,8 @@ class Discovers(Protocol):
 
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
-    Refreshes,
-    CallsLogout,
-    Recognises,
-    Revalidates,
-    Recovers,
-    SendsMail,
-    VerifiesBearer,
-    VerifiesLogoutToken,
-    Discovers,
+    *(Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
+    *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 
 

@@ -324,7 +324,7 @@ def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
 
 
 def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: datetime) -> Session:
-    tokens = outcome.tokens or TokenSet()
+    tokens = vault.dated(outcome.tokens or TokenSet())
     return Session(
         uid=new_uid(),
         type=source.session_type,
@@ -340,6 +340,7 @@ def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: d
         refresh_expires_at=tokens.refresh_expires_at,
         upstream_ends_at=outcome.expires_at if source.ends_with_token else None,
         tokens_expire_at=tokens.expires_at,
+        tokens_lifetime=tokens.lifetime,
         bound_to=outcome.bound_to,
         claims=dict(outcome.public),
     )

@@ -39,7 +39,7 @@ def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
     is down changes nothing. Raises `InvalidGrant` when the upstream refuses: the session has ended.
     """
     session = store.typed
-    if not vault.is_due(session.tokens_expire_at):
+    if not vault.is_due(session.tokens_expire_at, session.tokens_lifetime):
         return None
     tokens = vault.fresh(session, wait=wait)
     if tokens and tokens.expires_at != session.tokens_expire_at:
@@ -53,7 +53,8 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
     source = catalogue.of_session(session.source)
     if source is None or not isinstance(source.provider, Revalidates):
         return store
-    tokens = vault.tokens_of(session.uid) if vault.is_due(session.upstream_ends_at) else None
+    is_due = vault.is_due(session.upstream_ends_at, session.tokens_lifetime)
+    tokens = vault.tokens_of(session.uid) if is_due else None
     mine = cookie_header.permitted(cookies, source.description.cookies)
     try:
         verdict = source.provider.revalidate(session.ref(), tokens, mine)
@@ -72,16 +73,21 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
 
 def _renewed(store: SessionStore, source: ConfiguredSource, known: Authentication) -> SessionStore:
     """Store the same person's new tokens and the cookie that they came with."""
-    session = store.typed
-    if known.tokens:
-        vault.replace_tokens(session.uid, known.tokens)
+    session, tokens = store.typed, known.tokens
+    if tokens and tokens.expires_at != session.tokens_expire_at:
+        tokens = vault.dated(tokens)
+    elif tokens:  # the same, which are due as they were
+        tokens = replace(tokens, lifetime=session.tokens_lifetime)
+    if tokens:
+        vault.replace_tokens(session.uid, tokens)
     ends = known.expires_at if source.ends_with_token else session.upstream_ends_at
     store.replace(
         replace(
             session,
             bound_to=known.bound_to,
             upstream_ends_at=ends,
-            tokens_expire_at=known.tokens.expires_at if known.tokens else None,
+            tokens_expire_at=tokens.expires_at if tokens else None,
+            tokens_lifetime=tokens.lifetime if tokens else 0,
         )
     )
     return store
@@ -96,6 +102,7 @@ def _with_tokens(session: Session, tokens: TokenSet) -> Session:
     return replace(
         session,
         tokens_expire_at=tokens.expires_at,
+        tokens_lifetime=tokens.lifetime,
         refresh_expires_at=tokens.refresh_expires_at or session.refresh_expires_at,
         upstream_ends_at=ends,
     )

@@ -6,10 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from accounts.provider import ANONYMOUS, RESERVED_TYPES, UNKNOWN, SessionRef
+
+# Tokens are renewed within the last tenth of their life, and no earlier than this before its end.
+LONGEST_MARGIN = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Session:
 
     `uid` is the stable public id; `expires_at` is when it ends if nothing happens,
     `upstream_ends_at` when the upstream's own does, `tokens_expire_at` when the access token in the
-    vault does. `claims` are the provider's public ones.
+    vault does, which lived for `tokens_lifetime` seconds. `claims` are the provider's public ones.
     """
 
     uid: str = ""
@@ -38,6 +41,7 @@ class Session:
     tokens_expire_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    tokens_lifetime: int = 0
 
     @property
     def is_logged_in(self) -> bool:
@@ -75,12 +79,20 @@ class Session:
             sid=self.sid,
             expires_at=self.upstream_ends_at,
             bound_to=self.bound_to,
+            due_at=due_at(self.upstream_ends_at, self.tokens_lifetime),
         )
 
     @classmethod
     def unknown(cls, uid: str) -> Session:
         """Return the chart's *Unknown*: a row exists, nothing in it can be trusted."""
         return cls(uid=uid, type=UNKNOWN)
+
+
+def due_at(ends: datetime | None, lifetime: int) -> datetime | None:
+    """Return when tokens that end at `ends` are to be renewed; `lifetime` is 0 if unknown."""
+    if ends is None:
+        return None
+    return ends - (min(LONGEST_MARGIN, timedelta(seconds=lifetime) / 10) or LONGEST_MARGIN)
 
 
 def _iso(moment: datetime | None) -> str | None:

@@ -14,21 +14,22 @@ import structlog
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts import events
+from accounts import conf, events
 from accounts.errors import InvalidGrant, ProtocolError
 from accounts.keyring import seal, unseal
 from accounts.models import StoredSession, StoredTokens
-from accounts.provider import Refreshes, TokenSet
+from accounts.provider import Refreshes, RefreshesInSteps, TokenSet
 from accounts.serialization import dump, load
 from accounts.session.store import end
-from accounts.session.typed import Session
+from accounts.session.typed import Session, due_at
 from accounts.source import catalogue
+from accounts.upstream.last_good import CALL_SECONDS
 
 PURPOSE = "tokens"
-# A token that ends within this time is refreshed before it is used.
-DUE = timedelta(seconds=60)
-# Longer than any call may take; a worker that dies while it refreshes blocks nobody for longer.
-LEASE = timedelta(seconds=15)
+# The calls of one refresh, and the waits for another caller's: each takes a deadline at most.
+_STEPS = 10
+# How long a parallel caller waits for the result.
+PATIENCE_SECONDS = 15.0
 # After an upstream did not answer it is left alone for a moment.
 PAUSE = timedelta(seconds=10)
 _LOOK_SECONDS = (0.02, 0.05, 0.1)
@@ -46,7 +47,7 @@ class _Kept:
 
 def new_row(uid: str, tokens: TokenSet) -> StoredTokens:
     """Return the row of the first tokens of the session `uid`, for the caller to insert."""
-    return StoredTokens(session_id=uid, **_columns(uid, tokens))
+    return StoredTokens(session_id=uid, **_columns(uid, dated(tokens)))
 
 
 def tokens_of(uid: str) -> TokenSet | None:
@@ -55,9 +56,18 @@ def tokens_of(uid: str) -> TokenSet | None:
     return kept.tokens if kept else None
 
 
-def is_due(moment: datetime | None) -> bool:
-    """Tell whether an access token that ends at `moment` should be refreshed before its use."""
-    return moment is not None and moment - timezone.now() < DUE
+def dated(tokens: TokenSet) -> TokenSet:
+    """Return tokens that have just come, with their lifetime."""
+    if tokens.expires_at is None:
+        return tokens
+    seconds = round((tokens.expires_at - timezone.now()).total_seconds())
+    return replace(tokens, lifetime=max(0, seconds))
+
+
+def is_due(ends: datetime | None, lifetime: int) -> bool:
+    """Tell whether an access token of such a life should be refreshed before its use."""
+    moment = due_at(ends, lifetime)
+    return moment is not None and moment <= timezone.now()
 
 
 def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
@@ -71,14 +81,15 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
     kept = _read(session.uid)
     if kept is None:
         return None
-    if not is_due(kept.tokens.expires_at):
+    if not is_due(kept.tokens.expires_at, kept.tokens.lifetime):
         return kept.tokens
     source = catalogue.of_session(session.source)
     if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
         return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     if not _lease(session.uid, kept.version):
         return _shared_result(session.uid, kept) if wait else _unexpired(kept.tokens)
-    return _refresh(session, source.provider, kept)
+    kept = _read(session.uid)  # what was stored since may hold a refresh token that follows
+    return _refresh(session, source.provider, kept) if kept else None
 
 
 def replace_tokens(uid: str, tokens: TokenSet) -> None:
@@ -86,9 +97,14 @@ def replace_tokens(uid: str, tokens: TokenSet) -> None:
     _replace(StoredTokens.objects.filter(session_id=uid), uid, tokens)
 
 
+def lease() -> timedelta:
+    """Return what outlives each refresh; a worker that dies at one blocks nobody for longer."""
+    return timedelta(seconds=_STEPS * max(CALL_SECONDS, conf.http_limits().deadline))
+
+
 def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | None:
     try:
-        renewed = provider.refresh(kept.tokens)
+        renewed = dated(_renewed(session.uid, provider, kept))
     except InvalidGrant:
         refused = end(StoredSession.objects.filter(uid=session.uid))
         events.record_ended(refused, "the upstream refused to renew it")
@@ -104,18 +120,38 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     return renewed
 
 
+def _renewed(uid: str, provider: Refreshes, kept: _Kept) -> TokenSet:
+    """Return new tokens. A refresh token that follows is stored before anybody else is asked.
+
+    The rest of them is stored when it is confirmed: until then the former ones are in use.
+    """
+    if not isinstance(provider, RefreshesInSteps):
+        return provider.refresh(kept.tokens)
+    fresh = provider.renew(kept.tokens)
+    follows = replace(
+        kept.tokens,
+        refresh_token=fresh.refresh_token,
+        refresh_expires_at=fresh.refresh_expires_at,
+    )
+    if follows != kept.tokens:
+        until = timezone.now() + lease()
+        _rows(uid, kept.version).update(**_columns(uid, follows), leased_until=until)
+    provider.confirm(kept.tokens, fresh)
+    return fresh
+
+
 def _lease(uid: str, version: int) -> bool:
     """Tell whether the refresh of this version is ours to do."""
     now = timezone.now()
     mine = _rows(uid, version).filter(
         Q(leased_until=None) | Q(leased_until__lt=now), Q(retry_at=None) | Q(retry_at__lt=now)
     )
-    return mine.update(leased_until=now + LEASE, retry_at=None) == 1
+    return mine.update(leased_until=now + lease(), retry_at=None) == 1
 
 
 def _shared_result(uid: str, before: _Kept) -> TokenSet | None:
     """Wait until the lease is over, and return the tokens of that moment."""
-    deadline = time.monotonic() + LEASE.total_seconds()
+    deadline = time.monotonic() + PATIENCE_SECONDS
     at_it = _rows(uid, before.version).filter(leased_until__isnull=False)
     for attempt in range(1000):
         if not at_it.exists() or time.monotonic() > deadline:

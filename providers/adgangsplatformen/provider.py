@@ -33,7 +33,8 @@ from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 
-# With less than this left, a token is asked for again (docs/threats.md 2.5, step 6).
+# With less than this left, a token whose life is unknown is asked for again (docs/threats.md 2.5,
+# step 6).
 SHORTLY = timedelta(seconds=60)
 # Who leaves does not wait long for a CMS that may not answer.
 LEAVING_SECONDS = 2.5
@@ -117,7 +118,7 @@ class AdgangsplatformenProvider:
         """Compare the CMS's session with the one that this session is bound to.
 
         A missing cookie ends the session. A changed one is asked about at the CMS (W4), and so is
-        a token with less than a minute left, once in ten seconds.
+        a token that is due, once in ten seconds.
         """
         mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if not mine:
@@ -169,7 +170,8 @@ class AdgangsplatformenProvider:
 
     def _is_due(self, session: SessionRef, now: datetime) -> bool:
         """Tell whether the CMS is asked about a cookie that has not changed."""
-        shortly = session.expires_at is not None and session.expires_at - now < SHORTLY
+        due = session.due_at or (session.expires_at and session.expires_at - SHORTLY)
+        shortly = due is not None and due <= now
         if not shortly and not self.settings.recheck:
             return False
         over = session.expires_at is not None and session.expires_at <= now

@@ -108,10 +108,16 @@ class OidcProvider:
         return list(selftest.findings(self.source, self.settings, self.upstream))
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
-        """Return new tokens (RFC 6749, 6; OIDC Core, 12). What is not sent again stays.
+        """Return new tokens (RFC 6749, 6; OIDC Core, 12), verified. Raises as its two steps do."""
+        fresh = self.renew(tokens)
+        self.confirm(tokens, fresh)
+        return fresh
 
-        Raises `InvalidGrant` when they are refused, and when an id_token comes that is of
-        somebody else; `TemporarilyUnavailable` for an answer that holds no tokens.
+    def renew(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens, not verified yet. What is not sent again stays.
+
+        Raises `InvalidGrant` when they are refused, `TemporarilyUnavailable` for an answer that
+        holds no tokens.
         """
         if not tokens.refresh_token:
             raise InvalidGrant("There is no refresh token.")
@@ -122,14 +128,28 @@ class OidcProvider:
         except InvalidGrant as error:
             # A malformed answer says nothing of the person.
             raise TemporarilyUnavailable(error.description) from None
-        if fresh.id_token:
-            self._check_same_person(tokens, fresh)
         if not fresh.refresh_token:
             kept = fresh.refresh_expires_at or tokens.refresh_expires_at
             fresh = replace(fresh, refresh_token=tokens.refresh_token, refresh_expires_at=kept)
         return replace(
             fresh, id_token=fresh.id_token or tokens.id_token, scope=fresh.scope or tokens.scope
         )
+
+    def confirm(self, before: TokenSet, fresh: TokenSet) -> None:
+        """Verify a new id_token: issuer, subject and nonce are the old one's (OIDC Core, 12.2).
+
+        Raises `InvalidGrant` when it is of somebody else, `TemporarilyUnavailable`.
+        """
+        if fresh.id_token == before.id_token:
+            return
+        old, said = (jose.unverified_claims(each.id_token) for each in (before, fresh))
+        verified = self.client.verify_token(
+            fresh.id_token,
+            nonce=old.get("nonce") if "nonce" in said else None,
+            access_token=fresh.access_token,
+        )
+        if verified["sub"] != old.get("sub"):
+            raise InvalidGrant("The new id_token is of somebody else.")
 
     def call_logout(self, tokens: TokenSet) -> None:
         """Revoke the tokens upstream (RFC 7009). Raises `TemporarilyUnavailable`."""
@@ -150,14 +170,3 @@ class OidcProvider:
     def discovery(self) -> Mapping[str, Any]:
         """Return the provider's own document, or its last good copy."""
         return dict(self.upstream.metadata().document)
-
-    def _check_same_person(self, old: TokenSet, fresh: TokenSet) -> None:
-        """OIDC Core, 12.2: a new id_token has the issuer, subject and nonce of the old one."""
-        before, said = (jose.unverified_claims(each.id_token) for each in (old, fresh))
-        verified = self.client.verify_token(
-            fresh.id_token,
-            nonce=before.get("nonce") if "nonce" in said else None,
-            access_token=fresh.access_token,
-        )
-        if verified["sub"] != before.get("sub"):
-            raise InvalidGrant("The new id_token is of somebody else.")

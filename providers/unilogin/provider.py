@@ -92,9 +92,9 @@ class UniloginProvider(OidcProvider):
         if not 200 <= answer.status < 400:
             raise TemporarilyUnavailable(f"The end_session_endpoint answers {answer.status}.")
 
-    def refresh(self, tokens: TokenSet) -> TokenSet:
-        """Return new tokens, whose id_token is of the same person. Raises `InvalidGrant`."""
-        return _first_to_end(super().refresh(tokens))
+    def renew(self, tokens: TokenSet) -> TokenSet:
+        """Return new tokens, not verified yet. Raises `InvalidGrant`."""
+        return _first_to_end(super().renew(tokens))
 
     def check(self) -> list[Finding]:
         """Test the broker, our registration there and the institution service, live."""

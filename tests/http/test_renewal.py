@@ -49,7 +49,7 @@ def test_nothing_is_asked_while_nothing_is_due(
 def test_tokens_are_refreshed_once_when_due(client: Client, tenant: Tenant, peer: Upstream) -> None:
     tenant()
     enter(client, "town")
-    with later(250):
+    with later(275):
         for _ in range(3):
             assert logged_in(client)
         assert peer.asked["/refresh"] == 1
@@ -65,7 +65,7 @@ def test_fifty_parallel_callers_spend_one_refresh_token_once(
     tenant()
     enter(client, "town")
     session = typed(client)
-    with later(250):
+    with later(275):
         results = parallel(50, lambda: vault.fresh(session))
     assert {tokens.access_token for tokens in results} == {"at-2"}
     assert peer.asked["/refresh"] == 1
@@ -83,7 +83,7 @@ def test_fifty_parallel_requests_spend_one_refresh_token_once(
         mine.cookies["vestibule"] = cookie
         return logged_in(mine)
 
-    with later(250):
+    with later(275):
         assert all(parallel(50, ask))
     assert peer.asked["/refresh"] == 1
 
@@ -95,7 +95,7 @@ def test_an_upstream_that_refuses_ends_the_session(
     enter(client, "town")
     session = typed(client)
     peer.refuses = {"/refresh"}
-    with later(250):
+    with later(275):
         assert not logged_in(client)
         assert client.cookies["vestibule"].value == ""
     assert not StoredSession.objects.exists()
@@ -107,7 +107,7 @@ def test_refused_callers_are_told(client: Client, tenant: Tenant, peer: Upstream
     tenant()
     enter(client, "town")
     peer.refuses = {"/refresh"}
-    with later(250), pytest.raises(InvalidGrant):
+    with later(275), pytest.raises(InvalidGrant):
         vault.fresh(typed(client))
 
 
@@ -118,7 +118,7 @@ def test_an_upstream_that_is_down_ends_nothing_and_is_left_alone_for_a_while(
     tenant()
     enter(client, "town")
     peer.mood = mood
-    with later(250):
+    with later(275):
         for _ in range(5):
             assert logged_in(client)
     assert peer.asked["/refresh"] == 1
@@ -149,7 +149,7 @@ def test_a_session_that_ends_with_its_token_lives_on_by_refreshing(
     peer.extra = {"session_seconds": 300}
     enter(client, "town")
     first = StoredSession.objects.get().expire_date
-    with later(250):
+    with later(275):
         assert logged_in(client)
     assert StoredSession.objects.get().expire_date > first + timedelta(seconds=200)
     with later(700):

@@ -7,6 +7,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
+import time_machine
+from django.utils import timezone
+
 from accounts.models import StoredSession
 from accounts.provider import Authentication, End, Keep
 from tests.http.cms.conftest import Make, Provide, Visitor, held
@@ -184,6 +188,22 @@ def test_a_session_costs_the_cms_nothing_while_it_is_used(visitor: Visitor, libr
     for path in ("/", "/account/", "/auth/session", "/account/sessions"):
         visitor.get(path)
     assert not library.calls
+
+
+@pytest.mark.parametrize("seconds", [60, 30])
+def test_a_token_of_a_short_life_is_not_asked_about_at_every_request(
+    visitor: Visitor, library: Cms, seconds: int
+) -> None:
+    library.trouble(token_seconds=seconds)
+    visitor.enter()
+    library.trouble()
+    for _number in range(12):
+        assert visitor.type == "adgangsplatformen"
+    assert not library.calls
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds * 0.95), tick=True):
+        for _number in range(12):
+            assert visitor.type == "adgangsplatformen"
+    assert library.calls["graphql:dplTokens"] == 1
 
 
 def test_w8_a_cms_that_is_down_ends_no_session(visitor: Visitor, library: Cms) -> None:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
+from django.utils import timezone
 
 from accounts.errors import InvalidGrant
 from accounts.models import Event, StoredSession, StoredTokens
@@ -30,6 +34,11 @@ def typed(browser: Browser) -> Session:
     return SessionStore(browser.site.cookies["vestibule"].value).typed
 
 
+def later(seconds: float) -> Any:
+    """Let the site's clock be ahead; the provider's is not."""
+    return time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True)
+
+
 def held(browser: Browser) -> TokenSet:
     """Return the tokens that the vault holds."""
     tokens = vault.tokens_of(stored(browser.site).uid)
@@ -38,14 +47,15 @@ def held(browser: Browser) -> TokenSet:
 
 
 @pytest.fixture
-def due(browser: Browser, source: Make, provider: Certified) -> Browser:
-    """Give somebody who is signed in with an access token that ends in thirty seconds."""
+def due(browser: Browser, source: Make, provider: Certified) -> Iterator[Browser]:
+    """Give somebody whose access token of thirty seconds is in the last tenth of its life."""
     source(provider, **OFFLINE)
     provider.live(access_token=30)
     assert browser.sign_in("town")["Location"] == "/account/"
     provider.live(access_token=300)
     provider.forget_requests()
-    return browser
+    with later(27.5):
+        yield browser
 
 
 def test_a_token_that_is_not_due_is_left_alone(
@@ -163,7 +173,8 @@ def test_where_the_upstream_does_not_rotate_the_refresh_token_is_kept(
     browser.sign_in("town")
     provider.rotates(False)
     before = held(browser)
-    after = vault.fresh(typed(browser))
+    with later(27.5):
+        after = vault.fresh(typed(browser))
     provider.rotates(True)
     assert after is not None
     assert after.refresh_token == before.refresh_token
@@ -181,3 +192,46 @@ def test_an_answer_without_tokens_is_trouble_and_ends_nothing(
     provider.trouble("/token", "empty", 1)
     assert vault.fresh(typed(due)) is not None
     assert due.session()["isLoggedIn"] is True
+
+
+@pytest.mark.parametrize("seconds", [60, 30, 10])
+def test_a_token_of_a_short_life_is_not_renewed_at_every_request(
+    browser: Browser, source: Make, provider: Certified, seconds: int
+) -> None:
+    source(provider, **OFFLINE)
+    provider.live(access_token=seconds)
+    browser.sign_in("town")
+    provider.forget_requests()
+    for _number in range(12):
+        assert browser.session()["isLoggedIn"] is True
+    assert provider.requests("/token") == []
+    with later(seconds * 0.95):
+        for _number in range(12):
+            assert browser.session()["isLoggedIn"] is True
+    assert len(provider.requests("/token")) == 1
+
+
+def test_fifty_parallel_requests_renew_a_short_life_once(due: Browser, provider: Certified) -> None:
+    provider.live(access_token=30)
+    for _number in range(2):
+        answers = in_tabs(50, due.site)
+        assert all(answer.json()["isLoggedIn"] for answer in answers)
+    assert len(provider.requests("/token")) == 1
+
+
+def test_a_token_that_follows_is_stored_before_anything_else_is_fetched(
+    due: Browser, provider: Certified
+) -> None:
+    before = held(due)
+    provider.rotate_keys()
+    provider.trouble("/jwks", "500")
+    assert due.session()["isLoggedIn"] is True  # the new id_token cannot be verified
+    between = held(due)
+    assert between.refresh_token != before.refresh_token
+    assert (between.access_token, between.id_token) == (before.access_token, before.id_token)
+    provider.heal()
+    StoredTokens.objects.update(retry_at=None)
+    with later(31):  # the keys are asked for again
+        assert due.session()["isLoggedIn"] is True
+        assert held(due).access_token != before.access_token
+    assert provider.events("grant.error") == []

@@ -181,7 +181,7 @@ def test_the_upstream_is_left_alone_while_its_token_is_fresh(
 
 
 def test_the_upstream_is_refreshed_too_when_due(handed: Caller, peer: Upstream) -> None:
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert handed.refresh().status_code == 200
         assert handed.refresh().status_code == 200
     assert peer.asked["/refresh"] == 1
@@ -194,7 +194,7 @@ def test_near_the_end_twenty_callers_spend_the_upstreams_refresh_token_once(
     handed: Caller, peer: Upstream
 ) -> None:
     token = handed.pair["refresh_token"]
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         answers = parallel(20, lambda: Caller().post(REFRESH, {"refresh_token": token}))
     assert [answer.status_code for answer in answers].count(200) == 1
     assert peer.asked["/refresh"] == 1
@@ -202,7 +202,7 @@ def test_near_the_end_twenty_callers_spend_the_upstreams_refresh_token_once(
 
 def test_an_upstream_that_refuses_ends_the_session(handed: Caller, peer: Upstream) -> None:
     peer.refuses = {"/refresh"}
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         answer = handed.refresh()
     assert answer.status_code == 401
     assert answer.json() == {
@@ -218,13 +218,13 @@ def test_an_upstream_that_refuses_ends_the_session(handed: Caller, peer: Upstrea
 
 def test_an_upstream_that_is_down_ends_nothing(handed: Caller, peer: Upstream) -> None:
     peer.mood = "failing"
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert handed.refresh().status_code == 200
 
 
 def test_a_refresh_never_redirects(handed: Caller, peer: Upstream) -> None:
     peer.refuses = {"/refresh"}
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         answer = handed.client.post(
             REFRESH,
             {"refresh_token": handed.pair["refresh_token"]},

@@ -72,7 +72,7 @@ def test_it_is_for_cookies_only(tenant: Tenant) -> None:
 
 
 def test_one_that_is_about_to_end_is_refreshed(browser: Client, peer: Upstream) -> None:
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert browser.get(ROUTE).json()["access_token"] == "at-2"
         assert browser.get(ROUTE).json()["access_token"] == "at-2"
     assert peer.asked["/refresh"] == 1
@@ -86,14 +86,14 @@ def test_twenty_parallel_callers_share_one_refresh(browser: Client, peer: Upstre
         own.cookies["vestibule"] = cookie
         return own.get(ROUTE).json().get("access_token")
 
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert set(parallel(20, ask)) <= {"at-bob", "at-2"}
     assert peer.asked["/refresh"] == 1
 
 
 def test_an_upstream_that_refuses_ends_the_session(browser: Client, peer: Upstream) -> None:
     peer.refuses = {"/refresh"}
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert browser.get(ROUTE).status_code == 401
     assert not StoredSession.objects.exists()
 

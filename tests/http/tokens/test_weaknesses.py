@@ -181,7 +181,7 @@ def test_12_each_session_asks_its_own_upstream(tenant: Tenant, peer: Upstream) -
     row = Source.objects.get(slug="town")
     row.enabled = False
     row.save()
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         assert second.refresh().status_code == 200
 
 
@@ -213,7 +213,7 @@ def test_13_a_sweep_leaves_what_is_fresh(tenant: Tenant) -> None:
 
 def test_14_a_refusal_reinstates_nothing(handed: Caller, peer: Upstream) -> None:
     peer.refuses = {"/refresh"}
-    with time_machine.travel(timezone.now() + timedelta(seconds=250)):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
         answer = handed.refresh()
     assert set(answer.json()) == {"error", "error_description", "loginUrl"}
     assert "access_token" not in answer.content.decode()

@@ -118,7 +118,7 @@ def test_case_10_back_to_the_page_that_one_came_from(browser: Browser, source: M
 
 
 def test_case_16_with_59_seconds_left_it_is_renewed_once(ida: Browser) -> None:
-    with later(300 - 59), outbound() as called:
+    with later(300 - 29), outbound() as called:
         for _ in range(3):
             assert ida.session()["isLoggedIn"] is True
         assert called() == ["token"]

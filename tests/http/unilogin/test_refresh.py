@@ -1,8 +1,11 @@
-"""The broker's tokens while a session is used: renewed one minute before they end, once."""
+"""The broker's tokens while a session is used: renewed in the last tenth of their life, once."""
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -37,18 +40,18 @@ def ida(browser: Browser, source: Make) -> Browser:
 
 @pytest.fixture
 def due(ida: Browser) -> Iterator[Browser]:
-    """Give somebody whose access token ends in less than a minute."""
-    with later(245):
+    """Give somebody whose access token is in the last tenth of its life."""
+    with later(275):
         yield ida
 
 
 def test_a_token_that_is_not_due_is_left_alone(ida: Browser) -> None:
-    with later(230), outbound() as called:
+    with later(265), outbound() as called:
         assert ida.session()["isLoggedIn"] is True
         assert called() == []
 
 
-def test_a_minute_before_the_end_a_request_renews_and_the_session_lives_on(
+def test_shortly_before_the_end_a_request_renews_and_the_session_lives_on(
     due: Browser, standin: Standin
 ) -> None:
     before, ends = held(due), typed(due).upstream_ends_at
@@ -93,7 +96,7 @@ def test_a_refresh_token_that_ends_first_is_what_is_due(
     source(**liar.settings())
     liar.enter(client)
     browser = Browser(client)
-    with later(45), outbound() as called:
+    with later(95), outbound() as called:
         assert browser.session()["isLoggedIn"] is True
         assert called() == ["token"]
 
@@ -154,6 +157,32 @@ def test_a_new_id_token_of_somebody_else_ends_the_session(
     liar.enter(client)
     session = typed(Browser(client))
     liar.op.claims["sub"] = "somebody-else"
-    with later(245), pytest.raises(InvalidGrant):
+    with later(275), pytest.raises(InvalidGrant):
         vault.fresh(session)
     assert not StoredSession.objects.exists()
+
+
+def test_a_refresh_that_takes_long_is_not_begun_by_another(
+    client: Client, source: Make, liar: Liar
+) -> None:
+    source(**liar.settings())
+    liar.enter(client)
+    session = typed(Browser(client))
+    begun, gone_on = threading.Event(), threading.Event()
+
+    def slow(call: Any) -> tuple[int, bytes, str]:
+        begun.set()
+        assert gone_on.wait(10)
+        return 500, b"", "text/plain"
+
+    liar.op.answers["token"] = slow
+    liar.op.calls.clear()
+    with later(275), ThreadPoolExecutor(1) as pool:
+        first = pool.submit(parallel, 1, lambda: vault.fresh(session))
+        assert begun.wait(10)
+        # Three calls and the waits for others' calls, of five seconds each.
+        with later(40):
+            assert vault.fresh(session, wait=False) is None
+        gone_on.set()
+        first.result()
+    assert liar.op.calls["token"] == 1

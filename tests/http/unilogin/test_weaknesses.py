@@ -169,7 +169,7 @@ def test_w10_no_secret_is_in_a_log_an_event_or_an_address(
         answer = browser.go(start)
         browser.deliver(answer)
         tokens = vault.tokens_of(typed(browser).uid)
-        with later(245):
+        with later(275):
             browser.session()
         browser.leave()
         failed = browser.enter("Bo")
@@ -236,7 +236,7 @@ def test_w13_renewed_tokens_are_kept_before_anybody_is_answered(
     ida: Browser, standin: Standin
 ) -> None:
     before = vault.tokens_of(typed(ida).uid)
-    with later(245):
+    with later(275):
         ida.session()
         kept = vault.tokens_of(typed(ida).uid)
     assert before is not None
@@ -254,7 +254,7 @@ def test_w14_pages_stand_while_the_broker_does_not(
     standin.trouble(kind)
     discovery.kept.clear()
     caches["default"].clear()
-    with later(245):
+    with later(275):
         assert ida.site.get("/account/").status_code == 200
         assert ida.session()["isLoggedIn"] is True
 
