@@ -53,6 +53,7 @@ class LastGood(Generic[T]):
         self._tried_at = self._looked_at = 0.0
         self._failures = 0
         self._asked: dict[str, float] = {}
+        self._unanswered: set[str] = set()
 
     def get(self, fetch: Callable[[], Any], now: datetime, wait: float = CALL_SECONDS) -> T:
         """Return the value, fetched when there is none or it is old.
@@ -75,16 +76,22 @@ class LastGood(Generic[T]):
     def newer(self, fetch: Callable[[], Any], now: datetime, asker: str, than: T) -> T | None:
         """Return a newer value; None when `asker` had one fetched in the last 30 seconds.
 
-        A caller who waited for another's fetch takes its value. Raises `TemporarilyUnavailable`.
+        A caller who waited for another's fetch takes its value. Raises `TemporarilyUnavailable`,
+        also within 30 seconds after that.
         """
         seconds = now.timestamp()
         with self._locked(CALL_SECONDS):
             if self._copy is not None and self._copy.value is not than:
                 return self._copy.value
             if _within(RETRY_AFTER, self._asked.get(asker, -RETRY_AFTER), seconds):
+                if asker in self._unanswered:
+                    raise TemporarilyUnavailable("The upstream does not answer as it should.")
                 return None
             self._asked[asker] = seconds
-            return self._fetched(fetch, seconds)
+            self._unanswered.add(asker)
+            value = self._fetched(fetch, seconds)
+            self._unanswered.discard(asker)
+            return value
 
     def peek(self, now: datetime) -> T | None:
         """Return the value at hand, fresh or not, without a call."""

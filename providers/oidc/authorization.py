@@ -25,6 +25,10 @@ _ERRORS = {
     *("invalid_scope", "login_required", "unauthorized_client", "unsupported_response_type"),
 }
 
+# What a 4xx to a refresh may say that is not about the token: of our client, or of their trouble.
+_NOT_REFUSED = {"invalid_client", "unauthorized_client", *_UNAVAILABLE}
+_LATER = {408, 425, 429}
+
 # Ten years: beyond it a lifetime is a mistake, and dates end.
 _LONGEST_SECONDS = 10 * 366 * 24 * 3600
 _HINTS = {
@@ -116,16 +120,20 @@ def token_request(flow: LoginFlow, code: str) -> dict[str, str]:
     }
 
 
-def check_answer(answer: Answer) -> None:
+def check_answer(answer: Answer, *, refresh: bool = False) -> None:
     """Raise what a token endpoint's error means (RFC 6749, 5.2); nothing of its body is kept.
 
-    `InvalidGrant` when the code or refresh token is wrong, spent or expired. All else is a fault
-    of ours or theirs and says nothing of the person: `TemporarilyUnavailable`.
+    `InvalidGrant` when the code or refresh token is wrong, spent or expired. A `refresh` worked
+    once with the same parameters, so that any 4xx to it means the token, whatever name it has; 408,
+    425 and 429 ask for another try. All else is a fault of ours or theirs and says nothing of the
+    person: `TemporarilyUnavailable`.
     """
     error = _error(answer)
     if answer.status == 200 and not error:
         return
-    if error == "invalid_grant" and answer.status < 500:
+    named = isinstance(error, str) and error in _NOT_REFUSED
+    refused = refresh and 400 <= answer.status < 500 and answer.status not in _LATER and not named
+    if refused or (error == "invalid_grant" and answer.status < 500):
         raise InvalidGrant("The identity provider refuses the code or refresh token.")
     if isinstance(error, str) and error in _HINTS:
         said = f"The token endpoint answers {error}. {_HINTS[error]}"

@@ -23,7 +23,7 @@ from accounts.http import Answer, Client
 from accounts.provider import Clock
 from providers.oidc import authorization, checks
 from providers.oidc.discovery import Upstream
-from providers.oidc.jose import SignedToken
+from providers.oidc.jose import BadSignature, SignedToken
 from providers.oidc.settings import OidcSettings
 
 # Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
@@ -50,7 +50,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
         answer = self.post_as_client("token_endpoint", payload)
-        authorization.check_answer(answer)
+        authorization.check_answer(answer, refresh=payload["grant_type"] == "refresh_token")
         return answer.json_object("The token endpoint")
 
     def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:
@@ -82,6 +82,7 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
 
     def retrieve_matching_jwk(self, token: SignedToken, asker: str = LOGIN) -> jwt.PyJWK:
         """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may."""
+        token.asker = asker
         algorithm = token.algorithm(self.settings.algorithms)
         key = self.upstream.key(token.header.get("kid"), algorithm, asker)
         if key is None:
@@ -89,8 +90,19 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         return key
 
     def _verify_jws(self, payload: SignedToken, key: jwt.PyJWK) -> dict[str, Any]:
-        """Verify the signature by the algorithm that the key is bound to, one that is allowed."""
-        return payload.claims(key, payload.algorithm(self.settings.algorithms))
+        """Verify the signature by the algorithm that the key is bound to, one that is allowed.
+
+        A provider that was set up anew may have another key under the same name: it is tried too.
+        """
+        algorithm = payload.algorithm(self.settings.algorithms)
+        try:
+            return payload.claims(key, algorithm)
+        except BadSignature:
+            kid = payload.header.get("kid")
+            newer = self.upstream.key(kid, algorithm, payload.asker, failed=key)
+            if newer is None:
+                raise
+            return payload.claims(newer, algorithm)
 
     def verify_token(self, token: str, **kwargs: Any) -> dict[str, Any]:
         """Return the claims of an id_token (OIDC Core, 3.1.3.7). Raises `InvalidGrant`.

@@ -81,18 +81,21 @@ class Upstream:
         discovers = self._settings.discover
         return self._kept().metadata.peek(self._clock()) if discovers else self.metadata()
 
-    def key(self, kid: str | None, algorithm: str, asker: str) -> jwt.PyJWK | None:
+    def key(
+        self, kid: str | None, algorithm: str, asker: str, failed: jwt.PyJWK | None = None
+    ) -> jwt.PyJWK | None:
         """Return the key that may have signed a token; None when there is none.
 
-        An unknown key makes the set be fetched again, once in thirty seconds for each `asker`, so
-        that strangers' tokens cannot use up what a login needs. Raises `TemporarilyUnavailable`.
+        An unknown key, or one that has `failed` to verify, makes the set be fetched again, once in
+        thirty seconds for each `asker`, so that strangers' tokens cannot use up what a login needs.
+        Raises `TemporarilyUnavailable`.
         """
         uri, now = self.metadata().endpoint("jwks_uri"), self._clock()
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
         keys = self._kept().keys.obtain(uri, lambda: LastGood(jose.read_keys, name=name))
         known = keys.get(lambda: self.fetch_keys(uri), now)
         found = known.find(kid, algorithm)
-        if found is None:
+        if found is None or found is failed:
             newer = keys.newer(lambda: self.fetch_keys(uri), now, asker, known)
             found = newer.find(kid, algorithm) if newer else None
         return found

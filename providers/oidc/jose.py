@@ -28,14 +28,19 @@ _CURVES = {"ES256": "P-256", "ES384": "P-384", "ES512": "P-521", "EdDSA": "Ed255
 _jws = jwt.PyJWS()
 
 
+class BadSignature(InvalidGrant):
+    """The signature is by another key than the one that was tried."""
+
+
 class SignedToken(str):
     """A compact JWS (RFC 7515, 3.1) with its `header`, which is parsed once. Raises `InvalidGrant`.
 
     Keys that a header carries or points to (jwk, jku, x5c, x5u) are not looked at by anybody.
     """
 
-    __slots__ = ("header",)
+    __slots__ = ("asker", "header")
     header: dict[str, Any]
+    asker: str
 
     def __new__(cls, token: str) -> SignedToken:
         """Read the header of `token`; nothing of it is verified yet."""
@@ -72,9 +77,13 @@ class SignedToken(str):
         return named
 
     def claims(self, key: jwt.PyJWK, algorithm: str) -> dict[str, Any]:
-        """Verify the signature and return the claims. Raises `InvalidGrant`, alike for all."""
+        """Verify the signature and return the claims. Raises `InvalidGrant`, alike for all, as its
+        subclass `BadSignature` where another key could help.
+        """
         try:
             return strict_object(_jws.decode(self, key, algorithms=[algorithm]))
+        except jwt.InvalidSignatureError:
+            raise BadSignature("The token's signature or content is not valid.") from None
         except (jwt.PyJWTError, ValueError, RecursionError):
             raise InvalidGrant("The token's signature or content is not valid.") from None
 

@@ -136,6 +136,30 @@ def test_an_unknown_key_is_looked_for_once_in_thirty_seconds(
     assert op.calls["jwks"] == 3
 
 
+def test_a_new_key_under_a_known_name_is_fetched_once(portal: Portal, op: OpenIdProvider) -> None:
+    portal.login()
+    op.key, op.header["kid"], op.jwks = "rsa-6", "rsa-1", [jwk("rsa-6", kid="rsa-1")]
+    assert portal.login().subject == SUBJECT
+    assert op.calls["jwks"] == 2
+    op.key = "rsa-7"  # signs, and is published nowhere
+    for _ in range(3):
+        assert isinstance(portal.refused(), InvalidGrant)
+    assert op.calls["jwks"] == 2
+    portal.clock.skip(31)
+    assert isinstance(portal.refused(), InvalidGrant)
+    assert op.calls["jwks"] == 3
+
+
+def test_keys_that_cannot_be_had_are_trouble_and_no_refusal(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    portal.login()
+    op.key, op.answers["jwks"] = "rsa-6", page(500)
+    for _ in range(3):
+        assert isinstance(portal.refused(), TemporarilyUnavailable)
+    assert op.calls["jwks"] == 2
+
+
 def test_strangers_cannot_use_up_what_a_login_needs(portal: Portal, op: OpenIdProvider) -> None:
     source, _ = portal.signed_in()
     for _ in range(3):

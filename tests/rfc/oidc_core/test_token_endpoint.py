@@ -30,6 +30,9 @@ TROUBLE = {
     "an error of its own": error("<script>secret-of-the-body</script>"),
 }
 
+# The same to a refresh, which worked before by the same client and parameters.
+MEANS_THE_TOKEN = {"invalid_request", "invalid_scope", "an error of its own"}
+
 
 @pytest.mark.parametrize("case", TROUBLE)
 def test_trouble_says_nothing_of_the_person(portal: Portal, op: OpenIdProvider, case: str) -> None:
@@ -38,6 +41,33 @@ def test_trouble_says_nothing_of_the_person(portal: Portal, op: OpenIdProvider, 
     found = portal.refused(source)
     assert isinstance(found, TemporarilyUnavailable)
     assert found.description
+    with pytest.raises(InvalidGrant if case in MEANS_THE_TOKEN else TemporarilyUnavailable):
+        source.refresh(tokens)
+
+
+REFUSALS = {
+    "LemonLDAP::NG": error("invalid_request"),
+    "glewlwyd": page(400),
+    "401": page(401),
+    "403 HTML": page(403, b"<html>secret-of-the-body</html>"),
+    "404": page(404),
+}
+
+
+@pytest.mark.parametrize("case", REFUSALS)
+def test_6_a_4xx_to_a_refresh_is_a_refusal(portal: Portal, op: OpenIdProvider, case: str) -> None:
+    source, tokens = portal.signed_in()
+    op.answers["token"] = REFUSALS[case]
+    with pytest.raises(InvalidGrant):
+        source.refresh(tokens)
+
+
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504])
+def test_6_what_asks_for_another_try_is_no_refusal(
+    portal: Portal, op: OpenIdProvider, status: int
+) -> None:
+    source, tokens = portal.signed_in()
+    op.answers["token"] = page(status)
     with pytest.raises(TemporarilyUnavailable):
         source.refresh(tokens)
 
