@@ -21,6 +21,8 @@ UNAVAILABLE = "temporarily-unavailable"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 NO_PROOF = "no-proof"
+# The upstream knows the person, and would give the same answer again.
+REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 
 
 class ProtocolError(Exception):

@@ -64,7 +64,8 @@ class LoginFlow:
     """One authorization request in flight (RFC 6749, 4.1.1; RFC 7636, 4.1; OIDC Core, 3.1.2.1).
 
     `link_uid` names the session that asked for another way in to be linked; empty for a sign-in.
-    `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`).
+    `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`). `other` asks
+    the upstream to let somebody else sign in than it remembers.
     """
 
     source: str
@@ -76,6 +77,7 @@ class LoginFlow:
     started_at: datetime
     link_uid: str = ""
     again: bool = False
+    other: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,14 @@ class Prompts(Protocol):
 
 
 @runtime_checkable
+class Explains(Protocol):
+    """A provider with rules of its own about who may come in."""
+
+    def explain(self, description: str) -> tuple[str, str]:
+        """Return why, and whom to ask, for the description of an `AccessDenied`; else nothing."""
+
+
+@runtime_checkable
 class Refreshes(Protocol):
     """A provider whose tokens can be refreshed."""
 
@@ -387,7 +397,7 @@ class Discovers(Protocol):
 
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
-    *(Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
+    *(Explains, Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 

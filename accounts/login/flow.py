@@ -26,6 +26,7 @@ def new_flow(
     link_uid: str = "",
     *,
     again: bool = False,
+    other: bool = False,
 ) -> LoginFlow:
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
@@ -38,6 +39,7 @@ def new_flow(
         started_at=now,
         link_uid=link_uid,
         again=again,
+        other=other,
     )
 
 

@@ -31,6 +31,7 @@ from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
+BELONGS_ELSEWHERE = "This way in belongs to somebody else."
 # How long a "no" of an upstream to a shared cookie is cached.
 _STRANGER_SECONDS = 60
 _MOST_REMEMBERED = 50
@@ -215,7 +216,7 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         may_enroll=False,
     )
     if decision is not Decision.LINK:
-        raise AccessDenied("This way in belongs to somebody else.", reason=reason)
+        raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
     Identity.objects.get_or_create(
         source=source.row,
         subject=outcome.subject,

@@ -18,6 +18,9 @@ from portal.door import cookies, incoming, routes
 
 log = structlog.get_logger("vestibule.login")
 
+# While a browser's next try at the source that refused it asks for somebody else.
+_REFUSED_SECONDS = 600
+
 
 def page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200
@@ -60,6 +63,8 @@ def fail(
     response = see_other(f"/login/failed/{code}{query}")
     if login_flow:
         cookies.forget_flow(response, login_flow)
+    if error.reason in errors.REFUSALS:
+        cookies.remember(response, cookies.REFUSED, slug, _REFUSED_SECONDS)
     return response
 
 

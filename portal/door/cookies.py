@@ -19,6 +19,7 @@ LEFT = "vestibule-left"
 RETURN = "vestibule-return"
 POSTED = "vestibule-post"
 STARTED = "vestibule-started"
+REFUSED = "vestibule-refused"
 
 # Beginnings of names by which a cookie binds itself to this host and to `/`, so that no neighbour
 # of ours can plant one (RFC 6265bis, 4.1.3.2).

@@ -18,6 +18,8 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, cookies, devices, forms, incoming, routes
 
+_RETURN_SECONDS = 120
+
 
 def begin(
     request: HttpRequest,
@@ -29,17 +31,50 @@ def begin(
 ) -> HttpResponse:
     """Start a login, or the linking of another way in: the way upstream, or the form.
 
+    After a refusal the upstream is asked for somebody else: it would send the same person back.
     Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
     """
     if source.kind == "form":
         return forms.page(request, source, next_url, link_uid and forms.seal_link(source, link_uid))
+    other = wants_another(request, source)
+    if other and source.description.unsolicited:
+        away = _leave_upstream_first(request, source, next_url)
+        if away:
+            return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
     fresh = flow.new_flow(
-        source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again
+        source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again, other=other
     )
     response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
     response["Cache-Control"] = "no-store"
     cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
+    return response
+
+
+def wants_another(request: HttpRequest, source: ConfiguredSource) -> bool:
+    """Tell whether somebody else should sign in than whom the source has just refused."""
+    refused = cookies.recall(request, cookies.REFUSED) == source.slug
+    return refused or bool(request.GET.get("other"))
+
+
+def _leave_upstream_first(
+    request: HttpRequest, source: ConfiguredSource, next_url: str
+) -> HttpResponse | None:
+    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there.
+
+    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
+    """
+    if incoming.session_of(request).is_logged_in:
+        return None
+    held = Session(type=source.session_type, source=source.slug).ref()
+    permitted = incoming.cookies_for(request, source.description)
+    plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
+    if not plan.visit:
+        return None
+    response = answers.see_other(plan.visit)
+    back = routes.login_path(source.slug, routes.prefix_of(request.path), next=next_url)
+    cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
+    cookies.forget(response, cookies.REFUSED)
     return response
 
 
@@ -74,6 +109,8 @@ def conclude(
     is_form = source.kind == "form"
     who = forms.identifier_of(request, source) if is_form else outcome.subject
     devices.remember(request, response, source.slug, who)
+    if cookies.named(cookies.REFUSED) in request.COOKIES:
+        cookies.forget(response, cookies.REFUSED)
     return response
 
 
@@ -180,7 +217,7 @@ def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: st
 
 def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authentication | None:
     """Return who this browser is known as at the source, where signed in there means here."""
-    if incoming.session_of(request).is_logged_in:
+    if incoming.session_of(request).is_logged_in or wants_another(request, source):
         return None
     permitted = incoming.cookies_for(request, source.description)
     return sign_in.recognise(source, permitted, incoming.visit(request))

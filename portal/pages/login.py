@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import errors
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import Event
 from accounts.provider import Authentication
@@ -204,9 +205,14 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
         raise Http404
     next_url = safe_destination(request.GET.get("next"))
     known = catalogue.find(event.source)
+    detail = event.detail.partition(": ")[2]
+    refused = event.reason in errors.REFUSALS and known is not None and known.kind == "redirect"
     context: Mapping[str, Any] = {
-        "problem": problems.explain(event.reason, code, source=known),
-        "retry": routes.login_path(event.source, next=next_url) if known else "",
+        "problem": problems.explain(event.reason, code, source=known, detail=detail),
+        "retry": routes.login_path(event.source, next=next_url, other="1" if refused else "")
+        if known
+        else "",
+        "refused": refused,
         "choose": routes.choose_url(next_url),
     }
     return answers.page(request, "login/failed.html", context, problems.status_of(event.reason))

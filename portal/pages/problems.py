@@ -5,6 +5,8 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts import errors
+from accounts.login import sign_in
+from accounts.provider import Explains
 from accounts.source.catalogue import ConfiguredSource
 
 _STATUS = {
@@ -62,6 +64,11 @@ _WRONG_PASSWORD = (
     _("The username or the password is not right."),
     _("Check both and try again."),
 )
+_ANOTHER_ACCOUNT = (
+    _("This way in belongs to another account"),
+    _("It leads to another account here already, so we did not add it to yours."),
+    _("Is that account yours as well? Then ask the institution to join the two."),
+)
 
 
 def status_of(reason: str) -> int:
@@ -70,18 +77,37 @@ def status_of(reason: str) -> int:
 
 
 def explain(
-    reason: str, code: str, *, form: bool = False, source: ConfiguredSource | None = None
+    reason: str,
+    code: str,
+    *,
+    form: bool = False,
+    source: ConfiguredSource | None = None,
+    detail: str = "",
 ) -> dict[str, Any]:
     """Return title, sentence, advice and support code for `reason`, a constant of `errors`.
 
-    `form` is for the page that still shows the form, `source` the one that was tried.
+    `form` is for the page that still shows the form, `source` the one that was tried, `detail` what
+    was said of a refusal: its source may know more.
     """
+    texts: tuple[Any, Any, Any]
     if form and reason == errors.LOGIN_FAILED:
         texts = _WRONG_PASSWORD
+    elif detail == sign_in.BELONGS_ELSEWHERE:
+        texts = _ANOTHER_ACCOUNT
     else:
         texts = _TEXTS.get(reason) or _failed(source.label if source else "")
     title, sentence, advice = texts
-    return {"title": title, "sentence": sentence, "advice": advice, "code": code, "reason": reason}
+    if reason == errors.NOT_AUTHORIZED and source and isinstance(source.provider, Explains):
+        why, whom = source.provider.explain(detail)
+        sentence, advice = why or sentence, whom or advice
+    return {
+        "title": title,
+        "sentence": sentence,
+        "advice": advice,
+        "code": code,
+        "reason": reason,
+        "linking": detail == sign_in.BELONGS_ELSEWHERE,
+    }
 
 
 def _failed(where: str) -> tuple[Any, Any, Any]:

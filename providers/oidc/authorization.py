@@ -1,7 +1,7 @@
 """The code flow: both requests and their answers (OIDC Core, 3.1; RFC 6749; RFC 7636, 9207)."""
 
 import hmac
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,11 +40,14 @@ _HINTS = {
 }
 
 
-def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
+def request(
+    settings: OidcSettings, flow: LoginFlow, prompts: Collection[str] = ()
+) -> dict[str, str]:
     """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
 
     A flow that asks for a fresh proof adds `login` to what is prompted for, and `max_age=0`, which
-    makes the provider say when it was given.
+    makes the provider say when it was given. One that
+    asks for somebody else prompts for the account where the provider has that among its `prompts`.
     """
     asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
@@ -60,12 +63,15 @@ def request(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
         "code_challenge": code_challenge(flow),
         "code_challenge_method": "S256",
         **mode,
-        **({"prompt": _prompt(settings), "max_age": "0"} if flow.again else {}),
+        **({"prompt": _prompt(settings, flow, prompts)} if flow.again or flow.other else {}),
+        **({"max_age": "0"} if flow.again else {}),
     }
 
 
-def _prompt(settings: OidcSettings) -> str:
+def _prompt(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -> str:
     configured = settings.authorize.get("prompt", "").split()
+    if not flow.again and "select_account" in {*configured, *prompts}:
+        return "select_account"
     return " ".join(["login", *(each for each in configured if each not in {"login", "none"})])
 
 

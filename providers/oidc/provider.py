@@ -56,8 +56,11 @@ class OidcProvider:
 
         Raises `TemporarilyUnavailable` when the provider is not known yet and does not answer.
         """
-        endpoint = self.upstream.metadata().endpoint("authorization_endpoint")
-        return Redirect(with_query(endpoint, authorization.request(self.settings, flow)))
+        known = self.upstream.metadata()
+        asked = authorization.request(
+            self.settings, flow, known.supported("prompt_values_supported") or ()
+        )
+        return Redirect(with_query(known.endpoint("authorization_endpoint"), asked))
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies

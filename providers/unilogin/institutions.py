@@ -10,6 +10,11 @@ from typing import Any
 
 from accounts.errors import AccessDenied, TemporarilyUnavailable
 
+# Why somebody is refused, as the event tells it.
+NO_LICENCE = "The person has no licence."
+NO_INSTITUTION = "The person has no institution."
+ELSEWHERE = "None of the person's institutions is in a municipality that is let in."
+
 # More than any teacher has; what is beyond is not looked at.
 MOST = 20
 _LONGEST = 2000
@@ -50,7 +55,7 @@ def check_licence(*answers: Mapping[str, Any]) -> None:
     """
     said = [claims["has_license"] for claims in answers if "has_license" in claims]
     if not said or not all(each is True or each == "true" for each in said):
-        raise AccessDenied("The person has no licence.")
+        raise AccessDenied(NO_LICENCE)
 
 
 def check_institutions(
@@ -67,7 +72,7 @@ def check_institutions(
     """
     belongs = tuple(numbers)
     if not belongs:
-        raise AccessDenied("The person has no institution.")
+        raise AccessDenied(NO_INSTITUTION)
     if exempt & set(belongs):
         return
     failed: TemporarilyUnavailable | None = None
@@ -79,7 +84,7 @@ def check_institutions(
             failed = failed or error
     if failed is not None:
         raise failed
-    raise AccessDenied("None of the person's institutions is in a municipality that is let in.")
+    raise AccessDenied(ELSEWHERE)
 
 
 def municipalities(configured: Iterable[str]) -> frozenset[str]:

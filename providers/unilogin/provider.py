@@ -69,6 +69,10 @@ class UniloginProvider(OidcProvider):
             error.tokens = tokens
             raise
 
+    def explain(self, description: str) -> tuple[str, str]:
+        """Return why the rule refused a person, and whom to ask."""
+        return _explanations().get(description, ("", ""))
+
     def plan_logout(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
@@ -131,6 +135,23 @@ class UniloginProvider(OidcProvider):
         except CallFailed as error:
             # Not the broker's: it can be told at once that nobody came in.
             raise TemporarilyUnavailable(error.description) from None
+
+
+def _explanations() -> dict[str, tuple[str, str]]:
+    return {
+        institutions.NO_LICENCE: (
+            _("Unilogin says that your school has no licence for this service."),
+            _("Ask your school whether it should have one."),
+        ),
+        institutions.NO_INSTITUTION: (
+            _("Unilogin does not say which school you belong to."),
+            _("Ask the office of your school to register you with Unilogin."),
+        ),
+        institutions.ELSEWHERE: (
+            _("Your school is in a municipality that this service is not for."),
+            _("Ask the library where your school is which service it offers."),
+        ),
+    }
 
 
 def _first_to_end(tokens: TokenSet) -> TokenSet:

@@ -22,7 +22,7 @@ BESIDE = {
     "SECURITY.md", "docs", "deploy",
 }  # fmt: skip
 FILE, PROVIDER, MEDIAN, FUNCTION = 400, 200, 100, 50
-PRODUCT = 14_000
+PRODUCT = 14_200
 # Modules beside the packages of a floor.
 LOOSE = {"accounts": 14, "portal": 5}
 INLINE = re.compile(r"<script(?![^>]*\bsrc=)|<style|\sstyle\s*=|\son\w+\s*=|javascript:", re.I)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -94,3 +96,12 @@ def stored(client: Client) -> StoredSession:
     from accounts.keyring import digest
 
     return StoredSession.objects.get(session_key=digest(client.cookies["vestibule"].value))
+
+
+def way_out(client: Client, refused: Any) -> str:
+    """Return where "Sign in as somebody else" leads on the page of a refusal."""
+    page = client.get(refused["Location"]).content.decode()
+    assert "Try again" not in page
+    found = re.search(r'href="([^"]*)">Sign in as somebody else<', page)
+    assert found, page
+    return unescape(found[1])

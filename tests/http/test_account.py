@@ -153,3 +153,17 @@ def test_every_route_is_closed_that_the_contract_does_not_open() -> None:
     routes = _routes(get_resolver().url_patterns)
     open_ones = {route for route, view in routes.items() if _is_open(view)}
     assert open_ones == OPEN, open_ones ^ OPEN
+
+
+def test_a_way_in_of_another_account_is_said_to_be_so(
+    client: Client, person: User, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    enter(Client(), "town")
+    sign_in(client)
+    asked = client.post("/account/sign-ins", {"link": "town"})
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    refused = client.get("/auth/callback/town", {"code": "bob", "state": state})
+    page = client.get(refused["Location"]).content.decode()
+    assert "This way in belongs to another account" in page
+    assert 'href="/account/sign-ins">Back to your account<' in page

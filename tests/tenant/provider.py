@@ -98,6 +98,9 @@ class TenantProvider:
                 raise RuntimeError("a defect in a provider")
         return LogoutPlan()
 
+    def explain(self, description: str) -> tuple[str, str]:
+        return "", ""
+
     def check(self) -> list[Finding]:
         try:
             self._ask("/alive", {})

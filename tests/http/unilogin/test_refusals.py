@@ -63,6 +63,21 @@ def test_why_somebody_was_refused_stands_in_the_event_without_saying_who(
         assert not {"A10101", "A14701", "boxx1234", "nils1234"} & set(detail.split())
 
 
+def test_each_refusal_is_explained_and_names_whom_to_ask(browser: Browser, source: Make) -> None:
+    source()
+    said = {}
+    for who in ("Nils", "Vera", "Bo"):
+        page = browser.site.get(browser.enter(who)["Location"]).content.decode()
+        said[who] = page
+        assert "Sign in as somebody else" in page
+    assert "your school has no licence" in said["Nils"]
+    assert "Ask your school" in said["Nils"]
+    assert "does not say which school you belong to" in said["Vera"]
+    assert "Ask the office of your school" in said["Vera"]
+    assert "in a municipality that this service is not for" in said["Bo"]
+    assert "Ask the library where your school is" in said["Bo"]
+
+
 LOGOUT_IN_TROUBLE = {
     "500": page(500),
     "404": page(404),

@@ -1,0 +1,43 @@
+"""The CMS cannot be asked for somebody else: after a refusal its logout is visited first."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.http.cms.conftest import CALLBACK, Visitor, failure
+from tests.http.conftest import way_out
+from tests.peers.cms import SITE, Cms
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_its_patron_signs_out_there_first(source: Any, library: Cms) -> None:
+    source(columns={"enroll": True})
+    assert Visitor(library).enter("lars").status_code == 303
+    source(columns={"enroll": False})
+    visitor = Visitor(library)
+    refused = visitor.enter("rikke", "/account/sessions")
+    assert failure(refused).reason == "not-registered"
+    assert visitor.get("/login").status_code == 200
+    started = visitor.get(urlsplit(way_out(visitor.carry(), refused)).path, other="1")
+    assert started["Location"].startswith(f"{library.url}/logout")
+    assert visitor.at_cms.get(started["Location"]).headers["Location"] == f"{SITE}/"
+    back = visitor.get("/")
+    assert back["Location"] == "/auth/login/library"
+    again = visitor.get(back["Location"])
+    assert visitor.at_cms.sign_in("lars", again["Location"]) == SITE + CALLBACK
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_a_refused_patron_is_not_recognised_again_and_again(source: Any, library: Cms) -> None:
+    source(columns={"enroll": False})
+    visitor = Visitor(library)
+    visitor.at_cms.sign_in("rikke")
+    refused = visitor.get("/login", next="/account/")
+    assert failure(refused).reason == "not-registered"
+    once_more = visitor.get("/auth/login/library")
+    assert once_more["Location"].startswith(f"{library.url}/logout")
