@@ -1,43 +1,60 @@
-"""The pages for what went wrong outside a sign-in."""
+"""The pages for what went wrong outside a sign-in. A support code that one shows is an event's."""
 
 from functools import partial
 
 import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template import loader
+from limits import RateLimitItemPerMinute
 
 from accounts import events
+from accounts.errors import TooManyRequests
+from accounts.login import lockout
 from accounts.middleware import wants_page
-from portal.door import answers
+from portal.door import answers, incoming
 
+# What one place is shown beyond it has no code: a stranger must not fill the audit trail.
+_RECORDED = RateLimitItemPerMinute(60, 5, namespace="refused")
+_TEMPLATES = {
+    "bad-request": "errors/400.html",
+    "forbidden": "errors/403.html",
+    "not-found": "errors/404.html",
+    "form-expired": "errors/csrf.html",
+}
 log = structlog.get_logger("vestibule.pages")
 
 
 def _refuse(
     status: int,
     error: str,
-    template: str,
+    reason: str,
     request: HttpRequest,
     exception: Exception | None = None,
-    reason: str = "",
+    **_more: str,
 ) -> HttpResponse:
-    code = events.new_support_code()
-    log.info("page.refused", status=status, support_code=code)
+    code = _record(request, status, reason)
     if not wants_page(request):
         body = _body(error, code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
-    return answers.page(request, template, {"code": code}, status)
+    return answers.page(request, _TEMPLATES[reason], {"code": code}, status)
 
 
-bad_request = partial(_refuse, 400, "invalid_request", "errors/400.html")
-permission_denied = partial(_refuse, 403, "access_denied", "errors/403.html")
-not_found = partial(_refuse, 404, "invalid_request", "errors/404.html")
-csrf_failure = partial(_refuse, 403, "access_denied", "errors/csrf.html")
+bad_request = partial(_refuse, 400, "invalid_request", "bad-request")
+permission_denied = partial(_refuse, 403, "access_denied", "forbidden")
+not_found = partial(_refuse, 404, "invalid_request", "not-found")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a form without its token; `reason` is Django's, and no word for people."""
+    return _refuse(403, "access_denied", "form-expired", request)
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a defect of ours: nothing here may depend on a database, a session or a setting."""
-    code = events.new_support_code()
+    """Answer a defect of ours: the page may depend on no database, session or setting."""
+    try:
+        code = _record(request, 500, "server-error")
+    except Exception:  # whatever broke the page may break its event: then the log has the code
+        code = events.new_support_code()
     log.error("page.server_error", support_code=code)
     if not wants_page(request):
         return JsonResponse(_body("server_error", code), status=500)
@@ -45,5 +62,36 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return HttpResponseServerError(page)
 
 
+def _record(request: HttpRequest, status: int, reason: str) -> str:
+    """Write the event of a page that refuses. Returns its support code, nothing over budget."""
+    visit, session = incoming.visit(request), incoming.session_of(request)
+    try:
+        lockout.spend(_RECORDED, lockout.network(visit.address))
+    except TooManyRequests:
+        return ""
+    code = events.new_support_code()
+    refused = events.event(
+        "page.refused",
+        visit,
+        support_code=code,
+        reason=reason,
+        source=session.source,
+        session_type=session.type,
+        session_uid=session.uid,
+        detail=f"{status} {request.method} {_place(request)}",
+    )
+    events.record(refused)
+    return code
+
+
+def _place(request: HttpRequest) -> str:
+    """Return which address was asked for, without what may be secret in it."""
+    if request.resolver_match:
+        return f"/{request.resolver_match.route}"
+    first, *rest = request.path.lstrip("/").split("/", 1)
+    return f"/{first[:60]}" + ("/..." if rest else "")
+
+
 def _body(error: str, code: str) -> dict[str, str]:
-    return {"error": error, "error_description": f"Support code {code}."}
+    said = f"Support code {code}." if code else "There were many such requests."
+    return {"error": error, "error_description": said}
