@@ -9,7 +9,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext
 
-from accounts import events
+from accounts import errors, events
 from accounts.errors import ProtocolError, TemporarilyUnavailable, TooManyRequests
 from accounts.login import lockout
 from accounts.provider import LoginFlow
