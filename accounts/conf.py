@@ -50,6 +50,9 @@ hashes_at_once = _setting("VESTIBULE_HASHES_AT_ONCE", int)
 argon2 = _setting("VESTIBULE_ARGON2", dict[str, int])
 # The threads of one worker process.
 threads = _setting("VESTIBULE_THREADS", int)
+# How long, in seconds, connecting to PostgreSQL may take, and a statement; 0 is for ever.
+database_connect = _setting("VESTIBULE_DATABASE_CONNECT", int)
+database_statement = _setting("VESTIBULE_DATABASE_STATEMENT", float)
 # The address of Redis, empty in the embedded default.
 redis_url = _setting("REDIS_URL", str)
 

@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
@@ -38,6 +39,9 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         except ProtocolError as error:
             # DRF's views carry their class: they answer JSON to everybody.
             return self.answer(request, error, as_page=not hasattr(view_func, "cls"))
+        except DatabaseError:
+            if not getattr(view_func, "leaves", False):
+                raise
         return None
 
     def process_exception(
@@ -78,6 +82,17 @@ def own_renewal(view_func: Any) -> Any:
     """Mark a view that renews the session itself, and answers what the upstream said."""
     view_func.own_renewal = True
     return view_func
+
+
+def leaves(view_func: Any) -> Any:
+    """Mark a view that lets a browser go although no database says whose session it has."""
+    view_func.leaves = True
+    return view_func
+
+
+def is_json_route(request: HttpRequest) -> bool:
+    """Tell whether the view answers JSON to everybody: DRF's views carry their class."""
+    return hasattr(getattr(request.resolver_match, "func", None), "cls")
 
 
 def wants_page(request: HttpRequest) -> bool:

@@ -21,6 +21,7 @@ from portal.configuration.env import (
     generated_keys,
     origin,
     origins_of,
+    postgres,
     secret,
 )
 
@@ -133,12 +134,16 @@ DATABASES: dict[str, Any] = {
         },
     }
 }
+VESTIBULE_DATABASE_CONNECT = env.int("VESTIBULE_DATABASE_CONNECT", default=2)
+VESTIBULE_DATABASE_STATEMENT = env.float("VESTIBULE_DATABASE_STATEMENT", default=10.0)
+VESTIBULE_DATABASE_LOCK = env.float("VESTIBULE_DATABASE_LOCK", default=5.0)
 if DATABASE_URL:
-    DATABASES["default"] = {
-        **env.db_url_config(DATABASE_URL),
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-    }
+    DATABASES["default"] = postgres(
+        env.db_url_config(DATABASE_URL),
+        connect=VESTIBULE_DATABASE_CONNECT,
+        statement=VESTIBULE_DATABASE_STATEMENT,
+        lock=VESTIBULE_DATABASE_LOCK,
+    )
 
 CACHES: dict[str, Any] = {
     "default": {

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.i18n import set_language
 
-from accounts.middleware import own_renewal
+from accounts.middleware import leaves, own_renewal
 from portal.api.json_view import SchemaView
 from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
@@ -43,7 +43,7 @@ urlpatterns = [
     path("session/login", LoginView.as_view(), name="session-login"),
     path("session/refresh", own_renewal(RefreshView.as_view()), name="session-refresh"),
     path("session/refreshToken", own_renewal(RefreshView.as_view()), name="session-refresh-token"),
-    path("session/logout", LogoutView.as_view(), name="session-logout"),
+    path("session/logout", leaves(LogoutView.as_view()), name="session-logout"),
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
     path("openid/<slug:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),

@@ -5,10 +5,18 @@ from typing import Any
 
 from django.db import transaction
 from drf_spectacular.utils import extend_schema
+from rest_framework.exceptions import APIException
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
+from accounts import database
+from accounts.errors import (
+    AccessDenied,
+    InvalidGrant,
+    InvalidRequest,
+    ProtocolError,
+    TemporarilyUnavailable,
+)
 from accounts.models import Source, StoredSession
 from accounts.provider import Visit
 from accounts.session.store import end
@@ -92,6 +100,19 @@ class LogoutView(JsonView):
 
     permission_classes = (callers.HasSession,)
     departure = {200: Departure, **failing(400, 401, 403)}
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """Answer as ever; where no database answers, a browser that asks for it is let go."""
+        if not database.is_down(exc) or "Authorization" in self.request.headers:
+            return super().handle_exception(exc)
+        try:
+            callers.TypedSessionAuthentication().enforce_csrf(self.request)
+        except APIException as refusal:
+            return super().handle_exception(refusal)
+        sorry = TemporarilyUnavailable("This browser is signed out. The database does not answer.")
+        response = super().handle_exception(sorry)
+        leaving.let_go(self.request._request, response)
+        return response
 
     @extend_schema(operation_id="session_logout", request=None, responses=departure)
     def post(self, request: Request) -> Response:

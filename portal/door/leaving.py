@@ -60,6 +60,13 @@ def forget_session(request: HttpRequest) -> None:
     auth.logout(request)
 
 
+def let_go(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+    """Take the session's cookie back with `response`, although the session could not be ended."""
+    forget_session(request)
+    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    return response
+
+
 def left_elsewhere(request: HttpRequest) -> HttpResponse:
     """End the session that is shared with an upstream which says that its person left there.
 

@@ -72,14 +72,18 @@ def institution(request: HttpRequest) -> dict[str, Any]:
 
     A request that never met the session middleware belongs to nobody.
     """
+    return {**face(), "session": incoming.session_of(request)}
+
+
+def face() -> dict[str, Any]:
+    """Return the `institution` of a page's context."""
     configured = conf.institution()
     return {
         "institution": {
             **configured,
             "colour": normalised(configured["colour"]),
             "support_url": support_url(configured["support"]),
-        },
-        "session": incoming.session_of(request),
+        }
     }
 
 

@@ -1,5 +1,6 @@
 """The pages for what went wrong outside a sign-in. A support code that one shows is an event's."""
 
+import sys
 from functools import partial
 
 import structlog
@@ -7,11 +8,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseServerError, Json
 from django.template import loader
 from limits import RateLimitItemPerMinute
 
-from accounts import events
+from accounts import database, events
 from accounts.errors import TooManyRequests
 from accounts.login import lockout
-from accounts.middleware import wants_page
+from accounts.middleware import is_json_route, wants_page
 from portal.door import answers, incoming
+from portal.pages import brand
 
 # What one place is shown beyond it has no code: a stranger must not fill the audit trail.
 _RECORDED = RateLimitItemPerMinute(60, 5, namespace="refused")
@@ -21,6 +23,7 @@ _TEMPLATES = {
     "not-found": "errors/404.html",
     "form-expired": "errors/csrf.html",
 }
+_UNAVAILABLE = "The site cannot reach its database. Try again in a moment."
 log = structlog.get_logger("vestibule.pages")
 
 
@@ -49,11 +52,32 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _refuse(403, "access_denied", "form-expired", request)
 
 
+def unavailable(request: HttpRequest, *, left: bool = False) -> HttpResponse:
+    """Answer that the database cannot be used, without it. `left`: the browser is let go.
+
+    There is no support code: where it would be looked up nothing can be written.
+    """
+    headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
+    if is_json_route(request) or not wants_page(request):
+        body = {"error": "temporarily_unavailable", "error_description": _UNAVAILABLE}
+        return JsonResponse(body, status=503, headers=headers)
+    page = loader.get_template("errors/503.html").render({**brand.face(), "left": left})
+    return HttpResponse(page, status=503, headers=headers)
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
-    """Answer a defect of ours: the page may depend on no database, session or setting."""
+    """Answer a defect of ours: nothing here may depend on a database, a session or a setting.
+
+    Django calls this while it handles the error, from wherever it came. One that says that the
+    database cannot be used is no defect.
+    """
+    error = sys.exc_info()[1]
+    if database.is_down(error):
+        log.warning("page.database_unavailable", error=type(error).__name__)
+        return unavailable(request)
     try:
         code = _record(request, 500, "server-error")
-    except Exception:  # whatever broke the page may break its event: then the log has the code
+    except Exception:  # noqa: BLE001  # what broke the page may break its event: the log has the code
         code = events.new_support_code()
     log.error("page.server_error", support_code=code)
     if not wants_page(request):

@@ -1,16 +1,20 @@
 """The front page, with what there is to tell once, and the way out, which ends there."""
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.templatetags.static import static
 from django.views.decorators.http import require_http_methods, require_safe
 
+from accounts import database
+from accounts.middleware import leaves
 from accounts.models import User
 from accounts.source import catalogue
 from portal import conf
 from portal.door import answers, cookies, incoming, leaving
 from portal.door.destinations import safe_destination
 from portal.door.onward import page_of
+from portal.pages import error_pages
 
 
 @login_not_required
@@ -45,12 +49,18 @@ def front(request: HttpRequest) -> HttpResponse:
 
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@leaves
 def leave(request: HttpRequest) -> HttpResponse:
     """Walk the chart. A GET that is not the person's own click on this site asks first."""
     values = request.POST if request.method == "POST" else request.GET
     return_to = safe_destination(values.get("return_to"))
     if request.method == "POST" or incoming.leads_away_on_purpose(request):
-        return leaving.leave(request, return_to)
+        try:
+            return leaving.leave(request, return_to)
+        except DatabaseError as error:
+            if not database.is_down(error):
+                raise
+        return leaving.let_go(request, error_pages.unavailable(request, left=True))
     if not incoming.session_of(request).exists:
         return answers.see_other(return_to or "/")
     return answers.page(request, "logout/confirm.html", {"return_to": return_to})

@@ -18,7 +18,7 @@ SETTINGS_TOO = {
 }
 ENVIRONMENT_TOO = {
     Path("manage.py"): "names the demo's settings module to Django",
-    Path("portal/operations/command_line.py"): "names the settings module to Django",
+    Path("portal/operations/command_line.py"): "names the settings module, and lifts time-outs",
     Path("portal/wsgi.py"): "names the settings module to Django",
     Path(
         "accounts/source/catalogue.py"

@@ -1,13 +1,15 @@
 #!/bin/bash
-# PostgreSQL in the foreground, with a new data directory that goes when it ends. PG_PORT (15432).
+# PostgreSQL in the foreground, with a new data directory that goes when it ends, or in PG_FOLDER,
+# which stays, so that the next start finds what was there. PG_PORT (15432).
 # User and database vestibule, password vestibule; the user may create databases. PG_FSYNC=on for
 # honest write timings. PostgreSQL refuses root, so root runs it as the user postgres.
 set -euo pipefail
 bin=$(ls -d /usr/lib/postgresql/*/bin | sort -V | tail -1)
 port=${PG_PORT:-15432} fsync=${PG_FSYNC:-off} connections=${PG_MAX_CONNECTIONS:-200}
-folder=$(mktemp -d "${TMPDIR:-/tmp}/postgres.XXXXXX")
+folder=${PG_FOLDER:-$(mktemp -d "${TMPDIR:-/tmp}/postgres.XXXXXX")}
 server=
-trap '[ -z "$server" ] || { kill -INT $server; wait $server; } 2>/dev/null || :; rm -rf "$folder"' EXIT
+trap '[ -z "$server" ] || { kill -INT $server; wait $server; } 2>/dev/null || :
+  [ -n "${PG_FOLDER:-}" ] || rm -rf "$folder"' EXIT
 trap 'exit 0' TERM INT
 
 as=()
@@ -16,9 +18,11 @@ if [ "$(id -u)" = 0 ]; then
   chown postgres: "$folder"
 fi
 cd "$folder"
-printf vestibule | "${as[@]}" tee pw >/dev/null
-"${as[@]}" "$bin/initdb" -D data -U vestibule -A scram-sha-256 --pwfile pw -E UTF8 --locale C.UTF-8 -N >/dev/null
-echo 'create database vestibule;' | "${as[@]}" "$bin/postgres" --single -D data postgres >/dev/null
+if [ ! -d data ]; then
+  printf vestibule | "${as[@]}" tee pw >/dev/null
+  "${as[@]}" "$bin/initdb" -D data -U vestibule -A scram-sha-256 --pwfile pw -E UTF8 --locale C.UTF-8 -N >/dev/null
+  echo 'create database vestibule;' | "${as[@]}" "$bin/postgres" --single -D data postgres >/dev/null
+fi
 "${as[@]}" "$bin/postgres" -D data -p "$port" -c listen_addresses=127.0.0.1 \
   -c unix_socket_directories="$folder" -c max_connections="$connections" -c log_min_messages=fatal \
   -c fsync="$fsync" -c synchronous_commit="$fsync" -c full_page_writes="$fsync" &

@@ -1,0 +1,74 @@
+"""PostgreSQL, and an end to every wait for it.
+
+The server's own time-outs end a statement and a wait for a lock; they end nothing when the server
+itself stands still. So the client looks at the clock as well, and drops a connection that says
+nothing. A server that could not be reached is left alone for a second, but for one try: so one that
+hangs costs a worker one time-out a second, not one a request.
+"""
+
+from typing import Any
+
+import psycopg
+from django.db.backends.postgresql import base
+
+from accounts import conf
+from accounts.cache import Silence
+
+# The server is asked to end a statement first: then the connection can be kept.
+GRACE = 1.0
+
+_silence = Silence()
+
+
+def reset() -> None:
+    """Forget that the server could not be reached."""
+    _silence.end()
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    """Django's, whose connections wait for so long. What takes longer is `OperationalError`."""
+
+    def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
+        """Connect, unless that failed within this second."""
+        if _silence.holds():
+            raise psycopg.OperationalError("The database did not answer a moment ago.")
+        try:
+            connection = super().get_new_connection(conn_params)
+        except psycopg.OperationalError:
+            _silence.begin()
+            raise
+        _silence.end()
+        statement = conf.database_statement()
+        connection.wait = _Wait(connection, statement + GRACE if statement else None)
+        return connection
+
+    def is_usable(self) -> bool:
+        """Tell whether the connection lives; one that is silent for as long as connecting may take
+        does not.
+        """
+        wait = getattr(self.connection, "wait", None)
+        if not isinstance(wait, _Wait) or wait.seconds is None:
+            return bool(super().is_usable())
+        seconds, wait.seconds = wait.seconds, min(wait.seconds, conf.database_connect())
+        try:
+            return bool(super().is_usable())
+        finally:
+            wait.seconds = seconds
+
+
+class _Wait:
+    """In the place of a connection's `wait`: the same, for so many seconds."""
+
+    def __init__(self, connection: psycopg.Connection[Any], seconds: float | None) -> None:
+        self._connection = connection
+        self._wait = connection.wait
+        self.seconds = seconds
+
+    def __call__(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
+        """Return what the server says. Raises `OperationalError` and ends the connection else."""
+        try:
+            return self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
+        except psycopg.errors._WaitTimeout:
+            self._connection.pgconn.finish()
+            _silence.begin()
+            raise psycopg.OperationalError("The database does not answer.") from None

@@ -1,0 +1,113 @@
+"""accounts/database: nobody waits for PostgreSQL for ever, whether it is busy or stands still."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.db.utils import ConnectionHandler
+
+from accounts import database
+from accounts.database import base
+from portal.configuration.env import env, postgres
+from tests.peers.services import Postgres
+from tests.peers.site import ROOT, environment
+
+STATEMENT = 1.0
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Postgres]:
+    with Postgres().running() as own:
+        yield own
+
+
+@pytest.fixture
+def connection(server: Postgres, settings: Any) -> Iterator[Any]:
+    settings.VESTIBULE_DATABASE_CONNECT = 2
+    settings.VESTIBULE_DATABASE_STATEMENT = STATEMENT
+    address = env.db_url_config(server.url)
+    own = ConnectionHandler({"default": postgres(address, connect=2, statement=STATEMENT, lock=0)})
+    with own["default"].cursor():
+        yield own["default"]
+    own["default"].close()
+
+
+def took(connection: Any, sql: str) -> tuple[float, BaseException]:
+    begun = time.monotonic()
+    with pytest.raises(OperationalError) as raised, connection.cursor() as cursor:
+        cursor.execute(sql)
+    return time.monotonic() - begun, raised.value
+
+
+def test_the_server_ends_a_slow_statement_and_the_connection_is_kept(connection: Any) -> None:
+    before = connection.connection
+    seconds, error = took(connection, "SELECT pg_sleep(20)")
+    assert STATEMENT * 0.9 < seconds < STATEMENT + base.GRACE
+    assert database.is_down(error)
+    assert connection.is_usable()
+    assert connection.connection is before
+
+
+def test_a_server_that_stands_still_is_dropped_and_then_left_alone(
+    connection: Any, server: Postgres
+) -> None:
+    with server.frozen():
+        seconds, error = took(connection, "SELECT 1")
+        assert STATEMENT + base.GRACE <= seconds < STATEMENT + base.GRACE + 1
+        assert database.is_down(error)
+        connection.close()
+        assert took(connection, "SELECT 1")[0] < 0.5
+    time.sleep(1.1)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+
+
+def test_a_look_whether_a_connection_lives_is_shorter_than_a_statement(
+    connection: Any, server: Postgres
+) -> None:
+    connection.connection.wait.seconds = 60
+    begun = time.monotonic()
+    with server.frozen():
+        assert not connection.is_usable()
+    assert time.monotonic() - begun < 3
+
+
+def test_what_the_address_says_counts_more() -> None:
+    address = env.db_url_config(
+        "postgres://a:b@c/d?connect_timeout=7&options=-c%20lock_timeout%3D9"
+    )
+    found = postgres(address, connect=2, statement=10, lock=0)["OPTIONS"]
+    assert int(found["connect_timeout"]) == 7
+    assert found["options"] == "-c statement_timeout=10000 -c lock_timeout=9"
+
+
+def test_nothing_is_asked_of_a_pooler_that_refuses_it() -> None:
+    address = env.db_url_config("postgres://a:b@c/d")
+    assert postgres(address, connect=2, statement=0, lock=0)["OPTIONS"] == {"connect_timeout": 2}
+
+
+def test_a_command_may_take_its_time(server: Postgres, tmp_path: Any) -> None:
+    env = environment({"DATABASE_URL": server.url, "VESTIBULE_DATA": str(tmp_path)})
+    told = """
+from django.db import connection
+with connection.cursor() as cursor:
+    cursor.execute("SHOW statement_timeout")
+    print(cursor.fetchone()[0])
+"""
+    command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "-c", told]
+    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "0"
+
+
+def test_what_was_raised_because_the_database_is_down_counts_as_well() -> None:
+    wrapped = ValueError("cannot go on")
+    wrapped.__cause__ = OperationalError("gone")
+    assert database.is_down(wrapped)
+    assert not database.is_down(ValueError("a defect"))
+    assert not database.is_down(None)

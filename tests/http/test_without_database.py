@@ -1,0 +1,264 @@
+"""docs/contract.md, Always: the database is stopped, frozen, locked or full, and the site says so.
+
+PostgreSQL is a real one, stopped by its signal or frozen by SIGSTOP.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+
+from tests.conftest import ARGON2_KIB
+from tests.http.conftest import PASSWORD
+from tests.peers.services import Postgres
+from tests.peers.site import Site, environment, free_port
+
+PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
+JSON = ("/auth/session", "/users/user/details", "/auth/sources", "/auth/upstream-token")
+ACCEPT = ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "application/json")
+CONNECT, STATEMENT, LOCK = 2, 3, 1
+# A statement that hangs, the look whether its connection lives, and a try to connect anew.
+LONGEST = 2 * STATEMENT + 2 * CONNECT
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres().running() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    with ExitStack() as stack:
+        yield _open(
+            stack,
+            tmp_path_factory.mktemp("site"),
+            DATABASE_URL=postgres.url,
+            VESTIBULE_DATABASE_CONNECT=str(CONNECT),
+            VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
+            VESTIBULE_DATABASE_LOCK=str(LOCK),
+        )
+
+
+def _open(stack: ExitStack, data: Path, **variables: str) -> Site:
+    """Start a site with alice in it."""
+    url = f"http://localhost:{free_port()}"
+    known = {
+        "VESTIBULE_DATA": str(data),
+        "VESTIBULE_SITE_URL": url,
+        "VESTIBULE_ARGON2_MEMORY_KIB": str(ARGON2_KIB),
+        "VESTIBULE_THREADS": "8",
+        **variables,
+    }
+    own = Site(url, environment(known), workers=1, threads=8, log=data / "output")
+    own.manage("migrate", "--verbosity=0")
+    own.manage("shell", "--command", f"""
+from accounts.models import User
+User.objects.create_user("alice", {PASSWORD!r}).give_local_identity()
+""")  # fmt: skip
+    stack.callback(own.stop)
+    own.start()
+    return own
+
+
+@pytest.fixture
+def alice(house: Site) -> requests.Session:
+    return enter(house)
+
+
+def enter(house: Site) -> requests.Session:
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    browser = requests.Session()
+    browser.get(f"{house.url}/auth/login/local", timeout=30)
+    form = {"username": "alice", "password": PASSWORD, **csrf(browser)}
+    answer = browser.post(
+        f"{house.url}/auth/login/local", data=form, allow_redirects=False, timeout=30
+    )
+    assert answer.headers["Location"] == "/account/"
+    return browser
+
+
+def csrf(browser: requests.Session) -> dict[str, str]:
+    return {"csrfmiddlewaretoken": browser.cookies.get("csrftoken", "")}
+
+
+def ask(browser: requests.Session, url: str, accept: str = "*/*", seconds: float = 30) -> Any:
+    headers = {"Accept": accept}
+    return browser.get(url, headers=headers, allow_redirects=False, timeout=seconds)
+
+
+def is_calm(answer: requests.Response) -> bool:
+    """Tell whether it is a page for people, with a way on, and neither a code nor an inside."""
+    text = answer.text
+    return (
+        answer.headers["Content-Type"].startswith("text/html")
+        and "n a few minutes" in text
+        and "support-code" not in text
+        and not any(word in text for word in ("psycopg", "OperationalError", "Traceback"))
+    )
+
+
+def is_unavailable(answer: requests.Response) -> bool:
+    return (
+        answer.status_code == 503
+        and int(answer.headers["Retry-After"]) > 0
+        and answer.headers["Cache-Control"] == "no-store"
+    )
+
+
+def test_every_route_says_503_while_the_database_is_stopped(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    with postgres.stopped():
+        for accept in ACCEPT[:2]:
+            for path in PAGES:
+                answer = ask(alice, house.url + path, accept)
+                assert is_unavailable(answer), (path, accept, answer.status_code, answer.text)
+                assert is_calm(answer), (path, accept)
+        for accept in ACCEPT:
+            for path in JSON:
+                answer = ask(alice, house.url + path, accept)
+                assert is_unavailable(answer), (path, accept, answer.status_code, answer.text)
+                assert answer.json()["error"] == "temporarily_unavailable", (path, accept)
+        pair = {"username": "alice", "password": PASSWORD}
+        answer = requests.post(f"{house.url}/session/login", data=pair, timeout=30)
+        assert is_unavailable(answer)
+        assert answer.json()["error"] == "temporarily_unavailable"
+        assert requests.get(f"{house.url}/healthz", timeout=30).status_code == 200
+        assert requests.get(f"{house.url}/readyz", timeout=30).json()["database"] == "unavailable"
+    until(lambda: ask(alice, f"{house.url}/auth/session").status_code == 200)
+    assert ask(alice, f"{house.url}/auth/session").json()["user"]["username"] == "alice"
+
+
+def until(true: Any, seconds: float = 20.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_page_speaks_the_persons_language(postgres: Postgres, house: Site) -> None:
+    browser = requests.Session()
+    browser.headers["Accept-Language"] = "da"
+    browser.cookies.set("vestibule", "x" * 43)
+    with postgres.stopped():
+        answer = ask(browser, f"{house.url}/account/")
+    assert answer.status_code == 503
+    assert 'lang="da"' in answer.text
+    assert "om nogle minutter" in answer.text
+
+
+def test_leaving_takes_the_cookie_back_without_the_database(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    front_end = enter(house)
+    forged = alice.cookies.copy()
+    with postgres.stopped():
+        stranger = requests.post(f"{house.url}/auth/logout", cookies=forged, timeout=30)
+        assert stranger.status_code == 403 or "vestibule" not in stranger.cookies
+        assert not any(c.startswith("vestibule=") for c in set_cookies(stranger))
+
+        answer = alice.post(
+            f"{house.url}/auth/logout", data=csrf(alice), allow_redirects=False, timeout=30
+        )
+        assert is_unavailable(answer)
+        assert is_calm(answer)
+        assert "This browser is signed out" in answer.text
+        assert "vestibule" not in alice.cookies
+
+        url = f"{house.url}/session/logout"
+        refused = front_end.post(url, timeout=30)
+        assert "vestibule" in front_end.cookies, refused.text
+        token = {"X-CSRFToken": front_end.cookies["csrftoken"]}
+        told = front_end.post(url, headers=token, timeout=30)
+        assert is_unavailable(told)
+        assert told.json()["error"] == "temporarily_unavailable"
+        assert "vestibule" not in front_end.cookies
+    until(lambda: ask(alice, f"{house.url}/auth/session").status_code == 200)
+    assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is False
+
+
+def set_cookies(answer: requests.Response) -> list[str]:
+    return answer.raw.headers.getlist("Set-Cookie")
+
+
+def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    paths = [*PAGES[1:4], *JSON] * 5
+
+    def timed(path: str) -> tuple[float, int]:
+        begun = time.monotonic()
+        answer = requests.get(
+            house.url + path, cookies=alice.cookies, allow_redirects=False, timeout=60
+        )
+        return time.monotonic() - begun, answer.status_code
+
+    with postgres.frozen():
+        with ThreadPoolExecutor(len(paths)) as threads:
+            found = list(threads.map(timed, paths))
+        assert {status for _, status in found} == {503}, found
+        assert max(seconds for seconds, _ in found) < LONGEST, found
+        assert timed("/readyz")[0] < 2.5
+        begun = time.monotonic()
+        alice.post(f"{house.url}/auth/logout", data=csrf(alice), timeout=30)
+        assert "vestibule" not in alice.cookies
+        assert time.monotonic() - begun < LONGEST
+    until(lambda: timed("/auth/session")[1] == 200)
+
+
+def test_ready_says_no_within_two_seconds_while_the_database_hangs(
+    postgres: Postgres, house: Site
+) -> None:
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    with postgres.frozen():
+        for _ in range(3):
+            begun = time.monotonic()
+            answer = requests.get(f"{house.url}/readyz", timeout=30)
+            assert time.monotonic() - begun < 2.0
+            assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+
+
+def test_a_lock_that_somebody_holds_is_left_in_time(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    with psycopg.connect(postgres.url) as holder:
+        holder.execute("LOCK TABLE accounts_storedsession IN ACCESS EXCLUSIVE MODE")
+        begun = time.monotonic()
+        answer = ask(alice, f"{house.url}/auth/session")
+        assert is_unavailable(answer)
+        assert LOCK <= time.monotonic() - begun < STATEMENT
+        holder.rollback()
+    assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is True
+
+
+def test_a_full_disk_shows(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        own = _open(stack, tmp_path)
+        assert own.process is not None
+        ready = f"{own.url}/readyz"
+        until(lambda: requests.get(ready, timeout=30).status_code == 200)
+        workers = [int(pid) for pid in _children(own.process.pid)]
+        for pid in workers:  # no file may grow, and none be written beyond its first byte
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+        answer = requests.get(ready, timeout=30)
+        assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
+        for pid in workers:
+            resource.prlimit(
+                pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+            )
+        until(lambda: requests.get(ready, timeout=30).status_code == 200)
+
+
+def _children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
