@@ -5,6 +5,11 @@ from datetime import timedelta
 from django.conf import settings
 
 
+def body_deadline() -> float:
+    """Return how many seconds the body of a request may take to arrive."""
+    return float(settings.VESTIBULE_BODY_DEADLINE)
+
+
 def cookies_are_secure() -> bool:
     """Tell whether cookies are for https only."""
     return bool(settings.SESSION_COOKIE_SECURE)
@@ -29,6 +34,16 @@ def handover_lifetime() -> timedelta:
 def institution() -> dict[str, str]:
     """Return the institution's face: name, logo, colour, contact and statements."""
     return dict(settings.VESTIBULE_INSTITUTION)
+
+
+def largest_body() -> int:
+    """Return how many bytes of a request's body are read at most."""
+    return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def threads() -> int:
+    """Return how many requests one worker process answers at the same time."""
+    return int(settings.VESTIBULE_THREADS)
 
 
 def trusted_proxies() -> tuple[str, ...]:

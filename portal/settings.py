@@ -48,7 +48,6 @@ VESTIBULE_FRONTEND_ORIGINS = [
 VESTIBULE_FRONTPAGE_URL = env.str("VESTIBULE_FRONTPAGE_URL", default="")
 VESTIBULE_TRUSTED_PROXIES = env.list("VESTIBULE_TRUSTED_PROXIES", default=[])
 ROOT_URLCONF = "portal.urls"
-WSGI_APPLICATION = "portal.wsgi.application"
 
 # --- Secrets ------------------------------------------------------------------------------------
 
@@ -294,6 +293,7 @@ PERMISSIONS_POLICY: dict[str, list[str]] = {
         "magnetometer", "microphone", "midi", "payment", "usb",
     )
 }  # fmt: skip
+VESTIBULE_BODY_DEADLINE = env.float("VESTIBULE_BODY_DEADLINE", default=10.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"

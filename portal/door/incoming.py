@@ -17,7 +17,7 @@ _ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "sess
 
 
 def visit(request: HttpRequest) -> Visit:
-    """Return who is at the door. The address is the one that `portal.middleware` trusts."""
+    """Return who is at the door. The address is the one that `portal.server` believes."""
     return Visit(
         address=request.META.get("REMOTE_ADDR", ""),
         user_agent=request.headers.get("User-Agent", "")[:300],

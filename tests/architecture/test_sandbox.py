@@ -17,7 +17,7 @@ DEMO = SANDBOX / "management"
 LOADED = """
 import sys
 from importlib import import_module
-for name in ("portal.wsgi", "portal.urls"):
+for name in ("portal.rsgi", "portal.urls"):
     import_module(name)
 from django.apps import apps
 from django.core.management import get_commands

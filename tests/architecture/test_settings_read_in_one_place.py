@@ -19,7 +19,7 @@ SETTINGS_TOO = {
 ENVIRONMENT_TOO = {
     Path("manage.py"): "names the demo's settings module to Django",
     Path("portal/operations/command_line.py"): "names the settings module, and lifts time-outs",
-    Path("portal/wsgi.py"): "names the settings module to Django",
+    Path("portal/rsgi.py"): "names the settings module to Django",
     Path(
         "accounts/source/catalogue.py"
     ): "a source's secret may be a reference to a variable (env:NAME)",
@@ -52,7 +52,7 @@ def is_environment(name: str) -> bool:
         "import django.conf as c\nc.settings": "django.conf.settings",
         "import os as system\nsystem.environ['A']": "os.environ",
         "from os import getenv as ask\nask('A')": "os.getenv",
-        "from portal.wsgi import os\nos.environ": "os.environ",
+        "from portal.rsgi import os\nos.environ": "os.environ",
         "import environ\nenviron.Env()": "environ.Env",
     }.items(),
 )

@@ -17,8 +17,8 @@ from accounts.provider import Authentication, LoginFlow, TokenSet
 from accounts.serialization import dump, load
 from accounts.session.typed import Session
 from portal.configuration.logs import redact
-from portal.middleware import TrustedProxies
 from portal.pages.account import device_name
+from portal.server.proxies import TrustedProxies
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -143,43 +143,33 @@ def test_letters_of_two_alphabets_do_not_mix() -> None:
         refuse_mixed_scripts("\u0430dmin")
 
 
-def environ_after(networks: list[str], **given: str) -> dict[str, Any]:
-    seen: dict[str, Any] = {}
-
-    def application(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        seen.update(environ)
-        return []
-
-    TrustedProxies(application, networks)({"wsgi.url_scheme": "http", **given}, None)
-    return seen
-
-
-FORWARDED = {
-    "HTTP_X_FORWARDED_FOR": "198.51.100.7, 203.0.113.9, 10.0.0.2",
-    "HTTP_X_FORWARDED_PROTO": "https",
-    "HTTP_X_FORWARDED_HOST": "evil.example",
-    "HTTP_FORWARDED": "for=1.2.3.4",
-}
+FORWARDED = [
+    ("x-forwarded-for", "198.51.100.7, 203.0.113.9, 10.0.0.2"),
+    ("x-forwarded-proto", "https"),
+    ("x-forwarded-host", "evil.example"),
+    ("forwarded", "for=1.2.3.4"),
+]
 
 
 @pytest.mark.parametrize("networks", [[], ["10.0.0.0/8"]])
 def test_strangers_are_not_believed(networks: list[str]) -> None:
-    seen = environ_after(networks, REMOTE_ADDR="192.0.2.1", **FORWARDED)
-    assert seen["REMOTE_ADDR"] == "192.0.2.1"
-    assert seen["wsgi.url_scheme"] == "http"
-    assert not [name for name in seen if "FORWARDED" in name]
+    seen = TrustedProxies(networks).caller("192.0.2.1", "http", FORWARDED)
+    assert seen.address == "192.0.2.1"
+    assert seen.scheme == "http"
+    assert not seen.headers
 
 
-def test_a_trusted_proxy_names_the_client() -> None:
-    seen = environ_after(["10.0.0.0/8"], REMOTE_ADDR="10.0.0.1", **FORWARDED)
-    assert seen["REMOTE_ADDR"] == "203.0.113.9"
-    assert seen["wsgi.url_scheme"] == "https"
+@pytest.mark.parametrize("peer", ["10.0.0.1", "::ffff:10.0.0.1"])
+def test_a_trusted_proxy_names_the_client(peer: str) -> None:
+    seen = TrustedProxies(["10.0.0.0/8"]).caller(peer, "http", FORWARDED)
+    assert seen.address == "203.0.113.9"
+    assert seen.scheme == "https"
 
 
 @pytest.mark.parametrize("told", ["", "unknown", "not-an-address", "203.0.113.9:4711", ", ,"])
 def test_nonsense_from_a_trusted_proxy_changes_nothing(told: str) -> None:
-    seen = environ_after(["10.0.0.1"], REMOTE_ADDR="10.0.0.1", HTTP_X_FORWARDED_FOR=told)
-    assert seen["REMOTE_ADDR"] == "10.0.0.1"
+    lines = [("x-forwarded-for", told)]
+    assert TrustedProxies(["10.0.0.1"]).caller("10.0.0.1", "http", lines).address == "10.0.0.1"
 
 
 @pytest.mark.parametrize(

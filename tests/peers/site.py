@@ -92,10 +92,10 @@ class Site:
         """Serve, and return once the site answers. It ends with this process."""
         command = [
             "setpriv", "--pdeathsig", "TERM",
-            self.python, "-m", "granian", "--interface", "wsgi",
+            self.python, "-m", "granian", "--interface", "rsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
-            "--workers", str(self.workers), "--blocking-threads", str(self.threads),
-            "portal.wsgi:application",
+            "--workers", str(self.workers), "--runtime-mode", "mt", "--no-ws",
+            "portal.rsgi:application",
         ]  # fmt: skip
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(

@@ -71,7 +71,7 @@ def processes(port: int) -> list[Process]:
     if logging.getLogger().getEffectiveLevel() == logging.INFO:
         variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
     return [
-        served("site", "portal.wsgi:application", port, variables),
+        served("site", "portal.rsgi:application", port, variables),
         openid_demo.process(port, url),
         cms_demo.process(port, url),
     ]

@@ -56,11 +56,16 @@ class Process:
 
 
 def served(name: str, application: str, port: int, variables: Mapping[str, str]) -> Process:
-    """Return a process that serves a WSGI application: one worker, with several threads."""
+    """Return a process that serves an application: one worker, with several threads.
+
+    The site is served as RSGI and brings its threads along, a stand-in as WSGI.
+    """
+    how = ["--interface", "wsgi", "--blocking-threads", str(conf.threads())]
+    if application.startswith("portal.rsgi:"):
+        how = ["--interface", "rsgi", "--runtime-mode", "mt"]
     command = [
-        sys.executable, "-m", "granian", "--interface", "wsgi",
-        "--host", "127.0.0.1", "--port", str(port),
-        "--workers", "1", "--blocking-threads", str(conf.threads()),
+        sys.executable, "-m", "granian", *how,
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
         "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
         application,
     ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""The WSGI application: Django behind the list of trusted proxies."""
+"""The application that granian serves: Django behind the front (docs/decisions/0007-rsgi.md)."""
 
 import gc
 import os
@@ -6,14 +6,21 @@ import os
 from django.core.wsgi import get_wsgi_application
 
 from portal import conf
-from portal.middleware import TrustedProxies
 from portal.operations.checks import refuse_unsound
+from portal.server.front import Front
+from portal.server.proxies import TrustedProxies
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 _django = get_wsgi_application()
 refuse_unsound()
-application = TrustedProxies(_django, conf.trusted_proxies())
+application = Front(
+    _django,
+    TrustedProxies(conf.trusted_proxies()),
+    threads=conf.threads(),
+    deadline=conf.body_deadline(),
+    largest=conf.largest_body(),
+)
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and
 # again (a tenth of what a login costs). Only what requests leave behind is looked at from here on.

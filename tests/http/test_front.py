@@ -1,0 +1,216 @@
+"""What the front tells the site of a caller and its body, direct and behind the proxies of deploy/
+(docs/decisions/0007-rsgi.md).
+"""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.peers import proxies
+from tests.peers.site import ROOT, environment, free_port
+
+PROXY, STRANGER = "127.0.0.1", "127.0.0.2"  # both are this machine; the first is trusted
+PATIENCE = 20  # seconds: the echo's deadline is two, Caddy hands its answer on after fifteen
+LIES = {
+    "X-Forwarded-For": "203.0.113.66",
+    "X-Forwarded-Proto": "gopher",
+    "X-Forwarded-Host": "evil.example",
+    "X-Forwarded-Port": "66",
+    "X-Forwarded-Uri": "/evil",
+    "X-Forwarded-Method": "EVIL",
+    "X-Forwarded-Prefix": "/evil",
+    "X-Original-URL": "/evil",
+    "X-Original-Method": "EVIL",
+    "X-Real-IP": "203.0.113.66",
+    "Forwarded": "for=203.0.113.66;proto=gopher;host=evil.example",
+}
+SPELT: dict[str, Callable[[str], str]] = {
+    "as usual": str,
+    "with underscores": lambda name: name.replace("-", "_"),
+    "half and half": lambda name: name.replace("-", "_", 1),
+    "loud": str.upper,
+    "loud, with underscores": lambda name: name.replace("-", "_").upper(),
+}
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to the front: through a proxy over https, or straight."""
+
+    port: int
+    authority: Path | None = None
+
+    def connect(self, source: str) -> socket.socket:
+        wire = socket.create_connection((PROXY, self.port), 30, source_address=(source, 0))
+        if self.authority is None:
+            return wire
+        context = ssl.create_default_context(cafile=self.authority)
+        return context.wrap_socket(wire, server_hostname="localhost")
+
+    def ask(self, *lines: str, body: bytes = b"", source: str = STRANGER) -> tuple[int, bytes]:
+        """Return status and body of the answer to a raw request."""
+        head = "\r\n".join([lines[0], f"Host: localhost:{self.port}", *lines[1:], "", ""])
+        with closing(self.connect(source)) as wire:
+            wire.sendall(head.encode("latin-1") + body)
+            return answer(wire)
+
+
+def answer(wire: socket.socket) -> tuple[int, bytes]:
+    received = b""
+    while piece := wire.recv(65536):
+        received += piece
+    head, _, body = received.partition(b"\r\n\r\n")
+    return int(head.split(b" ", 2)[1]) if head else 0, body
+
+
+@pytest.fixture(scope="module")
+def echo() -> Iterator[int]:
+    """Give the port of an application behind the front that says what it was told."""
+    port = free_port()
+    command = [
+        "setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "granian", "--interface", "rsgi",
+        "--runtime-mode", "mt", "--port", str(port), "--no-ws", "tests.peers.echo:application",
+    ]  # fmt: skip
+    process = subprocess.Popen(command, cwd=ROOT, env=environment({"ECHO_TRUSTED": PROXY}))
+    way, deadline = Way(port), time.monotonic() + 60
+    while True:
+        assert time.monotonic() < deadline
+        try:
+            way.ask("GET / HTTP/1.1", "Connection: close")
+        except OSError:
+            time.sleep(0.1)
+        else:
+            break
+    yield port
+    process.terminate()
+    process.wait(20)
+
+
+@pytest.fixture(scope="module", params=["straight", *proxies.NAMES])
+def way(request: pytest.FixtureRequest, echo: int) -> Iterator[Way]:
+    """Give each way to the front."""
+    with ExitStack() as stack:
+        if request.param == "straight":
+            yield Way(echo)
+        else:
+            yield Way(*stack.enter_context(proxies.before(request.param, echo)))
+
+
+def told(way: Way, *lines: str, source: str = STRANGER) -> dict[str, str]:
+    status, body = way.ask("GET /a?b=c HTTP/1.1", "Connection: close", *lines, source=source)
+    assert status == 200
+    words: dict[str, str] = json.loads(body)
+    return words
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+@pytest.mark.parametrize("is_before", [True, False], ids=["before", "after"])
+def test_nobody_lies_about_where_they_come_from(way: Way, spelt: str, is_before: bool) -> None:
+    lies = [f"{SPELT[spelt](name)}: {value}" for name, value in LIES.items()]
+    others = [f"X-Other-{number}: {number}" for number in range(12)]
+    heard = told(way, *(lies + others if is_before else others + lies))
+    assert heard["REMOTE_ADDR"] == STRANGER
+    assert heard["HTTP_X_OTHER_7"] == "7"
+    said = " ".join(heard.values()).lower()
+    assert "203.0.113.66" not in said
+    assert "evil" not in said
+    assert "gopher" not in said
+    if way.authority is None:
+        assert heard["wsgi.url_scheme"] == "http"
+        assert not [name for name in heard if "FORWARDED" in name or "X_ORIGINAL" in name]
+    else:
+        assert heard["wsgi.url_scheme"] == "https"
+
+
+@pytest.mark.parametrize("name", ["x.forwarded.for", "x_anything", "x~forwarded~for", "_", "x-y_z"])
+def test_a_name_that_could_pass_for_another_is_left_out(echo: int, name: str) -> None:
+    for source in (PROXY, STRANGER):
+        heard = told(Way(echo), f"{name}: 203.0.113.66", source=source)
+        assert "203.0.113.66" not in heard.values()
+
+
+def test_a_trusted_proxy_names_the_client(echo: int) -> None:
+    lines = ("X-Forwarded-For: 203.0.113.5", "X-Forwarded-For: 198.51.100.7", "X-Original-URL: /b")
+    heard = told(Way(echo), *lines, "X-Forwarded-Proto: https", source=PROXY)
+    assert heard["REMOTE_ADDR"] == "198.51.100.7"
+    assert heard["wsgi.url_scheme"] == "https"
+    assert heard["HTTP_X_ORIGINAL_URL"] == "/b"
+
+
+def test_lines_of_one_name_are_joined(echo: int) -> None:
+    heard = told(Way(echo), "Cookie: a=1", "Cookie: b=2", "Accept: x/y", "Accept: z/w")
+    assert heard["HTTP_COOKIE"] == "a=1; b=2"
+    assert heard["HTTP_ACCEPT"] == "x/y,z/w"
+
+
+def test_a_body_arrives_whole(way: Way) -> None:
+    status, body = way.ask(
+        "POST / HTTP/1.1", "Connection: close", "Content-Length: 5", body=b"hello"
+    )
+    assert (status, json.loads(body)["body"]) == (200, "hello")
+
+
+def test_a_body_in_chunks_arrives_whole(way: Way) -> None:
+    chunks = b"5\r\nhello\r\n6\r\n world\r\n0\r\n\r\n"
+    lines = ("POST / HTTP/1.1", "Connection: close", "Transfer-Encoding: chunked")
+    status, body = way.ask(*lines, body=chunks)
+    heard = json.loads(body)
+    assert (status, heard["body"], heard["CONTENT_LENGTH"]) == (200, "hello world", "11")
+
+
+def test_of_a_body_that_is_too_large_only_the_length_is_told(echo: int) -> None:
+    lines = ("POST / HTTP/1.1", "Connection: close")
+    announced = json.loads(Way(echo).ask(*lines, "Content-Length: 1001", body=b"x" * 1001)[1])
+    chunks = b"5dc\r\n" + b"x" * 1500 + b"\r\n0\r\n\r\n"
+    chunked = json.loads(Way(echo).ask(*lines, "Transfer-Encoding: chunked", body=chunks)[1])
+    assert (announced["body"], announced["CONTENT_LENGTH"]) == ("", "1001")
+    assert chunked["body"] == ""
+    assert int(chunked["CONTENT_LENGTH"]) > 1000
+
+
+@pytest.mark.parametrize("lines", [("Content-Length: 9",), ("Transfer-Encoding: chunked",)])
+def test_a_body_that_is_not_whole_in_time_is_408(way: Way, lines: tuple[str, ...]) -> None:
+    began = time.monotonic()
+    body = b"5\r\nhello\r\n" if "chunked" in lines[0] else b"hello"
+    head = "\r\n".join(["POST / HTTP/1.1", f"Host: localhost:{way.port}", *lines, "", ""])
+    with closing(way.connect(STRANGER)) as wire:
+        wire.sendall(head.encode() + body)
+        assert wire.recv(65536).startswith(b"HTTP/1.1 408 ")
+    assert 1.5 < time.monotonic() - began < PATIENCE
+
+
+def test_a_body_that_drips_is_not_whole_in_time(way: Way) -> None:
+    began = time.monotonic()
+    with closing(way.connect(STRANGER)) as wire:
+        host = f"Host: localhost:{way.port}"
+        wire.sendall(f"POST / HTTP/1.1\r\n{host}\r\nContent-Length: 900\r\n\r\n".encode())
+        wire.settimeout(0.2)
+        received = b""
+        while not received and time.monotonic() - began < 20:
+            wire.sendall(b"x")
+            try:
+                received = wire.recv(65536)
+            except TimeoutError:
+                continue
+    assert received.startswith(b"HTTP/1.1 408 ")
+    assert 1.5 < time.monotonic() - began < PATIENCE
+
+
+def test_a_part_of_a_body_is_no_body(echo: int) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: localhost:{echo}\r\nContent-Length: 9\r\n\r\n"
+    with closing(Way(echo).connect(STRANGER)) as wire:
+        wire.sendall(head.encode() + b"hello")
+        wire.shutdown(socket.SHUT_WR)
+        status, _ = answer(wire)
+    assert status in {0, 400}

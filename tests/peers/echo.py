@@ -1,0 +1,29 @@
+"""An application behind the site's own front that says what it was told: `granian` serves it.
+
+`ECHO_TRUSTED` names the trusted proxies; the deadline for a body is two seconds.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from portal.server.front import Front
+from portal.server.proxies import TrustedProxies
+
+
+def told(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+    """Answer with each text of the environment, and with the body."""
+    body = environ["wsgi.input"].read().decode("latin-1")
+    words = {name: value for name, value in environ.items() if isinstance(value, str)}
+    start_response("200 OK", [("Content-Type", "application/json")])
+    return [json.dumps({**words, "body": body}).encode()]
+
+
+application = Front(
+    told,
+    TrustedProxies(os.environ.get("ECHO_TRUSTED", "").split(",")),
+    threads=2,
+    deadline=2.0,
+    largest=1000,
+)
