@@ -6,6 +6,7 @@ an error at start (portal/operations/checks.py). docs/configuration.md lists eve
 """
 
 import logging
+import secrets
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,18 +20,21 @@ from portal.configuration.env import (
     data_directory,
     env,
     generated_keys,
+    is_production,
     origin,
     origins_of,
     postgres,
+    private_file,
     secret,
 )
 
 # --- What kind of installation this is ----------------------------------------------------------
 
-VESTIBULE_PRODUCTION = env.str("VESTIBULE_ENV", default="") == "production"
+VESTIBULE_PRODUCTION = is_production()
 DEBUG = False
 DATA_DIR = data_directory()
 DATABASE_URL = env.str("DATABASE_URL", default="")
+VESTIBULE_SQLITE = env.bool("VESTIBULE_SQLITE", default=False)
 REDIS_URL = env.str("REDIS_URL", default="")
 
 # --- Where it stands: everything that leaves the site is built from these, never from a request ---
@@ -52,7 +56,10 @@ ROOT_URLCONF = "portal.urls"
 # --- Secrets ------------------------------------------------------------------------------------
 
 _generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
-SECRET_KEY = secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key", "")
+# Without one Django raises before a check can say so; a short one of the moment is E010.
+SECRET_KEY = (
+    secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key") or secrets.token_urlsafe(16)
+)
 VESTIBULE_VAULT_KEYS = [
     key.strip()
     for key in (secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", "")).split(",")
@@ -143,6 +150,8 @@ if DATABASE_URL:
         statement=VESTIBULE_DATABASE_STATEMENT,
         lock=VESTIBULE_DATABASE_LOCK,
     )
+else:
+    private_file(DATA_DIR / "vestibule.sqlite3")
 
 CACHES: dict[str, Any] = {
     "default": {
@@ -223,9 +232,15 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": env.int("VESTIBULE_PASSWORD_LENGTH", default=12)},
+        "OPTIONS": {"min_length": env.int("VESTIBULE_PASSWORD_LENGTH", default=15)},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {
+        "NAME": "providers.local.strength.NotEasilyGuessed",
+        "OPTIONS": {
+            "names": [_site.hostname or "", env.str("VESTIBULE_NAME", default="Vestibule")]
+        },
+    },
 ]
 
 # --- Calls to upstreams (accounts/http/) -------------------------------------------------------

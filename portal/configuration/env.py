@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -67,6 +68,23 @@ def generated_keys(data: Path) -> dict[str, str]:
             draft.unlink()
     keys: dict[str, str] = json.loads(path.read_text())
     return keys
+
+
+def is_production() -> bool:
+    """Tell whether this site serves people in earnest. Raises `Misconfigured` for any other word,
+    with which somebody meant it and got the embedded defaults.
+    """
+    word = env.str("VESTIBULE_ENV", default="")
+    if word not in {"", "production"}:
+        raise Misconfigured(f"VESTIBULE_ENV: {word!r} is neither production nor empty")
+    return bool(word)
+
+
+def private_file(path: Path) -> None:
+    """Let only its owner read the file, made when missing. SQLite's files beside it follow."""
+    with suppress(OSError):  # of another owner, or on a disk that is full: whoever uses it says so
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600))
+        path.chmod(0o600)
 
 
 def secret(name: str) -> str:

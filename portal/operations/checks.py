@@ -1,5 +1,9 @@
 """System checks of the installation: what is insecure or missing is an error at start."""
 
+import base64
+import ipaddress
+import zlib
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
@@ -8,6 +12,10 @@ from django.core.checks import CheckMessage, Error, register, run_checks
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
 LEAST_KIB = 7 * 1024
 LEAST_WORK = 5 * LEAST_KIB
+# What 50 random characters still have when they are packed, and how many of 32 random bytes differ.
+LEAST_PACKED = 40
+LEAST_DIFFERENT = 16
+UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 
 def is_production() -> bool:
@@ -36,7 +44,7 @@ def production_has_all_it_needs(**_: Any) -> list[CheckMessage]:
     if not settings.VESTIBULE_PRODUCTION:
         return []
     needs = (
-        ("VESTIBULE_SECRET_KEY", len(settings.SECRET_KEY) >= 50, "at least 50 random characters"),
+        ("VESTIBULE_SECRET_KEY", _is_random(settings.SECRET_KEY), "at least 50 random characters"),
         ("DATABASE_URL", bool(settings.DATABASE_URL), "the address of PostgreSQL"),
         ("REDIS_URL", bool(settings.REDIS_URL), "the address of Redis"),
         ("VESTIBULE_SITE_URL", settings.VESTIBULE_SITE_URL.startswith("https:"), "an https origin"),
@@ -57,12 +65,17 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
     argon2 = settings.VESTIBULE_ARGON2
     work = argon2["memory_cost"] * argon2["time_cost"]
     plain = [url for url in settings.VESTIBULE_FRONTEND_ORIGINS if not url.startswith("https:")]
+    vault = settings.VESTIBULE_VAULT_KEYS
+    mail_host = settings.EMAIL_HOST in {"localhost", "127.0.0.1", "::1"}
+    mail_is_open = "smtp" in settings.EMAIL_BACKEND and not (
+        settings.EMAIL_USE_TLS or settings.EMAIL_USE_SSL or mail_host
+    )
     open_doors = (
         (settings.DEBUG, "DEBUG", "shows code to strangers"),
         ("*" in settings.ALLOWED_HOSTS, "VESTIBULE_ALLOWED_HOSTS", "believes any Host header"),
         (bool(plain), "VESTIBULE_FRONTEND_ORIGINS", "trusts a front end without TLS"),
         (
-            any(each.strip().endswith("/0") for each in settings.VESTIBULE_TRUSTED_PROXIES),
+            any(_is_everybody(each.strip()) for each in settings.VESTIBULE_TRUSTED_PROXIES),
             "VESTIBULE_TRUSTED_PROXIES",
             "lets everybody choose their own address",
         ),
@@ -71,12 +84,43 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
             "VESTIBULE_ARGON2_MEMORY_KIB",
             "makes stolen passwords cheap to guess",
         ),
+        (mail_is_open, "VESTIBULE_MAIL_URL", "sends links to passwords without TLS (smtp+tls://)"),
+        (any(_is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a key of no chance"),
+        (
+            settings.DATABASE_URL.startswith("sqlite") and not settings.VESTIBULE_SQLITE,
+            "DATABASE_URL",
+            "is a file of one machine: say VESTIBULE_SQLITE=1 if that is meant",
+        ),
     )
     return [
         Error(f"{name} {harm}.", hint="See docs/configuration.md.", id="vestibule.E014")
         for is_open, name, harm in open_doors
         if is_open
     ]
+
+
+def _is_random(key: str) -> bool:
+    """Tell whether a key is long, and not one that repeats or comes with Django's examples."""
+    packed = len(zlib.compress(key.encode(), 9))
+    return len(key) >= 50 and packed >= LEAST_PACKED and not key.startswith("django-insecure-")
+
+
+def _is_flat(key: str) -> bool:
+    """Tell whether 32 bytes have fewer different ones than chance would give."""
+    with suppress(ValueError):
+        raw = base64.urlsafe_b64decode(key.replace("+", "-").replace("/", "_"))
+        return len(raw) == 32 and len(set(raw)) < LEAST_DIFFERENT
+    return False  # no key at all is another check's finding
+
+
+def _is_everybody(text: str) -> bool:
+    """Tell whether a network is so wide that strangers are in it, or none at all."""
+    try:
+        network = ipaddress.ip_network(text)
+    except ValueError:
+        return bool(text)
+    ours = isinstance(network, ipaddress.IPv6Network) and network.subnet_of(UNIQUE_LOCAL)
+    return not ours and network.prefixlen < (8 if network.version == 4 else 32)
 
 
 @register("vestibule")

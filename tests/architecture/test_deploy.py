@@ -15,7 +15,7 @@ from tests.peers.site import environment
 PRODUCTION = {
     "VESTIBULE_ENV": "production",
     "VESTIBULE_SITE_URL": "https://login.example.org",
-    "VESTIBULE_SECRET_KEY": "k3-Zq8vR_" * 8,
+    "VESTIBULE_SECRET_KEY": "kA7-vQ2m_Zr9xLw4TbY8uHc3NsE6pJd1GfXoRi5yKzWqUeMnBt0VhSgDlCaPjI",
     "VESTIBULE_VAULT_KEYS": base64.urlsafe_b64encode(bytes(range(32))).decode(),
     "VESTIBULE_MAIL_URL": "smtp+tls://vestibule:secret@mail.example.org:587",
     "DATABASE_URL": "postgres://vestibule:secret@127.0.0.1:1/vestibule",
@@ -46,6 +46,21 @@ def test_what_production_lacks_is_an_error_that_names_it(name: str, tmp_path: Pa
     done = check(tmp_path, **{name: ""})
     assert done.returncode != 0
     assert name in done.stderr
+
+
+@pytest.mark.parametrize("name", ["VESTIBULE_SECRET_KEY", "VESTIBULE_VAULT_KEYS"])
+def test_an_empty_key_is_an_error_and_no_traceback(name: str, tmp_path: Path) -> None:
+    said = check(tmp_path, **{name: ""}).stderr
+    assert "Traceback" not in said
+    assert "vestibule.E0" in said
+
+
+@pytest.mark.parametrize("word", ["prod", "Production", "staging", "production "])
+def test_only_one_word_says_what_kind_of_site_it_is(word: str, tmp_path: Path) -> None:
+    done = check(tmp_path, VESTIBULE_ENV=word)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.count("\n") == 1
+    assert "VESTIBULE_ENV" in done.stderr
 
 
 @pytest.mark.parametrize("name", sorted(INSECURE))

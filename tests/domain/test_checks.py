@@ -19,11 +19,11 @@ from tests.tenant.provider import TenantProvider
 PRODUCTION = {
     "VESTIBULE_PRODUCTION": True,
     "VESTIBULE_SITE_URL": "https://login.example.org",
-    "SECRET_KEY": "k3-Zq8vR_" * 8,
+    "SECRET_KEY": "kA7-vQ2m_Zr9xLw4TbY8uHc3NsE6pJd1GfXoRi5yKzWqUeMnBt0VhSgDlCaPjI",
     "DATABASE_URL": "postgres://localhost/vestibule",
     "REDIS_URL": "redis://localhost/0",
     "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
-    "VESTIBULE_VAULT_KEYS": [base64.urlsafe_b64encode(bytes(32)).decode()],
+    "VESTIBULE_VAULT_KEYS": [base64.urlsafe_b64encode(bytes(range(32))).decode()],
     "VESTIBULE_HTTP_PLAIN": False,
     "VESTIBULE_ARGON2": {"memory_cost": 46 * 1024, "time_cost": 1, "parallelism": 1},
     "ALLOWED_HOSTS": ["login.example.org"],
@@ -49,6 +49,13 @@ def test_nothing_set_has_nothing_to_say() -> None:
     ("name", "value", "said"),
     [
         ("SECRET_KEY", "short", "VESTIBULE_SECRET_KEY"),
+        ("SECRET_KEY", "a" * 60, "VESTIBULE_SECRET_KEY"),
+        ("SECRET_KEY", "changeme-" * 8, "VESTIBULE_SECRET_KEY"),
+        (
+            "SECRET_KEY",
+            "django-insecure-" + "kA7-vQ2m_Zr9xLw4TbY8uHc3NsE6pJd1GfXoRi5yKzWqUeMnBt0VhSgDlCaPjI",
+            "VESTIBULE_SECRET_KEY",
+        ),
         ("DATABASE_URL", "", "DATABASE_URL"),
         ("REDIS_URL", "", "REDIS_URL"),
         ("VESTIBULE_SITE_URL", "http://login.example.org", "VESTIBULE_SITE_URL"),
@@ -67,6 +74,12 @@ def test_production_needs_each_of_these(name: str, value: Any, said: str) -> Non
         ("VESTIBULE_FRONTEND_ORIGINS", ["http://maps.example.org"], "VESTIBULE_FRONTEND_ORIGINS"),
         ("VESTIBULE_TRUSTED_PROXIES", ["0.0.0.0/0"], "VESTIBULE_TRUSTED_PROXIES"),
         ("VESTIBULE_TRUSTED_PROXIES", ["::/0"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_TRUSTED_PROXIES", ["0.0.0.0/1", "128.0.0.0/1"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_TRUSTED_PROXIES", ["2000::/3"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_TRUSTED_PROXIES", ["everybody"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("EMAIL_HOST", "mail.example.org", "VESTIBULE_MAIL_URL"),
+        ("DATABASE_URL", "sqlite:////srv/vestibule.sqlite3", "VESTIBULE_SQLITE"),
+        ("VESTIBULE_VAULT_KEYS", [base64.b64encode(bytes(32)).decode()], "VESTIBULE_VAULT_KEYS"),
         (
             "VESTIBULE_ARGON2",
             {"memory_cost": 1024, "time_cost": 40, "parallelism": 1},
@@ -83,6 +96,19 @@ def test_production_leaves_no_door_open(name: str, value: Any, said: str) -> Non
     assert said in found(**{name: value})["vestibule.E014"]
     with override_settings(**{name: value}):
         assert checks.production_leaves_no_door_open() == []
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"EMAIL_HOST": "mail.example.org", "EMAIL_USE_TLS": True},
+        {"EMAIL_HOST": "mail.example.org", "EMAIL_USE_SSL": True},
+        {"DATABASE_URL": "sqlite:////srv/vestibule.sqlite3", "VESTIBULE_SQLITE": True},
+        {"VESTIBULE_TRUSTED_PROXIES": ["10.0.0.0/8", "192.0.2.7", "fd00::/8", "2001:db8::/32"]},
+    ],
+)
+def test_what_is_meant_is_let_pass(changed: dict[str, Any]) -> None:
+    assert found(**changed) == {}
 
 
 @pytest.mark.parametrize(("memory", "passes"), [(46, 1), (19, 2), (12, 3), (9, 4), (7, 5)])

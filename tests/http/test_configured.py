@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -88,6 +89,18 @@ def test_a_site_url_that_is_no_origin_is_refused_in_one_sentence(tmp_path: Path,
     assert done.returncode == 1
     assert "VESTIBULE_SITE_URL" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_embedded_database_is_for_its_owner_only(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        (tmp_path / "vestibule.sqlite3").touch(0o644)  # of an earlier version
+        code = "from django.db import connection as c; print(c.cursor().execute('select 1'))"
+        printed(tmp_path, code)
+    finally:
+        os.umask(before)
+    for file in tmp_path.glob("vestibule.sqlite3*"):
+        assert file.stat().st_mode & 0o077 == 0, file
 
 
 def test_an_embedded_house_makes_its_keys_once(tmp_path: Path) -> None:
