@@ -16,6 +16,7 @@ LEAST = 8
 _SHORTEST, _LONGEST = 4, 20
 _PLAIN = str.maketrans("013457@$!", "oieastasi")
 _ROWS = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1qaz2wsx3edc4rfv5tgb")
+_YEAR = re.compile("(?:19|20)[0-9]{2}")
 _OF_PERSON = ("username", "name", "email")
 
 
@@ -44,9 +45,14 @@ def weight(text: str, names: frozenset[str] = frozenset()) -> int:
     total, at = 0, 0
     seen: set[str] = set()
     while at < len(text):
+        if size := _repeated(text, at):
+            at, total = at + size, total + 1
+            continue
         for size in range(min(_LONGEST, len(text) - at), _SHORTEST - 1, -1):
             piece = text[at : at + size]
-            if piece in text[:at] or any(piece in row or piece[::-1] in row for row in _ROWS):
+            if _YEAR.fullmatch(piece) or any(
+                piece in each or piece[::-1] in each for each in _ROWS
+            ):
                 total += 1
                 break
             if word := {piece, piece.translate(_PLAIN)} & (names | _known()):
@@ -58,6 +64,16 @@ def weight(text: str, names: frozenset[str] = frozenset()) -> int:
             total += not _goes_on(text, at)
         at += size
     return total
+
+
+def _repeated(text: str, at: int) -> int:
+    """Return how many of the next characters, four at least, have stood before in this order."""
+    start, size = text.find(text[at : at + _SHORTEST], 0, at + _SHORTEST - 1), _SHORTEST
+    if start < 0 or at + size > len(text):
+        return 0
+    while at + size < len(text) and text[at + size] == text[start + size]:
+        size += 1
+    return size
 
 
 def _goes_on(text: str, at: int) -> bool:
