@@ -35,7 +35,7 @@ class Description:
     `cookies` are the names, or shell patterns, of the only cookies that reach the provider.
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
     `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
-    upstream's end is always the session's end.
+    upstream's end is always the session's end. `issuer` is the one that its outcomes name.
     """
 
     label: str
@@ -46,6 +46,7 @@ class Description:
     form_post: bool = False
     home: str = ""
     ends_with_token: bool = False
+    issuer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,10 +24,10 @@ from accounts.login import flow, lockout
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid, username_key
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, Recognises, TokenSet, Visit
-from accounts.session import vault
+from accounts.session import access, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
-from accounts.source import outage
+from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
@@ -35,7 +35,9 @@ BELONGS_ELSEWHERE = "This way in belongs to somebody else."
 # How long a "no" of an upstream to a shared cookie is cached.
 _STRANGER_SECONDS = 60
 _MOST_REMEMBERED = 50
-_OWNER = statements.Lookup(User, identities__source=0, identities__subject="")
+_OWNER = statements.Lookup(
+    User, identities__source=0, identities__issuer="", identities__subject=""
+)
 log = structlog.get_logger("vestibule.recognition")
 
 
@@ -208,7 +210,9 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
     asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
     if asking is None or asking.user is None:
         raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-    owner = _owner(source.row, outcome.subject)
+    if asking.user.is_staff and source.row.staff:
+        _refuse_promotion(asking)
+    owner = _known(source, outcome)
     decision, reason = decide(
         owner=owner.pk if owner else None,
         link_to=asking.user_id,
@@ -219,8 +223,9 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
     Identity.objects.get_or_create(
         source=source.row,
+        issuer=outcome.issuer,
         subject=outcome.subject,
-        defaults={"user": asking.user, "issuer": outcome.issuer},
+        defaults={"user": asking.user},
     )
     events.record(*_trail(decision, source, asking.user, asking.uid, visit))
     return asking.user
@@ -228,7 +233,8 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
 
 def same_person(source: ConfiguredSource, outcome: Authentication, current: Session) -> bool:
     """Tell whether `outcome` is the same person at the same source as the session `current`."""
-    return (current.source, current.subject) == (source.slug, outcome.subject)
+    here = (current.source, current.issuer, current.subject)
+    return here == (source.slug, outcome.issuer, outcome.subject)
 
 
 def was_used_by(session: Session, state: str) -> bool:
@@ -238,7 +244,7 @@ def was_used_by(session: Session, state: str) -> bool:
 
 
 def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, Decision]:
-    owner = _owner(source.row, outcome.subject)
+    owner = _known(source, outcome)
     decision, reason = decide(
         owner=owner.pk if owner else None,
         link_to=None,
@@ -250,13 +256,52 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
-    _follow(owner, outcome)
+    _follow(owner, source.row, outcome)
     _follow_groups(owner, source.row, outcome)
     return owner, decision
 
 
-def _owner(source: Source, subject: str) -> User | None:
-    return _OWNER.find(identities__source=source.pk, identities__subject=subject)
+def _owner(source: Source, outcome: Authentication) -> User | None:
+    return _OWNER.find(
+        identities__source=source.pk,
+        identities__issuer=outcome.issuer,
+        identities__subject=outcome.subject,
+    )
+
+
+def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
+    """Return whom the outcome names, by source, issuer and subject; None for somebody new.
+
+    An identity without an issuer takes that of its source. While people are known by another issuer
+    nobody new comes in: their subjects say nothing about this one's (OIDC Core, 5.7). Raises
+    `AccessDenied` then.
+    """
+    owner = _owner(source.row, outcome)
+    if owner or not outcome.issuer:
+        return owner
+    issuers = catalogue.issuers_of(source.row, beyond_none=False)
+    if "" in issuers and outcome.issuer == source.description.issuer:
+        bare = Identity.objects.filter(source=source.row, issuer="", subject=outcome.subject)
+        bare.update(issuer=outcome.issuer)
+        if owner := _owner(source.row, outcome):
+            return owner
+        issuers = catalogue.issuers_of(source.row)
+    if issuers - {outcome.issuer}:
+        raise AccessDenied(
+            "People are known here by another issuer.",
+            reason=errors.LOGIN_FAILED,
+            tokens=outcome.tokens,
+        )
+    return None
+
+
+def _refuse_promotion(asking: StoredSession) -> None:
+    """Let nobody gain an administrator's rights by linking a way in that has them.
+
+    Raises `AccessDenied` for a session that came by a source without.
+    """
+    if not access.signs_in_staff(asking.source):
+        raise AccessDenied("Sign in by a source for administrators first.")
 
 
 def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
@@ -277,19 +322,24 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
                 source=source, subject=outcome.subject, issuer=outcome.issuer, user=user
             )
     except IntegrityError:
-        winner = _owner(source, outcome.subject)
+        winner = _owner(source, outcome)
         if winner is None:
             raise
         return winner, Decision.AUTH
     return user, Decision.ENROLL
 
 
-def _follow(user: User, outcome: Authentication) -> None:
+def _follow(user: User, source: Source, outcome: Authentication) -> None:
     """Copy name and mail from the source; an empty value changes nothing, and an address that is
     not verified takes the place of no verified one.
+
+    An administrator keeps their address, to which links to a password go, unless the source signs
+    in administrators.
     """
     known: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
-    if outcome.email and (outcome.email_verified or not (user.email and user.email_verified)):
+    follows = source.staff or not user.is_staff
+    better = outcome.email_verified or not (user.email and user.email_verified)
+    if outcome.email and follows and better:
         known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
     changed = []
     for field, value in known:
@@ -308,7 +358,9 @@ def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
     """
     if outcome.groups is None:
         return
-    identity = Identity.objects.filter(source=source, subject=outcome.subject)
+    identity = Identity.objects.filter(
+        source=source, issuer=outcome.issuer, subject=outcome.subject
+    )
     remembered = list(outcome.groups)[:_MOST_REMEMBERED]
     if identity.values_list("claimed_groups", flat=True).first() != remembered:
         identity.update(claimed_groups=remembered)

@@ -1,5 +1,7 @@
 """Sources, and the identities by which people are known there."""
 
+from typing import Any
+
 from django.core.validators import RegexValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -50,6 +52,11 @@ class Source(models.Model):
         default=False,
         help_text=_("Front ends may fetch the upstream's access token for the person."),
     )
+    staff = models.BooleanField(
+        _("signs in administrators"),
+        default=False,
+        help_text=_("Without it, people who come this way have no administrator's rights."),
+    )
     after_login = models.CharField(
         _("after login"), max_length=500, blank=True, help_text=_("A local path. Empty: /account/.")
     )
@@ -77,10 +84,16 @@ class Source(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the mark of the `local` source, by which an administrator can always enter."""
+        self.staff = self.staff or self.slug == self.LOCAL
+        super().save(*args, **kwargs)
+
 
 class Identity(models.Model):
-    """(source, subject) -> User. Never an e-mail address, never a username.
+    """(source, issuer, subject) -> User. Never an e-mail address, never a username.
 
+    An identity of before issuers counted has none, and takes its source's at the next sign-in.
     `claimed_groups` are the groups that the source named last: a suggestion for administrators.
     """
 
@@ -93,7 +106,9 @@ class Identity(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["source", "subject"], name="identity_source_subject")
+            models.UniqueConstraint(
+                fields=["source", "issuer", "subject"], name="identity_source_issuer_subject"
+            )
         ]
         verbose_name = _("identity")
         verbose_name_plural = _("identities")

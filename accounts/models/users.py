@@ -91,6 +91,7 @@ class User(AbstractBaseUser, PermissionsMixin):
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     last_login = None
+    is_confined = False
 
     objects: ClassVar[UserManager] = UserManager()
 
@@ -110,6 +111,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Keep the folded username in step with the one that people see."""
         self.username_key = username_key(self.username)
+        if self.is_confined:
+            named = kwargs.get("update_fields") or [f.name for f in self._meta.concrete_fields]
+            own = {"id", "is_staff", "is_superuser"}
+            kwargs["update_fields"] = [name for name in named if name not in own]
         super().save(*args, **kwargs)
 
     @property
@@ -122,7 +127,15 @@ class User(AbstractBaseUser, PermissionsMixin):
     def give_local_identity(self) -> None:
         """Create the `local` identity of the person unless it exists."""
         source = Source.objects.get(slug=Source.LOCAL)
-        Identity.objects.get_or_create(source=source, subject=self.uid, defaults={"user": self})
+        known = {"source": source, "issuer": "", "subject": self.uid}
+        Identity.objects.get_or_create(**known, defaults={"user": self})
+
+    def confined(self) -> User:
+        """Return the person without an administrator's rights, for a session by a source that signs
+        in none. `save` keeps the rights as they are stored.
+        """
+        self.is_confined, self.is_staff, self.is_superuser = True, False, False
+        return self
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Hash the epoch, not the password: a rehash at sign-in must not end other sessions."""

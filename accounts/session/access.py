@@ -7,6 +7,7 @@ from accounts import conf
 from accounts.errors import AccessDenied, LoginRequired
 from accounts.models import StoredSession, User
 from accounts.session.typed import Session
+from accounts.source import catalogue
 
 
 def require(
@@ -26,6 +27,19 @@ def require(
     if groups and not _is_in_one(session, groups):
         raise AccessDenied("None of the groups that may come in here is yours.")
     return session
+
+
+def as_signed_in(person: User, session: Session) -> User:
+    """Return `person` as `session` lets them act: with an administrator's rights only where its
+    source signs in administrators, as it is configured now.
+    """
+    return person if signs_in_staff(session.source) else person.confined()
+
+
+def signs_in_staff(slug: str) -> bool:
+    """Tell whether administrators who come by the source `slug` have their rights."""
+    ready = catalogue.of_session(slug)
+    return ready is not None and ready.row.staff
 
 
 def is_recent(session: Session, now: datetime) -> bool:

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
 from accounts import events
-from accounts.models import StoredSession, User
+from accounts.models import Identity, StoredSession, User
 from accounts.provider import Visit
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
@@ -15,6 +15,14 @@ from accounts.session.typed import Session
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:
     """Return the sessions of a person, the last used first."""
     return StoredSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
+
+
+def came_by(identity: Identity) -> QuerySet[StoredSession]:
+    """Return the sessions that began by a way in of a person."""
+    rows = StoredSession.objects.filter(
+        user=identity.user_id, source=identity.source.slug, subject=identity.subject
+    )
+    return rows.filter(issuer=identity.issuer) if identity.issuer else rows
 
 
 def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:

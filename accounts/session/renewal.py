@@ -64,11 +64,15 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
         verdict = End(error.error)
     if isinstance(verdict, Keep):
         return store
-    if isinstance(verdict, Authentication) and verdict.subject == session.subject:
+    if isinstance(verdict, Authentication) and _whose(verdict) == _whose(session):
         return _renewed(store, source, verdict)
     why = verdict.why if isinstance(verdict, End) else "somebody else is signed in there"
     events.record_ended(end(StoredSession.objects.filter(uid=session.uid)), why)
     return SessionStore()
+
+
+def _whose(known: Authentication | Session) -> tuple[str, str]:
+    return known.issuer, known.subject
 
 
 def _renewed(store: SessionStore, source: ConfiguredSource, known: Authentication) -> SessionStore:

@@ -15,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.db.models import Max, Min
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
@@ -22,11 +24,13 @@ from accounts import conf, ended
 from accounts.errors import InvalidRequest
 from accounts.http import Client
 from accounts.keyring import seal, unseal
-from accounts.models import Source
+from accounts.models import Identity, Source
 from accounts.provider import Description, Prompts, Provider, Recovers, Redirects, SourceRef
 from accounts.source import registry
 
 SEALED = "sealed:"
+# Stands for the issuer of a source whose settings could not be read when they were changed.
+UNREADABLE = "unknown"
 REFERENCES = ("env:", "file:")
 
 
@@ -128,6 +132,8 @@ def validate(row: Source) -> None:
     provider = _provider_class(row)
     typed_settings(provider, row.settings)
     _check_groups(row.groups)
+    if row.slug == Source.LOCAL and not row.staff:
+        raise ValidationError({"staff": _("Administrators can always sign in with a password.")})
     secrets = registry.secret_names(row.provider)
     row.settings = {
         name: _sealed(value) if name in secrets else value for name, value in row.settings.items()
@@ -138,8 +144,47 @@ def save(row: Source) -> None:
     """Check and save `row`; every worker knows of it within a second. Raises `ValidationError`."""
     row.full_clean()
     validate(row)
-    row.save()
-    ended.announce("source", [row.slug])
+    with transaction.atomic():
+        _settle_issuer(row)
+        row.save()
+        ended.announce("source", [row.slug])
+
+
+def issuers_of(row: Source, *, beyond_none: bool = True) -> set[str]:
+    """Return the issuers by which people are known at a source: the first and the last by the
+    alphabet, which are one where all is well. `beyond_none` leaves out those who have none yet.
+    """
+    known = Identity.objects.filter(source=row)
+    known = known.filter(issuer__gt="") if beyond_none else known
+    ends = known.aggregate(first=Min("issuer"), last=Max("issuer"))
+    return {each for each in ends.values() if each is not None}
+
+
+def migrate(row: Source, former: str) -> int:
+    """Move the people who are known at a source by the issuer `former` to its present one. Returns
+    their number. Raises `ValidationError` when the settings are broken, or both know somebody.
+    """
+    present = instance(row).describe().issuer
+    moved = Identity.objects.filter(source=row, issuer=former)
+    both = moved.filter(
+        subject__in=Identity.objects.filter(source=row, issuer=present).values("subject")
+    )
+    if both.exists():
+        raise ValidationError({"issuer": _("Some people are known by both issuers.")})
+    return moved.update(issuer=present)
+
+
+def _settle_issuer(row: Source) -> None:
+    """Before the issuer changes, give the former one to the identities that have none yet."""
+    stored = Source.objects.select_for_update().filter(pk=row.pk).first()
+    if stored is None:
+        return
+    try:
+        former = instance(stored).describe().issuer
+    except ValidationError:
+        former = UNREADABLE
+    if former and instance(row).describe().issuer not in {former, ""}:
+        Identity.objects.filter(source=row, issuer="").update(issuer=former)
 
 
 def delete(row: Source) -> None:

@@ -10,20 +10,32 @@ from accounts.models import User
 
 
 def may_manage(actor: Any, person: User) -> bool:
-    """Tell whether `actor` has every right that `person` has, or would have when let in again."""
-    if person.is_superuser:
+    """Tell whether `actor` has every right that `person` has, or would have when let in again, and
+    is in all of their groups: a front end may ask for one.
+    """
+    if person.is_superuser or actor.is_superuser:
         return bool(actor.is_superuser)
-    return _has_all(actor, Q(user=person) | Q(group__user=person))
+    return may_give(actor, person.groups.all(), person.user_permissions.all())
+
+
+def may_map(actor: Any, mapping: Any) -> bool:
+    """Tell whether `actor` may let a source give the groups of ours that `mapping` names."""
+    if actor.is_superuser or not isinstance(mapping, dict):
+        return True
+    names = {str(each) for each in mapping.values()}
+    groups = list(Group.objects.filter(name__in=names))
+    return len(groups) == len(names) and may_give(actor, groups, ())
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:
-    """Tell whether `actor` has all that `groups` and `permissions` would give to somebody."""
-    own = [each.pk for each in permissions]
-    return _has_all(actor, Q(group__in=list(groups)) | Q(pk__in=own))
-
-
-def _has_all(actor: Any, wanted: Q) -> bool:
+    """Tell whether `actor` is in `groups` and has all that they and `permissions` would give to
+    somebody.
+    """
     if actor.is_superuser:
         return True
+    joined = {each.pk for each in groups}
+    if not joined <= set(actor.groups.values_list("pk", flat=True)):
+        return False
+    wanted = Q(group__in=joined) | Q(pk__in=[each.pk for each in permissions])
     rows = Permission.objects.filter(wanted).values_list("content_type__app_label", "codename")
     return set(actor.get_all_permissions()).issuperset(f"{app}.{name}" for app, name in rows)

@@ -23,6 +23,7 @@ COLUMNS: Mapping[str, type] = {
     "require_assignment": bool,
     "end_with_token": bool,
     "allow_upstream_token": bool,
+    "staff": bool,
     "groups": dict,
     "after_login": str,
     "note": str,
@@ -104,7 +105,7 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
         raise ValidationError({"provider": message})
     before = {name: getattr(row, name) for name in COLUMNS}
     for name in COLUMNS:
-        setattr(row, name, table.get(name, _default_of(name)))
+        setattr(row, name, table.get(name, _default_of(name, slug)))
     stored, row.settings = row.settings, table.get("settings", {})
     source_rows.refuse_sealed(row.settings)
     source_rows.refuse_destination(row.after_login)
@@ -149,9 +150,9 @@ def _sentences(slug: str, error: ValidationError) -> Iterator[str]:
             yield f"sources.{slug}.{field}: {message}"
 
 
-def _default_of(column: str) -> Any:
-    """Return what a column of a new source holds."""
-    return getattr(Source(), column)
+def _default_of(column: str, slug: str) -> Any:
+    """Return what a column of a new source `slug` holds."""
+    return slug == Source.LOCAL if column == "staff" else getattr(Source(), column)
 
 
 # --- Writing --------------------------------------------------------------------------------------
@@ -161,7 +162,7 @@ def _table(row: Source) -> Iterator[str]:
     yield f"[{key('sources', row.slug)}]"
     yield line("provider", row.provider)
     for name in COLUMNS:
-        if getattr(row, name) != _default_of(name):
+        if getattr(row, name) != _default_of(name, row.slug):
             yield line(name, getattr(row, name))
     if row.settings:
         yield ""

@@ -25,16 +25,34 @@ def with_stored_secrets(
     """Return `given` with the stored secrets that it leaves out, or repeats.
 
     A secret that is given in plain and equals the stored one keeps its sealed text, so that saving
-    the same thing twice changes nothing. To take a secret away, give an empty one.
+    the same thing twice changes nothing. To take a secret away, give an empty one. Raises
+    `ValidationError` when an address has changed and a secret is left out: it was meant for the
+    other address.
     """
     merged = dict(given)
+    moved = addresses(given) != addresses(stored)
     for name in registry.secret_names(provider):
         sealed = stored.get(name)
         if not catalogue.is_sealed(sealed):
             continue
+        if moved and name not in merged:
+            message = _("An address has changed: give %s once more, or an empty one.") % name
+            raise ValidationError({"settings": message})
         if name not in merged or merged[name] == _plain(provider, name, stored):
             merged[name] = sealed
     return merged
+
+
+def addresses(settings: Any, place: str = "") -> set[tuple[str, str]]:
+    """Return each address among the settings, at any depth, with its place."""
+    if isinstance(settings, Mapping):
+        pairs = [(f"{place}.{name}", each) for name, each in settings.items()]
+    elif isinstance(settings, list | tuple):
+        pairs = [(place, each) for each in settings]
+    else:
+        text = str(settings)
+        return {(place, text)} if "://" in text else set()
+    return set().union(*(addresses(each, where) for where, each in pairs))
 
 
 def refuse_sealed(settings: Mapping[str, Any]) -> None:
@@ -63,7 +81,7 @@ def disable(rows: QuerySet[Source]) -> list[str]:
 def findings(row: Source) -> list[Finding]:
     """Test `row` live and return what was found. What goes wrong is a finding too; never raises."""
     try:
-        return list(catalogue.instance(row).check())
+        return [*_issuer_findings(row), *catalogue.instance(row).check()]
     except ValidationError as error:
         fix = _("Correct the settings of the source.")
         return [Finding(ok=False, message=" ".join(error.messages), fix=fix)]
@@ -74,6 +92,17 @@ def findings(row: Source) -> list[Finding]:
         log.exception("source.check_failed", source=row.slug)
         message, fix = _("The self-test itself failed."), _("The log says why.")
         return [Finding(ok=False, message=message, fix=fix)]
+
+
+def _issuer_findings(row: Source) -> list[Finding]:
+    """Say which people are known by another issuer than the source's present one."""
+    others = catalogue.issuers_of(row) - {catalogue.instance(row).describe().issuer}
+    fix = _("If it is the same provider: manage.py sources migrate %(slug)s --from %(issuer)s")
+    said = _("People are known here by another issuer, %s, and nobody new comes in.")
+    return [
+        Finding(False, said % issuer, fix % {"slug": row.slug, "issuer": issuer})
+        for issuer in sorted(others)
+    ]
 
 
 def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:

@@ -121,9 +121,8 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
     identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
     if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
-    slug, subject = identity.source.slug, identity.subject
+    slug, gone = identity.source.slug, people.came_by(identity)
     identity.delete()
-    gone = StoredSession.objects.filter(user_id=person_id, source=slug, subject=subject)
     people.end_with_children(gone)
     events.record(
         events.event("identity.unlinked", incoming.visit(request), source=slug, user_id=person_id)
@@ -131,7 +130,8 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
 
 
 def _is_current(identity: Identity, session: Any) -> bool:
-    return (identity.source.slug, identity.subject) == (session.source, session.subject)
+    here = {(session.source, issuer, session.subject) for issuer in (session.issuer, "")}
+    return (identity.source.slug, identity.issuer, identity.subject) in here
 
 
 def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str, Any]:

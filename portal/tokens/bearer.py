@@ -10,6 +10,7 @@ from oauth2_provider.models import get_access_token_model
 
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
+from accounts.session import access
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from portal.tokens import token_format
@@ -33,7 +34,8 @@ def find(text: str) -> Bearer:
     """
     row = row_of(text)
     session = standing(row.session)
-    return Bearer(session, row.session.user, frozenset(row.scope.split()))
+    person = access.as_signed_in(row.session.user, session)
+    return Bearer(session, person, frozenset(row.scope.split()))
 
 
 def row_of(text: str) -> Any:

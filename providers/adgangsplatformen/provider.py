@@ -63,6 +63,7 @@ class AdgangsplatformenProvider:
             unsolicited=True,
             home=f"{self.settings.origin}/",
             ends_with_token=True,
+            issuer=self.settings.origin,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

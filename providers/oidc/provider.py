@@ -49,6 +49,7 @@ class OidcProvider:
             icon=self.settings.icon,
             help=self.settings.help,
             form_post=self.settings.response_mode == "form_post",
+            issuer=self.settings.issuer,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

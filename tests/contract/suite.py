@@ -174,6 +174,11 @@ class ProviderContract:
     def test_a_login_that_it_completes_is_a_whole_identity(self, outcome: Authentication) -> None:
         assert_whole(outcome)
 
+    def test_it_describes_the_issuer_that_its_outcomes_name(
+        self, provider: Any, outcome: Authentication
+    ) -> None:
+        assert outcome.issuer == provider.describe().issuer
+
     @pytest.fixture
     def outcome(self) -> Authentication:
         """Override: return what the provider makes of a real login."""

@@ -202,6 +202,8 @@ def test_a_clerk_gives_the_rights_that_they_have_and_no_other(clerk: Client, per
     other.permissions.add(lacks)
     assert errors(clerk.post(url(person), form(person, user_permissions=[lacks.pk])))
     assert errors(clerk.post(url(person), form(person, groups=[other.pk])))
+    assert errors(clerk.post(url(person), form(person, groups=[own.pk])))
+    User.objects.get(username="carl").groups.add(own)
     given = form(person, user_permissions=[has.pk], groups=[own.pk])
     assert clerk.post(url(person), given).status_code == 302
     assert list(person.groups.all()) == [own]

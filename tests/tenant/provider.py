@@ -58,6 +58,7 @@ class TenantProvider:
             unsolicited=self.settings.unsolicited,
             form_post=self.settings.form_post,
             home=self.settings.home,
+            issuer=self.settings.upstream,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
@@ -154,7 +155,7 @@ class TenantProvider:
         answer = self._ask("/cookie", {"cookie": value})
         digest = hashlib.sha256(value.encode()).hexdigest()
         known = self._authentication(answer)
-        return Authentication(subject=known.subject, name=known.name, bound_to=digest)
+        return Authentication(known.subject, known.issuer, known.name, bound_to=digest)
 
     def _ask(self, path: str, form: dict[str, str]) -> dict[str, Any]:
         answer = self.http.post(self.settings.upstream + path, form=form)

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import events
-from accounts.models import Identity, StoredSession, User
+from accounts.models import Identity, User
 from accounts.models.users import username_key
 from accounts.session import people
 from accounts.source import catalogue
@@ -205,9 +205,8 @@ class IdentityAdmin(ReadOnly):
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""
         with transaction.atomic():
-            slug, user, subject = obj.source.slug, obj.user, obj.subject
+            slug, user, came = obj.source.slug, obj.user, people.came_by(obj)
             obj.delete()
-            came = StoredSession.objects.filter(user=user, source=slug, subject=subject)
             record_ended(request, people.end_with_children(came))
             visit = incoming.visit(request)
             events.record(events.event("identity.unlinked", visit, source=slug, user=user))

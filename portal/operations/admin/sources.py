@@ -1,7 +1,8 @@
 """Sources: edited, tested live, and registered at their upstreams. Secrets never come back."""
 
 import copy
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
@@ -21,10 +22,11 @@ from accounts.source import catalogue, registry
 from portal.door import routes, signing_in
 from portal.operations import source_rows
 from portal.operations.admin.records import PER_PAGE
+from portal.operations.rights import may_map
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A source as an operator edits it."""
+    """A source as an operator edits it. `actor` is the operator."""
 
     provider = forms.ChoiceField(label=_("Provider"))
     settings = forms.JSONField(
@@ -39,6 +41,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             "away."
         ),
     )
+
+    actor: ClassVar[Any] = None
 
     class Meta:
         model = Source
@@ -61,13 +65,29 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("The settings must be an object."))
         _at_the_field("settings", source_rows.refuse_sealed, given)
         provider = self.instance.provider or self.cleaned_data.get("provider", "")
-        return source_rows.with_stored_secrets(provider, given, self.stored)
+        merge = partial(source_rows.with_stored_secrets, provider, stored=self.stored)
+        merged: dict[str, Any] = _at_the_field("settings", merge, given)
+        return merged
 
     def clean_after_login(self) -> str:
         """Return the address when people may be sent there."""
         after_login: str = self.cleaned_data["after_login"]
         _at_the_field("after_login", source_rows.refuse_destination, after_login)
         return after_login
+
+    def clean(self) -> dict[str, Any]:
+        """Let nobody give groups by a source that they may not give by hand: not by the mapping,
+        and not by making another provider speak for it.
+        """
+        cleaned = super().clean() or self.cleaned_data
+        stored = self.instance.groups
+        groups = cleaned.get("groups", stored)
+        # Not `changed_data`, which believes what the browser says was there before.
+        touched = (groups, cleaned.get("settings")) != (stored, self.stored)
+        if touched and not may_map(self.actor, groups):
+            said = _("This source gives groups that you are not in, or rights that you lack.")
+            self.add_error("groups", said)
+        return cleaned
 
     def _post_clean(self) -> None:
         """Let the provider judge its settings, as it does when the source is saved."""
@@ -97,14 +117,23 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return what is edited, and of an existing source the address to register."""
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
-            "require_assignment", "end_with_token", "allow_upstream_token", "after_login",
+            "require_assignment", "end_with_token", "allow_upstream_token", "staff", "after_login",
             "groups", "note",
         ]  # fmt: skip
         return ["redirect_uri", *edited] if obj else edited
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
-        """Keep what people's identities and the upstream's registration hang on."""
-        return ["redirect_uri", "slug", "provider"] if obj else []
+        """Keep what people's identities and the upstream's registration hang on, and leave it to
+        administrators with all rights to let others in.
+        """
+        kept = [] if request.user.is_superuser else ["staff"]
+        return ["redirect_uri", "slug", "provider", *kept] if obj else kept
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a form that knows who edits."""
+        form: Any = super().get_form(request, obj, *args, **kwargs)
+        form.actor = request.user
+        return form
 
     @admin.display(description=_("Redirect URIs to register"))
     def redirect_uri(self, source: Source) -> SafeString:
@@ -116,9 +145,18 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
-        if obj is not None and obj.slug == Source.LOCAL:
+        if obj is not None and (obj.slug == Source.LOCAL or not self._may_touch(request, obj)):
             return False
         return super().has_delete_permission(request, obj)
+
+    def has_change_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
+        """Leave a source that signs in administrators to those with all rights."""
+        permitted = super().has_change_permission(request, obj)
+        return permitted and (obj is None or self._may_touch(request, obj))
+
+    @staticmethod
+    def _may_touch(request: HttpRequest, obj: Source) -> bool:
+        return bool(request.user.is_superuser) or not obj.staff
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
@@ -162,7 +200,8 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Disable, even if the settings are broken"), permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
         """Disable sources, but never the `local` one by mistake."""
-        slugs = source_rows.disable(rows.exclude(slug=Source.LOCAL))
+        mine = [row.pk for row in rows if self.has_change_permission(request, row)]
+        slugs = source_rows.disable(rows.filter(pk__in=mine).exclude(slug=Source.LOCAL))
         said = gettext("Disabled: %s") % (", ".join(slugs) or "-")
         self.message_user(request, said, messages.SUCCESS)
 
@@ -176,9 +215,9 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, "operations/findings.html", context)
 
 
-def _at_the_field(name: str, check: Any, value: Any) -> None:
+def _at_the_field(name: str, check: Any, value: Any) -> Any:
     """Run `check`, whose errors name the field, where the form expects errors of one field."""
     try:
-        check(value)
+        return check(value)
     except ValidationError as error:
         raise ValidationError(error.message_dict[name]) from None

@@ -180,6 +180,7 @@ def test_a_button_that_was_not_drawn_lets_nobody_in(
 
 def test_letting_in_is_a_permission_of_its_own(newcomer: User, clerk: Client) -> None:
     staff = Group.objects.create(name="staff")
+    User.objects.get(username="carl").groups.add(staff)
     assert clerk.get("/admin/accounts/user/").status_code == 403
     assert "Let in with staff" in clerk.get(QUEUE).content.decode()
     click(clerk, newcomer, staff)

@@ -1,0 +1,111 @@
+"""The issuer is part of who somebody is: another provider's subject is another person's (OIDC Core,
+2), whatever an editor of sources writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.models import Identity, Source, StoredSession, User
+from tests.http.oidc.browser import Browser
+from tests.http.oidc.conftest import Make, failure, parallel
+from tests.peers import fresh
+from tests.peers.certified import Certified, Peer
+from tests.peers.second_provider import second_provider
+
+pytestmark = pytest.mark.django_db(transaction=True)
+MARKED = {"staff": True}
+
+
+@pytest.fixture(scope="module")
+def foreign() -> Iterator[Peer]:
+    """Somebody else's provider, which says `alice` of whoever wants to be alice."""
+    with second_provider() as running:
+        yield running
+
+
+@pytest.fixture
+def alice(source: Make, provider: Certified) -> User:
+    """An administrator who comes by the provider that the site trusts."""
+    source(provider, columns=MARKED)
+    Browser().sign_in("town")
+    User.objects.update(is_staff=True, is_superuser=True)
+    return User.objects.get()
+
+
+def people() -> list[tuple[str, str]]:
+    return sorted(Identity.objects.values_list("issuer", "subject"))
+
+
+def test_another_providers_subject_is_not_the_person(
+    alice: User, source: Make, provider: Certified, foreign: Peer
+) -> None:
+    source(foreign, client_secret="a secret")
+    stranger = Browser(who="alice")
+    assert failure(stranger.sign_in("town")).reason == "login-failed"
+    assert not stranger.session()["isLoggedIn"]
+    assert people() == [(provider.issuer, "alice")]
+    assert User.objects.get() == alice
+    source(provider)
+    assert Browser().sign_in("town")["Location"] == "/account/"
+
+
+def test_an_operator_moves_people_to_the_new_issuer(
+    alice: User, source: Make, provider: Certified, foreign: Peer
+) -> None:
+    source(foreign, client_secret="a secret")
+    said = StringIO()
+    with pytest.raises(CommandError):
+        call_command("sources", "check", "town", stdout=said)
+    assert f"sources migrate town --from {provider.issuer}" in said.getvalue()
+    call_command("sources", "migrate", "town", "--from", provider.issuer, stdout=said)
+    assert "1 person has moved." in said.getvalue()
+    browser = Browser(who="alice")
+    assert browser.sign_in("town")["Location"] == "/account/"
+    assert StoredSession.objects.filter(user=alice, issuer=foreign.issuer).exists()
+
+
+def test_who_is_known_by_no_issuer_takes_it_once(
+    alice: User, source: Make, provider: Certified
+) -> None:
+    Identity.objects.update(issuer="")
+    tabs = parallel(5, lambda: Browser().sign_in("town")["Location"])
+    assert set(tabs) == {"/account/"}
+    assert people() == [(provider.issuer, "alice")]
+
+
+def test_who_is_known_by_no_issuer_belongs_to_the_former_one(
+    alice: User, source: Make, provider: Certified, foreign: Peer
+) -> None:
+    Identity.objects.update(issuer="")
+    source(foreign, client_secret="a secret")
+    assert people() == [(provider.issuer, "alice")]
+    failure(Browser(who="alice").sign_in("town"))
+
+
+def test_settings_that_cannot_be_read_give_nobody_to_another_issuer(
+    alice: User, source: Make, foreign: Peer
+) -> None:
+    Identity.objects.update(issuer="")
+    Source.objects.filter(slug="town").update(settings={"issuer": 1})
+    source(foreign, client_secret="a secret")
+    failure(Browser(who="alice").sign_in("town"))
+    assert people() == [("unknown", "alice")]
+
+
+def test_nobody_links_what_another_issuer_says(
+    alice: User, source: Make, foreign: Peer, client: Client
+) -> None:
+    source(foreign, slug="school", client_secret="a secret")
+    mine = Browser(client)
+    mine.sign_in("school")
+    source(foreign, client_secret="a secret")
+    fresh.sources()
+    asked = client.post("/account/sign-ins", {"link": "town"})
+    failure(mine.deliver(mine.go(asked["Location"])))
+    assert not Identity.objects.filter(source__slug="town", issuer=foreign.issuer).exists()

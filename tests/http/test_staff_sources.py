@@ -1,0 +1,233 @@
+"""A source signs in administrators only where it is marked so, and its editor gains
+nothing by it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+from django.test import Client
+
+from accounts.models import Identity, Source, User
+from accounts.source import catalogue
+from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.peers import fresh
+from tests.peers.upstream import Upstream, upstream
+
+Tenant = Callable[..., Source]
+
+
+@pytest.fixture
+def ada(client: Client, house: None) -> User:
+    """An administrator with all rights, signed in with a password."""
+    user = User.objects.create_superuser("ada", PASSWORD, name="Ada")
+    sign_in(client, "ada")
+    return user
+
+
+@pytest.fixture
+def editor(house: None) -> Client:
+    """Somebody who edits sources, and has no other right."""
+    user = User.objects.create_user("carl", PASSWORD, is_staff=True)
+    user.give_local_identity()
+    names = [f"{verb}_source" for verb in ("add", "change", "delete", "view")]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    sign_in(client, "carl")
+    return client
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[Upstream]:
+    with upstream() as running:
+        yield running
+
+
+def url(row: Source) -> str:
+    return f"/admin/accounts/source/{row.pk}/change/"
+
+
+def form(row: Source, **values: Any) -> dict[str, Any]:
+    given = {
+        "label": row.label, "order": row.order, "enabled": "on", "note": row.note,
+        "settings": json.dumps(catalogue.shown_settings(row)), "groups": json.dumps(row.groups),
+        "after_login": row.after_login,
+    }  # fmt: skip
+    return {**given, **values}
+
+
+def errors(response: Any) -> dict[str, Any]:
+    return dict(response.context["adminform"].form.errors) if response.context else {}
+
+
+# --- Sessions without an administrator's rights ---------------------------------------------------
+
+
+def test_only_a_marked_source_signs_in_administrators(client: Client, tenant: Tenant) -> None:
+    tenant()
+    enter(client, "town", "bob")
+    User.objects.update(is_staff=True, is_superuser=True)
+    assert client.get("/admin/").status_code == 403
+    assert client.get("/admin/accounts/user/").status_code == 403
+    tenant(columns={"staff": True})
+    fresh.feed()
+    assert client.get("/admin/").status_code == 200
+    tenant(columns={"staff": False})
+    fresh.feed()
+    assert client.get("/admin/").status_code == 403
+
+
+def test_a_device_has_no_more_rights_than_its_source(client: Client, tenant: Tenant) -> None:
+    tenant()
+    enter(client, "town", "bob")
+    User.objects.update(is_staff=True, is_superuser=True)
+    shown = client.get("/users/user/details").json()
+    assert shown["User"]["role"] == "USER"
+
+
+def test_a_session_without_rights_takes_none_from_the_person(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant()
+    enter(client, "town", "bob")
+    User.objects.update(is_staff=True, is_superuser=True)
+    person = User.objects.get().confined()
+    person.name = "Robert"
+    person.save()
+    assert User.objects.filter(name="Robert", is_staff=True, is_superuser=True).exists()
+
+
+def test_an_administrators_mail_follows_no_unmarked_source(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant()
+    peer.extra = {"email": "bob@example.org"}
+    enter(client, "town", "bob")
+    User.objects.update(is_staff=True)
+    peer.extra = {"email": "eve@evil.example"}
+    enter(Client(), "town", "bob")
+    assert User.objects.get().email == "bob@example.org"
+
+
+def test_a_session_without_rights_links_no_way_to_them(
+    client: Client, tenant: Tenant, elsewhere: Upstream
+) -> None:
+    tenant()
+    tenant("keep", columns={"staff": True})
+    enter(client, "town", "bob")
+    User.objects.update(is_staff=True)
+    asked = client.post("/account/sign-ins", {"link": "keep"})["Location"]
+    state = asked.split("state=")[1].split("&")[0]
+    answer = client.get("/auth/callback/keep", {"code": "eve", "state": state})
+    assert answer["Location"].startswith("/login/failed/")
+    assert not Identity.objects.filter(source__slug="keep").exists()
+
+
+# --- Who sets the mark ----------------------------------------------------------------------------
+
+
+def test_an_editor_marks_no_source_and_touches_no_marked_one(
+    editor: Client, tenant: Tenant
+) -> None:
+    row = tenant()
+    assert editor.post(url(row), form(row, staff="on")).status_code == 302
+    row.refresh_from_db()
+    assert row.staff is False
+    tenant(columns={"staff": True})
+    assert editor.post(url(row), form(row, label="Mine")).status_code == 403
+    assert (
+        editor.post(f"/admin/accounts/source/{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    )
+    editor.post("/admin/accounts/source/", {"action": "disable", "_selected_action": [row.pk]})
+    row.refresh_from_db()
+    assert (row.label, row.enabled) == ("Town", True)
+    local = Source.objects.get(slug="local")
+    assert editor.post(url(local), form(local, label="Mine")).status_code == 403
+
+
+def test_an_administrator_with_all_rights_marks_one(
+    client: Client, ada: User, tenant: Tenant
+) -> None:
+    row = tenant()
+    assert client.post(url(row), form(row, staff="on")).status_code == 302
+    row.refresh_from_db()
+    assert row.staff is True
+
+
+def test_the_terminal_marks_one_and_the_local_source_stays_marked(
+    house: None, tmp_path: Any, capsys: Any
+) -> None:
+    file = tmp_path / "sources.toml"
+    file.write_text('[sources.local]\nprovider = "local"\norder = 1000\nenroll = false\n')
+    call_command("sources", "apply", str(file))
+    assert "unchanged" in capsys.readouterr().out
+    assert Source.objects.get(slug="local").staff
+    with file.open("a") as more:
+        more.write("staff = false\n")
+    with pytest.raises(CommandError, match="staff"):
+        call_command("sources", "apply", str(file))
+
+
+# --- What an editor could make of a source --------------------------------------------------------
+
+
+def test_a_changed_address_asks_for_the_secret_again(
+    client: Client, ada: User, tenant: Tenant, elsewhere: Upstream
+) -> None:
+    row = tenant(secret="of-the-town")
+    moved = {"upstream": elsewhere.url}
+    refused = client.post(url(row), form(row, settings=json.dumps(moved)))
+    assert "secret" in str(errors(refused)["settings"])
+    given = {**moved, "secret": "of-the-other"}
+    assert client.post(url(row), form(row, settings=json.dumps(given))).status_code == 302
+    row.refresh_from_db()
+    assert catalogue.instance(row).settings.secret == "of-the-other"  # type: ignore[attr-defined]
+    taken = {"upstream": "http://localhost:9", "secret": ""}
+    assert client.post(url(row), form(row, settings=json.dumps(taken))).status_code == 302
+
+
+def test_a_file_with_another_address_names_the_secret_too(
+    tenant: Tenant, elsewhere: Upstream, tmp_path: Any
+) -> None:
+    row = tenant(secret="of-the-town")
+    file = tmp_path / "sources.toml"
+    table = '[sources.town]\nprovider = "tenant"\n[sources.town.settings]\n'
+    file.write_text(f'{table}upstream = "{elsewhere.url}"\n')
+    with pytest.raises(CommandError, match="secret"):
+        call_command("sources", "apply", str(file))
+    row.refresh_from_db()
+    assert row.settings["upstream"] != elsewhere.url
+
+
+@pytest.mark.parametrize("changed", ["groups", "settings"])
+def test_a_mapping_gives_no_more_than_its_editor_may_give(
+    editor: Client, tenant: Tenant, elsewhere: Upstream, changed: str
+) -> None:
+    rulers = Group.objects.create(name="Rulers")
+    rulers.permissions.add(Permission.objects.get(codename="delete_user"))
+    mapping = {"boss": "Rulers"}
+    row = tenant(columns={"groups": mapping} if changed == "settings" else {})
+    given = {
+        "groups": {"groups": json.dumps(mapping)},
+        "settings": {"settings": json.dumps({"upstream": elsewhere.url})},
+    }[changed]
+    assert "groups" in errors(editor.post(url(row), form(row, **given)))
+    assert editor.post(url(row), form(row, label="City")).status_code == 302
+
+
+def test_a_mapping_to_a_group_of_ones_own_is_ones_own_to_give(
+    editor: Client, tenant: Tenant
+) -> None:
+    row = tenant()
+    readers = Group.objects.create(name="Readers")
+    mapping = json.dumps({"all": "Readers"})
+    assert "groups" in errors(editor.post(url(row), form(row, groups=mapping)))
+    User.objects.get(username="carl").groups.add(readers)
+    assert editor.post(url(row), form(row, groups=mapping)).status_code == 302
+    new = json.dumps({"all": "Not there yet"})
+    assert "groups" in errors(editor.post(url(row), form(row, groups=new)))
