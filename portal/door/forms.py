@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import conf
 from accounts.errors import EXPIRED, InvalidGrant
 from accounts.keyring import Unreadable, seal, unseal
-from accounts.login import sign_in
+from accounts.login import proof
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, devices, incoming, routes
@@ -55,7 +55,7 @@ def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:
     names = [field.name for field in source.form.prompt().fields]
     posted = {name: request.POST.get(name, "") for name in names}
     device = devices.known(request, source.slug, identifier_of(request, source))
-    return sign_in.verify_form(source, posted, incoming.visit(request), device)
+    return proof.verify_form(source, posted, incoming.visit(request), device)
 
 
 def identifier_of(request: HttpRequest, source: ConfiguredSource) -> str:

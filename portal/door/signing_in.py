@@ -8,7 +8,7 @@ from django.utils import timezone
 
 from accounts import conf, errors
 from accounts.errors import InvalidRequest, ProtocolError, TooManyRequests
-from accounts.login import flow, lockout, sign_in
+from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
 from accounts.provider import Authentication, LoginFlow, Visit
@@ -123,7 +123,7 @@ def enter_without_browser(
     `AccessDenied` for people who are disabled or not registered, `TemporarilyUnavailable`, and
     `InvalidRequest` for a source without a form.
     """
-    outcome = sign_in.verify_password(source, username, password, visit)
+    outcome = proof.verify_password(source, username, password, visit)
     kind = StoredSession.Kind.CLIENT
     return sign_in.sign_in(source, outcome, None, Session(), visit, kind).store.typed
 
@@ -220,7 +220,7 @@ def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authenticat
     if incoming.session_of(request).is_logged_in or wants_another(request, source):
         return None
     permitted = incoming.cookies_for(request, source.description)
-    return sign_in.recognise(source, permitted, incoming.visit(request))
+    return proof.recognise(source, permitted, incoming.visit(request))
 
 
 def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:

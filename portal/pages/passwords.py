@@ -19,7 +19,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from limits import RateLimitItemPerHour
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
-from accounts.login import lockout, sign_in
+from accounts.login import lockout, proof
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.provider import LONGEST_PASSWORD, Recovers
@@ -108,7 +108,7 @@ def change(request: HttpRequest) -> HttpResponse:
     visit = incoming.visit(request)
     try:
         old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
-        sign_in.verify_password(source, person.username, old, visit)
+        proof.verify_password(source, person.username, old, visit)
         people.change_password(person, new, visit, keep=incoming.session_of(request))
     except InvalidGrant:
         form.add_error("old_password", gettext("This is not your present password."))

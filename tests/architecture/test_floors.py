@@ -38,7 +38,11 @@ DJANGOS_SESSION = re.compile(r"^django\.contrib\.auth\.(?:a?log(?:in|out)|views)
 NOT_A_PROVIDERS = {"urls.py", "views.py", "models.py", "admin.py", "forms.py"}
 DOOR = {Path("portal/door")}
 CHART = "accounts.logout.chart"
-BEGINNING = tuple(f"accounts.login.sign_in.{name}" for name in ("sign_in", "link", "verify_form"))
+BEGINNING = (
+    "accounts.login.sign_in.sign_in",
+    "accounts.login.sign_in.link",
+    "accounts.login.proof.verify_form",
+)
 # What must be found, though nothing of it is imported by its own name.
 FORBIDDEN = {
     "from django.contrib import auth\nauth.login(request, user)": "django.contrib.auth.login",

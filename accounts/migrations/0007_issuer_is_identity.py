@@ -10,7 +10,7 @@ def mark_the_local_source(apps: Any, schema_editor: Any) -> None:
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0005_outbox_carries_mails")]
+    dependencies = [("accounts", "0006_email_verified")]
     operations = [
         migrations.RemoveConstraint(model_name="identity", name="identity_source_subject"),
         migrations.AddConstraint(

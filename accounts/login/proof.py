@@ -1,0 +1,98 @@
+"""Who a posted form, or a cookie that an upstream shares with us, proves to be."""
+
+from collections.abc import Mapping
+
+import structlog
+
+from accounts import cache, events
+from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable, TooManyRequests
+from accounts.keyring import digest
+from accounts.login import lockout
+from accounts.models import Event
+from accounts.models.users import username_key
+from accounts.provider import Authentication, Recognises, Visit
+from accounts.source import outage
+from accounts.source.catalogue import ConfiguredSource
+
+# How long a "no" of an upstream to a shared cookie is cached.
+_STRANGER_SECONDS = 60
+log = structlog.get_logger("vestibule.recognition")
+
+
+def verify_form(
+    source: ConfiguredSource, form: Mapping[str, str], visit: Visit, device: str = ""
+) -> Authentication:
+    """Verify a posted form under the lock-out, which guards every source that has a form.
+
+    `device` names a browser in which the same name has signed in before.
+
+    Raises `InvalidGrant` when it does not fit, `TooManyRequests` when locked out,
+    `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises.
+    """
+    provider = source.form
+    name = form.get(provider.prompt().identifier, "")
+
+    def is_familiar() -> bool:
+        return _has_come_from(source.slug, name, visit.address)
+
+    lockout.check(source.slug, name, visit.address, device, is_familiar)
+    try:
+        outcome = provider.verify(form)
+    except InvalidGrant:
+        lockout.failed(source.slug, name, visit.address, device)
+        raise
+    except TemporarilyUnavailable:
+        lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
+        raise
+    lockout.succeeded(source.slug, name, visit.address, device)
+    return outcome
+
+
+def verify_password(
+    source: ConfiguredSource, username: str, password: str, visit: Visit, device: str = ""
+) -> Authentication:
+    """Verify a name and a password that were not typed into the form of the source.
+
+    Raises what `verify_form` raises.
+    """
+    prompt = source.form.prompt()
+    form = {each.name: password for each in prompt.fields if each.type == "password"}
+    return verify_form(source, {**form, prompt.identifier: username}, visit, device)
+
+
+def _has_come_from(source: str, name: str, address: str) -> bool:
+    """Tell whether a name has signed in from an address, as the audit trail remembers it."""
+    key, place = username_key(name), events.address_or_none(address)
+    came = Event.objects.filter(name="login.succeeded", source=source, user__username_key=key)
+    return "\0" not in name and place is not None and came.filter(address=place).exists()
+
+
+def recognise(
+    source: ConfiguredSource, cookies: dict[str, str], visit: Visit
+) -> Authentication | None:
+    """Return whom the source knows by `cookies` that its upstream shares with us, None for nobody.
+
+    The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies, nor
+    for a visitor who has brought too many that it does not know. An upstream that does not answer
+    counts as a "no".
+    """
+    if not cookies or not isinstance(source.provider, Recognises):
+        return None
+    key = f"stranger:{source.slug}:{digest(repr(sorted(cookies.items())))}"
+    if cache.shared.get(key):
+        return None
+    try:
+        lockout.require_budget(visit)
+        outcome = source.provider.recognise(cookies)
+    except TooManyRequests:
+        return None
+    except TemporarilyUnavailable:
+        outage.note(source.slug)
+        outcome = None
+    except ProtocolError as error:
+        log.info("recognition.refused", source=source.slug, reason=error.reason)
+        outcome = None
+    if outcome is None:
+        lockout.spend_budget(visit)
+        cache.shared.set(key, True, _STRANGER_SECONDS)
+    return outcome
