@@ -28,14 +28,15 @@ def server() -> Iterator[Postgres]:
 
 
 @pytest.fixture
-def connection(server: Postgres, settings: Any) -> Iterator[Any]:
+def connection(server: Postgres, settings: Any, django_db_blocker: Any) -> Iterator[Any]:
     settings.VESTIBULE_DATABASE_CONNECT = 2
     settings.VESTIBULE_DATABASE_STATEMENT = STATEMENT
     address = env.db_url_config(server.url)
     own = ConnectionHandler({"default": postgres(address, connect=2, statement=STATEMENT, lock=0)})
-    with own["default"].cursor():
-        yield own["default"]
-    own["default"].close()
+    with django_db_blocker.unblock():  # a server of its own, not the database of the tests
+        with own["default"].cursor():
+            yield own["default"]
+        own["default"].close()
 
 
 def took(connection: Any, sql: str) -> tuple[float, BaseException]:

@@ -39,7 +39,7 @@ def postgres() -> Iterator[Postgres]:
 @pytest.fixture(scope="module")
 def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     with ExitStack() as stack:
-        yield _open(
+        yield open_site(
             stack,
             tmp_path_factory.mktemp("site"),
             DATABASE_URL=postgres.url,
@@ -49,7 +49,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
         )
 
 
-def _open(stack: ExitStack, data: Path, **variables: str) -> Site:
+def open_site(stack: ExitStack, data: Path, **variables: str) -> Site:
     """Start a site with alice in it."""
     url = f"http://localhost:{free_port()}"
     known = {
@@ -244,7 +244,7 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
 
 def test_a_full_disk_shows(tmp_path: Path) -> None:
     with ExitStack() as stack:
-        own = _open(stack, tmp_path)
+        own = open_site(stack, tmp_path)
         assert own.process is not None
         ready = f"{own.url}/readyz"
         until(lambda: requests.get(ready, timeout=30).status_code == 200)
