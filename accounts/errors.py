@@ -18,6 +18,8 @@ NOT_REGISTERED = "not-registered"
 DISABLED = "disabled"
 LOCKED_OUT = "locked-out"
 UNAVAILABLE = "temporarily-unavailable"
+BUSY = "busy"
+MISCONFIGURED = "misconfigured"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 NO_PROOF = "no-proof"
@@ -96,6 +98,18 @@ class TemporarilyUnavailable(ProtocolError):
     ) -> None:
         super().__init__(description, reason=reason)
         self.retry_after, self.is_hearsay = retry_after, is_hearsay
+
+
+class Misconfigured(TemporarilyUnavailable):
+    """The upstream refuses our site, not the person: an operator must mend the settings."""
+
+    reason = MISCONFIGURED
+
+
+class Busy(TemporarilyUnavailable):
+    """So many people sign in at this moment that there is no place; the upstream is well."""
+
+    reason = BUSY
 
 
 class TooManyRequests(TemporarilyUnavailable):

@@ -10,7 +10,10 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import BUSY, TemporarilyUnavailable
+
+# The kind of a call that was not made for want of a place.
+NO_PLACE = "Busy"
 
 
 class CallFailed(TemporarilyUnavailable):
@@ -19,6 +22,8 @@ class CallFailed(TemporarilyUnavailable):
     def __init__(self, description: str, *, kind: str, retry_after: int = 30) -> None:
         super().__init__(description, retry_after=retry_after, is_hearsay=kind == "Busy")
         self.kind = kind
+        if kind == NO_PLACE:
+            self.reason = BUSY
 
 
 class RefusedUrl(CallFailed):

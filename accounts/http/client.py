@@ -34,6 +34,8 @@ _LINES: dict[str, bytes] = {
     "expect": b"Expect:",
 }
 _NAME = re.compile(r"[\w!#$%&'*+.^`|~-]+", re.ASCII)  # RFC 9110, 5.1
+# The part of its deadline that is left to a call that had to wait for a place.
+_OF_THE_CALL = 0.4
 _UNSAFE = re.compile(rb"^\s|[\r\n\0]")
 
 
@@ -96,7 +98,8 @@ class Client:
     ) -> Answer:
         limits = conf.http_limits()
         limits = replace(limits, inside=limits.inside or self._inside)
-        ends = time.monotonic() + min(limits.deadline, options.get("deadline", limits.deadline))
+        seconds = min(limits.deadline, options.get("deadline", limits.deadline))
+        ends = time.monotonic() + seconds
         most = min(limits.max_bytes, options.get("max_bytes", limits.max_bytes))
         with self._logged(method) as line:
             target = target_of(url, limits.plain)
@@ -104,7 +107,10 @@ class Client:
             headers = {**kind, **options.get("headers", {})}
             request = Outgoing(target, _lines_of(headers, options.get("auth")), body)
             with self._known.visit(
-                target.origin, at_once=limits.per_upstream, in_all=max(1, conf.threads() - 1)
+                target.origin,
+                at_once=limits.per_upstream,
+                in_all=max(1, conf.threads() - 1),
+                until=ends - seconds * _OF_THE_CALL,
             ) as visit:
                 answer = exchange(request, limits=limits, ends=ends, max_bytes=most)
                 visit.succeeded = isinstance(answer, Answer) and answer.status < 500

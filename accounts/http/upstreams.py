@@ -1,9 +1,10 @@
 """How much of this process one upstream may take: places in flight, and a rest after failures.
 
 A thread that waits for an upstream serves nobody else. So at most `per_upstream` calls to one
-origin are in flight (a bulkhead), all calls together always leave one thread free, and an origin
-that failed five times in a row is not asked for ten seconds, after which one call tries (a circuit
-breaker).
+origin are in flight (a bulkhead) and others queue while the origin answers; those in flight and in
+the queue leave a fifth of the threads to other origins, and all calls together one thread. An
+origin that failed five times in a row is not asked for ten seconds, after which one call tries (a
+circuit breaker).
 """
 
 import math
@@ -13,11 +14,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from accounts.http.answer import CallFailed
+from accounts.http.answer import NO_PLACE, CallFailed
 
 FAILURES = 5
 REST = 10.0
-# A burst of logins to a healthy upstream waits this many seconds for a place rather than failing.
+# A burst of logins queues for a place as long as some call of the last seconds was answered.
 PATIENCE = 1.0
 KEPT = 512
 
@@ -34,6 +35,7 @@ class Visit:
 class _Upstream:
     in_flight: int = 0
     waiting: int = 0
+    answered_at: float = 0.0
     failures: int = 0
     rests_until: float | None = None
     probed: bool = False
@@ -44,6 +46,7 @@ class _Upstream:
 
     def recover(self) -> None:
         self.failures, self.rests_until = 0, None
+        self.answered_at = time.monotonic()
 
 
 class Upstreams:
@@ -59,19 +62,22 @@ class Upstreams:
         self._taken = 0
 
     @contextmanager
-    def visit(self, origin: str, *, at_once: int, in_all: int) -> Iterator[Visit]:
+    def visit(
+        self, origin: str, *, at_once: int, in_all: int, until: float = math.inf
+    ) -> Iterator[Visit]:
         """Hold a place at an origin for the time of one call.
 
-        `at_once` bounds the calls to this origin, `in_all` those to all. Raises `CallFailed`, and
-        takes no place, when there is none or when the origin rests.
+        `at_once` bounds the calls to this origin, `in_all` those to all, `until` the time in the
+        queue (a time of `time.monotonic`). Raises `CallFailed`, and takes no place, when there is
+        none or when the origin rests.
         """
-        visit = self._enter(origin, at_once, in_all)
+        visit = self._enter(origin, at_once, in_all, until)
         try:
             yield visit
         finally:
             self._leave(origin, visit)
 
-    def _enter(self, origin: str, at_once: int, in_all: int) -> Visit:
+    def _enter(self, origin: str, at_once: int, in_all: int, until: float) -> Visit:
         with self._changed:
             upstream = self._upstream(origin)
             self._refuse_at_rest(origin, upstream)
@@ -79,7 +85,8 @@ class Upstreams:
                 raise _busy(origin)
             self._taken += 1
             try:
-                self._wait_for_place(origin, upstream, at_once)
+                queue = max(at_once, in_all * 4 // 5) - at_once
+                self._wait_for_place(origin, upstream, at_once, queue, until)
                 # What was true before the wait may not be true any more.
                 self._refuse_at_rest(origin, upstream)
             except CallFailed:
@@ -100,16 +107,23 @@ class Upstreams:
                 retry_after=max(1, math.ceil(seconds)),
             )
 
-    def _wait_for_place(self, origin: str, upstream: _Upstream, at_once: int) -> None:
+    def _wait_for_place(
+        self, origin: str, upstream: _Upstream, at_once: int, queue: int, until: float
+    ) -> None:
         if upstream.in_flight < at_once:
             return
-        # Waiting takes a thread as well: no more wait than may call, and none for the troubled.
-        if upstream.failures or upstream.waiting >= at_once:
+        # Waiting takes a thread as well: so many wait, and none for the troubled.
+        if upstream.failures or upstream.waiting >= queue:
             raise _busy(origin)
         upstream.waiting += 1
+        began = time.monotonic()
         try:
-            if not self._changed.wait_for(lambda: upstream.in_flight < at_once, PATIENCE):
-                raise _busy(origin)
+            while upstream.in_flight >= at_once:
+                last = min(until, max(began, upstream.answered_at) + PATIENCE)
+                left = last - time.monotonic()
+                if left <= 0:
+                    raise _busy(origin)
+                self._changed.wait(left)
         finally:
             upstream.waiting -= 1
 
@@ -137,7 +151,7 @@ class Upstreams:
 
 
 def _busy(origin: str) -> CallFailed:
-    return CallFailed(f"Too many calls to {origin} are in flight.", kind="Busy", retry_after=1)
+    return CallFailed(f"Too many calls to {origin} are in flight.", kind=NO_PLACE, retry_after=1)
 
 
 shared = Upstreams()

@@ -85,4 +85,13 @@ def claim(state: str) -> bool:
     The cache saves the other answers' calls. The unique column of the session row decides, so a
     cache that fails lets every answer through.
     """
-    return cache.shared.add(f"flow:{state_digest(state)}", 1, _CLAIMED_SECONDS)
+    return cache.shared.add(_claim(state), 1, _CLAIMED_SECONDS)
+
+
+def release(state: str) -> None:
+    """Let the answer for `state` come again: it was not looked at."""
+    cache.shared.delete(_claim(state))
+
+
+def _claim(state: str) -> str:
+    return f"flow:{state_digest(state)}"

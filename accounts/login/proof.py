@@ -5,7 +5,13 @@ from collections.abc import Mapping
 import structlog
 
 from accounts import cache, events
-from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable, TooManyRequests
+from accounts.errors import (
+    UNAVAILABLE,
+    InvalidGrant,
+    ProtocolError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import Event
@@ -73,8 +79,7 @@ def recognise(
     """Return whom the source knows by `cookies` that its upstream shares with us, None for nobody.
 
     The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies, nor
-    for a visitor who has brought too many that it does not know. An upstream that does not answer
-    counts as a "no".
+    for a visitor who has brought too many that it does not know.
     """
     if not cookies or not isinstance(source.provider, Recognises):
         return None
@@ -86,9 +91,10 @@ def recognise(
         outcome = source.provider.recognise(cookies)
     except TooManyRequests:
         return None
-    except TemporarilyUnavailable:
-        outage.note(source.slug)
-        outcome = None
+    except TemporarilyUnavailable as error:
+        if error.reason == UNAVAILABLE:
+            outage.note(source.slug)
+        return None  # who was not asked about is no stranger: the next request asks again
     except ProtocolError as error:
         log.info("recognition.refused", source=source.slug, reason=error.reason)
         outcome = None

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from accounts import errors, events
 from accounts.errors import ProtocolError, TemporarilyUnavailable, TooManyRequests
-from accounts.login import lockout
+from accounts.login import flow, lockout
 from accounts.provider import LoginFlow
 from accounts.source import outage
 from portal.door import cookies, incoming, routes
@@ -50,7 +50,8 @@ def fail(
 ) -> HttpResponse:
     """Record a failed login and lead to its page. Nothing else is changed.
 
-    Beyond the budget of a stranger nothing is recorded either.
+    A flow for which there was no place stays usable. Beyond the budget of a stranger nothing is
+    recorded either.
     """
     if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
         try:
@@ -60,8 +61,10 @@ def fail(
         lockout.spend_budget(incoming.visit(request))
     code = record_failure(request, error, slug)
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
-    response = see_other(f"/login/failed/{code}{query}")
-    if login_flow:
+    response = with_retry_after(see_other(f"/login/failed/{code}{query}"), error)
+    if login_flow and error.reason == errors.BUSY:
+        flow.release(login_flow.state)
+    elif login_flow:
         cookies.forget_flow(response, login_flow)
     if error.reason in errors.REFUSALS:
         cookies.remember(response, cookies.REFUSED, slug, _REFUSED_SECONDS)

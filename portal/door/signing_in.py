@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 
 from accounts import conf, errors
-from accounts.errors import InvalidRequest, ProtocolError, TooManyRequests
+from accounts.errors import Busy, InvalidRequest, ProtocolError, TooManyRequests
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
@@ -16,7 +16,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, devices, forms, incoming, routes
+from portal.door import answers, cookies, devices, forms, incoming, places, routes
 
 _RETURN_SECONDS = 120
 
@@ -172,9 +172,31 @@ def finish(
         return answers.fail(request, missing, source.slug)
     if login_flow is None and session.is_logged_in:
         return answers.see_other(landing(source, session))
-    response = _finish(request, source, params, login_flow)
+    response = _finish_in_turn(request, source, params, login_flow)
     if marker:
         cookies.forget_marker(response)
+    return response
+
+
+def _finish_in_turn(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    params: Mapping[str, str],
+    login_flow: LoginFlow | None,
+) -> HttpResponse:
+    """Finish in one of the places that sign-ins have, or lead here once more."""
+    response: HttpResponse
+    try:
+        with places.shared.place() as held:
+            if held is None:
+                response = answers.see_other(request.get_full_path())
+                places.come_again(request, response)
+                return response
+            response = _finish(request, source, params, login_flow)
+            held.succeeded = incoming.session_of(request).is_logged_in
+    except Busy as error:
+        response = answers.fail(request, error, source.slug, login_flow)
+    places.forget(request, response)
     return response
 
 

@@ -25,6 +25,7 @@ from portal.pages import problems
 # A browser keeps cookies of four kilobytes; sealing adds a third.
 _POSTED_LIMIT = 2800
 _POSTED_SECONDS = 60
+_BUSY_SECONDS = 5
 
 
 @login_not_required
@@ -179,7 +180,7 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         response = signing_in.finish(request, source, incoming.single_values(query))
     except InvalidRequest as error:
         response = answers.fail(request, error, slug)
-    if posted is not None:
+    if posted is not None and response.get("Location") != request.get_full_path():
         cookies.forget(response, cookies.POSTED, path=request.path)
     return response
 
@@ -215,4 +216,8 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
         "refused": refused,
         "choose": routes.choose_url(next_url),
     }
-    return answers.page(request, "login/failed.html", context, problems.status_of(event.reason))
+    status = problems.status_of(event.reason)
+    response = answers.page(request, "login/failed.html", context, status)
+    if event.reason == errors.BUSY:
+        response["Retry-After"] = str(_BUSY_SECONDS)
+    return response

@@ -15,6 +15,8 @@ _STATUS = {
     errors.DISABLED: 403,
     errors.LOCKED_OUT: 429,
     errors.UNAVAILABLE: 503,
+    errors.BUSY: 503,
+    errors.MISCONFIGURED: 503,
 }
 # Title, sentence, advice.
 _TEXTS = {
@@ -42,6 +44,16 @@ _TEXTS = {
         _("Signing in is not possible right now"),
         _("The service that knows you does not answer at the moment."),
         _("Try again in a few minutes, or use another way to sign in."),
+    ),
+    errors.BUSY: (
+        _("One moment, please"),
+        _("Many people are signing in at this moment."),
+        _("Nothing is wrong. Try again in a few seconds."),
+    ),
+    errors.MISCONFIGURED: (
+        _("Signing in is not possible right now"),
+        _("That is our fault, not yours: this site is not set up as it should be."),
+        _("Tell the institution the code below, or use another way to sign in."),
     ),
     errors.EXPIRED: (
         _("That took too long"),

@@ -94,6 +94,49 @@ def test_fifty_logins_that_hang_leave_everybody_else_alone(
     assert known.get("/auth/session").json()["isLoggedIn"] is True
 
 
+def test_sixty_callbacks_at_once_are_all_let_in(served: Site, upstream: Certified) -> None:
+    known = Visitor(served)
+    known.finish(known.answer())
+    visitors = [Visitor(served) for _ in range(60)]
+    answers = [visitor.answer() for visitor in visitors]
+    together = threading.Barrier(60)
+
+    def finish(visitor: Visitor, answer: Answer) -> str:
+        together.wait(30)
+        done = visitor.finish(answer)
+        while done.headers["Location"].startswith("/auth/callback/"):
+            done = visitor.get(done.headers["Location"])
+        return done.headers["Location"]
+
+    with ThreadPoolExecutor(60) as pool:
+        logins = [pool.submit(finish, v, a) for v, a in zip(visitors, answers, strict=True)]
+        while not all(login.done() for login in logins):
+            asked = known.get("/auth/session")
+            assert asked.status_code == 200
+            assert asked.elapsed.total_seconds() < 5
+    assert {login.result() for login in logins} == {"/account/"}
+    sources = {each["slug"]: each["trouble"] for each in known.get("/auth/sources").json()}
+    assert sources["town"] is None
+
+
+def test_for_want_of_a_place_a_flow_stays_usable(served: Site, upstream: Certified) -> None:
+    visitors = [Visitor(served) for _ in range(30)]
+    answers = [visitor.answer() for visitor in visitors]
+    upstream.trouble("/token", "hang")
+    with ThreadPoolExecutor(30) as pool:
+        done = list(pool.map(Visitor.finish, visitors, answers))
+    upstream.heal()
+    pages = [v.get(each.headers["Location"]) for v, each in zip(visitors, done, strict=True)]
+    busy = [n for n, page in enumerate(pages) if "Many people are signing in" in page.text]
+    assert busy
+    assert {pages[n].status_code for n in busy} == {503}
+    assert all(int(pages[n].headers["Retry-After"]) > 0 for n in busy)
+    served.stop()  # its rest after the failures ends
+    served.start()
+    finished = visitors[busy[0]].finish(answers[busy[0]])
+    assert finished.headers["Location"] == "/account/"
+
+
 def _ask_while_it_hangs(
     known: Visitor, upstream: Certified, logins: list[Future[requests.Response]]
 ) -> dict[str, int]:
