@@ -6,8 +6,9 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 
@@ -21,6 +22,14 @@ class RequestLog(RequestMiddleware):
     def bind_ip(cls, request: HttpRequest) -> None:
         """Put the client's address into all lines of this request."""
         structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
+
+
+class Slashes(CommonMiddleware):
+    """Django's middleware, which leads to an address's own slash by a redirect that no browser
+    keeps for ever (docs/contract.md, Always).
+    """
+
+    response_redirect_class = HttpResponseRedirect
 
 
 class ContentPolicy(CSPMiddleware):

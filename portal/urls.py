@@ -46,7 +46,7 @@ urlpatterns = [
     path("session/logout", leaves(LogoutView.as_view()), name="session-logout"),
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
-    path("openid/<slug:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
+    path("openid/<str:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
     path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),

@@ -1,6 +1,6 @@
 // A front end's way in, on and out. `dispatch(type, payload)` is yours.
 function vestibule(dispatch, base = "") {
-  let pair = JSON.parse(sessionStorage.getItem("pair")), timer;
+  let pair = JSON.parse(sessionStorage.getItem("pair")), timer, running;
   const cookie = (name) => document.cookie.match(`(?:^|; )${name}=([^;]+)`)?.[1];
   async function call(method, path, json) {
     const headers = { Accept: "application/json" };
@@ -23,7 +23,9 @@ function vestibule(dispatch, base = "") {
     dispatch("LOGIN_SUCCESS", User);
   }
   function leave(reason) { keep(null); dispatch("LOGOUT", reason); }
-  async function refresh() {
+  // One at a time: a refresh token that is sent twice ends the session.
+  const refresh = () => running ??= renew().finally(() => { running = undefined; });
+  async function renew() {
     try {
       keep(await call("POST", "/session/refresh", { refresh_token: pair.refresh_token }));
       dispatch("REFRESH_SUCCESS", pair.expires_in);

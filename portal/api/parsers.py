@@ -1,4 +1,4 @@
-"""The parsers of posted bodies: a JSON object or a form, with each name once."""
+"""The parsers of posted bodies: a JSON object or a form, with each name that counts once."""
 
 import json
 from typing import Any
@@ -7,10 +7,11 @@ from rest_framework.parsers import BaseParser
 from rest_framework.utils.json import strict_constant
 
 from accounts.errors import InvalidRequest
+from portal.api.serializers import KNOWN
 
 
 class JsonParser(BaseParser):
-    """A JSON object. A list, a number, `NaN` or a repeated name is refused."""
+    """A JSON object. A list, a number, `NaN` or a repeated name of ours is refused."""
 
     media_type = "application/json"
 
@@ -51,6 +52,8 @@ class MultipartParser(FormParser):
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len({name for name, _ in pairs}) < len(pairs):
+    """Return the fields. An unknown name is ignored, however often it comes (RFC 6749, 3.2)."""
+    given = [name for name, _ in pairs if name in KNOWN]
+    if len(set(given)) < len(given):
         raise InvalidRequest("A name occurs more than once.")
     return dict(pairs)

@@ -85,6 +85,11 @@ class Identifier(Form):
     identifier = Text(allow_blank=True)
 
 
+KNOWN: frozenset[str] = frozenset().union(
+    *(form().fields for form in (Credentials, RefreshToken, SessionToken, Identifier))
+)
+
+
 def _needed(values: dict[str, Any], *names: str) -> dict[str, Any]:
     for name in names:
         if name not in values:

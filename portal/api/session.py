@@ -14,7 +14,7 @@ from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from accounts.session import vault
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from portal.api import callers, shapes
+from portal.api import callers, described, shapes
 from portal.api.json_view import JsonView, OpenView
 from portal.door import incoming, routes
 from portal.tokens.token_errors import InvalidToken, SessionExpired
@@ -39,6 +39,7 @@ class SessionView(OpenView):
     @extend_schema(
         operation_id="auth_session",
         responses={200: shapes.Session, 304: None, **shapes.failing(400)},
+        examples=described.SESSION_EXAMPLES,
         auth=[{"bearer": []}, {"cookie": []}, {}],  # type: ignore[list-item]  # as OpenAPI has it
     )
     def get(self, request: Request) -> Response:

@@ -15,9 +15,21 @@ def shape(title: str, /, *texts: str, **fields: Any) -> type[s.Serializer[Any]]:
     return type(title, (s.Serializer,), {each: s.CharField() for each in texts} | fields)
 
 
+_WHY = {
+    400: "The request is malformed, or a member is missing, repeated or too long.",
+    401: "Nobody is signed in, or what was given does not fit.",
+    403: "Known, but not let in; or the CSRF token is missing or wrong.",
+    404: "There is nothing under this name, or not any more.",
+    413: "The body is larger than any of ours.",
+    415: "The body is neither JSON nor a form.",
+    429: "Too many attempts: `Retry-After` says when to try again.",
+    503: "An upstream does not answer: `Retry-After` says when to try again.",
+}
+
+
 def failing(*statuses: int) -> dict[int, OpenApiResponse]:
     """Return the refusals of a route: each says what RFC 6749, 5.2 has it say."""
-    return {status: OpenApiResponse(Failure) for status in statuses}
+    return {status: OpenApiResponse(Failure, _WHY[status]) for status in statuses}
 
 
 _Url, _Text = s.URLField, partial(s.CharField, allow_blank=True)

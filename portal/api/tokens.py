@@ -23,7 +23,7 @@ from accounts.session.store import end
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.api import callers
+from portal.api import callers, described
 from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, Expired, TokenPair, failing
@@ -38,8 +38,10 @@ class LoginView(OpenView):
 
     @extend_schema(
         operation_id="session_login",
-        request=Credentials,
+        request=described.CREDENTIALS,
         responses={200: TokenPair, **failing(400, 401, 403, 413, 415, 429, 503)},
+        auth=[{"basic": []}, {}],  # type: ignore[list-item]  # as OpenAPI has it
+        examples=described.LOGIN_EXAMPLES,
     )
     def post(self, request: Request) -> Response:
         """Sign in by HTTP Basic, or by `username` and `password`, at `source`."""
@@ -58,8 +60,9 @@ class RefreshView(OpenView):
     """`POST /session/refresh`, `/session/refreshToken`: the next pair for a refresh token."""
 
     @extend_schema(
-        request=RefreshToken,
+        request=described.REFRESH,
         responses={200: TokenPair, 401: Expired, **failing(400, 403, 413, 415)},
+        examples=described.REFRESH_EXAMPLES,
     )
     def post(self, request: Request) -> Response:
         """Spend `refresh_token`, which stands in the body itself or in its `sessionToken`."""
@@ -72,14 +75,25 @@ class HandOverView(OpenView):
 
     fetched = {200: TokenPair, **failing(400, 403, 404, 415)}
 
-    @extend_schema(operation_id="openid_tokens", parameters=[Identifier], responses=fetched)
+    @extend_schema(
+        operation_id="openid_tokens",
+        parameters=[Identifier, described.TOKENS_KEY],
+        responses=fetched,
+        examples=[described.PAIR_ISSUED],
+    )
     def get(self, request: Request, slug: str) -> Response:
         """Return the pair. The identifier is worth nothing without its cookie, nor twice."""
         if len(request.query_params.getlist("identifier")) > 1:
             raise InvalidRequest("The identifier occurs more than once.")
         return self._redeem(request, slug, {"identifier": "", **request.query_params.dict()})
 
-    @extend_schema(operation_id="openid_tokens_post", request=Identifier, responses=fetched)
+    @extend_schema(
+        operation_id="openid_tokens_post",
+        request=Identifier,
+        parameters=[described.TOKENS_KEY],
+        responses=fetched,
+        examples=[described.PAIR_ISSUED],
+    )
     def post(self, request: Request, slug: str) -> Response:
         """Return the pair; the identifier stands in the body, and so in no log."""
         if "identifier" not in request.data:
@@ -114,7 +128,12 @@ class LogoutView(JsonView):
         leaving.let_go(self.request._request, response)
         return response
 
-    @extend_schema(operation_id="session_logout", request=None, responses=departure)
+    @extend_schema(
+        operation_id="session_logout",
+        request=None,
+        parameters=[described.CSRF],
+        responses=departure,
+    )
     def post(self, request: Request) -> Response:
         """End the caller's session, and what can be ended upstream by a call."""
         response = Response()
@@ -125,7 +144,9 @@ class LogoutView(JsonView):
             response.data["logoutUrl"] = gone.visit
         return response
 
-    @extend_schema(operation_id="session_logout_delete", responses=departure)
+    @extend_schema(
+        operation_id="session_logout_delete", parameters=[described.CSRF], responses=departure
+    )
     def delete(self, request: Request) -> Response:
         """End the caller's session, as older front ends ask for it."""
         return self.post(request)

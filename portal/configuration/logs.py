@@ -7,9 +7,11 @@ from typing import Any
 import structlog
 
 # What travels in URLs during a login and must not be in a log (RFC 9700, 4.2 and 4.3).
+# An address within an address is encoded once for each level: `%3Fcode%3D`, `%253Fcode%253D`.
 _SECRET = re.compile(
-    r"(?i)\b(code|state|nonce|code_verifier|access_token|refresh_token|id_token|id_token_hint|"
-    r"logout_token|client_secret|password|token|identifier|flow|user_code)=[^&\s\"']+"
+    r"(?i)(?:\b|(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=%2525[0-9a-f]{2}))(code|state|nonce|code_verifier|access_token|refresh_token|id_token|id_token_hint|"
+    r"logout_token|client_secret|password|token|identifier|flow|user_code)"
+    r"(=|%(?:25)*3D)(?:(?!%(?:25)*26)[^&\s\"'])+"
 )
 _RESET = re.compile(r"(/login/reset/[^/\s]+/)[^/?\s\"']+")
 
@@ -24,8 +26,8 @@ def redact(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
 
 def _redacted(text: str) -> str:
     # Looking whether there can be a secret at all spares most texts the searches.
-    if "=" in text:
-        text = _SECRET.sub(r"\1=[redacted]", text)
+    if "=" in text or "%" in text:
+        text = _SECRET.sub(r"\1\2[redacted]", text)
     return _RESET.sub(r"\1[redacted]", text) if "/login/reset/" in text else text
 
 

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -39,6 +39,10 @@ class VestibuleAdminSite(AdminSite):
             return answer
 
         return guarded
+
+    def catch_all_view(self, request: HttpRequest, url: str) -> HttpResponse:
+        """Lead to an address's own slash, not for ever. Raises `Http404`."""
+        return HttpResponseRedirect(super().catch_all_view(request, url)["Location"])
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return the pages that a person may see; one that has a `count` tells it by its name."""

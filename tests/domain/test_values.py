@@ -178,7 +178,11 @@ def test_nonsense_from_a_trusted_proxy_changes_nothing(told: str) -> None:
         ("GET /auth/callback/x?code=SECRET&state=SECRET", True),
         ("GET /auth/callback/x?a=1&id_token=SECRET", True),
         ("GET /login/reset/uid/SECRET", True),
+        ("GET /login?next=%2Fmap%3Fcode%3DSECRET", True),
+        ("GET /login?next=/map%3Fa%3D1%26access_token%3dSECRET%26b%3D2", True),
+        ("GET /login?next=%252Fmap%253Fx%253D1%2526code%253DSECRET", True),
         ("GET /login?next=/account/", False),
+        ("GET /login?next=%2Fmap%3Fbarcode%3D7", False),
     ],
 )
 def test_logs_hold_no_secret(text: str, hidden: bool) -> None:

@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Event, StoredSession, User
-from tests.http.conftest import sign_in
+from tests.http.conftest import PASSWORD, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OPEN_PAGES = ("/", "/login", "/auth/session", "/auth/sources", "/login/forgotten")
@@ -180,3 +180,33 @@ def test_cookies_carry_their_flags(anyone: Client) -> None:
     assert cookie["path"] == "/"
     assert not cookie["domain"]
     assert not cookie["max-age"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/logout", "/account", "/admin", "/api/schema", "/admin/accounts", "/admin/login"]
+)
+def test_no_redirect_is_kept_by_a_browser_for_ever(path: str, person: User) -> None:
+    client = Client()
+    person.is_staff = person.is_superuser = True
+    person.save()
+    sign_in(client)
+    answer = client.get(path)
+    assert answer.status_code == 302, answer.headers
+    assert answer["Location"] == f"{path}/"
+
+
+def test_an_unknown_name_is_ignored_however_often_it_comes(anyone: Client) -> None:
+    form = f"username=alice&password={PASSWORD.replace(' ', '+')}&trace=1&trace=2"
+    kind = "application/x-www-form-urlencoded"
+    assert anyone.post("/session/login", form, content_type=kind).status_code == 200
+    told = f'{{"username": "alice", "password": "{PASSWORD}", "trace": 1, "trace": 2}}'
+    assert anyone.post("/session/login", told, content_type="application/json").status_code == 200
+    twice = f"{form}&username=alice"
+    assert anyone.post("/session/login", twice, content_type=kind).status_code == 400
+
+
+@pytest.mark.parametrize("slug", ["b%C3%A5d", "a.b", "a%20b", "x" * 300, "%3Cscript%3E"])
+def test_a_malformed_slug_on_a_json_route_is_answered_in_json(anyone: Client, slug: str) -> None:
+    answer = anyone.get(f"/openid/{slug}/tokens?identifier=x", headers={"Accept": "text/html"})
+    assert answer.status_code == 404
+    assert answer.json()["error"] == "invalid_grant"
