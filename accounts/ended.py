@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import reduce
+from operator import or_
 
-from django.utils import timezone
+from django.db.models import Max, Min, Q
+from django.db.models.functions import Now
 
 from accounts.models import EndedEntry
 
@@ -19,18 +23,32 @@ FRESH_SECONDS = 0.5
 # A cached session may live for CACHE_SECONDS, so an ending must be remembered for longer than that.
 CACHE_SECONDS = 300
 REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
-# A smaller id can commit later, and clocks differ a little: the last seconds are read again.
-OVERLAP = timedelta(seconds=30)
+# A transaction can commit a smaller id after a greater one, at most so many seconds later.
+LATEST_COMMIT = 120.0
+_MOST_GAPS = 100
+_BEFORE_FIRST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Gap:
+    """Ids that were missing among those read: of a transaction under way, or of none."""
+
+    first: int
+    last: int
+    until: float
 
 
 class Feed:
-    """One worker's copy of the feed."""
+    """One worker's copy of the feed. What was read is known by ids alone, so no clock but the
+    database's counts, and it is known only once the read has succeeded.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.entries: dict[tuple[str, str], float] = {}
         self._read_at = float("-inf")
-        self._since = timezone.now() - REMEMBER
+        self._last: int | None = None
+        self._gaps: list[_Gap] = []
         self.sources_version = 0
 
     def refreshed(self) -> Feed:
@@ -41,16 +59,44 @@ class Feed:
         with self._lock:
             if now - self._read_at < FRESH_SECONDS:
                 return self
-            since, self._since = self._since, timezone.now() - OVERLAP
-            rows = list(EndedEntry.objects.filter(at__gte=since).values_list("kind", "value", "id"))
-            self._add(rows)
+            if self._last is None:
+                self._begin(now)
+            rows = EndedEntry.objects.filter(self._unread()).order_by("id")
+            found = list(rows.values_list("id", "kind", "value"))
+            self._note([row for row, _kind, _value in found], now)
+            self._add(found, now)
             self._forget(now)
             self._read_at = now
         return self
 
-    def _add(self, rows: list[tuple[str, str, int]]) -> None:
-        now = time.monotonic()
-        for kind, value, row in rows:
+    def _begin(self, now: float) -> None:
+        """Begin before the first row that still counts, and before what may be committed late."""
+        still_counts = EndedEntry.objects.filter(at__gte=Now() - REMEMBER)
+        first = still_counts.aggregate(Min("id"))["id__min"]
+        if first is None:
+            first = (EndedEntry.objects.aggregate(Max("id"))["id__max"] or 0) + 1
+        self._gaps = [_Gap(first - _BEFORE_FIRST, first - 1, now + LATEST_COMMIT)]
+        self._last = first - 1
+
+    def _unread(self) -> Q:
+        late = (Q(id__range=(gap.first, gap.last)) for gap in self._gaps)
+        return reduce(or_, late, Q(id__gt=self._last))
+
+    def _note(self, ids: list[int], now: float) -> None:
+        """Keep the greatest id, and the gaps that a transaction under way may still fill."""
+        known = self._last or 0
+        gaps = [gap for gap in self._gaps if gap.until > now]
+        late = [row for row in ids if row <= known]
+        for row in late:
+            gaps = [part for gap in gaps for part in _without(gap, row)]
+        for row in ids[len(late) :]:
+            if row > known + 1:
+                gaps.append(_Gap(known + 1, row - 1, now + LATEST_COMMIT))
+            known = row
+        self._gaps, self._last = gaps[-_MOST_GAPS:], known
+
+    def _add(self, rows: list[tuple[int, str, str]], now: float) -> None:
+        for row, kind, value in rows:
             name = (kind, f"{value}#{row}" if kind == "source" else value)
             if name not in self.entries and kind == "source":
                 self.sources_version += 1
@@ -62,12 +108,23 @@ class Feed:
             del self.entries[name]
 
 
+def _without(gap: _Gap, row: int) -> Iterator[_Gap]:
+    """Yield what is left of `gap` once `row` has been read."""
+    if not gap.first <= row <= gap.last:
+        yield gap
+        return
+    if gap.first < row:
+        yield replace(gap, last=row - 1)
+    if row < gap.last:
+        yield replace(gap, first=row + 1)
+
+
 _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
     """Append to the feed, in the caller's transaction. `kind`: session, key or source."""
-    EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value) for value in values)
+    EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
 
 
 def has_ended(uid: str, key: str) -> bool:
@@ -84,5 +141,5 @@ def sources_version() -> int:
 
 def clear_expired() -> int:
     """Delete the rows that no worker needs any more. Returns their number."""
-    limit = timezone.now() - REMEMBER - OVERLAP
+    limit = Now() - 2 * REMEMBER
     return EndedEntry.objects.filter(at__lt=limit).delete()[0]

@@ -1,0 +1,103 @@
+"""The ended feed: no entry is lost, whoever's clock or connection fails meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import OperationalError, connection
+from django.utils import timezone
+
+from accounts import ended
+from accounts.models import EndedEntry
+
+pytestmark = pytest.mark.django_db
+
+
+class Clock:
+    """The monotonic clock of a worker, which moves when it is told to."""
+
+    now = 1000.0
+
+    def monotonic(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    moved = Clock()
+    monkeypatch.setattr(ended, "time", moved)
+    return moved
+
+
+@pytest.fixture
+def worker(clock: Clock) -> Callable[[str], bool]:
+    """Ask a worker, a second after it was asked last, whether a session has ended."""
+    feed = ended.Feed()
+
+    def knows(uid: str) -> bool:
+        clock.now += 1
+        return ("session", uid) in feed.refreshed().entries
+
+    knows.feed = feed  # type: ignore[attr-defined]
+    return knows
+
+
+def refuse(*_: Any) -> Any:
+    raise OperationalError("the server has gone away")
+
+
+def test_what_ended_while_the_feed_could_not_be_read_is_known_after(
+    worker: Any,
+) -> None:
+    assert not worker("a")
+    ended.announce("session", ["a"])
+    for _second in range(40):
+        with connection.execute_wrapper(refuse), pytest.raises(OperationalError):
+            worker("a")
+    assert worker("a")
+
+
+def test_a_writer_whose_clock_is_behind_is_heard(worker: Any) -> None:
+    assert not worker("a")
+    EndedEntry.objects.create(kind="session", value="a", at=timezone.now() - timedelta(hours=1))
+    assert worker("a")
+
+
+def test_a_smaller_id_that_commits_later_is_heard(worker: Any) -> None:
+    EndedEntry.objects.create(id=5000, kind="session", value="a")
+    assert worker("a")
+    EndedEntry.objects.create(id=5003, kind="session", value="b")
+    assert worker("b")
+    for number, uid in ((5002, "c"), (5001, "d"), (4999, "e")):
+        EndedEntry.objects.create(id=number, kind="session", value=uid)
+        assert worker(uid)
+    assert worker("a")
+
+
+def test_a_new_worker_knows_what_ended_before_it_began(worker: Any) -> None:
+    ended.announce("session", ["a"])
+    assert worker("a")
+
+
+def test_a_mass_ending_is_read_once(worker: Any) -> None:
+    ended.announce("session", (f"s{number}" for number in range(2000)))
+    assert worker("s1999")
+    assert not EndedEntry.objects.filter(worker.feed._unread()).exists()
+
+
+def test_a_gap_is_given_up_in_the_end(worker: Any, clock: Clock) -> None:
+    EndedEntry.objects.create(id=5000, kind="session", value="a")
+    assert worker("a")
+    clock.now += ended.LATEST_COMMIT
+    assert worker("a")
+    assert not worker.feed._gaps
+
+
+def test_what_nobody_needs_any_more_is_deleted(worker: Any) -> None:
+    EndedEntry.objects.create(kind="session", value="a", at=timezone.now() - timedelta(hours=1))
+    ended.announce("session", ["b"])
+    assert ended.clear_expired() == 1
+    assert worker("b")
