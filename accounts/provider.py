@@ -34,8 +34,7 @@ class Description:
 
     `cookies` are the names, or shell patterns, of the only cookies that reach the provider.
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
-    `visits` are the origins to which its plans may send a browser (for `form-action`). `home` is
-    the front page of an upstream that shares its session with us. `ends_with_token`: the
+    `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
     upstream's end is always the session's end.
     """
 
@@ -45,7 +44,6 @@ class Description:
     cookies: tuple[str, ...] = ()
     unsolicited: bool = False
     form_post: bool = False
-    visits: tuple[str, ...] = ()
     home: str = ""
     ends_with_token: bool = False
 

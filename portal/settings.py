@@ -99,6 +99,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "portal.door.onward.AfterForm",
     "accounts.middleware.TypedSessionMiddleware",
 ]
 
@@ -273,7 +274,7 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:", *origins_of(VESTIBULE_INSTITUTION["logo"])],
         "font-src": [SELF],
         "connect-src": [SELF],
-        "form-action": [SELF, *VESTIBULE_FRONTEND_ORIGINS],
+        "form-action": [SELF],
         "frame-ancestors": [NONE],
         "base-uri": [NONE],
     }

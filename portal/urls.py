@@ -29,6 +29,7 @@ urlpatterns = [
     path("auth/logout", front.leave, name="auth-logout"),
     path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", front.done, name="auth-logout-done"),
+    path("onward/<str:key>", front.go_on, name="onward"),
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),

@@ -10,23 +10,16 @@ from django.shortcuts import render
 from accounts import errors, events
 from accounts.errors import ProtocolError, TemporarilyUnavailable
 from accounts.provider import LoginFlow
-from accounts.source import catalogue, outage
+from accounts.source import outage
 from portal.door import cookies, incoming
 
 
 def page(
     request: HttpRequest, template: str, context: Mapping[str, Any] | None = None, status: int = 200
 ) -> HttpResponse:
-    """Return a page that no cache keeps, from which forms may lead to the sources' way out."""
+    """Return a page that no cache keeps."""
     response = render(request, template, dict(context or {}), status=status)
     response["Cache-Control"] = "no-store"
-    return with_ways_out(response) if incoming.session_of(request).is_logged_in else response
-
-
-def with_ways_out(response: HttpResponse) -> HttpResponse:
-    """Let the forms of a page lead on to the sources: for a fresh sign-in, and on the way out."""
-    origins = {o for ready in catalogue.enabled() for o in ready.description.visits}
-    response._csp_update = {"form-action": sorted(origins)}  # type: ignore[attr-defined]
     return response
 
 

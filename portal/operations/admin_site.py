@@ -28,17 +28,15 @@ class VestibuleAdminSite(AdminSite):
         self.disable_action("delete_selected")  # a page where it does no harm names it
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Guard a view: strangers are sent to the door, people without the right get a 403.
-
-        A form here may lead on to the sources, for a fresh sign-in and on the way out.
-        """
+        """Guard a view: strangers are sent to the door, people without the right get a 403."""
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
-            return answers.with_ways_out(inner(request, *args, **kwargs))
+            answer: HttpResponse = inner(request, *args, **kwargs)
+            return answer
 
         return guarded
 

@@ -10,6 +10,7 @@ from accounts.source import catalogue
 from portal import conf
 from portal.door import answers, cookies, incoming, leaving
 from portal.door.destinations import safe_destination
+from portal.door.onward import page_of
 
 
 @login_not_required
@@ -82,3 +83,10 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
     Only a session of such a source ends; then back to the upstream's front page.
     """
     return leaving.left_elsewhere(request)
+
+
+@login_not_required
+@require_safe
+def go_on(request: HttpRequest, key: str) -> HttpResponse:
+    """Lead to where a form of this site leads abroad, without a redirect."""
+    return page_of(request, key)

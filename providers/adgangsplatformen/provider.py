@@ -60,7 +60,6 @@ class AdgangsplatformenProvider:
             help=_("For patrons of the library."),
             cookies=patterns(self.settings),
             unsolicited=True,
-            visits=(self.settings.origin,),
             home=f"{self.settings.origin}/",
             ends_with_token=True,
         )

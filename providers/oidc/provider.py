@@ -2,14 +2,12 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import lru_cache
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
 from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
 from accounts.http import Client
-from accounts.http.address import origin_of
 from accounts.provider import (
     Authentication,
     Clock,
@@ -30,15 +28,6 @@ from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
 from providers.oidc.settings import OidcSettings
 
-# Where the plans, and a sign-in that is started by a form, send a browser.
-_VISITED = ("authorization_endpoint", "end_session_endpoint")
-
-
-@lru_cache(maxsize=256)
-def _origins(urls: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the origins of addresses, each once. Asked for several times in each request."""
-    return tuple(sorted({origin for url in urls if (origin := origin_of(url))}))
-
 
 class OidcProvider:
     """Speaks OpenID Connect Core 1.0 to the provider that the settings name."""
@@ -54,16 +43,12 @@ class OidcProvider:
         self.client = OidcClient(settings, self.upstream, http, clock)
 
     def describe(self) -> Description:
-        """Return what the pages need to know, from the settings and what is known already."""
-        known = self.upstream.peek()
-        endpoints = known.endpoints if known else self.settings.endpoints
-        visited = (self.settings.issuer, *(endpoints.get(name, "") for name in _VISITED))
+        """Return what the pages need to know, from the settings alone."""
         return Description(
             label=self.settings.label or _("OpenID Connect"),
             icon=self.settings.icon,
             help=self.settings.help,
             form_post=self.settings.response_mode == "form_post",
-            visits=_origins(visited),
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

@@ -121,7 +121,7 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
 OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
     "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
-    "logout/", "auth/logout", "auth/logout/done",
+    "logout/", "auth/logout", "auth/logout/done", "onward/<str:key>",
     "auth/logout/cms", "favicon.ico", "auth/session", "auth/sources", "institution.css",
     "healthz", "readyz", "i18n/setlang/", "admin/login/",
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",

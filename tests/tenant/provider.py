@@ -57,7 +57,6 @@ class TenantProvider:
             cookies=("TENANT*",),
             unsolicited=self.settings.unsolicited,
             form_post=self.settings.form_post,
-            visits=self.settings.origins,
             home=self.settings.home,
         )
 

@@ -1,0 +1,82 @@
+"""Leaving the site after a form: by a page of ours, never by a redirect that may end abroad.
+
+Chromium checks `form-action` (CSP 3) on every redirect that follows a submitted form, and an
+upstream redirects on to origins that nobody can list. From a page of ours a new navigation starts.
+"""
+
+import secrets
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from django.http import HttpRequest, HttpResponse
+from django.utils.cache import patch_vary_headers
+
+from accounts.keyring import seal
+from portal import conf
+from portal.door import answers, cookies
+
+_PREFIX = "/onward/"
+_SECONDS = 60
+# What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
+_LONGEST = 3800
+# Paths of ours whose GET redirects to another origin.
+_ABROAD = ("/auth/login/", "/openid/", "/oauth/", "/gateway/")
+
+
+class AfterForm:
+    """Middleware: answers a POST that would lead abroad by a page that leads there."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """Return the answer, or 303 to the page; the cookies of the answer stay."""
+        response = self.get_response(request)
+        url = response.headers.get("Location", "")
+        if request.method != "POST" or not url or not _may_end_abroad(url):
+            return response
+        page = _by_page(request, url)
+        page.cookies.load(response.cookies)
+        if response.has_header("Vary"):
+            patch_vary_headers(page, response["Vary"].split(", "))
+        return page
+
+
+def page_of(request: HttpRequest, key: str) -> HttpResponse:
+    """Return the page of a former POST, or the way to the front page when it is gone."""
+    url = cookies.recall(request, _name(key))
+    return _page(request, url) if isinstance(url, str) else answers.see_other("/")
+
+
+def _by_page(request: HttpRequest, url: str) -> HttpResponse:
+    """Return 303 to a page with an address of its own, so that Back leads to the form.
+
+    A URL that is too long for a cookie, such as one with an id_token_hint, is shown at once.
+    """
+    key = secrets.token_hex(8)
+    sealed = seal(url, _name(key))
+    if len(sealed) > _LONGEST:
+        return _page(request, url)
+    response = answers.see_other(_PREFIX + key)
+    cookies.put(response, _name(key), sealed, _SECONDS, path=_PREFIX + key)
+    return response
+
+
+def _page(request: HttpRequest, url: str) -> HttpResponse:
+    response = answers.page(request, "onward.html", {"url": url})
+    response["Refresh"] = f"0; url={url}"
+    return response
+
+
+def _name(key: str) -> str:
+    return f"vestibule-onward-{key}"
+
+
+def _may_end_abroad(url: str) -> bool:
+    parts = urlsplit(url)
+    if parts.netloc or parts.scheme or parts.path.startswith(_ABROAD):
+        return True
+    # These lead to the only source, or to the institution's own front page.
+    return (parts.path == "/login" and "choose=" not in parts.query) or (
+        parts.path == "/" and bool(conf.frontpage_url())
+    )
