@@ -13,6 +13,7 @@ from django.test import Client
 
 from accounts.models import Source, User
 from tests.http.conftest import sign_in
+from tests.http.onward import onward
 from tests.peers.site import ROOT, environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,7 +54,8 @@ def test_a_front_end_that_is_configured_may_be_returned_to(
         "password": "correct horse battery staple",
         "next": page.context["next"],
     }
-    assert client.post("/auth/login/local", form)["Location"] == "https://front.example/books"
+    entered = onward(client, client.post("/auth/login/local", form))
+    assert entered["Location"] == "https://front.example/books"
     evil = client.get("/login?next=https://front.example.evil.example/")
     assert evil["Location"] == "/account/"
 

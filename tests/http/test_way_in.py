@@ -18,6 +18,7 @@ from accounts.keyring import digest
 from accounts.login import flow
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from tests.http.conftest import PASSWORD, at_most, begin, enter, sign_in, stored
+from tests.http.onward import onward
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -323,7 +324,7 @@ def test_another_type_is_asked_about_once(client: Client, person: User, tenant: 
     assert page.status_code == 200
     assert "Town" in page.content.decode()
     assert client.get("/auth/session").json()["type"] == "local"
-    left = client.post("/auth/login/town?next=/account/sessions", {"switch": "1"})
+    left = onward(client, client.post("/auth/login/town?next=/account/sessions", {"switch": "1"}))
     assert left["Location"] == "/auth/login/town?next=%2Faccount%2Fsessions"
     assert not StoredSession.objects.exists()
     assert enter(client, "town").status_code == 303
@@ -335,7 +336,7 @@ def test_a_switch_over_an_upstreams_logout_comes_back_to_the_new_start(
 ) -> None:
     tenant(leaves_by="visit")
     enter(client, "town")
-    left = client.post("/auth/login/local?next=/account/sessions", {"switch": "1"})
+    left = onward(client, client.post("/auth/login/local?next=/account/sessions", {"switch": "1"}))
     assert left["Location"].startswith(f"{peer.url}/logout")
     back = client.get("/auth/logout/done?state=whatever")
     assert back["Location"] == "/auth/login/local?next=%2Faccount%2Fsessions"
@@ -531,7 +532,7 @@ def test_linking_adds_a_way_in_to_the_person_who_asked(
 ) -> None:
     tenant()
     sign_in(client)
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
     done = client.get("/auth/callback/town", {"code": "bob", "state": state})
     assert done["Location"] == "/account/sign-ins"
@@ -585,7 +586,7 @@ def test_an_identity_of_somebody_else_cannot_be_linked(
     tenant()
     enter(Client(), "town")
     sign_in(client)
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
     answer = client.get("/auth/callback/town", {"code": "bob", "state": state})
     assert failure(answer).reason == "not-authorized"
@@ -603,7 +604,7 @@ def test_linking_needs_a_post_with_the_token_and_a_recent_sign_in(
     strict.cookies["vestibule"] = plain.cookies["vestibule"].value
     assert strict.post("/account/sign-ins", {"link": "town"}).status_code == 403
     with time_machine.travel(timezone.now() + timedelta(hours=1), tick=False):
-        later = plain.post("/account/sign-ins", {"link": "town"})
+        later = onward(plain, plain.post("/account/sign-ins", {"link": "town"}))
     assert later["Location"].startswith("/auth/login/local?next=")
     assert later["Location"].endswith("again=1")
 

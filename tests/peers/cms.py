@@ -48,6 +48,11 @@ class Cms(StandIn):
         return f"{scheme}://localhost:{self.port}"
 
     @property
+    def bibdk(self) -> str:
+        """The origin of bib.dk, where the CMS's patrons have a session as well."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
     def verify(self) -> Any:
         return str(self.certificates.authority) if self.certificates else True
 
@@ -151,7 +156,7 @@ class Patron:
     def _followed(self, answer: requests.Response) -> requests.Response:
         while answer.is_redirect:
             onward = requests.compat.urljoin(answer.url, answer.headers["Location"])
-            if not onward.startswith(self.library.url):
+            if not onward.startswith((self.library.url, f"{self.library.bibdk}/")):
                 break
             answer = self.browser.get(onward, allow_redirects=False, timeout=10)
         return answer

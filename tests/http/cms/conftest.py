@@ -15,6 +15,7 @@ from accounts.provider import SessionRef, SourceRef
 from accounts.source import catalogue
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from providers.adgangsplatformen.settings import CmsSettings
+from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.cms import SITE, Cms, Patron, cms
 
@@ -101,7 +102,8 @@ class Visitor:
 
     def leave(self) -> Any:
         """Press the button at the site. Returns the response."""
-        return self.carry().post("/auth/logout")
+        answer = self.carry().post("/auth/logout")
+        return answer if answer["Location"] == "/" else onward(self.site, answer)
 
     def session(self) -> dict[str, Any]:
         """Return what the site says of who is signed in."""

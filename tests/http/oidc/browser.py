@@ -17,6 +17,8 @@ import requests
 from django.conf import settings
 from django.test import Client
 
+from tests.http.onward import onward
+
 PASSWORD = "password"
 HOPS = 20
 
@@ -110,7 +112,7 @@ class Browser:
 
     def leave(self) -> Any:
         """Leave by the button. Returns the response of the logout."""
-        return self.site.post("/auth/logout")
+        return onward(self.site, self.site.post("/auth/logout"))
 
     def _fetch(self, method: str, url: str, form: dict[str, str]) -> requests.Response | Answer:
         if url.startswith(settings.VESTIBULE_SITE_URL):

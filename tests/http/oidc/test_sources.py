@@ -15,6 +15,7 @@ from accounts.models import Identity, Source, StoredSession, User
 from tests.http.conftest import sign_in
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure, parallel
+from tests.http.onward import onward
 from tests.peers.certified import SECRET, Certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -130,7 +131,7 @@ def test_a_person_adds_this_way_in_to_an_account(
     source(provider)
     sign_in(client)
     browser = Browser(client)
-    started = client.post("/account/sign-ins", {"link": "town"})
+    started = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     assert started.status_code in {302, 303}, started.content
     linked = browser.deliver(browser.go(started["Location"]))
     assert linked["Location"] == "/account/sign-ins"

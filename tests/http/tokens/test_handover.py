@@ -17,6 +17,7 @@ from accounts.source import catalogue
 from portal.tokens import handover
 from portal.tokens.models import HandOver
 from tests.http.conftest import enter, sign_in
+from tests.http.onward import onward
 from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import Caller, is_alive
 from tests.peers import fresh
@@ -243,7 +244,8 @@ def test_x03_whoever_is_in_by_another_source_is_asked_first(caller: Caller, pers
     assert asked.status_code == 200
     assert not offered(asked)
     assert StoredSession.objects.get().type == "local"
-    switched = caller.client.post("/openid/town/login?next=/account/", {"switch": "1"})
+    posted = caller.client.post("/openid/town/login?next=/account/", {"switch": "1"})
+    switched = onward(caller.client, posted)
     assert switched["Location"] == "/openid/town/login?next=%2Faccount%2F"
     assert not StoredSession.objects.exists()
 

@@ -19,6 +19,15 @@ def cms_origin() -> str:
     return origin(name, env.str(name, default=DEFAULT_ORIGIN))
 
 
+def bibdk_origin() -> str:
+    """Return the origin of bib.dk, which keeps a session of its own: another name of this machine.
+
+    Over https there is none, since the certificate has one name.
+    """
+    parts = urlsplit(cms_origin())
+    return "" if is_https() else f"http://127.0.0.1:{parts.port or 80}"
+
+
 def is_https() -> bool:
     """Tell whether browsers reach the CMS by https."""
     return cms_origin().startswith("https:")

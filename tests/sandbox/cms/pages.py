@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.http import HttpRequest, HttpResponseBase, HttpResponseRedirect
 from django.shortcuts import render
@@ -13,8 +13,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from tests.sandbox import conf as sandbox
 from tests.sandbox.answers import SeeOther
-from tests.sandbox.cms import controls, patrons, visitors
+from tests.sandbox.cms import conf, controls, patrons, visitors
 
+BIBDK = "bibdk"
 CALLBACK = "/auth/callback/adgangsplatformen"
 
 
@@ -52,7 +53,7 @@ def login(request: HttpRequest) -> HttpResponseBase:
         return SeeOther("/")
     # Who is not registered ends on the CMS's own front page, signed in all the same.
     known = person.is_registered or person.is_editor
-    response = SeeOther(target if known else "/?unregistered")
+    response = SeeOther(_by_bibdk("login", target if known else "/?unregistered"))
     visitors.begin(response, person)
     return response
 
@@ -72,8 +73,21 @@ def logout(request: HttpRequest) -> HttpResponseBase:
     if person is None:
         return render(request, "cms/forbidden.html", status=403)
     target = _own_path(request.GET.get("current-path", ""))
-    response = HttpResponseRedirect("/" if person.is_editor else target)
+    response = HttpResponseRedirect(_by_bibdk("logout", "/" if person.is_editor else target))
     visitors.end(request, response)
+    return response
+
+
+@never_cache
+@require_safe
+def bibdk(request: HttpRequest, act: str) -> HttpResponseBase:
+    """Begin or end the session of bib.dk, where patrons really sign in; lead back to the CMS."""
+    path = _own_path(request.GET.get("current-path", ""))
+    response = HttpResponseRedirect(conf.cms_origin() + path)
+    if act == "login":
+        response.set_cookie(BIBDK, "signed-in", httponly=True, samesite="Lax")
+    else:
+        response.delete_cookie(BIBDK, samesite="Lax")
     return response
 
 
@@ -82,6 +96,12 @@ def logout(request: HttpRequest) -> HttpResponseBase:
 def go_logout(request: HttpRequest) -> HttpResponseBase:
     """Lead to the other site's front page."""
     return HttpResponseRedirect(sandbox.site_origin() + "/")
+
+
+def _by_bibdk(act: str, path: str) -> str:
+    """Return the way to a path of the CMS, over bib.dk where there is one."""
+    query = urlencode({"current-path": path})
+    return f"{conf.bibdk_origin()}/bibdk/{act}?{query}" if conf.bibdk_origin() else path
 
 
 def _own_path(path: str) -> str:

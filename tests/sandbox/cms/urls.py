@@ -11,6 +11,7 @@ urlpatterns = [
     path("go-login", pages.go_login),
     path("logout", pages.logout),
     path("go-logout", pages.go_logout),
+    path("bibdk/<str:act>", pages.bibdk),
     path("graphql", graphql.graphql),
     path("adgangsplatformen/userinfo/", lookups.userinfo),
     path("fbs/external/agencyid/patrons/patronid/v4", lookups.patron),
