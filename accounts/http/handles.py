@@ -37,9 +37,10 @@ def handle(origin: str, limits: HttpLimits) -> Iterator[pycurl.Curl]:
     threads called 4 upstreams with pauses, they made 20 connections so, 28 with one stack for all
     origins and 79 with a box for each thread.
     """
-    if len(_idle) > _ORIGINS_KEPT:
+    key = (origin, limits.ca)
+    if key not in _idle and len(_idle) >= _ORIGINS_KEPT:
         _idle.clear()
-    idle = _idle.setdefault((origin, limits.ca), [])
+    idle = _idle.setdefault(key, [])
     try:
         box = idle.pop()
     except IndexError:
