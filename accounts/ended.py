@@ -110,13 +110,9 @@ class Feed:
 
 def _without(gap: _Gap, row: int) -> Iterator[_Gap]:
     """Yield what is left of `gap` once `row` has been read."""
-    if not gap.first <= row <= gap.last:
-        yield gap
-        return
-    if gap.first < row:
-        yield replace(gap, last=row - 1)
-    if row < gap.last:
-        yield replace(gap, first=row + 1)
+    for first, last in ((gap.first, min(gap.last, row - 1)), (max(gap.first, row + 1), gap.last)):
+        if first <= last:
+            yield replace(gap, first=first, last=last)
 
 
 _feed = Feed()

@@ -1,8 +1,7 @@
 """The contract between the house and a provider, and the values that cross it.
 
-A provider speaks one upstream protocol and knows nothing of HTTP requests, of Django's settings or
-of its neighbours: it takes and returns the small frozen values below and raises the typed errors of
-`accounts.errors`. Standard library only. docs/architecture.md 3 is the source of this page.
+A provider speaks one upstream protocol and knows no request, no Django setting and no neighbour. It
+takes and returns the values below and raises `accounts.errors` (docs/architecture.md 3).
 """
 
 from collections.abc import Callable, Mapping
@@ -269,9 +268,8 @@ class Refreshes(Protocol):
     """A provider whose tokens can be refreshed."""
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
-        """Return new tokens, keeping the old refresh token when the upstream omits one.
-
-        `InvalidGrant` ends the session, `TemporarilyUnavailable` does not.
+        """Return new tokens, with the old refresh token when the upstream omits one. Raises
+        `InvalidGrant`, which ends the session, or `TemporarilyUnavailable`, which does not.
         """
 
 
@@ -306,31 +304,25 @@ class Revalidates(Protocol):
 
 @runtime_checkable
 class Recovers(Protocol):
-    """A provider that mails links by which people set their password here.
-
-    A person is named by their public id, the `uid` of the site's own table.
+    """A provider that mails links by which people set their password here. `uid` is our public id
+    of a person.
     """
 
     def send_links(self, identifier: str, visit: Visit) -> None:
-        """Mail a link to whoever forgot: those whom `identifier` names and who may have one.
-
-        Returns at once, and alike whether or not there is anybody.
-        """
+        """Mail a link to those whom `identifier` names. Returns at once, whoever there is."""
 
     def send_link(self, uid: str, *, first: bool) -> bool:
-        """Mail a person a link; `first` welcomes somebody who never had a password.
-
-        Returns False when the person has no address or is not let in.
+        """Mail a person a link; `first` welcomes somebody who never had a password. Returns False
+        when the person has no address or is not let in.
         """
 
     def knows_link(self, uid: str, token: str) -> bool:
         """Tell whether the token of a link works (still) for the person."""
 
     def redeem_link(self, uid: str, token: str, password: str, visit: Visit) -> None:
-        """Set the password, and end all sessions of the person.
-
-        Raises `InvalidGrant` for a link that does not work: of many uses one wins. Raises
-        `TemporarilyUnavailable` when too many passwords are being hashed.
+        """Set the password, and end all sessions of the person. Raises `InvalidGrant` for a link
+        that does not work, of many uses one wins, and `TemporarilyUnavailable` when too many
+        passwords are being hashed.
         """
 
 

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from accounts.keyring import seal
 from portal import conf
@@ -37,8 +36,6 @@ class AfterForm:
             return response
         page = _by_page(request, url)
         page.cookies.load(response.cookies)
-        if response.has_header("Vary"):
-            patch_vary_headers(page, response["Vary"].split(", "))
         return page
 
 
