@@ -39,9 +39,7 @@ class _Gap:
 
 
 class Feed:
-    """One worker's copy of the feed. What was read is known by ids alone, so no clock but the
-    database's counts, and it is known only once the read has succeeded.
-    """
+    """One worker's copy of the feed. What was read is known by ids, once the read has succeeded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()

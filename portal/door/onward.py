@@ -46,9 +46,8 @@ def page_of(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _by_page(request: HttpRequest, url: str) -> HttpResponse:
-    """Return 303 to a page with an address of its own, so that Back leads to the form.
-
-    A URL that is too long for a cookie, such as one with an id_token_hint, is shown at once.
+    """Return 303 to a page with an address of its own, so that Back leads to the form. A URL that
+    is too long for a cookie, such as one with an id_token_hint, is shown at once.
     """
     key = secrets.token_hex(8)
     sealed = seal(url, _name(key))
