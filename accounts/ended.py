@@ -39,9 +39,7 @@ class _Gap:
 
 
 class Feed:
-    """One worker's copy of the feed. What was read is known by ids alone, so no clock but the
-    database's counts, and it is known only once the read has succeeded.
-    """
+    """One worker's copy of the feed. What was read is known by ids, once the read has succeeded."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -110,13 +108,9 @@ class Feed:
 
 def _without(gap: _Gap, row: int) -> Iterator[_Gap]:
     """Yield what is left of `gap` once `row` has been read."""
-    if not gap.first <= row <= gap.last:
-        yield gap
-        return
-    if gap.first < row:
-        yield replace(gap, last=row - 1)
-    if row < gap.last:
-        yield replace(gap, first=row + 1)
+    for first, last in ((gap.first, min(gap.last, row - 1)), (max(gap.first, row + 1), gap.last)):
+        if first <= last:
+            yield replace(gap, first=first, last=last)
 
 
 _feed = Feed()

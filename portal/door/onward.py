@@ -9,7 +9,6 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
-from django.utils.cache import patch_vary_headers
 
 from accounts.keyring import seal
 from portal import conf
@@ -37,8 +36,6 @@ class AfterForm:
             return response
         page = _by_page(request, url)
         page.cookies.load(response.cookies)
-        if response.has_header("Vary"):
-            patch_vary_headers(page, response["Vary"].split(", "))
         return page
 
 
@@ -49,9 +46,8 @@ def page_of(request: HttpRequest, key: str) -> HttpResponse:
 
 
 def _by_page(request: HttpRequest, url: str) -> HttpResponse:
-    """Return 303 to a page with an address of its own, so that Back leads to the form.
-
-    A URL that is too long for a cookie, such as one with an id_token_hint, is shown at once.
+    """Return 303 to a page with an address of its own, so that Back leads to the form. A URL that
+    is too long for a cookie, such as one with an id_token_hint, is shown at once.
     """
     key = secrets.token_hex(8)
     sealed = seal(url, _name(key))

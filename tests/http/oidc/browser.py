@@ -112,7 +112,8 @@ class Browser:
 
     def leave(self) -> Any:
         """Leave by the button. Returns the response of the logout."""
-        return onward(self.site, self.site.post("/auth/logout"))
+        answer = self.site.post("/auth/logout")
+        return answer if answer["Location"] == "/" else onward(self.site, answer)
 
     def _fetch(self, method: str, url: str, form: dict[str, str]) -> requests.Response | Answer:
         if url.startswith(settings.VESTIBULE_SITE_URL):

@@ -69,7 +69,8 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -
         assert browser.get(f"{site}/auth/session", timeout=10).json()["source"] == "citizen"
         assert "Clara Clausen" in browser.get(f"{stand_in}/", timeout=10).text
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        left = browser.post(f"{site}/auth/logout", data=token, timeout=10)
+        page = browser.post(f"{site}/auth/logout", data=token, timeout=10)
+        left = browser.get(page.headers["Refresh"].partition("url=")[2], timeout=10)
         assert left.url == f"{site}/"
         assert any(step.url.startswith(f"{stand_in}/openid/end_session") for step in left.history)
         assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
