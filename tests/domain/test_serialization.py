@@ -37,6 +37,7 @@ SEALED: dict[str, tuple[Any, dict[str, Any]]] = {
             "started_at": "2026-01-02T03:04:05+00:00",
             "link_uid": "",
             "again": True,
+            "other": False,
         },
     ),
     "tokens": (

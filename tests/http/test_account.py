@@ -14,6 +14,7 @@ from rest_framework.permissions import AllowAny
 
 from accounts.models import Event, Source, StoredSession, User
 from tests.http.conftest import enter, sign_in, stored
+from tests.http.onward import onward
 
 pytestmark = pytest.mark.django_db(transaction=True)
 FIREFOX = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
@@ -125,7 +126,7 @@ OPEN = {
     "auth/logout/cms", "favicon.ico", "auth/session", "auth/sources", "institution.css",
     "healthz", "readyz", "i18n/setlang/", "admin/login/",
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",
-    "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<slug:slug>/tokens",
+    "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",
     "api/schema/",
 }  # fmt: skip
 
@@ -161,7 +162,7 @@ def test_a_way_in_of_another_account_is_said_to_be_so(
     tenant()
     enter(Client(), "town")
     sign_in(client)
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
     refused = client.get("/auth/callback/town", {"code": "bob", "state": state})
     page = client.get(refused["Location"]).content.decode()

@@ -16,6 +16,7 @@ from django.test import Client
 from accounts.models import Identity, Source, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.upstream import Upstream, upstream
 
@@ -121,7 +122,7 @@ def test_a_session_without_rights_links_no_way_to_them(
     tenant("keep", columns={"staff": True})
     enter(client, "town", "bob")
     User.objects.update(is_staff=True)
-    asked = client.post("/account/sign-ins", {"link": "keep"})["Location"]
+    asked = onward(client, client.post("/account/sign-ins", {"link": "keep"}))["Location"]
     state = asked.split("state=")[1].split("&")[0]
     answer = client.get("/auth/callback/keep", {"code": "eve", "state": state})
     assert answer["Location"].startswith("/login/failed/")

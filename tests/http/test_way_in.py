@@ -570,7 +570,7 @@ def test_a_planted_link_flow_links_nothing_to_who_planted_it(
     """S04: the attacker's flow cookie in a victim's browser, who is a stranger or somebody else."""
     tenant()
     sign_in(client)
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
     planted = {n: c.value for n, c in client.cookies.items() if n.startswith("vf-")}
     stranger, mallory = Client(), Client()

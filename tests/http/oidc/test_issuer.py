@@ -14,6 +14,7 @@ from django.test import Client
 from accounts.models import Identity, Source, StoredSession, User
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure, parallel
+from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.certified import Certified, Peer
 from tests.peers.second_provider import second_provider
@@ -106,6 +107,6 @@ def test_nobody_links_what_another_issuer_says(
     mine.sign_in("school")
     source(foreign, client_secret="a secret")
     fresh.sources()
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     failure(mine.deliver(mine.go(asked["Location"])))
     assert not Identity.objects.filter(source__slug="town", issuer=foreign.issuer).exists()
