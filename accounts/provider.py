@@ -133,7 +133,8 @@ class Authentication:
 
     `claims` are what was learnt, for mapping; `public` is the part of it that the session may show.
     `groups` is None when the source says nothing of groups. `expires_at` is the upstream's own end.
-    `bound_to` is a digest of the cookie that the session hangs on (the CMS), else empty.
+    `bound_to` is a digest of the cookie that the session hangs on (the CMS), else empty. `epoch` is
+    the person's own at the moment when their password was judged here; None of an upstream.
     """
 
     subject: str
@@ -151,6 +152,7 @@ class Authentication:
     amr: tuple[str, ...] = ()
     expires_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

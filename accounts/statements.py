@@ -20,7 +20,7 @@ Row = TypeVar("Row", bound=Model)
 
 class Lookup(Generic[Row]):
     """The one row of `model` whose columns have these values; `examples` has one for each, a number
-    or a text.
+    or a text. The row is locked until the transaction ends, against whoever changes it.
     """
 
     def __init__(self, model: type[Row], **examples: Any) -> None:
@@ -32,7 +32,8 @@ class Lookup(Generic[Row]):
         """Return the row, or None. The names are those of the examples."""
         if not self._sql:
             same = Q(*self._examples.items())  # which keeps their order, as keywords would not
-            self._sql = self._model._default_manager.filter(same).query.sql_with_params()[0]
+            rows = self._model._default_manager.select_for_update(no_key=True, of=("self",))
+            self._sql = rows.filter(same).query.sql_with_params()[0]
         ordered = [values[name] for name in self._examples]
         return next(iter(self._model._default_manager.raw(self._sql, ordered)), None)
 

@@ -21,6 +21,7 @@ from portal.configuration.env import (
     env,
     generated_keys,
     is_production,
+    listed,
     origin,
     origins_of,
     postgres,
@@ -60,11 +61,8 @@ _generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
 SECRET_KEY = (
     secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key") or secrets.token_urlsafe(16)
 )
-VESTIBULE_VAULT_KEYS = [
-    key.strip()
-    for key in (secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", "")).split(",")
-    if key.strip()
-]
+SECRET_KEY_FALLBACKS = listed(secret("VESTIBULE_SECRET_KEY_FALLBACKS"))
+VESTIBULE_VAULT_KEYS = listed(secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", ""))
 
 # --- The rooms ----------------------------------------------------------------------------------
 

@@ -89,7 +89,9 @@ def sign_in(
     """Make a session for a verified outcome, in one transaction; a former one of the same person
     at the same source ends with it. `kind` decides how long it lives.
 
-    Raises `AccessDenied` with the reason, `AlreadyUsed` when the state was used before (the loser
+    What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
+    Raises `InvalidGrant` when the password was changed since it was judged, `AccessDenied` with the
+    reason, `AlreadyUsed` when the state was used before (the loser
     of a race makes no session), `SwitchNeeded` when another session stands in the way.
     """
     if current.is_logged_in and not same_person(source, outcome, current):
@@ -119,27 +121,28 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
     Raises `AccessDenied` when it belongs to somebody else, `InvalidGrant` when the session that
     asked is gone.
     """
-    asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
-    if asking is None or asking.user is None:
-        raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-    if asking.user.is_staff and source.row.staff:
-        _refuse_promotion(asking)
-    owner = _known(source, outcome)
-    decision, reason = decide(
-        owner=owner.pk if owner else None,
-        link_to=asking.user_id,
-        status=owner.status if owner else asking.user.status,
-        may_enroll=False,
-    )
-    if decision is not Decision.LINK:
-        raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
-    Identity.objects.get_or_create(
-        source=source.row,
-        issuer=outcome.issuer,
-        subject=outcome.subject,
-        defaults={"user": asking.user},
-    )
-    events.record(*_trail(decision, source, asking.user, asking.uid, visit))
+    with transaction.atomic():
+        asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
+        if asking is None or asking.user is None:
+            raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
+        if asking.user.is_staff and source.row.staff:
+            _refuse_promotion(asking)
+        owner = _known(source, outcome)
+        decision, reason = decide(
+            owner=owner.pk if owner else None,
+            link_to=asking.user_id,
+            status=owner.status if owner else asking.user.status,
+            may_enroll=False,
+        )
+        if decision is not Decision.LINK:
+            raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
+        Identity.objects.get_or_create(
+            source=source.row,
+            issuer=outcome.issuer,
+            subject=outcome.subject,
+            defaults={"user": asking.user},
+        )
+        events.record(*_trail(decision, source, asking.user, asking.uid, visit))
     return asking.user
 
 
@@ -163,6 +166,8 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
         status=owner.status if owner else "",
         may_enroll=source.row.enroll,
     )
+    if owner and outcome.epoch not in {None, owner.session_epoch}:
+        raise InvalidGrant("The password was changed meanwhile.")
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
     if decision is Decision.ENROLL:

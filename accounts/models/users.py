@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.crypto import salted_hmac
+from django.utils.crypto import constant_time_compare, salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.sources import Identity, Source
@@ -136,6 +136,11 @@ class User(AbstractBaseUser, PermissionsMixin):
         """
         self.is_confined, self.is_staff, self.is_superuser = True, False, False
         return self
+
+    def knows(self, session_hash: str) -> bool:
+        """Tell whether `session_hash` is of the present epoch, by a key that still counts."""
+        known = (self.get_session_auth_hash(), *self.get_session_auth_fallback_hash())
+        return any(constant_time_compare(session_hash, each) for each in known)
 
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Hash the epoch, not the password: a rehash at sign-in must not end other sessions."""

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from django.contrib.auth import HASH_SESSION_KEY
 from django.db import transaction
 from django.db.models import F, Q, QuerySet
 
@@ -69,11 +70,19 @@ def disable(user: User) -> None:
 def change_password(user: User, password: str, by: Visit, keep: Session | None) -> None:
     """Set a password; the other sessions of the person end, and the mail links lapse.
 
-    `keep` is the session in which it was changed; None when it came by a mail link.
+    `keep` is the session in which it was changed; None when it came by a mail link. The epoch
+    rises, so that a sign-in which has already judged the former password makes no session.
     """
     user.set_password(password)  # before the transaction: a hash takes its time
     with transaction.atomic():
-        user.save(update_fields=["password"])
+        User.objects.filter(pk=user.pk).update(
+            password=user.password, session_epoch=F("session_epoch") + 1
+        )
+        user.refresh_from_db(fields=["session_epoch"])
+        if keep:
+            mine = StoredSession.objects.filter(uid=keep.uid)
+            known = user.get_session_auth_hash()
+            rewrite(mine, lambda session: session, {HASH_SESSION_KEY: known})
         user.give_local_identity()
         end_others(user.pk, keep or Session(), by, "password changed")
         events.record(

@@ -10,35 +10,63 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
 from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
-from accounts.models import StoredSession
+from accounts.models import StoredSession, User
 from accounts.session.typed import Session
 from accounts.source import registry
 
 PURPOSE = "session"
 TYPED = "vestibule"
 SEEN_EVERY = timedelta(seconds=60)
+_COLUMNS = (
+    "uid",
+    "expire_date",
+    "ends_at",
+    "last_seen_at",
+    "session_data",
+    "user__uid",
+    "user__session_epoch",
+    "user__status",
+)
 _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 
 
 class Row(NamedTuple):
-    """What is read of a session before its payload is opened."""
+    """What is read of a session before its payload is opened, and what its person is like now."""
 
     uid: str
     expires: datetime
     ends: datetime
     seen: datetime
     sealed: str
+    person: str | None
+    epoch: int | None
+    status: str | None
+
+    def known(self) -> str:
+        """Return the hash of the person's epoch by the present key, nothing without a person."""
+        return self._user().get_session_auth_hash() if self.person else ""
+
+    def _user(self) -> User:
+        return User(uid=self.person, session_epoch=self.epoch, status=self.status)
+
+    def admits(self, values: dict[str, Any]) -> bool:
+        """Tell whether the person may still have the session that `values` are of."""
+        if self.person is None:
+            return True
+        held = values.get(HASH_SESSION_KEY, "")
+        return self.status != User.Status.DISABLED and self._user().knows(held)
 
 
 class SessionStore(SessionBase):
@@ -63,9 +91,7 @@ class SessionStore(SessionBase):
         """
         store = cls()
         store._session_key = store._digest = row.session_key
-        store._at_hand = Row(
-            row.uid, row.expire_date, row.ends_at, row.last_seen_at, row.session_data
-        )
+        store._at_hand = cls._row_of(row)
         store.columns = {"kind": row.kind}
         return store
 
@@ -122,21 +148,35 @@ class SessionStore(SessionBase):
         """Return the payload and set the typed session. Bad data raises nothing."""
         self._row = self._read()
         if self._row is None:
-            self._session_key = None
-            self._typed = Session()
-            return {}
+            return self._nobody()
         try:
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)
             typed = serialization.load(Session, values[TYPED]) if TYPED in values else Session()
             readable = not typed.exists or typed.type in registry.session_types()
+            if readable and typed.is_logged_in and not self._row.admits(values):
+                return self._nobody()
         except (ValueError, TypeError, AttributeError):  # `Unreadable` is a `ValueError`
             readable = False
         if not readable:
             self._typed = Session.unknown(self._row.uid)
             return {}
-        self._typed = replace(typed, expires_at=self._row.expires)
+        status = self._row.status if typed.is_logged_in else None
+        self._typed = replace(typed, expires_at=self._row.expires, status=status or typed.status)
         self._written = self._fingerprint(values)
+        if typed.is_logged_in:
+            self._follow_key(values)
         return values
+
+    def _follow_key(self, values: dict[str, Any]) -> None:
+        """Hash anew what an earlier secret key has hashed; `save` writes it."""
+        known = self._row.known() if self._row else ""
+        if known and values.get(HASH_SESSION_KEY) != known:
+            values[HASH_SESSION_KEY] = known
+            self.modified = True
+
+    def _nobody(self) -> dict[str, Any]:
+        self._row, self._session_key, self._typed = None, None, Session()
+        return {}
 
     def exists(self, session_key: str) -> bool:
         """Tell whether a row has this key."""
@@ -234,25 +274,30 @@ class SessionStore(SessionBase):
     def _read_cache(self) -> Row | None:
         held = cache.sessions.get(self.key_digest)
         try:
-            uid, expires, ends, seen, sealed = held
-            expires, ends, seen = (datetime.fromisoformat(each) for each in (expires, ends, seen))
+            uid, expires, ends, seen, *rest = held
+            row = Row(uid, *(datetime.fromisoformat(each) for each in (expires, ends, seen)), *rest)
             if ended.has_ended(uid, self.key_digest):
                 return None
         except (TypeError, ValueError, DatabaseError):
             return None  # nothing there, or the feed cannot be read: the row decides
-        return Row(uid, expires, ends, seen, sealed)
+        return row
 
     def _read_row(self) -> Row | None:
         found = (
-            StoredSession.objects.filter(session_key=self.key_digest)
-            .values_list("uid", "expire_date", "ends_at", "last_seen_at", "session_data")
-            .first()
+            StoredSession.objects.filter(session_key=self.key_digest).values_list(*_COLUMNS).first()
         )
         if found is None:
             return None
         self._row = Row(*found)
         self._remember()
         return self._row
+
+    @staticmethod
+    def _row_of(row: StoredSession) -> Row:
+        user = row.user
+        person = (user.uid, user.session_epoch, user.status) if user else (None, None, None)
+        moments = (row.expire_date, row.ends_at, row.last_seen_at)
+        return Row(row.uid, *moments, row.session_data, *person)
 
     def _new_row(self) -> StoredSession:
         now = timezone.now()
@@ -269,7 +314,7 @@ class SessionStore(SessionBase):
             **({"uid": self._typed.uid} if self._typed.uid else {}),
             **self.columns,
         )
-        self._row = Row(row.uid, expires, ends, now, sealed)
+        self._row = self._row_of(row)
         self._typed = replace(self._typed, expires_at=expires)
         self._written = self._fingerprint(values)
         transaction.on_commit(self._remember)
@@ -279,7 +324,7 @@ class SessionStore(SessionBase):
         row = self._row
         if row is None or not self.session_key:
             return
-        held = [row.uid, *(m.isoformat() for m in (row.expires, row.ends, row.seen)), row.sealed]
+        held = [each.isoformat() if isinstance(each, datetime) else each for each in row]
         cache.sessions.set(self.key_digest, held, ended.CACHE_SECONDS)
 
     @staticmethod
@@ -287,8 +332,11 @@ class SessionStore(SessionBase):
         return digest(repr(sorted(values.items())))
 
 
-def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
-    """Apply `change` to the typed session of each row of the queryset `rows`.
+def rewrite(
+    rows: Any, change: Callable[[Session], Session], also: Mapping[str, Any] | None = None
+) -> int:
+    """Apply `change` to the typed session of each row of the queryset `rows`, and set what Django
+    keeps of it to `also`.
 
     Runs in the caller's transaction; the keys stay. Returns the number of changed rows; a row that
     cannot be read is skipped.
@@ -299,7 +347,7 @@ def rewrite(rows: Any, change: Callable[[Session], Session]) -> int:
             try:
                 values = unseal(row.session_data, PURPOSE, row.session_key)
                 typed = change(serialization.load(Session, values[TYPED]))
-                values[TYPED] = serialization.dump(typed)
+                values |= {TYPED: serialization.dump(typed), **(also or {})}
             except (KeyError, TypeError, ValueError):  # `Unreadable` is a `ValueError`
                 continue
             sealed = seal(values, PURPOSE, row.session_key)

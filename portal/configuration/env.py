@@ -98,6 +98,11 @@ def secret(name: str) -> str:
     return str(env.str(name, default=""))
 
 
+def listed(text: str) -> list[str]:
+    """Return the parts of a list that commas separate."""
+    return [part.strip() for part in text.split(",") if part.strip()]
+
+
 def origin(name: str, url: str) -> str:
     """Return `url` when it is a bare origin (scheme, host, port), the only form that fits."""
     parts = urlsplit(url)

@@ -86,6 +86,7 @@ class LocalProvider:
             email=user.email,
             email_verified=user.email_verified,
             amr=("pwd",),
+            epoch=user.session_epoch,
         )
 
     def plan_logout(

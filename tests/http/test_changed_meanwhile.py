@@ -1,0 +1,182 @@
+"""A password that changes and a person who is disabled during a sign-in; sessions of another key.
+
+docs/architecture.md 4: `sign_in` decides by what the person is like in its own transaction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
+from typing import Any
+
+import pytest
+from django.core.cache import caches
+from django.db import connections
+from django.db.models import F
+from django.test import Client
+
+from accounts.errors import DISABLED, AccessDenied, InvalidGrant
+from accounts.login import sign_in
+from accounts.models import Event, StoredSession, User
+from accounts.provider import Visit
+from accounts.session import people
+from accounts.session.typed import Session
+from accounts.source import catalogue
+from tests.http.conftest import PASSWORD
+from tests.http.conftest import sign_in as post_password
+
+pytestmark = pytest.mark.django_db(transaction=True)
+RACES = 15
+OTHER_KEY = "another key of fifty characters and a few more, by far"
+VISIT = Visit(address="192.0.2.1", user_agent="test")
+
+
+def raced(*steps: Callable[[], Any]) -> None:
+    """Run the steps at the same moment, each in a thread with a connection of its own."""
+    start = threading.Barrier(len(steps))
+
+    def run(step: Callable[[], Any]) -> None:
+        start.wait()
+        try:
+            step()
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(len(steps)) as threads:
+        list(threads.map(run, steps))
+
+
+def is_known(client: Client) -> bool:
+    return bool(client.get("/auth/session").json()["isLoggedIn"])
+
+
+def test_a_password_that_was_judged_before_its_change_opens_nothing(person: User) -> None:
+    source = catalogue.find("local")
+    assert source
+    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    people.change_password(person, "another one that is long", VISIT, keep=None)
+    with pytest.raises(InvalidGrant):
+        sign_in.sign_in(source, judged, None, Session(), VISIT)
+    assert not StoredSession.objects.exists()
+
+
+def test_a_person_who_is_disabled_after_the_password_was_judged_is_refused(person: User) -> None:
+    source = catalogue.find("local")
+    assert source
+    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    people.disable(person)
+    with pytest.raises(AccessDenied) as refused:
+        sign_in.sign_in(source, judged, None, Session(), VISIT)
+    assert refused.value.reason == DISABLED
+    assert not StoredSession.objects.exists()
+
+
+def test_the_sign_in_of_before_never_outlives_the_change_of_the_password(person: User) -> None:
+    passwords = [PASSWORD, *(f"password number {n} of them" for n in range(RACES))]
+    for old, new in pairwise(passwords):
+        visitor = Client()
+        raced(
+            lambda: post_password(visitor, password=old),  # noqa: B023  # run before the next turn
+            lambda: people.change_password(person, new, VISIT, keep=None),  # noqa: B023
+        )
+        assert not is_known(visitor)
+        assert not StoredSession.objects.exists()
+
+
+def test_nobody_is_in_who_was_disabled_during_the_sign_in(person: User) -> None:
+    for _ in range(RACES):
+        User.objects.filter(pk=person.pk).update(status=User.Status.ACTIVE)
+        visitor = Client()
+        raced(lambda: post_password(visitor), lambda: people.disable(person))  # noqa: B023
+        assert not is_known(visitor)
+        assert not StoredSession.objects.exists()
+
+
+def test_the_session_in_which_the_password_was_changed_goes_on(
+    client: Client, person: User
+) -> None:
+    post_password(client)
+    form = {
+        "old_password": PASSWORD,
+        "new_password": "another one that is long",
+        "new_password1": "another one that is long",
+        "new_password2": "another one that is long",
+    }
+    assert client.post("/account/password", form).status_code == 303
+    assert client.get("/account/").status_code == 200
+    assert client.get("/users/user/details").json()["User"]["name"] == "alice"
+
+
+PAGES = ("/account/", "/account/sessions", "/account/sign-ins", "/account/password")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_session_of_another_key_is_over_and_no_page_fails(
+    client: Client, person: User, settings: Any, path: str
+) -> None:
+    post_password(client)
+    settings.SECRET_KEY = OTHER_KEY
+    answer = client.get(path)
+    assert answer.status_code == 302
+    assert answer["Location"].startswith("/login?next=")
+    assert not client.cookies["vestibule"].value
+
+
+def test_a_session_of_another_key_is_nobodys_on_json_routes(
+    client: Client, person: User, settings: Any
+) -> None:
+    post_password(client)
+    settings.SECRET_KEY = OTHER_KEY
+    held = client.cookies.copy()
+    assert client.get("/auth/session").json() == {"isLoggedIn": False, "type": "anonymous"}
+    client.cookies = held
+    assert client.get("/users/user/details").status_code == 401
+
+
+def test_a_former_key_counts_while_it_is_named(client: Client, person: User, settings: Any) -> None:
+    post_password(client)
+    former, settings.SECRET_KEY = settings.SECRET_KEY, OTHER_KEY
+    settings.SECRET_KEY_FALLBACKS = [former]
+    cookie = client.cookies["vestibule"].value
+
+    def look(_number: int) -> int:
+        own = Client()
+        own.cookies["vestibule"] = cookie
+        try:
+            return own.get("/account/").status_code
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(8) as threads:
+        assert set(threads.map(look, range(24))) == {200}
+    settings.SECRET_KEY_FALLBACKS = []
+    assert client.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "change", [{"session_epoch": F("session_epoch") + 1}, {"status": User.Status.DISABLED}]
+)
+def test_a_cookie_counts_no_more_than_a_bearer(
+    client: Client, person: User, change: dict[str, Any]
+) -> None:
+    post_password(client)
+    pair = Client().post("/session/login", {"username": "alice", "password": PASSWORD}).json()
+    User.objects.filter(pk=person.pk).update(**change)  # past whoever would end the sessions
+    caches["sessions"].clear()
+    bearer = {"Authorization": f"Bearer {pair['access_token']}"}
+    assert Client().get("/users/user/details", headers=bearer).status_code == 401
+    assert client.get("/users/user/details").status_code == 401
+    assert not is_known(client)
+
+
+def test_the_loser_of_the_race_is_told_as_for_a_wrong_password(person: User) -> None:
+    source = catalogue.find("local")
+    assert source
+    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    User.objects.filter(pk=person.pk).update(session_epoch=F("session_epoch") + 1)
+    with pytest.raises(InvalidGrant) as refused:
+        sign_in.sign_in(source, judged, None, Session(), VISIT)
+    assert refused.value.error == "invalid_grant"
+    assert not Event.objects.filter(name="login.succeeded").exists()
