@@ -32,6 +32,12 @@ THREADS = 2
 WAITING = 20
 
 log = structlog.get_logger("vestibule.outbox")
+
+
+class NobodyDelivers(Exception):
+    """The source was deleted, or its provider takes no such item: no later try can succeed."""
+
+
 _under_way: set[Future[None]] = set()
 
 
@@ -105,9 +111,10 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
     try:
         _hand_over(item)
     except Exception as error:  # a provider's defect must not stop the other deliveries
-        if not isinstance(error, (ProtocolError, Unreadable)):
+        hopeless = isinstance(error, (NobodyDelivers, Unreadable))
+        if not hopeless and not isinstance(error, ProtocolError):
             log.exception("outbox.failed", source=item.source, support_code=item.support_code)
-        _later(item, now, given_up=now >= item.give_up_at or isinstance(error, Unreadable))
+        _later(item, now, given_up=hopeless or now >= item.give_up_at, why=str(error))
         return False
     item.delete()
     if item.kind == OutboxItem.Kind.LOGOUT:
@@ -116,24 +123,30 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
 
 
 def _hand_over(item: OutboxItem) -> None:
-    """Give the item to its source's provider. Raises what the provider raises, or `Unreadable`."""
+    """Give the item to its source's provider.
+
+    Raises what the provider raises, `Unreadable`, or `NobodyDelivers`.
+    """
     source = catalogue.of_session(item.source)
     payload = unseal(item.sealed, PURPOSE)
     provider = source.provider if source else None
     if item.kind == OutboxItem.Kind.LOGOUT and isinstance(provider, CallsLogout):
         provider.call_logout(serialization.load(TokenSet, payload))
-    if item.kind == OutboxItem.Kind.MAIL and isinstance(provider, SendsMail):
+    elif item.kind == OutboxItem.Kind.MAIL and isinstance(provider, SendsMail):
         provider.send_mail(payload)
+    else:
+        raise NobodyDelivers("The source is gone." if source is None else "It takes none.")
 
 
-def _later(item: OutboxItem, now: datetime, *, given_up: bool) -> None:
+def _later(item: OutboxItem, now: datetime, *, given_up: bool, why: str) -> None:
     if given_up:
         item.delete()
-        _record(item, f"{item.kind}.given_up")
+        _record(item, f"{item.kind}.given_up", why)
         return
     wait = min(FIRST_RETRY * 2 ** min(item.attempts, 12), LONGEST_WAIT)
     OutboxItem.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=now + wait)
 
 
-def _record(item: OutboxItem, name: str) -> None:
-    events.record(events.event(name, support_code=item.support_code, source=item.source))
+def _record(item: OutboxItem, name: str, why: str = "") -> None:
+    told = events.event(name, support_code=item.support_code, source=item.source, detail=why)
+    events.record(told)

@@ -35,6 +35,8 @@ class Description:
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
     `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
     upstream's end is always the session's end. `issuer` is the one that its outcomes name.
+    `fleeting` is how the subjects begin that come once only: whoever is known by nothing else is
+    deleted when the session is over.
     """
 
     label: str
@@ -46,6 +48,7 @@ class Description:
     home: str = ""
     ends_with_token: bool = False
     issuer: str = ""
+    fleeting: str = ""
 
 
 @dataclass(frozen=True, slots=True)

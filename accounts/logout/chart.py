@@ -60,13 +60,13 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
         hint = None if _call(session.source, plan.call) else plan.call
     elif plan.visit:
         nodes += ["IsAdgangsplatformen", "DestroySessionBeforeRedirect"]
-        _destroy(session, visit, code, None, VISIT)
+        code = _destroy(session, visit, code, None, VISIT)
         nodes += ["RedirectToAdgangsplatformenLogout"]
         return Departure(plan.visit, VISIT, tuple(nodes), code)
     else:
         nodes.append("IsUnknown")
     upstream = (PENDING if hint else ENDED) if plan.call else NONE
-    _destroy(session, visit, code, hint, upstream)
+    code = _destroy(session, visit, code, hint, upstream)
     nodes += ["DestroySession", "RedirectToFrontpage"]
     return Departure("", upstream, tuple(nodes), code)
 
@@ -87,7 +87,7 @@ def leave_by_api(
     upstream = ENDED if plan.api_call else NONE
     if pending or plan.visit:
         upstream = VISIT if plan.visit else PENDING
-    _destroy(session, visit, code, pending, upstream)
+    code = _destroy(session, visit, code, pending, upstream)
     return Departure(plan.visit, upstream, support_code=code)
 
 
@@ -135,8 +135,9 @@ def _call(slug: str, hint: TokenSet) -> bool:
     """Call the upstream. Returns False when the call failed."""
     source = catalogue.of_session(slug)
     try:
-        if source and isinstance(source.provider, CallsLogout):
-            source.provider.call_logout(hint)
+        if source is None or not isinstance(source.provider, CallsLogout):
+            return False
+        source.provider.call_logout(hint)
     except ProtocolError:
         return False
     except Exception:  # a provider's defect must not keep anybody signed in
@@ -147,9 +148,14 @@ def _call(slug: str, hint: TokenSet) -> bool:
 
 def _destroy(
     session: Session, visit: Visit, code: str, pending: TokenSet | None, upstream: str
-) -> None:
+) -> str:
+    """End the session, and record it. Returns the support code; an empty one, and nothing else is
+    done, when somebody else has ended it meanwhile: a session is left once.
+    """
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(uid=session.uid))
+        if not rows:
+            return ""
         if pending:
             outbox.post_logout(session.source, pending, code)
         gone = events.event(
@@ -158,8 +164,9 @@ def _destroy(
             support_code=code,
             source=session.source,
             session_type=session.type,
-            user_id=rows[0].user_id if rows else None,
+            user_id=rows[0].user_id,
             session_uid=session.uid,
             detail=f"upstream: {upstream}",
         )
         events.record(gone)
+    return code

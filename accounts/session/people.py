@@ -1,16 +1,21 @@
 """People and their sessions: ended, admitted, disabled, given another password."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 from django.contrib.auth import HASH_SESSION_KEY
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
+from django.utils import timezone
 
 from accounts import events
-from accounts.models import Identity, StoredSession, User
+from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
+from accounts.source import catalogue
+
+FLEETING_FOR = timedelta(hours=1)
 
 
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:
@@ -88,6 +93,49 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         events.record(
             events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
         )
+
+
+def forget_fleeting() -> int:
+    """Delete the identities that nobody can come back by, and those who had no other.
+
+    Returns the number of identities. One that is younger than an hour, or has a session, is kept;
+    so is a person with a password, a group or a right.
+    """
+    return sum(
+        _forget_fleeting(row, ready.description.fleeting)
+        for row in Source.objects.all()
+        if (ready := catalogue.of_session(row.slug)) and ready.description.fleeting
+    )
+
+
+def _forget_fleeting(source: Source, prefix: str) -> int:
+    alive = StoredSession.objects.filter(source=source.slug, subject=OuterRef("subject"))
+    over = Identity.objects.filter(
+        ~Exists(alive), source=source, subject__startswith=prefix
+    ).filter(created_at__lt=timezone.now() - FLEETING_FOR)
+    gone = 0
+    for pk, user_id in over.values_list("pk", "user_id"):
+        with transaction.atomic():
+            # Whoever signs in with it now holds this lock, and has a session once it is ours.
+            person = User.objects.select_for_update().get(pk=user_id)
+            if not over.filter(pk=pk).delete()[0]:
+                continue
+            gone += 1
+            if not _is_known_otherwise(person):
+                person.delete()
+    return gone
+
+
+def _is_known_otherwise(person: User) -> bool:
+    return (
+        person.is_staff
+        or person.is_superuser
+        or person.has_usable_password()
+        or person.identities.exists()
+        or person.sessions.exists()
+        or person.groups.exists()
+        or person.user_permissions.exists()
+    )
 
 
 def _end(rows: QuerySet[StoredSession], why: str, by: Visit | None = None) -> int:

@@ -42,6 +42,8 @@ def refresh(store: SessionStore, *, wait: bool) -> TokenSet | None:
     if not vault.is_due(session.tokens_expire_at, session.tokens_lifetime):
         return None
     tokens = vault.fresh(session, wait=wait)
+    if tokens is None and not vault.holds(session.uid):  # nothing will renew it: ask no more
+        store.replace(replace(session, tokens_expire_at=None))
     if tokens and tokens.expires_at != session.tokens_expire_at:
         store.replace(_with_tokens(session, tokens))
     return tokens

@@ -56,6 +56,11 @@ def tokens_of(uid: str) -> TokenSet | None:
     return kept.tokens if kept else None
 
 
+def holds(uid: str) -> bool:
+    """Tell whether there are tokens of the session `uid` that can be read."""
+    return _read(uid) is not None
+
+
 def dated(tokens: TokenSet) -> TokenSet:
     """Return tokens that have just come, with their lifetime."""
     if tokens.expires_at is None:

@@ -129,6 +129,8 @@ class UpstreamTokenView(JsonView):
             tokens = vault.fresh(session, wait=True)
         except InvalidGrant:
             raise SessionExpired(routes.sign_in_again_url(source)) from None
+        if tokens is None and not vault.holds(session.uid):
+            raise AccessDenied("The upstream's token is gone. A new sign-in brings another.")
         if tokens is None:
             raise TemporarilyUnavailable("The upstream has no token for us at the moment.")
         if not tokens.access_token:

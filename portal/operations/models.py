@@ -7,6 +7,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import ended
 from accounts.models import Event, User
+from accounts.session import people
 from accounts.session.store import SessionStore
 
 EVENTS_ARE_KEPT = timedelta(days=180)
@@ -25,11 +26,12 @@ class AwaitingPerson(User):
 
 
 def clear_ground_floor() -> int:
-    """Delete expired sessions with their tokens, the feed's old rows and events of half a year.
+    """Delete expired sessions with their tokens, and then fleeting identities, the feed's old rows
+    and events of half a year.
 
-    Returns the number of rows of the feed and the trail. Pending logouts go when they are delivered
-    or given up.
+    Returns the number of identities, and of rows of the feed and the trail. Pending logouts go when
+    they are delivered or given up.
     """
     SessionStore.clear_expired()
     old, _kinds = Event.objects.filter(at__lt=timezone.now() - EVENTS_ARE_KEPT).delete()
-    return ended.clear_expired() + old
+    return people.forget_fleeting() + ended.clear_expired() + old

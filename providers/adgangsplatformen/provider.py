@@ -64,6 +64,7 @@ class AdgangsplatformenProvider:
             home=f"{self.settings.origin}/",
             ends_with_token=True,
             issuer=self.settings.origin,
+            fleeting=patrons.FLEETING,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
