@@ -1,4 +1,4 @@
-"""Two hundred bodies that never end, at the real site: the others do not notice (attack C18)."""
+"""Two hundred bodies that never end, at the real site: the others do not notice."""
 
 from __future__ import annotations
 

@@ -23,6 +23,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
+KEPT_ALIVE = ("--respawn-failed-workers", "--workers-kill-timeout", "30")
 PATIENCE = 120.0  # seconds until a started site must answer
 
 
@@ -70,6 +71,7 @@ class Site:
     log: Path
     python: str = sys.executable
     folder: Path = ROOT
+    respawn: int = 30
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def manage(self, *args: str, stdin: str = "") -> str:
@@ -95,6 +97,7 @@ class Site:
             self.python, "-m", "granian", "--interface", "rsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
             "--workers", str(self.workers), "--runtime-mode", "mt", "--no-ws",
+            *KEPT_ALIVE, "--respawn-interval", str(self.respawn),
             "portal.rsgi:application",
         ]  # fmt: skip
         with self.log.open("ab") as log:

@@ -65,7 +65,8 @@ def served(name: str, application: str, port: int, variables: Mapping[str, str])
         how = ["--interface", "rsgi", "--runtime-mode", "mt"]
     command = [
         sys.executable, "-m", "granian", *how,
-        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--host", "127.0.0.1", "--port", str(port),
+        "--workers", "1", "--respawn-failed-workers",
         "--workers-kill-timeout", "4", "--no-ws", "--log-level", "error",
         application,
     ]  # fmt: skip

@@ -1,0 +1,110 @@
+"""A worker that dies is started anew, and a reload loses nobody: README's flags, the real site."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.benchmarks.processes import tree
+from tests.peers import proxies
+from tests.peers.site import KEPT_ALIVE, ROOT, Site
+
+LATER = 12  # seconds that an old worker serves beside the new one: README's thirty, for a test
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    house = site()
+    house.stop()
+    house.respawn = LATER
+    house.start()
+    return house
+
+
+def main_process(house: Site) -> int:
+    assert house.process is not None
+    return house.process.pid
+
+
+def worker(house: Site) -> int:
+    """Return the newest process that serves."""
+    found = [
+        pid
+        for pid in tree(main_process(house))[1:]
+        if b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()  # multiprocessing's own
+    ]
+    return max(found)
+
+
+@contextmanager
+def under_load(url: str, authority: Path, seen: Counter[object]) -> Iterator[None]:
+    """Ask all the time, on new connections, and count the answers."""
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            try:
+                answer = requests.get(f"{url}/auth/session", timeout=30, verify=str(authority))
+                seen[answer.status_code] += 1
+            except requests.RequestException as error:
+                seen[repr(error)] += 1
+
+    asking = [threading.Thread(target=ask) for _ in range(4)]
+    for each in asking:
+        each.start()
+    yield
+    over.set()
+    for each in asking:
+        each.join()
+
+
+def test_the_readme_has_these_flags() -> None:
+    command = re.search(r"^granian .*?application$", (ROOT / "README.md").read_text(), re.M | re.S)
+    assert command
+    assert " ".join(KEPT_ALIVE[:1]) in command[0]
+    assert " ".join(KEPT_ALIVE[1:]) in command[0]
+
+
+@pytest.mark.parametrize("name", proxies.NAMES)
+def test_a_reload_under_load_loses_no_request(house: Site, name: str) -> None:
+    before, seen = worker(house), Counter[object]()
+    upstream = int(house.url.rpartition(":")[2])
+    with (
+        proxies.before(name, upstream) as (port, authority),
+        under_load(f"https://localhost:{port}", authority, seen),
+    ):
+        os.kill(main_process(house), signal.SIGHUP)
+        deadline = time.monotonic() + 90
+        while Path(f"/proc/{before}").exists() and time.monotonic() < deadline:
+            time.sleep(0.1)
+        time.sleep(1)
+    assert worker(house) != before
+    assert set(seen) == {200}, seen
+
+
+def test_a_worker_that_dies_is_started_anew(house: Site) -> None:
+    time.sleep(
+        6
+    )  # granian takes a worker that dies within 5.5 s of its start for a loop of crashes
+    os.kill(worker(house), signal.SIGKILL)
+    deadline = time.monotonic() + 60
+    answered = False
+    while not answered and time.monotonic() < deadline:
+        time.sleep(0.2)
+        try:
+            answered = requests.get(f"{house.url}/healthz", timeout=30).status_code == 200
+        except requests.ConnectionError:
+            continue
+    assert answered
+    assert house.process is not None
+    assert house.process.poll() is None
