@@ -19,6 +19,7 @@ from accounts.models.users import username_key
 from accounts.provider import Authentication, Recognises, Visit
 from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
+from accounts.upstream import cookie_header
 
 # How long a "no" of an upstream to a shared cookie is cached.
 _STRANGER_SECONDS = 60
@@ -83,7 +84,7 @@ def recognise(
     """
     if not cookies or not isinstance(source.provider, Recognises):
         return None
-    key = f"stranger:{source.slug}:{digest(repr(sorted(cookies.items())))}"
+    key = f"stranger:{source.slug}:{digest(repr(sorted(cookie_header.pairs(cookies))))}"
     if cache.shared.get(key):
         return None
     try:

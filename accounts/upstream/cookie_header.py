@@ -1,26 +1,46 @@
 """The raw cookies of a request, for upstreams that need the exact bytes."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+# A browser holds a name once for each path and domain; more is no browser's.
+_MOST_OF_A_NAME = 4
 
-def parse(header: str) -> dict[str, str]:
-    """Return the cookies of a `Cookie` header (RFC 6265, 5.4), not decoded.
 
-    Of a name that occurs twice the first counts: a browser sends the closest path first.
+class RawCookies(dict[str, str]):
+    """The cookies of a request. Of a name that occurs twice the first counts: a browser sends the
+    closest path first. `pairs` has the others too.
     """
-    found: dict[str, str] = {}
+
+    def __init__(self, found: Sequence[tuple[str, str]] = ()) -> None:
+        super().__init__()
+        for name, value in found:
+            self.setdefault(name, value)
+        self.found = tuple(found)
+
+
+def parse(header: str) -> RawCookies:
+    """Return the cookies of a `Cookie` header (RFC 6265, 5.4), not decoded."""
+    found: dict[str, list[str]] = {}
     for part in header.split(";"):
         name, equals, value = part.strip().partition("=")
-        if equals:
-            found.setdefault(name, value)
-    return found
+        values = found.setdefault(name, []) if equals else []
+        if value not in values and len(values) < _MOST_OF_A_NAME:
+            values.append(value)
+    return RawCookies([(name, value) for name, values in found.items() for value in values])
 
 
-def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> dict[str, str]:
+def pairs(cookies: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    """Return each name with each of its values, in their order."""
+    yield from cookies.found if isinstance(cookies, RawCookies) else cookies.items()
+
+
+def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCookies:
     """Return those of `cookies` whose name a provider declares, by shell patterns."""
-    return {
-        name: value
-        for name, value in cookies.items()
-        if any(fnmatchcase(name, pattern) for pattern in patterns)
-    }
+    return RawCookies(
+        [
+            (name, value)
+            for name, value in pairs(cookies)
+            if any(fnmatchcase(name, pattern) for pattern in patterns)
+        ]
+    )

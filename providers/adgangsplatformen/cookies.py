@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 from accounts import cache
 from accounts.keyring import digest
-from accounts.upstream.cookie_header import permitted
+from accounts.upstream.cookie_header import pairs, permitted
 from providers.adgangsplatformen.settings import CmsSettings
 
 # Each costs the CMS a call, and strangers can send as many as they like.
@@ -45,9 +45,10 @@ def candidates(
     `cookies` are as the request had them, not decoded. What could not be sent back unchanged in a
     header is left out. That of the digest `first` comes first.
     """
-    named = list(permitted(cookies, patterns(settings)))
-    named.sort(key=lambda name: _DRUPAL.fullmatch(name) is None)  # stable: the browser's own order
-    made = (_made(name, cookies[name]) for name in named)
+    named = list(pairs(permitted(cookies, patterns(settings))))
+    # Stable: the browser's own order, in which a name may come twice.
+    named.sort(key=lambda each: _DRUPAL.fullmatch(each[0]) is None)
+    made = (_made(name, value) for name, value in named)
     tried = [cookie for cookie in made if cookie][:TRIED]
     return sorted(tried, key=lambda each: each.digest != first)
 

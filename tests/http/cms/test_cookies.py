@@ -164,3 +164,21 @@ def test_a_cms_whose_certificate_is_not_trusted_is_not_asked(
     settings.VESTIBULE_HTTP_CA = ""
     with pytest.raises(TemporarilyUnavailable):
         provide(**over_tls.settings()).complete_login(FLOW, {}, patron.cookies)
+
+
+def test_of_two_cookies_of_one_name_the_living_one_counts(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    ((name, value),) = visitor.at_cms.cookies.items()
+    both = f"{name}=dead-on-a-narrower-path; {name}={value}"  # as a browser sends them
+    entered = visitor.site.get("/account/", headers={"Cookie": both}, follow=False)
+    assert entered["Location"].startswith("/login")
+    signed_in = visitor.site.get(entered["Location"], headers={"Cookie": both})
+    assert (signed_in.status_code, signed_in["Location"]) == (303, "/account/")
+    session = f"vestibule={visitor.site.cookies['vestibule'].value}"
+    told = visitor.site.get("/auth/session", headers={"Cookie": f"{session}; {both}"})
+    assert told.json()["type"] == "adgangsplatformen"
+
+
+def test_of_one_name_no_more_are_tried_than_a_browser_could_hold() -> None:
+    many = "; ".join(f"{NAME}=value-{number}" for number in range(50))
+    assert len(candidates(HTTP, cookie_header.parse(many))) == TRIED
