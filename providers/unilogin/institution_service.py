@@ -5,7 +5,7 @@ Its one operation in use is written out here, so no WSDL is fetched.
 
 import time
 
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import Misconfigured, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
 from accounts.upstream.last_good import LastGood, Registry
@@ -24,7 +24,7 @@ _REFUSED = ("authentificationfault", "authenticationfault")
 kept: Registry[LastGood[str]] = Registry(4096)
 
 
-class CredentialsRefused(TemporarilyUnavailable):
+class CredentialsRefused(Misconfigured):
     """The service does not take `ws_user` and `ws_password`."""
 
 
@@ -94,4 +94,4 @@ def _fault(fields: soap.Fields) -> TemporarilyUnavailable:
     named = {path[2].lower() for path in fields if path[:2] == ("Fault", "Detail") and path[2:]}
     if named & set(_REFUSED):
         return CredentialsRefused("The institution service refuses ws_user and ws_password.")
-    return TemporarilyUnavailable("The institution service answers with a fault.")
+    return Misconfigured("The institution service answers with a fault.")

@@ -63,12 +63,13 @@ def check_institutions(
     *,
     allowed: frozenset[str],
     exempt: frozenset[str],
-    municipality_of: Callable[[str], str],
+    municipality_of: Callable[[str, int], str],
 ) -> None:
     """Let in whoever has one institution in one of the municipalities `allowed`.
 
-    `exempt` institutions need no look-up. Raises `AccessDenied` when all is known and nothing fits,
-    `TemporarilyUnavailable` when nothing fits and a look-up by `municipality_of` failed.
+    `exempt` institutions need no look-up. `municipality_of` is told how many are still to be asked
+    for, with this one. Raises `AccessDenied` when all is known and nothing fits,
+    `TemporarilyUnavailable` when nothing fits and a look-up failed.
     """
     belongs = tuple(numbers)
     if not belongs:
@@ -76,9 +77,9 @@ def check_institutions(
     if exempt & set(belongs):
         return
     failed: TemporarilyUnavailable | None = None
-    for each in belongs:
+    for number_before, each in enumerate(belongs):
         try:
-            if municipality_of(each) in allowed:
+            if municipality_of(each, len(belongs) - number_before) in allowed:
                 return
         except TemporarilyUnavailable as error:
             failed = failed or error

@@ -32,6 +32,8 @@ from providers.unilogin.settings import UniloginSettings
 
 # A person waits for the call to the broker, so it is shorter than others.
 LOGOUT_SECONDS = 3.0
+# A look-up takes at most this part of the time that is left, but for the last one.
+_SHARES = 3
 
 
 class UniloginProvider(OidcProvider):
@@ -124,17 +126,23 @@ class UniloginProvider(OidcProvider):
         )
 
     def _check_institutions(self, belongs: tuple[str, ...]) -> None:
-        until = time.monotonic() + institution_service.SECONDS
+        ends = time.monotonic() + institution_service.SECONDS
+
+        def municipality_of(each: str, left: int) -> str:
+            now = time.monotonic()
+            share = (ends - now) / min(left, _SHARES)  # one that hangs leaves time for the next
+            return self.service.municipality(each, now + share)
+
         try:
             institutions.check_institutions(
                 belongs,
                 allowed=institutions.municipalities(self.rules.municipalities),
                 exempt=frozenset(map(institutions.number, self.rules.test_institutions)),
-                municipality_of=lambda each: self.service.municipality(each, until),
+                municipality_of=municipality_of,
             )
         except CallFailed as error:
             # Not the broker's: it can be told at once that nobody came in.
-            raise TemporarilyUnavailable(error.description) from None
+            raise TemporarilyUnavailable(error.description, reason=error.reason) from None
 
 
 def _explanations() -> dict[str, tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import timedelta
 from typing import Any
 
@@ -24,13 +25,20 @@ from tests.sandbox.unilogin.schools import HOME
 pytestmark = pytest.mark.django_db(transaction=True)
 
 SERVICE = ("slow", "down", "refuses", "fault", "html", "bomb", "other", "huge")
+SOAP = (
+    '<s:Envelope xmlns:s="http://www.w3.org/2003/05/soap-envelope"><s:Body>{}</s:Body></s:Envelope>'
+)
 WIRE = ("/drip-body", "/hang", "/redirect", "/short", "/garbage", "/close", "/error", "/huge")
 
 
-def unavailable(client: Client, response: Any) -> None:
+# What the service answers is no trouble of its own: our settings are wrong.
+OUR_FAULT = {"refuses", "fault"}
+
+
+def unavailable(client: Client, response: Any, reason: str = "temporarily-unavailable") -> None:
     """Hold that a response leads to the page of an upstream in trouble, and nobody came in."""
     event = failure(response)
-    assert event.reason == "temporarily-unavailable", event.detail
+    assert event.reason == reason, event.detail
     told = client.get(response["Location"])
     assert told.status_code == 503
     assert event.support_code in told.content.decode()
@@ -44,7 +52,8 @@ def test_an_institution_service_in_trouble_lets_nobody_in_and_nobody_stays_signe
 ) -> None:
     source()
     standin.service_trouble(kind)
-    unavailable(browser.site, browser.enter("Ida"))
+    reason = "misconfigured" if kind in OUR_FAULT else "temporarily-unavailable"
+    unavailable(browser.site, browser.enter("Ida"), reason)
     assert standin.signed_in() == set()
     standin.service_trouble("normal")
     assert browser.enter("Ida")["Location"] == "/account/"
@@ -130,6 +139,28 @@ def test_all_schools_together_are_asked_for_in_the_time_of_one(
         source(**liar.settings(ws_address=service.url("/hang")))
         unavailable(client, liar.enter(client))
         assert 0 < service.requests["/hang"] <= 20
+
+
+def test_a_second_school_is_asked_for_when_the_look_up_of_the_first_hangs(
+    client: Client, source: Make, liar: Liar
+) -> None:
+    liar.introspection["institution_ids"] = "[A10102,A10101]"
+    found = SOAP.format(
+        "<hentInstitutionResponse><institution><instnr>A10101</instnr>"
+        f"<kommunenr>{HOME}</kommunenr></institution></hentInstitutionResponse>"
+    )
+
+    def service(call: Any) -> tuple[int, bytes, str]:
+        if "A10102" in str(call.form):
+            liar.op.released.wait(8)
+        return 200, found.encode(), "application/soap+xml"
+
+    liar.op.answers["ws"] = service
+    source(**liar.settings(ws_address=liar.op.url("ws")), municipalities=[HOME])
+    began = time.monotonic()
+    assert liar.enter(client)["Location"] == "/account/"
+    assert time.monotonic() - began < 5
+    assert liar.op.calls["ws"] == 2
 
 
 def test_a_very_long_list_of_schools_is_looked_at_only_so_far(
