@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import Misconfigured, TemporarilyUnavailable
 from accounts.http import CallFailed, Client, origin_of
 from accounts.provider import TokenSet
 from accounts.upstream import urls
@@ -82,7 +82,7 @@ class Cms:
         user = (self._settings.graphql_user, self._settings.graphql_password)
         data = self._query(ADDRESSES, Budget(), auth=user)
         if data is None:
-            raise TemporarilyUnavailable("The CMS refuses the GraphQL user.")
+            raise Misconfigured("The CMS refuses the GraphQL user.")
         public = _member(data, "goConfiguration", "public")
         login, logout = (_member(public, name) for name in ("loginUrls", "logoutUrls"))
         return CmsUrls(

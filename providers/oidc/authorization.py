@@ -10,6 +10,7 @@ from accounts.errors import (
     AccessDenied,
     InvalidGrant,
     InvalidRequest,
+    Misconfigured,
     TemporarilyUnavailable,
 )
 from accounts.http import Answer
@@ -131,8 +132,8 @@ def check_answer(answer: Answer, *, refresh: bool = False) -> None:
 
     `InvalidGrant` when the code or refresh token is wrong, spent or expired. A `refresh` worked
     once with the same parameters, so that any 4xx to it means the token, whatever name it has; 408,
-    425 and 429 ask for another try. All else is a fault of ours or theirs and says nothing of the
-    person: `TemporarilyUnavailable`.
+    425 and 429 ask for another try. `Misconfigured` when our client is refused; all else says nothing
+    of the person either: `TemporarilyUnavailable`.
     """
     error = _error(answer)
     if answer.status == 200 and not error:
@@ -142,9 +143,8 @@ def check_answer(answer: Answer, *, refresh: bool = False) -> None:
     if refused or (error == "invalid_grant" and answer.status < 500):
         raise InvalidGrant("The identity provider refuses the code or refresh token.")
     if isinstance(error, str) and error in _HINTS:
-        said = f"The token endpoint answers {error}. {_HINTS[error]}"
-    else:
-        said = f"The token endpoint answers with status {answer.status}."
+        raise Misconfigured(f"The token endpoint answers {error}. {_HINTS[error]}")
+    said = f"The token endpoint answers with status {answer.status}."
     raise TemporarilyUnavailable(said, is_hearsay=True)  # what it was sent came from the browser
 
 

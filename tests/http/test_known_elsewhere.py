@@ -133,6 +133,19 @@ def test_an_upstream_in_trouble_knows_nobody(
     assert client.get("/auth/sources").json()[0]["trouble"]
 
 
+def test_who_was_a_stranger_by_trouble_is_asked_about_again_at_once(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant()
+    known_as(client, "carol")
+    peer.mood = "failing"
+    client.get("/account/", follow=True)
+    assert name_of(client) == ""
+    peer.mood = "live"
+    client.get("/account/", follow=True)
+    assert name_of(client) == "Carol"
+
+
 def shared_session(client: Client) -> None:
     known_as(client, "carol")
     client.get("/account/", follow=True)

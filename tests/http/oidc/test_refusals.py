@@ -64,10 +64,13 @@ def test_a_wrong_registration_is_trouble_of_ours_and_not_of_the_person(
     source(provider, **wrong)
     response = browser.sign_in("town")
     event = failure(response)
-    assert event.reason == "temporarily-unavailable"
+    assert event.reason == "misconfigured"
     assert "client" in event.detail
     assert (wrong["client_secret"] or SECRET) not in event.detail
-    assert browser.site.get(response["Location"]).status_code == 503
+    page = browser.site.get(response["Location"])
+    assert page.status_code == 503
+    assert "does not answer" not in page.content.decode()
+    assert browser.site.get("/auth/sources").json()[0]["trouble"] is None
     assert not StoredSession.objects.exists()
 
 
