@@ -23,8 +23,7 @@ function vestibule(dispatch, base = "") {
     dispatch("LOGIN_SUCCESS", User);
   }
   function leave(reason) { keep(null); dispatch("LOGOUT", reason); }
-  // One at a time: a refresh token that is sent twice ends the session.
-  const refresh = () => running ??= renew().finally(() => { running = undefined; });
+  const refresh = () => running ??= renew().finally(() => { running = null; }); // one at a time
   async function renew() {
     try {
       keep(await call("POST", "/session/refresh", { refresh_token: pair.refresh_token }));

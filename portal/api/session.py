@@ -115,7 +115,7 @@ class UpstreamTokenView(JsonView):
         operation_id="auth_upstream_token",
         responses={
             200: shapes.UpstreamToken,
-            401: shapes.Expired,
+            **shapes.ended(),
             **shapes.failing(403, 503),
         },
     )

@@ -27,6 +27,11 @@ _WHY = {
 }
 
 
+def ended() -> dict[int, OpenApiResponse]:
+    """Return the refusal of a route that the upstream has a say in."""
+    return {401: OpenApiResponse(Expired, "Sign in again: at `loginUrl`, where it is named.")}
+
+
 def failing(*statuses: int) -> dict[int, OpenApiResponse]:
     """Return the refusals of a route: each says what RFC 6749, 5.2 has it say."""
     return {status: OpenApiResponse(Failure, _WHY[status]) for status in statuses}

@@ -26,7 +26,7 @@ from portal import conf
 from portal.api import callers, described
 from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
-from portal.api.shapes import Departure, Expired, TokenPair, failing
+from portal.api.shapes import Departure, TokenPair, ended, failing
 from portal.door import incoming, leaving, signing_in
 from portal.door.answers import record_failure
 from portal.tokens import handover, pair
@@ -61,7 +61,7 @@ class RefreshView(OpenView):
 
     @extend_schema(
         request=described.REFRESH,
-        responses={200: TokenPair, 401: Expired, **failing(400, 403, 413, 415)},
+        responses={200: TokenPair, **ended(), **failing(400, 403, 413, 415)},
         examples=described.REFRESH_EXAMPLES,
     )
     def post(self, request: Request) -> Response:
