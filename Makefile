@@ -47,9 +47,10 @@ if ! { grep -qs "$$digest" $(VENV)/locks && $(BIN)/python -c '' 2>/dev/null; }; 
     || { echo "Python's pip or venv is missing: apt-get install python3-venv python3-pip" >&2; exit 1; }; \
   rm -f $(VENV)/locks; \
   $(BIN)/python -c '' 2>/dev/null || $(PYTHON) -m venv --clear --without-pip $(VENV); \
-  echo "Installing $(1) into $(VENV)"; \
+  echo "Installing the $$(grep -c == $(1)) packages of $(1) into $(VENV), which takes some minutes:"; \
   PIP_DISABLE_PIP_VERSION_CHECK=1 $(PYTHON) -m pip --python $(BIN)/python install \
-    --quiet --no-input --require-hashes $(2) -r $(1); \
+    --no-input --progress-bar off --require-hashes $(2) -r $(1) \
+    | sed -unE -e 's/^Collecting ([^= ]+).*/  \1/p' -e 's/^Installing collected.*/Unpacking them/p'; \
   sha256sum $(3) > $(VENV)/locks; \
 fi
 endef

@@ -11,7 +11,7 @@ from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
 from portal.api.tokens import HandOverView, LoginView, LogoutView, RefreshView
 from portal.operations import health
-from portal.pages import account, brand, front, login, openid, passwords
+from portal.pages import account, brand, front, icons, login, openid, passwords
 
 urlpatterns = [
     # What a person sees (1), and a browser on its way to MapStore (2).
@@ -34,7 +34,11 @@ urlpatterns = [
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
     path("account/password", passwords.change, name="password-change"),
-    path("favicon.ico", front.icon, name="icon"),
+    path("icon.svg", icons.icon, name="icon"),
+    path("favicon.ico", icons.formerly, name="icon-formerly"),
+    path("apple-touch-icon.png", icons.touch_icon, name="touch-icon"),
+    path("robots.txt", icons.robots, name="robots"),
+    path(".well-known/change-password", icons.change_password, name="change-password"),
     path("institution.css", brand.stylesheet, name="institution-stylesheet"),
     # What a front end calls (1, 2 and 5), and the description of it.
     path("auth/session", SessionView.as_view(), name="auth-session"),

@@ -23,7 +23,7 @@ LIGHT_SURFACE = "#f1efe9"
 DARK_SURFACE = "#282c30"
 READABLE = 4.5
 _STEPS = 50
-_A_DAY = 86_400
+A_DAY = 86_400
 
 Rgb = tuple[int, int, int]
 
@@ -115,7 +115,7 @@ def stylesheet(_request: HttpRequest) -> HttpResponse:
         f"--link:{colours.link_on_dark}}}}}\n"
     )
     response = HttpResponse(css, content_type="text/css; charset=utf-8")
-    response["Cache-Control"] = f"max-age={_A_DAY}"
+    response["Cache-Control"] = f"max-age={A_DAY}"
     return response
 
 

@@ -3,7 +3,6 @@
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.templatetags.static import static
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import database
@@ -15,13 +14,6 @@ from portal.door import answers, cookies, incoming, leaving
 from portal.door.destinations import safe_destination
 from portal.door.onward import page_of
 from portal.pages import error_pages
-
-
-@login_not_required
-@require_safe
-def icon(request: HttpRequest) -> HttpResponse:
-    """Lead to the icon, for browsers and pages that look for it at the root."""
-    return HttpResponseRedirect(static("favicon.svg"))
 
 
 @login_not_required
