@@ -39,6 +39,11 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
     return value if not ours or _is_local(value.removeprefix(origin) or "/", internal) else ""
 
 
+def place_of(destination: str) -> str:
+    """Return the host of a front end that a person goes on to; nothing for a page of this site."""
+    return urlsplit(destination).netloc
+
+
 def _is_local(path: str, internal: bool) -> bool:
     if path.startswith("//") or not url_has_allowed_host_and_scheme(path, allowed_hosts=None):
         return False

@@ -17,6 +17,7 @@ from accounts.login import proof
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, devices, incoming, routes
+from portal.door.destinations import place_of
 
 LINK = "link"
 
@@ -41,11 +42,20 @@ def page(
     link: str = "",
     problem: Mapping[str, str] | None = None,
     status: int = 200,
+    *,
+    again: bool = False,
 ) -> HttpResponse:
-    """Return the page with the form of a source. `link` comes of `seal_link`."""
+    """Return the page with the form of a source. `link` comes of `seal_link`.
+
+    `again` says why somebody who is signed in is asked, and fills in the name.
+    """
     context = context_of(source, next_url, link)
     context["choose"] = routes.choose_url(next_url)
-    context["values"] = {source.form.prompt().identifier: identifier_of(request, source)}
+    known = str(request.user.get_username()) if again and request.user.is_authenticated else ""
+    name = identifier_of(request, source) or known
+    context["values"] = {source.form.prompt().identifier: name}
+    context["again"] = again
+    context["bound_for"] = place_of(next_url)
     context["problem"] = problem
     return answers.page(request, "login/form.html", context, status)
 

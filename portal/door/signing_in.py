@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping
 
-from django.contrib import auth
+from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import conf, errors
 from accounts.errors import Busy, InvalidRequest, ProtocolError, TooManyRequests
@@ -35,7 +36,8 @@ def begin(
     Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
     """
     if source.kind == "form":
-        return forms.page(request, source, next_url, link_uid and forms.seal_link(source, link_uid))
+        link = link_uid and forms.seal_link(source, link_uid)
+        return forms.page(request, source, next_url, link, again=again)
     other = wants_another(request, source)
     if other and source.description.unsolicited:
         away = _leave_upstream_first(request, source, next_url)
@@ -93,6 +95,7 @@ def conclude(
     """
     if link_uid:
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
+        messages.success(request, _("Added. From now on you can sign in this way too."))
         return answers.see_other("/account/sign-ins")
     try:
         done = sign_in.sign_in(

@@ -2,6 +2,7 @@
 
 from typing import Any, cast
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.utils import timezone
@@ -60,8 +61,11 @@ def sessions(request: HttpRequest) -> HttpResponse:
             return leaving.leave(request)
         if ending == "others":
             people.end_others(person_id, current, incoming.visit(request))
+            messages.success(request, _("You are signed out everywhere else."))
         elif not people.end_one(person_id, ending, incoming.visit(request)):
             raise Http404
+        else:
+            messages.success(request, _("That device is signed out."))
         return answers.see_other("/account/sessions")
     labels = {ready.slug: ready.label for ready in catalogue.enabled()}
     rows = [
@@ -91,7 +95,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     ]
     linked = {each.source.slug for each in identities}
     linkable = [
-        {"slug": each.slug, "label": each.label}
+        {"slug": each.slug, "label": each.label, "icon": each.description.icon}
         for each in catalogue.enabled()
         if each.slug not in linked and each.kind == "redirect"
     ]
@@ -112,6 +116,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
         except ProtocolError as error:
             return answers.fail(request, error, source.slug)
     _unlink(request, person_id)
+    messages.success(request, _("Removed. Nobody can sign in to this account that way any more."))
     return answers.see_other("/account/sign-ins")
 
 

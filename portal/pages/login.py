@@ -19,7 +19,7 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 from portal.door import answers, cookies, forms, incoming, leaving, routes, signing_in
-from portal.door.destinations import safe_destination
+from portal.door.destinations import place_of, safe_destination
 from portal.pages import problems
 
 # A browser keeps cookies of four kilobytes; sealing adds a third.
@@ -44,7 +44,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
         return answers.see_other(routes.login_path(straight.slug, next=next_url))
-    context = _choice(ready, next_url)
+    context = {**_choice(ready, next_url), "bound_for": place_of(next_url)}
     if request.GET.get("done") == "password":
         context["notice"] = "password"
     elif straight and left:
@@ -158,7 +158,10 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
         return signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
     except ProtocolError as error:
         code = answers.record_failure(request, error, source.slug)
-        problem = problems.explain(error.reason, code, form=True)
+        names = {field.name for field in source.form.prompt().fields}
+        problem = problems.explain(
+            error.reason, code, form=True, asks_for_password="password" in names
+        )
         link = request.POST[forms.LINK] if link_uid else ""
         response = forms.page(request, source, next_url, link, problem, error.status)
         return answers.with_retry_after(response, error)

@@ -76,6 +76,11 @@ _WRONG_PASSWORD = (
     _("The username or the password is not right."),
     _("Check both and try again."),
 )
+_WRONG_FIELDS = (
+    _("We could not sign you in"),
+    _("What you typed does not fit together."),
+    _("Check each field and try again."),
+)
 _ANOTHER_ACCOUNT = (
     _("This way in belongs to another account"),
     _("It leads to another account here already, so we did not add it to yours."),
@@ -95,15 +100,17 @@ def explain(
     form: bool = False,
     source: ConfiguredSource | None = None,
     detail: str = "",
+    asks_for_password: bool = True,
 ) -> dict[str, Any]:
     """Return title, sentence, advice and support code for `reason`, a constant of `errors`.
 
-    `form` is for the page that still shows the form, `source` the one that was tried, `detail` what
+    `form` is for the page that still shows the form, which asks for a username and a password or
+    for something else (`asks_for_password`), `source` the one that was tried, `detail` what
     was said of a refusal: its source may know more.
     """
     texts: tuple[Any, Any, Any]
     if form and reason == errors.LOGIN_FAILED:
-        texts = _WRONG_PASSWORD
+        texts = _WRONG_PASSWORD if asks_for_password else _WRONG_FIELDS
     elif detail == sign_in.BELONGS_ELSEWHERE:
         texts = _ANOTHER_ACCOUNT
     else:
@@ -123,7 +130,7 @@ def explain(
 
 
 def _failed(where: str) -> tuple[Any, Any, Any]:
-    at = _("The sign-in at %(source)s did not work.") % {"source": where}
+    at = _("The sign-in did not work: %(source)s") % {"source": where}
     return (
         _("We could not sign you in"),
         at if where else _("The sign-in did not work."),

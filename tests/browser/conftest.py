@@ -10,9 +10,10 @@ from playwright.sync_api import Page
 from tests.peers.site import Site
 
 PASSWORD = "correct horse battery staple"
+LONG = "Donaudampfschifffahrtsgesellschaftskapitän von Hohenzollern-Sigmaringen"
 PEOPLE = f"""
 from accounts.models import User
-for name, title in (("alice", "Alice Åberg"), ("bob", "Bob Berg")):
+for name, title in (("alice", "Alice Åberg"), ("bob", "Bob Berg"), ("long", {LONG!r})):
     user = User.objects.create_user(name, {PASSWORD!r}, name=title, email=f"{{name}}@example.org")
     user.give_local_identity()
 """

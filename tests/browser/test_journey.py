@@ -97,3 +97,29 @@ def test_the_keyboard_reaches_the_form_first(page: Page, house: Site) -> None:
     page.goto(f"{house.url}/login")
     page.keyboard.press("Tab")
     expect(page.locator(":focus")).to_have_attribute("href", "#main")
+
+
+def test_a_password_can_be_shown_and_is_hidden_again(page: Page, house: Site) -> None:
+    page.goto(f"{house.url}/auth/login/local")
+    field = page.get_by_label("Password", exact=True)
+    field.fill("a secret")
+    page.get_by_role("button", name="Show: Password").click()
+    expect(field).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Hide: Password").click()
+    expect(field).to_have_attribute("type", "password")
+
+
+def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house: Site) -> None:
+    sign_in(page, house, "long")
+    page.set_viewport_size({"width": 360, "height": 720})
+    for path in ("/", "/account/", "/account/sessions", "/account/sign-ins"):
+        page.goto(house.url + path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 360, path
+    page.goto(f"{house.url}/account/")  # in letters of their usual size
+    tabs = page.get_by_role("navigation", name="Your account").get_by_role("link")
+    tops = {box["y"] for each in tabs.all() if (box := each.bounding_box())}
+    assert len(tops) == 1, "the tabs stand in one line"
+    page.emulate_media(media="print")
+    expect(page.get_by_role("button")).to_have_count(0)
+    expect(page.get_by_role("link", name="Change your password")).to_have_count(0)
