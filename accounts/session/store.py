@@ -59,7 +59,7 @@ class Row(NamedTuple):
         return self._user().get_session_auth_hash() if self.person else ""
 
     def _user(self) -> User:
-        return User(uid=self.person, session_epoch=self.epoch, status=self.status)
+        return User(uid=self.person, session_epoch=self.epoch, status=self.status or "")
 
     def admits(self, values: dict[str, Any]) -> bool:
         """Tell whether the person may still have the session that `values` are of."""
@@ -274,8 +274,9 @@ class SessionStore(SessionBase):
     def _read_cache(self) -> Row | None:
         held = cache.sessions.get(self.key_digest)
         try:
-            uid, expires, ends, seen, *rest = held
-            row = Row(uid, *(datetime.fromisoformat(each) for each in (expires, ends, seen)), *rest)
+            uid, *moments, sealed, person, epoch, status = held
+            expires, ends, seen = (datetime.fromisoformat(each) for each in moments)
+            row = Row(uid, expires, ends, seen, sealed, person, epoch, status)
             if ended.has_ended(uid, self.key_digest):
                 return None
         except (TypeError, ValueError, DatabaseError):
@@ -295,9 +296,16 @@ class SessionStore(SessionBase):
     @staticmethod
     def _row_of(row: StoredSession) -> Row:
         user = row.user
-        person = (user.uid, user.session_epoch, user.status) if user else (None, None, None)
-        moments = (row.expire_date, row.ends_at, row.last_seen_at)
-        return Row(row.uid, *moments, row.session_data, *person)
+        return Row(
+            row.uid,
+            row.expire_date,
+            row.ends_at,
+            row.last_seen_at,
+            row.session_data,
+            user.uid if user else None,
+            user.session_epoch if user else None,
+            user.status if user else None,
+        )
 
     def _new_row(self) -> StoredSession:
         now = timezone.now()

@@ -1,4 +1,4 @@
-"""What is gone is told as gone: a session that was left, tokens, a source with work in the outbox."""
+"""What is gone is told as gone: a session that was left, tokens, the source of an outbox item."""
 
 from __future__ import annotations
 
