@@ -59,7 +59,7 @@ class Row(NamedTuple):
         return self._user().get_session_auth_hash() if self.person else ""
 
     def _user(self) -> User:
-        return User(uid=self.person, session_epoch=self.epoch, status=self.status or "")
+        return User(uid=self.person or "", session_epoch=self.epoch or 0, status=self.status or "")
 
     def admits(self, values: dict[str, Any]) -> bool:
         """Tell whether the person may still have the session that `values` are of."""

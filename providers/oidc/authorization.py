@@ -132,8 +132,8 @@ def check_answer(answer: Answer, *, refresh: bool = False) -> None:
 
     `InvalidGrant` when the code or refresh token is wrong, spent or expired. A `refresh` worked
     once with the same parameters, so that any 4xx to it means the token, whatever name it has; 408,
-    425 and 429 ask for another try. `Misconfigured` when our client is refused. All else is a fault of
-    theirs and says nothing of the person: `TemporarilyUnavailable`.
+    425 and 429 ask for another try. `Misconfigured` when our client is refused. All else is their
+    fault and says nothing of the person: `TemporarilyUnavailable`.
     """
     error = _error(answer)
     if answer.status == 200 and not error:
