@@ -80,8 +80,8 @@ class LoginRequired(ProtocolError):
 class TemporarilyUnavailable(ProtocolError):
     """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds.
 
-    `is_hearsay`: whoever made the request may have brought it about, by what they sent or by how
-    often, so it counts as their failure and says nothing of the upstream.
+    `is_hearsay`: whoever made the request may have brought it about by what they sent, so it counts
+    as their failure and says nothing of the upstream.
     """
 
     error = "temporarily_unavailable"

@@ -20,7 +20,7 @@ class CallFailed(TemporarilyUnavailable):
     """There is no usable answer. `kind` names the trouble in one word, for logs and operators."""
 
     def __init__(self, description: str, *, kind: str, retry_after: int = 30) -> None:
-        super().__init__(description, retry_after=retry_after, is_hearsay=kind == "Busy")
+        super().__init__(description, retry_after=retry_after)
         self.kind = kind
         if kind == NO_PLACE:
             self.reason = BUSY

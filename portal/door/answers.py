@@ -83,6 +83,12 @@ def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
     return with_retry_after(response, error)
 
 
+def _is_outage(error: ProtocolError) -> bool:
+    """Tell whether an error says of the upstream that it does not answer."""
+    is_its_own = isinstance(error, TemporarilyUnavailable) and not error.is_hearsay
+    return is_its_own and error.reason == errors.UNAVAILABLE
+
+
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
     """Write the one event of a failed login. Returns its support code; none for who is locked out,
     whose further guesses cost no row.
@@ -90,7 +96,7 @@ def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str
     if isinstance(error, TooManyRequests):
         log.info("login.locked-out", source=slug)
         return ""
-    if isinstance(error, TemporarilyUnavailable) and not error.is_hearsay:
+    if _is_outage(error):
         outage.note(slug)
     code = events.new_support_code()
     failed = events.event(

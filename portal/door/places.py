@@ -17,6 +17,9 @@ from accounts.errors import Busy
 from portal.door import cookies
 
 _WAIT_SECONDS = 1.0
+# How long all places may be taken while nobody gets through: more than a slow machine needs for a
+# burst, less than an upstream that hangs is waited for.
+_STANDSTILL_SECONDS = 3.0
 # A browser follows about twenty redirects.
 _TIMES = 16
 _COOKIE, _COOKIE_SECONDS = "vestibule-queue", 60
@@ -35,18 +38,20 @@ class Places:
     def __init__(self) -> None:
         self._changed = threading.Condition()
         self._taken = 0
-        self._last_success = float("-inf")
+        self._last_moved = float("-inf")
 
     @contextmanager
     def place(self) -> Iterator[Place | None]:
         """Take one of three quarters of the threads; None when none is free within a second.
 
-        Raises `Busy` when, besides, nobody has got through lately.
+        Raises `Busy` when, besides, nobody has got through for three seconds.
         """
         most = max(1, conf.threads() * 3 // 4)
         with self._changed:
+            if self._taken < most:
+                self._last_moved = time.monotonic()
             found = self._changed.wait_for(lambda: self._taken < most, _WAIT_SECONDS)
-            if not found and time.monotonic() - self._last_success > _WAIT_SECONDS:
+            if not found and time.monotonic() - self._last_moved > _STANDSTILL_SECONDS:
                 raise _busy()
             self._taken += found
         if not found:
@@ -59,7 +64,7 @@ class Places:
             with self._changed:
                 self._taken -= 1
                 if held.succeeded:
-                    self._last_success = time.monotonic()
+                    self._last_moved = time.monotonic()
                 self._changed.notify()
 
 

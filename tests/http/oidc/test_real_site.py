@@ -32,12 +32,21 @@ def served(site: Callable[..., Site]) -> Site:
     return site({"VESTIBULE_HTTP_PLAIN": "1"}, threads=THREADS)
 
 
+@pytest.fixture(scope="module")
+def issuers() -> list[str]:
+    """Give the issuers that the source has had."""
+    return []
+
+
 @pytest.fixture
-def upstream(served: Site) -> Iterator[Certified]:
-    """Give a provider at which the site is registered, and its source."""
+def upstream(served: Site, issuers: list[str]) -> Iterator[Certified]:
+    """Give a provider at which the site is registered, and its source, whose people move to it."""
     callback = f"{served.url}/auth/callback/town"
     with certified(OP_REDIRECT_URIS=callback, OP_AUTO_CONSENT="1") as running:
         served.manage("sources", "apply", "-", stdin=SOURCES.format(issuer=running.issuer))
+        if issuers:
+            served.manage("sources", "migrate", "town", "--from", issuers[-1])
+        issuers.append(running.issuer)
         yield running
 
 
@@ -57,7 +66,11 @@ class Visitor:
         return Browser().go(started.headers["Location"])
 
     def finish(self, answer: Answer) -> requests.Response:
-        return self.session.get(answer.url, allow_redirects=False, timeout=60)
+        """Bring the answer back; while there is no place, the site sends a browser there again."""
+        done = self.session.get(answer.url, allow_redirects=False, timeout=60)
+        while done.headers.get("Location", "").startswith("/auth/callback/"):
+            done = self.get(done.headers["Location"])
+        return done
 
 
 @pytest.fixture(autouse=True)
@@ -103,10 +116,7 @@ def test_sixty_callbacks_at_once_are_all_let_in(served: Site, upstream: Certifie
 
     def finish(visitor: Visitor, answer: Answer) -> str:
         together.wait(30)
-        done = visitor.finish(answer)
-        while done.headers["Location"].startswith("/auth/callback/"):
-            done = visitor.get(done.headers["Location"])
-        return done.headers["Location"]
+        return visitor.finish(answer).headers["Location"]
 
     with ThreadPoolExecutor(60) as pool:
         logins = [pool.submit(finish, v, a) for v, a in zip(visitors, answers, strict=True)]
