@@ -17,12 +17,13 @@ from accounts.cache import Silence
 # The server is asked to end a statement first: then the connection can be kept.
 GRACE = 1.0
 
-_silence = Silence()
+# By the address of a database: where another one does not answer is nothing to this one.
+_silences: dict[tuple[str, ...], Silence] = {}
 
 
-def reset() -> None:
-    """Forget that the server could not be reached."""
-    _silence.end()
+def _silence_at(params: dict[str, Any]) -> Silence:
+    address = tuple(str(params.get(name, "")) for name in ("host", "port", "dbname"))
+    return _silences.setdefault(address, Silence())
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -30,16 +31,17 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """Connect, unless that failed within this second."""
-        if _silence.holds():
+        silence = _silence_at(conn_params)
+        if silence.holds():
             raise psycopg.OperationalError("The database did not answer a moment ago.")
         try:
             connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError:
-            _silence.begin()
+            silence.begin()
             raise
-        _silence.end()
+        silence.end()
         statement = conf.database_statement()
-        connection.wait = _Wait(connection, statement + GRACE if statement else None)
+        connection.wait = _Wait(connection, silence, statement + GRACE if statement else None)
         return connection
 
     def is_usable(self) -> bool:
@@ -59,8 +61,10 @@ class DatabaseWrapper(base.DatabaseWrapper):
 class _Wait:
     """In the place of a connection's `wait`: the same, for so many seconds."""
 
-    def __init__(self, connection: psycopg.Connection[Any], seconds: float | None) -> None:
-        self._connection = connection
+    def __init__(
+        self, connection: psycopg.Connection[Any], silence: Silence, seconds: float | None
+    ) -> None:
+        self._connection, self._silence = connection, silence
         self._wait = connection.wait
         self.seconds = seconds
 
@@ -70,5 +74,5 @@ class _Wait:
             return self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
         except psycopg.errors._WaitTimeout:
             self._connection.pgconn.finish()
-            _silence.begin()
+            self._silence.begin()
             raise psycopg.OperationalError("The database does not answer.") from None
