@@ -91,8 +91,8 @@ def sign_in(
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed since it was judged, `AccessDenied` with the
-    reason, `AlreadyUsed` when the state was used before (the loser
-    of a race makes no session), `SwitchNeeded` when another session stands in the way.
+    reason, `AlreadyUsed` when the state was used before (the loser of a race makes no session),
+    `SwitchNeeded` when another session stands in the way.
     """
     if current.is_logged_in and not same_person(source, outcome, current):
         raise SwitchNeeded
@@ -166,10 +166,10 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
         status=owner.status if owner else "",
         may_enroll=source.row.enroll,
     )
-    if owner and outcome.epoch not in {None, owner.session_epoch}:
-        raise InvalidGrant("The password was changed meanwhile.")
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
+    if owner and outcome.epoch not in {None, owner.session_epoch}:
+        raise InvalidGrant("The password was changed meanwhile.")
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found

@@ -18,7 +18,7 @@ from django.db.models import F
 from django.test import Client
 
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant
-from accounts.login import sign_in
+from accounts.login import proof, sign_in
 from accounts.models import Event, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import people
@@ -55,7 +55,7 @@ def is_known(client: Client) -> bool:
 def test_a_password_that_was_judged_before_its_change_opens_nothing(person: User) -> None:
     source = catalogue.find("local")
     assert source
-    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
     people.change_password(person, "another one that is long", VISIT, keep=None)
     with pytest.raises(InvalidGrant):
         sign_in.sign_in(source, judged, None, Session(), VISIT)
@@ -65,7 +65,7 @@ def test_a_password_that_was_judged_before_its_change_opens_nothing(person: User
 def test_a_person_who_is_disabled_after_the_password_was_judged_is_refused(person: User) -> None:
     source = catalogue.find("local")
     assert source
-    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
     people.disable(person)
     with pytest.raises(AccessDenied) as refused:
         sign_in.sign_in(source, judged, None, Session(), VISIT)
@@ -101,8 +101,7 @@ def test_the_session_in_which_the_password_was_changed_goes_on(
     form = {
         "old_password": PASSWORD,
         "new_password": "another one that is long",
-        "new_password1": "another one that is long",
-        "new_password2": "another one that is long",
+        "again": "another one that is long",
     }
     assert client.post("/account/password", form).status_code == 303
     assert client.get("/account/").status_code == 200
@@ -174,7 +173,7 @@ def test_a_cookie_counts_no_more_than_a_bearer(
 def test_the_loser_of_the_race_is_told_as_for_a_wrong_password(person: User) -> None:
     source = catalogue.find("local")
     assert source
-    judged = sign_in.verify_password(source, "alice", PASSWORD, VISIT)
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
     User.objects.filter(pk=person.pk).update(session_epoch=F("session_epoch") + 1)
     with pytest.raises(InvalidGrant) as refused:
         sign_in.sign_in(source, judged, None, Session(), VISIT)
