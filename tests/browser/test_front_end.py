@@ -99,7 +99,7 @@ def test_a_hand_over_and_out_by_the_upstream(
 ) -> None:
     front_end.evaluate("portal.handOver('town')")
     front_end.get_by_label("User").fill("alice")
-    front_end.get_by_label("Password").fill(THERE)
+    front_end.get_by_label("Password", exact=True).fill(THERE)
     front_end.get_by_role("button", name="Log in").click()
     front_end.wait_for_url(f"{served.url}/")
     assert heard(front_end, "LOGIN_SUCCESS")["role"] == "USER"

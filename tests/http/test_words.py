@@ -16,6 +16,7 @@ from accounts import errors
 from accounts.models import Identity, Source, StoredSession, User
 from portal.pages import problems
 from tests.http.conftest import PASSWORD, begin, enter, sign_in
+from tests.http.onward import onward
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -40,7 +41,7 @@ def test_no_label_stands_within_a_sentence(
 def test_each_change_is_answered_by_a_message(client: Client, person: User, tenant: Tenant) -> None:
     tenant()
     sign_in(client)
-    asked = client.post("/account/sign-ins", {"link": "town"})
+    asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
     client.get("/auth/callback/town", {"code": "bob", "state": state})
     assert "you can sign in this way too" in client.get("/account/sign-ins").content.decode()
@@ -62,7 +63,7 @@ def test_who_is_asked_again_is_told_why_and_need_not_type_the_name(
     sign_in(client)
     with time_machine.travel(timezone.now() + timedelta(hours=1), tick=True):
         asked = client.post("/account/sign-ins", {"unlink": "1"})
-        page = client.get(asked["Location"]).content.decode()
+        page = client.get(onward(client, asked)["Location"]).content.decode()
     assert "needs a fresh sign-in" in page
     assert 'value="alice"' in page
 

@@ -101,7 +101,7 @@ def test_a_switch_to_the_library_and_away_from_it_arrives(
     page.wait_for_url(f"{site.url}/auth/login/local*")
     assert not bibdk(page, library)
     page.get_by_label("Username").fill("alice")
-    page.get_by_label("Password").fill("correct horse battery staple")
+    page.get_by_label("Password", exact=True).fill("correct horse battery staple")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.wait_for_url(f"{site.url}/account/")
     page.goto(f"{site.url}/auth/login/library")
@@ -115,7 +115,7 @@ def test_the_library_is_linked_from_the_account(page: Page, both: tuple[Site, Cm
     site, _library = both
     page.goto(f"{site.url}/auth/login/local")
     page.get_by_label("Username").fill("bertha")
-    page.get_by_label("Password").fill("correct horse battery staple")
+    page.get_by_label("Password", exact=True).fill("correct horse battery staple")
     page.get_by_role("main").get_by_role("button", name="Sign in").click()
     page.goto(f"{site.url}/account/sign-ins")
     page.get_by_role("button", name="The town's library").click()

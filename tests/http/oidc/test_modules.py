@@ -8,11 +8,14 @@ session exists afterwards, by a query and by a form_post answer (the plans `basi
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts.errors import InvalidGrant
 from accounts.models import Identity, StoredSession, StoredTokens, User
@@ -207,14 +210,16 @@ def test_a_refresh(tampered: Tampered, module: str) -> None:
     tampered.accepted(tampered.sign_in())
     session = SessionStore(tampered.browser.site.cookies["vestibule"].value).typed
     tampered.op.claims.update(REFRESHED[module])
+    when_due = timezone.now() + timedelta(seconds=28)
     if not REFRESHED[module]:
         before = vault.tokens_of(session.uid)
-        after = vault.fresh(session)
+        with time_machine.travel(when_due):
+            after = vault.fresh(session)
         assert before is not None
         assert after is not None
         assert after.access_token != before.access_token
         return
-    with pytest.raises(InvalidGrant):
+    with time_machine.travel(when_due), pytest.raises(InvalidGrant):
         vault.fresh(session)
     assert tampered.op.calls["userinfo"] == 1
     assert tampered.browser.session() == {"isLoggedIn": False, "type": "anonymous"}

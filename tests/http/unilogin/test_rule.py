@@ -102,8 +102,9 @@ def judge(*numbers: str, exempt: frozenset[str] = frozenset()) -> list[str]:
     """Judge; N lies in no municipality, Y in ours, X cannot be told. Returns who was asked for."""
     asked: list[str] = []
 
-    def municipality_of(number: str) -> str:
+    def municipality_of(number: str, left: int) -> str:
         asked.append(number)
+        assert left == len(numbers) - numbers.index(number)
         if number.startswith("X"):
             raise TemporarilyUnavailable("in trouble")
         return "101" if number.startswith("Y") else ""

@@ -84,7 +84,7 @@ def test_wrong_credentials_for_the_service_are_our_trouble_and_not_repeated(
     source(**wrong)
     response = browser.enter("Ida")
     detail = failure(response).detail
-    unavailable(browser.site, response)
+    unavailable(browser.site, response, "misconfigured")
     assert "ws_user" in detail
     assert not set(wrong.values()) & set(detail.split())
 
@@ -96,7 +96,7 @@ def test_a_service_that_expects_other_messages(
     browser: Browser, source: Make, wrong: dict[str, str]
 ) -> None:
     source(**wrong)
-    unavailable(browser.site, browser.enter("Ida"))
+    unavailable(browser.site, browser.enter("Ida"), "misconfigured")
 
 
 def test_what_is_known_of_a_school_lets_its_pupils_in_while_the_service_is_down(
