@@ -12,7 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.source import catalogue
-from tests.sandbox import openid_demo, store
+from tests.sandbox import mail, openid_demo, store
 from tests.sandbox.cms import demo as cms_demo
 from tests.sandbox.processes import Process, served
 from tests.sandbox.unilogin import demo as unilogin_demo
@@ -67,7 +67,11 @@ def furnish(port: int) -> None:
 def processes(port: int) -> list[Process]:
     """Return what the demo runs: the site, and the stand-ins."""
     url = site_url(port)
-    variables = {"DJANGO_SETTINGS_MODULE": "tests.sandbox.site", "VESTIBULE_SITE_URL": url}
+    variables = {
+        "DJANGO_SETTINGS_MODULE": "tests.sandbox.site",
+        "VESTIBULE_SITE_URL": url,
+        "VESTIBULE_SANDBOX_URL": openid_demo.origin(port),
+    }
     if logging.getLogger().getEffectiveLevel() == logging.INFO:
         variables["VESTIBULE_LOG_LEVEL"] = "WARNING"  # the banner should stay in sight
     return [
@@ -93,11 +97,12 @@ def banner(port: int) -> str:
         "  " + openid_demo.banner(port),
         "  " + unilogin_demo.banner(port),
         "  " + cms_demo.banner(port),
+        "  " + _("Mails:             %s") % mail.address(openid_demo.origin(port)),
         "",
         "  " + _("Sign in with a username and its password:"),
         *rows,
         "",
-        "  " + _("Mails appear here. Leave with Ctrl-C; what you did is kept until --reset."),
+        "  " + _("Leave with Ctrl-C; what you did is kept until --reset."),
         "",
     )
     return "\n".join(lines)

@@ -26,6 +26,7 @@ WSGI_APPLICATION = "tests.sandbox.wsgi.application"
 INSTALLED_APPS = ["django.contrib.staticfiles", "csp", "tests.sandbox", "tests.sandbox.unilogin"]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "django.middleware.gzip.GZipMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.locale.LocaleMiddleware",

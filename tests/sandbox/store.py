@@ -47,6 +47,12 @@ def get(kind: str, key: str) -> Value | None:
     return _first(query, (kind, key, _now()))
 
 
+def every(kind: str) -> list[Value]:
+    """Return all things of a kind."""
+    query = "SELECT value FROM things WHERE kind = ? AND expires > ?"
+    return _all(query, (kind, _now()))
+
+
 def turn(kind: str, key: str, into: str) -> Value | None:
     """Make a thing another kind of thing, and return it: None when somebody else did so before.
 
@@ -64,11 +70,8 @@ def drop(kind: str, key: str) -> Value | None:
 
 def drop_family(kind: str, family: str) -> list[Value]:
     """Forget all things of one family, and return them."""
-    with _open() as database:
-        rows = database.execute(
-            "DELETE FROM things WHERE kind = ? AND family = ? RETURNING value", (kind, family)
-        ).fetchall()
-    return [json.loads(row[0]) for row in rows]
+    change = "DELETE FROM things WHERE kind = ? AND family = ? RETURNING value"
+    return _all(change, (kind, family))
 
 
 def forget() -> None:
@@ -84,10 +87,13 @@ def secret_key() -> str:
 
 
 def _first(statement: str, values: tuple[object, ...]) -> Value | None:
+    return next(iter(_all(statement, values)), None)
+
+
+def _all(statement: str, values: tuple[object, ...]) -> list[Value]:
     with _open() as database:
         rows = database.execute(statement, values).fetchall()
-    found: Value | None = json.loads(rows[0][0]) if rows else None
-    return found
+    return [json.loads(row[0]) for row in rows]
 
 
 @contextmanager

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +46,13 @@ def manage(data: Path, *args: str) -> None:
 
 
 def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
-    assert demo.banner.lstrip().startswith("Vestibule is open")  # and nothing was said before
-    for at in (demo.site, f"{demo.site}/admin/", f"{demo.stand_in}/", f"{demo.library}/"):
+    steps, opened, _rest = demo.banner.partition("Vestibule is open")
+    assert opened
+    assert [line.split()[0] for line in steps.splitlines() if line.strip()] == [
+        "Preparing",
+        "Starting",
+    ]  # and nothing else, such as a warning, was said before
+    for at in (demo.site, f"{demo.site}/admin/", f"{demo.stand_in}/mails", f"{demo.library}/"):
         assert at in demo.banner
     assert requests.get(f"{demo.site}/", timeout=10).status_code == 200
     for persona in whole.PERSONAS:
@@ -74,6 +81,45 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -
         assert left.url == f"{site}/"
         assert any(step.url.startswith(f"{stand_in}/openid/end_session") for step in left.history)
         assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
+
+
+def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(tmp_path: Path) -> None:
+    with running(tmp_path) as demo, requests.Session() as browser:
+        page = browser.get(f"{demo.site}/login/forgotten", timeout=10)
+        form = {
+            "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken"),
+            "identifier": whole.PERSONAS[1].username,
+        }
+        browser.post(f"{demo.site}/login/forgotten", form, timeout=10)
+        shown = ""
+        for _ in range(100):
+            shown = requests.get(f"{demo.stand_in}/mails", timeout=10).text
+            if link := re.search(r'href="(http://localhost:\d+/login/reset/[^"]+)"', shown):
+                break
+            time.sleep(0.1)
+        assert link, shown
+        assert browser.get(link[1], timeout=10).status_code == 200
+        said = demo.leave().splitlines()
+        at = said.index('>>> Mail to patron@example.org: "Set a new password"')
+        assert said[at + 1] == f">>> {link[1]}"
+        assert f"{demo.stand_in}/mails" in said[at + 2]
+
+
+def test_the_demo_is_an_institution_of_its_own(demo: Demo) -> None:
+    page = requests.get(f"{demo.site}/login", timeout=10).text
+    assert " Sommerby Bibliotek og Borgerservice</title>" in page
+    assert 'href="mailto:borgerservice@sommerby.example"' in page
+    assert 'fill="#7a1f3d"' in requests.get(f"{demo.site}/icon.svg", timeout=10).text
+
+
+def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
+    for origin in (demo.site, demo.stand_in, demo.library):
+        page = requests.get(f"{origin}/", timeout=10).text
+        style = re.findall(r'(?:href|src)="(/static/[^"#]+\.(?:css|svg|js))', page)
+        assert style
+        for path in style:
+            answer = requests.get(f"{origin}{path}", timeout=10)
+            assert answer.headers["Content-Encoding"] == "gzip", f"{origin}{path}"
 
 
 def test_a_second_run_keeps_its_data_and_reset_does_not(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from portal.operations import checks
 from portal.operations.management.commands.deliver_outbox import deliver_until
-from tests.sandbox import demo, processes
+from tests.sandbox import demo, mail, openid_demo, processes
 
 
 class Command(BaseCommand):
@@ -31,7 +31,9 @@ class Command(BaseCommand):
         self._refuse_where_it_harms(port, reset=options["reset"])
         if options["reset"]:
             demo.forget()
+        self._say(_("Preparing the database, and the style of the pages ..."))
         call_command("migrate", verbosity=0, interactive=False)
+        call_command("collectstatic", verbosity=0, interactive=False)
         if demo.is_somebody_elses():
             raise CommandError(
                 _("There are people in this database; the demo's passwords are known to everybody.")
@@ -52,14 +54,19 @@ class Command(BaseCommand):
 
     def _run(self, port: int) -> None:
         parts = demo.processes(port)
+        mail.Shown.page = mail.address(openid_demo.origin(port))
+        self._say(_("Starting the site, and beside it the stand-in identity sources ..."))
         try:
             with processes.stopped_by_signals() as stop, processes.running(parts, stop) as started:
                 if stop.is_set():
                     return
-                self.stdout.write(demo.banner(port))
-                self.stdout.flush()
+                self._say(demo.banner(port))
                 delivery = Thread(target=deliver_until, args=(stop,), name="outbox", daemon=True)
                 delivery.start()
                 processes.watch(parts, started, stop)
         except processes.FailedError as error:
             raise CommandError(_("This part of the demo has ended: %s") % error) from None
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
