@@ -4,9 +4,11 @@ Drupal's name is `SSESS` (https) or `SESS` (http) and 32 hexadecimal digits of i
 may hold more than one, an old one or one of a parent domain, so each is tried in turn.
 """
 
+import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from urllib.parse import urlsplit
 
 from accounts import cache
 from accounts.keyring import digest
@@ -35,6 +37,20 @@ def patterns(settings: CmsSettings) -> tuple[str, ...]:
     """Return the names, or shell patterns, of the cookies that the provider wants to see."""
     drupal = "SSESS*" if settings.origin.startswith("https:") else "SESS*"
     return (settings.cookie_name or drupal,)
+
+
+def drupal_names(origin: str) -> list[str]:
+    """Return what Drupal may call the session of a site, the likeliest first.
+
+    It hashes its host, or the domain of its cookie, which is the host or above it.
+    """
+    parts = urlsplit(origin)
+    prefix, host = "SSESS" if parts.scheme == "https" else "SESS", parts.hostname or ""
+    labels = host.split(".")
+    above = [".".join(labels[n:]) for n in range(len(labels) - 1)] or [host]
+    domains = [host, *(dotted for each in above for dotted in (f".{each}", each))]
+    hashes = (hashlib.sha256(each.encode()).hexdigest()[:32] for each in domains)
+    return list(dict.fromkeys(prefix + each for each in hashes))
 
 
 def candidates(

@@ -1,5 +1,6 @@
 """What an operator is told when testing a library's CMS, with the fix for each fault."""
 
+import re
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -10,16 +11,21 @@ from accounts.http import Client
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef, verdict
 from providers.adgangsplatformen.client import Cms
+from providers.adgangsplatformen.cookies import drupal_names
 from providers.adgangsplatformen.settings import CmsSettings
 
 CALLBACK = "/auth/callback/adgangsplatformen"
 _SECONDS = 2.0
+# One cookie of Drupal's among those that an answer sets, joined by commas.
+_SET = re.compile(r"(?:^|, )(S?SESS[0-9a-f]{32})=")
 _REDIRECTS = {301, 302, 303, 307, 308}
 
 
 def findings(source: SourceRef, settings: CmsSettings, cms: Cms, http: Client) -> Iterator[Finding]:
     """Yield a finding for each thing that must be right."""
     yield _cookie_domain(source, settings)
+    if settings.cookie_name:
+        yield _cookie_name(settings, cms, http)
     if settings.graphql_user:
         yield from _cms_urls(cms)
     yield _callback_route(source, settings, http)
@@ -43,6 +49,26 @@ def _cookie_domain(source: SourceRef, settings: CmsSettings) -> Finding:
         _("The CMS's cookie is sent by https only, and this site is not."),
         _("Serve this site by https."),
     )
+
+
+def _cookie_name(settings: CmsSettings, cms: Cms, http: Client) -> Finding:
+    """The name is what the CMS's login sets, else what Drupal makes of its domain."""
+    name, theirs = settings.cookie_name, _names_set(cms, http) or drupal_names(settings.origin)
+    return verdict(
+        name in theirs,
+        _("The CMS's cookie is called %s.") % name,
+        _("The CMS has no cookie called %(name)s; it may be %(theirs)s.")
+        % {"name": name, "theirs": ", ".join(theirs[:2])},
+        _("Correct cookie_name, or leave it empty: each cookie of Drupal's is tried then."),
+    )
+
+
+def _names_set(cms: Cms, http: Client) -> list[str]:
+    try:
+        answer = http.get(cms.fetch_urls().login, deadline=_SECONDS)
+    except ProtocolError:
+        return []  # said by another finding
+    return _SET.findall(answer.headers.get("Set-Cookie", ""))
 
 
 def _cms_urls(cms: Cms) -> Iterator[Finding]:

@@ -135,7 +135,7 @@ def check_answer(answer: Answer, *, refresh: bool = False) -> None:
     425 and 429 ask for another try. `Misconfigured` when our client is refused. All else is their
     fault and says nothing of the person: `TemporarilyUnavailable`.
     """
-    error = _error(answer)
+    error = error_of(answer)
     if answer.status == 200 and not error:
         return
     named = isinstance(error, str) and error in _NOT_REFUSED
@@ -166,7 +166,8 @@ def token_set(answer: Mapping[str, Any], now: datetime) -> TokenSet:
     )
 
 
-def _error(answer: Answer) -> object:
+def error_of(answer: Answer) -> object:
+    """Return the error that an endpoint names (RFC 6749, 5.2); None for all else."""
     try:
         return answer.json().get("error")
     except (TemporarilyUnavailable, AttributeError):

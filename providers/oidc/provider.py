@@ -1,7 +1,7 @@
 """Any OpenID provider: the authorization code flow with PKCE, and what belongs to its sessions."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -109,7 +109,8 @@ class OidcProvider:
 
     def check(self) -> list[Finding]:
         """Test the provider and our registration there, live."""
-        return list(selftest.findings(self.source, self.settings, self.upstream))
+        known = {each.name for each in fields(self.Settings)}
+        return list(selftest.findings(self.source, self.client, known))
 
     def refresh(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens (RFC 6749, 6; OIDC Core, 12), verified. Raises as its two steps do."""

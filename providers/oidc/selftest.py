@@ -1,21 +1,26 @@
-"""The live self-test of a source, for operators. Asks the provider afresh, past every copy."""
+"""The live self-test of a source, for operators. Asks the provider afresh, past every copy.
 
-from collections.abc import Iterator
+A provider that builds on this one has other settings: a fix names those that there are.
+"""
+
+from collections.abc import Collection, Iterator
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
 from accounts.provider import Finding, SourceRef, verdict
-from providers.oidc import discovery, jose
+from providers.oidc import discovery, jose, registration
+from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Metadata, Upstream
 from providers.oidc.settings import OidcSettings
 
 _AUTH_METHODS = {"basic": "client_secret_basic", "post": "client_secret_post", "none": "none"}
 
 
-def findings(source: SourceRef, settings: OidcSettings, upstream: Upstream) -> Iterator[Finding]:
-    """Yield a finding for each thing that a login needs, as far as it can be found out."""
+def findings(source: SourceRef, client: OidcClient, names: Collection[str]) -> Iterator[Finding]:
+    """Yield a finding for each thing that a login needs. `names` are the provider's settings."""
+    settings, upstream = client.settings, client.upstream
     yield _redirect_uri(source)
     try:
         document = upstream.fetch_document()
@@ -38,7 +43,9 @@ def findings(source: SourceRef, settings: OidcSettings, upstream: Upstream) -> I
         yield Finding(
             False,
             _("The discovery document cannot be used: %s") % error.description,
-            _("Name the right addresses in endpoints, or ask the provider to correct them."),
+            _("Name the right addresses in endpoints, or ask the provider to correct them.")
+            if "endpoints" in names
+            else _("Ask the provider to correct its discovery document."),
         )
         return
     yield verdict(
@@ -47,18 +54,21 @@ def findings(source: SourceRef, settings: OidcSettings, upstream: Upstream) -> I
         _("The token endpoint is not protected by https."),
         _("Use this provider for trials only, or give it a certificate."),
     )
-    yield _keys(settings, upstream, known)
-    yield from _registration(settings, known)
+    yield _keys(settings, upstream, known, names)
+    yield from _offered(settings, known, names)
+    yield from registration.findings(source, client, known, names)
 
 
 def _redirect_uri(source: SourceRef) -> Finding:
     parts = urlsplit(source.redirect_uri)
-    message = _("Register this redirect URI: %s") % source.redirect_uri
+    message = _("The redirect URI of this source is %s.") % source.redirect_uri
     usable = parts.scheme == "https" or parts.hostname in {"localhost", "127.0.0.1", "::1"}
     return verdict(usable, message, message, _("Set VESTIBULE_SITE_URL to an https address."))
 
 
-def _keys(settings: OidcSettings, upstream: Upstream, known: Metadata) -> Finding:
+def _keys(
+    settings: OidcSettings, upstream: Upstream, known: Metadata, names: Collection[str]
+) -> Finding:
     try:
         keys = jose.read_keys(upstream.fetch_keys(known.endpoint("jwks_uri")))
         usable = keys.usable(settings.algorithms)
@@ -69,11 +79,13 @@ def _keys(settings: OidcSettings, upstream: Upstream, known: Metadata) -> Findin
         usable,
         _("Keys that can be used: %d") % usable,
         problem,
-        _("Compare jwks_uri and algorithms with what the provider publishes."),
+        _("Compare endpoints and algorithms with what the provider publishes.")
+        if "algorithms" in names
+        else _("Ask the provider to correct the keys that it publishes."),
     )
 
 
-def _registration(settings: OidcSettings, known: Metadata) -> Iterator[Finding]:
+def _offered(settings: OidcSettings, known: Metadata, names: Collection[str]) -> Iterator[Finding]:
     """Compare what the provider supports with what the settings want."""
     offered = known.supported("id_token_signing_alg_values_supported")
     shared = [each for each in settings.algorithms if offered is None or each in offered]
@@ -97,7 +109,9 @@ def _registration(settings: OidcSettings, known: Metadata) -> Iterator[Finding]:
         methods is None or method in methods,
         _("Our client authenticates by %s.") % method,
         _("The provider does not offer %s, by which our client authenticates.") % method,
-        _("Set client_auth to one of what it offers: %s") % ", ".join(methods or ()),
+        _("Set client_auth to one of what it offers: %s") % ", ".join(methods or ())
+        if "client_auth" in names
+        else _("Ask the provider to offer it to our client."),
     )
     ends = known.endpoint("end_session_endpoint")
     here = _("The provider offers no logout: leaving ends it here only.")

@@ -9,7 +9,7 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.provider import Finding, verdict
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
-from providers.unilogin import institutions
+from providers.unilogin import institutions, kommuner
 from providers.unilogin.institution_service import SECONDS, CredentialsRefused, InstitutionService
 from providers.unilogin.settings import UniloginSettings
 
@@ -24,13 +24,20 @@ def findings(
     """Yield a finding for each thing that a sign-in needs beside OpenID Connect."""
     yield from _endpoints(settings, upstream)
     yield _service(service)
-    named = ", ".join(filter(None, map(institutions.municipality, settings.municipalities)))
+    numbers = [each for each in map(institutions.municipality, settings.municipalities) if each]
+    named = ", ".join(numbers)
     yield verdict(
         named,
         _("Schools of these municipalities come in: %s") % named,
         _("Only test institutions come in."),
         _("Name the numbers of your municipalities in municipalities."),
     )
+    if unknown := [each for each in numbers if each not in kommuner.NUMBERS]:
+        yield Finding(
+            False,
+            _("There is no municipality of this number: %s") % ", ".join(unknown),
+            _("Correct municipalities: each is a kommunenr, such as 101 for København."),
+        )
     if settings.test_institutions:
         yield Finding(
             False,

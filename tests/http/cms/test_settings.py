@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import UTC, datetime
 from typing import Any
 
@@ -120,6 +121,13 @@ def test_a_way_back_that_leads_elsewhere_is_found(provide: Provide) -> None:
 
 def test_a_cms_that_is_gone_is_found(provide: Provide) -> None:
     assert "does not answer" in faults(provide(cms_url=f"http://localhost:{free_port()}"))
+
+
+def test_a_wrong_name_of_the_cookie_is_found(provide: Provide, library: Cms) -> None:
+    right = "SESS" + hashlib.sha256(b"localhost").hexdigest()[:32]
+    assert not faults(provide(cookie_name=right))
+    assert right in faults(provide(cookie_name="SESS" + "0" * 32))
+    assert right in faults(provide(cookie_name="S" + right))
 
 
 def test_missing_look_ups_are_found(provide: Provide) -> None:

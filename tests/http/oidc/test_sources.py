@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from datetime import datetime, timedelta
 from io import StringIO
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,11 +16,13 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Identity, Source, StoredSession, User
+from accounts.source import catalogue
 from tests.http.conftest import sign_in
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import Make, failure, parallel
+from tests.http.oidc.conftest import SITE, Make, failure, parallel
 from tests.http.onward import onward
 from tests.peers.certified import SECRET, Certified
+from tests.peers.site import ROOT, environment, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,6 +46,58 @@ def test_a_source_whose_provider_is_in_trouble_is_not(source: Make, provider: Ce
     provider.trouble("/.well-known", "500")
     with pytest.raises(CommandError, match="town"):
         check("town")
+
+
+WRONG: dict[str, tuple[dict[str, Any], str]] = {
+    "secret": ({"client_secret": "x" * 40}, "client_secret"),
+    "client": ({"client_id": "nobody"}, "client_id"),
+    "public": ({"client_secret": None}, "client_secret"),
+    "redirect-uri": ({"slug": "elsewhere"}, f"{SITE}/auth/callback/elsewhere"),
+    "scope": ({"authorize": {"claims": "{"}}, "authorize"),
+}
+
+
+@pytest.mark.parametrize(("changed", "named"), WRONG.values(), ids=WRONG)
+def test_a_registration_that_does_not_fit_is_found(
+    source: Make, provider_over_tls: Certified, changed: dict[str, Any], named: str
+) -> None:
+    row = source(provider_over_tls, **changed)
+    wrong = [each for each in catalogue.instance(row).check() if not each.ok]
+    assert named in " ".join(each.fix for each in wrong), wrong
+    assert not provider_over_tls.signed_in()
+
+
+@pytest.mark.parametrize("kind", ["hang", "drop", "html", "empty", "redirect", "500", "429"])
+@pytest.mark.parametrize("path", ["/auth", "/token"])
+def test_trouble_while_a_registration_is_tested_is_told(
+    source: Make, provider_over_tls: Certified, path: str, kind: str
+) -> None:
+    row = source(provider_over_tls)
+    provider_over_tls.trouble(path, kind)
+    found = catalogue.instance(row).check()
+    assert all(each.fix for each in found if not each.ok)
+    assert path == "/auth" or not all(each.ok for each in found)
+
+
+def test_the_output_is_what_was_found_and_nothing_else(tmp_path: Path) -> None:
+    known = environment({"VESTIBULE_DATA": str(tmp_path)})
+    down = {"issuer": f"https://127.0.0.1:{free_port()}", "client_id": "x", "inside": True}
+    (tmp_path / "sources.toml").write_text(
+        "[sources.town]\nprovider = 'oidc'\n[sources.town.settings]\n"
+        + "".join(f"{name} = {json.dumps(value)}\n" for name, value in down.items())
+    )
+
+    def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "manage.py", *arguments]
+        return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True)
+
+    manage("migrate")
+    manage("sources", "apply", str(tmp_path / "sources.toml"))
+    said = manage("sources", "check", "town")
+    assert said.returncode == 1
+    assert said.stdout.splitlines()[0] == "town"
+    assert all(line.startswith("  ") for line in said.stdout.splitlines()[1:]), said.stdout
+    assert said.stderr.strip() == "CommandError: Not well: town"
 
 
 def test_the_secret_is_not_kept_in_the_clear(source: Make, provider: Certified) -> None:

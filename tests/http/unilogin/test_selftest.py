@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import fields
 from typing import Any
 
 import pytest
 
 from accounts.provider import Finding
 from accounts.source import catalogue
+from providers.oidc.settings import OidcSettings
+from providers.unilogin.settings import UniloginSettings
 from tests.http.unilogin.conftest import Make
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Standin
@@ -43,6 +47,10 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "action": ({"ws_action": "https://example.org/x"}, "ws_action"),
     "namespace": ({"ws_namespace": "https://example.org/x"}, "ws_namespace"),
     "address": ({"ws_address": f"http://127.0.0.1:{free_port()}/"}, "ws_address"),
+    "no-municipality": ({"municipalities": ["101", "0148"]}, "148"),
+    "secret": ({"client_secret": "wrong"}, "client_secret"),
+    "client": ({"client_id": "https://nobody.example"}, "client_id"),
+    "redirect-uri": ({"slug": "other"}, "callback/other"),
     "tests-only": ({"municipalities": [], "test_institutions": ["A04441"]}, "municipalities"),
     "tests-too": ({"test_institutions": ["A04441"]}, "test_institutions"),
 }
@@ -54,6 +62,29 @@ def test_each_mistake_has_a_fix_that_names_the_setting(
 ) -> None:
     found = wrong(findings(source, **settings))
     assert any(named in each for each in found), found
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        {"token_endpoint_auth_methods_supported": ["tls_client_auth"]},
+        {"id_token_signing_alg_values_supported": ["HS256"]},
+        {"token_endpoint": REMOVED},
+        {"jwks_uri": "http://127.0.0.1:1/"},
+    ],
+    ids=lambda value: "-".join(value),
+)
+def test_a_fix_names_only_settings_that_there_are(
+    source: Make, liar: Liar, tamper: dict[str, Any]
+) -> None:
+    liar.op.document.update(tamper)
+    found = findings(source, **liar.settings(client_secret="wrong"))
+    advice = {word for each in found for word in re.findall(r"\w+", each.fix)}
+    known, foreign = (
+        {each.name for each in fields(settings)} for settings in (UniloginSettings, OidcSettings)
+    )
+    assert "client_secret" in advice or "token_endpoint" in tamper
+    assert not advice & (foreign - known)
 
 
 @pytest.mark.parametrize("kind", ["down", "fault", "html", "slow", "refuses"])

@@ -1,5 +1,6 @@
 """`manage.py sources apply FILE | export | check [SLUG] | migrate SLUG --from ISSUER`."""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,11 @@ class Command(BaseCommand):
 
     def _check(self, slug: str | None) -> None:
         rows = [self._source(slug)] if slug else Source.objects.filter(enabled=True)
-        troubled = [row.slug for row in rows if not self._report(row)]
+        logging.disable(logging.WARNING)  # what is wrong is said by the findings
+        try:
+            troubled = [row.slug for row in rows if not self._report(row)]
+        finally:
+            logging.disable(logging.NOTSET)
         if troubled:
             raise CommandError(_("Not well: %s") % ", ".join(troubled))
 
