@@ -6,6 +6,7 @@ an error at start (portal/operations/checks.py). docs/configuration.md lists eve
 """
 
 import logging
+import os
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -220,7 +221,6 @@ VESTIBULE_ARGON2 = {
     "time_cost": env.int("VESTIBULE_ARGON2_TIME", default=1),
     "parallelism": env.int("VESTIBULE_ARGON2_PARALLELISM", default=1),
 }
-VESTIBULE_HASHES_AT_ONCE = env.int("VESTIBULE_HASHES_AT_ONCE", default=4)
 PASSWORD_HASHERS = [
     "providers.local.hashers.Argon2id",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
@@ -245,6 +245,10 @@ AUTH_PASSWORD_VALIDATORS = [
 
 VESTIBULE_WORKERS = env.int("VESTIBULE_WORKERS", default=1)
 VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)
+VESTIBULE_HASHES_AT_ONCE = env.int(
+    "VESTIBULE_HASHES_AT_ONCE",
+    default=max(1, len(os.sched_getaffinity(0)) // max(1, VESTIBULE_WORKERS)),
+)
 VESTIBULE_HTTP_CONNECT = env.float("VESTIBULE_HTTP_CONNECT", default=2.0)
 VESTIBULE_HTTP_DEADLINE = env.float("VESTIBULE_HTTP_DEADLINE", default=5.0)
 VESTIBULE_HTTP_MAX_BYTES = env.int("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 1024)

@@ -13,7 +13,8 @@ from accounts.errors import (
     TooManyRequests,
 )
 from accounts.keyring import digest
-from accounts.login import lockout
+from accounts.login import lockout, precedence
+from accounts.login.precedence import Standing
 from accounts.models import Event
 from accounts.models.users import username_key
 from accounts.provider import Authentication, Recognises, Visit
@@ -43,8 +44,10 @@ def verify_form(
         return _has_come_from(source.slug, name, visit.address)
 
     lockout.check(source.slug, name, visit.address, device, is_familiar)
+    who = Standing(bool(device), lockout.network(visit.address))
     try:
-        outcome = provider.verify(form)
+        with precedence.on_behalf(who):
+            outcome = provider.verify(form)
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address, device)
         raise

@@ -8,13 +8,15 @@ import threading
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from itertools import count
 
 import argon2
 from django.contrib.auth.hashers import Argon2PasswordHasher
 
 from accounts import conf
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import BUSY, TemporarilyUnavailable
+from accounts.login import precedence
 
 PATIENCE = 1.0
 RETRY_AFTER = 5
@@ -47,35 +49,81 @@ class Argon2id(Argon2PasswordHasher):
             return False
 
 
+@dataclass(eq=False, slots=True)
+class _Turn:
+    """One that wants to hash. The least rank goes first."""
+
+    rank: tuple[bool, int, int]
+    place: str
+    is_displaced: bool = False
+
+
+def _rank(turn: _Turn) -> tuple[bool, int, int]:
+    return turn.rank
+
+
 class _Queue:
-    """At most `conf.hashes_at_once()` run; as many wait as leave half of the threads to others."""
+    """At most `conf.hashes_at_once()` run; as many wait as leave half of the threads to others.
+
+    People in a browser that knows them go first, then networks by turns, so that a flood of guesses
+    leaves the others their place. In a full queue the last gives way to who goes before it.
+    """
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._running = 0
-        self._waiting = 0
+        self._running: list[_Turn] = []
+        self._waiting: list[_Turn] = []
+        self._numbers = count()
 
     @contextmanager
     def turn(self) -> Iterator[None]:
         """Hold one of the places. Raises `TemporarilyUnavailable` when none is free in a second."""
-        places = conf.hashes_at_once()
         with self._changed:
-            is_full = self._running >= places and self._waiting >= max(places, conf.threads() // 2)
-            self._waiting += 1
+            mine = self._join()
             try:
-                if is_full or not self._changed.wait_for(lambda: self._running < places, PATIENCE):
-                    raise TemporarilyUnavailable(
-                        "Too many people sign in at once.", retry_after=RETRY_AFTER
-                    )
-                self._running += 1
+                self._changed.wait_for(lambda: mine.is_displaced or self._is_next(mine), PATIENCE)
+                if not self._is_next(mine):
+                    raise _busy()
+                self._running.append(mine)
             finally:
-                self._waiting -= 1
+                if not mine.is_displaced:
+                    self._waiting.remove(mine)
+                self._changed.notify_all()
         try:
             yield
         finally:
             with self._changed:
-                self._running -= 1
-                self._changed.notify()
+                self._running.remove(mine)
+                self._changed.notify_all()
+
+    def _join(self) -> _Turn:
+        who, places = precedence.standing(), conf.hashes_at_once()
+        held = sum(not who.is_known and each.place == who.place for each in self._all())
+        mine = _Turn(
+            (not who.is_known, held, next(self._numbers)), "" if who.is_known else who.place
+        )
+        room = max(places, conf.threads() // 2)
+        if len(self._running) >= places and len(self._waiting) >= room:
+            last = max(self._waiting, default=mine, key=_rank)
+            if last.rank <= mine.rank:
+                raise _busy()
+            last.is_displaced = True
+            self._waiting.remove(last)
+            self._changed.notify_all()
+        self._waiting.append(mine)
+        return mine
+
+    def _all(self) -> list[_Turn]:
+        return [*self._running, *self._waiting]
+
+    def _is_next(self, mine: _Turn) -> bool:
+        is_free = len(self._running) < conf.hashes_at_once()
+        return not mine.is_displaced and is_free and min(self._waiting, key=_rank) is mine
+
+
+def _busy() -> TemporarilyUnavailable:
+    said = "Too many people sign in at once."
+    return TemporarilyUnavailable(said, reason=BUSY, retry_after=RETRY_AFTER, is_hearsay=True)
 
 
 _queue = _Queue()

@@ -6,15 +6,18 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 from django.contrib.auth.hashers import check_password, get_hasher, make_password
 from django.test import override_settings
 
 from accounts.errors import TemporarilyUnavailable
+from accounts.login import precedence
 from providers.local import hashers
 
 ROOT = Path(__file__).parents[2]
@@ -152,3 +155,96 @@ def test_a_flood_of_sign_ins_keeps_the_memory_bounded() -> None:
     assert made >= 2
     assert made + refused == 60
     assert grown_kib < (2 * 46 + 30) * MIB
+
+
+KNOWN = precedence.Standing(is_known=True, place="192.0.2.7")
+
+
+def stranger(host: int) -> precedence.Standing:
+    return precedence.Standing(is_known=False, place=f"198.51.100.{host}")
+
+
+class Crowd:
+    """People who want a hash, in threads of their own, while the one place is held."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.served: list[str] = []
+        self.refused: list[str] = []
+        self.threads: list[threading.Thread] = []
+        self.joined = threading.Semaphore(0)
+        real = hashers._Queue._join
+
+        def join(queue: hashers._Queue) -> Any:
+            try:
+                return real(queue)
+            finally:
+                self.joined.release()
+
+        monkeypatch.setattr(hashers._Queue, "_join", join)
+
+    def comes(self, name: str, who: precedence.Standing) -> None:
+        """Let one more come, and return once it waits or was refused."""
+
+        def hash_one() -> None:
+            try:
+                with precedence.on_behalf(who), hashers._queue.turn():
+                    self.served.append(name)
+            except TemporarilyUnavailable as error:
+                self.refused.append(f"{name}: {error.reason}")
+
+        self.threads.append(threading.Thread(target=hash_one))
+        self.threads[-1].start()
+        assert self.joined.acquire(timeout=30)
+
+    def ends(self) -> None:
+        for thread in self.threads:
+            thread.join(30)
+
+
+@pytest.fixture
+def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
+    """Hold the one place until the crowd has come; give who was served in which order."""
+    monkeypatch.setattr(hashers, "PATIENCE", 30.0)
+    with override_settings(VESTIBULE_HASHES_AT_ONCE=1, VESTIBULE_THREADS=8):
+        crowd = Crowd(monkeypatch)
+        yield crowd
+        crowd.ends()
+
+
+def test_a_flood_from_everywhere_leaves_known_browsers_the_first_place(held_up: Crowd) -> None:
+    with hashers._queue.turn():
+        held_up.joined.acquire()
+        for host in range(40):
+            held_up.comes(f"guess {host}", stranger(host))
+        held_up.comes("owner", KNOWN)
+    held_up.ends()
+    assert held_up.served == ["owner", "guess 0", "guess 1", "guess 2"]
+    assert len(held_up.refused) == 37
+    assert {each.rpartition(": ")[2] for each in held_up.refused} == {"busy"}
+
+
+def test_a_flood_from_one_network_leaves_the_others_a_place(held_up: Crowd) -> None:
+    with hashers._queue.turn():
+        held_up.joined.acquire()
+        for number in range(40):
+            held_up.comes(f"guess {number}", stranger(1))
+        held_up.comes("visitor", stranger(2))
+    held_up.ends()
+    assert held_up.served == ["guess 0", "visitor", "guess 1", "guess 2"]
+
+
+def test_as_many_hash_at_once_as_there_are_cores() -> None:
+    asked = "from django.conf import settings; print(settings.VESTIBULE_HASHES_AT_ONCE)"
+    cores = len(os.sched_getaffinity(0))
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("VESTIBULE_")}
+    for workers, wanted in ((1, cores), (1000, 1)):
+        known = {**clean, "DJANGO_SETTINGS_MODULE": "portal.settings"}
+        said = subprocess.run(
+            [sys.executable, "-c", asked],
+            env={**known, "VESTIBULE_WORKERS": str(workers), "REDIS_URL": "redis://localhost"},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        assert said.stdout.strip() == str(wanted)
