@@ -1,23 +1,25 @@
-"""How soon a new password would be guessed (NIST SP 800-63B, 3.1.1.2): what is known counts little.
+"""How soon a new password would be guessed (NIST SP 800-63B, 3.1.1.2), as zxcvbn judges it.
 
-A password of many characters may still be a well-known word, a row of the keyboard or one block
-over and over. So each character counts one, but a known word two in all, a repetition or a row one.
+zxcvbn knows what people choose: words, names, rows of the keyboard, dates, repetitions. What is the
+site's own name or the person's counts nothing at all.
 """
 
 import re
-from functools import cache
+import threading
 from typing import Any
 
-from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+from zxcvbn import zxcvbn
 
-LEAST = 8
-_SHORTEST, _LONGEST = 4, 20
-_PLAIN = str.maketrans("013457@$!", "oieastasi")
-_ROWS = ("qwertyuiop", "qwertzuiop", "asdfghjkl", "zxcvbnm", "yxcvbnm", "1qaz2wsx3edc4rfv5tgb")
-_YEAR = re.compile("(?:19|20)[0-9]{2}")
+# The library's highest score: more than ten thousand million guesses.
+LEAST = 4
+# Its time grows with the square of the length.
+_LONGEST = 72
+_SHORTEST_NAME = 4
 _OF_PERSON = ("username", "name", "email")
+# The library keeps the words of a call where the next one finds them.
+_one_by_one = threading.Lock()
 
 
 class NotEasilyGuessed:
@@ -29,7 +31,7 @@ class NotEasilyGuessed:
     def validate(self, password: str, user: Any = None) -> None:
         """Raise `ValidationError` for a password of too little that is its own."""
         own = _words_of([str(getattr(user, name, "") or "") for name in _OF_PERSON])
-        if weight(password.casefold(), self._names | own) < LEAST:
+        if score(password, self._names | own) < LEAST:
             raise ValidationError(
                 _("This would be guessed soon: it is made of what many people choose, or repeats."),
                 code="password_easily_guessed",
@@ -40,57 +42,20 @@ class NotEasilyGuessed:
         return _("Several words that have nothing to do with each other are easy to remember.")
 
 
-def weight(text: str, names: frozenset[str] = frozenset()) -> int:
-    """Return how many characters of `text` a guesser must really guess, about."""
-    total, at = 0, 0
-    seen: set[str] = set()
-    while at < len(text):
-        if size := _repeated(text, at):
-            at, total = at + size, total + 1
-            continue
-        for size in range(min(_LONGEST, len(text) - at), _SHORTEST - 1, -1):
-            piece = text[at : at + size]
-            if _YEAR.fullmatch(piece) or any(
-                piece in each or piece[::-1] in each for each in _ROWS
-            ):
-                total += 1
-                break
-            if word := {piece, piece.translate(_PLAIN)} & (names | _known()):
-                total += 0 if word & seen else 2
-                seen |= word
-                break
-        else:
-            size = 1
-            total += not _goes_on(text, at)
-        at += size
-    return total
+def score(password: str, names: frozenset[str] = frozenset()) -> int:
+    """Return how hard a password is to guess, 0 to 4, when `names` are known to everybody."""
+    bare = password
+    for name in sorted(names, key=len, reverse=True):
+        bare = re.sub(re.escape(name), "", bare, flags=re.IGNORECASE)
+    with _one_by_one:
+        # A long one is as hard as the harder of its ends.
+        return max(_score(part, names) for part in {bare[:_LONGEST], bare[-_LONGEST:]})
 
 
-def _repeated(text: str, at: int) -> int:
-    """Return how many of the next characters, four at least, have stood before in this order."""
-    start, size = text.find(text[at : at + _SHORTEST], 0, at + _SHORTEST - 1), _SHORTEST
-    if start < 0 or at + size > len(text):
-        return 0
-    while at + size < len(text) and text[at + size] == text[start + size]:
-        size += 1
-    return size
-
-
-def _goes_on(text: str, at: int) -> bool:
-    """Tell whether a character follows as the two before it do: `aaa`, `abc`, `321`."""
-    if at < 2:
-        return False
-    before, now = (ord(text[i]) - ord(text[i - 1]) for i in (at - 1, at))
-    return before == now and abs(now) <= 1
+def _score(text: str, names: frozenset[str]) -> int:
+    return int(zxcvbn(text, user_inputs=sorted(names))["score"]) if text else 0
 
 
 def _words_of(texts: list[str]) -> frozenset[str]:
-    words = {word for text in texts for word in re.findall(r"\w+", text.casefold())}
-    return frozenset(word for word in words if len(word) >= _SHORTEST)
-
-
-@cache
-def _known() -> frozenset[str]:
-    """Return Django's 20,000 commonest passwords, those that are no more than digits left out."""
-    known = CommonPasswordValidator().passwords
-    return frozenset(each for each in known if len(each) >= _SHORTEST and not each.isdigit())
+    words = {word for text in texts for word in re.findall(r"[^\W_]+", text.casefold())}
+    return frozenset(word for word in words if len(word) >= _SHORTEST_NAME)
