@@ -27,6 +27,7 @@ urlpatterns = [
     path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
     path("logout/", front.formerly, name="logout-formerly"),
     path("auth/logout", front.leave, name="auth-logout"),
+    path("auth/logout/again", front.leave_again, name="auth-logout-again"),
     path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", front.done, name="auth-logout-done"),
     path("onward/<str:key>", front.go_on, name="onward"),

@@ -13,7 +13,7 @@ each logged-in path, and nothing upstream can prevent it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import transaction
@@ -26,22 +26,28 @@ from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import end
 from accounts.session.typed import Session
-from accounts.source import catalogue
+from accounts.source import catalogue, outage
 
 log = structlog.get_logger("vestibule.logout")
 
-# What became of the session upstream: over, to be tried again, left to the browser, nothing to do.
+# What became of the session upstream: over, to be tried again, left to the browser, nothing to do;
+# or it may still be there, since the upstream does not answer.
 ENDED, PENDING, VISIT, NONE = "ended", "pending", "visit", "none"
+UNANSWERED = "unanswered"
 
 
 @dataclass(frozen=True, slots=True)
 class Departure:
-    """How somebody left: where to go, what became of it upstream, and the chart's nodes passed."""
+    """How somebody left: where to go, what became of it upstream, and the chart's nodes passed.
+
+    `hint` is what `try_again` needs where the upstream did not answer.
+    """
 
     visit: str = ""
     upstream: str = NONE
     nodes: tuple[str, ...] = ()
     support_code: str = ""
+    hint: TokenSet | None = field(default=None, repr=False)
 
 
 def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to: str) -> Departure:
@@ -65,10 +71,25 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
         return Departure(plan.visit, VISIT, tuple(nodes), code)
     else:
         nodes.append("IsUnknown")
-    upstream = (PENDING if hint else ENDED) if plan.call else NONE
+    upstream = UNANSWERED if plan.unanswered else NONE
+    upstream = (PENDING if hint else ENDED) if plan.call else upstream
     code = _destroy(session, visit, code, hint, upstream)
     nodes += ["DestroySession", "RedirectToFrontpage"]
-    return Departure("", upstream, tuple(nodes), code)
+    return Departure("", upstream, tuple(nodes), code, plan.unanswered)
+
+
+def try_again(slug: str, hint: TokenSet, cookies: Mapping[str, str], return_to: str) -> Departure:
+    """Plan the way out of an upstream once more for somebody who has left here, when it did not
+    answer. Raises nothing that an upstream or a provider causes.
+    """
+    source = catalogue.of_session(slug)
+    if source is None:
+        return Departure()
+    left = Session(type=source.session_type, source=slug)
+    plan = _plan(left, cookies, return_to, hint)
+    if plan.visit:
+        return Departure(plan.visit, VISIT)
+    return Departure("", UNANSWERED if plan.unanswered else NONE, hint=plan.unanswered)
 
 
 def leave_by_api(
@@ -87,6 +108,8 @@ def leave_by_api(
     upstream = ENDED if plan.api_call else NONE
     if pending or plan.visit:
         upstream = VISIT if plan.visit else PENDING
+    elif plan.unanswered:
+        upstream = UNANSWERED
     code = _destroy(session, visit, code, pending, upstream)
     return Departure(plan.visit, upstream, support_code=code)
 
@@ -116,16 +139,23 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
         outbox.post_logout(source.slug, hint, "")
 
 
-def _plan(session: Session, cookies: Mapping[str, str], return_to: str) -> LogoutPlan:
-    """Return the provider's plan, before anything is destroyed; an empty one when it fails."""
+def _plan(
+    session: Session, cookies: Mapping[str, str], return_to: str, hint: TokenSet | None = None
+) -> LogoutPlan:
+    """Return the provider's plan, before anything is destroyed; an empty one when it fails.
+
+    `hint` is what is left of a session that has ended, whose upstream did not answer.
+    """
     if not session.is_logged_in:
         return LogoutPlan()
     try:
         source = catalogue.of_session(session.source)
         if source is None:
             return LogoutPlan()
-        tokens = vault.tokens_of(session.uid)
-        return source.provider.plan_logout(session.ref(), tokens, cookies, return_to)
+        tokens = hint or vault.tokens_of(session.uid)
+        troubled = hint is not None or outage.is_doubtful(session.source)
+        known = replace(session.ref(), troubled=troubled)
+        return source.provider.plan_logout(known, tokens, cookies, return_to)
     except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.plan_failed", source=session.source)
         return LogoutPlan()

@@ -160,11 +160,14 @@ class LogoutPlan:
 
     `call`: the tokens, cut down to the hint that the call needs, for `call_logout` before the end.
     `visit`: a URL for the browser after the end. `api_call`: what a logout without a browser calls.
+    `unanswered`: the upstream does not answer and may still know the person; the tokens, cut down
+    to what a later plan needs.
     """
 
     call: TokenSet | None = None
     visit: str = ""
     api_call: TokenSet | None = None
+    unanswered: TokenSet | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,10 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class SessionRef:
-    """What a provider may know of a session that it is asked about; its tokens are `due_at`."""
+    """What a provider may know of a session that it is asked about; its tokens are `due_at`.
+
+    `troubled`: the source's upstream seems to have failed somebody in the last minutes.
+    """
 
     uid: str
     type: str
@@ -216,3 +222,4 @@ class SessionRef:
     expires_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
     due_at: datetime | None = None
+    troubled: bool = False

@@ -15,14 +15,14 @@ from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts import conf, events
-from accounts.errors import InvalidGrant, ProtocolError
+from accounts.errors import UNAVAILABLE, InvalidGrant, ProtocolError
 from accounts.keyring import seal, unseal
 from accounts.models import StoredSession, StoredTokens
 from accounts.provider import Refreshes, RefreshesInSteps, TokenSet
 from accounts.serialization import dump, load
 from accounts.session.store import end
 from accounts.session.typed import Session, due_at
-from accounts.source import catalogue
+from accounts.source import catalogue, outage
 from accounts.upstream.last_good import CALL_SECONDS
 
 PURPOSE = "tokens"
@@ -117,6 +117,8 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     except Exception as error:  # a provider's defect must not end sessions or break pages
         if not isinstance(error, ProtocolError):
             log.exception("vault.refresh_failed", source=session.source)
+        elif error.reason == UNAVAILABLE:
+            outage.note(session.source)
         later = timezone.now() + PAUSE
         _rows(session.uid, kept.version).update(leased_until=None, retry_at=later)
         return _unexpired(kept.tokens)

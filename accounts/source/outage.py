@@ -23,6 +23,16 @@ def note(slug: str) -> None:
     cache.shared.add(_key(slug), timezone.now().isoformat(), REMEMBERED_SECONDS)
 
 
+def doubt(slug: str) -> None:
+    """Note that somebody may have found the source `slug` in trouble, or made it look so."""
+    cache.shared.add(_doubt(slug), True, REMEMBERED_SECONDS)
+
+
+def is_doubtful(slug: str) -> bool:
+    """Tell whether the source `slug` is worth a question before somebody is sent there."""
+    return bool(cache.shared.get_many([_key(slug), _doubt(slug)]))
+
+
 def over(slug: str) -> None:
     """Delete the outage of the source `slug`, which works: at once where this worker noted it, else
     at most once in `OVER_EVERY` seconds.
@@ -42,3 +52,7 @@ def since(slugs: Iterable[str]) -> dict[str, datetime]:
 
 def _key(slug: str) -> str:
     return f"trouble:{slug}"
+
+
+def _doubt(slug: str) -> str:
+    return f"doubt:{slug}"

@@ -54,7 +54,7 @@ TokenPair = shape(
 Departure = shape(
     "Departure",
     ended=s.BooleanField(),
-    upstream=s.ChoiceField(["ended", "pending", "visit", "none"]),
+    upstream=s.ChoiceField(["ended", "pending", "visit", "none", "unanswered"]),
     logoutUrl=_Url(required=False),
 )
 # Null where the upstream does not say when its token ends.

@@ -83,12 +83,6 @@ def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
     return with_retry_after(response, error)
 
 
-def _is_outage(error: ProtocolError) -> bool:
-    """Tell whether an error says of the upstream that it does not answer."""
-    is_its_own = isinstance(error, TemporarilyUnavailable) and not error.is_hearsay
-    return is_its_own and error.reason == errors.UNAVAILABLE
-
-
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
     """Write the one event of a failed login. Returns its support code; none for who is locked out,
     whose further guesses cost no row.
@@ -96,8 +90,8 @@ def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str
     if isinstance(error, TooManyRequests):
         log.info("login.locked-out", source=slug)
         return ""
-    if _is_outage(error):
-        outage.note(slug)
+    if isinstance(error, TemporarilyUnavailable) and error.reason == errors.UNAVAILABLE:
+        (outage.doubt if error.is_hearsay else outage.note)(slug)
     code = events.new_support_code()
     failed = events.event(
         "login.failed",

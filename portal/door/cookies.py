@@ -16,11 +16,14 @@ from portal import conf
 
 RECEIPT = "vestibule-receipt"
 LEFT = "vestibule-left"
+AGAIN = "vestibule-again"
 RETURN = "vestibule-return"
 POSTED = "vestibule-post"
 STARTED = "vestibule-started"
 REFUSED = "vestibule-refused"
 
+# What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
+LONGEST = 3800
 # Beginnings of names by which a cookie binds itself to this host and to `/`, so that no neighbour
 # of ours can plant one (RFC 6265bis, 4.1.3.2).
 _HOST = "__Host-"

@@ -3,15 +3,20 @@
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
+from accounts import serialization
+from accounts.keyring import seal
 from accounts.logout import chart
+from accounts.provider import TokenSet
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, cookies, incoming, routes
 from portal.door.destinations import safe_destination
 
 _LEFT_SECONDS = 60
 _RECEIPT_SECONDS = 120
+_AGAIN_SECONDS = 600
 
 
 def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
@@ -24,15 +29,50 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     permitted = incoming.cookies_for(request, source.description) if source else {}
     departure = chart.leave(session, incoming.visit(request), permitted, routes.logout_done_url())
     forget_session(request)  # ended above, exactly once
-    response = answers.see_other(departure.visit or return_to or "/")
     if session.exists:
-        label = source.label if source else ""
-        receipt = {"label": label, "upstream": departure.upstream, "code": departure.support_code}
-        cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
-        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        return _send_off(source, departure, departure.support_code, return_to)
+    return answers.see_other(return_to or "/")
+
+
+def leave_again(request: HttpRequest) -> HttpResponse:
+    """Try once more to leave the upstream that did not answer when this browser's person left."""
+    kept = cookies.recall(request, cookies.AGAIN)
+    source = catalogue.of_session(kept["source"]) if isinstance(kept, dict) else None
+    if source is None or incoming.session_of(request).is_logged_in:
+        return answers.see_other("/")
+    hint = serialization.load(TokenSet, kept["hint"])
+    permitted = incoming.cookies_for(request, source.description)
+    departure = chart.try_again(source.slug, hint, permitted, routes.logout_done_url())
+    return _send_off(source, departure, kept["code"], kept["next"])
+
+
+def _send_off(
+    source: ConfiguredSource | None, departure: chart.Departure, code: str, return_to: str
+) -> HttpResponse:
+    """Return the way out, with the receipt. Who may still be signed in upstream reads it first."""
+    stays = departure.upstream in {chart.PENDING, chart.UNANSWERED}
+    response = answers.see_other(departure.visit or ("" if stays else return_to) or "/")
+    label = source.label if source else ""
+    receipt = {"label": label, "upstream": departure.upstream, "code": code}
+    receipt["next"] = return_to if stays else ""
+    cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
+    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     if departure.visit and return_to:
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
+    elif stays:
+        cookies.forget(response, cookies.RETURN)
+    if source and departure.hint:
+        again = {"source": source.slug, "code": code, "next": return_to}
+        _keep_hint(response, again, departure.hint)
     return response
+
+
+def _keep_hint(response: HttpResponse, again: dict[str, str], hint: TokenSet) -> None:
+    """Keep what another try needs, without an id_token that is too long for a cookie."""
+    held = {**again, "hint": serialization.dump(hint)}
+    if len(seal(held, cookies.AGAIN)) > cookies.LONGEST:
+        held["hint"] = serialization.dump(TokenSet())
+    cookies.remember(response, cookies.AGAIN, held, _AGAIN_SECONDS)
 
 
 def leave_without_browser(

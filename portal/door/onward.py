@@ -16,8 +16,6 @@ from portal.door import answers, cookies
 
 _PREFIX = "/onward/"
 _SECONDS = 60
-# What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
-_LONGEST = 3800
 # Paths of ours whose GET redirects to another origin.
 _ABROAD = ("/auth/login/", "/openid/", "/oauth/", "/gateway/")
 
@@ -51,7 +49,7 @@ def _by_page(request: HttpRequest, url: str) -> HttpResponse:
     """
     key = secrets.token_hex(8)
     sealed = seal(url, _name(key))
-    if len(sealed) > _LONGEST:
+    if len(sealed) > cookies.LONGEST:
         return _page(request, url)
     response = answers.see_other(_PREFIX + key)
     cookies.put(response, _name(key), sealed, _SECONDS, path=_PREFIX + key)

@@ -3,7 +3,7 @@
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from accounts import database
 from accounts.middleware import leaves
@@ -56,6 +56,13 @@ def leave(request: HttpRequest) -> HttpResponse:
     if not incoming.session_of(request).exists:
         return answers.see_other(return_to or "/")
     return answers.page(request, "logout/confirm.html", {"return_to": return_to})
+
+
+@login_not_required
+@require_POST
+def leave_again(request: HttpRequest) -> HttpResponse:
+    """Try once more to sign out where nobody answered."""
+    return leaving.leave_again(request)
 
 
 @login_not_required

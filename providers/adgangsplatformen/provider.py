@@ -150,8 +150,8 @@ class AdgangsplatformenProvider:
     ) -> LogoutPlan:
         """Plan the visit of the CMS's logout, when the CMS still knows the cookie's patron.
 
-        The logout answers 403 to strangers, and a CMS that is down strands the browser (W9). The
-        cookie signs nobody in again without a click (W8).
+        The logout answers 403 to strangers, and a CMS that is down strands the browser (W9): it may
+        still know the patron. The cookie signs nobody in again without a click (W8).
         """
         mine, now = candidates(self.settings, cookies), self.clock()
         for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
@@ -160,7 +160,7 @@ class AdgangsplatformenProvider:
             if self.cms.first_token(mine, Budget(LEAVING_SECONDS), now):
                 return LogoutPlan(visit=self.cms.urls(now).logout)
         except ProtocolError:
-            pass  # nobody is sent to a CMS that does not answer
+            return LogoutPlan(unanswered=TokenSet())  # nobody is sent there
         return LogoutPlan()
 
     def check(self) -> list[Finding]:

@@ -81,6 +81,20 @@ class Upstream:
         discovers = self._settings.discover
         return self._kept().metadata.peek(self._clock()) if discovers else self.metadata()
 
+    def probe(self, seconds: float) -> Metadata | None:
+        """Ask the provider now, past all that is kept; None when it gives no usable answer."""
+        try:
+            if self._settings.discover and self.peek() is None:
+                now = self._clock()
+                return self._kept().metadata.get(lambda: self._document(seconds), now, seconds)
+            if self._settings.discover:
+                return read(self._settings, self._document(seconds))
+            known = self.metadata()
+            jose.read_keys(self._fetched(known.endpoint("jwks_uri"), _LARGEST_KEYS, seconds))
+        except TemporarilyUnavailable:
+            return None
+        return known
+
     def key(
         self, kid: str | None, algorithm: str, asker: str, failed: jwt.PyJWK | None = None
     ) -> jwt.PyJWK | None:
@@ -107,14 +121,18 @@ class Upstream:
         """
         if not self._settings.discover:
             return {"issuer": self._settings.issuer, **self._settings.endpoints}
-        return self._fetched(self._settings.issuer.rstrip("/") + _WELL_KNOWN, _LARGEST_DOCUMENT)
+        return self._document(CALL_SECONDS)
 
     def fetch_keys(self, uri: str) -> dict[str, Any]:
         """Fetch the document with the keys. Raises `TemporarilyUnavailable`."""
         return self._fetched(uri, _LARGEST_KEYS)
 
-    def _fetched(self, url: str, max_bytes: int) -> dict[str, Any]:
-        answer = self._http.get(url, deadline=CALL_SECONDS, max_bytes=max_bytes)
+    def _document(self, seconds: float) -> dict[str, Any]:
+        url = self._settings.issuer.rstrip("/") + _WELL_KNOWN
+        return self._fetched(url, _LARGEST_DOCUMENT, seconds)
+
+    def _fetched(self, url: str, max_bytes: int, seconds: float = CALL_SECONDS) -> dict[str, Any]:
+        answer = self._http.get(url, deadline=seconds, max_bytes=max_bytes)
         return answer.json_object("The provider")
 
     def _kept(self) -> _Kept:

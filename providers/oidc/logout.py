@@ -21,15 +21,27 @@ EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
 
 def plan(
-    settings: OidcSettings, known: Metadata | None, tokens: TokenSet | None, return_to: str
+    settings: OidcSettings,
+    known: Metadata | None,
+    tokens: TokenSet | None,
+    return_to: str,
+    *,
+    silent: bool = False,
 ) -> LogoutPlan:
-    """Return the way out for what is known of the provider without asking it; else an empty one."""
+    """Return the way out for what is known of the provider. One that is `silent` is not visited,
+    and may still know the person, unless it has no logout.
+    """
+    hint = TokenSet(id_token=tokens.id_token if tokens else "")
     if known is None:
-        return LogoutPlan()
+        return LogoutPlan(unanswered=hint if silent else None)
     endpoint = known.endpoint("end_session_endpoint")
     visit = with_query(endpoint, _parameters(settings, tokens, return_to)) if endpoint else ""
     revocable = settings.revoke and known.endpoint("revocation_endpoint")
-    return LogoutPlan(visit=visit, api_call=_cut_down(tokens) if revocable else None)
+    return LogoutPlan(
+        visit="" if silent else visit,
+        api_call=_cut_down(tokens) if revocable else None,
+        unanswered=hint if silent and visit else None,
+    )
 
 
 def revoke(client: OidcClient, tokens: TokenSet) -> None:

@@ -28,6 +28,9 @@ from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
 from providers.oidc.settings import OidcSettings
 
+# Who leaves does not wait long for a provider that may not answer.
+LEAVING_SECONDS = 2.5
+
 
 class OidcProvider:
     """Speaks OpenID Connect Core 1.0 to the provider that the settings name."""
@@ -103,9 +106,16 @@ class OidcProvider:
     def plan_logout(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:
-        """Plan the visit (RP-Initiated Logout, 2) and the revocation, without asking anybody."""
-        known = self.upstream.peek()
-        return logout.plan(self.settings, known, tokens, return_to)
+        """Plan the visit (RP-Initiated Logout, 2) and the revocation.
+
+        A provider that is known and in no trouble is not asked; nobody is sent to one that does not
+        answer.
+        """
+        known, silent = self.upstream.peek(), False
+        if known is None or session.troubled:
+            fresh = self.upstream.probe(LEAVING_SECONDS)
+            known, silent = fresh or known, fresh is None
+        return logout.plan(self.settings, known, tokens, return_to, silent=silent)
 
     def check(self) -> list[Finding]:
         """Test the provider and our registration there, live."""

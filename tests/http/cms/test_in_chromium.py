@@ -91,6 +91,24 @@ def test_who_signs_out_leaves_bibdk_as_well(
     assert session_type(page, site) == "anonymous"
 
 
+def test_who_leaves_while_the_library_is_down_tries_again_and_has_left(
+    page: Page, both: tuple[Site, Cms]
+) -> None:
+    site, library = both
+    enter(page, site)
+    page.goto(site.url)
+    library.trouble("down")
+    page.get_by_role("main").get_by_role("button", name="Sign out").click()
+    expect(page).to_have_url(f"{site.url}/")
+    expect(page.get_by_role("status")).to_contain_text("You may still be signed in there")
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("status")).to_contain_text("You may still be signed in there")
+    library.trouble()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("status")).to_contain_text("We also sent you there")
+    assert not bibdk(page, library)
+
+
 def test_a_switch_to_the_library_and_away_from_it_arrives(
     page: Page, both: tuple[Site, Cms]
 ) -> None:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from accounts.models import StoredSession
-from accounts.provider import LogoutPlan
+from accounts.models import Event, StoredSession
+from accounts.provider import LogoutPlan, TokenSet
 from tests.http.cms.conftest import CALLBACK, Make, Provide, Visitor, failure, held
+from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.cms import SITE, Cms, Patron
 from tests.peers.site import free_port
+from tests.peers.trouble import TroubleServer
 
 RETURN = f"{SITE}/auth/logout/done"
+UNANSWERED = LogoutPlan(unanswered=TokenSet())
 
 
 def plan(provider: object, patron: Patron, cookies: dict[str, str] | None = None) -> LogoutPlan:
@@ -61,14 +66,42 @@ def test_w9_a_session_that_died_at_the_cms_is_not_sent_to_its_403(
     assert provider.plan_logout(session, None, stale, RETURN) == LogoutPlan()
 
 
-@pytest.mark.parametrize("trouble", ["down", "errors", "html", "huge", "no-token", "shapeless"])
-def test_a_cms_in_trouble_strands_nobody(
+@pytest.mark.parametrize("trouble", ["down", "errors", "html", "huge", "shapeless", "slow"])
+def test_a_cms_in_trouble_strands_nobody_and_may_still_know_the_patron(
     provide: Provide, patron: Patron, library: Cms, trouble: str
 ) -> None:
     patron.sign_in()
     provider = provide()
     session = held(provider.recognise(patron.cookies))
     library.trouble(trouble)
+    assert provider.plan_logout(session, None, patron.cookies, RETURN) == UNANSWERED
+    library.trouble()
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/error", "/hang", "/drip-body", "/drip-headers", "/garbage", "/close", "/broken-json"],
+)
+def test_whatever_is_no_answer_leaves_it_open_whether_the_patron_is_known(
+    provide: Provide, patron: Patron, path: str
+) -> None:
+    patron.sign_in()
+    session = held(provide().recognise(patron.cookies))
+    with TroubleServer() as upstream:
+        lost = provide(cms_url=upstream.url("").rstrip("/"), graphql_path=path)
+        began = time.monotonic()
+        assert lost.plan_logout(session, None, patron.cookies, RETURN) == UNANSWERED
+        assert time.monotonic() - began < 10, "who leaves does not wait for long"
+        assert upstream.requests[path] == 1
+
+
+def test_a_cms_that_knows_nobody_is_no_cms_that_does_not_answer(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    provider = provide()
+    session = held(provider.recognise(patron.cookies))
+    library.trouble("no-token")
     assert provider.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
 
 
@@ -85,14 +118,14 @@ def test_a_logout_address_at_another_site_is_not_visited(
 ) -> None:
     patron.sign_in()
     library.trouble("elsewhere")
-    assert plan(provide(), patron) == LogoutPlan()
+    assert plan(provide(), patron) == UNANSWERED
 
 
 def test_a_cms_that_is_gone_strands_nobody(provide: Provide, patron: Patron) -> None:
     patron.sign_in()
     session = held(provide().recognise(patron.cookies))
     gone = provide(cms_url=f"http://localhost:{free_port()}")
-    assert gone.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
+    assert gone.plan_logout(session, None, patron.cookies, RETURN) == UNANSWERED
 
 
 # --- At the site ----------------------------------------------------------------------------------
@@ -112,6 +145,49 @@ def test_w12_a_copy_of_the_cookie_is_worth_nothing_afterwards(visitor: Visitor) 
     fresh.feed()  # as in another worker, or in this one half a second later
     visitor.site.cookies["vestibule"] = copy
     assert visitor.type == "anonymous"
+
+
+@pytest.mark.parametrize("trouble", ["down", "slow", "errors", "html", "huge", "shapeless"])
+def test_who_may_still_be_signed_in_is_told_so_and_can_try_again(
+    visitor: Visitor, library: Cms, trouble: str
+) -> None:
+    visitor.enter()
+    library.trouble(trouble)
+    assert visitor.leave()["Location"] == "/"
+    told = visitor.get("/")
+    receipt = told.context["receipt"]
+    assert receipt["upstream"] == "unanswered"
+    assert Event.objects.get(name="logout").support_code == receipt["code"]
+    assert "You may still be signed in there: Library" in told.content.decode()
+    assert visitor.get("/").context["receipt"] is None  # it is shown once
+    again = visitor.carry().post("/auth/logout/again")
+    assert again["Location"] == "/"
+    assert visitor.get("/").context["receipt"]["upstream"] == "unanswered"
+    library.trouble()
+    fresh_try = onward(visitor.site, visitor.carry().post("/auth/logout/again"))
+    assert fresh_try["Location"] == f"{library.url}/logout?current-path=/go-logout"
+    visitor.at_cms.get(fresh_try["Location"])
+    assert "Nobody is signed in here" in visitor.at_cms.get("/").text
+    assert visitor.get("/").context["receipt"]["upstream"] == "visit"
+
+
+def test_who_wanted_to_go_on_reads_first_that_they_may_still_be_signed_in(
+    visitor: Visitor, library: Cms
+) -> None:
+    visitor.enter()
+    library.trouble("down")
+    left = visitor.carry().post("/auth/logout", {"return_to": "/account/sessions"})
+    assert left["Location"] == "/"
+    assert 'href="/account/sessions"' in visitor.get("/").content.decode()
+
+
+def test_nobody_else_can_try_again(visitor: Visitor, library: Cms) -> None:
+    library.trouble()
+    assert visitor.site.post("/auth/logout/again")["Location"] == "/"
+    visitor.site.cookies["vestibule-again"] = "planted"
+    assert visitor.site.post("/auth/logout/again")["Location"] == "/"
+    assert not library.calls
+    assert visitor.site.get("/auth/logout/again").status_code == 405
 
 
 @pytest.mark.parametrize("trouble", ["down", "errors", "html"])

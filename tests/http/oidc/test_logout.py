@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.core.cache import caches
 from django.test import Client
+from django.utils import timezone
+from time_machine import travel
 
 from accounts.models import Event, StoredSession, StoredTokens
 from accounts.session.vault import tokens_of
+from accounts.source import outage
 from providers.oidc import discovery
+from providers.oidc.settings import ENDPOINTS
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import CALLBACKS, SITE, Make
+from tests.http.oidc.conftest import CALLBACKS, SITE, Make, failure
+from tests.http.oidc.test_refresh import OFFLINE
 from tests.http.onward import onward
+from tests.peers import network
 from tests.peers.certified import Certified, certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +36,9 @@ def mortal() -> Iterator[Certified]:
         OP_REDIRECT_URIS=CALLBACKS, OP_AUTO_CONSENT="1", OP_POST_LOGOUT_URIS=done
     ) as running:
         yield running
+
+
+WANTED = "/account/sessions"
 
 
 def asked(url: str) -> dict[str, str]:
@@ -157,6 +167,72 @@ def test_the_provider_is_down_and_nothing_is_known_of_it(
     response = client.post("/auth/logout")
     assert (response.status_code, response["Location"]) == (303, "/")
     assert not StoredSession.objects.exists()
+    assert client.get("/").context["receipt"]["upstream"] == "unanswered"
+
+
+@pytest.mark.parametrize("kind", ["500", "hang", "drip", "garbage", "drop", "html"])
+def test_a_provider_in_known_trouble_is_not_visited_and_the_person_is_told(
+    browser: Browser, source: Make, provider: Certified, kind: str
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    other = Browser(Client(), "bob")
+    answer = other.go(other.start("town"))
+    provider.trouble("/", kind)
+    failure(other.deliver(answer))
+    assert browser.site.post("/auth/logout", {"return_to": WANTED})["Location"] == "/"
+    assert not StoredSession.objects.exists()
+    told = browser.site.get("/")
+    assert told.context["receipt"]["upstream"] == "unanswered"
+    page = told.content.decode()
+    assert "You may still be signed in there: Town" in page
+    assert f'href="{WANTED}"' in page
+    assert browser.site.post("/auth/logout/again")["Location"] == "/"  # it is down still
+    assert provider.requests("/session/end") == []
+    provider.heal()
+    network.forget_trouble()
+    again = onward(browser.site, browser.site.post("/auth/logout/again"))
+    assert asked(again["Location"])["id_token_hint"]
+    assert browser.deliver(browser.go(again["Location"]))["Location"] == WANTED
+    assert provider.signed_in() == ["bob"]
+
+
+def test_a_provider_that_is_back_is_visited_at_once(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    other = Browser(Client(), "bob")
+    answer = other.go(other.start("town"))
+    provider.trouble("/token", "500", times=1)
+    failure(other.deliver(answer))
+    assert browser.leave()["Location"].startswith(f"{provider.issuer}/session/end?")
+
+
+def test_a_provider_that_does_not_renew_is_known_to_be_in_trouble(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider, **OFFLINE)
+    provider.live(access_token=30)
+    browser.sign_in("town")
+    provider.trouble("/", "500")
+    with travel(timezone.now() + timedelta(seconds=27.5), tick=True):
+        browser.session()
+        assert browser.site.post("/auth/logout")["Location"] == "/"
+    assert browser.site.get("/").context["receipt"]["upstream"] == "unanswered"
+
+
+def test_without_discovery_the_keys_show_whether_somebody_is_there(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    known = provider.ask("GET", "/.well-known/openid-configuration")
+    source(provider, discover=False, endpoints={n: known[n] for n in ENDPOINTS if n in known})
+    browser.sign_in("town")
+    outage.note("town")
+    provider.trouble("/jwks", "html")
+    assert browser.site.post("/auth/logout")["Location"] == "/"
+    provider.heal()
+    assert onward(browser.site, browser.site.post("/auth/logout/again"))
 
 
 def test_leaving_calls_nobody(browser: Browser, source: Make, provider: Certified) -> None:

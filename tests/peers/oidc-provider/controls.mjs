@@ -21,6 +21,13 @@ export function troubled(req, res, path) {
   const say = (status, type, text) => { res.writeHead(status, { 'content-type': type }); res.end(text); };
   switch (trouble.kind) {
     case 'hang': return true; // until the caller gives up
+    case 'drip': {
+      res.writeHead(200, { 'content-type': 'application/json', 'content-length': 10_000 });
+      const drops = setInterval(() => res.write(' '), 20);
+      res.on('close', () => clearInterval(drops));
+      return true;
+    }
+    case 'garbage': req.socket.end('SSH-2.0-nothing\r\n'); return true;
     case 'drop': req.socket.destroy(); return true;
     case 'html': say(200, 'text/html', '<h1>Down for maintenance</h1>'); return true;
     case 'empty': say(200, 'application/json', '{}'); return true;

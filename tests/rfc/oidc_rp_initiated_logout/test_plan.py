@@ -77,9 +77,24 @@ def test_an_address_with_a_query_keeps_it(portal: Portal, op: OpenIdProvider) ->
     assert query["client_id"] == CLIENT_ID
 
 
-def test_planning_asks_nobody(portal: Portal, op: OpenIdProvider) -> None:
-    assert portal.source().plan_logout(HELD, TOKENS, {}, DONE) == LogoutPlan()
-    assert not op.calls
+def test_planning_asks_a_provider_of_which_nothing_is_known_once(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    for _ in range(2):
+        assert portal.source().plan_logout(HELD, TOKENS, {}, DONE).visit
+    assert op.calls == {".well-known/openid-configuration": 1}
+
+
+@pytest.mark.parametrize("answer", [page(500), page(200, b"<html>"), page(200, b"{}", after=5)])
+def test_a_provider_of_which_nothing_can_be_known_does_not_answer(
+    portal: Portal, op: OpenIdProvider, answer: Any
+) -> None:
+    op.answers[".well-known/openid-configuration"] = answer
+    plan = portal.source().plan_logout(HELD, TOKENS, {}, DONE)
+    assert plan == LogoutPlan(unanswered=TokenSet(id_token="it-1"))
+
+
+def test_planning_asks_nobody_who_is_known(portal: Portal, op: OpenIdProvider) -> None:
     source, _ = portal.signed_in()
     op.calls.clear()
     portal.clock.skip(3600)
