@@ -81,6 +81,16 @@ class Prompts(Protocol):
 
 
 @runtime_checkable
+class Offers(Protocol):
+    """A provider whose upstream may not offer a sign-in."""
+
+    def offers_login(self) -> bool:
+        """Tell whether a sign-in can start, as far as is known. Asks the upstream rarely, shortly
+        and one caller at a time; raises nothing that it causes.
+        """
+
+
+@runtime_checkable
 class Explains(Protocol):
     """A provider with rules of its own about who may come in."""
 
@@ -196,7 +206,7 @@ class Discovers(Protocol):
 
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
-    *(Explains, Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
+    *(Offers, Explains, Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 

@@ -10,6 +10,8 @@ from datetime import datetime
 from django.utils import timezone
 
 from accounts import cache
+from accounts.provider import Offers
+from accounts.source.catalogue import ConfiguredSource
 
 REMEMBERED_SECONDS = 300
 # How often a worker deletes an outage that it has not seen itself, in seconds.
@@ -41,6 +43,15 @@ def over(slug: str) -> None:
     if now - _said_over.get(slug, float("-inf")) >= OVER_EVERY:
         _said_over[slug] = now
         cache.shared.delete(_key(slug))
+
+
+def of_sources(ready: Iterable[ConfiguredSource]) -> dict[str, datetime]:
+    """Return the start of each outage by slug, with those whose upstream offers no sign-in now."""
+    known = list(ready)
+    for each in known:
+        if isinstance(each.provider, Offers) and not each.provider.offers_login():
+            note(each.slug)
+    return since(each.slug for each in known)
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:

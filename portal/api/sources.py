@@ -20,7 +20,7 @@ class SourcesView(OpenView):
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
         ready = catalogue.enabled()
-        troubled = outage.since(each.slug for each in ready)
+        troubled = outage.of_sources(ready)
         body = [
             {
                 "slug": each.slug,

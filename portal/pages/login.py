@@ -85,7 +85,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
 def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
-    troubled = outage.since(each.slug for each in ready)
+    troubled = outage.of_sources(ready)
     return {
         "buttons": [
             {

@@ -66,8 +66,9 @@ class Cms:
         self._urls: LastGood[CmsUrls] = LastGood(
             lambda known: known, max_age=_max_age, kept=math.inf
         )
+        self._looked_at: datetime | None = None
 
-    def urls(self, now: datetime) -> CmsUrls:
+    def urls(self, now: datetime, wait: float = CALL_SECONDS) -> CmsUrls:
         """Return the URLs: fetched and kept, else built of the settings' paths. Thread-safe."""
         settings = self._settings
         if not settings.graphql_user:
@@ -75,7 +76,20 @@ class Cms:
                 settings.built(settings.login_path, settings.after_login),
                 settings.built(settings.logout_path, settings.after_logout),
             )
-        return self._urls.get(self.fetch_urls, now, wait=CALL_SECONDS)
+        return self._urls.get(self.fetch_urls, now, wait=wait)
+
+    def offers_login(self, now: datetime) -> bool:
+        """Tell whether there is a login. Nobody waits for somebody else's question; what is not
+        known counts as offered.
+        """
+        unknown = self._settings.graphql_user and self._urls.peek(now) is None
+        if unknown and self._looked_at and timedelta(0) <= now - self._looked_at < SOON:
+            return True
+        self._looked_at = now
+        try:
+            return bool(self.urls(now, wait=0).login)
+        except TemporarilyUnavailable:
+            return False
 
     def fetch_urls(self) -> CmsUrls:
         """Ask the CMS for its URLs now."""

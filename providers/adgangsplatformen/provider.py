@@ -67,6 +67,12 @@ class AdgangsplatformenProvider:
             fleeting=patrons.FLEETING,
         )
 
+    def offers_login(self) -> bool:
+        """Tell whether the CMS offers a login, as far as is known. A CMS that does not answer is
+        asked once in thirty seconds.
+        """
+        return self.cms.offers_login(self.clock())
+
     def begin_login(self, flow: LoginFlow) -> Redirect:
         """Return the CMS's login. It begins anew for everybody.
 

@@ -8,12 +8,14 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.core.cache import caches
 from time_machine import travel
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.login.flow import new_flow
 from providers.adgangsplatformen.client import MAX_AGE, SOON
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure
+from tests.peers import fresh
 from tests.peers.cms import Cms, Patron
 from tests.peers.site import free_port
 
@@ -125,6 +127,51 @@ def test_w34_a_library_without_a_login_is_shown_as_not_available(
     library.trouble("no-login")
     assert failure(visitor.get(f"/auth/login/{SLUG}")).reason == "temporarily-unavailable"
     assert "The library is moving." in visitor.get("/login?choose=1").content.decode()
+
+
+def shown(visitor: Visitor) -> tuple[bool, bool]:
+    """Tell whether the page and the list for front ends show that the library is in trouble."""
+    page = visitor.site.get("/login?choose=1").content.decode()
+    listed = {each["slug"]: each for each in visitor.site.get("/auth/sources").json()}
+    return "The library is moving." in page, listed[SLUG]["trouble"] is not None
+
+
+@pytest.mark.parametrize("trouble", ["no-login", "down", "html"])
+def test_w34_that_nobody_can_sign_in_is_shown_before_anybody_tries(
+    visitor: Visitor, library: Cms, source: Make, trouble: str
+) -> None:
+    source(columns={"note": "The library is moving."})
+    library.trouble(trouble)
+    assert shown(visitor) == (True, True)
+    for _ in range(5):
+        shown(visitor)
+    assert library.calls["/graphql"] == 1
+    caches["default"].clear()
+    fresh.sources()
+    library.trouble()
+    for _ in range(3):
+        assert shown(visitor) == (False, False)
+    assert library.calls["/graphql"] == 1
+
+
+@pytest.mark.parametrize("trouble", TROUBLES)
+def test_whom_trouble_made_a_stranger_is_asked_about_again_at_once(
+    visitor: Visitor, library: Cms, trouble: str
+) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    library.trouble(trouble)
+    assert visitor.get("/login", next="/account/").status_code == 200
+    assert visitor.type == "anonymous"
+    library.trouble()
+    assert visitor.get("/login", next="/account/")["Location"] == "/account/"
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_a_refused_graphql_user_is_our_fault(visitor: Visitor, source: Make) -> None:
+    source(graphql_password="wrong")
+    refused = visitor.get(f"/auth/login/{SLUG}")
+    assert failure(refused).reason == "misconfigured"
+    assert "our fault" in visitor.site.get(refused["Location"]).content.decode()
 
 
 def test_a_cms_that_is_down_keeps_nobody_from_the_choice(visitor: Visitor, library: Cms) -> None:
