@@ -3,6 +3,7 @@
 from typing import Any
 from urllib.parse import urlencode
 
+from django.contrib import messages
 from django.contrib.auth.middleware import LoginRequiredMiddleware
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db import DatabaseError
@@ -10,10 +11,13 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.shortcuts import redirect
 from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
+from django.utils.translation import gettext as _
 
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
 from accounts.session import access, renewal
+from accounts.session.typed import Session
+from accounts.source import catalogue
 from accounts.upstream import cookie_header
 
 
@@ -46,7 +50,10 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
                 store.touch(timezone.now())
                 if not getattr(view_func, "own_renewal", False):
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
-                    store = request.session = renewal.renew(store, cookies)
+                    was, store = store.typed, renewal.renew(store, cookies)
+                    request.session = store
+                    if was.bound_to and not store.typed.is_logged_in:
+                        _tell_ended(request, was)
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
@@ -89,6 +96,14 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         if isinstance(error, AccessDenied):
             raise PermissionDenied(error.description)
         raise SuspiciousOperation(error.description)
+
+
+def _tell_ended(request: HttpRequest, was: Session) -> None:
+    """Say on the next page why a session ended that hung on a cookie of its upstream's."""
+    source = catalogue.of_session(was.source)
+    if source and hasattr(request, "_messages"):
+        said = _("You are signed out here, because you are no longer signed in there: %(source)s")
+        messages.info(request, said % {"source": source.label})
 
 
 def own_renewal(view_func: Any) -> Any:

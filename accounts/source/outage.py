@@ -4,14 +4,13 @@ They stand in the cache and may be lost; no decision depends on them.
 """
 
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from django.utils import timezone
 
 from accounts import cache
-from accounts.provider import Offers
-from accounts.source.catalogue import ConfiguredSource
+from accounts.provider import Offers, Provider
 
 REMEMBERED_SECONDS = 300
 # How often a worker deletes an outage that it has not seen itself, in seconds.
@@ -45,13 +44,12 @@ def over(slug: str) -> None:
         cache.shared.delete(_key(slug))
 
 
-def of_sources(ready: Iterable[ConfiguredSource]) -> dict[str, datetime]:
+def of_providers(ready: Mapping[str, Provider]) -> dict[str, datetime]:
     """Return the start of each outage by slug, with those whose upstream offers no sign-in now."""
-    known = list(ready)
-    for each in known:
-        if isinstance(each.provider, Offers) and not each.provider.offers_login():
-            note(each.slug)
-    return since(each.slug for each in known)
+    for slug, provider in ready.items():
+        if isinstance(provider, Offers) and not provider.offers_login():
+            note(slug)
+    return since(ready)
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:

@@ -20,7 +20,7 @@ class SourcesView(OpenView):
     def get(self, request: Request) -> Response:
         """Return the enabled sources in their order."""
         ready = catalogue.enabled()
-        troubled = outage.of_sources(ready)
+        troubled = outage.of_providers({each.slug: each.provider for each in ready})
         body = [
             {
                 "slug": each.slug,

@@ -221,6 +221,8 @@ def _finish(
         outcome = source.upstream.complete_login(login_flow, params, permitted)
         next_url, link_uid = (login_flow.next, login_flow.link_uid) if login_flow else ("", "")
         response = conclude(request, source, outcome, next_url, link_uid=link_uid, spent=login_flow)
+        if login_flow is None:
+            tell_recognised(request, source)
     except ProtocolError as error:
         chart.dismiss(source, error)
         return answers.fail(request, error, source.slug, login_flow)
@@ -246,6 +248,15 @@ def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authenticat
         return None
     permitted = incoming.cookies_for(request, source.description)
     return proof.recognise(source, permitted, incoming.visit(request))
+
+
+def tell_recognised(request: HttpRequest, source: ConfiguredSource) -> None:
+    """Say on the next page that a sign-in elsewhere counted here: a neighbour of this site can give
+    a browser a cookie of somebody else's.
+    """
+    said = _("Somebody is signed in there already, so you are signed in here too: %(source)s")
+    more = _("Is the name above not yours? Then sign out, and sign in again.")
+    messages.info(request, f"{said % {'source': source.label}}. {more}")
 
 
 def recognised(request: HttpRequest) -> tuple[ConfiguredSource, Authentication] | None:

@@ -85,7 +85,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
 def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.kind == "form"]
     inline = with_form if len(with_form) == 1 else []
-    troubled = outage.of_sources(ready)
+    troubled = outage.of_providers({each.slug: each.provider for each in ready})
     return {
         "buttons": [
             {
@@ -125,6 +125,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             return _submit(request, source, next_url)
         known = signing_in.recognised_at(request, source)
         if known:
+            signing_in.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:

@@ -14,7 +14,7 @@ from accounts.provider import End
 from accounts.upstream import cookie_header
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
-from tests.http.cms.conftest import SLUG, Provide, Visitor, held
+from tests.http.cms.conftest import CALLBACK, SLUG, Provide, Visitor, held
 from tests.peers.certificates import make_certificates
 from tests.peers.cms import Cms, Patron, cms
 
@@ -177,6 +177,52 @@ def test_of_two_cookies_of_one_name_the_living_one_counts(visitor: Visitor) -> N
     session = f"vestibule={visitor.site.cookies['vestibule'].value}"
     told = visitor.site.get("/auth/session", headers={"Cookie": f"{session}; {both}"})
     assert told.json()["type"] == "adgangsplatformen"
+
+
+def header(visitor: Visitor, **cookies: str) -> dict[str, str]:
+    """Return a request's cookies: those of the site, and what stands beside them at its path."""
+    own = {name: morsel.value for name, morsel in visitor.site.cookies.items() if morsel.value}
+    sent = [f"{name}={value}" for name, value in {**own, **cookies}.items()]
+    return {"Cookie": "; ".join(sent)}
+
+
+def test_a_foreign_cookie_at_auth_recognises_nobody_without_a_word(visitor: Visitor) -> None:
+    stranger = Patron(visitor.at_cms.library)
+    stranger.sign_in("lars", "/login?current-path=/")
+    planted = header(visitor, **stranger.cookies)  # by a neighbour, for the path /auth only
+    entered = visitor.site.get("/auth/login/library", headers=planted)
+    assert entered["Location"] == "/account/"
+    page = visitor.site.get("/account/", headers=header(visitor, **stranger.cookies))
+    assert "Is the name above not yours?" in page.content.decode()
+    assert "Lars Låner" in page.content.decode()
+    assert "not yours" not in visitor.site.get("/account/").content.decode()  # said once
+
+
+def test_an_answer_that_nobody_asked_for_is_told_as_well(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert "Is the name above not yours?" in visitor.get("/account/").content.decode()
+
+
+def test_who_signs_in_by_their_own_click_is_told_nothing(visitor: Visitor) -> None:
+    visitor.enter()
+    assert "not yours" not in visitor.get("/account/").content.decode()
+
+
+def test_a_foreign_cookie_at_auth_ends_nobody_without_a_word(visitor: Visitor) -> None:
+    visitor.enter()
+    stranger = Patron(visitor.at_cms.library)
+    stranger.sign_in("lars", "/login?current-path=/")
+    beside = "; ".join(
+        f"{n}={v}" for n, v in (*stranger.cookies.items(), *visitor.at_cms.cookies.items())
+    )
+    session = f"vestibule={visitor.site.cookies['vestibule'].value}"
+    told = visitor.site.get("/auth/session", headers={"Cookie": f"{session}; {beside}"})
+    assert told.json()["type"] == "adgangsplatformen"  # the bound one counts beside it
+    alone = visitor.site.get("/auth/session", headers=header(visitor, **stranger.cookies))
+    assert alone.json()["type"] == "anonymous"
+    page = visitor.site.get("/login?choose=1").content.decode()
+    assert "you are no longer signed in there: Library" in page
 
 
 def test_of_one_name_no_more_are_tried_than_a_browser_could_hold() -> None:

@@ -153,6 +153,9 @@ def test_w16_an_editor_costs_the_cms_one_question(visitor: Visitor, library: Cms
 
 def test_w16_who_has_no_cookie_costs_the_cms_nothing(visitor: Visitor, library: Cms) -> None:
     library.trouble()
+    visitor.get("/login")  # whether there is a login is asked once in a quarter of an hour
+    assert library.calls == {"/graphql": 1, "graphql:goConfiguration": 1}
+    library.trouble()
     for path in ("/", "/login", "/account/", "/auth/session", "/auth/sources"):
         visitor.get(path)
     assert not library.calls

@@ -85,6 +85,7 @@ def test_wrong_credentials_for_the_service_are_our_trouble_and_not_repeated(
     response = browser.enter("Ida")
     detail = failure(response).detail
     unavailable(browser.site, response, "misconfigured")
+    assert "our fault" in browser.site.get(response["Location"]).content.decode()
     assert "ws_user" in detail
     assert not set(wrong.values()) & set(detail.split())
 
