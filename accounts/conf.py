@@ -43,6 +43,10 @@ client_absolute = _duration("VESTIBULE_REFRESH_ABSOLUTE")
 # How long a login may take, and for how long after it sensitive things may be done.
 flow_lifetime = _duration("VESTIBULE_FLOW_LIFETIME")
 recent = _duration("VESTIBULE_RECENT")
+# What the references that are written in the administration begin with; the site's own folder.
+secret_env = _setting("VESTIBULE_SECRET_ENV", str)
+secret_files = _setting("VESTIBULE_SECRET_FILES", str)
+data = _setting("DATA_DIR", str)
 # The names of third-party providers that count.
 provider_wheels = _setting("VESTIBULE_PROVIDER_WHEELS", _texts)
 # How many passwords one process hashes at once, and Argon2id's memory in KiB, passes and lanes.

@@ -90,6 +90,8 @@ INSTALLED_APPS = [
     "portal.operations.apps.OperationsConfig",
 ]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
+VESTIBULE_SECRET_ENV = env.str("VESTIBULE_SECRET_ENV", default="VESTIBULE_SOURCE_")
+VESTIBULE_SECRET_FILES = env.str("VESTIBULE_SECRET_FILES", default="/run/secrets")
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",

@@ -5,13 +5,11 @@ query for them.
 """
 
 import inspect
-import os
 import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -26,12 +24,11 @@ from accounts.http import Client
 from accounts.keyring import seal, unseal
 from accounts.models import Identity, Source
 from accounts.provider import Description, Prompts, Provider, Recovers, Redirects, SourceRef
-from accounts.source import registry
+from accounts.source import references, registry
 
 SEALED = "sealed:"
 # Stands for the issuer of a source whose settings could not be read when they were changed.
 UNREADABLE = "unknown"
-REFERENCES = ("env:", "file:")
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +126,12 @@ def instance(row: Source) -> Provider:
 
 def validate(row: Source) -> None:
     """Check `row.settings` and seal its secrets. Raises `ValidationError` naming the field."""
-    provider = _provider_class(row)
+    provider, secrets = _provider_class(row), registry.secret_names(row.provider)
+    references.refuse_elsewhere(row.settings, secrets)
     typed_settings(provider, row.settings)
     _check_groups(row.groups)
     if row.slug == Source.LOCAL and not row.staff:
         raise ValidationError({"staff": _("Administrators can always sign in with a password.")})
-    secrets = registry.secret_names(row.provider)
     row.settings = {
         name: _sealed(value) if name in secrets else value for name, value in row.settings.items()
     }
@@ -216,7 +213,9 @@ def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
     for name, field in fields.items():
         if field.default is field.empty and name not in values:
             raise ValidationError({"settings": _("Missing setting: %s") % name})
-    typed = {name: _typed(name, hints[name], value) for name, value in values.items()}
+    secrets = registry.secrets_of(provider)
+    read = {name: _opened(name, each) if name in secrets else each for name, each in values.items()}
+    typed = {name: _typed(name, hints[name], value) for name, value in read.items()}
     try:
         return provider.Settings(**typed)
     except ValueError as error:
@@ -247,15 +246,18 @@ def _build(row: Source) -> ConfiguredSource | None:
 
 
 def _sealed(value: Any) -> Any:
-    if not isinstance(value, str) or not value or value.startswith((SEALED, *REFERENCES)):
+    if (
+        not isinstance(value, str)
+        or not value
+        or is_sealed(value)
+        or references.is_reference(value)
+    ):
         return value
     return SEALED + seal(value, "source")
 
 
 def _typed(name: str, hint: Any, value: Any) -> Any:
-    """Return `value` as `hint` wants it: references opened, lists made tuples."""
-    if isinstance(value, str) and value.startswith((SEALED, *REFERENCES)):
-        value = _opened(name, value)
+    """Return `value` as `hint` wants it: lists made tuples."""
     origin = typing.get_origin(hint)
     if origin in {typing.Union, types.UnionType}:
         hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
@@ -279,14 +281,12 @@ def _fits(hint: Any, origin: Any, value: Any) -> bool:
     return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
 
 
-def _opened(name: str, value: str) -> str:
-    scheme, _colon, rest = value.partition(":")
+def _opened(name: str, value: Any) -> Any:
+    """Return a secret: unsealed, or read where the operator said that it lies."""
     try:
-        if scheme == "env":
-            return os.environ[rest]  # the secret lives where the operator said, not in our settings
-        if scheme == "file":
-            return Path(rest).read_text().strip()
-        return str(unseal(rest, "source"))
+        if references.is_reference(value):
+            return references.opened(value)
+        return unseal(value.removeprefix(SEALED), "source") if is_sealed(value) else value
     except (KeyError, OSError, ValueError):  # what is not text, or was sealed by a lost key
         message = _("The secret of %s cannot be read.") % name
         raise ValidationError({"settings": message}) from None

@@ -46,7 +46,12 @@ def session_types() -> frozenset[str]:
 def secret_names(name: str) -> set[str]:
     """Return the settings of the provider `name` that are secrets; none of an unknown provider."""
     provider = providers().get(name)
-    fields = dataclasses.fields(provider.Settings) if provider else ()
+    return secrets_of(provider) if provider else set()
+
+
+def secrets_of(provider: type[Provider]) -> set[str]:
+    """Return the settings of `provider` that are secrets."""
+    fields = dataclasses.fields(provider.Settings)
     return {field.name for field in fields if field.metadata.get("secret")}
 
 

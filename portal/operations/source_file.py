@@ -12,7 +12,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.models import Source
-from accounts.source import catalogue, registry
+from accounts.source import catalogue, references, registry
 from portal.operations import source_rows
 
 COLUMNS: Mapping[str, type] = {
@@ -173,7 +173,7 @@ def _table(row: Source) -> Iterator[str]:
 def _settings(row: Source) -> Iterator[str]:
     secret = registry.secret_names(row.provider)
     for name, value in row.settings.items():
-        if name in secret and value and not str(value).startswith(catalogue.REFERENCES):
+        if name in secret and value and not references.is_reference(value):
             yield f'# {name}: kept as it is stored; "env:NAME" or "file:PATH" would name its place'
         elif value is not None:
             yield line(name, value)

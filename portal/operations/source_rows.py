@@ -13,7 +13,7 @@ from accounts import ended
 from accounts.errors import ProtocolError
 from accounts.models import Source
 from accounts.provider import Finding
-from accounts.source import catalogue, registry
+from accounts.source import catalogue, references, registry
 from portal.door.destinations import safe_destination
 
 log = structlog.get_logger("vestibule.sources")
@@ -41,6 +41,26 @@ def with_stored_secrets(
         if name not in merged or merged[name] == _plain(provider, name, stored):
             merged[name] = sealed
     return merged
+
+
+def refuse_references(
+    provider: str, given: Mapping[str, Any], stored: Mapping[str, Any], *, all_rights: bool
+) -> None:
+    """Raise `ValidationError` for a new reference that an administrator may not write in a browser.
+
+    Without `all_rights` no new one may be written: a source sends its secret to its address. What
+    is stored may stay while no address changes.
+    """
+    moved = addresses(given) != addresses(stored)
+    for name in registry.secret_names(provider):
+        value: Any = given.get(name)
+        if not references.is_reference(value):
+            continue
+        if not all_rights and (moved or value != stored.get(name)):
+            said = _("%s: give the secret itself; its place is named by whoever has all rights.")
+            raise ValidationError({"settings": said % name})
+        if value != stored.get(name):
+            references.refuse_in_administration(name, value)
 
 
 def addresses(settings: Any, place: str = "") -> set[tuple[str, str]]:
@@ -81,7 +101,8 @@ def disable(rows: QuerySet[Source]) -> list[str]:
 def findings(row: Source) -> list[Finding]:
     """Test `row` live and return what was found. What goes wrong is a finding too; never raises."""
     try:
-        return [*_issuer_findings(row), *catalogue.instance(row).check()]
+        found = [*_issuer_findings(row), *_reference_findings(row)]
+        return [*found, *catalogue.instance(row).check()]
     except ValidationError as error:
         fix = _("Correct the settings of the source.")
         return [Finding(ok=False, message=" ".join(error.messages), fix=fix)]
@@ -102,6 +123,19 @@ def _issuer_findings(row: Source) -> list[Finding]:
     return [
         Finding(False, said % issuer, fix % {"slug": row.slug, "issuer": issuer})
         for issuer in sorted(others)
+    ]
+
+
+def _reference_findings(row: Source) -> list[Finding]:
+    """Say which references were stored that could not be written in the administration today."""
+    secrets = registry.secret_names(row.provider)
+    unread = _("%s looks like a reference, and is taken as it stands: only secrets are read.")
+    fix = _("Write the value itself.")
+    outside = _("%s lies where only the terminal may point.")
+    return [
+        Finding(True, outside % name) if name in secrets else Finding(False, unread % name, fix)
+        for name, value in references.named(row.settings).items()
+        if name not in secrets or not references.is_open_to_administration(value)
     ]
 
 

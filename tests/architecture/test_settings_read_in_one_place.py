@@ -21,7 +21,7 @@ ENVIRONMENT_TOO = {
     Path("portal/operations/command_line.py"): "names the settings module, and lifts time-outs",
     Path("portal/rsgi.py"): "names the settings module to Django",
     Path(
-        "accounts/source/catalogue.py"
+        "accounts/source/references.py"
     ): "a source's secret may be a reference to a variable (env:NAME)",
     Path("accounts/http/handles.py"): "keeps libcurl from obeying SSLKEYLOGFILE",
 }

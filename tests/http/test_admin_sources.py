@@ -90,9 +90,9 @@ def test_an_empty_secret_takes_it_away(admin: Client, peer: Upstream) -> None:
 def test_a_reference_is_shown_for_it_is_no_secret(
     admin: Client, peer: Upstream, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TOWN_SECRET", SECRET)
-    add(admin, settings={"upstream": peer.url, "secret": "env:TOWN_SECRET"})
-    assert "env:TOWN_SECRET" in admin.get(change_url()).content.decode()
+    monkeypatch.setenv("VESTIBULE_SOURCE_TOWN", SECRET)
+    add(admin, settings={"upstream": peer.url, "secret": "env:VESTIBULE_SOURCE_TOWN"})
+    assert "env:VESTIBULE_SOURCE_TOWN" in admin.get(change_url()).content.decode()
     assert opened().secret == SECRET
 
 

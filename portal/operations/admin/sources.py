@@ -65,6 +65,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("The settings must be an object."))
         _at_the_field("settings", source_rows.refuse_sealed, given)
         provider = self.instance.provider or self.cleaned_data.get("provider", "")
+        rights = bool(self.actor.is_superuser)
+        refuse = partial(source_rows.refuse_references, all_rights=rights, stored=self.stored)
+        _at_the_field("settings", partial(refuse, provider), given)
         merge = partial(source_rows.with_stored_secrets, provider, stored=self.stored)
         merged: dict[str, Any] = _at_the_field("settings", merge, given)
         return merged
