@@ -162,6 +162,9 @@ class Recovers(Protocol):
         when the person has no address or is not let in.
         """
 
+    def tell_former_address(self, uid: str, address: str) -> None:
+        """Mail the former address of a person that an administrator has changed it."""
+
     def knows_link(self, uid: str, token: str) -> bool:
         """Tell whether the token of a link works (still) for the person."""
 

@@ -104,6 +104,10 @@ class LocalProvider:
         user = User.objects.filter(uid=uid).first()
         return user is not None and recovery.post(self.source.slug, user, first=first)
 
+    def tell_former_address(self, uid: str, address: str) -> None:
+        """Mail the former address of a person that it is theirs no longer."""
+        recovery.post_farewell(self.source.slug, uid, address)
+
     def send_mail(self, message: Mapping[str, Any]) -> None:
         """Send a link that was posted. Raises `TemporarilyUnavailable` without a mail server."""
         recovery.deliver(self.source.slug, message)

@@ -130,10 +130,19 @@ def post(source: str, user: User, *, first: bool) -> bool:
     return True
 
 
+def post_farewell(source: str, uid: str, address: str) -> None:
+    """Post the word to a former address of a person that an administrator has changed it."""
+    told = {"uid": uid, "former": address, "language": translation.get_language()}
+    outbox.post_mail(source, told)
+
+
 def deliver(source: str, message: Mapping[str, Any]) -> None:
     """Do what was posted. Raises `TemporarilyUnavailable` when the mail server does not answer."""
     if "identifier" in message:
         _answer(source, message)
+        return
+    if "former" in message:
+        _tell(message)
         return
     found = User.objects.filter(uid=message["uid"], status=User.Status.ACTIVE).exclude(email="")
     user = found.first()
@@ -165,7 +174,23 @@ def _send(user: User, language: str | None, *, first: bool) -> None:
         context = {"link": link, "site": conf.site_url(), "user": user, "first": first}
         subject = _("Choose your password") if first else _("Set a new password")
         text = render_to_string("password/mail.txt", context)
+    _mail(subject, text, user.email)
+
+
+def _tell(message: Mapping[str, Any]) -> None:
+    """Send the word to a former address; none about somebody who has gone meanwhile."""
+    user = User.objects.filter(uid=message["uid"]).first()
+    if user is None:
+        return
+    with translation.override(message["language"]):
+        subject = _("Your e-mail address was changed")
+        context = {"site": conf.site_url(), "user": user}
+        text = render_to_string("password/moved.txt", context)
+    _mail(subject, text, message["former"])
+
+
+def _mail(subject: str, text: str, address: str) -> None:
     try:
-        send_mail(subject, text, None, [user.email])
+        send_mail(subject, text, None, [address])
     except OSError as error:  # smtplib's errors are such, too
         raise TemporarilyUnavailable("The mail server does not take the mail.") from error

@@ -244,3 +244,16 @@ def test_taking_a_way_in_away_ends_the_sessions_that_came_by_it(
     assert not is_signed_in(theirs)
     assert Event.objects.filter(name="identity.unlinked", source="town").exists()
     assert StoredSession.objects.filter(source="town").count() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_changed_mail_address_is_told_to_the_former_one(person: User, client: Client) -> None:
+    User.objects.create_superuser("ada", PASSWORD, email="ada@example.org")
+    sign_in(client, "ada")
+    sent = form(person, email="new@example.org")
+    for _time in range(2):
+        assert client.post(url(person), sent).status_code == 302
+        fresh.delivered()
+        assert [message.to for message in mail.outbox] == [["alice@example.org"]]
+    assert "new@example.org" not in str(mail.outbox[0].body)
+    assert "alice" in str(mail.outbox[0].body)

@@ -133,12 +133,14 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if form.cleaned_data.get("send_link"):
                 self._send(request, [obj], first=True)
             return
-        if "status" not in form.changed_data:
-            obj.save()
-            return
         wanted, obj.status = obj.status, form.initial["status"]
-        obj.save()
-        self._change_status(request, obj, wanted)
+        with transaction.atomic():
+            obj.save()
+            if wanted != obj.status:
+                self._change_status(request, obj, wanted)
+            former, provider = form.initial["email"], catalogue.recovering()
+            if provider and former and former != obj.email:
+                provider.tell_former_address(obj.uid, former)
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """End the person's sessions through the store, then delete the person."""
