@@ -20,6 +20,7 @@ from accounts.models.users import username_key
 from accounts.session import people
 from accounts.source import catalogue
 from portal.door import incoming
+from portal.operations.admin.guarded import Guarded
 from portal.operations.admin.records import PER_PAGE, ReadOnly, record_ended
 from portal.operations.rights import may_give, may_manage
 
@@ -84,8 +85,26 @@ class NewPersonForm(PersonForm):
         return cleaned
 
 
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A group as an administrator edits it. `actor` is the administrator."""
+
+    actor: ClassVar[Any] = None
+
+    class Meta:
+        model = Group
+        fields = "__all__"
+
+    def clean_permissions(self) -> Any:
+        """Return the permissions. Refuses those that the administrator does not have."""
+        wanted = self.cleaned_data["permissions"]
+        held = set(self.instance.permissions.all()) if self.instance.pk else set()
+        if not may_give(self.actor, (), set(wanted) - held):
+            raise ValidationError(_("You can give only the rights that you have yourself."))
+        return wanted
+
+
 @admin.register(User)
-class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class PersonAdmin(Guarded):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
     list_display = ("username", "name", "email", "status", "is_staff", "created_at")
@@ -151,8 +170,8 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
         Django has asked `has_delete_permission` for each of them.
         """
-        for person in queryset:
-            with transaction.atomic():
+        with transaction.atomic():
+            for person in queryset:
                 people.end_all(person.pk, "person deleted")
                 person.delete()
 
@@ -195,7 +214,7 @@ class PersonAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 @admin.register(Identity)
-class IdentityAdmin(ReadOnly):
+class IdentityAdmin(Guarded, ReadOnly):
     """The ways in of people: looked up, and taken away."""
 
     fields = ("source", "subject", "issuer", "user", "created_at")
@@ -203,6 +222,11 @@ class IdentityAdmin(ReadOnly):
     list_filter = ("source",)
     list_select_related = ("source", "user")
     search_fields = ("=subject", "user__username", "user__name", "user__email")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody shut out a person who may do more than they."""
+        permitted = super().has_delete_permission(request, obj)
+        return permitted and (obj is None or may_manage(request.user, obj.user))
 
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""
@@ -214,17 +238,40 @@ class IdentityAdmin(ReadOnly):
             events.record(events.event("identity.unlinked", visit, source=slug, user=user))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
-        """Take several ways in away, each with its sessions."""
-        for identity in queryset.select_related("source", "user"):
-            self.delete_model(request, identity)
+        """Take several ways in away, all or none, each with its sessions."""
+        with transaction.atomic():
+            for identity in queryset.select_related("source", "user"):
+                self.delete_model(request, identity)
 
 
 admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class RoleAdmin(GroupAdmin):
-    """Groups, a page of which can be ticked whole."""
+class RoleAdmin(Guarded, GroupAdmin):
+    """Groups, a page of which can be ticked whole. Whoever has not all rights changes only those
+    that they are in, and never the name: a source or a front end may go by it.
+    """
 
     list_per_page = PER_PAGE
     actions = ("delete_selected",)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a form that knows who edits."""
+        form: Any = super().get_form(request, obj, *args, form=RoleForm, **kwargs)
+        form.actor = request.user
+        return form
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Keep the name of what exists."""
+        return ["name"] if obj and not request.user.is_superuser else []
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody change what gives more than they have."""
+        permitted = super().has_change_permission(request, obj)
+        return permitted and (obj is None or may_give(request.user, [obj], ()))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Let nobody take away what gives more than they have."""
+        permitted = super().has_delete_permission(request, obj)
+        return permitted and (obj is None or may_give(request.user, [obj], ()))

@@ -19,8 +19,9 @@ from django.views.decorators.http import require_POST
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
-from portal.door import routes, signing_in
+from portal.door import routes
 from portal.operations import source_rows
+from portal.operations.admin.guarded import Guarded
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.rights import may_map
 
@@ -105,7 +106,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Source)
-class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class SourceAdmin(Guarded):
     """The sources. Whoever writes one must have signed in recently: secrets are at stake."""
 
     form = SourceForm
@@ -160,17 +161,6 @@ class SourceAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @staticmethod
     def _may_touch(request: HttpRequest, obj: Source) -> bool:
         return bool(request.user.is_superuser) or not obj.staff
-
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
-        may = self.has_change_permission(request)
-        again = signing_in.prove_again(request, request.get_full_path()) if may else None
-        return again or super().changeform_view(request, *args, **kwargs)
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Ask for a fresh sign-in first."""
-        again = signing_in.prove_again(request, request.get_full_path())
-        return again or super().delete_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
