@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
-from accounts.session import people
+from accounts.session import administrators, people
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
 
@@ -83,13 +83,15 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         return _change_sign_ins(request, person_id)
     identities = Identity.objects.filter(user_id=person_id).select_related("source")
-    session = incoming.session_of(request)
+    session, kept = incoming.session_of(request), administrators.only_way_in()
     rows = [
         {
             "pk": each.pk,
             "label": _label(each.source.slug),
             "since": each.created_at,
-            "can_unlink": len(identities) > 1 and not _is_current(each, session),
+            "can_unlink": len(identities) > 1
+            and each.pk != kept
+            and not _is_current(each, session),
         }
         for each in identities
     ]
@@ -127,7 +129,11 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
     if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
     slug, gone = identity.source.slug, people.came_by(identity)
-    identity.delete()
+    try:
+        with administrators.kept():
+            identity.delete()
+    except administrators.LastAdministratorError:
+        raise Http404 from None
     people.end_with_children(gone)
     events.record(
         events.event("identity.unlinked", incoming.visit(request), source=slug, user_id=person_id)

@@ -1,12 +1,14 @@
-"""Pages that change who may do what, soon after a sign-in."""
+"""Pages that change who may do what: soon after a sign-in, and never the last who can."""
 
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
-from portal.door import signing_in
+from accounts.session import administrators
+from portal.door import answers, signing_in
 
 
 class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -33,6 +35,14 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
     def _guarded(
         self, ask: bool, view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
-        again = signing_in.prove_again(request, request.get_full_path()) if ask else None
-        response: HttpResponse = again or view(request, *args, **kwargs)
+        path = request.get_full_path()
+        again = signing_in.prove_again(request, path) if ask else None
+        if again:
+            return again
+        try:
+            response: HttpResponse = view(request, *args, **kwargs)
+        except administrators.LastAdministratorError:
+            said = _("Nobody with all rights could come in any more. Make another one first.")
+            self.message_user(request, said, messages.ERROR)
+            return answers.see_other(path)
         return response

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import events
 from accounts.models import Identity, User
 from accounts.models.users import username_key
-from accounts.session import people
+from accounts.session import administrators, people
 from accounts.source import catalogue
 from portal.door import incoming
 from portal.operations.admin.guarded import Guarded
@@ -153,7 +153,7 @@ class PersonAdmin(Guarded):
                 self._send(request, [obj], first=True)
             return
         wanted, obj.status = obj.status, form.initial["status"]
-        with transaction.atomic():
+        with administrators.kept():
             obj.save()
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)
@@ -170,7 +170,7 @@ class PersonAdmin(Guarded):
 
         Django has asked `has_delete_permission` for each of them.
         """
-        with transaction.atomic():
+        with administrators.kept():
             for person in queryset:
                 people.end_all(person.pk, "person deleted")
                 person.delete()
@@ -230,7 +230,7 @@ class IdentityAdmin(Guarded, ReadOnly):
 
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""
-        with transaction.atomic():
+        with administrators.kept():
             slug, user, came = obj.source.slug, obj.user, people.came_by(obj)
             obj.delete()
             record_ended(request, people.end_with_children(came))
@@ -239,7 +239,7 @@ class IdentityAdmin(Guarded, ReadOnly):
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
         """Take several ways in away, all or none, each with its sessions."""
-        with transaction.atomic():
+        with administrators.kept():
             for identity in queryset.select_related("source", "user"):
                 self.delete_model(request, identity)
 

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from accounts.models import Source
+from accounts.session import administrators
 from accounts.source import catalogue, registry
 from portal.door import routes
 from portal.operations import source_rows
@@ -164,11 +165,13 @@ class SourceAdmin(Guarded):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
-        catalogue.save(obj)
+        with administrators.kept():
+            catalogue.save(obj)
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         """Delete through the one place that tells every worker."""
-        catalogue.delete(obj)
+        with administrators.kept():
+            catalogue.delete(obj)
 
     # --- Test now ---------------------------------------------------------------------------------
 
@@ -194,7 +197,8 @@ class SourceAdmin(Guarded):
     def disable(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
         """Disable sources, but never the `local` one by mistake."""
         mine = [row.pk for row in rows if self.has_change_permission(request, row)]
-        slugs = source_rows.disable(rows.filter(pk__in=mine).exclude(slug=Source.LOCAL))
+        with administrators.kept():
+            slugs = source_rows.disable(rows.filter(pk__in=mine).exclude(slug=Source.LOCAL))
         said = gettext("Disabled: %s") % (", ".join(slugs) or "-")
         self.message_user(request, said, messages.SUCCESS)
 
