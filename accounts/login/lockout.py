@@ -118,12 +118,15 @@ def require_budget(visit: Visit) -> None:
         _require_places(STRANGER, visit.address)
 
 
-def spend_budget(visit: Visit) -> None:
-    """Count a failure of the visitor: of the person whom the browser knows, else of the address."""
+def spend_budget(visit: Visit, cost: int = 1) -> None:
+    """Count a failure of the visitor: of the person whom the browser knows, else of the address.
+
+    `cost` is how many calls to an upstream it may have made.
+    """
     if visit.known_as:
-        _hit(STRANGER, digest(visit.known_as))
+        _hit(STRANGER, digest(visit.known_as), cost)
     else:
-        _count_places(STRANGER, visit.address)
+        _count_places(STRANGER, visit.address, cost)
 
 
 def spend(limit: RateLimitItem, *parts: str) -> None:
@@ -161,13 +164,13 @@ def _require_places(limit: RateLimitItem, address: str) -> None:
         _require(_times(limit, times), digest(place), FixedWindowRateLimiter.test)
 
 
-def _count_places(limit: RateLimitItem, address: str) -> None:
+def _count_places(limit: RateLimitItem, address: str, cost: int = 1) -> None:
     for place, times in _networks(address):
-        _hit(_times(limit, times), digest(place))
+        _hit(_times(limit, times), digest(place), cost)
 
 
-def _hit(limit: RateLimitItem, key: str) -> bool:
-    return _ask(lambda limiter: limiter.hit(limit, key))
+def _hit(limit: RateLimitItem, key: str, cost: int = 1) -> bool:
+    return _ask(lambda limiter: limiter.hit(limit, key, cost=max(1, cost)))
 
 
 def _times(limit: RateLimitItem, times: int) -> RateLimitItem:

@@ -103,6 +103,6 @@ def recognise(
         log.info("recognition.refused", source=source.slug, reason=error.reason)
         outcome = None
     if outcome is None:
-        lockout.spend_budget(visit)
+        lockout.spend_budget(visit, cookie_header.count(cookies))
         cache.shared.set(key, True, _STRANGER_SECONDS)
     return outcome

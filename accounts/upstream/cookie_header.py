@@ -35,6 +35,11 @@ def pairs(cookies: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     yield from cookies.found if isinstance(cookies, RawCookies) else cookies.items()
 
 
+def count(cookies: Mapping[str, str]) -> int:
+    """Return how many there are: each may cost its upstream a call."""
+    return sum(1 for _ in pairs(cookies))
+
+
 def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCookies:
     """Return those of `cookies` whose name a provider declares, by shell patterns."""
     return RawCookies(

@@ -46,19 +46,24 @@ def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpRespon
 
 
 def fail(
-    request: HttpRequest, error: ProtocolError, slug: str, login_flow: LoginFlow | None = None
+    request: HttpRequest,
+    error: ProtocolError,
+    slug: str,
+    login_flow: LoginFlow | None = None,
+    *,
+    cost: int = 1,
 ) -> HttpResponse:
     """Record a failed login and lead to its page. Nothing else is changed.
 
-    A flow for which there was no place stays usable. Beyond the budget of a stranger nothing is
-    recorded either.
+    `cost` is how many calls to the upstream it may have made. A flow for which there was no place
+    stays usable. Beyond the budget of a stranger nothing is recorded either.
     """
     if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
         try:
             lockout.require_budget(incoming.visit(request))
         except TooManyRequests as over:
             return refuse(request, over)
-        lockout.spend_budget(incoming.visit(request))
+        lockout.spend_budget(incoming.visit(request), cost)
     code = record_failure(request, error, slug)
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
     response = with_retry_after(see_other(f"/login/failed/{code}{query}"), error)

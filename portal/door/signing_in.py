@@ -17,6 +17,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
+from accounts.upstream import cookie_header
 from portal.door import answers, cookies, devices, forms, incoming, places, routes
 
 _RETURN_SECONDS = 120
@@ -225,7 +226,8 @@ def _finish(
             tell_recognised(request, source)
     except ProtocolError as error:
         chart.dismiss(source, error)
-        return answers.fail(request, error, source.slug, login_flow)
+        cost = cookie_header.count(incoming.cookies_for(request, source.description))
+        return answers.fail(request, error, source.slug, login_flow, cost=cost)
     if login_flow:
         cookies.forget_flow(response, login_flow)
     return response

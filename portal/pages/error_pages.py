@@ -77,8 +77,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return unavailable(request)
     try:
         code = _record(request, 500, "server-error")
-    except Exception:  # noqa: BLE001  # what broke the page may break this; the log has the code
-        code = events.new_support_code()
+    except Exception:  # noqa: BLE001  # what broke the page may break this: no code is shown then
+        code = ""
     log.error("page.server_error", support_code=code)
     if not wants_page(request):
         return JsonResponse(_body("server_error", code), status=500)

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts.models import Event, User
+from accounts import events
+from accounts.models import Event, Source, User
 from portal.pages import account
-from tests.http.conftest import sign_in
+from tests.http.conftest import enter, sign_in
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CODE = re.compile(r"<code>([A-Z0-9]{4}-[A-Z0-9]{4})</code>")
@@ -90,3 +93,48 @@ def test_a_stranger_does_not_fill_the_audit_trail(client: Client, house: None) -
     assert "Support code" not in answers[-1].content.decode()
     elsewhere = Client(REMOTE_ADDR="192.0.2.9").get("/no-such-page")
     assert Event.objects.filter(support_code=told(elsewhere)).exists()
+
+
+def test_a_defect_that_cannot_be_recorded_shows_no_code(
+    person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_event: Event) -> None:
+        raise RuntimeError("another defect")
+
+    monkeypatch.setattr(events, "record", broken)
+    answer = server_error(Client(raise_request_exception=False), monkeypatch)
+    assert answer.status_code == 500
+    assert not CODE.search(answer.content.decode())
+
+
+def wrong_password(client: Client, peer: Upstream) -> Any:
+    return sign_in(client, password="wrong")  # a guess
+
+
+def refused_answer(client: Client, peer: Upstream) -> Any:
+    return client.get("/auth/callback/town", {"code": "x", "state": "made-up"}, follow=True)
+
+
+def upstream_in_trouble(client: Client, peer: Upstream) -> Any:
+    peer.mood = "failing"
+    return client.get(enter(client, "town")["Location"])
+
+
+def still_signed_in_there(client: Client, peer: Upstream) -> Any:
+    enter(client, "town")
+    peer.mood = "failing"
+    return client.post("/auth/logout", follow=True)
+
+
+ATTEMPTS = (wrong_password, refused_answer, upstream_in_trouble, still_signed_in_there)
+
+
+@pytest.mark.parametrize("ask", ATTEMPTS, ids=lambda ask: ask.__name__)
+def test_the_code_of_an_attempt_is_found_by_the_desk(
+    ask: Any, person: User, desk: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    code = told(ask(Client(), peer))
+    page = desk.get("/admin/accounts/event/", {"q": code}).content.decode()
+    assert page.count(code) > 1, "in the list, not in the search field alone"
+    assert Event.objects.filter(support_code=code).exists()

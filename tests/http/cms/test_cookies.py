@@ -7,14 +7,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
+from accounts.login import lockout
 from accounts.login.flow import new_flow
 from accounts.provider import End
 from accounts.upstream import cookie_header
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
-from tests.http.cms.conftest import CALLBACK, SLUG, Provide, Visitor, held
+from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, held
 from tests.peers.certificates import make_certificates
 from tests.peers.cms import Cms, Patron, cms
 
@@ -228,3 +230,17 @@ def test_a_foreign_cookie_at_auth_ends_nobody_without_a_word(visitor: Visitor) -
 def test_of_one_name_no_more_are_tried_than_a_browser_could_hold() -> None:
     many = "; ".join(f"{NAME}=value-{number}" for number in range(50))
     assert len(candidates(HTTP, cookie_header.parse(many))) == TRIED
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/login", "/auth/callback/adgangsplatformen"])
+def test_a_stranger_has_so_many_calls_however_many_cookies_they_bring(
+    source: Make, library: Cms, path: str
+) -> None:
+    source()
+    answers = []
+    for number in range(30):
+        invented = "; ".join(f"SESS{number:030x}{n:02x}=invented-{number}-{n}" for n in range(3))
+        answers.append(Client().get(path, headers={"Cookie": invented}))
+    assert 0 < library.calls["graphql:dplTokens"] <= lockout.STRANGER.amount
+    assert {each.status_code for each in answers[-5:]} <= {200, 302, 429}
