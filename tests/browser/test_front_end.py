@@ -124,3 +124,60 @@ def test_whoever_is_ended_elsewhere_is_told_at_the_next_refresh(
         stdin=end + "people.end_all(User.objects.get(username='alice').pk, 'test')",
     )
     heard(front_end, "LOGOUT")
+
+
+REFRESHES = """
+async () => {
+  let asked = 0;
+  const real = window.fetch;
+  window.fetch = (path, ...more) => { asked += /refresh/.test(path); return real(path, ...more); };
+  await Promise.all([1, 2, 3, 4, 5].map(() => portal.refresh()));
+  return asked;
+}
+"""
+
+
+def test_callers_that_overlap_wait_for_one_refresh(front_end: Page) -> None:
+    front_end.evaluate("password => portal.login('alice', password)", PASSWORD)
+    heard(front_end, "LOGIN_SUCCESS")
+    assert front_end.evaluate(REFRESHES) == 1
+    assert front_end.evaluate(REFRESHES) == 1
+    assert front_end.evaluate("heard.every(([type]) => type !== 'LOGOUT')")
+    known = front_end.evaluate("portal.call('GET', '/users/user/details')")
+    assert known["User"]["name"] == "alice"
+
+
+SHARED = """
+async () => {
+  window.mine = await (await (await caches.open("pair")).match("/pair")).json();
+  window.refresh = (pair) => portal.call("POST", "/session/refresh",
+    { refresh_token: pair.refresh_token }).then((next) => { said.push(200); return next; });
+  window.said = [];
+}
+"""
+BEGUN = """
+async password => {
+  const pair = await portal.call("POST", "/session/login", { username: "alice", password });
+  await (await caches.open("pair")).put("/pair", Response.json(pair));
+}
+"""
+
+
+def test_tabs_that_share_a_pair_refresh_one_at_a_time(front_end: Page, served: Site) -> None:
+    """The lines of docs/front-ends.md, in two tabs that hold the same pair."""
+    text = (ROOT / "docs" / "front-ends.md").read_text()
+    lines = text.partition("```js\n  const kept")[2].partition("```")[0]
+    assert lines
+    front_end.evaluate(BEGUN, PASSWORD)
+    other = front_end.context.new_page()
+    other.add_init_script(f"{EXAMPLE.read_text()}\n{OWN}")
+    other.goto(served.url)
+    tabs = (front_end, other)
+    for turn in range(5):
+        for tab in tabs:
+            tab.evaluate(SHARED)
+        for tab in tabs:
+            tab.evaluate(f"() => {{ window.done = (async () => {{ const kept{lines} }})() }}")
+        for tab in tabs:
+            tab.evaluate("window.done")
+        assert sum(len(tab.evaluate("said")) for tab in tabs) == 1, turn
