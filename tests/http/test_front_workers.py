@@ -18,6 +18,7 @@ import requests
 from tests.benchmarks.processes import tree
 from tests.peers import proxies
 from tests.peers.site import KEPT_ALIVE, ROOT, Site
+from tests.sandbox import processes
 
 LATER = 12  # seconds that an old worker serves beside the new one: README's thirty, for a test
 
@@ -68,11 +69,20 @@ def under_load(url: str, authority: Path, seen: Counter[object]) -> Iterator[Non
         each.join()
 
 
-def test_the_readme_has_these_flags() -> None:
-    command = re.search(r"^granian .*?application$", (ROOT / "README.md").read_text(), re.M | re.S)
+@pytest.mark.parametrize("page", ["README.md", "docs/configuration.md"])
+def test_the_pages_have_these_flags(page: str) -> None:
+    command = re.search(r"^ *granian .*?application$", (ROOT / page).read_text(), re.M | re.S)
     assert command
-    assert " ".join(KEPT_ALIVE[:1]) in command[0]
-    assert " ".join(KEPT_ALIVE[1:]) in command[0]
+    words = command[0].replace("\\", " ").split()
+    assert set(KEPT_ALIVE) <= set(words)
+    assert words[words.index("--respawn-interval") + 1] == "30"
+
+
+@pytest.mark.parametrize(
+    "application", ["portal.rsgi:application", "tests.sandbox.wsgi:application"]
+)
+def test_the_demo_keeps_its_workers_alive(application: str) -> None:
+    assert KEPT_ALIVE[0] in processes.served("one", application, 1, {}).command
 
 
 @pytest.mark.parametrize("name", proxies.NAMES)
