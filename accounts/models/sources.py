@@ -75,6 +75,15 @@ class Source(models.Model):
         blank=True,
         help_text=_("Shown beside the source while it is in trouble."),
     )
+    texts = models.JSONField(
+        _("texts by language"),
+        default=dict,
+        blank=True,
+        help_text=_(
+            "What people read in other languages: an object, language to label, help and note. "
+            "What is missing is as above."
+        ),
+    )
 
     class Meta:
         ordering = ["order", "slug"]

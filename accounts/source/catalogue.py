@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Max, Min
 from django.utils import timezone
+from django.utils.translation import get_language
 from django.utils.translation import gettext as _
 
 from accounts import conf, ended
@@ -29,6 +31,7 @@ from accounts.source import references, registry
 SEALED = "sealed:"
 # Stands for the issuer of a source whose settings could not be read when they were changed.
 UNREADABLE = "unknown"
+TEXTS = frozenset({"label", "help", "note"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,21 @@ class ConfiguredSource:
     @property
     def label(self) -> str:
         """What people call it: the operator's word, else the provider's own, translated."""
-        return str(self.row.label or self.description.label)
+        return self._text("label") or str(self.row.label or self.description.label)
+
+    @property
+    def help(self) -> str:
+        """What stands below the label, in the language of the moment."""
+        return self._text("help") or str(self.description.help)
+
+    @property
+    def note(self) -> str:
+        """What the operator says while it is in trouble, in the language of the moment."""
+        return self._text("note") or self.row.note
+
+    def _text(self, name: str) -> str:
+        spoken = (get_language() or "").partition("-")[0]
+        return str(self.row.texts.get(spoken, {}).get(name, ""))
 
     @property
     def session_type(self) -> str:
@@ -130,6 +147,7 @@ def validate(row: Source) -> None:
     references.refuse_elsewhere(row.settings, secrets)
     typed_settings(provider, row.settings)
     _check_groups(row.groups)
+    _check_texts(row.texts)
     if row.slug == Source.LOCAL and not row.staff:
         raise ValidationError({"staff": _("Administrators can always sign in with a password.")})
     row.settings = {
@@ -228,6 +246,17 @@ def _check_groups(groups: Any) -> None:
     )
     if not texts:
         raise ValidationError({"groups": _("Groups must be an object: their name, our name.")})
+
+
+def _check_texts(texts: Any) -> None:
+    said = _("Texts must be an object: a language such as da, then label, help and note.")
+    if not isinstance(texts, dict) or not {*texts} <= {*LANG_INFO}:
+        raise ValidationError({"texts": said})
+    for words in texts.values():
+        if not isinstance(words, dict) or not {*words} <= TEXTS:
+            raise ValidationError({"texts": said})
+        if not all(isinstance(each, str) and len(each) <= 300 for each in words.values()):
+            raise ValidationError({"texts": said})
 
 
 def _provider_class(row: Source) -> type[Provider]:

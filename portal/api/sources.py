@@ -28,7 +28,7 @@ class SourcesView(OpenView):
                 "type": each.session_type,
                 "kind": each.kind,
                 "loginUrl": conf.site_url() + routes.login_path(each.slug),
-                "trouble": _trouble(troubled.get(each.slug), each.row.note),
+                "trouble": _trouble(troubled.get(each.slug), each.note),
             }
             for each in ready
         ]

@@ -27,7 +27,7 @@ def context_of(source: ConfiguredSource, next_url: str, link: str = "") -> dict[
     return {
         "slug": source.slug,
         "label": source.label,
-        "help": source.description.help,
+        "help": source.help,
         "prompt": source.form.prompt(),
         "action": f"/auth/login/{source.slug}",
         "next": next_url,

@@ -27,6 +27,7 @@ COLUMNS: Mapping[str, type] = {
     "groups": dict,
     "after_login": str,
     "note": str,
+    "texts": dict,
 }
 KNOWN = {"provider", "settings", *COLUMNS}
 _BARE = re.compile(r"\A[A-Za-z0-9_-]+\Z")

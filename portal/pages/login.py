@@ -90,10 +90,10 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
         "buttons": [
             {
                 "label": each.label,
-                "help": each.description.help,
+                "help": each.help,
                 "icon": each.description.icon,
                 "url": routes.login_path(each.slug, next=next_url),
-                "trouble": {"note": each.row.note} if each.slug in troubled else None,
+                "trouble": {"note": each.note} if each.slug in troubled else None,
             }
             for each in ready
             if each not in inline

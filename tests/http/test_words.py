@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.core.exceptions import ValidationError
 from django.test import Client
 from django.utils import timezone
 
 from accounts import errors
 from accounts.models import Identity, Source, StoredSession, User
+from accounts.source import outage
 from portal.pages import problems
 from tests.http.conftest import PASSWORD, begin, enter, sign_in
 from tests.http.onward import onward
@@ -36,6 +38,31 @@ def test_no_label_stands_within_a_sentence(
     stranger.cookies["vestibule-language"] = language
     front = stranger.get("/").content.decode()
     assert re.search(r": LABEL<", front)
+
+
+def test_a_source_speaks_the_language_of_the_page(client: Client, tenant: Tenant) -> None:
+    danish = {"label": "Byen", "help": "For byens folk.", "note": "Vi flytter."}
+    tenant(columns={"label": "Town", "note": "We are moving.", "texts": {"da": danish}})
+    outage.note("town")
+    english = client.get("/login?choose=1").content.decode()
+    assert "Town" in english
+    assert "We are moving." in english
+    client.cookies["vestibule-language"] = "da"
+    page = client.get("/login?choose=1").content.decode()
+    for each in danish.values():
+        assert each in page
+    listed = client.get("/auth/sources").json()[0]
+    assert (listed["label"], listed["trouble"]["note"]) == ("Byen", "Vi flytter.")
+    client.cookies["vestibule-language"] = "de"
+    assert "Town" in client.get("/login?choose=1").content.decode()
+
+
+@pytest.mark.parametrize(
+    "texts", [[], {"xx": {}}, {"da": "x"}, {"da": {"name": "x"}}, {"da": {"label": 1}}]
+)
+def test_texts_of_another_shape_are_refused(tenant: Tenant, texts: Any) -> None:
+    with pytest.raises(ValidationError, match="language such as da"):
+        tenant(columns={"texts": texts})
 
 
 def test_each_change_is_answered_by_a_message(client: Client, person: User, tenant: Tenant) -> None:

@@ -123,7 +123,7 @@ class SourceAdmin(Guarded):
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
             "require_assignment", "end_with_token", "allow_upstream_token", "staff", "after_login",
-            "groups", "note",
+            "groups", "note", "texts",
         ]  # fmt: skip
         return ["redirect_uri", *edited] if obj else edited
 
