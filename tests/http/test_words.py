@@ -61,7 +61,7 @@ def test_a_source_speaks_the_language_of_the_page(client: Client, tenant: Tenant
     "texts", [[], {"xx": {}}, {"da": "x"}, {"da": {"name": "x"}}, {"da": {"label": 1}}]
 )
 def test_texts_of_another_shape_are_refused(tenant: Tenant, texts: Any) -> None:
-    with pytest.raises(ValidationError, match="texts.*label, help"):
+    with pytest.raises(ValidationError, match="label, help"):
         tenant(columns={"texts": texts})
 
 
