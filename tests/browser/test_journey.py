@@ -12,6 +12,9 @@ from tests.browser.conftest import sign_in
 from tests.peers.site import Site
 
 pytestmark = pytest.mark.browser
+# Of the values in lists and the name in the head: the narrowest, in pixels.
+NARROWEST = """Math.min(360, ...[...document.querySelectorAll('.rows dd, .facts dd, .person .who')]
+  .map(each => each.getBoundingClientRect().width))"""
 
 
 def typed_session(page: Page, house: Site) -> dict[str, Any]:
@@ -115,6 +118,21 @@ STICKING_OUT = """[...document.querySelectorAll("body *")]
   .filter((each) => Math.max(each.getBoundingClientRect().right,
     each.getBoundingClientRect().left + each.scrollWidth) > 361)
   .map((each) => `${each.tagName} ${each.className}`)"""
+
+
+@pytest.mark.parametrize("language", ["Dansk", "Deutsch", "English"])
+def test_what_is_read_in_a_small_window_has_room_for_a_word(
+    page: Page, house: Site, language: str
+) -> None:
+    sign_in(page, house, "long")
+    page.get_by_role("button", name=language).click()
+    page.set_viewport_size({"width": 360, "height": 720})
+    tabs = page.locator("nav.tabs a").all()
+    assert len({box["y"] for each in tabs if (box := each.bounding_box())}) == 1
+    for path in ("/", "/account/", "/account/sessions", "/account/sign-ins"):
+        page.goto(house.url + path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate(NARROWEST) > 150, path
 
 
 def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house: Site) -> None:

@@ -150,6 +150,8 @@ def test_after_a_reset_the_form_comes_first(client: Client, person: User, tenant
     page = client.get("/login?choose=1&done=password").content.decode()
     assert context["notice"] == "password"
     assert page.index('name="password"') < page.index("/auth/login/town")
+    assert "Or:" not in page  # it is the first
+    assert '<button class="secondary">Sign in' not in page
     usual = client.get("/login?choose=1").content.decode()
     assert usual.index("/auth/login/town") < usual.index('name="password"')
     assert PASSWORD not in page
