@@ -102,7 +102,8 @@ def sign_in(
             user, decision = _person(source, outcome)
             if current.exists:
                 end(StoredSession.objects.filter(uid=current.uid))
-            typed = _typed(source, outcome, user, timezone.now())
+            now = timezone.now()
+            typed = _typed(source, outcome, user, now, _proved_at(source, outcome, login_flow, now))
             store, row = _begin(typed, user, visit, spent, kind)
             kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
@@ -293,7 +294,9 @@ def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
         user.groups.remove(*Group.objects.filter(name__in=held - wanted))
 
 
-def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: datetime) -> Session:
+def _typed(
+    source: ConfiguredSource, outcome: Authentication, user: User, now: datetime, proved_at: int
+) -> Session:
     tokens = vault.dated(outcome.tokens or TokenSet())
     return Session(
         uid=new_uid(),
@@ -307,6 +310,7 @@ def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: d
         status=user.status,
         acr=outcome.acr,
         signed_in_at=now,
+        proved_at=proved_at,
         refresh_expires_at=tokens.refresh_expires_at,
         upstream_ends_at=outcome.expires_at if source.ends_with_token else None,
         tokens_expire_at=tokens.expires_at,
@@ -314,6 +318,17 @@ def _typed(source: ConfiguredSource, outcome: Authentication, user: User, now: d
         bound_to=outcome.bound_to,
         claims=dict(outcome.public),
     )
+
+
+def _proved_at(
+    source: ConfiguredSource, outcome: Authentication, login_flow: LoginFlow | None, now: datetime
+) -> int:
+    """Return when the person proved who they are: now where our form or a flow asked for it, whose
+    answer the provider has judged; else when the upstream says that it was, if it says so.
+    """
+    if source.kind == "form" or (login_flow and login_flow.again):
+        return int(now.timestamp())
+    return int(min(now, outcome.proved_at).timestamp()) if outcome.proved_at else 0
 
 
 def _begin(

@@ -134,6 +134,8 @@ class Authentication:
     `groups` is None when the source says nothing of groups. `expires_at` is the upstream's own end.
     `bound_to` is a digest of the cookie that the session hangs on (the CMS), else empty. `epoch` is
     the person's own at the moment when their password was judged here; None of an upstream.
+    `proved_at` is when the person proved upstream who they are, as far as the upstream tells
+    (OIDC Core's `auth_time`).
     """
 
     subject: str
@@ -152,6 +154,7 @@ class Authentication:
     expires_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
     epoch: int | None = None
+    proved_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,10 @@ def signs_in_staff(slug: str) -> bool:
 
 
 def is_recent(session: Session, now: datetime) -> bool:
-    """Tell whether the person signed in recently enough for sensitive things."""
-    return session.signed_in_at is not None and now - session.signed_in_at < conf.recent()
+    """Tell whether the person proved who they are recently enough for sensitive things. A sign-in
+    alone proves nothing: an upstream that remembers somebody asks for no password.
+    """
+    return now.timestamp() - session.proved_at < conf.recent().total_seconds()
 
 
 def _is_in_one(session: Session, groups: Collection[str]) -> bool:

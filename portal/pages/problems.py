@@ -68,7 +68,7 @@ _TEXTS = {
     errors.NO_PROOF: (
         _("We could not make sure that it is you"),
         _("The service that knows you does not tell us when you last signed in there."),
-        _("Sign out here, sign in again, and then do at once what you were about to do."),
+        _("Sign in another way for this, or tell the institution: it can be set up there."),
     ),
 }
 _WRONG_PASSWORD = (

@@ -5,7 +5,7 @@ All raise `InvalidGrant` with a sentence for operators that holds nothing of the
 
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, TypeGuard
 
 from jwt.utils import base64url_encode
@@ -87,6 +87,15 @@ def proof_is_fresh(claims: Claims, since: datetime, leeway: int) -> None:
         raise InvalidGrant("The token does not say when the person signed in.", reason=NO_PROOF)
     if moment(claims, "auth_time") < since.timestamp() - leeway:
         raise InvalidGrant("The person was not asked to sign in again.")
+
+
+def proved_at(claims: Claims) -> datetime | None:
+    """Return `auth_time` (2): when the person signed in upstream; None where it does not tell."""
+    try:
+        told = moment(claims, "auth_time")
+    except InvalidGrant:
+        return None
+    return datetime.fromtimestamp(told, UTC) if told else None
 
 
 def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None:

@@ -13,6 +13,7 @@ from accounts.session.vault import tokens_of
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure
+from tests.http.onward import onward
 from tests.peers.certificates import Certificates
 from tests.peers.certified import AWKWARD_SECRET, SECRET, Certified, certified
 
@@ -257,6 +258,19 @@ def test_a_fresh_proof_asks_the_provider_again(
     assert browser.deliver(browser.go(url))["Location"] == "/account/"
     assert [r for r in provider.requests("/interaction/") if r["method"] == "POST"]
     assert StoredSession.objects.count() == 1
+
+
+def test_only_a_fresh_proof_opens_sensitive_things(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    asked = onward(browser.site, browser.site.post("/account/sign-ins", {"link": "local"}))
+    again = urlsplit(asked["Location"])
+    assert (again.path, parse_qs(again.query)["again"]) == ("/auth/login/town", ["1"])
+    proved = browser.deliver(browser.go(browser.start("town", "/account/sign-ins", again="1")))
+    assert proved["Location"] == "/account/sign-ins"
+    assert browser.site.post("/account/sign-ins", {"unlink": "0"}).status_code == 404
 
 
 def test_two_tabs_never_disturb_each_other(
