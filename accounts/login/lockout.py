@@ -13,8 +13,9 @@ import ipaddress
 import math
 import threading
 import time
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import lru_cache, partial
 from typing import Any, TypeVar
 
 import structlog
@@ -112,10 +113,27 @@ def refund(source: str, name: str, address: str, device: str = "") -> None:
 
 def require_budget(visit: Visit) -> None:
     """Raise `TooManyRequests` when the visitor has failed too often: nothing is done for them."""
-    if visit.known_as:
-        _require(STRANGER, digest(visit.known_as), FixedWindowRateLimiter.test)
-    else:
-        _require_places(STRANGER, visit.address)
+    for limit, key in _budgets(visit):
+        _require(limit, key, FixedWindowRateLimiter.test)
+
+
+@contextmanager
+def held(visit: Visit, cost: int) -> Iterator[None]:
+    """Hold so much of the visitor's budget while calls are under way, so that none slips past.
+
+    Raises `TooManyRequests` as `require_budget` does, before anything is done.
+    """
+    if not cost:
+        require_budget(visit)
+    taken: list[tuple[RateLimitItem, str]] = []
+    try:
+        for limit, key in _budgets(visit) if cost else ():
+            taken.append((limit, key))
+            _require(limit, key, partial(FixedWindowRateLimiter.hit, cost=cost))
+        yield
+    finally:
+        for limit, key in taken:
+            _ask(lambda limiter, limit=limit, key=key: limiter.hit(limit, key, cost=-cost))  # type: ignore[misc]
 
 
 def spend_budget(visit: Visit, cost: int = 1) -> None:
@@ -123,10 +141,15 @@ def spend_budget(visit: Visit, cost: int = 1) -> None:
 
     `cost` is how many calls to an upstream it may have made.
     """
+    for limit, key in _budgets(visit):
+        _hit(limit, key, cost)
+
+
+def _budgets(visit: Visit) -> list[tuple[RateLimitItem, str]]:
     if visit.known_as:
-        _hit(STRANGER, digest(visit.known_as), cost)
-    else:
-        _count_places(STRANGER, visit.address, cost)
+        return [(STRANGER, digest(visit.known_as))]
+    places = _networks(visit.address)
+    return [(_times(STRANGER, times), digest(place)) for place, times in places]
 
 
 def spend(limit: RateLimitItem, *parts: str) -> None:
@@ -164,9 +187,9 @@ def _require_places(limit: RateLimitItem, address: str) -> None:
         _require(_times(limit, times), digest(place), FixedWindowRateLimiter.test)
 
 
-def _count_places(limit: RateLimitItem, address: str, cost: int = 1) -> None:
+def _count_places(limit: RateLimitItem, address: str) -> None:
     for place, times in _networks(address):
-        _hit(_times(limit, times), digest(place), cost)
+        _hit(_times(limit, times), digest(place))
 
 
 def _hit(limit: RateLimitItem, key: str, cost: int = 1) -> bool:

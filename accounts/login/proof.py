@@ -90,19 +90,30 @@ def recognise(
     key = f"stranger:{source.slug}:{digest(repr(sorted(cookie_header.pairs(cookies))))}"
     if cache.shared.get(key):
         return None
+    cost = cookie_header.count(cookies)
     try:
-        lockout.require_budget(visit)
-        outcome = source.provider.recognise(cookies)
+        with lockout.held(visit, cost):
+            outcome = _asked(source, source.provider, cookies)
+            if outcome is None:
+                lockout.spend_budget(visit, cost)
     except TooManyRequests:
         return None
     except TemporarilyUnavailable as error:
         if error.reason == UNAVAILABLE:
             outage.note(source.slug)
         return None  # who was not asked about is no stranger: the next request asks again
-    except ProtocolError as error:
-        log.info("recognition.refused", source=source.slug, reason=error.reason)
-        outcome = None
     if outcome is None:
-        lockout.spend_budget(visit, cookie_header.count(cookies))
         cache.shared.set(key, True, _STRANGER_SECONDS)
     return outcome
+
+
+def _asked(
+    source: ConfiguredSource, provider: Recognises, cookies: dict[str, str]
+) -> Authentication | None:
+    try:
+        return provider.recognise(cookies)
+    except TemporarilyUnavailable:
+        raise
+    except ProtocolError as error:
+        log.info("recognition.refused", source=source.slug, reason=error.reason)
+        return None

@@ -63,7 +63,8 @@ def fail(
             lockout.require_budget(incoming.visit(request))
         except TooManyRequests as over:
             return refuse(request, over)
-        lockout.spend_budget(incoming.visit(request), cost)
+        finally:
+            lockout.spend_budget(incoming.visit(request), cost)
     code = record_failure(request, error, slug)
     query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
     response = with_retry_after(see_other(f"/login/failed/{code}{query}"), error)

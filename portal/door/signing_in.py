@@ -162,10 +162,17 @@ def finish(
     which flow it was. Without the marker the person signed in elsewhere, which counts here for
     anonymous people only and never replaces a session.
     """
+    cost = cookie_header.count(incoming.cookies_for(request, source.description))
     try:
-        lockout.require_budget(incoming.visit(request))
+        with lockout.held(incoming.visit(request), cost):
+            return _finish_within_budget(request, source, params)
     except TooManyRequests as error:
         return answers.refuse(request, error)
+
+
+def _finish_within_budget(
+    request: HttpRequest, source: ConfiguredSource, params: Mapping[str, str]
+) -> HttpResponse:
     marker = cookies.marker(request, source)
     login_flow = cookies.flow_of(request, params.get("state") or marker)
     session = incoming.session_of(request)
