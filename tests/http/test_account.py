@@ -122,7 +122,7 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
 OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
     "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
-    "logout/", "auth/logout", "auth/logout/done", "onward/<str:key>",
+    "logout/", "auth/logout", "auth/logout/done", "auth/logout/again", "onward/<str:key>",
     "auth/logout/cms", "favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt",
     ".well-known/change-password", "auth/session", "auth/sources", "institution.css",
     "healthz", "readyz", "i18n/setlang/", "admin/login/",

@@ -49,6 +49,19 @@ def test_who_is_disabled_is_not_sent_round_in_circles(
     assert browser.deliver(browser.go(started["Location"]))["Location"] == "/account/"
 
 
+def test_whom_the_rules_of_a_source_refuse_may_let_somebody_else_sign_in(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider, required_role_claim="sub", required_role="bob")
+    browser = Browser(client, "alice")
+    refused = browser.sign_in("town")
+    assert failure(refused).reason == "not-authorized"
+    browser.who = "bob"
+    started = client.get(way_out(client, refused))
+    assert "prompt=login" in started["Location"]
+    assert browser.deliver(browser.go(started["Location"]))["Location"] == "/account/"
+
+
 def test_a_provider_that_can_is_asked_for_the_account(
     client: Client, source: Make, provider: Certified
 ) -> None:

@@ -78,6 +78,21 @@ def test_each_refusal_is_explained_and_names_whom_to_ask(browser: Browser, sourc
     assert "Ask the library where your school is" in said["Bo"]
 
 
+@pytest.mark.parametrize("language", ["da", "de"])
+def test_the_refusals_read_apart_in_each_language(
+    browser: Browser, source: Make, language: str
+) -> None:
+    source()
+    browser.site.cookies["vestibule-language"] = language
+    said = set()
+    for who in ("Nils", "Vera", "Bo"):
+        problem = browser.site.get(browser.enter(who)["Location"]).context["problem"]
+        said.add((str(problem["sentence"]), str(problem["advice"])))
+    assert len({sentence for sentence, _advice in said}) == 3
+    assert len({advice for _sentence, advice in said}) == 3
+    assert not any("school" in sentence for sentence, _advice in said)  # it is translated
+
+
 LOGOUT_IN_TROUBLE = {
     "500": page(500),
     "404": page(404),
