@@ -150,7 +150,7 @@ def _plan(
         return LogoutPlan()
     try:
         source = catalogue.of_session(session.source)
-        if source is None:
+        if source is None or not source.still_speaks_for(session.issuer):
             return LogoutPlan()
         tokens = hint or vault.tokens_of(session.uid)
         troubled = hint is not None or outage.is_doubtful(session.source)

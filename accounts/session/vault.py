@@ -89,6 +89,8 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
     if not is_due(kept.tokens.expires_at, kept.tokens.lifetime):
         return kept.tokens
     source = catalogue.of_session(session.source)
+    if source and not source.still_speaks_for(session.issuer):
+        source = None  # the tokens are another provider's
     if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
         return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     if not _lease(session.uid, kept.version):

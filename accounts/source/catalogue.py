@@ -99,6 +99,10 @@ class ConfiguredSource:
         """Whether the upstream's end is the session's: by its nature, or by the operator's wish."""
         return self.row.end_with_token or self.description.ends_with_token
 
+    def still_speaks_for(self, issuer: str) -> bool:
+        """Tell whether what `issuer` gave may be sent to this source, as it is configured now."""
+        return self.description.issuer in {"", issuer} or not issuer
+
 
 def enabled() -> list[ConfiguredSource]:
     """Return the enabled sources in their order; one that cannot be built is left out."""

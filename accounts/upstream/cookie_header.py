@@ -5,6 +5,8 @@ from fnmatch import fnmatchcase
 
 # A browser holds a name once for each path and domain; more is no browser's.
 _MOST_OF_A_NAME = 4
+# How the names begin that this site gives; a cookie that is bound to a host is no upstream's.
+_OURS = ("__Host-", "vestibule", "vf-", "csrftoken", "tokens_key", "authProvider")
 
 
 class RawCookies(dict[str, str]):
@@ -41,11 +43,14 @@ def count(cookies: Mapping[str, str]) -> int:
 
 
 def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCookies:
-    """Return those of `cookies` whose name a provider declares, by shell patterns."""
+    """Return those of `cookies` whose name a provider declares, by shell patterns. One of ours is
+    never among them: whoever edits a source names the cookies that its address is sent.
+    """
     return RawCookies(
         [
             (name, value)
             for name, value in pairs(cookies)
-            if any(fnmatchcase(name, pattern) for pattern in patterns)
+            if not name.startswith(_OURS)
+            and any(fnmatchcase(name, pattern) for pattern in patterns)
         ]
     )

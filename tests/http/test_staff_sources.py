@@ -6,15 +6,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Identity, Source, User
 from accounts.source import catalogue
+from accounts.upstream import cookie_header
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.onward import onward
 from tests.peers import fresh
@@ -232,3 +236,24 @@ def test_a_mapping_to_a_group_of_ones_own_is_ones_own_to_give(
     assert editor.post(url(row), form(row, groups=mapping)).status_code == 302
     new = json.dumps({"all": "Not there yet"})
     assert "groups" in errors(editor.post(url(row), form(row, groups=new)))
+
+
+def test_what_one_provider_gave_is_not_sent_to_another(
+    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town", "bob")
+    tenant(leaves_by="call", upstream=elsewhere.url)
+    with time_machine.travel(timezone.now() + timedelta(seconds=275), tick=True):
+        assert client.get("/auth/session").json()["isLoggedIn"]
+        assert client.post("/auth/logout")["Location"] == "/"
+    assert not elsewhere.asked
+    assert peer.asked["/end"] == 0
+
+
+@pytest.mark.parametrize(
+    "name", ["vestibule", "__Host-vestibule", "csrftoken", "vf-1", "tokens_key"]
+)
+def test_no_source_is_given_a_cookie_of_ours(name: str) -> None:
+    given = cookie_header.parse(f"{name}=secret; SSESS1=theirs")
+    assert cookie_header.permitted(given, (name, "*")) == {"SSESS1": "theirs"}
