@@ -63,6 +63,33 @@ def refuse_references(
             references.refuse_in_administration(name, value)
 
 
+def refuse_reach(
+    row: Source, given: Mapping[str, Any], stored: Mapping[str, Any], *, all_rights: bool
+) -> None:
+    """Raise `ValidationError` for a setting by which more is reached than an editor may give away.
+
+    Without `all_rights` nobody sends the cookies that an upstream shares with us to another
+    address, or calls into the operator's own net.
+    """
+    if all_rights:
+        return
+    if given.get("inside", False) and not stored.get("inside", False):
+        said = _("inside: calls into your own net are allowed by whoever has all rights.")
+        raise ValidationError({"settings": said})
+    if addresses(given) != addresses(stored) and _takes_cookies(row, given):
+        said = _("People's cookies go to this address: it is changed by whoever has all rights.")
+        raise ValidationError({"settings": said})
+
+
+def _takes_cookies(row: Source, given: Mapping[str, Any]) -> bool:
+    """Tell whether a source with these settings is given cookies; what cannot be read is not."""
+    changed = Source(slug=row.slug, provider=row.provider, settings=dict(given))
+    try:
+        return bool(catalogue.instance(changed).describe().cookies)
+    except ValidationError:
+        return False  # said by another check, and nothing is saved
+
+
 def addresses(settings: Any, place: str = "") -> set[tuple[str, str]]:
     """Return each address among the settings, at any depth, with its place."""
     if isinstance(settings, Mapping):

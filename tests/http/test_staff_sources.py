@@ -196,6 +196,25 @@ def test_a_changed_address_asks_for_the_secret_again(
     assert client.post(url(row), form(row, settings=json.dumps(taken))).status_code == 302
 
 
+def test_an_editor_sends_nobodys_cookies_elsewhere_and_calls_nobody_inside(
+    editor: Client, tenant: Tenant, elsewhere: Upstream
+) -> None:
+    row = tenant()
+    moved = json.dumps({**catalogue.shown_settings(row), "upstream": elsewhere.url})
+    assert "cookies" in str(errors(editor.post(url(row), form(row, settings=moved)))["settings"])
+    town = {"issuer": "https://one.example", "client_id": "portal"}
+    plain = Source.objects.create(slug="plain", provider="oidc", settings=town)
+    inside = json.dumps({**town, "inside": True})
+    assert "inside" in str(
+        errors(editor.post(url(plain), form(plain, settings=inside)))["settings"]
+    )
+    other = json.dumps({**town, "issuer": "https://other.example"})
+    assert editor.post(url(plain), form(plain, settings=other)).status_code == 302
+    plain.refresh_from_db()
+    assert plain.settings["issuer"] == "https://other.example"
+    assert row.settings == Source.objects.get(pk=row.pk).settings
+
+
 def test_a_file_with_another_address_names_the_secret_too(
     tenant: Tenant, elsewhere: Upstream, tmp_path: Any
 ) -> None:

@@ -70,6 +70,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         rights = bool(self.actor.is_superuser)
         refuse = partial(source_rows.refuse_references, all_rights=rights, stored=self.stored)
         _at_the_field("settings", partial(refuse, provider), given)
+        row = Source(slug=self.instance.slug, provider=provider)
+        reach = partial(source_rows.refuse_reach, row, all_rights=rights, stored=self.stored)
+        _at_the_field("settings", reach, given)
         merge = partial(source_rows.with_stored_secrets, provider, stored=self.stored)
         merged: dict[str, Any] = _at_the_field("settings", merge, given)
         return merged
