@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.utils.crypto import constant_time_compare, salted_hmac
+from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.sources import Identity, Source
@@ -36,6 +36,12 @@ def refuse_mixed_scripts(username: str) -> None:
     scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
     if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
         raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
+
+
+def epoch_hash(uid: str, epoch: int, secret: str | bytes | None = None) -> str:
+    """Return what a session holds of its person's epoch: once it has risen, the session is over."""
+    made = salted_hmac("accounts.User.epoch", f"{uid}.{epoch}", secret=secret, algorithm="sha256")
+    return made.hexdigest()
 
 
 class UserManager(BaseUserManager["User"]):
@@ -137,14 +143,6 @@ class User(AbstractBaseUser, PermissionsMixin):
         self.is_confined, self.is_staff, self.is_superuser = True, False, False
         return self
 
-    def knows(self, session_hash: str) -> bool:
-        """Tell whether `session_hash` is of the present epoch, by a key that still counts."""
-        known = (self.get_session_auth_hash(), *self.get_session_auth_fallback_hash())
-        return any(constant_time_compare(session_hash, each) for each in known)
-
     def _get_session_auth_hash(self, secret: str | bytes | None = None) -> str:
         """Hash the epoch, not the password: a rehash at sign-in must not end other sessions."""
-        value = f"{self.uid}.{self.session_epoch}"
-        return salted_hmac(
-            "accounts.User.epoch", value, secret=secret, algorithm="sha256"
-        ).hexdigest()
+        return epoch_hash(self.uid, self.session_epoch, secret)

@@ -19,10 +19,12 @@ from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 
 from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession, User
+from accounts.models.users import epoch_hash
 from accounts.session.typed import Session
 from accounts.source import registry
 
@@ -56,17 +58,21 @@ class Row(NamedTuple):
 
     def known(self) -> str:
         """Return the hash of the person's epoch by the present key, nothing without a person."""
-        return self._user().get_session_auth_hash() if self.person else ""
+        return epoch_hash(self.person, self.epoch or 0) if self.person else ""
 
-    def _user(self) -> User:
-        return User(uid=self.person or "", session_epoch=self.epoch or 0, status=self.status or "")
-
-    def admits(self, values: dict[str, Any]) -> bool:
-        """Tell whether the person may still have the session that `values` are of."""
+    def admits(self, held: str, known: str) -> bool:
+        """Tell whether the person may still have the session that holds this hash. `known` is the
+        present one; one by a former key counts as well while that key does.
+        """
         if self.person is None:
             return True
-        held = values.get(HASH_SESSION_KEY, "")
-        return self.status != User.Status.DISABLED and self._user().knows(held)
+        if self.status == User.Status.DISABLED:
+            return False
+        if constant_time_compare(held, known):
+            return True
+        user = User(uid=self.person, session_epoch=self.epoch or 0)
+        former = user.get_session_auth_fallback_hash()
+        return any(constant_time_compare(held, each) for each in former)
 
 
 class SessionStore(SessionBase):
@@ -153,7 +159,9 @@ class SessionStore(SessionBase):
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)
             typed = serialization.load(Session, values[TYPED]) if TYPED in values else Session()
             readable = not typed.exists or typed.type in registry.session_types()
-            if readable and typed.is_logged_in and not self._row.admits(values):
+            known = self._row.known() if typed.is_logged_in else ""
+            held = values.get(HASH_SESSION_KEY, "")
+            if readable and typed.is_logged_in and not self._row.admits(held, known):
                 return self._nobody()
         except (ValueError, TypeError, AttributeError):  # `Unreadable` is a `ValueError`
             readable = False
@@ -163,16 +171,10 @@ class SessionStore(SessionBase):
         status = self._row.status if typed.is_logged_in else None
         self._typed = replace(typed, expires_at=self._row.expires, status=status or typed.status)
         self._written = self._fingerprint(values)
-        if typed.is_logged_in:
-            self._follow_key(values)
-        return values
-
-    def _follow_key(self, values: dict[str, Any]) -> None:
-        """Hash anew what an earlier secret key has hashed; `save` writes it."""
-        known = self._row.known() if self._row else ""
-        if known and values.get(HASH_SESSION_KEY) != known:
+        if known and held != known:  # an earlier secret key has hashed it; `save` writes it anew
             values[HASH_SESSION_KEY] = known
             self.modified = True
+        return values
 
     def _nobody(self) -> dict[str, Any]:
         self._row, self._session_key, self._typed = None, None, Session()
