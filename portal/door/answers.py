@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode
 
 import structlog
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -51,12 +50,14 @@ def fail(
     slug: str,
     login_flow: LoginFlow | None = None,
     *,
+    next_url: str = "",
     cost: int = 1,
 ) -> HttpResponse:
-    """Record a failed login and lead to its page. Nothing else is changed.
+    """Record a failed login and lead to its page, which leads the same way again.
 
-    `cost` is how many calls to the upstream it may have made. A flow for which there was no place
-    stays usable. Beyond the budget of a stranger nothing is recorded either.
+    `next_url` is where a sign-in without a flow would have gone on to. `cost` is how many calls to
+    the upstream it may have made. A flow for which there was no place stays usable. Beyond the
+    budget of a stranger nothing is recorded either.
     """
     if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
         try:
@@ -66,8 +67,9 @@ def fail(
         finally:
             lockout.spend_budget(incoming.visit(request), cost)
     code = record_failure(request, error, slug)
-    query = "?" + urlencode({"next": login_flow.next}) if login_flow and login_flow.next else ""
-    response = with_retry_after(see_other(f"/login/failed/{code}{query}"), error)
+    next_url = login_flow.next if login_flow else next_url
+    page_of = routes.failed_path(code, routes.prefix_of(request.path), next_url)
+    response = with_retry_after(see_other(page_of), error)
     if login_flow and error.reason == errors.BUSY:
         flow.release(login_flow.state)
     elif login_flow:

@@ -27,6 +27,13 @@ def callback_url(slug: str, prefix: str = AUTH) -> str:
     return conf.site_url() + path
 
 
+def failed_path(code: str, prefix: str = AUTH, next_url: str = "") -> str:
+    """Return the path of the page of a failed sign-in, which leads on as the sign-in did."""
+    wanted = {"by": prefix if prefix == OPENID else "", "next": next_url}
+    query = urlencode({name: value for name, value in wanted.items() if value})
+    return f"/login/failed/{code}{'?' if query else ''}{query}"
+
+
 def prefix_of(path: str) -> str:
     """Return the prefix of the path of a request."""
     return OPENID if path.startswith("/openid/") else AUTH

@@ -40,7 +40,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         return signing_in.begin(request, source, _back_here(source, wanted) or next_url)
     except ProtocolError as error:
-        return answers.fail(request, error, slug)
+        return answers.fail(request, error, slug, next_url=wanted)
 
 
 @login_not_required

@@ -16,11 +16,12 @@ from accounts.models import Event, Source, StoredSession, User
 from accounts.source import catalogue
 from portal.tokens import handover
 from portal.tokens.models import HandOver
-from tests.http.conftest import enter, sign_in
+from tests.http.conftest import enter, sign_in, way_out
 from tests.http.onward import onward
 from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import Caller, is_alive
 from tests.peers import fresh
+from tests.peers.site import free_port
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,6 +74,30 @@ def test_the_way_upstream_has_state_nonce_challenge_and_its_own_redirect_uri(
     assert asked["redirect_uri"] == "http://localhost:8000/openid/town/callback"
     assert asked["code_challenge_method"] == "S256"
     assert all(len(asked[name]) >= 43 for name in ("state", "nonce", "code_challenge"))
+
+
+def test_after_a_refusal_somebody_else_is_handed_over_too(caller: Caller, tenant: Tenant) -> None:
+    caller.hand_over()
+    tenant(columns={"enroll": False})
+    other = Caller()
+    path = way_out(other.client, other.hand_over(subject="carol", next_url="/account/sessions"))
+    assert path.startswith("/openid/town/login?")
+    started = other.client.get(path)
+    asked = {k: v[0] for k, v in parse_qs(urlsplit(started["Location"]).query).items()}
+    back = other.client.get("/openid/town/callback", {"code": "bob", "state": asked["state"]})
+    assert back["Location"] == "/account/sessions"
+    assert offered(back) == {"tokens_key", "authProvider"}
+    assert other.fetch().status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/openid/away/login", "/auth/login/away"])
+def test_who_tries_again_goes_the_way_of_before(caller: Caller, path: str) -> None:
+    nobody = {"issuer": f"http://localhost:{free_port()}", "client_id": "portal"}
+    catalogue.save(Source(slug="away", provider="oidc", label="Away", settings=nobody))
+    fresh.sources()
+    failed = caller.client.get(path, {"next": "/account/sessions"})
+    page = caller.client.get(failed["Location"]).content.decode()
+    assert f'href="{path}?next=%2Faccount%2Fsessions">Try again<' in page
 
 
 def test_success_lands_on_the_front_page_with_exactly_the_two_cookies(caller: Caller) -> None:
