@@ -17,7 +17,7 @@ from accounts.login import lockout, precedence
 from accounts.login.precedence import Standing
 from accounts.models import Event
 from accounts.models.users import username_key
-from accounts.provider import Authentication, Recognises, Visit
+from accounts.provider import Authentication, Cookies, Recognises, Visit
 from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
@@ -77,9 +77,7 @@ def _has_come_from(source: str, name: str, address: str) -> bool:
     return "\0" not in name and place is not None and came.filter(address=place).exists()
 
 
-def recognise(
-    source: ConfiguredSource, cookies: dict[str, str], visit: Visit
-) -> Authentication | None:
+def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authentication | None:
     """Return whom the source knows by `cookies` that its upstream shares with us, None for nobody.
 
     The upstream is not asked without a cookie, nor within 60 s of a "no" to the same cookies, nor
@@ -108,7 +106,7 @@ def recognise(
 
 
 def _asked(
-    source: ConfiguredSource, provider: Recognises, cookies: dict[str, str]
+    source: ConfiguredSource, provider: Recognises, cookies: Cookies
 ) -> Authentication | None:
     try:
         return provider.recognise(cookies)

@@ -132,8 +132,9 @@ class Authentication:
 
     `claims` are what was learnt, for mapping; `public` is the part of it that the session may show.
     `groups` is None when the source says nothing of groups. `expires_at` is the upstream's own end.
-    `bound_to` is a digest of the cookie that the session hangs on (the CMS), else empty. `epoch` is
-    the person's own at the moment when their password was judged here; None of an upstream.
+    `bound_to` is the digest of the cookie (`name=value`) that the session hangs on (the CMS), else
+    empty. `epoch` is the person's own at the moment when their password was judged here; None of
+    an upstream.
     `proved_at` is when the person proved upstream who they are, as far as the upstream tells
     (OIDC Core's `auth_time`).
     """

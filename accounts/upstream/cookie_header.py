@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 
+from accounts.keyring import digest
+
 # A browser holds a name once for each path and domain; more is no browser's.
 _MOST_OF_A_NAME = 4
 # How the names begin that this site gives; a cookie that is bound to a host is no upstream's.
@@ -40,6 +42,11 @@ def pairs(cookies: Mapping[str, str]) -> Iterator[tuple[str, str]]:
 def count(cookies: Mapping[str, str]) -> int:
     """Return how many there are: each may cost its upstream a call."""
     return sum(1 for _ in pairs(cookies))
+
+
+def without(cookies: Mapping[str, str], bound_to: str) -> RawCookies:
+    """Return all of `cookies` but the one to which an outcome is bound."""
+    return RawCookies([(n, v) for n, v in pairs(cookies) if digest(f"{n}={v}") != bound_to])
 
 
 def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCookies:

@@ -1,6 +1,6 @@
 """The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -8,11 +8,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf, errors
-from accounts.errors import Busy, InvalidRequest, ProtocolError, TooManyRequests
+from accounts.errors import AccessDenied, Busy, InvalidRequest, ProtocolError, TooManyRequests
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
-from accounts.provider import Authentication, LoginFlow, Visit
+from accounts.provider import Authentication, Cookies, LoginFlow, Visit
 from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
@@ -21,6 +21,8 @@ from accounts.upstream import cookie_header
 from portal.door import answers, cookies, devices, forms, incoming, places, routes
 
 _RETURN_SECONDS = 120
+# Of one browser so many people are tried; each costs its upstream a call, or a few.
+_MOST_TURNS = 3
 
 
 def begin(
@@ -225,10 +227,7 @@ def _finish(
             return answers.see_other(
                 login_flow.next or landing(source, incoming.session_of(request))
             )
-        permitted = incoming.cookies_for(request, source.description)
-        outcome = source.upstream.complete_login(login_flow, params, permitted)
-        next_url, link_uid = (login_flow.next, login_flow.link_uid) if login_flow else ("", "")
-        response = conclude(request, source, outcome, next_url, link_uid=link_uid, spent=login_flow)
+        response = _complete(request, source, params, login_flow)
         if login_flow is None:
             tell_recognised(request, source)
     except ProtocolError as error:
@@ -238,6 +237,66 @@ def _finish(
     if login_flow:
         cookies.forget_flow(response, login_flow)
     return response
+
+
+def _complete(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    params: Mapping[str, str],
+    login_flow: LoginFlow | None,
+) -> HttpResponse:
+    def ask(permitted: Cookies) -> Authentication:
+        return source.upstream.complete_login(login_flow, params, permitted)
+
+    outcome = ask(incoming.cookies_for(request, source.description))
+    if login_flow and login_flow.link_uid:
+        return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
+    next_url = login_flow.next if login_flow else ""
+    return _conclude_by_turns(request, source, outcome, next_url, ask, login_flow)
+
+
+def conclude_recognised(
+    request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
+) -> HttpResponse:
+    """Sign in whom `recognised_at` has returned, and send them on. Raises `AccessDenied`."""
+
+    def ask(permitted: Cookies) -> Authentication | None:
+        return proof.recognise(source, permitted, incoming.visit(request))
+
+    return _conclude_by_turns(request, source, outcome, next_url, ask)
+
+
+def _conclude_by_turns(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    outcome: Authentication,
+    next_url: str,
+    ask: Callable[[Cookies], Authentication | None],
+    spent: LoginFlow | None = None,
+) -> HttpResponse:
+    """Conclude with the first person who is let in: whoever is refused here may only be whom one of
+    several cookies names. Of those `ask` is told the others. Raises the first refusal.
+    """
+    left = incoming.cookies_for(request, source.description)
+    refused: AccessDenied | None = None
+    for _turn in range(_MOST_TURNS):
+        try:
+            return conclude(request, source, outcome, next_url, spent=spent)
+        except AccessDenied as error:
+            refused = refused or error
+        others = cookie_header.without(left, outcome.bound_to)
+        if not others or cookie_header.count(others) == cookie_header.count(left):
+            break
+        left = others
+        try:
+            another = ask(left)
+        except ProtocolError:
+            break
+        if another is None:
+            break
+        outcome = another
+    assert refused is not None  # noqa: S101  # each way out of the loop leads over a refusal
+    raise refused
 
 
 def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: str) -> None:

@@ -58,9 +58,9 @@ def _continue_as(
     request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
 ) -> HttpResponse:
     try:
-        return signing_in.conclude(request, source, outcome, next_url)
+        return signing_in.conclude_recognised(request, source, outcome, next_url)
     except ProtocolError as error:
-        return answers.fail(request, error, source.slug)
+        return answers.fail(request, error, source.slug, next_url=next_url)
 
 
 def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
@@ -129,7 +129,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             return _continue_as(request, source, known, next_url)
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
-        return answers.fail(request, error, slug)
+        return answers.fail(request, error, slug, next_url=next_url)
 
 
 def ask_to_switch(
@@ -212,11 +212,11 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     known = catalogue.find(event.source)
     detail = event.detail.partition(": ")[2]
     refused = event.reason in errors.REFUSALS and known is not None and known.kind == "redirect"
+    by = routes.OPENID if request.GET.get("by") == routes.OPENID else routes.AUTH
+    other = "1" if refused else ""
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known, detail=detail),
-        "retry": routes.login_path(event.source, next=next_url, other="1" if refused else "")
-        if known
-        else "",
+        "retry": routes.login_path(known.slug, by, next=next_url, other=other) if known else "",
         "refused": refused,
         "choose": routes.choose_url(next_url),
     }

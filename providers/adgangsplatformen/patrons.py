@@ -41,22 +41,28 @@ def authenticate(
 ) -> Authentication | None:
     """Return whose cookies these are, or None when the CMS knows no patron by any.
 
-    Raises what `find` raises.
+    A patron who is refused does not hide another behind them. Raises what `find` raises.
     """
-    budget = Budget()
-    found = cms.first_token(mine, budget, now)
-    if found is None:
-        return None
-    cookie, tokens = found
-    subject, name = find(settings, http, tokens.access_token, budget)
-    return Authentication(
-        subject=subject,
-        issuer=settings.origin,
-        name=name,
-        tokens=tokens,
-        expires_at=tokens.expires_at,
-        bound_to=cookie.digest,
-    )
+    budget, left = Budget(), list(mine)
+    refused: AccessDenied | InvalidGrant | None = None
+    while found := cms.first_token(left, budget, now):
+        cookie, tokens = found
+        try:
+            subject, name = find(settings, http, tokens.access_token, budget)
+        except (AccessDenied, InvalidGrant) as error:
+            refused, left = refused or error, left[left.index(cookie) + 1 :]
+            continue
+        return Authentication(
+            subject=subject,
+            issuer=settings.origin,
+            name=name,
+            tokens=tokens,
+            expires_at=tokens.expires_at,
+            bound_to=cookie.digest,
+        )
+    if refused:
+        raise refused
+    return None
 
 
 def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> tuple[str, str]:

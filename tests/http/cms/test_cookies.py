@@ -13,11 +13,12 @@ from django.test import Client
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.login import lockout
 from accounts.login.flow import new_flow
+from accounts.models import Event
 from accounts.provider import End
 from accounts.upstream import cookie_header
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
-from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, held
+from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure, held
 from tests.http.oidc.conftest import parallel
 from tests.peers.certificates import make_certificates
 from tests.peers.cms import Cms, Patron, cms
@@ -181,6 +182,57 @@ def test_of_two_cookies_of_one_name_the_living_one_counts(visitor: Visitor) -> N
     session = f"vestibule={visitor.site.cookies['vestibule'].value}"
     told = visitor.site.get("/auth/session", headers={"Cookie": f"{session}; {both}"})
     assert told.json()["type"] == "adgangsplatformen"
+
+
+def two_of_one_name(visitor: Visitor, first: str, second: str) -> str:
+    """Sign two people in at the CMS. Returns their cookies, as of two paths."""
+    at_cms = [Patron(visitor.at_cms.library) for _ in range(2)]
+    for patron, person in zip(at_cms, (first, second), strict=True):
+        patron.sign_in(person, "/login?current-path=/")
+    return "; ".join(f"{n}={v}" for each in at_cms for n, v in each.cookies.items())
+
+
+@pytest.mark.parametrize("way", ["recognised", "by-a-click"])
+def test_whom_the_library_does_not_know_hides_no_patron_of_one_name(
+    visitor: Visitor, source: Make, way: str
+) -> None:
+    source(registered_only=True)
+    both = two_of_one_name(visitor, "nils", "rikke")
+    assert _comes_in(visitor, both, way) == "Rikke Læser"
+
+
+@pytest.mark.parametrize("way", ["recognised", "by-a-click"])
+def test_whom_we_refuse_hides_no_patron_of_one_name(
+    visitor: Visitor, source: Make, way: str
+) -> None:
+    assert Visitor(visitor.at_cms.library).enter("rikke")["Location"] == "/account/"
+    source(columns={"enroll": False})
+    both = two_of_one_name(visitor, "lars", "rikke")
+    assert _comes_in(visitor, both, way) == "Rikke Læser"
+
+
+def test_where_each_is_refused_the_first_refusal_is_told_once(
+    visitor: Visitor, source: Make
+) -> None:
+    source(columns={"enroll": False})
+    both = two_of_one_name(visitor, "lars", "rikke")
+    refused = visitor.site.get("/auth/login/library", headers={"Cookie": both})
+    assert failure(refused).reason == "not-registered"
+    assert Event.objects.count() == 1
+
+
+def _comes_in(visitor: Visitor, cookies: str, way: str) -> str:
+    """Bring these cookies, by a link or by a click of one's own. Returns who is signed in."""
+    path, sent = "/auth/login/library", cookies
+    if way == "by-a-click":
+        visitor.site.get(path)
+        own = [f"{n}={m.value}" for n, m in visitor.site.cookies.items() if m.value]
+        path, sent = CALLBACK, "; ".join([*own, cookies])
+    entered = visitor.site.get(path, headers={"Cookie": sent})
+    assert (entered.status_code, entered["Location"]) == (303, "/account/")
+    session = f"vestibule={visitor.site.cookies['vestibule'].value}"
+    told = visitor.site.get("/auth/session", headers={"Cookie": f"{session}; {cookies}"})
+    return str(told.json()["user"]["name"])
 
 
 def header(visitor: Visitor, **cookies: str) -> dict[str, str]:
