@@ -145,7 +145,9 @@ def prove_again(request: HttpRequest, next_url: str) -> HttpResponse | None:
     session = incoming.session_of(request)
     if access.is_recent(session, timezone.now()):
         return None
-    return answers.see_other(routes.login_path(session.source, next=next_url, again="1"))
+    source = catalogue.of_session(session.source)
+    why = "1" if source and source.kind == "redirect" else ""  # a form says it itself
+    return answers.see_other(routes.login_path(session.source, next=next_url, why=why, again="1"))
 
 
 def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:

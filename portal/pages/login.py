@@ -120,6 +120,11 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             return ask_to_switch(request, source, session, next_url)
         if not again and not posted:
             return answers.see_other(signing_in.landing(source, session, next_url))
+        if again and request.GET.get("why") and source.kind == "redirect":
+            onward = routes.login_path(slug, next=next_url, again="1")
+            return answers.page(
+                request, "login/again.html", {"label": source.label, "onward": onward}
+            )
     try:
         if posted:
             return _submit(request, source, next_url)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -268,7 +270,11 @@ def test_only_a_fresh_proof_opens_sensitive_things(
     asked = onward(browser.site, browser.site.post("/account/sign-ins", {"link": "local"}))
     again = urlsplit(asked["Location"])
     assert (again.path, parse_qs(again.query)["again"]) == ("/auth/login/town", ["1"])
-    proved = browser.deliver(browser.go(browser.start("town", "/account/sign-ins", again="1")))
+    page = browser.site.get(asked["Location"]).content.decode()
+    assert "What you are about to do needs a fresh sign-in" in page
+    (onward_to,) = re.findall(r'class="button" href="([^"]*)"', page)
+    started = browser.site.get(unescape(onward_to))
+    proved = browser.deliver(browser.go(started["Location"]))
     assert proved["Location"] == "/account/sign-ins"
     assert browser.site.post("/account/sign-ins", {"unlink": "0"}).status_code == 404
 

@@ -224,3 +224,18 @@ def test_a_refresh(tampered: Tampered, module: str) -> None:
     assert tampered.op.calls["userinfo"] == 1
     assert tampered.browser.session() == {"isLoggedIn": False, "type": "anonymous"}
     assert not StoredTokens.objects.exists()
+
+
+@pytest.mark.parametrize("said", [REMOVED, 0])
+def test_who_cannot_prove_it_is_told_what_to_do(tampered: Tampered, said: Any) -> None:
+    tampered.accepted(tampered.sign_in())
+    tampered.op.claims["auth_time"] = said
+    browser = tampered.browser
+    url = browser.start("town", again="1")
+    assert "prompt=login" in url
+    refused = browser.deliver(browser.go(url))
+    assert failure(refused).reason == "no-proof"
+    page = browser.site.get(refused["Location"]).content.decode()
+    assert "does not tell us when you last signed in there" in page
+    assert "Sign in another way for this, or tell the institution" in page
+    assert browser.session()["isLoggedIn"] is True
