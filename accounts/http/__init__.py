@@ -9,11 +9,13 @@ A `Client` is bound to the name of who calls; its `get` and `post` return an `An
 * one cap on the body, counted as it arrives and again when it is unpacked;
 * at most so many calls in flight to one origin, and a rest for an origin that fails in a row;
 * one log line, without query, headers and bodies.
+
+`Client.place` bounds in the same way what is said to an upstream by another protocol.
 """
 
 from accounts.http.address import origin_of
 from accounts.http.answer import Answer, CallFailed, RefusedUrl
-from accounts.http.client import Client
+from accounts.http.client import Client, Place
 from accounts.http.upstreams import Upstreams
 
-__all__ = ["Answer", "CallFailed", "Client", "RefusedUrl", "Upstreams", "origin_of"]
+__all__ = ["Answer", "CallFailed", "Client", "Place", "RefusedUrl", "Upstreams", "origin_of"]

@@ -2,12 +2,13 @@
 
 import json
 import logging
+import math
 import re
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 from urllib.parse import urlencode
 
@@ -52,6 +53,24 @@ class Options(TypedDict, total=False):
     max_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place at an upstream that does not speak HTTP, under the limits of a call by HTTP.
+
+    `connect` is in seconds, `ends` a time of `time.monotonic`, `max_bytes` counts what is received.
+    Whoever holds it calls `succeeded` once the upstream has answered; else it has failed.
+    """
+
+    connect: float
+    ends: float
+    max_bytes: int
+    visit: upstreams.Visit
+
+    def succeeded(self) -> None:
+        """Say that the upstream works."""
+        self.visit.succeeded = True
+
+
 class Client:
     """Calls upstreams by HTTP for one caller, whose name stands in the log.
 
@@ -93,6 +112,29 @@ class Client:
         """
         return self._call("POST", url, *_body_of(form, content, json), options)
 
+    @contextmanager
+    def place(self, protocol: str, origin: str, seconds: float = math.inf) -> Iterator[Place]:
+        """Hold a place at an upstream that is spoken to by another `protocol` than HTTP.
+
+        It is bounded in number and time as a call is, rests after failures as one does, and leaves
+        the same line in the log. `seconds` can only shorten the deadline. Raises `CallFailed`
+        without a place.
+        """
+        limits = conf.http_limits()
+        seconds = min(limits.deadline, seconds)
+        ends = time.monotonic() + seconds
+        with self._logged(protocol) as line:
+            line["url"] = origin
+            until = ends - seconds * _OF_THE_CALL
+            with self._visit(origin, limits, until) as visit:
+                yield Place(min(limits.connect, seconds), ends, limits.max_bytes, visit)
+
+    def _visit(
+        self, origin: str, limits: conf.HttpLimits, until: float
+    ) -> AbstractContextManager[upstreams.Visit]:
+        at_once, in_all = limits.per_upstream, max(1, conf.threads() - 1)
+        return self._known.visit(origin, at_once=at_once, in_all=in_all, until=until)
+
     def _call(
         self, method: str, url: str, body: bytes | None, kind: Headers, options: Options
     ) -> Answer:
@@ -106,12 +148,7 @@ class Client:
             line["url"] = target.shown
             headers = {**kind, **options.get("headers", {})}
             request = Outgoing(target, _lines_of(headers, options.get("auth")), body)
-            with self._known.visit(
-                target.origin,
-                at_once=limits.per_upstream,
-                in_all=max(1, conf.threads() - 1),
-                until=ends - seconds * _OF_THE_CALL,
-            ) as visit:
+            with self._visit(target.origin, limits, ends - seconds * _OF_THE_CALL) as visit:
                 answer = exchange(request, limits=limits, ends=ends, max_bytes=most)
                 visit.succeeded = isinstance(answer, Answer) and answer.status < 500
             if answer == INSIDE:
