@@ -32,7 +32,8 @@ class Description:
     `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
     upstream's end is always the session's end. `issuer` is the one that its outcomes name.
     `fleeting` is how the subjects begin that come once only: whoever is known by nothing else is
-    deleted when the session is over.
+    deleted when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
+    asked about those who have a session; 0 is never.
     """
 
     label: str
@@ -45,6 +46,7 @@ class Description:
     ends_with_token: bool = False
     issuer: str = ""
     fleeting: str = ""
+    recheck_seconds: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class Authentication:
     empty. `epoch` is the person's own at the moment when their password was judged here; None of
     an upstream.
     `proved_at` is when the person proved upstream who they are, as far as the upstream tells
-    (OIDC Core's `auth_time`).
+    (OIDC Core's `auth_time`). `notice` is a sentence for the person, shown once after the sign-in.
     """
 
     subject: str
@@ -156,6 +158,7 @@ class Authentication:
     bound_to: str = field(default="", repr=False)
     epoch: int | None = None
     proved_at: datetime | None = None
+    notice: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -111,6 +111,8 @@ def conclude(
         return answers.see_other(routes.login_path(source.slug, prefix, next=next_url, switch="1"))
     admit(request, done)
     outage.over(source.slug)
+    if outcome.notice:
+        messages.warning(request, outcome.notice)
     response = answers.see_other(landing(source, done.store.typed, next_url))
     is_form = source.kind == "form"
     who = forms.identifier_of(request, source) if is_form else outcome.subject
