@@ -25,6 +25,9 @@ CACHE_SECONDS = 300
 REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
 # A transaction can commit a smaller id after a greater one, at most so many seconds later.
 LATEST_COMMIT = 120.0
+# Why an upstream had a session ended, beside its end: kinds whose value is the session's key.
+CLOSED = "closed"
+BARRED = "barred"
 _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
 
@@ -117,7 +120,7 @@ _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
-    """Append to the feed, in the caller's transaction. `kind`: session, key or source."""
+    """Append to the feed, in the caller's transaction. `kind`: session, key, source, or why."""
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
 
 
@@ -126,6 +129,14 @@ def has_ended(uid: str, key: str) -> bool:
     second ago at most. Raises `DatabaseError`.
     """
     return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
+
+
+def why(key: str) -> str:
+    """Return why an upstream had the session of the key digest `key` ended in the last minutes:
+    `CLOSED`, `BARRED`, or nothing. Raises `DatabaseError`.
+    """
+    known = _feed.refreshed().entries
+    return next((kind for kind in (CLOSED, BARRED) if (kind, key) in known), "")
 
 
 def sources_version() -> int:

@@ -88,9 +88,10 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
 
     @staticmethod
     def _answer_page(request: HttpRequest, error: ProtocolError) -> HttpResponseBase:
-        if isinstance(error, LoginRequired):
-            return redirect("/login?" + urlencode({"next": request.get_full_path()}))
         session: Any = request.session
+        if isinstance(error, LoginRequired):
+            why = {"why": session.cut_off} if getattr(session, "cut_off", "") else {}
+            return redirect("/login?" + urlencode({"next": request.get_full_path(), **why}))
         if session.typed.status == User.Status.AWAITING_ACCESS:
             return redirect("/")
         if isinstance(error, AccessDenied):

@@ -74,7 +74,8 @@ class StoredTokens(models.Model):
 class EndedEntry(models.Model):
     """One line of the feed that every worker reads: what stopped being true, and when.
 
-    `kind` is `session` (a uid), `key` (a session key replaced by another) or `source` (a slug).
+    `kind` is `session` (a uid), `key` (a session key replaced by another), `source` (a slug), or
+    why an upstream had the session of a key ended (`closed`, `barred`).
     """
 
     id = models.BigAutoField(primary_key=True)

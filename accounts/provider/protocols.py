@@ -1,6 +1,6 @@
 """What a provider can do: `Provider`, one of `WAYS_IN`, and what it may do besides."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from accounts.provider.values import (
@@ -149,6 +149,18 @@ class Revalidates(Protocol):
 
 
 @runtime_checkable
+class Rechecks(Protocol):
+    """A provider that can be asked about people who are not here, `recheck_seconds` after the last
+    time.
+    """
+
+    def recheck(self, subjects: Collection[str]) -> Mapping[str, str]:
+        """Return those of `subjects` who would not be let in now, each with the reason, a constant
+        of `accounts.errors`. Raises `TemporarilyUnavailable` when that cannot be said of them.
+        """
+
+
+@runtime_checkable
 class Recovers(Protocol):
     """A provider that mails links by which people set their password here. `uid` is our public id
     of a person.
@@ -210,6 +222,7 @@ class Discovers(Protocol):
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
     *(Offers, Explains, Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
+    Rechecks,
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 

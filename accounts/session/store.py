@@ -76,7 +76,10 @@ class Row(NamedTuple):
 
 
 class SessionStore(SessionBase):
-    """One browser's session. `typed` is the typed session; the dictionary is Django's own."""
+    """One browser's session. `typed` is the typed session; the dictionary is Django's own.
+
+    `cut_off` is why its upstream had it ended, of one that has just been found to be over.
+    """
 
     _session_cache: dict[str, Any]
     _get_session: Any  # Django's own, which its stubs leave out
@@ -88,6 +91,7 @@ class SessionStore(SessionBase):
         self._written = ""
         self._digest = ""
         self._at_hand: Row | None = None
+        self.cut_off = ""
         self.columns: dict[str, Any] = {}
 
     @classmethod
@@ -154,6 +158,7 @@ class SessionStore(SessionBase):
         """Return the payload and set the typed session. Bad data raises nothing."""
         self._row = self._read()
         if self._row is None:
+            self.cut_off = ended.why(self.key_digest) if self.session_key else ""
             return self._nobody()
         try:
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)

@@ -4,6 +4,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
+from accounts import ended
 from accounts.errors import InvalidRequest
 from accounts.provider import Description, Visit
 from accounts.session.typed import Session
@@ -78,3 +79,13 @@ def callback_source(request: HttpRequest, slug: str) -> ConfiguredSource:
     marked = next((each for each in alike if cookies.marker(request, each)), None)
     only = alike[0] if len(alike) == 1 else None
     return marked or catalogue.find(slug) or only or source_or_404(slug)
+
+
+def cut_off(request: HttpRequest) -> str:
+    """Return why an upstream had the session of this browser ended, a constant of `accounts.ended`,
+    when it has just been found to be over; else nothing.
+    """
+    store: Any = request.session
+    session_of(request)  # which reads it
+    why = store.cut_off or request.GET.get("why", "")
+    return why if why in {ended.CLOSED, ended.BARRED} else ""

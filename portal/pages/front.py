@@ -28,11 +28,12 @@ def front(request: HttpRequest) -> HttpResponse:
     session = incoming.session_of(request)
     receipt = cookies.recall(request, cookies.RECEIPT)
     awaiting = session.status == User.Status.AWAITING_ACCESS
-    if conf.frontpage_url() and not receipt and not awaiting:
+    why = incoming.cut_off(request)
+    if conf.frontpage_url() and not (receipt or awaiting or why):
         return HttpResponseRedirect(conf.frontpage_url())
     source = catalogue.of_session(session.source) if session.is_logged_in else None
     label = source.label if source else ""
-    context = {"receipt": receipt, "awaiting": awaiting, "source_label": label}
+    context = {"receipt": receipt, "awaiting": awaiting, "source_label": label, "why": why}
     response = answers.page(request, "front.html", context)
     if receipt:
         cookies.forget(response, cookies.RECEIPT)

@@ -40,7 +40,8 @@ def choose(request: HttpRequest) -> HttpResponse:
     if known and next_url:  # on the way to a protected page: no click is needed
         return _continue_as(request, *known, next_url)
     ready = catalogue.enabled()
-    straight = _straight_to(ready) if not wanted else None
+    told = incoming.cut_off(request)
+    straight = _straight_to(ready) if not wanted and not told else None
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
         return answers.see_other(routes.login_path(straight.slug, next=next_url))
@@ -49,6 +50,8 @@ def choose(request: HttpRequest) -> HttpResponse:
         context["notice"] = "password"
     elif straight and left:
         context["notice"] = "left"
+    elif told:
+        context["notice"] = told
     if known:
         context["buttons"].insert(0, _continue_button(known[0], next_url))
     return answers.page(request, "login/choose.html", context)

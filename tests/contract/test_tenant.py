@@ -79,3 +79,9 @@ class TestTenant(ProviderContract):
         provider.call_logout(TokenSet(id_token="it"))
         provider.call_logout(TokenSet(id_token="it"))
         assert peer.hints == ["it", "it"]
+
+    def test_it_says_who_would_not_be_let_in_any_more(
+        self, provider: TenantProvider, peer: Upstream
+    ) -> None:
+        peer.gone = {"bob": "disabled"}
+        assert provider.recheck(["alice", "bob"]) == {"bob": "disabled"}

@@ -29,6 +29,7 @@ class Upstream:
         self.hints: list[str] = []
         self.extra: dict[str, Any] = {}
         self.refuses: set[str] = set()
+        self.gone: dict[str, str] = {}
         self.released = threading.Event()
 
     @property
@@ -47,6 +48,8 @@ class Upstream:
             return 400, {}
         if path == "/alive":
             return 200, {}
+        if path == "/people":
+            return 200, {"gone": self.gone}
         if path == "/end":
             self.hints.append(form["id_token_hint"])
             return 200, {}

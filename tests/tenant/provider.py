@@ -5,7 +5,7 @@ tests/peers/upstream.py, a real server.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -43,6 +43,7 @@ class TenantProvider:
         form_post: bool = False
         origins: tuple[str, ...] = ()
         home: str = ""
+        recheck_seconds: int = 0
 
         def __post_init__(self) -> None:
             if self.leaves_by not in {"nothing", "call", "visit", "raise"}:
@@ -59,6 +60,7 @@ class TenantProvider:
             form_post=self.settings.form_post,
             home=self.settings.home,
             issuer=self.settings.upstream,
+            recheck_seconds=self.settings.recheck_seconds,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
@@ -135,6 +137,10 @@ class TenantProvider:
         known = self._by_cookie(cookies)
         return Keep() if known.bound_to == session.bound_to else known
 
+    def recheck(self, subjects: Collection[str]) -> Mapping[str, str]:
+        known = self._ask("/people", {"subjects": " ".join(subjects)})
+        return {each: why for each, why in known["gone"].items() if each in subjects}
+
     def verify_bearer(self, token: str) -> Authentication:
         return self._authentication(self._ask("/introspect", {"token": token}))
 
@@ -185,6 +191,7 @@ class TenantProvider:
             tokens=self._tokens(answer) if "access_token" in answer else None,
             expires_at=self.clock() + timedelta(seconds=seconds) if seconds else None,
             proved_at=self.clock() - timedelta(seconds=answer.get("since", 0)),
+            notice=answer.get("notice", ""),
         )
 
     def _tokens(self, answer: dict[str, Any]) -> TokenSet:

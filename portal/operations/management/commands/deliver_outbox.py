@@ -10,6 +10,7 @@ from django.db import DatabaseError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
 from accounts import outbox
+from accounts.session import following
 
 EVERY_SECONDS = 15.0
 
@@ -17,9 +18,12 @@ log = structlog.get_logger("vestibule.outbox")
 
 
 class Command(BaseCommand):
-    """Delivers pending logouts and mails."""
+    """Delivers pending logouts and mails, and asks upstreams about the people who are here."""
 
-    help = "Deliver the logouts and mails that have not reached their server yet."
+    help = (
+        "Deliver the logouts and mails that have not reached their server yet, and end the "
+        "sessions of people whom their source lets in no more."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--forever`."""
@@ -28,9 +32,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Deliver what is due, once or until a signal says to stop."""
+        """Do what is due, once or until a signal says to stop."""
         if not options["forever"]:
             self.stdout.write(_("Delivered: %d") % outbox.deliver_due())
+            following.recheck_due()
             return
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -39,11 +44,12 @@ class Command(BaseCommand):
 
 
 def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
-    """Deliver what is due every `every` seconds until `stop` is set. Survives database trouble."""
+    """Do what is due every `every` seconds until `stop` is set. Survives database trouble."""
     while not stop.is_set():
         try:
             close_old_connections()
             outbox.deliver_due()
+            following.recheck_due()
         except DatabaseError:
             log.warning("outbox.database_unavailable")
             connections.close_all()
