@@ -115,7 +115,7 @@ bench: set-up-tests
 
 # Both locks hold for every platform that has wheels, carry hashes, and name no index.
 LOCK = uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-  --no-emit-index-url --no-header --no-annotate pyproject.toml
+  --no-emit-index-url --no-header --no-annotate --extra ldap pyproject.toml
 lock:
 	@command -v uv >/dev/null || { echo "Making the locks anew needs uv" >&2; exit 1; }
 	$(LOCK) --output-file requirements.txt
