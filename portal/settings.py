@@ -81,6 +81,7 @@ INSTALLED_APPS = [
     "oauth2_provider",
     "accounts",
     "providers.local",
+    "providers.ldap",
     "providers.oidc",
     "providers.unilogin",
     "providers.adgangsplatformen",

@@ -88,6 +88,11 @@ class Client:
     def __repr__(self) -> str:
         return f"Client({self._caller!r})"
 
+    @property
+    def deadline(self) -> float:
+        """How many seconds a call may take in all."""
+        return conf.http_limits().deadline
+
     def get(self, url: str, **options: Unpack[Options]) -> Answer:
         """Return the answer to a GET (RFC 9110, 9.3.1), whatever its status.
 

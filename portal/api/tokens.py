@@ -191,7 +191,10 @@ def _enter(source: ConfiguredSource, username: str, password: str, visit: Visit)
     try:
         session = signing_in.enter_without_browser(source, username, password, visit)
     except InvalidGrant:
-        raise RefusedGrant("The username or the password is wrong.") from None
+        if source.slug == Source.LOCAL:
+            raise RefusedGrant("The username or the password is wrong.") from None
+        said = f"The source {source.slug} does not accept these credentials."
+        raise RefusedGrant(said) from None
     own = StoredSession.objects.filter(uid=session.uid)
     try:
         with transaction.atomic():

@@ -87,7 +87,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
 
 def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.kind == "form"]
-    inline = with_form if len(with_form) == 1 else []
+    inline = with_form[:1]
     troubled = outage.of_providers({each.slug: each.provider for each in ready})
     return {
         "buttons": [
@@ -169,7 +169,12 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
         code = answers.record_failure(request, error, source.slug)
         names = {field.name for field in source.form.prompt().fields}
         problem = problems.explain(
-            error.reason, code, form=True, asks_for_password="password" in names
+            error.reason,
+            code,
+            form=True,
+            source=source,
+            detail=error.description,
+            asks_for_password="password" in names,
         )
         link = request.POST[forms.LINK] if link_uid else ""
         response = forms.page(request, source, next_url, link, problem, error.status)

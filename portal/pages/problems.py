@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import errors
 from accounts.login import sign_in
+from accounts.models import Source
 from accounts.provider import Explains
 from accounts.source.catalogue import ConfiguredSource
 
@@ -110,7 +111,7 @@ def explain(
     """
     texts: tuple[Any, Any, Any]
     if form and reason == errors.LOGIN_FAILED:
-        texts = _WRONG_PASSWORD if asks_for_password else _WRONG_FIELDS
+        texts = _not_accepted(source) if asks_for_password else _WRONG_FIELDS
     elif detail == sign_in.BELONGS_ELSEWHERE:
         texts = _ANOTHER_ACCOUNT
     else:
@@ -127,6 +128,18 @@ def explain(
         "reason": reason,
         "linking": detail == sign_in.BELONGS_ELSEWHERE,
     }
+
+
+def _not_accepted(source: ConfiguredSource | None) -> tuple[Any, Any, Any]:
+    """Return what to say of a wrong password: whose it should have been, unless it is our own."""
+    if source is None or source.slug == Source.LOCAL:
+        return _WRONG_PASSWORD
+    title, _ours, _again = _WRONG_PASSWORD
+    return (
+        title,
+        _("%(source)s did not accept what you typed.") % {"source": source.label},
+        _("Check both fields. The password is the one of that account, not one of this site."),
+    )
 
 
 def _failed(where: str) -> tuple[Any, Any, Any]:

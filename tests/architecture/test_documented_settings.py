@@ -7,7 +7,7 @@ import pytest
 
 from accounts.source import registry
 
-PROVIDERS = ("adgangsplatformen", "local", "oidc", "unilogin")
+PROVIDERS = ("adgangsplatformen", "ldap", "local", "oidc", "unilogin")
 
 
 def test_no_provider_is_overlooked() -> None:

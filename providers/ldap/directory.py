@@ -1,0 +1,155 @@
+"""What is asked of a directory: whose password this is, in which groups they are, who is gone."""
+
+import secrets
+import time
+from collections.abc import Collection, Mapping
+
+import structlog
+
+from accounts.errors import (
+    DISABLED,
+    NOT_AUTHORIZED,
+    AccessDenied,
+    InvalidGrant,
+    Misconfigured,
+)
+from accounts.http import CallFailed, Client
+from accounts.provider import Authentication, Clock
+from providers.ldap import entries, policy
+from providers.ldap.client import SUCCESS, Connection, Entry, Result
+from providers.ldap.pool import Servers, Session
+from providers.ldap.settings import LdapSettings
+
+# Levels of groups in groups, and names in one search for them.
+DEEPEST, AT_ONCE = 10, 200
+# Of so many people not all go at once: the directory shows them to us no more.
+MANY = 10
+LONGEST_PAUSE = 1.0
+_SIZE_LIMIT, _NO_SUCH, _REFERRAL, _NO_RIGHT = 4, 32, 10, 50
+log = structlog.get_logger("vestibule.ldap")
+
+
+class Directory:
+    """One source's directory. Thread-safe."""
+
+    def __init__(self, settings: LdapSettings, http: Client, clock: Clock) -> None:
+        self.settings, self._clock = settings, clock
+        self.servers = Servers(settings, http)
+        self._refusal_takes = 0.0
+
+    def authenticate(self, username: str, password: str) -> Authentication:
+        """Return who a name and a password prove to be: a search, a bind, a search for groups.
+
+        A name that nobody has costs a bind too, and the time that a wrong password takes. Raises
+        `InvalidGrant`, `AccessDenied` for a right password that does not count or a person who is
+        not let in, and `TemporarilyUnavailable`.
+        """
+        outcome = self.servers.ask(lambda session: self._prove(session, username, password))
+        if isinstance(outcome, float):
+            time.sleep(max(0.0, min(LONGEST_PAUSE, self._refusal_takes) - outcome))
+            raise InvalidGrant(policy.WRONG)
+        return outcome
+
+    def refused(self, subjects: Collection[str]) -> Mapping[str, str]:
+        """Return those of `subjects` who are gone, disabled or in no allowed group any more, with
+        the reason. Raises `TemporarilyUnavailable`, also when many are gone and nobody is left.
+        """
+        query = entries.filter_for_subjects(self.settings, subjects)
+        found = self.servers.ask(lambda session: self._search(session, self.settings.base, query))
+        known = {entries.subject(self.settings, each): each for each in found}
+        if not known and len(subjects) >= MANY:
+            raise Misconfigured(f"The directory shows none of {len(subjects)} people.")
+        judged = {each: self._judge(known.get(each)) for each in subjects}
+        return {each: why for each, why in judged.items() if why}
+
+    def _prove(self, session: Session, username: str, password: str) -> Authentication | float:
+        """Return who it is, or how many seconds it took to find out that it is nobody."""
+        entry = self._find(session, username)
+        began = time.monotonic()
+        dn = entry.dn if entry else f"uid={secrets.token_hex(8)},{self.settings.base}"
+        said = session.as_nobody(lambda own: own.bind(dn, password, session.place))
+        took = time.monotonic() - began
+        if entry is None:
+            return took
+        try:
+            notice = policy.check(said, session.origin)
+        except InvalidGrant:
+            self._refusal_takes = 0.8 * (self._refusal_takes or took) + 0.2 * took
+            raise
+        except AccessDenied:
+            if self._is_disabled(entry):
+                raise policy.refusal(policy.CLOSED) from None
+            raise
+        if self._is_disabled(entry):
+            raise policy.refusal(policy.CLOSED)
+        groups = self._groups(session, entry)
+        return entries.authentication(self.settings, entry, groups, notice)
+
+    def _find(self, session: Session, username: str) -> Entry | None:
+        """Return the one entry of a name, None for none and for more than one."""
+        query = entries.filter_for(self.settings, username)
+        found = self._search(session, self.settings.base, query, limit=2)
+        if len(found) > 1:
+            log.warning("ldap.ambiguous", base=self.settings.base, found=[e.dn for e in found])
+            return None
+        named = [each for each in found if entries.is_called(self.settings, each, username)]
+        return named[0] if named else None
+
+    def _groups(self, session: Session, entry: Entry) -> set[str] | None:
+        """Return the groups of an entry, None when the source says nothing of groups."""
+        if self.settings.group_attribute:
+            return entries.groups_in(self.settings, entry)
+        if not self.settings.group_filter:
+            return None
+        found: dict[str, Entry] = {}
+        asked, level = {entries.folded(entry.dn)}, [entry.dn]
+        for _depth in range(DEEPEST if self.settings.nested_groups else 1):
+            above: dict[str, Entry] = {}
+            for start in range(0, len(level), AT_ONCE):
+                above |= self._groups_with(session, level[start : start + AT_ONCE])
+            found |= above
+            level = [each.dn for name, each in above.items() if name not in asked]
+            asked |= above.keys()
+            if not level:
+                break
+        return entries.groups_of(self.settings, found.values())
+
+    def _groups_with(self, session: Session, members: list[str]) -> dict[str, Entry]:
+        base = self.settings.group_base or self.settings.base
+        query = entries.filter_for_members(self.settings, members)
+        wanted = [] if self.settings.group_name.lower() == "dn" else [self.settings.group_name]
+        found = self._search(session, base, query, wanted=wanted)
+        return {entries.folded(each.dn): each for each in found}
+
+    def _search(
+        self,
+        session: Session,
+        base: str,
+        query: str,
+        *,
+        wanted: list[str] | None = None,
+        limit: int = 0,
+    ) -> list[Entry]:
+        """Search as the source's own reader. Raises `Misconfigured` and `CallFailed`."""
+        named = entries.attributes(self.settings) if wanted is None else wanted
+
+        def search(own: Connection) -> tuple[Result, list[Entry]]:
+            return own.search(base, query, named, session.place, limit=limit)
+
+        said, found = session.as_reader(search)
+        if said.code in {SUCCESS, _SIZE_LIMIT if limit else SUCCESS}:
+            return found
+        if said.code in {_NO_SUCH, _REFERRAL, _NO_RIGHT}:
+            raise Misconfigured(f"{session.origin} does not search {base} for us ({said.code}).")
+        raise CallFailed(f"{session.origin} cannot search now ({said.code}).", kind="Refused")
+
+    def _judge(self, entry: Entry | None) -> str:
+        if entry is None or self._is_disabled(entry):
+            return DISABLED
+        allowed = set(self.settings.allowed_groups)
+        if allowed and self.settings.group_attribute:
+            return "" if allowed & entries.groups_in(self.settings, entry) else NOT_AUTHORIZED
+        return ""
+
+    def _is_disabled(self, entry: Entry) -> bool:
+        return entries.is_disabled(self.settings, entry, self._clock())

@@ -1,0 +1,119 @@
+"""Whoever is disabled or gone at the directory is cut off by the worker, and told why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from accounts import cache
+from accounts.models import Event
+from accounts.session import following
+from providers.ldap.directory import MANY
+from tests.http.ldap.conftest import Work, enter
+from tests.peers import fresh
+from tests.peers.slapd import Directory, dn
+from tests.sandbox.directory.slapd import GROUPS, person
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def pia(directory: Directory) -> Iterator[str]:
+    directory.add(person("pia", "Pia Person", "ldap-pia"))
+    yield dn("pia")
+    directory.delete(dn("pia"))
+
+
+def after_a_round() -> None:
+    following.reset()
+    cache.shared.delete("recheck:work")
+    call_command("deliver_outbox", verbosity=0)
+    fresh.feed()
+
+
+def test_whoever_is_disabled_is_cut_off(
+    client: Client, work: Work, directory: Directory, pia: str
+) -> None:
+    work(disabled_when={"employeeType": "left"})
+    other = Client()
+    enter(client, "pia")
+    enter(other, "alice")
+    after_a_round()
+    assert client.get("/account/").status_code == 200
+    directory.modify(pia, employeeType="left")
+    after_a_round()
+    gone = client.get("/account/")
+    assert gone["Location"].endswith("why=closed")
+    assert "your account was closed" in client.get(gone["Location"]).content.decode()
+    assert other.get("/account/").status_code == 200
+    assert "disabled" in Event.objects.get(name="session.ended").detail
+
+
+def test_whoever_is_gone_is_cut_off_and_whoever_takes_the_name_is_somebody_else(
+    client: Client, work: Work, directory: Directory, pia: str
+) -> None:
+    work()
+    enter(client, "pia")
+    directory.delete(pia)
+    directory.add(person("pia", "Pia the Second", "ldap-pia"))
+    after_a_round()
+    assert client.get("/auth/session").json()["isLoggedIn"] is False
+
+
+def test_whoever_left_the_allowed_group_is_cut_off(
+    client: Client, work: Work, directory: Directory, pia: str
+) -> None:
+    staff = f"cn=staff,{GROUPS}"
+    directory.modify(staff, member=[dn("alice"), dn("bob"), pia])
+    work(group_attribute="memberOf", allowed_groups=["staff"])
+    enter(client, "pia")
+    after_a_round()
+    assert client.get("/account/").status_code == 200
+    directory.modify(staff, member=[dn("alice"), dn("bob")])
+    after_a_round()
+    assert client.get("/account/")["Location"].endswith("why=barred")
+
+
+def test_all_are_asked_about_by_one_search(work: Work, directory: Directory) -> None:
+    work()
+    for name in ("alice", "bob", "dave"):
+        enter(Client(), name, "pæss wörd*)(\\" if name == "dave" else "")
+    directory.operations()
+    after_a_round()
+    assert [kind for kind, *_name in directory.operations()] == ["SRCH"]
+
+
+def test_a_directory_that_is_down_ends_nothing(client: Client, work: Work) -> None:
+    work()
+    enter(client, "alice")
+    work(servers=["ldap://127.0.0.1:1"])
+    after_a_round()
+    assert client.get("/account/").status_code == 200
+
+
+def test_a_directory_that_shows_nobody_any_more_ends_nothing(
+    work: Work, directory: Directory
+) -> None:
+    people = [person(f"crowd-{number}", "One of many", "ldap-crowd") for number in range(MANY)]
+    clients = [Client(REMOTE_ADDR=f"192.0.2.{number + 1}") for number in range(MANY)]
+    for entry in people:
+        directory.add(entry)
+    work()
+    for number, client in enumerate(clients):
+        assert enter(client, f"crowd-{number}", "ldap-crowd").status_code == 303
+    work(user_filter="(&(uid={username})(employeeType=nobody))")
+    after_a_round()
+    assert all(client.get("/account/").status_code == 200 for client in clients)
+    for entry in people:
+        directory.delete(entry[0])
+
+
+def test_it_can_be_off(client: Client, work: Work, directory: Directory, pia: str) -> None:
+    work(recheck_minutes=0)
+    enter(client, "pia")
+    directory.operations()
+    after_a_round()
+    assert directory.operations() == []

@@ -1,0 +1,189 @@
+"""A directory in trouble is never a wrong password, and holds nobody else up."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from django.db import connections
+from django.test import Client
+
+from accounts.models import Event
+from tests.http.conftest import sign_in as sign_in_locally
+from tests.http.ldap.conftest import Work, enter
+from tests.peers.certificates import make_certificates
+from tests.peers.site import free_port
+from tests.peers.slapd import Directory, slapd
+from tests.peers.troubled_directory import troubled
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+# What a server does, and what is said of it: the end of the time is the end, whatever still comes.
+KINDS = {
+    "hang": "Timeout",
+    "drip": "Timeout",
+    "noise": "NotLdap",
+    "shut": "Closed",
+    "huge": "TooLarge",
+}
+
+
+def nobody_listens() -> str:
+    return f"ldap://127.0.0.1:{free_port()}"
+
+
+def in_vain(client: Client, username: str = "alice", **how: Any) -> Any:
+    """Sign in where nothing can be judged. Returns the response."""
+    response = enter(client, username, **how)
+    assert response.status_code == 503, response.content
+    assert int(response["Retry-After"]) > 0
+    page = response.content.decode()
+    assert "did not accept" not in page
+    assert "password is not right" not in page
+    return response
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_one_of_two_servers_is_enough(
+    client: Client, work: Work, directory: Directory, first: bool
+) -> None:
+    servers = [nobody_listens(), directory.plain] if first else [directory.plain, nobody_listens()]
+    work(servers=servers)
+    assert enter(client, "alice")["Location"] == "/account/"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_next_server_serves_whatever_the_first_one_does(
+    client: Client, work: Work, directory: Directory, kind: str
+) -> None:
+    with troubled(kind) as url:
+        work(servers=[url, directory.plain], start_tls=False, ca="")
+        assert enter(client, "alice")["Location"] == "/account/"
+
+
+def test_both_down_is_no_wrong_password(client: Client, work: Work) -> None:
+    work(servers=[nobody_listens(), nobody_listens()])
+    assert b"does not answer at the moment" in in_vain(client).content
+    failed = Event.objects.get(name="login.failed")
+    assert failed.reason == "temporarily-unavailable"
+    assert "cannot be reached" in failed.detail
+    given = {"username": "alice", "password": "ldap-alice", "source": "work"}
+    refused = client.post("/session/login", given)
+    assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+
+
+def test_what_could_not_be_judged_locks_nobody_out(
+    client: Client, work: Work, directory: Directory
+) -> None:
+    work(servers=[nobody_listens()])
+    for _ in range(12):
+        in_vain(client)
+    work()
+    assert enter(client, "alice").status_code == 303
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("tls", [True, False])
+def test_a_server_that_is_none(client: Client, work: Work, kind: str, tls: bool) -> None:
+    with troubled(kind) as url:
+        work(servers=[url], start_tls=tls)
+        in_vain(client)
+    assert f"({KINDS[kind]})" in Event.objects.get(name="login.failed").detail
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_of_ldaps_that_is_none(client: Client, work: Work, kind: str) -> None:
+    with troubled(kind) as url:
+        work(servers=[url.replace("ldap:", "ldaps:")])
+        in_vain(client)
+
+
+def test_a_certificate_of_a_stranger_is_not_taken(
+    client: Client, work: Work, directory: Directory, tmp_path: Any
+) -> None:
+    stranger = make_certificates(tmp_path, ("localhost",)).authority
+    for servers in ([directory.plain], [directory.tls]):
+        work(servers=servers, ca=str(stranger))
+        in_vain(client)
+    assert "is not trusted" in Event.objects.filter(name="login.failed").first().detail
+    assert not [each for each in directory.operations() if each[0] == "BIND"]
+
+
+def test_a_certificate_for_another_name_is_not_taken(
+    client: Client, work: Work, directory: Directory
+) -> None:
+    work(servers=[f"ldaps://127.0.0.1:{directory.tls_port}"])
+    in_vain(client)
+    assert not [each for each in directory.operations() if each[0] == "BIND"]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"bind_password": "wrong"},
+        {"base": "ou=nowhere,dc=example,dc=org"},
+        {"base": "dc=elsewhere"},
+        {"id_attribute": "employeeNumber"},
+        {"user_filter": "(&(uid={username})(!))"},
+        {"ca": "/nowhere/authority.pem"},
+    ],
+)
+def test_what_is_set_wrong_is_our_fault(client: Client, work: Work, wrong: dict[str, str]) -> None:
+    work(**wrong)
+    response = in_vain(client)
+    assert b"That is our fault, not yours" in response.content
+    assert Event.objects.get(name="login.failed").reason == "misconfigured"
+
+
+def test_a_server_that_was_started_anew_is_called_anew(client: Client, work: Work) -> None:
+    with slapd() as own:
+        work(**own.settings())
+        enter(client, "alice")
+        own.stop()
+        in_vain(Client())
+        own.start()
+        assert enter(Client(), "alice").status_code == 303
+        own.stop()
+        own.start()  # the connections that are kept are dead, which nobody has noticed yet
+        assert enter(Client(), "alice").status_code == 303
+
+
+def test_a_server_that_hangs_takes_so_many_threads_and_no_more(
+    work: Work, settings: Any, person: Any
+) -> None:
+    settings.VESTIBULE_HTTP_PER_UPSTREAM, settings.VESTIBULE_THREADS = 2, 8
+    with troubled("hang") as url:
+        work(servers=[url], start_tls=False, ca="")
+        settings.VESTIBULE_HTTP_DEADLINE = 5.0
+        waiting = threading.active_count()
+
+        def attempt(number: int) -> tuple[int, bytes]:
+            response = enter(Client(REMOTE_ADDR=f"192.0.2.{number}"), f"person-{number}")
+            connections.close_all()
+            return response.status_code, response.content
+
+        with ThreadPoolExecutor(10) as threads:
+            found = list(threads.map(attempt, range(10)))
+        assert {status for status, _page in found} == {503}
+        busy = [page for _status, page in found if b"Many people are signing in" in page]
+        assert len(busy) == 8  # two held a place until the end
+        assert threading.active_count() <= waiting + 4
+        assert sign_in_locally(Client()).status_code == 303
+
+
+def test_who_failed_in_a_row_is_not_asked_for_a_while(client: Client, work: Work) -> None:
+    work(servers=[nobody_listens()])
+    for _ in range(6):
+        in_vain(client)
+    failed = Event.objects.filter(name="login.failed").order_by("-id")[0]
+    assert "not asked for a while" in failed.detail
+
+
+def test_the_trouble_is_shown_before_the_click(client: Client, work: Work) -> None:
+    work(servers=[nobody_listens()])
+    in_vain(client)
+    (told,) = [each for each in client.get("/auth/sources").json() if each["slug"] == "work"]
+    assert told["kind"] == "form"
+    assert told["trouble"] is not None
