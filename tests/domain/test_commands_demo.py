@@ -43,7 +43,7 @@ def refused(**options: Any) -> str:
     return said
 
 
-@pytest.mark.parametrize("part", [0, 1, 2], ids=["site", "stand-in", "library"])
+@pytest.mark.parametrize("part", [0, 1, 2, 3], ids=["site", "stand-in", "library", "directory"])
 def test_a_taken_port_is_named_in_one_sentence(part: int) -> None:
     port = demo_ports()
     with socket.create_server(("127.0.0.1", port + part)):

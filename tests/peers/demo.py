@@ -2,7 +2,7 @@
 
     with running(tmp_path) as demo:
         demo.banner
-        demo.site, demo.stand_in, demo.library      # where its parts are
+        demo.site, demo.stand_in, demo.library, demo.directory      # where its parts are
 
 It has no database but its own file, whatever the tests run on.
 """
@@ -41,12 +41,16 @@ class Demo:
     def library(self) -> str:
         return f"http://localhost:{self.port + 2}"
 
+    @property
+    def directory(self) -> str:
+        return f"ldap://127.0.0.1:{self.port + 3}"
+
     def leave(self, number: signal.Signals = signal.SIGINT) -> str:
         """End all of it by a signal. Returns what was said after the banner."""
         self.process.send_signal(number)
         said, _ = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, said
-        assert all(is_free(self.port + n) for n in range(3))
+        assert all(is_free(self.port + n) for n in range(4))
         return said
 
 

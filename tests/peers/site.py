@@ -33,8 +33,8 @@ def free_port() -> int:
 
 
 def demo_ports() -> int:
-    """Return a free port whose two successors are free as well: the demo's site and its sandbox."""
-    return _free_ports(3)
+    """Return a free port whose three successors are free as well: the demo's site and stand-ins."""
+    return _free_ports(4)
 
 
 def _free_ports(count: int) -> int:

@@ -14,6 +14,7 @@ from accounts.models.users import username_key
 from accounts.source import catalogue
 from tests.sandbox import mail, openid_demo, store
 from tests.sandbox.cms import demo as cms_demo
+from tests.sandbox.directory import demo as directory_demo
 from tests.sandbox.processes import Process, served
 from tests.sandbox.unilogin import demo as unilogin_demo
 
@@ -57,6 +58,7 @@ def furnish(port: int) -> None:
     openid_demo.furnish(port)
     unilogin_demo.furnish(port)
     cms_demo.furnish(port)
+    directory_demo.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
     for persona in PERSONAS:
@@ -78,6 +80,7 @@ def processes(port: int) -> list[Process]:
         served("site", "portal.rsgi:application", port, variables),
         openid_demo.process(port, url),
         cms_demo.process(port, url),
+        *directory_demo.processes(port),
     ]
 
 
@@ -97,6 +100,7 @@ def banner(port: int) -> str:
         "  " + openid_demo.banner(port),
         "  " + unilogin_demo.banner(port),
         "  " + cms_demo.banner(port),
+        "  " + directory_demo.banner(port),
         "  " + _("Mails:             %s") % mail.address(openid_demo.origin(port)),
         "",
         "  " + _("Sign in with a username and its password:"),

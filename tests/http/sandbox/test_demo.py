@@ -19,6 +19,8 @@ from tests.peers.demo import Demo, command, running
 from tests.peers.site import ROOT
 from tests.sandbox import demo as whole
 from tests.sandbox import openid_demo
+from tests.sandbox.directory import demo as directory_demo
+from tests.sandbox.directory import slapd
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +29,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
         yield own
 
 
-def sign_in(demo: Demo, persona: whole.Persona) -> str:
+def sign_in(demo: Demo, persona: whole.Persona, source: str = "local") -> str:
     """Sign in as the banner says. Returns where one lands."""
     with requests.Session() as browser:
         page = browser.get(f"{demo.site}/login", timeout=10)
@@ -36,7 +38,7 @@ def sign_in(demo: Demo, persona: whole.Persona) -> str:
             "username": persona.username,
             "password": persona.password,
         }
-        return browser.post(f"{demo.site}/auth/login/local", form, timeout=10).url
+        return browser.post(f"{demo.site}/auth/login/{source}", form, timeout=10).url
 
 
 def manage(data: Path, *args: str) -> None:
@@ -52,13 +54,51 @@ def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
         "Preparing",
         "Starting",
     ]  # and nothing else, such as a warning, was said before
-    for at in (demo.site, f"{demo.site}/admin/", f"{demo.stand_in}/mails", f"{demo.library}/"):
+    for at in (
+        demo.site,
+        f"{demo.site}/admin/",
+        f"{demo.stand_in}/mails",
+        f"{demo.library}/",
+        demo.directory,
+    ):
         assert at in demo.banner
     assert requests.get(f"{demo.site}/", timeout=10).status_code == 200
     for persona in whole.PERSONAS:
         assert persona.username in demo.banner
         assert persona.password in demo.banner
         assert sign_in(demo, persona) == f"{demo.site}/account/"
+
+
+def test_employees_of_the_directory_sign_in(demo: Demo) -> None:
+    for uid, landed in (
+        ("mette", "/account/"),
+        ("søren", "/account/"),
+        ("karl", "/auth/login/work"),
+    ):
+        assert uid in demo.banner
+        persona = whole.Persona(uid, directory_demo.PASSWORD, "")
+        assert sign_in(demo, persona, directory_demo.SLUG) == f"{demo.site}{landed}"
+
+
+@pytest.mark.django_db
+def test_where_slapd_may_not_work_the_demo_goes_on_without(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(directory_demo, "_folder", lambda: tmp_path / "directory")
+    monkeypatch.setattr(slapd, "_CONFIGURATION", "what is no configuration")
+    directory_demo.furnish(8000)
+    assert directory_demo.processes(8000) == []
+    assert "left out" in directory_demo.banner(8000)
+    monkeypatch.undo()
+
+
+@pytest.mark.django_db
+def test_without_slapd_the_demo_says_so_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(slapd, "_SCHEMAS", ("/nowhere",))
+    directory_demo.furnish(8000)
+    assert not Source.objects.filter(slug=directory_demo.SLUG).exists()
+    assert directory_demo.processes(8000) == []
+    assert "slapd is not installed" in directory_demo.banner(8000)
 
 
 def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -> None:
