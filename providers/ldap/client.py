@@ -79,7 +79,7 @@ class Connection:
         self._origin = server.origin
         self._socket = _Socket(self._connect(server, place))
         self._ldap = self._library()
-        self.used_at = time.monotonic()
+        self.opened_at = self.used_at = time.monotonic()
         try:
             if context and not server.tls:
                 self._start_tls(place)

@@ -22,6 +22,8 @@ from providers.ldap.settings import LdapSettings
 
 # Levels of groups in groups, and names in one search for them.
 DEEPEST, AT_ONCE = 10, 200
+# Names that a directory may take for one: the house tells them apart, and looks at no more.
+ALIKE = 10
 # Of so many people not all go at once: the directory shows them to us no more.
 MANY = 10
 LONGEST_PAUSE = 1.0
@@ -52,14 +54,14 @@ class Directory:
 
     def refused(self, subjects: Collection[str]) -> Mapping[str, str]:
         """Return those of `subjects` who are gone, disabled or in no allowed group any more, with
-        the reason. Raises `TemporarilyUnavailable`, also when many are gone and nobody is left.
+        the reason. Raises `TemporarilyUnavailable`, also when that would be all of many.
         """
         query = entries.filter_for_subjects(self.settings, subjects)
         found = self.servers.ask(lambda session: self._search(session, self.settings.base, query))
         known = {entries.subject(self.settings, each): each for each in found}
-        if not known and len(subjects) >= MANY:
-            raise Misconfigured(f"The directory shows none of {len(subjects)} people.")
         judged = {each: self._judge(known.get(each)) for each in subjects}
+        if all(judged.values()) and len(judged) >= MANY:
+            raise Misconfigured(f"The directory would let in none of {len(judged)} people.")
         return {each: why for each, why in judged.items() if why}
 
     def _prove(self, session: Session, username: str, password: str) -> Authentication | float:
@@ -88,12 +90,11 @@ class Directory:
     def _find(self, session: Session, username: str) -> Entry | None:
         """Return the one entry of a name, None for none and for more than one."""
         query = entries.filter_for(self.settings, username)
-        found = self._search(session, self.settings.base, query, limit=2)
-        if len(found) > 1:
-            log.warning("ldap.ambiguous", base=self.settings.base, found=[e.dn for e in found])
-            return None
+        found = self._search(session, self.settings.base, query, limit=ALIKE)
         named = [each for each in found if entries.is_called(self.settings, each, username)]
-        return named[0] if named else None
+        if len(named) > 1:
+            log.warning("ldap.ambiguous", base=self.settings.base, found=[e.dn for e in named])
+        return named[0] if len(named) == 1 else None
 
     def _groups(self, session: Session, entry: Entry) -> set[str] | None:
         """Return the groups of an entry, None when the source says nothing of groups."""

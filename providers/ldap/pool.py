@@ -15,6 +15,8 @@ from providers.ldap.settings import LdapSettings, Server, server
 # Kept of each server and use; an idle one for less time than servers and firewalls close it in.
 KEPT = 8
 IDLE_SECONDS = 50.0
+# For no longer than this does one stand that was bound by a password that counts no more.
+OLDEST_SECONDS = 600.0
 
 T = TypeVar("T")
 
@@ -92,7 +94,9 @@ class Pool:
                 held = kept.pop()
             except IndexError:
                 return None
-            if held.is_alive() and time.monotonic() - held.used_at < IDLE_SECONDS:
+            now = time.monotonic()
+            is_fresh = now - held.used_at < IDLE_SECONDS and now - held.opened_at < OLDEST_SECONDS
+            if is_fresh and held.is_alive():
                 return held
             held.close()
 

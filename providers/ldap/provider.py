@@ -1,5 +1,6 @@
 """A directory: people whose names and passwords an LDAP server keeps (docs/ldap.md)."""
 
+import unicodedata
 from collections.abc import Collection, Mapping
 from typing import Any, ClassVar
 
@@ -104,7 +105,7 @@ def _credentials(form: Mapping[str, str]) -> tuple[str, str]:
         raise InvalidRequest("The username or the password is too long or not text.")
     if not username.strip() or not password:  # a bind without a password proves nothing
         raise InvalidGrant(policy.WRONG)
-    return username.strip(), password
+    return unicodedata.normalize("NFC", username.strip()), password
 
 
 def _well_formed(text: str, longest: int) -> bool:

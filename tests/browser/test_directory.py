@@ -14,20 +14,7 @@ from tests.peers.slapd import Directory, dn, slapd
 
 pytestmark = pytest.mark.browser
 
-FILE = """
-[sources.work]
-provider = "ldap"
-label = "Your work account"
-order = 10
-[sources.work.settings]
-servers = ["{server}"]
-base = "{base}"
-bind_dn = "{bind_dn}"
-bind_password = "{bind_password}"
-ca = "{ca}"
-recheck_minutes = 1
-disabled_when = {{employeeType = "left"}}
-"""
+RULES = {"recheck_minutes": "1", "disabled_when": '{employeeType = "left"}'}
 
 
 @pytest.fixture(scope="module")
@@ -40,9 +27,9 @@ def directory() -> Iterator[Directory]:
 def house(
     site: Callable[..., Site], directory: Directory, tmp_path_factory: pytest.TempPathFactory
 ) -> Site:
-    own, given = site(), directory.settings()
+    own = site()
     file = Path(tmp_path_factory.mktemp("sources"), "sources.toml")
-    file.write_text(FILE.format(server=given["servers"][0], **given))
+    file.write_text(directory.file(**RULES))
     own.manage("sources", "apply", str(file))
     return own
 

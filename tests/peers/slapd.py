@@ -9,6 +9,7 @@ What is in it can be changed by `modify`, `add`, `delete` and `rename`.
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import tempfile
@@ -112,6 +113,13 @@ class Directory:
             "ca": str(self.certificates.authority),
             **more,
         }
+
+    def file(self, **more: str) -> str:
+        """Return a file for `sources apply` with a source `work`; `more` are lines of settings."""
+        lines = [f"{name} = {json.dumps(value)}" for name, value in self.settings().items()]
+        lines += [f"{name} = {value}" for name, value in more.items()]
+        head = ("[sources.work]", 'provider = "ldap"', 'label = "Your work account"', "order = 10")
+        return "\n".join((*head, "[sources.work.settings]", *lines, ""))
 
     def start(self) -> None:
         """Serve, and return once it answers. It ends with this process."""

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import Event, Identity, StoredSession, User
+from providers.ldap import pool
 from tests.http.conftest import at_most
 from tests.http.conftest import sign_in as sign_in_locally
 from tests.http.ldap.conftest import Work, enter
@@ -53,6 +54,7 @@ def test_first_time_and_second_time(
     [
         ("søren", "blåbærgrød på ærø", "Søren"),
         ("SØREN ", "blåbærgrød på ærø", "Søren"),
+        ("jose\u0301", "ldap-jose", "José Núñez"),  # as some keyboards compose it
         ("dave", "pæss wörd*)(\\", "Dahl, Dave (Jr) *"),
         ("o'b,r(i)a*n\\+<x>", "ldap-brian", 'Brian "#"; O=B'),
         ("eve", "ldap-eve", "Eve Nomail"),
@@ -131,6 +133,16 @@ def test_unknown_and_known_names_cost_the_same_operations(
         enter(client, name, "wrong")
         seen.append([kind for kind, *_name in directory.operations()])
     assert seen == [["SRCH", "BIND"]] * 3
+
+
+def test_a_name_that_is_alike_takes_nobodys_place(
+    client: Client, work: Work, directory: Directory
+) -> None:
+    directory.add(person("jose", "Jose Nunez", "ldap-other"))
+    work(user_filter="(|(uid={username})(cn={username}))")
+    assert enter(client, "jose", "ldap-other").status_code == 303
+    assert enter(Client(), "josé", "ldap-jose").status_code == 303
+    directory.delete(dn("jose"))
 
 
 def test_a_name_of_two_people_signs_nobody_in(client: Client, work: Work) -> None:
@@ -359,6 +371,18 @@ def test_what_a_sign_in_costs(client: Client, work: Work, directory: Directory) 
         asked = [kind for kind, *_name in directory.operations()]
         assert asked == ["SRCH", "BIND", "SRCH"]
     assert directory.connections() == before
+
+
+@pytest.mark.parametrize("limit", ["IDLE_SECONDS", "OLDEST_SECONDS"])
+def test_a_connection_is_not_kept_for_ever(
+    work: Work, directory: Directory, monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    work()
+    enter(Client(), "alice")
+    before = directory.connections()
+    monkeypatch.setattr(pool, limit, 0.0)
+    enter(Client(), "alice")
+    assert directory.connections() == before + 2
 
 
 def test_no_password_stands_anywhere(

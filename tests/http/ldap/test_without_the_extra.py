@@ -12,25 +12,13 @@ import requests
 from tests.peers.site import Site
 from tests.peers.slapd import slapd
 
-FILE = """
-[sources.work]
-provider = "ldap"
-[sources.work.settings]
-servers = ["{server}"]
-base = "{base}"
-bind_dn = "{bind_dn}"
-bind_password = "{bind_password}"
-ca = "{ca}"
-"""
-
 
 def test_the_site_runs_and_says_what_to_install(site: Callable[..., Site], tmp_path: Path) -> None:
     (tmp_path / "ldap3.py").write_text('raise ImportError("not installed, for this test")\n')
     with slapd() as directory:
         own = site({"PYTHONPATH": str(tmp_path)})
-        given = directory.settings()
         file = tmp_path / "sources.toml"
-        file.write_text(FILE.format(server=given["servers"][0], **given))
+        file.write_text(directory.file())
         own.manage("sources", "apply", str(file))
         browser = requests.Session()
         page = browser.get(f"{own.url}/auth/login/work")
