@@ -89,6 +89,10 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.kind == "form"]
     inline = with_form[:1]
     troubled = outage.of_providers({each.slug: each.provider for each in ready})
+
+    def trouble(each: ConfiguredSource) -> dict[str, str] | None:
+        return {"note": each.note} if each.slug in troubled else None
+
     return {
         "buttons": [
             {
@@ -96,12 +100,14 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
                 "help": each.help,
                 "icon": each.description.icon,
                 "url": routes.login_path(each.slug, next=next_url),
-                "trouble": {"note": each.note} if each.slug in troubled else None,
+                "trouble": trouble(each),
             }
             for each in ready
             if each not in inline
         ],
-        "forms": [forms.context_of(each, next_url) for each in inline],
+        "forms": [
+            {**forms.context_of(each, next_url), "trouble": trouble(each)} for each in inline
+        ],
     }
 
 

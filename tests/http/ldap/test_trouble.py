@@ -187,3 +187,8 @@ def test_the_trouble_is_shown_before_the_click(client: Client, work: Work) -> No
     (told,) = [each for each in client.get("/auth/sources").json() if each["slug"] == "work"]
     assert told["kind"] == "form"
     assert told["trouble"] is not None
+    form = client.get("/login").content.decode().partition('id="with-work"')[2]
+    assert "This may not work at the moment." in form
+    work()
+    assert enter(client, "alice").status_code == 303
+    assert "may not work" not in Client().get("/login").content.decode()
