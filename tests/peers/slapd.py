@@ -14,6 +14,7 @@ import re
 import subprocess
 import tempfile
 import time
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -51,7 +52,18 @@ def under(name: str, **more: str) -> dict[str, str]:
 
 
 NAMES_OF_GROUPS = tuple(f"unit-{number:03d}" for number in range(500))
+# Every byte that means something in a filter is in it.
+GUID = uuid.UUID(bytes_le=b"\x00*()\\\xff\xc3\xa6/=~&|!\x80\x0a")
 PERSONAS: tuple[Entry, ...] = (
+    person(
+        "ad",
+        "Adam Directory",
+        "ldap-ad",
+        objectClass=("inetOrgPerson", "extensibleObject"),
+        objectGUID=GUID.bytes_le,
+        sAMAccountName="adam",
+        userAccountControl="512",
+    ),
     person("alice", "Alice Andersen", "ldap-alice", memberOf=member_of("staff", "admins")),
     person("bob", "Bob Berg", "ldap-bob", memberOf=member_of("staff")),
     person("søren", "Søren Ærøskøbing", "blåbærgrød på ærø", displayName="Søren"),

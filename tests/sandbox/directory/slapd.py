@@ -14,7 +14,8 @@ PEOPLE, GROUPS = f"ou=people,{SUFFIX}", f"ou=groups,{SUFFIX}"
 ADMIN, ADMIN_PASSWORD = f"cn=admin,{SUFFIX}", "admin-of-the-directory"
 READER, READER_PASSWORD = f"cn=reader,{SUFFIX}", "reader-of-the-directory"
 # A name of an entry, and its attributes with a value or several each.
-Entry = tuple[str, Mapping[str, str | Sequence[str]]]
+Values = str | bytes | Sequence[str]
+Entry = tuple[str, Mapping[str, Values]]
 
 _BESIDE = "/usr/sbin:/usr/local/sbin"  # where users without rights look for nothing
 _SCHEMAS = ("/etc/ldap/schema", "/etc/openldap/schema")
@@ -23,6 +24,13 @@ _CONFIGURATION = """\
 include {schema}/core.schema
 include {schema}/cosine.schema
 include {schema}/inetorgperson.schema
+# What Active Directory has beside these ([MS-ADA1], [MS-ADA3]).
+attributetype ( 1.2.840.113556.1.4.2 NAME 'objectGUID' EQUALITY octetStringMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
+attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch
+  SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
 pidfile {folder}/pid
 modulepath {modules}
 moduleload back_mdb
@@ -84,9 +92,9 @@ def command(folder: Path, *addresses: str, log: int = 0) -> list[str]:
     return [program() or "slapd", "-d", str(log), "-f", configuration, "-h", " ".join(addresses)]
 
 
-def person(uid: str, name: str, password: str, **more: str | Sequence[str]) -> Entry:
+def person(uid: str, name: str, password: str, **more: Values) -> Entry:
     """Return a person's entry. `more` are further attributes; an empty value leaves one out."""
-    attributes: dict[str, str | Sequence[str]] = {
+    attributes: dict[str, Values] = {
         "objectClass": "inetOrgPerson",
         "uid": uid,
         "cn": name,
@@ -129,15 +137,16 @@ def _ground() -> list[Entry]:
     ]
 
 
-def _ldif(dn: str, attributes: Mapping[str, str | Sequence[str]]) -> str:
+def _ldif(dn: str, attributes: Mapping[str, Values]) -> str:
     """Return an entry in LDIF (RFC 2849), each value in base64 whatever it is."""
     lines = [f"dn:: {b64encode(dn.encode()).decode()}"]
     known = dict(attributes)
     if dn.startswith("cn="):
         known.setdefault("cn", dn[3:].partition(",")[0])
     for name, values in known.items():
-        several = (values,) if isinstance(values, str) else values
-        lines += [f"{name}:: {b64encode(each.encode()).decode()}" for each in several]
+        several = (values,) if isinstance(values, str | bytes) else values
+        raw = (each if isinstance(each, bytes) else each.encode() for each in several)
+        lines += [f"{name}:: {b64encode(each).decode()}" for each in raw]
     return "\n".join((*lines, "", ""))
 
 
