@@ -14,7 +14,8 @@ def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
     """Return the path at which a sign-in by the source `slug` starts; empty values are left out.
 
     `again="1"` asks for a fresh proof of who the person is, `why="1"` for the page that says first
-    what it is for, `other="1"` for a sign-in of somebody else, `switch="1"` for the question whether the session that is there should end.
+    what it is for, `other="1"` for a sign-in of somebody else, `switch="1"` for the question
+    whether the session that is there should end.
     """
     path = f"/openid/{slug}/login" if prefix == OPENID else f"/auth/login/{slug}"
     wanted = {name: value for name, value in query.items() if value}
