@@ -103,7 +103,7 @@ def sign_in(
             if current.exists:
                 end(StoredSession.objects.filter(uid=current.uid))
             now = timezone.now()
-            typed = _typed(source, outcome, user, now, _proved_at(source, outcome, login_flow, now))
+            typed = _typed(source, outcome, user, now, _auth_time(source, outcome, login_flow, now))
             store, row = _begin(typed, user, visit, spent, kind)
             kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
@@ -295,7 +295,7 @@ def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
 
 
 def _typed(
-    source: ConfiguredSource, outcome: Authentication, user: User, now: datetime, proved_at: int
+    source: ConfiguredSource, outcome: Authentication, user: User, now: datetime, auth_time: int
 ) -> Session:
     tokens = vault.dated(outcome.tokens or TokenSet())
     return Session(
@@ -309,8 +309,9 @@ def _typed(
         sid=outcome.sid,
         status=user.status,
         acr=outcome.acr,
+        amr=outcome.amr,
         signed_in_at=now,
-        proved_at=proved_at,
+        auth_time=auth_time,
         refresh_expires_at=tokens.refresh_expires_at,
         upstream_ends_at=outcome.expires_at if source.ends_with_token else None,
         tokens_expire_at=tokens.expires_at,
@@ -320,7 +321,7 @@ def _typed(
     )
 
 
-def _proved_at(
+def _auth_time(
     source: ConfiguredSource, outcome: Authentication, login_flow: LoginFlow | None, now: datetime
 ) -> int:
     """Return when the person proved who they are: now where our form or a flow asked for it, whose
@@ -328,7 +329,7 @@ def _proved_at(
     """
     if source.kind == "form" or (login_flow and login_flow.again):
         return int(now.timestamp())
-    return int(min(now, outcome.proved_at).timestamp()) if outcome.proved_at else 0
+    return int(min(now, outcome.auth_time).timestamp()) if outcome.auth_time else 0
 
 
 def _begin(

@@ -137,8 +137,8 @@ class Authentication:
     `bound_to` is the digest of the cookie (`name=value`) that the session hangs on (the CMS), else
     empty. `epoch` is the person's own at the moment when their password was judged here; None of
     an upstream.
-    `proved_at` is when the person proved upstream who they are, as far as the upstream tells
-    (OIDC Core's `auth_time`). `notice` is a sentence for the person, shown once after the sign-in.
+    `auth_time` is when the person proved upstream who they are, as far as the upstream tells (OIDC
+    Core, 2). `notice` is a sentence for the person, shown once after the sign-in.
     """
 
     subject: str
@@ -157,7 +157,7 @@ class Authentication:
     expires_at: datetime | None = None
     bound_to: str = field(default="", repr=False)
     epoch: int | None = None
-    proved_at: datetime | None = None
+    auth_time: datetime | None = None
     notice: str = ""
 
 

@@ -46,7 +46,7 @@ def is_recent(session: Session, now: datetime) -> bool:
     """Tell whether the person proved who they are recently enough for sensitive things. A sign-in
     alone proves nothing: an upstream that remembers somebody asks for no password.
     """
-    return now.timestamp() - session.proved_at < conf.recent().total_seconds()
+    return now.timestamp() - session.auth_time < conf.recent().total_seconds()
 
 
 def _is_in_one(session: Session, groups: Collection[str]) -> bool:

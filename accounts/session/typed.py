@@ -4,7 +4,7 @@ session").
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,8 @@ class Session:
     `uid` is the stable public id; `expires_at` is when it ends if nothing happens,
     `upstream_ends_at` when the upstream's own does, `tokens_expire_at` when the access token in the
     vault does, which lived for `tokens_lifetime` seconds. `claims` are the provider's public ones.
-    `proved_at` is when the person proved who they are, in seconds since 1970; 0 if nobody knows.
+    `acr`, `amr` and `auth_time` say how and when the person proved who they are (OIDC Core, 2), the
+    latter in seconds since 1970; 0 if nobody knows.
     """
 
     uid: str = ""
@@ -43,7 +44,8 @@ class Session:
     bound_to: str = field(default="", repr=False)
     claims: Mapping[str, Any] = field(default_factory=dict, repr=False)
     tokens_lifetime: int = 0
-    proved_at: int = 0
+    amr: Sequence[str] = ()
+    auth_time: int = 0
 
     @property
     def is_logged_in(self) -> bool:

@@ -89,7 +89,7 @@ def proof_is_fresh(claims: Claims, since: datetime, leeway: int) -> None:
         raise InvalidGrant("The person was not asked to sign in again.")
 
 
-def proved_at(claims: Claims) -> datetime | None:
+def auth_time(claims: Claims) -> datetime | None:
     """Return `auth_time` (2): when the person signed in upstream; None where it does not tell."""
     try:
         told = moment(claims, "auth_time")

@@ -62,7 +62,7 @@ def authentication(
         acr=_text(claims.get("acr")),
         amr=_texts(claims.get("amr")),
         expires_at=_end(tokens),
-        proved_at=checks.proved_at(claims),
+        auth_time=checks.auth_time(claims),
     )
     if refusal := _refusal(settings, outcome):
         raise AccessDenied(refusal, tokens=tokens)

@@ -90,7 +90,7 @@ SEALED: dict[str, tuple[Any, dict[str, Any]]] = {
 ADDED: dict[str, dict[str, Any]] = {
     "flow": {},
     "tokens": {"lifetime": 0},
-    "session": {"tokens_lifetime": 0, "proved_at": 0},
+    "session": {"tokens_lifetime": 0, "amr": (), "auth_time": 0},
 }
 
 

@@ -190,7 +190,7 @@ class TenantProvider:
             public={"tenantInfo": {"sub": answer["sub"]}},
             tokens=self._tokens(answer) if "access_token" in answer else None,
             expires_at=self.clock() + timedelta(seconds=seconds) if seconds else None,
-            proved_at=self.clock() - timedelta(seconds=answer.get("since", 0)),
+            auth_time=self.clock() - timedelta(seconds=answer.get("since", 0)),
             notice=answer.get("notice", ""),
         )
 

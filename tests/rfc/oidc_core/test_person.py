@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -13,13 +14,14 @@ from tests.rfc.oidc_core.portal import Portal
 
 
 def test_an_outcome_is_filled(portal: Portal, op: OpenIdProvider) -> None:
-    op.claims.update(acr="substantial", amr=["pwd", "otp"])
+    op.claims.update(acr="substantial", amr=["pwd", "otp"], auth_time=1_700_000_000)
     op.userinfo.update(email="user@example.com", email_verified=True, locale="da")
     outcome = portal.login(public=("locale", "missing"))
     assert (outcome.subject, outcome.issuer, outcome.sid) == (SUBJECT, op.issuer, "sid-1")
     assert (outcome.name, outcome.username) == ("Demo T. User", "")
     assert (outcome.email, outcome.email_verified) == ("user@example.com", True)
     assert (outcome.acr, outcome.amr) == ("substantial", ("pwd", "otp"))
+    assert outcome.auth_time == datetime.fromtimestamp(1_700_000_000, UTC)
     assert outcome.groups is None
     assert outcome.public == {"locale": "da"}
     assert isinstance(outcome.tokens, TokenSet)
