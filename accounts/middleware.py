@@ -57,8 +57,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
         except ProtocolError as error:
-            # DRF's views carry their class: they answer JSON to everybody.
-            return self.answer(request, error, as_page=not hasattr(view_func, "cls"))
+            return self.answer(request, error, as_page=not answers_json(view_func))
         except DatabaseError:
             if not getattr(view_func, "leaves", False):
                 raise
@@ -120,8 +119,13 @@ def leaves(view_func: Any) -> Any:
 
 
 def is_json_route(request: HttpRequest) -> bool:
-    """Tell whether the view answers JSON to everybody: DRF's views carry their class."""
-    return hasattr(getattr(request.resolver_match, "func", None), "cls")
+    """Tell whether the view answers JSON to everybody."""
+    return answers_json(getattr(request.resolver_match, "func", None))
+
+
+def answers_json(view_func: Any) -> bool:
+    """Tell whether a view answers JSON to everybody: DRF's carry their class, others a mark."""
+    return hasattr(view_func, "cls") or getattr(view_func, "answers_json", False)
 
 
 def wants_page(request: HttpRequest) -> bool:

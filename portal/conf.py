@@ -20,6 +20,12 @@ def default_source() -> str:
     return str(settings.VESTIBULE_DEFAULT_SOURCE)
 
 
+def device_lifetime() -> timedelta:
+    """Return for how long a device waits for its person."""
+    life: timedelta = settings.VESTIBULE_DEVICE_LIFETIME
+    return life
+
+
 def frontpage_url() -> str:
     """Return the institution's own front page, or nothing."""
     return str(settings.VESTIBULE_FRONTPAGE_URL)
@@ -36,9 +42,24 @@ def institution() -> dict[str, str]:
     return dict(settings.VESTIBULE_INSTITUTION)
 
 
+def language_cookie() -> str:
+    """Return the name of the cookie that keeps a person's language."""
+    return str(settings.LANGUAGE_COOKIE_NAME)
+
+
+def languages() -> tuple[str, ...]:
+    """Return the languages that the pages speak."""
+    return tuple(code for code, _name in settings.LANGUAGES)
+
+
 def largest_body() -> int:
     """Return how many bytes of a request's body are read at most."""
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def signing_algorithm() -> str:
+    """Return the algorithm by which id_tokens are signed: RS256 or ES256."""
+    return str(settings.VESTIBULE_SIGNING_ALGORITHM)
 
 
 def threads() -> int:

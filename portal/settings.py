@@ -23,6 +23,7 @@ from portal.configuration.env import (
     generated_keys,
     is_production,
     listed,
+    one_of,
     origin,
     origins_of,
     postgres,
@@ -204,6 +205,12 @@ VESTIBULE_REFRESH_ABSOLUTE = timedelta(
     seconds=env.int("VESTIBULE_REFRESH_ABSOLUTE", default=90 * 86400)
 )
 VESTIBULE_HANDOVER_LIFETIME = timedelta(seconds=env.int("VESTIBULE_HANDOVER_LIFETIME", default=120))
+VESTIBULE_DEVICE_LIFETIME = timedelta(seconds=env.int("VESTIBULE_DEVICE_LIFETIME", default=1800))
+VESTIBULE_SIGNING_ALGORITHM = one_of(
+    "VESTIBULE_SIGNING_ALGORITHM",
+    env.str("VESTIBULE_SIGNING_ALGORITHM", default="RS256"),
+    ("RS256", "ES256"),
+)
 OAUTH2_PROVIDER_APPLICATION_MODEL = "authorization_server.Client"
 OAUTH2_PROVIDER_GRANT_MODEL = "authorization_server.Grant"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authorization_server.AccessToken"  # noqa: S105  # a name

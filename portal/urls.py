@@ -10,6 +10,17 @@ from portal.api.json_view import SchemaView
 from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
 from portal.api.tokens import HandOverView, LoginView, LogoutView, RefreshView
+from portal.authorization_server import (
+    authorize,
+    device_pages,
+    devices,
+    discovery,
+    introspect,
+    logout,
+    pushed,
+    token,
+    userinfo,
+)
 from portal.operations import health
 from portal.pages import account, brand, front, icons, login, openid, passwords
 
@@ -53,6 +64,28 @@ urlpatterns = [
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
     path("openid/<str:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
     path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
+    # What applications and devices speak (3 and 4).
+    path("oauth/authorize", authorize.authorize, name="oauth-authorize"),
+    path("oauth/consent", authorize.decide, name="oauth-consent"),
+    path("oauth/par", pushed.push, name="oauth-par"),
+    path("oauth/token", token.token, name="oauth-token"),
+    path("oauth/userinfo", userinfo.userinfo, name="oauth-userinfo"),
+    path("oauth/introspect", introspect.introspect, name="oauth-introspect"),
+    path("oauth/revoke", introspect.revoke, name="oauth-revoke"),
+    path("oauth/jwks", discovery.jwks, name="oauth-jwks"),
+    path("oauth/logout", logout.logout, name="oauth-logout"),
+    path("oauth/logout/done", logout.done, name="oauth-logout-done"),
+    path("oauth/device_authorization", devices.device_authorization, name="oauth-device"),
+    path("device", device_pages.device, name="device"),
+    path("device/allowed", device_pages.allowed, name="device-allowed"),
+    path("device/denied", device_pages.denied, name="device-denied"),
+    path(".well-known/openid-configuration", discovery.metadata, name="openid-configuration"),
+    path(".well-known/oauth-authorization-server", discovery.metadata, name="oauth-metadata"),
+    path(
+        ".well-known/oauth-protected-resource",
+        discovery.protected_resource,
+        name="resource-metadata",
+    ),
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

@@ -12,7 +12,8 @@ class StoredSession(AbstractBaseSession):
     """One session. The key is the SHA-256 of the cookie's value, so a dump opens nothing.
 
     `uid` is stable and is what everything else points to; the key changes. `session_data` is
-    sealed with the key as associated data (accounts/session/store.py).
+    sealed with the key as associated data (accounts/session/store.py). `label` is what a child
+    session is called: its application's name.
     """
 
     class Kind(models.TextChoices):
@@ -26,6 +27,7 @@ class StoredSession(AbstractBaseSession):
     uid = models.CharField(max_length=32, unique=True, default=new_uid)
     kind = models.CharField(_("kind"), max_length=8, choices=Kind.choices, default=Kind.BROWSER)
     parent_uid = models.CharField(max_length=32, blank=True, db_index=True)
+    label = models.CharField(_("application"), max_length=255, blank=True)
     user = models.ForeignKey(
         "accounts.User", on_delete=models.CASCADE, null=True, related_name="sessions"
     )

@@ -9,9 +9,9 @@ from rest_framework.exceptions import APIException
 from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
-from accounts import conf
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
-from portal.tokens.token_errors import InsufficientScope, InvalidToken, SessionExpired
+from portal.tokens.challenge import challenge
+from portal.tokens.token_errors import InsufficientScope, SessionExpired
 
 
 class TooLarge(InvalidRequest):
@@ -36,22 +36,6 @@ def answer(error: Exception, context: dict[str, Any]) -> Response | None:
             "error_description": _sentence(error),
         }
     return response
-
-
-def challenge(error: ProtocolError) -> str:
-    """Return the `WWW-Authenticate` of an answer (RFC 6750, 3; RFC 9728, 5.1).
-
-    Only a token that was given and failed is told why.
-    """
-    said = {
-        "realm": "vestibule",
-        "resource_metadata": f"{conf.site_url()}/.well-known/oauth-protected-resource",
-    }
-    if isinstance(error, (InvalidToken, InsufficientScope)):
-        said |= {"error": error.error, "error_description": error.description}
-    if isinstance(error, InsufficientScope):
-        said["scope"] = error.scope
-    return "Bearer " + ", ".join(f'{name}="{value}"' for name, value in said.items())
 
 
 def _sentence(error: Exception) -> str:

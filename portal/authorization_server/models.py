@@ -5,6 +5,7 @@ person points to a session by its uid and ends with it by cascade, so that endin
 tokens in the same transaction (docs/architecture.md 7). The toolkit stores tokens as SHA-256 only.
 """
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db import models
@@ -22,6 +23,7 @@ from oauth2_provider.models import (
 from oauth2_provider.models import clear_expired as clear_tokens
 
 from accounts.models import StoredSession
+from portal.authorization_server import registration
 
 
 def of_session(related_name: str, *, null: bool = False) -> Any:
@@ -40,11 +42,106 @@ def of_session(related_name: str, *, null: bool = False) -> Any:
 class Client(AbstractApplication):
     """An application that may be given tokens (RFC 6749, 2)."""
 
+    class Kind(models.TextChoices):
+        """What kind of program a client is, which decides what it may ask for."""
+
+        SERVER = "server", _("application on a server")
+        BROWSER = "browser", _("application in the browser")
+        NATIVE = "native", _("installed application")
+        DEVICE = "device", _("device without a browser")
+
+    class Method(models.TextChoices):
+        """How a client proves who it is (OIDC Core, 9; RFC 7591, 2)."""
+
+        NONE = "none", _("not at all: public, with PKCE")
+        BASIC = "client_secret_basic", _("secret by HTTP Basic")
+        POST = "client_secret_post", _("secret in the form")
+        PRIVATE_KEY = "private_key_jwt", _("signed by its own key")
+
     objects = ApplicationManager()
+
+    kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.BROWSER)
+    auth_method = models.CharField(
+        _("authentication"), max_length=30, choices=Method.choices, default=Method.NONE
+    )
+    allowed_scopes = models.CharField(
+        _("scopes"),
+        max_length=500,
+        default="openid profile email groups offline_access",
+        help_text=_("What it may ask for at most, separated by spaces."),
+    )
+    legacy_desktop = models.BooleanField(
+        _("legacy desktop"),
+        default=False,
+        help_text=_(
+            "May send its secret by HTTP Basic and in the form at once, and gets a refresh token "
+            "without asking for offline_access."
+        ),
+    )
+    introspects = models.BooleanField(
+        _("may introspect"),
+        default=False,
+        help_text=_("May ask about the tokens of other clients, as a protected service does."),
+    )
+    backchannel_logout_uri = models.CharField(
+        _("back-channel logout URI"),
+        max_length=500,
+        blank=True,
+        help_text=_("Is told when a session ends in which this client was used."),
+    )
+    jwks = models.JSONField(
+        _("public keys"), default=dict, blank=True, help_text=_("A JWK Set, for private_key_jwt.")
+    )
 
     class Meta(AbstractApplication.Meta):
         verbose_name = _("client")
         verbose_name_plural = _("clients")
+
+    def clean(self) -> None:
+        """Check what was typed in, all of it. Raises `ValidationError` by field."""
+        registration.check(self)
+
+    def clean_fields(self, exclude: Collection[str] | None = None) -> None:
+        """Check each field, the toolkit's own in step with ours."""
+        self._keep_in_step()
+        super().clean_fields(exclude=exclude)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Keep the toolkit's own columns in step with ours."""
+        self._keep_in_step()
+        super().save(*args, **kwargs)
+
+    def _keep_in_step(self) -> None:
+        self.client_type = (
+            self.CLIENT_PUBLIC if self.auth_method == self.Method.NONE else self.CLIENT_CONFIDENTIAL
+        )
+        self.authorization_grant_type = (
+            self.GRANT_DEVICE_CODE
+            if self.kind == self.Kind.DEVICE
+            else self.GRANT_AUTHORIZATION_CODE
+        )
+        self.hash_client_secret = False  # what is stored is a digest already
+
+    @property
+    def is_public(self) -> bool:
+        """Whether the client has no means to prove who it is."""
+        return str(self.auth_method) == self.Method.NONE
+
+    @property
+    def lives_apart(self) -> bool:
+        """Whether it stays signed in when its person leaves the browser: it is no web page."""
+        return self.kind in {self.Kind.NATIVE, self.Kind.DEVICE}
+
+    def may_use(self, grant_type: str) -> bool:
+        """Tell whether `grant_type` is one of this kind of client (RFC 6749, 4; RFC 8628)."""
+        code = "authorization_code" if self.kind != self.Kind.DEVICE else ""
+        device = self.GRANT_DEVICE_CODE if self.lives_apart else ""
+        return bool(grant_type) and grant_type in {code, device, "refresh_token"}
+
+    def scopes_of(self, asked: Iterable[str]) -> list[str]:
+        """Return those of the scopes `asked` that this client may have, in their order."""
+        allowed = set(self.allowed_scopes.split())
+        return [each for each in asked if each in allowed]
 
     def natural_key(self) -> tuple[str]:
         """Return the name by which the toolkit's own tools know a client."""
@@ -52,9 +149,16 @@ class Client(AbstractApplication):
 
 
 class Grant(AbstractGrant):
-    """An authorization code (RFC 6749, 4.1.2)."""
+    """An authorization code (RFC 6749, 4.1.2). `code` holds its SHA-256.
+
+    A spent one is kept for a while: who comes with it again ends what it gave, which is the child
+    session `child_uid`, or the access token of `access_checksum`.
+    """
 
     session = of_session("grants")
+    spent_at = models.DateTimeField(null=True, editable=False)
+    child_uid = models.CharField(max_length=32, blank=True, editable=False)
+    access_checksum = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta(AbstractGrant.Meta):
         verbose_name = _("authorization code")
@@ -72,9 +176,12 @@ class AccessToken(AbstractAccessToken):
 
 
 class RefreshToken(AbstractRefreshToken):
-    """A refresh token. `family_began_at` is when its first forerunner was issued."""
+    """A refresh token. `family_began_at` is when its first forerunner was issued, `scope` what that
+    was issued for: an access token may be for less (RFC 6749, 6).
+    """
 
     session = of_session("refresh_tokens")
+    scope = models.TextField(_("scopes"), blank=True)
     family_began_at = models.DateTimeField(_("first issued"), default=timezone.now)
 
     class Meta(AbstractRefreshToken.Meta):
@@ -91,19 +198,106 @@ class IDToken(AbstractIDToken):
 
 
 class DeviceGrant(AbstractDeviceGrant):
-    """A device that waits for its person (RFC 8628). It has a session once it is approved."""
+    """A device that waits for its person (RFC 8628). It has a session once it is approved.
+
+    `device_code` holds the SHA-256 of the code. The state moves by conditional UPDATEs only.
+    """
+
+    PENDING, APPROVED, REFUSED = "pending", "approved", "denied"
 
     session = of_session("device_grants", null=True)
+    application = models.ForeignKey(
+        Client, on_delete=models.CASCADE, related_name="device_grants", verbose_name=_("client")
+    )
+    user_code = models.CharField(_("user code"), max_length=8, unique=True)
+    status = models.CharField(_("status"), max_length=64, default=PENDING)
+    resource = models.JSONField(default=list, blank=True, editable=False)
+    address = models.GenericIPAddressField(_("address"), null=True)
+    user_agent = models.CharField(_("user agent"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("created"), default=timezone.now)
 
     class Meta(AbstractDeviceGrant.Meta):
         verbose_name = _("device code")
         verbose_name_plural = _("device codes")
+        indexes = [models.Index(fields=["expires"])]
+
+
+class PushedRequest(models.Model):
+    """An authorization request that came ahead of its browser (RFC 9126). `digest` is the SHA-256
+    of its request URI.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="pushed_requests")
+    sealed = models.TextField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class SpentAssertion(models.Model):
+    """An assertion that has proved a client once (RFC 7523, 3). `digest` is of client and `jti`."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+
+class Consent(models.Model):
+    """What a person has allowed an application, remembered until they withdraw it."""
+
+    user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="consents")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="consents")
+    scope = models.TextField(blank=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "client"], name="consent_once")]
+        verbose_name = _("consent")
+        verbose_name_plural = _("consents")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}:{self.client_id}"
+
+
+class ToldSession(models.Model):
+    """A session that a client was told of, by `sid`: it is told as well when the session ends."""
+
+    session = of_session("told_to")
+    client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="told_sessions")
+    sid = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["session", "client"], name="told_session_once")
+        ]
+
+
+class SigningKey(models.Model):
+    """A key that signs id_tokens, sealed. `current` is its algorithm while it is the one in use,
+    and null afterwards, when it only verifies.
+    """
+
+    kid = models.CharField(max_length=32, primary_key=True)
+    algorithm = models.CharField(max_length=10)
+    current = models.CharField(max_length=10, unique=True, null=True)
+    sealed = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        verbose_name = _("signing key")
+        verbose_name_plural = _("signing keys")
 
 
 def clear_expired() -> int:
-    """Delete expired tokens and codes, device codes too, which the toolkit leaves.
+    """Delete expired tokens and codes, device codes too, which the toolkit leaves, what was pushed
+    and what was spent.
 
-    Returns the number of device codes. Tokens also go with their sessions.
+    Returns the number of rows beside the tokens, which also go with their sessions.
     """
     clear_tokens()
-    return DeviceGrant.objects.filter(expires__lt=timezone.now()).delete()[0]
+    now = timezone.now()
+    over = (
+        DeviceGrant.objects.filter(expires__lt=now),
+        PushedRequest.objects.filter(expires_at__lt=now),
+        SpentAssertion.objects.filter(expires_at__lt=now),
+    )
+    return sum(rows.delete()[0] for rows in over)

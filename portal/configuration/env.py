@@ -98,6 +98,13 @@ def secret(name: str) -> str:
     return str(env.str(name, default=""))
 
 
+def one_of(name: str, word: str, words: tuple[str, ...]) -> str:
+    """Return `word`, the value of `name`, when it is one of `words`. Raises `Misconfigured`."""
+    if word not in words:
+        raise Misconfigured(f"{name}: {word!r} is none of {', '.join(words)}")
+    return word
+
+
 def listed(text: str) -> list[str]:
     """Return the parts of a list that commas separate."""
     return [part.strip() for part in text.split(",") if part.strip()]

@@ -118,3 +118,14 @@ def marker(request: HttpRequest, source: ConfiguredSource) -> str:
 def forget_marker(response: HttpResponse) -> None:
     """Take the marker back: it counts once."""
     forget(response, STARTED)
+
+
+def speak(response: HttpResponseBase, language: str) -> None:
+    """Let the browser's pages be in `language` from now on, as its switch does."""
+    response.set_cookie(
+        conf.language_cookie(),
+        language,
+        secure=conf.cookies_are_secure(),
+        httponly=True,
+        samesite="Lax",
+    )

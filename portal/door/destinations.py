@@ -13,7 +13,7 @@ from accounts import conf
 
 LONGEST = 2000
 # Paths whose GET does something: a sign-in must not end in a sign-out.
-_NOT_THERE = ("/auth/", "/login", "/logout", "/session/", "/openid/", "/i18n/")
+_NOT_THERE = ("/auth/", "/login", "/logout", "/session/", "/openid/", "/i18n/", "/oauth/logout")
 _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
 
 

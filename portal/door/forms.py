@@ -22,8 +22,12 @@ from portal.door.destinations import place_of
 LINK = "link"
 
 
-def context_of(source: ConfiguredSource, next_url: str, link: str = "") -> dict[str, object]:
-    """Return what `login/_fields.html` shows of a source: its form, and what the form carries."""
+def context_of(
+    source: ConfiguredSource, next_url: str, link: str = "", name: str = ""
+) -> dict[str, object]:
+    """Return what `login/_fields.html` shows of a source: its form, filled in with `name`, and what
+    the form carries.
+    """
     return {
         "slug": source.slug,
         "label": source.label,
@@ -32,6 +36,7 @@ def context_of(source: ConfiguredSource, next_url: str, link: str = "") -> dict[
         "action": f"/auth/login/{source.slug}",
         "next": next_url,
         "link": link,
+        "values": {source.form.prompt().identifier: name},
     }
 
 
@@ -49,11 +54,10 @@ def page(
 
     `again` says why somebody who is signed in is asked, and fills in the name.
     """
-    context = context_of(source, next_url, link)
-    context["choose"] = routes.choose_url(next_url)
     known = str(request.user.get_username()) if again and request.user.is_authenticated else ""
-    name = identifier_of(request, source) or known
-    context["values"] = {source.form.prompt().identifier: name}
+    name = identifier_of(request, source) or known or hint_of(request)
+    context = context_of(source, next_url, link, name)
+    context["choose"] = routes.choose_url(next_url)
     context["again"] = again
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem
@@ -66,6 +70,11 @@ def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:
     posted = {name: request.POST.get(name, "") for name in names}
     device = devices.known(request, source.slug, identifier_of(request, source))
     return proof.verify_form(source, posted, incoming.visit(request), device)
+
+
+def hint_of(request: HttpRequest) -> str:
+    """Return the name that an application believes the person has (OIDC Core, 3.1.2.1)."""
+    return request.GET.get("login_hint", "")[:150]
 
 
 def identifier_of(request: HttpRequest, source: ConfiguredSource) -> str:

@@ -58,3 +58,11 @@ def logout_done_url() -> str:
 def choose_url(next_url: str = "") -> str:
     """Return the address of the choice of sources, which leads nowhere straight."""
     return "/login?" + urlencode({"choose": "1", **({"next": next_url} if next_url else {})})
+
+
+def sign_in_path(next_url: str, login_hint: str = "") -> str:
+    """Return the path at which somebody signs in on the way to `next_url`; `login_hint` is the name
+    that a client believes they have (OIDC Core, 3.1.2.1).
+    """
+    hint = {"login_hint": login_hint} if login_hint else {}
+    return "/login?" + urlencode({"next": next_url, **hint})

@@ -45,7 +45,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     left = bool(cookies.recall(request, cookies.LEFT))
     if straight and not left:
         return answers.see_other(routes.login_path(straight.slug, next=next_url))
-    context = {**_choice(ready, next_url), "bound_for": place_of(next_url)}
+    context = {**_choice(ready, next_url, forms.hint_of(request)), "bound_for": place_of(next_url)}
     if request.GET.get("done") == "password":
         context["notice"] = "password"
     elif straight and left:
@@ -85,7 +85,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
     return only if only and only.kind == "redirect" else None
 
 
-def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
+def _choice(ready: list[ConfiguredSource], next_url: str, hint: str) -> dict[str, Any]:
     with_form = [each for each in ready if each.kind == "form"]
     inline = with_form[:1]
     troubled = outage.of_providers({each.slug: each.provider for each in ready})
@@ -99,14 +99,17 @@ def _choice(ready: list[ConfiguredSource], next_url: str) -> dict[str, Any]:
                 "label": each.label,
                 "help": each.help,
                 "icon": each.description.icon,
-                "url": routes.login_path(each.slug, next=next_url),
+                "url": routes.login_path(
+                    each.slug, next=next_url, login_hint=hint if each.kind == "form" else ""
+                ),
                 "trouble": trouble(each),
             }
             for each in ready
             if each not in inline
         ],
         "forms": [
-            {**forms.context_of(each, next_url), "trouble": trouble(each)} for each in inline
+            {**forms.context_of(each, next_url, name=hint), "trouble": trouble(each)}
+            for each in inline
         ],
     }
 

@@ -6,6 +6,7 @@ from typing import Any
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
 
+from accounts import conf
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.session import access
@@ -31,6 +32,8 @@ def find(text: str) -> Bearer:
     reason: unknown, expired, revoked, session ended, person disabled.
     """
     row = row_of(text)
+    if row.resource and not any(is_here(each) for each in row.resource):
+        raise InvalidToken("The access token is meant for another service.")
     session = standing(row.session)
     person = access.as_signed_in(row.session.user, session)
     return Bearer(session, person, frozenset(row.scope.split()))
@@ -47,6 +50,11 @@ def row_of(text: str) -> Any:
     return row
 
 
+def is_here(resource: str) -> bool:
+    """Tell whether a resource that a token is for is this site (RFC 8707, 2)."""
+    return resource.rstrip("/") == conf.site_url()
+
+
 def standing(row: StoredSession) -> Session:
     """Return the typed session of `row` with its person's present status.
 
@@ -61,3 +69,9 @@ def standing(row: StoredSession) -> Session:
 def open_session(row: StoredSession) -> SessionStore:
     """Return the store of `row`; an empty one when it has expired or the epoch was raised."""
     return SessionStore() if row.expire_date <= timezone.now() else SessionStore.at(row)
+
+
+def keep_alive(store: SessionStore) -> None:
+    """Store that a session is in use, and prolong it."""
+    store.touch(timezone.now())
+    store.save()

@@ -22,10 +22,10 @@ ATTACKS, GO, MAPSTORE, ZMS = "1", "2.10", "3.4", "4.2"
 # Whose weaknesses W1, W2 ... are, by where they are cited; everywhere else they are Go's.
 WEAKNESSES = {"tests/http/officials/": ZMS, "tests/http/tokens/test_weaknesses.py": MAPSTORE}
 
-_CODE = r"[BCEHIJRSTUX]\d\d|W\d{1,2}"
+_CODE = r"[BCDEHIJRSTUX]\d\d|W\d{1,2}"
 _CITED = re.compile(rf"\b({_CODE})(?:\s+to\s+({_CODE}))?\b(?!;)")
 _TABLED = re.compile(rf"^\| ({_CODE}|\d+) \|", re.M)
-_NAMED = re.compile(r"^test_((?:[bcehijrstux]\d\d_|w\d{1,2}_)+)")
+_NAMED = re.compile(r"^test_((?:[bcdehijrstux]\d\d_|w\d{1,2}_)+)")
 _NUMBERED = re.compile(r"^test_(\d+)_")
 
 

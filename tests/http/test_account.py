@@ -129,6 +129,10 @@ OPEN = {
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",
     "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",
     "api/schema/",
+    "oauth/authorize", "oauth/consent", "oauth/par", "oauth/token", "oauth/userinfo",
+    "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/logout/done",
+    "oauth/device_authorization", "device", ".well-known/openid-configuration",
+    ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
 }  # fmt: skip
 
 

@@ -1,0 +1,202 @@
+"""What a client asks for at the authorization endpoint: read and checked, one check each.
+
+RFC 6749, 4.1.1; RFC 7636, 4.3; OIDC Core, 3.1.2.1 and 5.5; RFC 8707, 2.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from oauth2_provider.settings import oauth2_settings
+
+from accounts.errors import InvalidRequest
+from accounts.serialization import strict_object
+from portal.authorization_server import errors
+from portal.authorization_server.models import Client
+from portal.authorization_server.wire import Parameters
+
+PROMPTS = ("none", "login", "consent", "select_account")
+RESPONSE_MODES = ("query", "form_post")
+OFFLINE = "offline_access"
+_CHALLENGE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
+_NONCE_AT_MOST, _MAX_AGE_AT_MOST, _RESOURCES_AT_MOST = 255, 10**9, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One authorization request, checked. `id_token_claims` and `userinfo_claims` are the names
+    that `claims` lists; `acr` those of which the client insists on one.
+    """
+
+    client_id: str
+    redirect_uri: str
+    scopes: tuple[str, ...]
+    code_challenge: str = field(repr=False)
+    state: str = field(default="", repr=False)
+    nonce: str = field(default="", repr=False)
+    prompts: frozenset[str] = frozenset()
+    max_age: int | None = None
+    resource: tuple[str, ...] = ()
+    login_hint: str = field(default="", repr=False)
+    id_token_hint: str = field(default="", repr=False)
+    ui_locales: tuple[str, ...] = ()
+    claims: Mapping[str, Any] = field(default_factory=dict)
+    acr: frozenset[str] = frozenset()
+    subject: str = ""
+
+
+def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
+    """Return the request. Raises the error of which the client is told at `redirect_uri`."""
+    for check in _CHECKS:
+        check(client, given)
+    claims = _claims(given)
+    return Asked(
+        client_id=client.client_id,
+        redirect_uri=redirect_uri,
+        scopes=_scopes(client, given),
+        code_challenge=given["code_challenge"],
+        state=given.get("state", ""),
+        nonce=given.get("nonce", ""),
+        prompts=_prompts(given),
+        max_age=_max_age(given),
+        resource=resources(given.resource),
+        login_hint=given.get("login_hint", ""),
+        id_token_hint=given.get("id_token_hint", ""),
+        ui_locales=tuple(given.get("ui_locales", "").split()[:10]),
+        claims=claims,
+        acr=_essential_acr(claims),
+        subject=_value_of(claims, "sub"),
+    )
+
+
+def resources(given: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the resources that a token is to be for. Raises `InvalidTarget` (RFC 8707, 2)."""
+    for each in given:
+        try:
+            parts = urlsplit(each)
+            well = parts.scheme in {"https", "http"} and parts.hostname and "@" not in parts.netloc
+        except ValueError:
+            well = False
+        if not well or "#" in each or not each.isascii():
+            raise errors.InvalidTarget("A resource is an absolute URL without a fragment.")
+    if len(given) > _RESOURCES_AT_MOST:
+        raise errors.InvalidTarget("There are too many resources.")
+    return given
+
+
+# --- The checks -----------------------------------------------------------------------------------
+
+
+def _no_request_object(client: Client, given: Parameters) -> None:
+    """OIDC Core, 6: what a request object says is not read, so it must not be there."""
+    if "request" in given:
+        raise errors.RequestNotSupported("Request objects are not taken; push the request.")
+    if "request_uri" in given:
+        raise errors.RequestUriNotSupported("Only a request that was pushed here is known.")
+    if "registration" in given:
+        raise InvalidRequest("Clients do not register here by themselves.")
+
+
+def _response_type(client: Client, given: Parameters) -> None:
+    """RFC 6749, 4.1.1; RFC 9700, 2.1.2: a code, and nothing that passes the browser in the open."""
+    if given.need("response_type") != "code":
+        raise errors.UnsupportedResponseType("Only response_type=code is served.")
+    if not client.may_use("authorization_code"):
+        raise errors.UnauthorizedClient("This client signs people in by the device grant only.")
+
+
+def _response_mode(client: Client, given: Parameters) -> None:
+    """OAuth 2.0 Multiple Response Types, 2.1; Form Post Response Mode, 2."""
+    if given.get("response_mode", "query") not in RESPONSE_MODES:
+        raise InvalidRequest("The response_mode is not served.")
+
+
+def _pkce(client: Client, given: Parameters) -> None:
+    """RFC 7636, 4.3; RFC 9700, 2.1.1: S256, for every client."""
+    if given.get("code_challenge_method") != "S256":
+        raise InvalidRequest("Use PKCE with code_challenge_method=S256.")
+    if not _CHALLENGE.match(given.need("code_challenge")):
+        raise InvalidRequest("The code_challenge is no SHA-256 in base64url.")
+
+
+def _nonce(client: Client, given: Parameters) -> None:
+    if len(given.get("nonce", "")) > _NONCE_AT_MOST:
+        raise InvalidRequest("The nonce is too long.")
+
+
+_CHECKS: tuple[Callable[[Client, Parameters], None], ...] = (
+    _no_request_object,
+    _response_type,
+    _response_mode,
+    _pkce,
+    _nonce,
+)
+
+
+def _scopes(client: Client, given: Parameters) -> tuple[str, ...]:
+    """Return the scopes, each once. Unknown ones are refused, and those beyond the client's own."""
+    return scopes_of(client, given.get("scope", "openid"))
+
+
+def scopes_of(client: Client, text: str) -> tuple[str, ...]:
+    """Return the scopes that `text` names. Raises `InvalidScope` (RFC 6749, 3.3)."""
+    asked = tuple(dict.fromkeys(text.split(" ")))
+    if not set(asked) <= set(oauth2_settings.SCOPES):
+        raise errors.InvalidScope("There is no such scope.")
+    if len(client.scopes_of(asked)) != len(asked):
+        raise errors.InvalidScope("This client may not have all of these scopes.")
+    return asked
+
+
+def _prompts(given: Parameters) -> frozenset[str]:
+    found = frozenset(given.get("prompt", "").split())
+    if not found <= set(PROMPTS):
+        raise InvalidRequest("The prompt is not known.")
+    if "none" in found and len(found) > 1:
+        raise InvalidRequest("prompt=none goes with nothing else.")
+    return found
+
+
+def _max_age(given: Parameters) -> int | None:
+    text = given.get("max_age")
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdecimal()) or len(text) > 10:
+        raise InvalidRequest("The max_age is no number of seconds.")
+    return min(int(text), _MAX_AGE_AT_MOST)
+
+
+def _claims(given: Parameters) -> dict[str, dict[str, Any]]:
+    """Return what is asked for in `id_token` and `userinfo` (OIDC Core, 5.5)."""
+    if "claims" not in given:
+        return {}
+    try:
+        found = strict_object(given["claims"])
+    except ValueError:
+        raise InvalidRequest("The claims are no JSON object.") from None
+    wanted = {place: found.get(place, {}) for place in ("id_token", "userinfo")}
+    for names in wanted.values():
+        fits = isinstance(names, dict) and all(
+            each is None or isinstance(each, dict) for each in names.values()
+        )
+        if not fits:
+            raise InvalidRequest("The claims are not as OIDC Core, 5.5 has them.")
+    return wanted
+
+
+def _essential_acr(claims: Mapping[str, Any]) -> frozenset[str]:
+    """Return the acr values of which one is demanded; empty when none is (OIDC Core, 5.5.1.1)."""
+    wish = claims.get("id_token", {}).get("acr") or {}
+    if wish.get("essential") is not True:
+        return frozenset()
+    values = wish.get("values", [])
+    listed = [wish.get("value"), *(values if isinstance(values, list) else [])]
+    return frozenset(each for each in listed if isinstance(each, str))
+
+
+def _value_of(claims: Mapping[str, Any], name: str) -> str:
+    """Return the one value that a claim must have (OIDC Core, 5.5.1), or nothing."""
+    found = (claims.get("id_token", {}).get(name) or {}).get("value")
+    return found if isinstance(found, str) else ""

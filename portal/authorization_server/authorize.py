@@ -1,0 +1,263 @@
+"""The authorization endpoint: who signs in, what they allow, and the way back to the client.
+
+RFC 6749, 4.1; OIDC Core, 3.1.2. A stranger's POST decides nothing: it comes back as our GET.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import cast
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone, translation
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts import conf, events
+from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
+from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts.models import User
+from accounts.session import access
+from accounts.session.typed import Session
+from portal import conf as portal_conf
+from portal.authorization_server import (
+    answer,
+    asked,
+    codes,
+    consents,
+    keys,
+    pushed,
+    steps,
+    wire,
+)
+from portal.authorization_server.answer import WayBack
+from portal.authorization_server.asked import Asked
+from portal.authorization_server.errors import NoWayBack
+from portal.authorization_server.steps import Step
+from portal.authorization_server.wire import Parameters
+from portal.door import answers, cookies, incoming, routes
+from portal.door.destinations import LONGEST
+
+PATH = "/oauth/authorize"
+_AGAIN, _CONSENT = "asked-again", "consent"
+# The parameter in which we remember, sealed, when this request sent its person to sign in again.
+_MARK = "vestibule_asked"
+_CONSENT_SECONDS = 600
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One authorization request on its way: as it came, as it was read, where its answer goes."""
+
+    came: Parameters
+    given: Parameters
+    way: WayBack
+    asked: Asked
+
+
+@csrf_exempt
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def authorize(request: HttpRequest) -> HttpResponse:
+    """Take an authorization request, and lead to what it needs next."""
+    try:
+        came = wire.read(request.POST if request.method == "POST" else request.GET)
+        if request.method == "POST":
+            return _by_get(came)
+        given = pushed.resolve(came)
+        way = answer.find(given)
+    except InvalidRequest as error:
+        return _page(request, error)
+    try:
+        case = Case(came, given, way, asked.read(way.client, given, way.redirect_uri))
+        return _go_on(request, case)
+    except ProtocolError as error:
+        return way.failure(request, error)
+
+
+@login_not_required
+@require_POST
+def decide(request: HttpRequest) -> HttpResponse:
+    """Take the person's Allow or Deny, for the very request that they were shown."""
+    session = incoming.session_of(request)
+    try:
+        access.require(session)
+        sealed = request.POST.get("request", "")
+        came, resource, at = unseal(sealed, _CONSENT, session.uid)
+        if timezone.now().timestamp() - at > _CONSENT_SECONDS:
+            raise NoWayBack("This took too long. Start again in the application.")
+        given = Parameters(came)
+        given.resource = tuple(resource)
+        whole = pushed.resolve(given)
+        way = answer.find(whole)
+    except Unreadable:
+        return _page(request, NoWayBack("This question was put to somebody else."))
+    except InvalidRequest as error:
+        return _page(request, error)
+    try:
+        case = Case(given, whole, way, asked.read(way.client, whole, way.redirect_uri))
+        if request.POST.get("decision") != "allow":
+            return _deny(request, case)
+        _same_person(case.asked, request)
+        consents.remember(_person_id(request), way.client, case.asked.scopes)
+        return _answer(request, case, session)
+    except ProtocolError as error:
+        return way.failure(request, error)
+
+
+def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
+    session = incoming.session_of(request)
+    if session.is_logged_in and session.status != User.Status.ACTIVE:
+        raise AccessDenied("An administrator must give access first.")
+    wished = _with_hint(case.asked)
+    person_id = _person_id(request) if session.is_logged_in else 0
+    first_party = case.way.client.skip_authorization
+    known = consents.granted(person_id, case.way.client) if person_id and not first_party else None
+    step = steps.next_step(
+        wished,
+        session,
+        _subject(request) if wished.subject and person_id else "",
+        granted=known,
+        first_party=first_party,
+        asked_again_at=_asked_again_at(case),
+        now=timezone.now(),
+    )
+    match step:
+        case Step.SIGN_IN:
+            path = routes.sign_in_path(_return_path(case), case.asked.login_hint)
+            return _in_language(answers.see_other(path), case.asked)
+        case Step.SIGN_IN_AGAIN:
+            back = _return_path(case, again=True)
+            path = routes.login_path(session.source, next=back, again="1")
+            return _in_language(answers.see_other(path), case.asked)
+        case Step.ASK:
+            return _ask(request, case, session)
+    return _answer(request, case, session)
+
+
+def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
+    """Return the answer with a code. A pushed request is spent with it."""
+    if not pushed.spend(case.came):
+        raise InvalidRequest("The pushed request was used before.")
+    code = codes.issue(case.asked, case.way.client, session, _person_id(request))
+    return case.way.success(request, code)
+
+
+def _deny(request: HttpRequest, case: Case) -> HttpResponse:
+    pushed.spend(case.came)
+    said = events.event("consent.denied", incoming.visit(request), detail=case.way.client.client_id)
+    events.record(said)
+    return case.way.failure(request, AccessDenied("The person said no."))
+
+
+def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
+    """Return the page that asks, in the language that the client suggests."""
+    came = {name: value for name, value in case.came.items() if name != _MARK}
+    content = [came, list(case.came.resource), timezone.now().timestamp()]
+    context = {
+        "client": case.way.client.name or case.way.client.client_id,
+        "words": consents.in_words(case.asked.scopes),
+        "first_party": case.way.client.skip_authorization,
+        "request_sealed": seal(content, _CONSENT, session.uid),
+        "place": _place_of(case.way.redirect_uri),
+        "again": _return_path(case),
+    }
+    language = _language(case.asked)
+    with translation.override(language or translation.get_language()):
+        return answers.page(request, "oauth/consent.html", context)
+
+
+def _page(request: HttpRequest, error: ProtocolError) -> HttpResponse:
+    """Return the page for a request that has no way back: nothing is sent anywhere."""
+    if "text/html" not in request.headers.get("Accept", "text/html"):
+        return wire.refused(error)
+    return answers.page(request, "oauth/refused.html", {"sentence": error.description}, 400)
+
+
+def _by_get(came: Parameters) -> HttpResponse:
+    """Lead a POST here by GET (OIDC Core, 3.1.2.1): it brings no Lax cookie, what follows does."""
+    return answers.see_other(_path(came))
+
+
+def _path(came: Parameters, **more: str) -> str:
+    pairs = [*came.items(), *(("resource", each) for each in came.resource), *more.items()]
+    return f"{PATH}?{urlencode(pairs)}"
+
+
+def _return_path(case: Case, *, again: bool = False) -> str:
+    """Return where the request goes on after a sign-in. A long one is kept here meanwhile."""
+    plain = Parameters({name: value for name, value in case.came.items() if name != _MARK})
+    plain.resource = case.came.resource
+    client_id = case.way.client.client_id
+    more = {}
+    if again:
+        at = timezone.now().isoformat()
+        more = {_MARK: seal(at, _AGAIN, _digest_of(case.given))}
+    path = _path(plain, **more)
+    if len(path) <= LONGEST:
+        return path
+    uri = pushed.keep(case.way.client, case.given, conf.flow_lifetime())
+    return _path(Parameters({"client_id": client_id, "request_uri": uri}), **more)
+
+
+def _asked_again_at(case: Case) -> datetime | None:
+    """Return when this very request sent its person to sign in again, or None."""
+    try:
+        sealed = case.came.get(_MARK, "")
+        return datetime.fromisoformat(unseal(sealed, _AGAIN, _digest_of(case.given)))
+    except (Unreadable, TypeError, ValueError):
+        return None
+
+
+def _digest_of(given: Parameters) -> str:
+    named = sorted((name, value) for name, value in given.items() if name != _MARK)
+    return digest(repr([named, given.resource]))
+
+
+def _with_hint(wished: Asked) -> Asked:
+    """Return the request, whose `id_token_hint` says of whom it speaks (OIDC Core, 3.1.2.1)."""
+    if not wished.id_token_hint:
+        return wished
+    try:
+        subject = str(keys.claims_of(wished.id_token_hint)["sub"])
+    except keys.NotOurs:
+        raise InvalidRequest("The id_token_hint was not issued here.") from None
+    if wished.subject not in {"", subject}:
+        raise LoginRequired("The request speaks of two people.")
+    return replace(wished, subject=subject)
+
+
+def _same_person(wished: Asked, request: HttpRequest) -> None:
+    subject = _with_hint(wished).subject
+    if subject and subject != _subject(request):
+        raise LoginRequired("Somebody else is signed in.")
+
+
+def _person_id(request: HttpRequest) -> int:
+    """Return the primary key of the person, which Django keeps in the session: no query."""
+    return int(request.session["_auth_user_id"])
+
+
+def _subject(request: HttpRequest) -> str:
+    return cast(User, request.user).uid
+
+
+def _place_of(uri: str) -> str:
+    """Return where an answer goes, as a person reads it."""
+    scheme, _, rest = uri.partition("://")
+    return rest.split("/", 1)[0] if scheme in {"https", "http"} else uri.partition(":")[0]
+
+
+def _language(wished: Asked) -> str:
+    """Return the first language that we speak of those that the client suggests, or nothing."""
+    known = portal_conf.languages()
+    wanted = (each.lower().split("-")[0] for each in wished.ui_locales)
+    return next((each for each in wanted if each in known), "")
+
+
+def _in_language(response: HttpResponse, wished: Asked) -> HttpResponse:
+    """Let the pages that follow speak the language that the client suggests."""
+    if language := _language(wished):
+        cookies.speak(response, language)
+    return response

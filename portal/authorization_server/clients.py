@@ -1,0 +1,126 @@
+"""Clients: found by their id, and made to prove who they are (RFC 6749, 2.3; OIDC Core, 9)."""
+
+import base64
+import binascii
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_plus
+
+from django.utils.crypto import constant_time_compare
+
+from accounts.errors import InvalidRequest
+from accounts.keyring import digest
+from portal.authorization_server import assertions, registration
+from portal.authorization_server.errors import InvalidClient
+from portal.authorization_server.models import Client
+from portal.tokens.pair import FIRST_PARTY
+
+LONGEST_ID = 255
+JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a client shows: its id, and by which method it says that it is the one."""
+
+    client_id: str
+    method: str
+    secret: str = ""
+    assertion: str = ""
+    both: bool = False
+
+    def __repr__(self) -> str:
+        return f"Credentials({self.client_id!r}, {self.method!r})"
+
+
+def find(client_id: str) -> Client | None:
+    """Return the client, or None. Our own front ends' is none that others may use."""
+    if not client_id or len(client_id) > LONGEST_ID or client_id == FIRST_PARTY:
+        return None
+    return Client.objects.filter(client_id=client_id).first()
+
+
+def shown(authorization: str, form: Mapping[str, str]) -> Credentials:
+    """Return what a request shows, by its `Authorization` header and its form.
+
+    Raises `InvalidRequest` for two methods at once, `InvalidClient` for what cannot be read.
+    """
+    named = form.get("client_id", "")
+    basic = authorization[:6].lower() == "basic "
+    assertion = form.get("client_assertion", "")
+    methods = [basic, "client_secret" in form, bool(assertion)]
+    if basic and methods == [True, True, False]:
+        client_id, secret = _basic(authorization)
+        alike = named in {"", client_id} and constant_time_compare(form["client_secret"], secret)
+        if not alike:
+            raise InvalidRequest("The client shows two different things.")
+        return Credentials(client_id, Client.Method.BASIC, secret, both=True)
+    if sum(methods) > 1:
+        raise InvalidRequest("The client may prove who it is in one way at a time.")
+    if basic:
+        client_id, secret = _basic(authorization)
+        if named not in {"", client_id}:
+            raise InvalidRequest("The client names itself in two ways.")
+        return Credentials(client_id, Client.Method.BASIC, secret)
+    if assertion:
+        if form.get("client_assertion_type") != JWT_BEARER:
+            raise InvalidRequest("The client_assertion_type is not known.")
+        said = assertions.subject_of(assertion)
+        if named not in {"", said}:
+            raise InvalidRequest("The client names itself in two ways.")
+        return Credentials(said, Client.Method.PRIVATE_KEY, assertion=assertion)
+    if "client_secret" in form:
+        return Credentials(named, Client.Method.POST, form["client_secret"])
+    return Credentials(named, Client.Method.NONE)
+
+
+def authenticate(credentials: Credentials, client: Client | None) -> Client:
+    """Return `client` when `credentials` prove that it is the one who calls.
+
+    It must use the method that it is registered for. Raises `InvalidClient`, alike for every
+    reason.
+    """
+    basic = credentials.method == Client.Method.BASIC
+    refusal = InvalidClient(basic=basic)
+    if client is None or client.client_id != credentials.client_id:
+        raise refusal
+    if credentials.method != client.auth_method:
+        raise refusal
+    if credentials.both and not client.legacy_desktop:
+        raise InvalidRequest("The client may prove who it is in one way at a time.")
+    if credentials.method == Client.Method.PRIVATE_KEY:
+        assertions.verify(credentials.assertion, client)
+    elif credentials.method != Client.Method.NONE:
+        known = client.client_secret
+        if not known or not constant_time_compare(known, digest(credentials.secret)):
+            raise refusal
+    return client
+
+
+def calling(authorization: str, form: Mapping[str, str]) -> Client:
+    """Return the client of a request, proved. Raises `InvalidClient` or `InvalidRequest`."""
+    credentials = shown(authorization, form)
+    return authenticate(credentials, find(credentials.client_id))
+
+
+def is_origin_of_a_client(origin: str) -> bool:
+    """Tell whether scripts of `origin` are a client in the browser. Costs one query."""
+    if len(origin) > registration.LONGEST or "\0" in origin:
+        return False
+    browsers = Client.objects.filter(kind=Client.Kind.BROWSER)
+    alike = browsers.filter(redirect_uris__contains=origin) | browsers.filter(
+        allowed_origins__contains=origin
+    )
+    return any(origin in registration.origins_of(each) for each in alike[:50])
+
+
+def _basic(authorization: str) -> tuple[str, str]:
+    """Return id and secret, each of which is encoded as a form is (RFC 6749, 2.3.1)."""
+    try:
+        plain = base64.b64decode(authorization[6:].strip(), validate=True).decode()
+        client_id, colon, secret = plain.partition(":")
+        if not colon:
+            raise InvalidClient(basic=True)
+        return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+    except (binascii.Error, ValueError):
+        raise InvalidClient(basic=True) from None

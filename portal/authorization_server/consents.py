@@ -1,0 +1,74 @@
+"""What people allow applications: remembered, and withdrawn (docs/contract.md 4)."""
+
+from collections.abc import Iterable
+
+from django.db import transaction
+from django.db.models import QuerySet
+from oauth2_provider.settings import oauth2_settings
+
+from accounts import events
+from accounts.models import StoredSession, User
+from accounts.provider import Visit
+from accounts.session.store import end
+from portal.authorization_server.models import (
+    AccessToken,
+    Client,
+    Consent,
+    DeviceGrant,
+    Grant,
+    RefreshToken,
+)
+from portal.tokens.pair import FIRST_PARTY
+
+
+def granted(user_id: int, client: Client) -> frozenset[str] | None:
+    """Return the scopes that a person has allowed; None when they were never asked."""
+    found = Consent.objects.filter(user_id=user_id, client=client).first()
+    return frozenset(found.scope.split()) if found else None
+
+
+def remember(user_id: int, client: Client, scopes: Iterable[str]) -> None:
+    """Keep what a person has allowed, beside what they had allowed before."""
+    with transaction.atomic():
+        row, made = Consent.objects.select_for_update().get_or_create(
+            user_id=user_id, client=client, defaults={"scope": " ".join(scopes)}
+        )
+        if not made:
+            row.scope = " ".join(dict.fromkeys([*row.scope.split(), *scopes]))
+            row.save(update_fields=["scope", "updated_at"])
+
+
+def of_person(user_id: int) -> QuerySet[Consent]:
+    """Return what a person has allowed, the latest first."""
+    rows = Consent.objects.filter(user_id=user_id).select_related("client")
+    return rows.exclude(client__client_id=FIRST_PARTY).order_by("-updated_at")
+
+
+def withdraw(user: User, client: Client, visit: Visit) -> bool:
+    """Take back what a person has allowed: tokens and child sessions of the client go with it.
+
+    Returns False when there is nothing to take back.
+    """
+    with transaction.atomic():
+        gone, _kinds = Consent.objects.filter(user=user, client=client).delete()
+        if not gone:
+            return False
+        rows = RefreshToken.objects.filter(user=user, application=client)
+        uids = set(rows.values_list("session_id", flat=True))
+        uids |= set(
+            DeviceGrant.objects.filter(session__user=user, application=client).values_list(
+                "session_id", flat=True
+            )
+        )
+        kind = StoredSession.Kind.CLIENT
+        ended = end(StoredSession.objects.filter(uid__in=uids, user=user, kind=kind))
+        for model in (RefreshToken, AccessToken, Grant):
+            model.objects.filter(user=user, application=client).delete()
+        events.record(events.event("consent.withdrawn", visit, user=user, detail=client.client_id))
+        events.record_ended(ended, "consent withdrawn", visit)
+    return True
+
+
+def in_words(scopes: Iterable[str]) -> list[str]:
+    """Return the scopes as people read them, in the language of the moment."""
+    return [str(oauth2_settings.SCOPES[each]) for each in scopes if each in oauth2_settings.SCOPES]

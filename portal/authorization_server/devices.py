@@ -1,0 +1,221 @@
+"""The device grant (RFC 8628), in the place of the toolkit's, which binds a code to no client, lets
+it be redeemed many times and looks codes up without an index.
+
+A device code rests as its SHA-256. The state moves by conditional UPDATEs and one DELETE.
+"""
+
+import secrets
+import unicodedata
+
+from django.db import IntegrityError, transaction
+from django.db.models import F, QuerySet
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from limits import RateLimitItemPerMinute
+
+from accounts import cache, conf, events
+from accounts.errors import InvalidGrant, ProtocolError
+from accounts.keyring import digest
+from accounts.login import lockout
+from accounts.models import StoredSession
+from accounts.provider import Visit
+from accounts.session import children
+from accounts.session.typed import Session
+from portal import conf as portal_conf
+from portal.authorization_server import asked, clients, consents, errors, wire
+from portal.authorization_server.issued import Issued, require_active, tell
+from portal.authorization_server.models import Client, DeviceGrant
+from portal.authorization_server.wire import Parameters
+from portal.door import incoming
+from portal.tokens import bearer, minting
+from portal.tokens.token_errors import InvalidToken
+
+# RFC 8628, 6.1: 20 letters, none of them a vowel, 25.6 thousand million codes.
+ALPHABET = "BCDFGHJKLMNPQRSTVWXZ"
+LETTERS = 8
+INTERVAL, SLOWER, SLOWEST = 5, 5, 300
+# What people take for a letter of ours.
+_ALIKE = str.maketrans({"5": "S", "8": "B", "2": "Z", "6": "G", "1": "L"})
+_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212\u00ad _."
+_STARTS = RateLimitItemPerMinute(120, 5, namespace="device-start")
+_GUESSES = RateLimitItemPerMinute(20, 5, namespace="device-person")
+_PLACE_GUESSES = RateLimitItemPerMinute(200, 5, namespace="device-place")
+_ATTEMPTS = 5
+
+
+@wire.endpoint("POST", origins=wire.Origins.CLIENTS)
+def device_authorization(request: HttpRequest) -> HttpResponseBase:
+    """Give a device its two codes (RFC 8628, 3.1 and 3.2)."""
+    given = wire.read_form(request)
+    client = clients.calling(request.headers.get("Authorization", ""), given)
+    if not client.may_use(Client.GRANT_DEVICE_CODE):
+        raise errors.UnauthorizedClient("This client may not use the device grant.")
+    scopes = asked.scopes_of(client, given.get("scope", "openid"))
+    resource = asked.resources(given.resource)
+    visit = incoming.visit(request)
+    lockout.spend(_STARTS, lockout.network(visit.address))
+    code, row = _begin(client, scopes, resource, visit)
+    shown = f"{row.user_code[:4]}-{row.user_code[4:]}"
+    page = f"{conf.site_url()}/device"
+    return JsonResponse(
+        {
+            "device_code": code,
+            "user_code": shown,
+            "verification_uri": page,
+            "verification_uri_complete": f"{page}?user_code={shown}",
+            "expires_in": int(portal_conf.device_lifetime().total_seconds()),
+            "interval": row.interval,
+        }
+    )
+
+
+def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
+    """Return the tokens of a device that its person has approved, once (RFC 8628, 3.4 and 3.5).
+
+    While it waits this costs one query. Raises `AuthorizationPending`, `SlowDown`, `DeviceRefused`,
+    `ExpiredToken`, or `InvalidGrant` for a code that is unknown, spent or another client's.
+    """
+    credentials = clients.shown(authorization, given)
+    key = digest(given.need("device_code"))
+    row = DeviceGrant.objects.filter(device_code=key).select_related("application").first()
+    if row is None or row.application.client_id != credentials.client_id:
+        clients.authenticate(credentials, clients.find(credentials.client_id))
+        raise InvalidGrant("The device code is not known.")
+    client = clients.authenticate(credentials, row.application)
+    if row.status == DeviceGrant.REFUSED:
+        raise errors.DeviceRefused("The person said no.")
+    if row.expires <= timezone.now():
+        raise errors.ExpiredToken("The device code has expired. Start again.")
+    if row.status == DeviceGrant.PENDING:
+        raise _still_waiting(row, key)
+    return _redeem(row, client, visit)
+
+
+def user_code_of(text: str) -> str:
+    """Return the code that somebody typed as we keep it, or nothing when it is none of ours."""
+    if len(text) > 40:
+        return ""
+    plain = unicodedata.normalize("NFKC", text).upper() if text.isascii() else text.upper()
+    found = "".join(each for each in plain if each not in _DASHES).translate(_ALIKE)
+    return found if len(found) == LETTERS and set(found) <= set(ALPHABET) else ""
+
+
+def waiting(user_code: str) -> DeviceGrant | None:
+    """Return the device that waits under a code, or None: one look into the index."""
+    if not user_code:
+        return None
+    found = _pending().filter(user_code=user_code).select_related("application")
+    return found.first()
+
+
+def count_guess(person_id: int, visit: Visit) -> None:
+    """Count one look at a code. Raises `TooManyRequests` (RFC 8628, 5.1)."""
+    lockout.spend(_GUESSES, str(person_id))
+    lockout.spend(_PLACE_GUESSES, lockout.network(visit.address))
+
+
+def approve(user_code: str, parent: StoredSession, session: Session, visit: Visit) -> bool:
+    """Let the device that waits under a code in, by a child session. Of two people who approve it
+    at once one does. Returns False when it waits no more.
+    """
+    with transaction.atomic():
+        row = waiting(user_code)
+        if row is None:
+            return False
+        label = row.application.name or row.application.client_id
+        device = Visit(address=row.address or "", user_agent=row.user_agent)
+        child = children.begin(parent, session, label, device)
+        mine = _pending().filter(pk=row.pk)
+        approved = DeviceGrant.APPROVED
+        if not mine.update(status=approved, session_id=child.uid, user_id=parent.user_id):
+            transaction.set_rollback(True)
+            return False
+        consents.remember(parent.user_id or 0, row.application, row.scope.split())
+        _record("device.approved", row, parent, visit)
+    return True
+
+
+def refuse(user_code: str, parent: StoredSession, visit: Visit) -> bool:
+    """Turn the device that waits under a code away. Returns False when it waits no more."""
+    row = waiting(user_code)
+    if row is None or not _pending().filter(pk=row.pk).update(status=DeviceGrant.REFUSED):
+        return False
+    _record("device.denied", row, parent, visit)
+    return True
+
+
+def _pending() -> QuerySet[DeviceGrant]:
+    return DeviceGrant.objects.filter(status=DeviceGrant.PENDING, expires__gt=timezone.now())
+
+
+def _begin(
+    client: Client, scopes: tuple[str, ...], resource: tuple[str, ...], visit: Visit
+) -> tuple[str, DeviceGrant]:
+    """Make the row. A user code that is taken is drawn anew."""
+    code = secrets.token_urlsafe(32)
+    for attempt in range(_ATTEMPTS):
+        row = DeviceGrant(
+            application=client,
+            client_id=client.client_id[:100],
+            device_code=digest(code),
+            user_code="".join(secrets.choice(ALPHABET) for _ in range(LETTERS)),
+            scope=" ".join(scopes),
+            resource=list(resource),
+            interval=INTERVAL,
+            expires=timezone.now() + portal_conf.device_lifetime(),
+            address=events.address_or_none(visit.address),
+            user_agent=visit.user_agent[:300].replace("\0", ""),
+        )
+        try:
+            with transaction.atomic():
+                row.save(force_insert=True)
+        except IntegrityError:
+            if attempt == _ATTEMPTS - 1:
+                raise
+        else:
+            break
+    return code, row
+
+
+def _still_waiting(row: DeviceGrant, key: str) -> ProtocolError:
+    """Return that the person has not decided yet; the first poll is never too early."""
+    mark = f"device-poll:{key}"
+    if cache.shared.add(mark, True, max(1, row.interval - 1)):
+        return errors.AuthorizationPending("The person has not decided yet.")
+    slower = _pending().filter(pk=row.pk, interval__lt=SLOWEST)
+    slower.update(interval=F("interval") + SLOWER)
+    cache.shared.set(mark, True, row.interval + SLOWER - 1)
+    return errors.SlowDown("Wait five seconds longer between two polls.")
+
+
+def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
+    """Delete the code, and make the tokens: of twenty polls one does."""
+    holder = StoredSession.objects.filter(uid=row.session_id).select_related("user").first()
+    if holder is None or holder.user is None:
+        raise InvalidGrant("The session has ended.")
+    try:
+        session = bearer.standing(holder)
+    except InvalidToken:
+        raise InvalidGrant("The session has ended.") from None
+    require_active(session)
+    with transaction.atomic():
+        gone, _kinds = DeviceGrant.objects.filter(pk=row.pk, status=DeviceGrant.APPROVED).delete()
+        if not gone:
+            raise InvalidGrant("The device code was used before.")
+        request = minting.request_for(client, holder, row.scope.split(), row.resource)
+        minted = minting.mint(request, refresh=True)
+        tell(holder.uid, client, holder.uid)
+    return Issued(minted, client, session, holder.user, holder.uid)
+
+
+def _record(name: str, row: DeviceGrant, by: StoredSession, visit: Visit) -> None:
+    said = events.event(
+        name,
+        visit,
+        source=by.source,
+        session_type=by.type,
+        user_id=by.user_id,
+        session_uid=by.uid,
+        detail=row.application.client_id,
+    )
+    events.record(said)

@@ -1,0 +1,102 @@
+"""Introspection (RFC 7662) and revocation (RFC 7009) of our own tokens."""
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from oauth2_provider.models import revoke_access_token
+
+from accounts import conf
+from accounts.keyring import digest
+from accounts.models import User
+from portal.authorization_server import clients, wire
+from portal.authorization_server.errors import InvalidClient
+from portal.authorization_server.models import AccessToken
+from portal.authorization_server.token import sid_of
+from portal.door import incoming
+from portal.tokens import bearer, minting, token_format
+from portal.tokens.token_errors import InvalidToken
+
+_INACTIVE = {"active": False}
+
+
+@wire.endpoint("POST")
+def introspect(request: HttpRequest) -> HttpResponseBase:
+    """Tell a client what its own token is, or anybody's where it may ask (RFC 7662, 2).
+
+    A public client proves nothing, so it is told nothing. For a client's own token this costs one
+    query.
+    """
+    given = wire.read_form(request)
+    credentials = clients.shown(request.headers.get("Authorization", ""), given)
+    row = _find(given.need("token"))
+    own = row is not None and row.application.client_id == credentials.client_id
+    client = row.application if own else clients.find(credentials.client_id)
+    client = clients.authenticate(credentials, client)
+    if client.is_public:
+        raise InvalidClient
+    if row is None or not (own or client.introspects):
+        return JsonResponse(_INACTIVE)
+    return JsonResponse(_described(row))
+
+
+@wire.endpoint("POST", origins=wire.Origins.CLIENTS)
+def revoke(request: HttpRequest) -> HttpResponseBase:
+    """Revoke a client's own token, and what belongs to it; all others answer alike (RFC 7009, 2.2).
+
+    A child session ends with its refresh token: the application has left.
+    """
+    given = wire.read_form(request)
+    client = clients.calling(request.headers.get("Authorization", ""), given)
+    row = _find(given.need("token"))
+    if row is not None and row.application.pk == client.pk:
+        _revoke(row, request)
+    return HttpResponse(status=200)
+
+
+def _find(text: str) -> Any:
+    """Return the row of a token of ours, joined, or None. Another format costs no query."""
+    if token_format.is_token(text, token_format.REFRESH):
+        return minting.find_refresh_token(text)
+    if not token_format.is_token(text, token_format.ACCESS):
+        return None
+    rows = AccessToken.objects.filter(token_checksum=digest(text))
+    return rows.select_related("session__user", "application").first()
+
+
+def _described(row: Any) -> dict[str, Any]:
+    """Return what RFC 7662, 2.2 says of a token that counts."""
+    is_refresh = not isinstance(row, AccessToken)
+    if is_refresh:
+        over = bool(row.revoked) or row.family_began_at + conf.client_absolute() <= timezone.now()
+    else:
+        over = row.is_expired()
+    if over or row.session is None:
+        return _INACTIVE
+    try:
+        session = bearer.standing(row.session)
+    except InvalidToken:
+        return _INACTIVE
+    if session.status != User.Status.ACTIVE:
+        return _INACTIVE
+    expires = row.session.expire_date if is_refresh else row.expires
+    return {
+        "active": True,
+        "iss": conf.site_url(),
+        "sub": row.session.user.uid,
+        "client_id": row.application.client_id,
+        "aud": row.resource or row.application.client_id,
+        "scope": row.scope,
+        "username": row.session.user.username,
+        "token_type": "refresh_token" if is_refresh else "Bearer",
+        "iat": int(row.created.timestamp()),
+        "exp": int(expires.timestamp()),
+        "sid": sid_of(row.session, row.application),
+    }
+
+
+def _revoke(row: Any, request: HttpRequest) -> None:
+    if isinstance(row, AccessToken):
+        revoke_access_token(row)
+    else:
+        minting.revoke_own_family(row, incoming.visit(request))

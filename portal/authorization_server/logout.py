@@ -1,0 +1,104 @@
+"""RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): an application ends the session."""
+
+from dataclasses import dataclass
+from typing import cast
+from urllib.parse import urlencode
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts.errors import InvalidRequest
+from accounts.keyring import Unreadable, seal, unseal
+from accounts.models import User
+from portal.authorization_server import clients, keys, wire
+from portal.authorization_server.errors import NoWayBack
+from portal.authorization_server.models import Client
+from portal.authorization_server.wire import Parameters
+from portal.door import answers, incoming, leaving
+from portal.door.destinations import LONGEST
+
+_RETURN = "logout-return"
+DONE = "/oauth/logout/done"
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What an application asks for: whom it means, and where the person goes afterwards."""
+
+    sid: str = ""
+    subject: str = ""
+    return_to: str = ""
+
+
+@csrf_exempt
+@login_not_required
+@require_http_methods(["GET", "POST"])
+def logout(request: HttpRequest) -> HttpResponse:
+    """End the browser's session for an application that proves, by an id_token of ours, that it
+    means this one; else ask the person. A stranger's POST comes back as our GET.
+    """
+    try:
+        given = wire.read(request.POST if request.method == "POST" else request.GET)
+        wish = _wish(given)
+    except InvalidRequest as error:
+        context = {"sentence": error.description}
+        return answers.page(request, "oauth/refused.html", context, 400)
+    if request.method == "POST":
+        return answers.see_other(f"/oauth/logout?{urlencode(given)}")
+    session = incoming.session_of(request)
+    if not session.exists:
+        return answers.see_other(wish.return_to or "/")
+    if wish.sid and wish.sid == session.uid and wish.subject == cast(User, request.user).uid:
+        return leaving.leave(request, wish.return_to)
+    return answers.page(request, "logout/confirm.html", {"return_to": wish.return_to})
+
+
+@login_not_required
+@require_safe
+def done(request: HttpRequest) -> HttpResponse:
+    """Lead back to the application, at the address that was checked before."""
+    try:
+        url = unseal(request.GET.get("to", ""), _RETURN)
+    except Unreadable:
+        return answers.see_other("/")
+    response = HttpResponse(status=303)
+    response["Location"] = url
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+def _wish(given: Parameters) -> Wish:
+    """Return what is asked for (2 and 3). Raises `NoWayBack` for a hint that is none of ours, two
+    clients, or an address that is not registered.
+    """
+    claims = {}
+    if "id_token_hint" in given:
+        try:
+            claims = keys.claims_of(given["id_token_hint"])
+        except keys.NotOurs:
+            raise NoWayBack("The application showed an id_token that is not from here.") from None
+    hinted, named = str(claims.get("aud", "")), given.get("client_id", "")
+    if hinted and named and hinted != named:
+        raise NoWayBack("The application names itself in two ways.")
+    wish = Wish(sid=str(claims.get("sid", "")), subject=str(claims.get("sub", "")))
+    if "post_logout_redirect_uri" not in given:
+        return wish
+    client = clients.find(hinted or named)
+    return Wish(wish.sid, wish.subject, _return_to(client, given))
+
+
+def _return_to(client: Client | None, given: Parameters) -> str:
+    """Return a path of ours that leads to the address, which must be registered, letter by letter
+    (3).
+    """
+    url = given["post_logout_redirect_uri"]
+    if client is None or url not in client.post_logout_redirect_uris.split():
+        raise NoWayBack("The application gave an address that is not registered.")
+    if state := given.get("state", ""):
+        url += ("&" if "?" in url else "?") + urlencode({"state": state})
+    path = f"{DONE}?{urlencode({'to': seal(url, _RETURN)})}"
+    if len(path) > LONGEST:
+        raise NoWayBack("The application sent more than can be kept.")
+    return path

@@ -1,0 +1,86 @@
+"""Pushed authorization requests (RFC 9126): what a client asks for comes ahead of the browser."""
+
+import secrets
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+from django.utils import timezone
+from limits import RateLimitItemPerMinute
+
+from accounts import conf
+from accounts.errors import InvalidRequest
+from accounts.keyring import Unreadable, digest, seal, unseal
+from accounts.login import lockout
+from portal.authorization_server import answer, asked, clients, errors, wire
+from portal.authorization_server.models import Client, PushedRequest
+from portal.authorization_server.wire import Parameters
+from portal.door import incoming
+
+PREFIX = "urn:ietf:params:oauth:request_uri:"
+PURPOSE = "pushed-request"
+# Each costs a row: so many may come from one place.
+_PLACE = RateLimitItemPerMinute(600, 5, namespace="pushed")
+_CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
+
+
+@wire.endpoint("POST", origins=wire.Origins.CLIENTS)
+def push(request: HttpRequest) -> HttpResponseBase:
+    """Take a request, checked as it would be at the authorization endpoint (RFC 9126, 2.1)."""
+    given = wire.read_form(request)
+    client = clients.calling(request.headers.get("Authorization", ""), given)
+    if "request_uri" in given:
+        raise InvalidRequest("A request that is pushed names no other.")
+    given["client_id"] = client.client_id
+    way = answer.find(given, client)
+    asked.read(client, given, way.redirect_uri)
+    lockout.spend(_PLACE, lockout.network(incoming.visit(request).address))
+    life = conf.flow_lifetime()
+    uri = keep(client, given, life)
+    body = {"request_uri": uri, "expires_in": int(life.total_seconds())}
+    return JsonResponse(body, status=201)
+
+
+def keep(client: Client, given: Parameters, life: timedelta) -> str:
+    """Keep a request. Returns the URI that stands for it."""
+    key = secrets.token_urlsafe(32)
+    fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
+    PushedRequest.objects.create(
+        digest=digest(key),
+        client=client,
+        sealed=seal([fields, list(given.resource)], PURPOSE, digest(key)),
+        expires_at=timezone.now() + life,
+    )
+    return PREFIX + key
+
+
+def resolve(given: Parameters) -> Parameters:
+    """Return what was pushed, where `given` names it, else `given` itself (RFC 9126, 4).
+
+    Raises `NoWayBack` for one that is unknown, expired, spent or another client's: nobody knows
+    then where an answer may go.
+    """
+    uri = given.get("request_uri", "")
+    if not uri.startswith(PREFIX):
+        return given
+    row = PushedRequest.objects.filter(digest=digest(uri.removeprefix(PREFIX))).first()
+    try:
+        if row is None or row.expires_at <= timezone.now():
+            raise errors.NoWayBack("The request has expired. Start again in the application.")
+        fields, resource = unseal(row.sealed, PURPOSE, row.digest)
+    except Unreadable:
+        raise errors.NoWayBack("The request cannot be read.") from None
+    if given.get("client_id") != fields["client_id"]:
+        raise errors.NoWayBack("The request belongs to another application.")
+    found = Parameters(fields)
+    found.resource = tuple(resource)
+    return found
+
+
+def spend(given: Parameters) -> bool:
+    """Delete the request that `given` named: it counts once. Returns False when it is gone."""
+    uri: Any = given.get("request_uri", "")
+    if not uri.startswith(PREFIX):
+        return True
+    rows = PushedRequest.objects.filter(digest=digest(uri.removeprefix(PREFIX)))
+    return bool(rows.delete()[0])

@@ -1,0 +1,150 @@
+"""What may be registered of a client, and whether what it sends later is what was registered.
+
+The model of a client asks here, so nothing here knows the model.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+import jwt
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from oauth2_provider.settings import oauth2_settings
+
+from accounts import conf
+
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+LONGEST = 2000
+_TEXT = re.compile(r"\A[\x21-\x7e]+\Z")
+# RFC 8252, 7.1: a private-use scheme is a domain name in reverse order, so it has a dot.
+_PRIVATE_USE = re.compile(r"\A[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+\Z")
+ASSERTION_ALGORITHMS = ("RS256", "PS256", "ES256")
+
+
+def check(client: Any) -> None:
+    """Check a client as an operator typed it in. Raises `ValidationError`, by field."""
+    found: dict[str, list[str]] = {}
+    for field, problem in _problems(client):
+        found.setdefault(field, []).append(problem)
+    if found:
+        raise ValidationError(found)
+
+
+def redirect_uri_problem(uri: str) -> str:
+    """Return what is wrong with a redirect URI, or nothing (RFC 6749, 3.1.2; RFC 8252, 7 and 8)."""
+    parts = _parts(uri)
+    if parts is None:
+        return _("%s is not an absolute URI without a fragment or a user.") % uri
+    if parts.scheme == "https":
+        return "" if parts.hostname and "*" not in parts.netloc else _("%s names no host.") % uri
+    if parts.scheme == "http":
+        said = _("%s: http is for loopback addresses only.") % uri
+        return "" if parts.hostname in LOOPBACK else said
+    if _PRIVATE_USE.match(parts.scheme):
+        return ""
+    return _("%s: use https, loopback, or a scheme of your own that has a dot.") % uri
+
+
+def allows_redirect(client: Any, uri: str) -> bool:
+    """Tell whether `uri` is registered: the very same, or on loopback the same at any port.
+
+    RFC 6749, 3.1.2.3; RFC 8252, 7.3. The toolkit's own comparison takes an URI apart and forgives
+    a default port, which RFC 9700, 2.1 does not.
+    """
+    registered = client.redirect_uris.split()
+    if uri in registered:
+        return True
+    parts = _parts(uri)
+    if parts is None or not _is_loopback(parts):
+        return False
+    return any(
+        _without_port(parts) == _without_port(known)
+        for each in registered
+        if (known := _parts(each)) and _is_loopback(known)
+    )
+
+
+def origins_of(client: Any) -> frozenset[str]:
+    """Return the origins whose scripts a client in the browser runs: those of its redirect URIs."""
+    if client.kind != client.Kind.BROWSER:
+        return frozenset()
+    known = (_parts(each) for each in client.redirect_uris.split())
+    own = {f"{each.scheme}://{each.netloc}" for each in known if each and each.netloc}
+    return frozenset(own | set(client.allowed_origins.split()))
+
+
+def _problems(client: Any) -> Iterator[tuple[str, str]]:
+    for field in ("redirect_uris", "post_logout_redirect_uris"):
+        for uri in getattr(client, field).split():
+            if problem := redirect_uri_problem(uri):
+                yield field, problem
+    if client.kind != client.Kind.DEVICE and not client.redirect_uris.split():
+        yield "redirect_uris", _("This kind of client needs a redirect URI.")
+    if client.kind == client.Kind.SERVER and client.is_public:
+        yield "auth_method", _("An application on a server must prove who it is.")
+    if client.kind == client.Kind.BROWSER and not client.is_public:
+        yield "auth_method", _("An application in the browser can keep no secret.")
+    unknown = set(client.allowed_scopes.split()) - set(oauth2_settings.SCOPES)
+    if unknown:
+        yield "allowed_scopes", _("There is no scope %s.") % sorted(unknown)[0]
+    if client.legacy_desktop and client.auth_method != client.Method.BASIC:
+        yield "legacy_desktop", _("It is for clients with a secret by HTTP Basic.")
+    yield from _key_problems(client)
+    uri = client.backchannel_logout_uri
+    if uri and not _is_callable(uri):
+        yield "backchannel_logout_uri", _("Use an https URL without a fragment or a user.")
+
+
+def _key_problems(client: Any) -> Iterator[tuple[str, str]]:
+    if client.auth_method != client.Method.PRIVATE_KEY:
+        return
+    try:
+        keys = jwt.PyJWKSet.from_dict(client.jwks).keys
+    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
+        keys = []
+    if not keys:
+        yield "jwks", _("Give the client's public keys as a JWK Set (RFC 7517, 5).")
+    elif any("d" in each or each.get("kty") == "oct" for each in client.jwks["keys"]):
+        yield "jwks", _("These are private keys. Give the public ones only.")
+
+
+def _is_callable(uri: str) -> bool:
+    """Tell whether the site may call `uri`: https, but in the demo and the tests."""
+    parts = _parts(uri)
+    return bool(parts and parts.hostname and (parts.scheme == "https" or conf.http_limits().plain))
+
+
+def _parts(uri: str) -> SplitResult | None:
+    if not _TEXT.match(uri) or len(uri) > LONGEST or any(each in uri for each in '#\\"<>^`{|}'):
+        return None
+    try:
+        parts = urlsplit(uri)
+        well = bool(parts.scheme) and "@" not in parts.netloc and parts.port != 0
+    except ValueError:
+        return None
+    # What has no authority is a private-use scheme; `https:host` is a trick.
+    authority = bool(parts.netloc) or parts.scheme not in {"http", "https"}
+    return parts if well and authority and uri.startswith(parts.scheme) else None
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def _without_port(parts: SplitResult) -> tuple[str, str | None, str, str]:
+    """Return what must be alike; a path of `/` is none (RFC 3986, 6.2.3)."""
+    return parts.scheme, parts.hostname, parts.path.removesuffix("/"), parts.query
+
+
+def keys_of(text: str) -> dict[str, Any]:
+    """Return a JWK Set that was typed in. Raises `ValidationError`."""
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        raise ValidationError(_("This is not JSON.")) from None
+    if not isinstance(found, dict):
+        raise ValidationError(_("This is not a JWK Set."))
+    return found

@@ -1,0 +1,78 @@
+"""What an authorization request needs next: one pure function (OIDC Core, 3.1.2.3 to 3.1.2.6)."""
+
+from collections.abc import Set
+from datetime import datetime
+from enum import Enum
+
+from accounts.errors import LoginRequired
+from accounts.session.typed import Session
+from portal.authorization_server.asked import Asked
+from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticationRequirements
+
+
+class Step(Enum):
+    """What comes next."""
+
+    SIGN_IN = "sign in"
+    SIGN_IN_AGAIN = "sign in again"
+    ASK = "ask"
+    ANSWER = "answer"
+
+
+def next_step(
+    asked: Asked,
+    session: Session,
+    subject: str,
+    *,
+    granted: Set[str] | None,
+    first_party: bool,
+    asked_again_at: datetime | None,
+    now: datetime,
+) -> Step:
+    """Return the next step. Pure.
+
+    `subject` is whom an id_token would speak of; `granted` what the person has allowed before, None
+    when never asked; `asked_again_at` when this request has sent them to sign in, None when it has
+    not. Raises the error of which the client is told.
+    """
+    silent = "none" in asked.prompts
+    wrong_person = session.is_logged_in and asked.subject not in {"", subject}
+    if silent and (not session.is_logged_in or wrong_person):
+        raise LoginRequired("Nobody is signed in here, or somebody else.")
+    if not session.is_logged_in:
+        return Step.SIGN_IN
+    done = asked_again_at is not None and _signed_in_since(session, asked_again_at)
+    if wrong_person and done:
+        raise LoginRequired("Somebody else has signed in.")
+    if wrong_person or ("login" in asked.prompts and not done) or _is_old(asked, session, now):
+        return _sign_in_again(silent=silent, done=done)
+    if asked.acr and session.acr not in asked.acr:
+        if silent or done:
+            raise UnmetAuthenticationRequirements("No sign-in of this kind is offered.")
+        return Step.SIGN_IN_AGAIN
+    if _needs_asking(asked, granted, first_party=first_party):
+        if silent:
+            raise ConsentRequired("The person must be asked first.")
+        return Step.ASK
+    return Step.ANSWER
+
+
+def _sign_in_again(*, silent: bool, done: bool) -> Step:
+    if silent or done:
+        raise LoginRequired("The person must sign in again.")
+    return Step.SIGN_IN_AGAIN
+
+
+def _signed_in_since(session: Session, moment: datetime) -> bool:
+    return session.signed_in_at is not None and session.signed_in_at >= moment
+
+
+def _is_old(asked: Asked, session: Session, now: datetime) -> bool:
+    """OIDC Core, 3.1.2.1, `max_age`."""
+    return asked.max_age is not None and now.timestamp() - session.auth_time > asked.max_age + 1
+
+
+def _needs_asking(asked: Asked, granted: Set[str] | None, *, first_party: bool) -> bool:
+    if {"consent", "select_account"} & asked.prompts:
+        return True
+    return not first_party and (granted is None or not set(asked.scopes) <= granted)

@@ -1,0 +1,90 @@
+"""The token endpoint: codes, refresh tokens and device codes become tokens (RFC 6749, 3.2)."""
+
+from collections.abc import Callable
+
+from django.db import transaction
+from django.http import HttpRequest, HttpResponseBase, JsonResponse
+
+from accounts.errors import InvalidGrant
+from accounts.login import lockout
+from accounts.models import StoredSession
+from accounts.provider import Visit
+from portal.authorization_server import asked, clients, codes, devices, wire
+from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
+from portal.authorization_server.issued import Issued, narrowed, narrowed_scopes, require_active
+from portal.authorization_server.models import Client
+from portal.authorization_server.wire import Parameters
+from portal.door import incoming
+from portal.tokens import bearer, minting
+from portal.tokens.token_errors import InvalidToken
+
+
+@wire.endpoint("POST", origins=wire.Origins.CLIENTS)
+def token(request: HttpRequest) -> HttpResponseBase:
+    """Give tokens for a grant. Who guesses at codes is not listened to for a while."""
+    given = wire.read_form(request)
+    visit = incoming.visit(request)
+    grant_type = given.need("grant_type")
+    authorization = request.headers.get("Authorization", "")
+    if grant_type == Client.GRANT_DEVICE_CODE:  # the code says whose it is, by one query
+        return JsonResponse(devices.poll(authorization, given, visit).public())
+    if grant_type not in _GRANTS:
+        raise UnsupportedGrantType("This grant is not served.")
+    client = clients.calling(authorization, given)
+    if not client.may_use(grant_type):
+        raise UnauthorizedClient("This grant is not one of this client's.")
+    return JsonResponse(_GRANTS[grant_type](client, given, visit).public())
+
+
+def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
+    """RFC 6749, 4.1.3; RFC 7636, 4.5."""
+    lockout.require_budget(visit)
+    shown = codes.Shown(
+        given.need("code"),
+        given.get("redirect_uri", ""),
+        given.get("code_verifier", ""),
+        asked.resources(given.resource),
+    )
+    try:
+        return codes.redeem(client, shown, visit)
+    except InvalidGrant:
+        lockout.spend_budget(visit)
+        raise
+
+
+def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued:
+    """RFC 6749, 6; RFC 9700, 4.14.2: each counts once, and one that is used twice ends them all."""
+    text = given.need("refresh_token")
+    held = minting.find_refresh_token(text)
+    if held is None or held.application.pk != client.pk:
+        raise InvalidGrant("The refresh token is not known.")
+    if held.revoked:
+        minting.revoke_family(held, visit)
+        raise InvalidGrant("The refresh token was used before.")
+    try:
+        session = bearer.standing(held.session)
+    except InvalidToken:
+        raise InvalidGrant("The session has ended.") from None
+    require_active(session)
+    granted = held.scope.split()
+    scopes = narrowed_scopes(granted, given.get("scope", ""))
+    resource = narrowed(held.resource, asked.resources(given.resource))
+    store = bearer.open_session(held.session)
+    bearer.keep_alive(store)
+    with transaction.atomic():
+        minted = minting.rotate(held, text, scopes, resource)
+    if minted is None:
+        raise InvalidGrant("The refresh token was used before, or it has expired.")
+    return Issued(minted, client, session, held.session.user, sid_of(held.session, client))
+
+
+def sid_of(row: StoredSession, client: Client) -> str:
+    """Return the `sid` that a client knows a session by: a page's is the browser's session."""
+    return row.uid if client.lives_apart or not row.parent_uid else row.parent_uid
+
+
+_GRANTS: dict[str, Callable[[Client, Parameters, Visit], Issued]] = {
+    "authorization_code": _by_code,
+    "refresh_token": _by_refresh_token,
+}
+SERVED = (*_GRANTS, Client.GRANT_DEVICE_CODE)

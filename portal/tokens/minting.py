@@ -1,0 +1,120 @@
+"""Tokens made, found again and rotated, whoever asks for them.
+
+django-oauth-toolkit makes, stores and rotates them. Its request and its validator are driven from
+here, without a request of HTTP's.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from django.db import transaction
+from oauth2_provider.models import get_refresh_token_model
+from oauth2_provider.settings import oauth2_settings
+from oauth2_provider.views.mixins import OAuthLibMixin
+from oauthlib.common import Request
+
+from accounts import conf, events
+from accounts.keyring import digest
+from accounts.models import StoredSession
+from accounts.provider import Visit
+from accounts.session.store import end
+from portal.tokens import token_format
+
+
+@dataclass(frozen=True, slots=True)
+class Minted:
+    """What was issued; `expires_in` is the access token's life in seconds."""
+
+    access_token: str = field(repr=False)
+    refresh_token: str = field(repr=False)
+    expires_in: int
+    scope: str
+
+
+def request_for(
+    client: Any, row: StoredSession, scopes: Sequence[str], resource: Sequence[str] = ()
+) -> Request:
+    """Return the request that an OAuth client would have sent to the toolkit, for a session."""
+    request = Request(f"{conf.site_url()}/oauth/token", "POST")
+    request.client, request.user, request.session_uid = client, row.user, row.uid
+    request.session_ends_at = row.ends_at
+    request.scopes = list(scopes)
+    request.resource = list(resource)
+    return request
+
+
+def mint(request: Request, *, refresh: bool) -> Minted:
+    """Return new tokens for `request`, in the caller's transaction."""
+    handler = OAuthLibMixin.get_server().bearer
+    token = handler.create_token(request, refresh_token=refresh)
+    handler.request_validator.save_bearer_token(token, request)
+    return Minted(
+        token["access_token"],
+        token.get("refresh_token", ""),
+        int(token["expires_in"]),
+        token.get("scope", ""),
+    )
+
+
+def find_refresh_token(text: str) -> Any:
+    """Return the row of a refresh token of ours, joined; None when there is none."""
+    if not token_format.is_token(text, token_format.REFRESH):
+        return None
+    rows = get_refresh_token_model().objects.filter(token_checksum=digest(text))
+    joined = rows.select_related("session__user", "application", "access_token")
+    return joined.order_by("-pk").first()
+
+
+def rotate(
+    held: Any, text: str, scopes: Sequence[str] = (), resource: Sequence[str] = ()
+) -> Minted | None:
+    """Let the toolkit check and spend a refresh token, in the caller's transaction. None when it
+    refuses. `scopes` and `resource` narrow what the new access token is for.
+
+    The lock makes overlapping calls wait, so that one of them finds the token unspent.
+    """
+    rows = get_refresh_token_model().objects.select_for_update(of=("self",))
+    if not rows.filter(pk=held.pk, revoked=None).values_list("pk"):
+        return None
+    request = request_for(held.application, held.session, (), resource)
+    request.grant_type = "refresh_token"
+    request.refresh_token = text
+    validator = oauth2_settings.OAUTH2_VALIDATOR_CLASS()
+    if not validator.validate_refresh_token(text, held.application, request):
+        return None
+    granted = held.scope or validator.get_original_scopes(text, request)
+    request.scopes = list(scopes) or granted.split()
+    return mint(request, refresh=True)
+
+
+def revoke_family(held: Any, visit: Visit) -> None:
+    """Revoke the family of a token that was used twice: one of the two callers stole it.
+
+    A session without a browser ends with it.
+    """
+    seen = events.event(
+        "token.reused",
+        visit,
+        source=held.session.source,
+        session_type=held.session.type,
+        user_id=held.user_id,
+        session_uid=held.session_id,
+    )
+    with transaction.atomic():
+        get_refresh_token_model().revoke_family(held.token_family)
+        if held.session.kind == StoredSession.Kind.CLIENT:
+            end(StoredSession.objects.filter(uid=held.session_id))
+        events.record(seen)
+
+
+def revoke_own_family(held: Any, visit: Visit) -> None:
+    """Revoke a refresh token and all of its family, as its client wishes (RFC 7009, 2.1).
+
+    A session without a browser ends with it: the application has left.
+    """
+    with transaction.atomic():
+        get_refresh_token_model().revoke_family(held.token_family)
+        if held.session.kind == StoredSession.Kind.CLIENT:
+            ended = end(StoredSession.objects.filter(uid=held.session_id))
+            events.record_ended(ended, "left by the application", visit)
