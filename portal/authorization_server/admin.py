@@ -2,27 +2,98 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 from oauth2_provider.models import revoke_access_token
 
-from portal.authorization_server.models import DeviceGrant, RefreshToken
+from portal.authorization_server import client_file
+from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
+from portal.door import signing_in
+from portal.tokens.pair import FIRST_PARTY
+
+_LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
+
+
+class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A client as an operator edits it."""
+
+    class Meta:
+        model = Client
+        fields = "__all__"
+        widgets: ClassVar[dict[str, Any]] = {
+            name: forms.Textarea(attrs=_LINES)
+            for name in ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
+        }
+        labels: ClassVar[dict[str, Any]] = {"skip_authorization": _("first party")}
+        help_texts: ClassVar[dict[str, Any]] = {
+            "skip_authorization": _("The institution's own: people are not asked for consent."),
+            "client_id": _("The word by which the application names itself."),
+        }
 
 
 class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Clients. A secret is stored as a hash, so it is typed here and never shown again."""
+    """Clients. A secret is made here, shown once, and stored as a digest.
 
-    list_display = ("name", "client_id", "client_type", "authorization_grant_type", "created")
+    Whoever writes one must have signed in recently: secrets are at stake.
+    """
+
+    form = ClientForm
+    list_display = ("name", "client_id", "kind", "auth_method", "skip_authorization", "created")
+    list_filter = ("kind", "auth_method")
     search_fields = ("name", "client_id")
     ordering = ("name",)
-    actions = ("delete_selected",)
+    actions = ("delete_selected", "renew_secret")
     fields = (
-        "name", "client_id", "client_type", "authorization_grant_type", "redirect_uris",
-        "post_logout_redirect_uris", "allowed_origins", "algorithm", "skip_authorization",
+        "name", "client_id", "kind", "auth_method", "redirect_uris", "post_logout_redirect_uris",
+        "allowed_origins", "allowed_scopes", "skip_authorization", "legacy_desktop", "introspects",
+        "backchannel_logout_uri", "jwks",
     )  # fmt: skip
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return all but our own front ends' client, which the site keeps by itself."""
+        return super().get_queryset(request).exclude(client_id=FIRST_PARTY)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the id of a client that exists: applications know it."""
+        return ("client_id",) if obj else ()
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
+        may = self.has_change_permission(request)
+        again = signing_in.prove_again(request, request.get_full_path()) if may else None
+        return again or super().changeform_view(request, *args, **kwargs)
+
+    def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
+        """Save, with a secret where one is needed and none is there."""
+        needed = obj.auth_method in client_file.WITH_SECRET
+        if not needed or not change:
+            obj.client_secret = ""
+        secret = client_file.new_secret(obj) if needed and not obj.client_secret else ""
+        super().save_model(request, obj, form, change)
+        if secret:
+            self._show(request, obj, secret)
+
+    @admin.action(description=_("Make a new secret"), permissions=["change"])
+    def renew_secret(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+        """Make a new secret for clients that have one; the former ones count no more."""
+        again = signing_in.prove_again(request, request.get_full_path())
+        if again:
+            return again
+        for row in rows.filter(auth_method__in=client_file.WITH_SECRET):
+            secret = client_file.new_secret(row)
+            row.save()
+            self._show(request, row, secret)
+        return None
+
+    def _show(self, request: HttpRequest, client: Client, secret: str) -> None:
+        said = gettext("The secret of %(client)s, which is not shown again: %(secret)s")
+        self.message_user(
+            request, said % {"client": client.client_id, "secret": secret}, messages.WARNING
+        )
 
 
 class IssuedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]

@@ -114,7 +114,8 @@ def _key_problems(client: Any) -> Iterator[tuple[str, str]]:
 def _is_callable(uri: str) -> bool:
     """Tell whether the site may call `uri`: https, but in the demo and the tests."""
     parts = _parts(uri)
-    return bool(parts and parts.hostname and (parts.scheme == "https" or conf.http_limits().plain))
+    schemes = {"https", "http"} if conf.http_limits().plain else {"https"}
+    return bool(parts and parts.hostname and parts.scheme in schemes)
 
 
 def _parts(uri: str) -> SplitResult | None:

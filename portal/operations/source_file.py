@@ -1,10 +1,6 @@
 """Sources from a file, all of it or nothing, and to a file: TOML 1.0 (docs/sources.md)."""
 
-import json
-import re
-import tomllib
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -13,6 +9,8 @@ from django.utils.translation import gettext as _
 
 from accounts.models import Source
 from accounts.source import catalogue, references, registry
+from portal.configuration import toml
+from portal.configuration.toml import Change, RefusedError
 from portal.operations import source_rows
 
 COLUMNS: Mapping[str, type] = {
@@ -30,24 +28,6 @@ COLUMNS: Mapping[str, type] = {
     "texts": dict,
 }
 KNOWN = {"provider", "settings", *COLUMNS}
-_BARE = re.compile(r"\A[A-Za-z0-9_-]+\Z")
-
-
-class RefusedError(Exception):
-    """The file cannot be applied. `problems` are sentences that name the source and the field."""
-
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """What became of a source: `created`, `changed`, `unchanged` or `disabled`; which fields."""
-
-    slug: str
-    what: str
-    fields: tuple[str, ...] = ()
 
 
 def apply(text: str, *, prune: bool = False) -> list[Change]:
@@ -57,7 +37,7 @@ def apply(text: str, *, prune: bool = False) -> list[Change]:
     disables the sources that the file does not name, but never the `local` one, by which an
     administrator enters when all others are down. Raises `RefusedError`; then nothing has changed.
     """
-    tables = _tables(text)
+    tables = toml.tables(text, "sources")
     problems: list[str] = []
     changes: list[Change] = []
     with transaction.atomic():
@@ -77,20 +57,6 @@ def export() -> str:
     """Return all sources as TOML. A stored secret is left out, with a comment in its place."""
     rows = Source.objects.order_by("order", "slug")
     return "\n\n".join("\n".join(_table(row)) for row in rows) + "\n"
-
-
-def _tables(text: str) -> dict[str, dict[str, Any]]:
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise RefusedError([_("This is not TOML: %s") % error]) from None
-    strangers = [name for name in document if name != "sources"]
-    tables = document.get("sources", {})
-    if strangers:
-        raise RefusedError([_("%s: unknown; only [sources.<slug>] stands here.") % strangers[0]])
-    if not isinstance(tables, dict) or not all(isinstance(t, dict) for t in tables.values()):
-        raise RefusedError([_("sources: each source is a table, [sources.<slug>].")])
-    return tables
 
 
 def _apply_one(slug: str, table: dict[str, Any]) -> Change:
@@ -160,14 +126,14 @@ def _default_of(column: str, slug: str) -> Any:
 
 
 def _table(row: Source) -> Iterator[str]:
-    yield f"[{key('sources', row.slug)}]"
-    yield line("provider", row.provider)
+    yield f"[{toml.key('sources', row.slug)}]"
+    yield toml.line("provider", row.provider)
     for name in COLUMNS:
         if getattr(row, name) != _default_of(name, row.slug):
-            yield line(name, getattr(row, name))
+            yield toml.line(name, getattr(row, name))
     if row.settings:
         yield ""
-        yield f"[{key('sources', row.slug, 'settings')}]"
+        yield f"[{toml.key('sources', row.slug, 'settings')}]"
         yield from _settings(row)
 
 
@@ -177,32 +143,4 @@ def _settings(row: Source) -> Iterator[str]:
         if name in secret and value and not references.is_reference(value):
             yield f'# {name}: kept as it is stored; "env:NAME" or "file:PATH" would name its place'
         elif value is not None:
-            yield line(name, value)
-
-
-def key(*names: str) -> str:
-    """Return a dotted key; a name is quoted only where it must be."""
-    return ".".join(name if _BARE.match(name) else value(name) for name in names)
-
-
-def value(given: Any) -> str:
-    """Return text, a number, a truth value, a list or a table as TOML writes it, on one line.
-
-    Raises `TypeError` for anything else; TOML has no word for None.
-    """
-    if isinstance(given, list | tuple):
-        return "[" + ", ".join(value(each) for each in given) + "]"
-    if isinstance(given, Mapping):
-        pairs = (line(name, each) for name, each in given.items() if each is not None)
-        return "{ " + ", ".join(pairs) + " }" if given else "{}"
-    if isinstance(given, int | float) and not isinstance(given, bool):
-        return repr(given)
-    if isinstance(given, str | bool):
-        # JSON writes them as TOML does, but for the one character that it leaves as it is.
-        return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
-    raise TypeError(f"TOML cannot hold {type(given).__name__}")
-
-
-def line(name: str, given: Any) -> str:
-    """Return `name = value`."""
-    return f"{key(name)} = {value(given)}"
+            yield toml.line(name, value)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from accounts.models import EndedEntry, Source
 from accounts.source import catalogue
-from portal.operations import source_file
+from portal.configuration import toml
 from tests.peers.upstream import upstream
 
 SECRET = "the-secret-of-the-town"
@@ -207,13 +207,13 @@ VALUES = st.recursive(
 
 @given(st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), VALUES))
 def test_what_is_written_as_toml_is_read_again(table: dict[str, Any]) -> None:
-    text = "\n".join(source_file.line(name, value) for name, value in table.items())
+    text = "\n".join(toml.line(name, value) for name, value in table.items())
     assert tomllib.loads(text) == table
 
 
 def test_toml_has_no_word_for_some_things() -> None:
     with pytest.raises(TypeError, match="NoneType"):
-        source_file.value(None)
+        toml.value(None)
 
 
 # --- check ----------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Source
 from accounts.source import catalogue
+from portal.configuration.toml import RefusedError
 from portal.operations import source_file, source_rows
 
 
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             raise CommandError(f"{file}: {error.strerror}") from None
         except UnicodeDecodeError:
             raise CommandError(_("%s is not UTF-8 text.") % file) from None
-        except source_file.RefusedError as refused:
+        except RefusedError as refused:
             nothing = _("Nothing was changed.")
             raise CommandError("\n".join([*refused.problems, nothing])) from None
         for change in changes:

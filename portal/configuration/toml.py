@@ -1,0 +1,76 @@
+"""TOML 1.0 for what is configured by a file: read strictly, written on single lines."""
+
+import json
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+
+_BARE = re.compile(r"\A[A-Za-z0-9_-]+\Z")
+
+
+class RefusedError(Exception):
+    """The file cannot be applied. `problems` are sentences that name the table and the field."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What became of a table: `created`, `changed`, `unchanged` or `disabled`; which fields."""
+
+    slug: str
+    what: str
+    fields: tuple[str, ...] = ()
+
+
+def tables(text: str, name: str) -> dict[str, dict[str, Any]]:
+    """Return the tables `[name.<slug>]` of a file, which holds nothing else.
+
+    Raises `RefusedError`.
+    """
+    try:
+        document = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise RefusedError([_("This is not TOML: %s") % error]) from None
+    strangers = [each for each in document if each != name]
+    found = document.get(name, {})
+    if strangers:
+        said = _("%(stranger)s: unknown; only [%(name)s.<slug>] stands here.")
+        raise RefusedError([said % {"stranger": strangers[0], "name": name}])
+    if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
+        raise RefusedError([_("%(name)s: each is a table, [%(name)s.<slug>].") % {"name": name}])
+    return found
+
+
+def key(*names: str) -> str:
+    """Return a dotted key; a name is quoted only where it must be."""
+    return ".".join(name if _BARE.match(name) else value(name) for name in names)
+
+
+def value(given: Any) -> str:
+    """Return text, a number, a truth value, a list or a table as TOML writes it, on one line.
+
+    Raises `TypeError` for anything else; TOML has no word for None.
+    """
+    if isinstance(given, list | tuple):
+        return "[" + ", ".join(value(each) for each in given) + "]"
+    if isinstance(given, Mapping):
+        pairs = (line(name, each) for name, each in given.items() if each is not None)
+        return "{ " + ", ".join(pairs) + " }" if given else "{}"
+    if isinstance(given, int | float) and not isinstance(given, bool):
+        return repr(given)
+    if isinstance(given, str | bool):
+        # JSON writes them as TOML does, but for the one character that it leaves as it is.
+        return json.dumps(given, ensure_ascii=False).replace("\x7f", "\\u007f")
+    raise TypeError(f"TOML cannot hold {type(given).__name__}")
+
+
+def line(name: str, given: Any) -> str:
+    """Return `name = value`."""
+    return f"{key(name)} = {value(given)}"
