@@ -11,6 +11,7 @@ from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
 from portal.api.tokens import HandOverView, LoginView, LogoutView, RefreshView
 from portal.authorization_server import (
+    apps_page,
     authorize,
     device_pages,
     devices,
@@ -45,6 +46,7 @@ urlpatterns = [
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
+    path("account/apps", apps_page.apps, name="account-apps"),
     path("account/password", passwords.change, name="password-change"),
     path("icon.svg", icons.icon, name="icon"),
     path("favicon.ico", icons.formerly, name="icon-formerly"),

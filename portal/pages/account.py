@@ -72,7 +72,12 @@ def sessions(request: HttpRequest) -> HttpResponse:
         _row(each, labels, current.uid)
         for each in people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
     ]
-    context = {"rows": rows, "here": "sessions", "others": len(rows) > 1}
+    context = {
+        "rows": rows,
+        "browsers": [row for row in rows if row["session"].kind == StoredSession.Kind.BROWSER],
+        "apart": [row for row in rows if row["session"].kind == StoredSession.Kind.CLIENT],
+        "here": "sessions",
+    }
     return answers.page(request, "account/sessions.html", context)
 
 
