@@ -1,8 +1,10 @@
-"""The outbox: logouts and mails, kept until they have reached their server or a day has passed.
+"""The outbox: logouts, mails and notices, kept until they have reached their server or a day has
+passed.
 
 A row is posted in the transaction of its cause, so that it survives this process. A logout is
-posted when its call has failed, and waits for another try. A mail is delivered in a thread as soon
-as the transaction is over; the row is deleted once the mail server has taken it.
+posted when its call has failed, and waits for another try. A mail or a notice is delivered in a
+thread as soon as the transaction is over; the row is deleted once its server has taken it. Notices
+are for applications: a room delivers them, by the AppConfig attribute `delivers_notices`.
 """
 
 from collections.abc import Mapping
@@ -19,6 +21,7 @@ from accounts import events, serialization
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import OutboxItem
+from accounts.offers import offered
 from accounts.provider import CallsLogout, SendsMail, TokenSet
 from accounts.source import catalogue
 
@@ -53,6 +56,14 @@ def post_mail(source: str, message: Mapping[str, Any]) -> None:
     `message` is what JSON holds; `SendsMail.send_mail` of the source's provider gets it back.
     """
     item = _post(OutboxItem.Kind.MAIL, source, dict(message), timedelta(0))
+    transaction.on_commit(lambda: _deliver_soon(item))
+
+
+def post_notice(client_id: str, notice: Mapping[str, Any]) -> None:
+    """Keep a notice to an application, in the caller's transaction, and deliver it when that is
+    over. The room that delivers notices gets it back.
+    """
+    item = _post(OutboxItem.Kind.NOTICE, client_id[:50], dict(notice), timedelta(0))
     transaction.on_commit(lambda: _deliver_soon(item))
 
 
@@ -123,10 +134,14 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
 
 
 def _hand_over(item: OutboxItem) -> None:
-    """Give the item to its source's provider.
+    """Give the item to its source's provider, or a notice to the room that delivers them.
 
-    Raises what the provider raises, `Unreadable`, or `NobodyDelivers`.
+    Raises what these raise, `Unreadable`, or `NobodyDelivers`.
     """
+    if item.kind == OutboxItem.Kind.NOTICE:
+        for deliver in offered("delivers_notices"):
+            deliver(unseal(item.sealed, PURPOSE))
+        return
     source = catalogue.of_session(item.source)
     payload = unseal(item.sealed, PURPOSE)
     provider = source.provider if source else None

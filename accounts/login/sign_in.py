@@ -87,7 +87,8 @@ def sign_in(
     kind: str = StoredSession.Kind.BROWSER,
 ) -> SignedIn:
     """Make a session for a verified outcome, in one transaction; a former one of the same person
-    at the same source ends with it. `kind` decides how long it lives.
+    at the same source ends with it, and what applications hold of that moves to the new one. `kind`
+    decides how long it lives.
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed since it was judged, `AccessDenied` with the
@@ -100,14 +101,14 @@ def sign_in(
     try:
         with transaction.atomic():
             user, decision = _person(source, outcome)
-            if current.exists:
-                end(StoredSession.objects.filter(uid=current.uid))
             now = timezone.now()
             typed = _typed(source, outcome, user, now, _auth_time(source, outcome, login_flow, now))
             store, row = _begin(typed, user, visit, spent, kind)
             kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
             statements.insert(row, *kept, *trail)
+            if current.exists:
+                end(StoredSession.objects.filter(uid=current.uid), heir=typed.uid)
     except IntegrityError:
         if spent and StoredSession.objects.filter(state_digest=spent).exists():
             raise AlreadyUsed from None

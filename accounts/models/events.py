@@ -35,7 +35,8 @@ class Event(models.Model):
 
 
 class OutboxItem(models.Model):
-    """One remote logout or mail: the source whose provider delivers it, and what it needs, sealed.
+    """One remote logout, mail or notice to an application: the source or client that it is for, and
+    what it needs, sealed.
 
     Lives 24 h at most (`give_up_at`). Claimed by a conditional UPDATE of `next_at`, so that two
     workers never deliver the same item at once.
@@ -46,6 +47,7 @@ class OutboxItem(models.Model):
 
         LOGOUT = "logout", _("logout")
         MAIL = "mail", _("mail")
+        NOTICE = "notice", _("notice to an application")
 
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.LOGOUT)
     source = models.CharField(_("source"), max_length=50)

@@ -25,6 +25,7 @@ from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession, User
 from accounts.models.users import epoch_hash
+from accounts.offers import offered
 from accounts.session.typed import Session
 from accounts.source import registry
 
@@ -373,16 +374,20 @@ def rewrite(
     return len(changed)
 
 
-def end(rows: Any) -> list[StoredSession]:
+def end(rows: Any, heir: str = "") -> list[StoredSession]:
     """End the sessions of the queryset `rows`, with their tokens, in every worker.
 
-    Runs in one transaction with the feed rows, the caller's when there is one. Ending twice is
-    harmless. Returns the rows that this call ended, for events.
+    Runs in one transaction with the feed rows, the caller's when there is one, and with whatever a
+    room has to do or to keep then (`session_ends` of its AppConfig). What hangs on the sessions
+    moves to the session `heir` where one takes their place. Ending twice is harmless. Returns the
+    rows that this call ended, for events.
     """
     with transaction.atomic():
         found = list(rows.select_for_update())
         if found:
             keys = [row.session_key for row in found]
+            for settle in offered("session_ends"):
+                settle([row.uid for row in found], heir)
             StoredSession.objects.filter(session_key__in=keys).delete()
             ended.announce("session", [row.uid for row in found])
             transaction.on_commit(lambda: cache.sessions.delete(*keys))

@@ -123,8 +123,7 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
         holder = children.begin(row.session, session, client.name or client.client_id, visit)
     sid = holder.uid if client.lives_apart else row.session_id
     minted = minting.mint(minting.request_for(client, holder, scopes, resource), refresh=stays)
-    for told in {row.session_id, holder.uid} if not client.lives_apart else {holder.uid}:
-        tell(told, client, sid)
+    tell({sid, holder.uid}, client, sid)
     spent = Grant.objects.filter(pk=row.pk, spent_at=None).update(
         spent_at=timezone.now(),
         expires=timezone.now() + _REMEMBERED,

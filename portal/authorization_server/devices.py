@@ -204,7 +204,7 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
             raise InvalidGrant("The device code was used before.")
         request = minting.request_for(client, holder, row.scope.split(), row.resource)
         minted = minting.mint(request, refresh=True)
-        tell(holder.uid, client, holder.uid)
+        tell([holder.uid], client, holder.uid)
     return Issued(minted, client, session, holder.user, holder.uid)
 
 

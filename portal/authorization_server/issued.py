@@ -5,7 +5,7 @@ and 3.1.3.3).
 import base64
 import hashlib
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -117,8 +117,7 @@ def narrowed_scopes(granted: Sequence[str], asked: str) -> list[str]:
     return wanted
 
 
-def tell(session_uid: str, client: Client, sid: str) -> None:
-    """Keep that a client knows of a session, where it wants to hear of its end."""
-    if client.backchannel_logout_uri:
-        told = ToldSession(session_id=session_uid, client=client, sid=sid)
-        ToldSession.objects.bulk_create([told], ignore_conflicts=True)
+def tell(session_uids: Iterable[str], client: Client, sid: str) -> None:
+    """Keep that a client knows of sessions, by the name `sid`."""
+    told = [ToldSession(session_id=uid, client=client, sid=sid) for uid in session_uids]
+    ToldSession.objects.bulk_create(told, ignore_conflicts=True)

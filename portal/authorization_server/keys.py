@@ -21,6 +21,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 from accounts import conf
 from accounts.keyring import seal, unseal
 from portal import conf as portal_conf
+from portal.authorization_server import models
 from portal.authorization_server.models import SigningKey
 
 PURPOSE = "signing-key"
@@ -123,6 +124,11 @@ def clear_expired() -> int:
     if newest is None or newest.created_at > timezone.now() - KEPT:
         return 0
     return SigningKey.objects.filter(current=None, created_at__lt=newest.created_at).delete()[0]
+
+
+def clear_all_expired() -> int:
+    """Delete what is over in this room. Returns the number of rows."""
+    return clear_expired() + models.clear_expired()
 
 
 def reset() -> None:

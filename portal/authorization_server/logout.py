@@ -12,15 +12,16 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts.errors import InvalidRequest
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import User
+from accounts.session.typed import Session
 from portal.authorization_server import clients, keys, wire
 from portal.authorization_server.errors import NoWayBack
-from portal.authorization_server.models import Client
+from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
 from portal.door import answers, incoming, leaving
 from portal.door.destinations import LONGEST
 
 _RETURN = "logout-return"
-DONE = "/oauth/logout/done"
+DONE = "/oauth/after-logout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +51,19 @@ def logout(request: HttpRequest) -> HttpResponse:
     session = incoming.session_of(request)
     if not session.exists:
         return answers.see_other(wish.return_to or "/")
-    if wish.sid and wish.sid == session.uid and wish.subject == cast(User, request.user).uid:
+    if _means(wish, session) and wish.subject == cast(User, request.user).uid:
         return leaving.leave(request, wish.return_to)
     return answers.page(request, "logout/confirm.html", {"return_to": wish.return_to})
+
+
+def _means(wish: Wish, session: Session) -> bool:
+    """Tell whether the application means `session`, which may have taken the place of the one that
+    it was told of.
+    """
+    if not wish.sid:
+        return False
+    told = ToldSession.objects.filter(session_id=session.uid, sid=wish.sid)
+    return wish.sid == session.uid or told.exists()
 
 
 @login_not_required

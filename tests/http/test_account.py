@@ -130,7 +130,7 @@ OPEN = {
     "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",
     "api/schema/",
     "oauth/authorize", "oauth/consent", "oauth/par", "oauth/token", "oauth/userinfo",
-    "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/logout/done",
+    "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/after-logout",
     "oauth/device_authorization", "device", ".well-known/openid-configuration",
     ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
 }  # fmt: skip

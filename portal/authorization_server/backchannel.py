@@ -1,0 +1,79 @@
+"""Back-channel logout, sent (OpenID Connect Back-Channel Logout 1.0): clients hear of the end of a
+session that they were told of.
+
+A notice is posted in the transaction that ends the session, and delivered in a thread afterwards:
+the person waits for nobody. Addresses inside our own net are refused, redirects are not followed.
+"""
+
+import secrets
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from accounts import conf, outbox
+from accounts.errors import TemporarilyUnavailable
+from accounts.http import Client as Http
+from accounts.models import StoredSession
+from portal.authorization_server import keys
+from portal.authorization_server.models import (
+    AccessToken,
+    Client,
+    Grant,
+    RefreshToken,
+    ToldSession,
+)
+
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+_LIFE = 120
+
+
+def session_ends(uids: Sequence[str], heir: str) -> None:
+    """Post a notice to each client that knows one of the sessions `uids`, which end now.
+
+    Where the session `heir` takes their place nobody has left: what clients hold moves to it.
+    """
+    told = ToldSession.objects.filter(session_id__in=uids)
+    if heir:
+        told.update(session_id=heir)
+        for model in (AccessToken, RefreshToken, Grant):
+            model.objects.filter(session_id__in=uids).update(session_id=heir)
+        StoredSession.objects.filter(parent_uid__in=uids).update(parent_uid=heir)
+        return
+    wanting = told.exclude(client__backchannel_logout_uri="").values_list(
+        "client__client_id", "sid", "session__user__uid"
+    )
+    for client_id, sid, subject in dict.fromkeys(wanting):
+        notice = {"client_id": client_id, "sid": sid, "sub": subject}
+        outbox.post_notice(client_id, notice)
+
+
+def deliver(notice: Mapping[str, Any]) -> None:
+    """Send one logout token (2.4 and 2.5). A client that says that it is none of its own has heard.
+
+    Raises `NobodyDelivers` when the client is gone, `TemporarilyUnavailable` to be tried again.
+    """
+    client = Client.objects.filter(client_id=notice["client_id"]).first()
+    if client is None or not client.backchannel_logout_uri:
+        raise outbox.NobodyDelivers("The client is gone, or wants to hear no more.")
+    form = {"logout_token": logout_token(client, notice["sid"], notice["sub"])}
+    answer = Http("back-channel-logout").post(client.backchannel_logout_uri, form=form)
+    if answer.status == 400:
+        raise outbox.NobodyDelivers("The client refuses the logout token.")
+    if not 200 <= answer.status < 300:
+        raise TemporarilyUnavailable(f"The client answered {answer.status}.")
+
+
+def logout_token(client: Client, sid: str, subject: str) -> str:
+    """Return a logout token, signed as id_tokens are (2.4)."""
+    now = int(time.time())
+    claims = {
+        "iss": conf.site_url(),
+        "aud": client.client_id,
+        "iat": now,
+        "exp": now + _LIFE,
+        "jti": secrets.token_hex(16),
+        "sub": subject,
+        "sid": sid,
+        "events": {EVENT: {}},
+    }
+    return keys.sign(claims, typ="logout+jwt")

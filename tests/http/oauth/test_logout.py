@@ -1,0 +1,315 @@
+"""Leaving, started by an application and told to applications: the modules of the OpenID
+Foundation's RP-initiated and back-channel logout plans (without `oidcc-`), under their own names.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from html import unescape
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs
+
+import jwt
+import pytest
+from django.test import Client as Browser
+from django.utils import timezone
+
+from accounts import outbox
+from accounts.models import Event, OutboxItem, StoredSession, User
+from accounts.session import people
+from portal.authorization_server.models import AccessToken, Client, ToldSession
+from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.oauth.application import SITE, Application, register
+
+pytestmark = pytest.mark.django_db(transaction=True)
+AFTER = "https://app.example/after?a=b"
+
+
+@pytest.fixture
+def rp(browser: Browser) -> Application:
+    own = Application(register(post_logout_redirect_uris=AFTER, skip_authorization=True), browser)
+    own.sign_in()
+    return own
+
+
+def leave(rp: Application, **fields: str) -> Any:
+    return rp.browser.get("/oauth/logout", fields)
+
+
+def is_signed_in(rp: Application) -> bool:
+    return bool(rp.browser.get("/auth/session").json()["isLoggedIn"])
+
+
+def end_of(browser: Browser, response: Any) -> str:
+    """Follow our own redirects. Returns the first address that is not ours."""
+    url = response["Location"]
+    while url.startswith("/"):
+        response = browser.get(url)
+        url = response.get("Location") or response["Refresh"].partition("url=")[2]
+    return str(url)
+
+
+def test_rp_initiated_logout(rp: Application) -> None:
+    done = leave(
+        rp, id_token_hint=rp.tokens["id_token"], post_logout_redirect_uri=AFTER, state="s&1"
+    )
+    assert end_of(rp.browser, done) == f"{AFTER}&state=s%261"
+    assert not is_signed_in(rp)
+    assert rp.userinfo().status_code == 401
+
+
+def test_rp_initiated_logout_no_state(rp: Application) -> None:
+    done = leave(rp, id_token_hint=rp.tokens["id_token"], post_logout_redirect_uri=AFTER)
+    assert end_of(rp.browser, done) == AFTER
+
+
+def test_rp_initiated_logout_no_post_logout_redirect_uri(rp: Application) -> None:
+    done = leave(rp, id_token_hint=rp.tokens["id_token"], state="x")
+    assert done["Location"] == "/"
+    assert not is_signed_in(rp)
+
+
+@pytest.mark.parametrize("fields", [{}, {"state": "x"}, {"client_id": "app"}], ids=str)
+def test_rp_initiated_logout_no_params_only_state_no_hint(
+    rp: Application, fields: dict[str, str]
+) -> None:
+    page = leave(rp, **fields)
+    assert "Do you want to sign out?" in page.content.decode()
+    assert is_signed_in(rp)
+
+
+def test_rp_initiated_logout_no_id_token_hint(rp: Application) -> None:
+    page = leave(rp, client_id="app", post_logout_redirect_uri=AFTER, state="x")
+    found = re.search(r'name="return_to" value="([^"]+)"', page.content.decode())
+    assert found
+    assert is_signed_in(rp)
+    done = rp.browser.post("/auth/logout", {"return_to": unescape(found[1])})
+    assert end_of(rp.browser, done) == f"{AFTER}&state=x"
+    assert not is_signed_in(rp)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    ["https://evil.example/", "https://app.example/after", f"{AFTER}&x=1", f"{AFTER}#x", "x"],
+)  # fmt: skip
+def test_rp_initiated_logout_bad_post_logout_redirect_uri(rp: Application, uri: str) -> None:
+    page = leave(rp, id_token_hint=rp.tokens["id_token"], post_logout_redirect_uri=uri)
+    assert (page.status_code, "Location" in page) == (400, False)
+    assert is_signed_in(rp)
+
+
+def test_rp_initiated_logout_modified_id_token_hint(rp: Application) -> None:
+    body = rp.tokens["id_token"].split(".")[1]
+    none = jwt.encode({}, None, "none").split(".")[0]
+    for hint in (f"{none}.{body}.", rp.tokens["id_token"][:-4] + "AAAA", "x", "a.b.c"):
+        page = leave(rp, id_token_hint=hint, post_logout_redirect_uri=AFTER)
+        assert (page.status_code, "Location" in page) == (400, False)
+    assert is_signed_in(rp)
+
+
+def test_rp_initiated_logout_bad_id_token_hint(rp: Application) -> None:
+    claims = jwt.decode(rp.tokens["id_token"], options={"verify_signature": False})
+    page = leave(rp, id_token_hint=jwt.encode(claims, "k" * 32), post_logout_redirect_uri=AFTER)
+    assert page.status_code == 400
+    assert is_signed_in(rp)
+
+
+def test_a_hint_of_somebody_else_asks_first(rp: Application) -> None:
+    bob = User.objects.create_user("bob", PASSWORD, name="Bob")
+    bob.give_local_identity()
+    other = Application(rp.client)
+    sign_in(other.browser, "bob")
+    page = leave(other, id_token_hint=rp.tokens["id_token"])
+    assert "Do you want to sign out?" in page.content.decode()
+    assert is_signed_in(other)
+
+
+def test_a_post_comes_back_as_our_get(rp: Application) -> None:
+    done = rp.browser.post("/oauth/logout", {"id_token_hint": rp.tokens["id_token"]})
+    assert done.status_code in {200, 303}
+    assert is_signed_in(rp), "a stranger's POST decides nothing"
+
+
+def test_who_has_left_already_is_led_back(rp: Application) -> None:
+    hint = rp.tokens["id_token"]
+    rp.browser.post("/auth/logout")
+    done = leave(rp, id_token_hint=hint, post_logout_redirect_uri=AFTER)
+    assert end_of(rp.browser, done) == AFTER
+
+
+def test_nobody_can_make_us_lead_anywhere(client: Browser, house: None) -> None:
+    for to in ("https://evil.example", "x.y", "", "\0"):
+        found = client.get("/oauth/after-logout", {"to": to})
+        assert found.get("Location", "/") == "/"
+
+
+# --- Back-channel logout --------------------------------------------------------------------------
+
+
+class Listener:
+    """The address of a client, on this machine, which keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.told: list[dict[str, str]] = []
+        self.status, self.delay = 200, 0.0
+        listener = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
+                time.sleep(listener.delay)
+                listener.told.append({name: v[0] for name, v in parse_qs(body).items()})
+                self.send_response(listener.status)
+                if listener.status == 302:
+                    self.send_header("Location", listener.url + "elsewhere")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *args: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def wait(self, count: int = 1) -> list[dict[str, str]]:
+        ends = time.monotonic() + 30
+        while len(self.told) < count and time.monotonic() < ends:
+            time.sleep(0.02)
+        return self.told
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    own = Listener()
+    yield own
+    own.server.shutdown()
+    own.server.server_close()
+
+
+@pytest.fixture
+def told(browser: Browser, listener: Listener) -> Application:
+    row = register("told", backchannel_logout_uri=listener.url, skip_authorization=True)
+    own = Application(row, browser)
+    own.sign_in()
+    return own
+
+
+def token_of(app: Application, told: dict[str, str]) -> dict[str, Any]:
+    keys = jwt.PyJWKSet.from_dict(app.back.get("/oauth/jwks").json())
+    raw = told["logout_token"]
+    header = jwt.get_unverified_header(raw)
+    assert header["typ"] == "logout+jwt"
+    return jwt.decode(
+        raw, keys[header["kid"]], algorithms=["RS256"], audience=app.client.client_id, issuer=SITE
+    )
+
+
+def test_backchannel_rp_initiated_logout(told: Application, listener: Listener) -> None:
+    claims = told.id_token()
+    leave(told, id_token_hint=told.tokens["id_token"])
+    token = token_of(told, listener.wait()[0])
+    assert (token["sid"], token["sub"]) == (claims["sid"], claims["sub"])
+    assert token["events"] == {"http://schemas.openid.net/event/backchannel-logout": {}}
+    assert {"jti", "iat", "exp"} <= token.keys()
+    assert "nonce" not in token
+    assert told.answer(told.ask(prompt="none"))["error"] == "login_required"
+
+
+def test_every_end_is_told(told: Application, listener: Listener, person: User) -> None:
+    people.end_all(person.pk, "by an administrator")
+    assert len(listener.wait()) == 1
+    sign_in(told.browser)
+    told.sign_in()
+    people.disable(person)
+    assert len(listener.wait(2)) == 2
+
+
+def test_an_offline_application_is_told_of_both_ends(
+    told: Application, listener: Listener, person: User
+) -> None:
+    told.sign_in(scope="openid offline_access")
+    sid = told.id_token()["sid"]
+    told.browser.post("/auth/logout")
+    assert token_of(told, listener.wait()[0])["sid"] == sid
+    assert told.refresh().status_code == 200, "its refresh token lives on (2.7)"
+    people.end_all(person.pk, "x")
+    assert token_of(told, listener.wait(2)[1])["sid"] == sid
+
+
+def test_signing_in_again_is_no_end(told: Application, listener: Listener) -> None:
+    told.sign_in(scope="openid offline_access")
+    before = told.id_token()["sid"]
+    sign_in(told.browser)
+    assert stored(told.browser).uid != before
+    assert told.userinfo().status_code == 200
+    assert StoredSession.objects.get(kind="client").parent_uid == stored(told.browser).uid
+    assert listener.told == []
+    done = leave(told, id_token_hint=told.tokens["id_token"])
+    assert done["Location"] == "/", "the application means this session, by its former name"
+    assert token_of(told, listener.wait()[0])["sid"] == before
+
+
+def test_a_slow_client_holds_up_nobody(told: Application, listener: Listener) -> None:
+    listener.delay = 3
+    began = time.monotonic()
+    told.browser.post("/auth/logout")
+    assert time.monotonic() - began < listener.delay
+    assert len(listener.wait()) == 1
+
+
+def test_a_client_in_trouble_is_told_later(told: Application, listener: Listener) -> None:
+    listener.status = 500
+    told.browser.post("/auth/logout")
+    listener.wait()
+    for _attempt in range(200):
+        if OutboxItem.objects.filter(attempts=2).exists():
+            break
+        time.sleep(0.05)
+    listener.status = 200
+    assert outbox.deliver_due(timezone.now() + timedelta(seconds=200)) == 1
+    first, second = (token_of(told, each) for each in listener.told)
+    assert first["sid"] == second["sid"]
+    assert not OutboxItem.objects.exists()
+
+
+@pytest.mark.parametrize("status", [400, 302])
+def test_a_client_that_refuses_or_leads_elsewhere(
+    told: Application, listener: Listener, status: int
+) -> None:
+    listener.status = status
+    told.browser.post("/auth/logout")
+    listener.wait()
+    for _attempt in range(200):
+        if not OutboxItem.objects.filter(attempts=1).exists():
+            break
+        time.sleep(0.05)
+    assert len(listener.told) == 1, "a redirect is not followed"
+    assert OutboxItem.objects.exists() == (status == 302)
+    gone = Event.objects.filter(name="notice.given_up").exists()
+    assert gone == (status == 400)
+
+
+def test_j12_addresses_inside_are_not_called(
+    told: Application, listener: Listener, settings: Any
+) -> None:
+    settings.VESTIBULE_HTTP_INSIDE = settings.VESTIBULE_HTTP_PLAIN = False
+    Client.objects.update(backchannel_logout_uri=listener.url.replace("http:", "https:"))
+    told.browser.post("/auth/logout")
+    for _attempt in range(200):
+        if OutboxItem.objects.filter(attempts=2).exists():
+            break
+        time.sleep(0.05)
+    assert listener.told == []
+
+
+def test_who_is_not_to_be_told_is_not(rp: Application) -> None:
+    assert ToldSession.objects.count() == 1
+    rp.browser.post("/auth/logout")
+    assert not OutboxItem.objects.exists()
+    assert not AccessToken.objects.exists()
