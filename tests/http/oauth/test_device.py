@@ -264,6 +264,7 @@ def test_leaving_the_browser_leaves_the_device(tv: Device, browser: Browser, per
 
 def test_whoever_awaits_access_lets_no_device_in(tv: Device, browser: Browser) -> None:
     User.objects.update(status=User.Status.AWAITING_ACCESS)
+    caches["sessions"].clear()
     assert tv.decide(browser)["Location"] == "/"
     assert tv.error() == "authorization_pending"
 

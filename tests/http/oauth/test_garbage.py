@@ -1,0 +1,162 @@
+"""Garbage at every endpoint: the codes of the RFCs, no 500, nothing sent to an address that was not
+registered (docs/contract.md 8).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from django.test import Client as Browser
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.errors import ProtocolError
+from portal.authorization_server import asked, assertions, clients, registration
+from portal.authorization_server.models import Client
+from portal.authorization_server.wire import Parameters, read
+from tests.http.oauth.application import CALLBACK, FORM, Application
+
+pytestmark = pytest.mark.django_db(transaction=True)
+CODES = {
+    "invalid_request", "invalid_client", "invalid_grant", "invalid_scope", "invalid_target",
+    "unauthorized_client", "unsupported_grant_type", "unsupported_response_type", "access_denied",
+    "request_not_supported", "request_uri_not_supported", "login_required", "consent_required",
+    "expired_token", "authorization_pending", "slow_down", "unmet_authentication_requirements",
+}  # fmt: skip
+GARBAGE = [
+    "", " ", "x", "\0", "%00", "\r\nX: y", "\u202e", "é", "\ufffd", "' OR 1=1--", "{{7*7}}",
+    "<svg>",
+    "openid\0", "a" * 5000, "-1", "1e308", "[]", "{}", "null", "javascript:alert(1)",
+    "//evil.example",
+    "https://evil.example/", "openid openid", "\u0967",
+]  # fmt: skip
+PARAMETERS = (
+    "response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "code_challenge",
+    "code_challenge_method", "response_mode", "prompt", "max_age", "claims", "resource",
+    "login_hint", "id_token_hint", "ui_locales", "acr_values", "request", "request_uri",
+    "vestibule_asked",
+)  # fmt: skip
+POSTED = {
+    "/oauth/token": (
+        "grant_type", "code", "code_verifier", "redirect_uri", "refresh_token", "device_code",
+        "scope", "resource", "client_id", "client_secret", "client_assertion",
+        "client_assertion_type",
+    ),
+    "/oauth/par": PARAMETERS,
+    "/oauth/introspect": ("token", "token_type_hint", "client_id", "client_secret"),
+    "/oauth/revoke": ("token", "token_type_hint", "client_id"),
+    "/oauth/device_authorization": ("client_id", "scope", "resource"),
+    "/oauth/consent": ("request", "decision"),
+    "/device": ("user_code", "decision"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_garbage_in_an_authorization_request(app: Application, name: str) -> None:
+    for value in GARBAGE:
+        for times in (1, 2):
+            fields = app.request(**{name: None})
+            query = urlencode([*fields.items(), *[(name, value)] * times])
+            answer = app.browser.get(f"/oauth/authorize?{query}")
+            assert answer.status_code in {200, 302, 303, 400}, (name, value)
+            url = answer.get("Location", "")
+            if url and not url.startswith("/"):
+                assert url.startswith(f"{CALLBACK}?"), (name, value)
+                assert set(app.answer(answer).get("error", "code").split()) <= {*CODES, "code"}
+
+
+@pytest.mark.parametrize("path", POSTED)
+def test_garbage_in_a_form(app: Application, path: str) -> None:
+    for name in POSTED[path]:
+        for value in GARBAGE:
+            known: dict[str, Any] = {"client_id": "app", "grant_type": "authorization_code"}
+            for grant in ("authorization_code", "refresh_token", app.client.GRANT_DEVICE_CODE):
+                fields = {**known, "grant_type": grant, name: value}
+                browser = app.browser if path in {"/device", "/oauth/consent"} else app.back
+                answer = browser.post(path, urlencode(fields), content_type=FORM)
+                assert answer.status_code in {200, 201, 303, 400, 401, 403, 429}, (name, value)
+                if "json" in answer["Content-Type"] and answer.status_code >= 400:
+                    assert answer.json()["error"] in {*CODES, "too_many_requests"}
+                    assert answer["Cache-Control"] == "no-store"
+                if path != "/oauth/token":
+                    break
+
+
+@pytest.mark.parametrize("path", [*POSTED, "/oauth/userinfo", "/oauth/logout", "/oauth/authorize"])
+def test_other_methods_and_bodies(client: Browser, house: None, path: str) -> None:
+    for method in ("PUT", "DELETE", "PATCH", "TRACE", "PROPFIND", "HEAD", "OPTIONS"):
+        assert client.generic(method, path).status_code in {200, 204, 303, 400, 401, 404, 405}
+    for kind in ("application/json", "text/plain", "multipart/form-data; boundary=x", ""):
+        answer = client.post(path, b'{"a": 1}', content_type=kind or "x")
+        assert answer.status_code in {200, 303, 400, 401, 403, 415}, (kind, answer.content)
+    huge = client.post(path, "a=" + "x" * 300_000, content_type=FORM)
+    assert huge.status_code in {400, 401, 413}
+    many = client.post(path, "&".join(f"a{n}=1" for n in range(2000)), content_type=FORM)
+    assert many.status_code in {400, 401}
+
+
+@given(st.dictionaries(st.sampled_from(PARAMETERS), st.text(max_size=60), max_size=8))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_no_authorization_request_breaks_its_reader(fields: dict[str, str]) -> None:
+    client = Client(client_id="x", redirect_uris=CALLBACK)
+    base = {"response_type": "code", "code_challenge_method": "S256", "code_challenge": "x" * 43}
+    try:
+        found = asked.read(client, Parameters({**base, **fields}), CALLBACK)
+    except ProtocolError as error:
+        assert error.error in CODES
+    else:
+        assert set(found.scopes) <= set(client.allowed_scopes.split())
+        assert found.redirect_uri == CALLBACK
+
+
+@given(
+    st.text(max_size=200),
+    st.dictionaries(
+        st.sampled_from(
+            ["client_id", "client_secret", "client_assertion", "client_assertion_type"]
+        ),
+        st.text(),
+    ),
+)
+def test_no_credentials_break_their_reader(header: str, form: dict[str, str]) -> None:
+    for shown in (header, f"Basic {header}"):
+        try:
+            found = clients.shown(shown, form)
+        except ProtocolError as error:
+            assert error.error in {"invalid_request", "invalid_client"}
+        else:
+            assert "secret" not in repr(found)
+
+
+@given(st.text(max_size=300))
+def test_no_text_breaks_the_reader_of_assertions(text: str) -> None:
+    try:
+        assertions.subject_of(text)
+    except ProtocolError as error:
+        assert error.error == "invalid_request"
+
+
+@given(st.lists(st.tuples(st.text(max_size=10), st.text(max_size=20)), max_size=6))
+def test_each_parameter_is_read_once_or_refused(pairs: list[tuple[str, str]]) -> None:
+    from django.http import QueryDict
+
+    values = QueryDict(mutable=True)
+    for name, value in pairs:
+        values.appendlist(name, value)
+    try:
+        found = read(values)
+    except ProtocolError as error:
+        assert error.error == "invalid_request"
+    else:
+        assert all(found.values())
+        names = [name for name, _value in pairs if name != "resource"]
+        assert len(set(names)) == len(names) or not set(found) - set(names)
+
+
+@given(st.text(max_size=100))
+def test_no_origin_breaks_the_comparison(origin: str) -> None:
+    row = Client(kind="browser", redirect_uris=CALLBACK)
+    if origin in registration.origins_of(row):
+        assert origin == "{0.scheme}://{0.netloc}".format(urlsplit(CALLBACK))
