@@ -117,6 +117,21 @@ def sign_in(
     return SignedIn(store, user)
 
 
+def identify(source: ConfiguredSource, outcome: Authentication, visit: Visit) -> User:
+    """Return the person of a verified outcome, made when the source lets new people in: no session
+    begins. Raises `AccessDenied` with the reason.
+    """
+    with transaction.atomic():
+        user, decision = _person(source, outcome)
+        if decision is Decision.ENROLL:
+            enrolled = events.event(
+                "person.enrolled", visit, source=source.slug, session_type=source.session_type,
+                user=user,
+            )  # fmt: skip
+            events.record(enrolled)
+    return user
+
+
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
     """Add the identity of a verified outcome to the person whose session asked for it.
 

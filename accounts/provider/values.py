@@ -31,6 +31,8 @@ class Description:
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
     `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
     upstream's end is always the session's end. `issuer` is the one that its outcomes name.
+    `bearer` is how access tokens of the upstream are taken here: `introspection` by asking, which
+    takes any, another word by what stands in them; empty when they are not.
     `fleeting` is how the subjects begin that come once only: whoever is known by nothing else is
     deleted when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
     asked about those who have a session; 0 is never.
@@ -47,6 +49,7 @@ class Description:
     issuer: str = ""
     fleeting: str = ""
     recheck_seconds: int = 0
+    bearer: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from accounts.errors import InvalidRequest, LoginRequired
 from accounts.session import access
 from accounts.session.typed import Session
 from portal.door import incoming
-from portal.tokens import bearer
+from portal.tokens import foreign
 from portal.tokens.token_errors import InsufficientScope
 
 
@@ -33,7 +33,7 @@ class BearerAuthentication(BaseAuthentication):
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != self.keyword.lower():
             return None
-        held = bearer.find(text.strip(" "))
+        held = foreign.find(text.strip(" "), incoming.visit(request._request))
         known: Any = request._request.session
         if known.typed.is_logged_in and known.get(SESSION_KEY) != str(held.user.pk):
             raise InvalidRequest("The cookie and the access token are two people's.")

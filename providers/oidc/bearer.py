@@ -26,7 +26,7 @@ def claims_of(client: OidcClient, token: str) -> dict[str, Any]:
         case "introspection":
             claims = _introspected(client, token)
         case "userinfo":
-            claims = client.userinfo(token)
+            claims = _asked_by_userinfo(client, token)
         case _:
             claims = _local(client, token)
     if "cnf" in claims:
@@ -57,6 +57,17 @@ def _introspected(client: OidcClient, token: str) -> dict[str, Any]:
         checks.expiry(claims, client.clock(), client.settings.leeway)
     _check_audience(client, claims)
     return claims
+
+
+def _asked_by_userinfo(client: OidcClient, token: str) -> dict[str, Any]:
+    """Ask the provider of whom a token speaks (OIDC Core, 5.3). It does not say for whom the token
+    is, so the token itself must: one that cannot be read is refused (RFC 9700, 2.3).
+    """
+    claims = _local(client, token)
+    told = client.userinfo(token)
+    if told.get("sub") != claims.get("sub"):
+        raise InvalidGrant("The userinfo is of somebody else.")
+    return {**told, **claims}
 
 
 def _check_kind(claims: Mapping[str, Any], kind: str) -> None:

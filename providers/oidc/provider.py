@@ -53,6 +53,7 @@ class OidcProvider:
             help=self.settings.help,
             form_post=self.settings.response_mode == "form_post",
             issuer=self.settings.issuer,
+            bearer=self.settings.bearer_validation if self.settings.accept_bearer else "",
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

@@ -4,6 +4,7 @@ registered (docs/contract.md 8).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
@@ -51,6 +52,14 @@ POSTED = {
     "/oauth/consent": ("request", "decision"),
     "/device": ("user_code", "decision"),
 }  # fmt: skip
+
+
+def tried(read: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what a reader finds, or the code of its refusal; any other error breaks the test."""
+    try:
+        return read(), ""
+    except ProtocolError as refusal:
+        return None, refusal.error
 
 
 @pytest.mark.parametrize("name", PARAMETERS)
@@ -102,11 +111,9 @@ def test_other_methods_and_bodies(client: Browser, house: None, path: str) -> No
 def test_no_authorization_request_breaks_its_reader(fields: dict[str, str]) -> None:
     client = Client(client_id="x", redirect_uris=CALLBACK)
     base = {"response_type": "code", "code_challenge_method": "S256", "code_challenge": "x" * 43}
-    try:
-        found = asked.read(client, Parameters({**base, **fields}), CALLBACK)
-    except ProtocolError as error:
-        assert error.error in CODES
-    else:
+    found, code = tried(lambda: asked.read(client, Parameters({**base, **fields}), CALLBACK))
+    assert found is not None or code in CODES
+    if found is not None:
         assert set(found.scopes) <= set(client.allowed_scopes.split())
         assert found.redirect_uri == CALLBACK
 
@@ -122,20 +129,15 @@ def test_no_authorization_request_breaks_its_reader(fields: dict[str, str]) -> N
 )
 def test_no_credentials_break_their_reader(header: str, form: dict[str, str]) -> None:
     for shown in (header, f"Basic {header}"):
-        try:
-            found = clients.shown(shown, form)
-        except ProtocolError as error:
-            assert error.error in {"invalid_request", "invalid_client"}
-        else:
-            assert "secret" not in repr(found)
+        found, code = tried(lambda shown=shown: clients.shown(shown, form))
+        assert code in {"", "invalid_request", "invalid_client"}
+        assert found is None or "secret" not in repr(found).replace("client_secret_", "")
 
 
 @given(st.text(max_size=300))
 def test_no_text_breaks_the_reader_of_assertions(text: str) -> None:
-    try:
-        assertions.subject_of(text)
-    except ProtocolError as error:
-        assert error.error == "invalid_request"
+    _found, code = tried(lambda: assertions.subject_of(text))
+    assert code in {"", "invalid_request"}
 
 
 @given(st.lists(st.tuples(st.text(max_size=10), st.text(max_size=20)), max_size=6))
@@ -145,11 +147,9 @@ def test_each_parameter_is_read_once_or_refused(pairs: list[tuple[str, str]]) ->
     values = QueryDict(mutable=True)
     for name, value in pairs:
         values.appendlist(name, value)
-    try:
-        found = read(values)
-    except ProtocolError as error:
-        assert error.error == "invalid_request"
-    else:
+    found, code = tried(lambda: read(values))
+    assert code in {"", "invalid_request"}
+    if found is not None:
         assert all(found.values())
         names = [name for name, _value in pairs if name != "resource"]
         assert len(set(names)) == len(names) or not set(found) - set(names)

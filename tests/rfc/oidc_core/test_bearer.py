@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
-from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, page
+from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, Page, page
 from tests.rfc.oidc_core.portal import Portal
 
 API = {"accept_bearer": True, "audience": ("https://api.city.example",)}
@@ -178,13 +178,32 @@ def test_7662_a_token_that_does_not_hold(
 @pytest.mark.parametrize("way", ["introspection", "userinfo"])
 def test_trouble_is_not_a_bad_token(portal: Portal, op: OpenIdProvider, way: str) -> None:
     op.answers["introspect"] = op.answers["userinfo"] = page(500, b"secret-of-the-body")
+    raw = "opaque" if way == "introspection" else token(op)
     with pytest.raises(TemporarilyUnavailable):
-        portal.source(accept_bearer=True, bearer_validation=way).verify_bearer("opaque")
+        portal.source(**API, bearer_validation=way).verify_bearer(raw)
+
+
+def userinfo(**claims: str) -> Page:
+    return page(200, json.dumps(claims).encode(), "application/json")
 
 
 def test_by_userinfo(portal: Portal, op: OpenIdProvider) -> None:
-    source = portal.source(accept_bearer=True, bearer_validation="userinfo")
-    assert source.verify_bearer("at-1").name == "Demo T. User"
+    source = portal.source(**API, bearer_validation="userinfo")
+    op.answers["userinfo"] = userinfo(sub=SUBJECT, name="Demo T. User")
+    assert source.verify_bearer(token(op)).name == "Demo T. User"
     op.answers["userinfo"] = page(401)
     with pytest.raises(InvalidGrant):
-        source.verify_bearer("at-1")
+        source.verify_bearer(token(op))
+
+
+def test_userinfo_says_not_for_whom_a_token_is_so_the_token_must(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    source = portal.source(**API, bearer_validation="userinfo")
+    for raw in ("opaque", token(op, aud="https://other.example")):
+        with pytest.raises(InvalidGrant):
+            source.verify_bearer(raw)
+    assert op.calls["userinfo"] == 0
+    op.answers["userinfo"] = userinfo(sub="somebody else")
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer(token(op))
