@@ -139,7 +139,7 @@ def _verified(
         status=user.status,
         acr=outcome.acr,
         amr=outcome.amr,
-        auth_time=outcome.auth_time,
+        auth_time=int(outcome.auth_time.timestamp()) if outcome.auth_time else 0,
         claims=dict(outcome.public),
     )
     return _Known(session, user.pk, min(time.time() + _SECONDS, _end_of(outcome)))
