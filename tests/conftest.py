@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import itertools
 import os
 import shutil
@@ -19,6 +18,7 @@ from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
+from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts.upstream.last_good import Registry
 from tests.peers import database, network, once, patience
@@ -40,6 +40,8 @@ CHROMIUM_FLAGS = [
     "EXCLUDE 127.0.0.1, EXCLUDE [::1]",
 ]
 _numbers = itertools.count()
+_looked_through: set[str] = set()
+_kept: list[Registry[Any]] = []
 
 
 def pytest_configure() -> None:
@@ -106,6 +108,25 @@ def _swept() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _static_files() -> Iterator[None]:
+    """Look for the static files once. WhiteNoise does at each start, and each client is one."""
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    look = WhiteNoiseMiddleware.add_files_from_finders
+
+    def look_once(own: WhiteNoiseMiddleware) -> None:
+        told = tuple(value for value in vars(own).values() if isinstance(value, str | int | None))
+        if told not in found:
+            others, own.files = own.files, {}
+            look(own)
+            found[told], own.files = own.files, others
+        own.files |= found[told]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _no_network() -> Iterator[None]:
     with network.stay_here():
         yield
@@ -119,7 +140,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_start() -> None:
-    """Forget what the process remembers: the caches, and whatever a module offers to `reset`."""
+    """Forget what the process remembers: the caches, and what it keeps of upstreams."""
     from tests.peers import fresh  # once the apps are ready
 
     for alias in settings.CACHES:
@@ -127,8 +148,6 @@ def _clean_start() -> None:
     fresh.worker()
     network.forget_trouble()
     patience.hangs(False)
-    for reset in _resets():
-        reset()
     for registry in _registries():
         registry.clear()
 
@@ -140,21 +159,14 @@ def _held_to_one_run(request: pytest.FixtureRequest, _clean_start: None) -> Iter
         yield
 
 
-def _resets() -> Iterator[Callable[[], Any]]:
-    """Yield each `reset()` without parameters that a loaded module of the house defines itself."""
-    for name, module in sorted(sys.modules.copy().items()):
-        if name.split(".")[0] in FLOORS:
-            reset = getattr(module, "reset", None)
-            own = inspect.isfunction(reset) and reset.__module__ == name
-            if own and not inspect.signature(reset).parameters:
-                yield reset
-
-
 def _registries() -> Iterator[Registry[Any]]:
-    """Yield what the loaded modules of the house keep of upstreams."""
-    for name, module in sys.modules.copy().items():
+    """Yield what the loaded modules of the house keep of upstreams. Each is looked through once."""
+    for name in sys.modules.keys() - _looked_through:
+        _looked_through.add(name)
         if name.split(".")[0] in FLOORS:
-            yield from (each for each in vars(module).values() if isinstance(each, Registry))
+            own = vars(sys.modules[name]).values()
+            _kept.extend(each for each in own if isinstance(each, Registry))
+    yield from _kept
 
 
 @pytest.fixture(scope="module")
