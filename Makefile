@@ -24,8 +24,9 @@ BIN = $(VENV)/bin
 NEWER := 3.12 3.13
 UNIT := tests/domain tests/rfc tests/chart tests/contract
 
-# What the environment says of an installation of Vestibule is not what the tests are about.
-BARE = env $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
+# What the environment says of an installation of Vestibule is not what the tests are about. What
+# Python compiled is kept, whatever it says: more than half of what it takes to find the tests.
+BARE = env -u PYTHONDONTWRITEBYTECODE $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
 PYTEST = $(BIN)/python -m pytest
 # A file of tests stays in one process, which keeps the servers that it started. As they are listed:
 # the browsers, which take longest, go first.
@@ -92,7 +93,8 @@ newer-%:
 
 # Twice, side by side: embedded, with nothing set, and on PostgreSQL with Redis, which shows what it
 # has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
-# arguments that select nothing but that leave the second run empty (status 5).
+# arguments that select nothing but that leave the second run empty (status 5). The processes of both,
+# which start together, would each compile what is not compiled yet: the first run does it before.
 test: set-up-tests
 	@tests/peers/install
 	@$(MAKE) --no-print-directory lint
@@ -100,6 +102,8 @@ test: set-up-tests
 	@folder=$$(mktemp -d); mkdir $$folder/embedded $$folder/services; second=; \
 	  trap 'exit 130' INT TERM; \
 	  trap 'kill $$second 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
+	  compgen -G 'tests/__pycache__/*-pytest-*.pyc' >/dev/null || \
+	    $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) --collect-only -qq >/dev/null || :; \
 	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
 	    $(PYTEST) $(SPREAD) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
