@@ -33,21 +33,22 @@ def served(site: Callable[..., Site]) -> Site:
 
 
 @pytest.fixture(scope="module")
-def issuers() -> list[str]:
-    """Give the issuers that the source has had."""
-    return []
-
-
-@pytest.fixture
-def upstream(served: Site, issuers: list[str]) -> Iterator[Certified]:
-    """Give a provider at which the site is registered, and its source, whose people move to it."""
+def _upstream(served: Site) -> Iterator[Certified]:
+    """Give a provider at which the site is registered, and its source."""
     callback = f"{served.url}/auth/callback/town"
     with certified(OP_REDIRECT_URIS=callback, OP_AUTO_CONSENT="1") as running:
         served.manage("sources", "apply", "-", stdin=SOURCES.format(issuer=running.issuer))
-        if issuers:
-            served.manage("sources", "migrate", "town", "--from", issuers[-1])
-        issuers.append(running.issuer)
         yield running
+
+
+@pytest.fixture
+def upstream(served: Site, _upstream: Certified) -> Iterator[Certified]:
+    """Give the provider, as fresh as a new one. Its rest at the site ends with the test."""
+    _upstream.clean()
+    yield _upstream
+    if any(each["trouble"] for each in Visitor(served).get("/auth/sources").json()):
+        served.stop()
+        served.start()
 
 
 class Visitor:
