@@ -74,6 +74,16 @@ def test_a_test_with_a_database_runs_twice(request: pytest.FixtureRequest) -> No
     assert not request.node.get_closest_marker("once")
 
 
+def test_a_test_about_pages_is_in_chromium_and_has_no_row_of_its_own(
+    request: pytest.FixtureRequest,
+) -> None:
+    for item in request.session.items:
+        said = {each.name for each in item.iter_markers()}
+        if "pages" in said:
+            assert said >= {"browser", "once"}, item.nodeid
+            assert said.isdisjoint({"django_db", "services"}), item.nodeid
+
+
 def test_a_port_that_is_given_is_given_to_no_other_process() -> None:
     port = demo_ports()
     for each in range(port, port + 3):

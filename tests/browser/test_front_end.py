@@ -13,7 +13,7 @@ from tests.http.oidc.browser import PASSWORD as THERE
 from tests.peers.certified import Certified, certified
 from tests.peers.site import ROOT, Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 EXAMPLE = ROOT / "docs" / "examples" / "front-end.js"
 # The page of an institution loads the example with a script of its own, which does this.
 OWN = """

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.conftest import sign_in
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 # Of the values in lists and the name in the head: the narrowest, in pixels.
 NARROWEST = """Math.min(360, ...[...document.querySelectorAll('.rows dd, .facts dd, .person .who')]
   .map(each => each.getBoundingClientRect().width))"""

@@ -9,6 +9,8 @@ from playwright.sync_api import Page, expect
 
 from tests.peers.site import Site
 
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
+
 PAGES = (
     "", "accounts/source/", "accounts/source/add/", "accounts/user/", "accounts/user/add/",
     "accounts/storedsession/", "accounts/event/", "accounts/outboxitem/", "accounts/identity/",

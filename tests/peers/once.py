@@ -3,6 +3,10 @@
 A test is one of them when it uses no fixture that leads to a database or a cache. It is held to it:
 for such a test there is no database, no cache, and no setting that names one. Who reaches a cache
 without such a fixture says so by the marker `services`, and runs twice.
+
+So is a test that opens pages in Chromium and is marked `pages`: its subject is what a browser makes
+of them, which no database changes. What the site stores meanwhile has tests of its own, which run
+twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
 """
 
 from __future__ import annotations
@@ -21,10 +25,11 @@ NAMED = ("DATABASE_URL", "REDIS_URL")
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
-    """Mark by `once` each test that uses nothing that differs from run to run."""
+    """Mark by `once` each test that uses nothing that differs, or is about pages."""
     for item in items:
-        asks = {"django_db", "services"} & {each.name for each in item.iter_markers()}
-        if not asks and SERVED.isdisjoint(getattr(item, "fixturenames", ())):
+        said = {each.name for each in item.iter_markers()}
+        used = SERVED.intersection(getattr(item, "fixturenames", ()))
+        if "pages" in said or not (used or said & {"django_db", "services"}):
             item.add_marker("once")
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.peers.cms import Cms, cms
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 
 PEOPLE = """
 from django.contrib.auth.models import Group
