@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 
 from django.core.wsgi import get_wsgi_application
 
@@ -9,6 +10,7 @@ from portal import conf
 from portal.operations.checks import refuse_unsound
 from portal.server.front import Front
 from portal.server.proxies import TrustedProxies
+from portal.server.turns import Turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
@@ -20,6 +22,13 @@ application = Front(
     threads=conf.threads(),
     deadline=conf.body_deadline(),
     largest=conf.largest_body(),
+    # An upstream's answers: the other threads are left to everybody who is signed in already. A
+    # browser, and a proxy, wait for longer than the last in the queue.
+    turns=Turns(
+        re.compile(r"/auth/callback/|/openid/[^/]+/callback"),
+        at_once=max(1, (conf.threads() - 1) * 3 // 4),
+        seconds=40.0,
+    ),
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

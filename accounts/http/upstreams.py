@@ -10,16 +10,18 @@ circuit breaker).
 import math
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from accounts.http.answer import NO_PLACE, CallFailed
 
 FAILURES = 5
 REST = 10.0
-# A burst of logins queues for a place as long as some call of the last seconds was answered.
-PATIENCE = 1.0
+# A burst of logins queues for a place as long as some call of the last seconds was answered, which
+# a slow upstream, or a slow machine, may take. A deadline of five seconds leaves the call two.
+PATIENCE = 3.0
 KEPT = 512
 
 
@@ -34,7 +36,7 @@ class Visit:
 @dataclass(slots=True)
 class _Upstream:
     in_flight: int = 0
-    waiting: int = 0
+    waiting: deque[object] = field(default_factory=deque)
     answered_at: float = 0.0
     failures: int = 0
     rests_until: float | None = None
@@ -110,22 +112,24 @@ class Upstreams:
     def _wait_for_place(
         self, origin: str, upstream: _Upstream, at_once: int, queue: int, until: float
     ) -> None:
-        if upstream.in_flight < at_once:
+        if upstream.in_flight < at_once and not upstream.waiting:
             return
         # Waiting takes a thread as well: so many wait, and none for the troubled.
-        if upstream.failures or upstream.waiting >= queue:
+        here = upstream.in_flight + len(upstream.waiting)
+        if upstream.failures or here >= at_once + queue:
             raise _busy(origin)
-        upstream.waiting += 1
-        began = time.monotonic()
+        mine, began = object(), time.monotonic()
+        upstream.waiting.append(mine)  # first come, first served: nobody waits past the deadline
         try:
-            while upstream.in_flight >= at_once:
+            while upstream.in_flight >= at_once or upstream.waiting[0] is not mine:
                 last = min(until, max(began, upstream.answered_at) + PATIENCE)
                 left = last - time.monotonic()
                 if left <= 0:
                     raise _busy(origin)
                 self._changed.wait(left)
         finally:
-            upstream.waiting -= 1
+            upstream.waiting.remove(mine)
+            self._changed.notify_all()
 
     def _leave(self, origin: str, visit: Visit) -> None:
         with self._changed:

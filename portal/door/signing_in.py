@@ -18,7 +18,8 @@ from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
-from portal.door import answers, cookies, devices, forms, incoming, places, routes
+from portal.door import answers, cookies, devices, forms, incoming, routes
+from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
 # Of one browser so many people are tried; each costs its upstream a call, or a few.
@@ -189,31 +190,12 @@ def _finish_within_budget(
         return answers.fail(request, missing, source.slug)
     if login_flow is None and session.is_logged_in:
         return answers.see_other(landing(source, session))
-    response = _finish_in_turn(request, source, params, login_flow)
+    if request.META.get(LATE):
+        busy = Busy("Too many people sign in at this moment.", retry_after=5)
+        return answers.fail(request, busy, source.slug, login_flow)
+    response = _finish(request, source, params, login_flow)
     if marker:
         cookies.forget_marker(response)
-    return response
-
-
-def _finish_in_turn(
-    request: HttpRequest,
-    source: ConfiguredSource,
-    params: Mapping[str, str],
-    login_flow: LoginFlow | None,
-) -> HttpResponse:
-    """Finish in one of the places that sign-ins have, or lead here once more."""
-    response: HttpResponse
-    try:
-        with places.shared.place() as held:
-            if held is None:
-                response = answers.see_other(request.get_full_path())
-                places.come_again(request, response)
-                return response
-            response = _finish(request, source, params, login_flow)
-            held.succeeded = incoming.session_of(request).is_logged_in
-    except Busy as error:
-        response = answers.fail(request, error, source.slug, login_flow)
-    places.forget(request, response)
     return response
 
 

@@ -13,11 +13,14 @@ from typing import Any
 import structlog
 
 from portal.server.proxies import TrustedProxies
+from portal.server.turns import LATE, Turns
 
 log = structlog.get_logger("vestibule.front")
 
 Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
+
+_Job = tuple[Environ, Any, Future[None], Callable[[], None] | None]
 
 _CONSTANT: Environ = {
     "SCRIPT_NAME": "",
@@ -35,7 +38,8 @@ class Front:
     """An RSGI application that runs a WSGI application in so many threads of each worker.
 
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
-    more than `largest` bytes is not read: the application sees its length, and refuses it.
+    more than `largest` bytes is not read: the application sees its length, and refuses it. What
+    `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     """
 
     def __init__(
@@ -46,13 +50,15 @@ class Front:
         threads: int,
         deadline: float,
         largest: int,
+        turns: Turns | None = None,
     ) -> None:
         self._application = application
         self._proxies = proxies
         self._threads = threads
         self._deadline = deadline
         self._largest = largest
-        self._ready: SimpleQueue[tuple[Environ, Any, Future[None]]] = SimpleQueue()
+        self._turns = turns
+        self._ready: SimpleQueue[_Job] = SimpleQueue()
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         """Start the threads, in the worker that they are for."""
@@ -76,8 +82,18 @@ class Front:
                 _refuse(protocol, 400, _BROKEN)
                 return
             environ["wsgi.input"] = io.BytesIO(body)
+        over = None
+        if self._turns and self._turns.concern(scope.path):
+            environ[LATE] = not await self._turns.come()
+            over = None if environ[LATE] else self._turns.over
+        await self._served(environ, protocol, over)
+
+    async def _served(
+        self, environ: Environ, protocol: Any, over: Callable[[], None] | None
+    ) -> None:
+        """Wait until a thread has answered; then it is `over`, also for a peer that has left."""
         done = asyncio.get_running_loop().create_future()
-        self._ready.put((environ, protocol, done))
+        self._ready.put((environ, protocol, done, over))
         await done
 
     async def _body(self, environ: Environ, protocol: Any) -> bytes:
@@ -121,10 +137,10 @@ class Front:
 
     def _work(self, loop: AbstractEventLoop) -> None:
         while True:
-            environ, protocol, done = self._ready.get()
+            environ, protocol, done, over = self._ready.get()
             if not done.cancelled():  # by a peer that has left meanwhile
                 self._answer(environ, protocol)
-            loop.call_soon_threadsafe(_settle, done)
+            loop.call_soon_threadsafe(_settle, done, over)
 
     def _answer(self, environ: Environ, protocol: Any) -> None:
         head: list[Any] = [500, []]
@@ -151,7 +167,9 @@ def _refuse(protocol: Any, status: int, body: str) -> None:
     protocol.response_str(status, [*headers, ("connection", "close")], body)
 
 
-def _settle(done: Future[None]) -> None:
+def _settle(done: Future[None], over: Callable[[], None] | None) -> None:
+    if over:
+        over()
     if not done.done():
         done.set_result(None)
 

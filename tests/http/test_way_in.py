@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.keyring import digest
 from accounts.login import flow
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
+from portal.server.turns import LATE
 from tests.http.conftest import PASSWORD, at_most, begin, enter, sign_in, stored
 from tests.http.onward import onward
 from tests.peers.upstream import Upstream
@@ -187,6 +188,19 @@ def test_a_reload_of_a_used_callback_leads_where_the_person_would_be(
     assert StoredSession.objects.count() == 1
     assert peer.asked["/token"] == 1
     assert failure(Client().get("/auth/callback/town", query))
+
+
+def test_an_answer_that_waited_too_long_for_its_turn_may_come_again(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant()
+    asked = begin(client, "town", "/account/sessions")
+    answer = {"code": "bob", "state": asked["state"]}
+    late: dict[str, Any] = {LATE: True}
+    refused = client.get("/auth/callback/town", answer, **late)
+    assert (failure(refused).reason, refused["Retry-After"]) == ("busy", "5")
+    assert peer.asked["/token"] == 0
+    assert client.get("/auth/callback/town", answer)["Location"] == "/account/sessions"
 
 
 @pytest.mark.parametrize("name", ["code", "state", "iss", "error"])

@@ -108,12 +108,17 @@ def test_fifty_logins_that_hang_leave_everybody_else_alone(
     assert known.get("/auth/session").json()["isLoggedIn"] is True
 
 
-def test_sixty_callbacks_at_once_are_all_let_in(served: Site, upstream: Certified) -> None:
+@pytest.mark.parametrize("upstream_is", ["well", "slow"])
+def test_sixty_callbacks_at_once_are_all_let_in(
+    served: Site, upstream: Certified, upstream_is: str
+) -> None:
     known = Visitor(served)
     known.finish(known.answer())
     visitors = [Visitor(served) for _ in range(60)]
     answers = [visitor.answer() for visitor in visitors]
     together = threading.Barrier(60)
+    if upstream_is == "slow":  # each code is redeemed in one second and a half
+        upstream.trouble("/token", "slow")
 
     def finish(visitor: Visitor, answer: Answer) -> str:
         together.wait(30)

@@ -10,7 +10,7 @@ const connections = new WeakMap();
 let seen = 0;
 
 /** Count a request and answer it in the provider's place when a test wants trouble there. */
-export function troubled(req, res, path) {
+export async function troubled(req, res, path) {
   if (!connections.has(req.socket)) { seen += 1; connections.set(req.socket, seen); }
   const { authorization = '' } = req.headers;
   requests.push({ method: req.method, path, connection: connections.get(req.socket), scheme: authorization.split(' ')[0] });
@@ -21,6 +21,7 @@ export function troubled(req, res, path) {
   const say = (status, type, text) => { res.writeHead(status, { 'content-type': type }); res.end(text); };
   switch (trouble.kind) {
     case 'hang': return true; // until the caller gives up
+    case 'slow': await new Promise((done) => { setTimeout(done, 1_500); }); return false;
     case 'drip': {
       res.writeHead(200, { 'content-type': 'application/json', 'content-length': 10_000 });
       const drops = setInterval(() => res.write(' '), 20);

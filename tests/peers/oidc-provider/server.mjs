@@ -12,7 +12,7 @@ async function answer(req, res) {
   if (pathname.startsWith('/_test/')) return control(req, res, pathname);
   if (!pathname.startsWith(prefix)) { res.writeHead(404); return res.end(); }
   const path = pathname.slice(prefix.length);
-  if (troubled(req, res, path)) return undefined;
+  if (await troubled(req, res, path)) return undefined;
   const [, uid, action] = path.match(INTERACTION) || [];
   if (uid) return interaction(req, res, uid, action);
   if (prefix) {
