@@ -39,7 +39,8 @@ ADDRESS = RateLimitItemPerMinute(100, 5, namespace="address")
 # For names that have signed in from the address before: a guesser in a school shuts nobody out.
 FAMILIAR = RateLimitItemPerMinute(1000, 5, namespace="familiar")
 DEVICE = RateLimitItemPerMinute(10, 5, namespace="device")
-# Failures in a row that a name may have in all (NIST SP 800-63B, 5.2.2), counted anew each day.
+# Failures in a row that a name, or a known browser, may have in all (NIST SP 800-63B, 5.2.2),
+# counted anew each day.
 CEILING = RateLimitItemPerDay(100, namespace="ceiling")
 # What else strangers may fail at: answers that are not to us, cookies that nobody knows.
 STRANGER = RateLimitItemPerMinute(60, 5, namespace="stranger")
@@ -67,7 +68,7 @@ def check(
     attempt back. `device` names a browser in which the name has signed in before, `is_familiar`
     tells whether it has from this address. Raises `TooManyRequests`, with the seconds to wait.
     """
-    if device and _hit(DEVICE, digest(device)):
+    if device and _has_room(CEILING, digest(device)) and _hit(DEVICE, digest(device)):
         return
     pair, everywhere = _keys(source, name, address)
     _require(NAME, everywhere, FixedWindowRateLimiter.test)
@@ -84,11 +85,13 @@ def check(
 def failed(source: str, name: str, address: str, device: str = "") -> None:
     """Count a wrong guess against the name and the address; `check` has counted the pair.
 
-    What a known browser guesses counts against that browser, and towards the ceiling.
+    What a known browser guesses counts against that browser, and towards both ceilings.
     """
     _pair, everywhere = _keys(source, name, address)
     _hit(CEILING, everywhere)
-    if not device:
+    if device:
+        _hit(CEILING, digest(device))
+    else:
         _hit(NAME, everywhere)
         _count_places(ADDRESS, address)
         _count_places(FAMILIAR, address)
@@ -102,6 +105,7 @@ def succeeded(source: str, name: str, address: str, device: str = "") -> None:
     _ask(lambda limiter: limiter.clear(CEILING, everywhere))
     if device:
         _ask(lambda limiter: limiter.clear(DEVICE, digest(device)))
+        _ask(lambda limiter: limiter.clear(CEILING, digest(device)))
 
 
 def refund(source: str, name: str, address: str, device: str = "") -> None:
@@ -190,6 +194,10 @@ def _require_places(limit: RateLimitItem, address: str) -> None:
 def _count_places(limit: RateLimitItem, address: str) -> None:
     for place, times in _networks(address):
         _hit(_times(limit, times), digest(place))
+
+
+def _has_room(limit: RateLimitItem, key: str) -> bool:
+    return _ask(lambda limiter: limiter.test(limit, key))
 
 
 def _hit(limit: RateLimitItem, key: str, cost: int = 1) -> bool:

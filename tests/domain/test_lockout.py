@@ -165,6 +165,19 @@ def test_failures_in_a_row_have_a_ceiling_for_the_day() -> None:
         assert not locked()
 
 
+@in_memory
+def test_a_stolen_device_cookie_has_the_ceiling_of_the_day_as_well() -> None:
+    with time_machine.travel("2030-01-01T00:00:00Z", tick=False) as clock:
+        for _ in range(100):
+            lockout.check("local", "anna", HERE, "stolen")
+            lockout.failed("local", "anna", HERE, "stolen")
+            clock.shift(60)
+        with pytest.raises(TooManyRequests) as refused:
+            lockout.check("local", "anna", HERE, "stolen")
+        assert refused.value.retry_after > 3600
+        lockout.check("local", "anna", HERE, "browser-of-anna")
+
+
 def test_a_school_is_not_shut_out_of_its_own_passwords() -> None:
     for number in range(100):
         guess(name=f"person{number}")
