@@ -6,12 +6,13 @@
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
 #   make test WORKERS=4    the same with so many processes on each database (one for each processor)
+#   make soak              the HTTP tests with a Redis that is dead from beginning to end
 #   make lint types unit bench lock clean
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint types unit bench lock clean set-up set-up-tests
+.PHONY: help demo check test soak lint types unit bench lock clean set-up set-up-tests
 
 PYTHON ?= python3
 ARGS ?=
@@ -111,6 +112,13 @@ test: set-up-tests
 	  services=0; wait $$second || services=$$?; second=; \
 	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
 	  [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
+
+# Nothing is decided by what a cache does not hold; left out are the tests of what one remembers.
+soak: set-up-tests
+	@tests/peers/install
+	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	  $(BARE) VESTIBULE_DATA=$$folder REDIS_URL=redis://127.0.0.1:9/0 \
+	    $(PYTEST) $(SPREAD) -m "not remembers" tests/http $(ARGS)
 
 bench: set-up-tests
 	@tests/peers/install

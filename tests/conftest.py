@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from django.conf import settings
-from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
@@ -143,8 +142,7 @@ def _clean_start() -> None:
     """Forget what the process remembers: the caches, and what it keeps of upstreams."""
     from tests.peers import fresh  # once the apps are ready
 
-    for alias in settings.CACHES:
-        caches[alias].clear()
+    fresh.caches()
     fresh.worker()
     network.forget_trouble()
     patience.hangs(False)

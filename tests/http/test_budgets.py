@@ -83,6 +83,7 @@ def test_guesses_of_who_is_locked_out_cost_no_row(client: Client, person: User) 
     assert not StoredSession.objects.exists()
 
 
+@pytest.mark.remembers
 def test_real_trouble_is_told_and_uses_no_budget(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:

@@ -12,7 +12,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.db import connections
 from django.db.models import F
 from django.test import Client
@@ -26,6 +25,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD
 from tests.http.conftest import sign_in as post_password
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RACES = 15
@@ -163,7 +163,7 @@ def test_a_cookie_counts_no_more_than_a_bearer(
     post_password(client)
     pair = Client().post("/session/login", {"username": "alice", "password": PASSWORD}).json()
     User.objects.filter(pk=person.pk).update(**change)  # past whoever would end the sessions
-    caches["sessions"].clear()
+    fresh.caches()
     bearer = {"Authorization": f"Bearer {pair['access_token']}"}
     assert Client().get("/users/user/details", headers=bearer).status_code == 401
     assert client.get("/users/user/details").status_code == 401

@@ -16,6 +16,7 @@ def test_alive_asks_nobody(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.remembers
 def test_ready_when_database_and_cache_are(client: Client) -> None:
     response = client.get("/readyz")
     assert response.json() == {"database": "ok", "cache": "ok"}
@@ -23,6 +24,7 @@ def test_ready_when_database_and_cache_are(client: Client) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+@pytest.mark.remembers
 def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(connection.settings_dict, "NAME", "/nowhere/nothing")
     response = client.get("/readyz")

@@ -111,6 +111,7 @@ def test_who_just_left_is_not_signed_in_again_without_a_click(
     assert name_of(client) == ""
 
 
+@pytest.mark.remembers
 def test_strangers_cost_the_upstream_nothing(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:
@@ -123,6 +124,7 @@ def test_strangers_cost_the_upstream_nothing(
     assert peer.asked["/cookie"] == 1
 
 
+@pytest.mark.remembers
 def test_an_upstream_in_trouble_knows_nobody(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:

@@ -156,6 +156,7 @@ def test_a_session_that_ends_with_its_token_lives_on_by_refreshing(
         assert not logged_in(client)
 
 
+@pytest.mark.remembers
 def test_a_source_in_trouble_says_so_before_the_click(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:

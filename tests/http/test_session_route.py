@@ -6,11 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Source, StoredSession, User
 from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -83,7 +83,7 @@ def test_a_payload_that_cannot_be_read_is_anonymous_to_the_outside(
 ) -> None:
     sign_in(client)
     StoredSession.objects.update(session_data="broken")
-    caches["sessions"].clear()
+    fresh.caches()
     assert client.get("/auth/session").json() == ANONYMOUS
 
 

@@ -402,6 +402,7 @@ def parallel(count: int, work: Callable[[], Any]) -> list[Any]:
 
 
 @pytest.mark.parametrize("cache_works", [True, False])
+@pytest.mark.remembers
 def test_twenty_parallel_callbacks_of_one_flow_make_one_session(
     tenant: Tenant, peer: Upstream, monkeypatch: Any, cache_works: bool
 ) -> None:

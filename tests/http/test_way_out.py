@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
 from accounts.models import Event, OutboxItem, Source, StoredSession, User
 from tests.http.conftest import enter, sign_in
 from tests.http.onward import onward
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,7 +107,7 @@ def test_the_receipt_says_what_is_still_open(
 def test_a_broken_session_leaves_as_unknown(client: Client, person: User) -> None:
     sign_in(client)
     StoredSession.objects.update(session_data="broken")
-    caches["sessions"].clear()
+    fresh.caches()
     assert client.post("/auth/logout")["Location"] == "/"
     assert not StoredSession.objects.exists()
     assert client.cookies["vestibule"].value == ""

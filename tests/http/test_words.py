@@ -40,6 +40,7 @@ def test_no_label_stands_within_a_sentence(
     assert re.search(r": LABEL<", front)
 
 
+@pytest.mark.remembers
 def test_a_source_speaks_the_language_of_the_page(client: Client, tenant: Tenant) -> None:
     danish = {"label": "Byen", "help": "For byens folk.", "note": "Vi flytter."}
     tenant(columns={"label": "Town", "note": "We are moving.", "texts": {"da": danish}})

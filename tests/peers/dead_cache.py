@@ -1,7 +1,8 @@
-"""A Redis that is down, for the process of the test."""
+"""A Redis that is down: for one test, or for a whole run (`make soak`)."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,6 +12,11 @@ from django.core.cache import CacheHandler
 from accounts import cache
 
 CLOSED_PORT = "redis://127.0.0.1:9/0"
+
+
+def whole_run() -> bool:
+    """Tell whether this run has a dead Redis from beginning to end."""
+    return os.environ.get("REDIS_URL") == CLOSED_PORT
 
 
 @contextmanager

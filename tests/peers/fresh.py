@@ -5,9 +5,13 @@ from __future__ import annotations
 import time
 from concurrent.futures import wait
 
+from django.conf import settings
+from django.core.cache import caches as django_caches
+
 from accounts import cache, ended, outbox
 from accounts.login import lockout
 from accounts.source import catalogue, registry
+from tests.peers import dead_cache
 
 
 def feed() -> None:
@@ -18,6 +22,12 @@ def feed() -> None:
 def sources() -> None:
     """Read the sources anew."""
     catalogue._enabled.cache_clear()
+
+
+def caches() -> None:
+    """Empty the caches. One that is dead holds nothing."""
+    for alias in () if dead_cache.whole_run() else settings.CACHES:
+        django_caches[alias].clear()
 
 
 def delivered(seconds: float = 10.0) -> None:

@@ -122,6 +122,7 @@ def test_strangers_cost_no_call(provide: Provide, library: Cms, cookies: dict[st
     assert not library.calls
 
 
+@pytest.mark.remembers
 def test_w16_a_strangers_cookie_costs_one_call(provide: Provide, library: Cms) -> None:
     provider = provide()
     for _ in range(4):

@@ -38,6 +38,7 @@ def test_the_session_is_what_the_cms_says(visitor: Visitor, library: Cms) -> Non
     assert session["expires"]
 
 
+@pytest.mark.remembers
 def test_the_same_patron_is_the_same_person_at_each_sign_in(visitor: Visitor) -> None:
     visitor.enter()
     visitor.leave()
@@ -143,6 +144,7 @@ def test_an_editor_of_the_cms_is_no_patron(visitor: Visitor, library: Cms) -> No
     assert visitor.type == "anonymous"
 
 
+@pytest.mark.remembers
 def test_w16_an_editor_costs_the_cms_one_question(visitor: Visitor, library: Cms) -> None:
     visitor.at_cms.sign_in("else", "/login?current-path=/")
     library.trouble()

@@ -200,6 +200,7 @@ def test_w7_w8_whatever_the_cms_does_the_session_here_is_over(
     assert not StoredSession.objects.exists()
 
 
+@pytest.mark.remembers
 def test_w8_a_logout_does_not_undo_itself_when_the_cms_comes_back(
     visitor: Visitor, library: Cms
 ) -> None:
@@ -213,6 +214,7 @@ def test_w8_a_logout_does_not_undo_itself_when_the_cms_comes_back(
     failure(visitor.get(CALLBACK))  # nor by an answer that nobody asked for
 
 
+@pytest.mark.remembers
 def test_w8_who_did_not_go_to_the_cms_is_not_signed_straight_in_again(visitor: Visitor) -> None:
     visitor.enter()
     visitor.leave()  # the browser never follows to the CMS
@@ -221,6 +223,7 @@ def test_w8_who_did_not_go_to_the_cms_is_not_signed_straight_in_again(visitor: V
     assert visitor.type == "anonymous"
 
 
+@pytest.mark.remembers
 def test_w8_a_click_signs_in_again(visitor: Visitor, library: Cms) -> None:
     visitor.enter()
     library.trouble("down")

@@ -52,6 +52,7 @@ def test_case_14_with_59_seconds_left_the_cms_is_asked(
     assert library.calls["graphql:dplTokens"] == 1
 
 
+@pytest.mark.remembers
 def test_w16_in_its_last_minute_it_is_not_asked_at_every_request(
     provide: Provide, patron: Patron, library: Cms
 ) -> None:
@@ -134,6 +135,7 @@ def test_a_patron_who_may_no_longer_come_in_is_out(
     assert isinstance(provide(registered_only=True).revalidate(soon, None, cookies), End)
 
 
+@pytest.mark.remembers
 def test_w4_a_recheck_asks_again_after_its_time(
     provide: Provide, patron: Patron, library: Cms
 ) -> None:
@@ -191,6 +193,7 @@ def test_a_session_costs_the_cms_nothing_while_it_is_used(visitor: Visitor, libr
 
 
 @pytest.mark.parametrize("seconds", [60, 30])
+@pytest.mark.remembers
 def test_a_token_of_a_short_life_is_not_asked_about_at_every_request(
     visitor: Visitor, library: Cms, seconds: int
 ) -> None:

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from time_machine import travel
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
@@ -120,6 +119,7 @@ def test_w34_a_null_is_asked_about_again_soon(provide: Provide, library: Cms) ->
 # --- At the site ----------------------------------------------------------------------------------
 
 
+@pytest.mark.remembers
 def test_w34_a_library_without_a_login_is_shown_as_not_available(
     visitor: Visitor, library: Cms, source: Make
 ) -> None:
@@ -137,6 +137,7 @@ def shown(visitor: Visitor) -> tuple[bool, bool]:
 
 
 @pytest.mark.parametrize("trouble", ["no-login", "down", "html"])
+@pytest.mark.remembers
 def test_w34_that_nobody_can_sign_in_is_shown_before_anybody_tries(
     visitor: Visitor, library: Cms, source: Make, trouble: str
 ) -> None:
@@ -146,7 +147,7 @@ def test_w34_that_nobody_can_sign_in_is_shown_before_anybody_tries(
     for _ in range(5):
         shown(visitor)
     assert library.calls["/graphql"] == 1
-    caches["default"].clear()
+    fresh.caches()
     fresh.sources()
     library.trouble()
     for _ in range(3):

@@ -10,7 +10,6 @@ import logging
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 from structlog.stdlib import ProcessorFormatter
 
@@ -19,6 +18,7 @@ from providers.oidc import discovery
 from tests.http.officials.conftest import Counter, held, sessions
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import failure
+from tests.peers import fresh
 from tests.peers.certified import Certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,7 +73,7 @@ def test_a_configuration_that_cannot_be_read_is_trouble_and_no_crash(
 ) -> None:
     counter()
     discovery.kept.clear()
-    caches["default"].clear()
+    fresh.caches()
     provider.trouble("/.well-known", kind)
     response = browser.site.get("/auth/login/town")
     assert failure(response).reason == "temporarily-unavailable"

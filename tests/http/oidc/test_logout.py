@@ -7,7 +7,6 @@ from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from time_machine import travel
@@ -22,7 +21,7 @@ from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import CALLBACKS, SITE, Make, failure
 from tests.http.oidc.test_refresh import OFFLINE
 from tests.http.onward import onward
-from tests.peers import network
+from tests.peers import fresh, network
 from tests.peers.certified import Certified, certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -163,7 +162,7 @@ def test_the_provider_is_down_and_nothing_is_known_of_it(
     Browser(client).sign_in("town")
     mortal.stop()
     discovery.kept.clear()
-    caches["default"].clear()
+    fresh.caches()
     response = client.post("/auth/logout")
     assert (response.status_code, response["Location"]) == (303, "/")
     assert not StoredSession.objects.exists()
@@ -171,6 +170,7 @@ def test_the_provider_is_down_and_nothing_is_known_of_it(
 
 
 @pytest.mark.parametrize("kind", ["500", "hang", "drip", "garbage", "drop", "html"])
+@pytest.mark.remembers
 def test_a_provider_in_known_trouble_is_not_visited_and_the_person_is_told(
     browser: Browser, source: Make, provider: Certified, kind: str
 ) -> None:
@@ -209,6 +209,7 @@ def test_a_provider_that_is_back_is_visited_at_once(
     assert browser.leave()["Location"].startswith(f"{provider.issuer}/session/end?")
 
 
+@pytest.mark.remembers
 def test_a_provider_that_does_not_renew_is_known_to_be_in_trouble(
     browser: Browser, source: Make, provider: Certified
 ) -> None:
@@ -222,6 +223,7 @@ def test_a_provider_that_does_not_renew_is_known_to_be_in_trouble(
     assert browser.site.get("/").context["receipt"]["upstream"] == "unanswered"
 
 
+@pytest.mark.remembers
 def test_without_discovery_the_keys_show_whether_somebody_is_there(
     browser: Browser, source: Make, provider: Certified
 ) -> None:

@@ -199,6 +199,7 @@ def test_a_person_adds_this_way_in_to_an_account(
     assert User.objects.count() == 1
 
 
+@pytest.mark.remembers
 def test_twenty_parallel_callbacks_of_one_flow_redeem_one_code(
     browser: Browser, source: Make, provider: Certified
 ) -> None:

@@ -100,6 +100,7 @@ def test_trouble_at_each_call(
     assert browser.sign_in("town")["Location"] == "/account/"
 
 
+@pytest.mark.remembers
 def test_what_a_stranger_says_marks_no_source(
     browser: Browser, source: Make, provider: Certified
 ) -> None:

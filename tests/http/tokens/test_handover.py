@@ -333,6 +333,7 @@ def test_x02_a_name_that_is_no_source_is_not_found(caller: Caller, slug: str) ->
         assert caller.client.get(f"/openid/{slug}/{page}").status_code == 404
 
 
+@pytest.mark.remembers
 def test_x05_of_twenty_parallel_callbacks_one_makes_a_session(
     caller: Caller, peer: Upstream
 ) -> None:

@@ -6,7 +6,6 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 
 from accounts import outbox
@@ -19,6 +18,7 @@ from tests.chart.mermaid import edges
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
+from tests.peers import fresh
 from tests.peers.tampering import REMOVED, Page, page
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -104,7 +104,7 @@ def test_a_broker_that_is_gone_and_of_which_nothing_is_known(
 ) -> None:
     standin.stop()
     discovery.kept.clear()
-    caches["default"].clear()
+    fresh.caches()
     assert ida.leave()["Location"] == "/"
     assert_gone(ida)
     assert OutboxItem.objects.count() == 1

@@ -8,7 +8,6 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from structlog.testing import capture_logs
@@ -24,6 +23,7 @@ from tests.http.oidc.conftest import failure
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Answer, Browser, Standin, outbound
+from tests.peers import fresh
 from tests.sandbox.unilogin.broker import CLIENT_SECRET
 from tests.sandbox.unilogin.schools import WS_PASSWORD
 
@@ -253,7 +253,7 @@ def test_w14_pages_stand_while_the_broker_does_not(
 ) -> None:
     standin.trouble(kind)
     discovery.kept.clear()
-    caches["default"].clear()
+    fresh.caches()
     with later(275):
         assert ida.site.get("/account/").status_code == 200
         assert ida.session()["isLoggedIn"] is True
