@@ -4,12 +4,11 @@ an insecure choice.
 
 import base64
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.architecture.tree import ROOT
+from tests.peers.commands import manage
 from tests.peers.site import environment
 
 PRODUCTION = {
@@ -30,9 +29,8 @@ INSECURE = {
 
 
 def check(data: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"]
     known = environment({**PRODUCTION, "VESTIBULE_DATA": str(data), **variables})
-    return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True)
+    return manage(["check", "--deploy", "--fail-level", "WARNING"], known)
 
 
 def test_production_with_all_it_needs_is_clean(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
@@ -17,8 +18,9 @@ from accounts import conf
 from accounts.http import CallFailed, Client, Upstreams
 from accounts.models import Source, User
 from tests.architecture.tree import ROOT
+from tests.peers.commands import manage
 from tests.peers.network import LeftTheMachine, is_here
-from tests.peers.site import Site, demo_ports
+from tests.peers.site import Site, demo_ports, environment
 
 
 def test_a_foreign_address_is_not_called() -> None:
@@ -116,6 +118,29 @@ def test_the_real_site_starts_and_is_told_apart_from_ours(site: Callable[..., Si
     process = own.process
     own.stop()
     assert process.poll() is not None
+
+
+ENDINGS = {
+    "import sys; print('said'); sys.exit(7)": (7, "said\n", ""),
+    "import sys; sys.exit('gone')": (1, "", "gone\n"),
+    "1 / 0": (1, "", "ZeroDivisionError: division by zero\n"),
+    "import atexit, threading, time; atexit.register(print, 'at exit')\n"
+    "threading.Thread(target=lambda: (time.sleep(0.2), print('thread'))).start()": (
+        0, "thread\nat exit\n", "",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("code", ENDINGS)
+def test_a_command_ends_as_a_process_of_its_own_does(code: str, tmp_path: Path) -> None:
+    known = environment({"VESTIBULE_DATA": str(tmp_path), "TOLD": "yes"})
+    done = manage(["shell", "--verbosity=0", "-c", code], known)
+    status, said, complained = ENDINGS[code]
+    assert (done.returncode, done.stdout) == (status, said)
+    assert done.stderr.endswith(complained)
+    asked = "import os; print(os.environ['TOLD'], input())"
+    assert manage(["shell", "--verbosity=0", "-c", asked], known, "in").stdout == "yes in\n"
 
 
 @pytest.mark.slow

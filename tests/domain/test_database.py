@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -15,8 +13,9 @@ from django.db.utils import ConnectionHandler
 from accounts import database
 from accounts.database import base
 from portal.configuration.env import env, postgres
+from tests.peers.commands import manage
 from tests.peers.services import Postgres
-from tests.peers.site import ROOT, environment
+from tests.peers.site import environment
 
 STATEMENT = 1.0
 
@@ -101,8 +100,8 @@ with connection.cursor() as cursor:
     cursor.execute("SHOW statement_timeout")
     print(cursor.fetchone()[0])
 """
-    command = [sys.executable, str(ROOT / "manage.py"), "shell", "--no-imports", "-c", told]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True, check=True)
+    done = manage(["shell", "--no-imports", "-c", told], env)
+    done.check_returncode()
     assert done.stdout.strip() == "0"
 
 

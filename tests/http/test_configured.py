@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,8 @@ from django.test import Client
 from accounts.models import Source, User
 from tests.http.conftest import sign_in
 from tests.http.onward import onward
-from tests.peers.site import ROOT, environment
+from tests.peers.commands import manage
+from tests.peers.site import environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -63,8 +62,7 @@ def test_a_front_end_that_is_configured_may_be_returned_to(
 
 def printed(tmp_path: Path, code: str, **given: str) -> str:
     env = environment({"VESTIBULE_DATA": str(tmp_path), **given})
-    line = [sys.executable, "manage.py", "shell", "--verbosity=0", "-c", code]
-    done = subprocess.run(line, cwd=ROOT, env=env, capture_output=True, text=True)
+    done = manage(["shell", "--verbosity=0", "-c", code], env)
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()
 
@@ -83,9 +81,7 @@ def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
 @pytest.mark.parametrize("url", ["login.example.org", "https://a.example/path", "ftp://a.example"])
 def test_a_site_url_that_is_no_origin_is_refused_in_one_sentence(tmp_path: Path, url: str) -> None:
     env = environment({"VESTIBULE_DATA": str(tmp_path), "VESTIBULE_SITE_URL": url})
-    done = subprocess.run(
-        [sys.executable, "manage.py", "check"], cwd=ROOT, env=env, capture_output=True, text=True
-    )
+    done = manage(["check"], env)
     assert done.returncode == 1
     assert "VESTIBULE_SITE_URL" in done.stderr
     assert "Traceback" not in done.stderr

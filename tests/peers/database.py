@@ -7,8 +7,6 @@ import fcntl
 import secrets
 import shutil
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -17,7 +15,8 @@ import psycopg
 from django.db import connections, transaction
 from psycopg import sql
 
-from tests.peers.site import ROOT, environment
+from tests.peers.commands import manage
+from tests.peers.site import environment
 
 # What Django derives from the models, once for a database: no test changes it.
 DERIVED = {"django_content_type", "auth_permission"}
@@ -109,9 +108,8 @@ def _beside(database_url: str, name: str) -> str:
 
 
 def _migrate(folder: Path, database_url: str) -> None:
-    command = [sys.executable, str(ROOT / "manage.py"), "migrate", "--verbosity=0"]
     env = environment({"VESTIBULE_DATA": str(folder), "DATABASE_URL": database_url})
-    subprocess.run(command, cwd=ROOT, env=env, check=True)
+    manage(["migrate", "--verbosity=0"], env).check_returncode()
     if not database_url:  # all of it in the one file, and nothing in the log beside it
         with contextlib.closing(sqlite3.connect(folder / SQLITE)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -19,7 +19,8 @@ from urllib.request import urlopen
 
 import redis
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+from tests.peers.commands import ROOT, manage
+
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
@@ -79,10 +80,7 @@ class Site:
 
         Raises `AssertionError` with all that was printed when it ends with another status than 0.
         """
-        command = [sys.executable, str(ROOT / "manage.py"), *args]
-        done = subprocess.run(
-            command, cwd=ROOT, env=self.env, input=stdin, capture_output=True, text=True
-        )
+        done = manage(args, self.env, stdin)
         assert done.returncode == 0, f"manage.py {' '.join(args)}:\n{done.stdout}{done.stderr}"
         return done.stdout
 

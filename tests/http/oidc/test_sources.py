@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from datetime import datetime, timedelta
 from io import StringIO
 from pathlib import Path
@@ -22,7 +20,8 @@ from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import SITE, Make, failure, parallel
 from tests.http.onward import onward
 from tests.peers.certified import SECRET, Certified
-from tests.peers.site import ROOT, environment, free_port
+from tests.peers.commands import manage
+from tests.peers.site import environment, free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -87,13 +86,9 @@ def test_the_output_is_what_was_found_and_nothing_else(tmp_path: Path) -> None:
         + "".join(f"{name} = {json.dumps(value)}\n" for name, value in down.items())
     )
 
-    def manage(*arguments: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "manage.py", *arguments]
-        return subprocess.run(command, cwd=ROOT, env=known, capture_output=True, text=True)
-
-    manage("migrate")
-    manage("sources", "apply", str(tmp_path / "sources.toml"))
-    said = manage("sources", "check", "town")
+    manage(["migrate"], known)
+    manage(["sources", "apply", str(tmp_path / "sources.toml")], known)
+    said = manage(["sources", "check", "town"], known)
     assert said.returncode == 1
     assert said.stdout.splitlines()[0] == "town"
     assert all(line.startswith("  ") for line in said.stdout.splitlines()[1:]), said.stdout
