@@ -13,8 +13,8 @@ from urllib.parse import parse_qs, urlencode, urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import PASSWORD, PEOPLE, sign_in
-from tests.peers.site import Site
+from tests.browser.conftest import LONG, PASSWORD, PEOPLE, sign_in
+from tests.peers.site import ROOT, Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 OWN_SCHEME = "org.example.app:/callback"
@@ -173,3 +173,20 @@ def test_a_device_is_let_in_by_its_code(page: Page, house: Site) -> None:
     expect(page.get_by_role("heading", name="The device is signed in")).to_be_visible()
     page.get_by_role("link", name="Where you are signed in").click()
     expect(page.get_by_role("heading", name="The TV")).to_be_visible()
+
+
+def test_the_single_page_example_signs_in(page: Page, house: Site, elsewhere: str) -> None:
+    """docs/examples/single-page.js as it is written, on a page of another site."""
+    script = (ROOT / "docs" / "examples" / "single-page.js").read_text()
+    own = f"""
+window.app = signIn({house.url!r}, "page");
+window.done = app.finish().then((tokens) => tokens && app.person(tokens));
+"""
+    page.add_init_script(f"if (location.origin === {elsewhere!r}) {{ {script}\n{own} }}")
+    sign_in(page, house, "long")
+    page.goto(f"{elsewhere}/callback")
+    page.evaluate("() => { app.start(); }")
+    page.get_by_role("button", name="Allow", exact=True).click()
+    expect(page.get_by_role("heading", name="Arrived")).to_be_visible()
+    assert page.evaluate("() => done")["name"] == LONG
+    assert "code=" not in page.url

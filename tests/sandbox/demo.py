@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.source import catalogue
+from portal.authorization_server.models import Client
 from tests.sandbox import mail, openid_demo, store
 from tests.sandbox.cms import demo as cms_demo
 from tests.sandbox.directory import demo as directory_demo
@@ -33,6 +34,10 @@ PERSONAS = (
     Persona("admin", "admin-of-the-demo", "Ada Administrator", is_administrator=True),
     Persona("patron", "patron-of-the-demo", "Pia Patron"),
 )
+
+
+# The client of docs/examples/device.py.
+COMMAND_LINE = "library-cli"
 
 
 def is_somebody_elses() -> bool:
@@ -61,6 +66,10 @@ def furnish(port: int) -> None:
     directory_demo.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
+    if not Client.objects.filter(client_id=COMMAND_LINE).exists():
+        uris = "http://127.0.0.1 http://localhost"
+        kind, name = Client.Kind.NATIVE, "The command line"
+        Client.objects.create(client_id=COMMAND_LINE, name=name, kind=kind, redirect_uris=uris)
     for persona in PERSONAS:
         user = User.objects.filter(username_key=username_key(persona.username)).first()
         (user or _create(persona)).give_local_identity()
@@ -105,6 +114,9 @@ def banner(port: int) -> str:
         "",
         "  " + _("Sign in with a username and its password:"),
         *rows,
+        "",
+        "  " + _("Sign in from a command line, in a second terminal:"),
+        f"    python3 docs/examples/device.py {site_url(port)} {COMMAND_LINE}",
         "",
         "  " + _("Leave with Ctrl-C; what you did is kept until --reset."),
         "",

@@ -54,6 +54,7 @@ def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
         "Preparing",
         "Starting",
     ]  # and nothing else, such as a warning, was said before
+    assert f"docs/examples/device.py {demo.site} library-cli" in demo.banner
     for at in (
         demo.site,
         f"{demo.site}/admin/",
