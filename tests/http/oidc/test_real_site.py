@@ -51,6 +51,16 @@ def upstream(served: Site, _upstream: Certified) -> Iterator[Certified]:
         served.start()
 
 
+@pytest.fixture
+def unknown(served: Site, _upstream: Certified) -> Iterator[Certified]:
+    """Give a provider of which the site, and the cache beside it, have never heard."""
+    callback = f"{served.url}/auth/callback/town"
+    with certified(OP_REDIRECT_URIS=callback, OP_AUTO_CONSENT="1") as running:
+        served.manage("sources", "apply", "-", stdin=SOURCES.format(issuer=running.issuer))
+        served.manage("sources", "migrate", "town", "--from", _upstream.issuer)
+        yield running
+
+
 class Visitor:
     """A browser of the real site."""
 
@@ -169,8 +179,8 @@ def _ask_while_it_hangs(
     return said
 
 
-def test_the_site_starts_without_its_provider(served: Site, upstream: Certified) -> None:
-    upstream.stop()
+def test_the_site_starts_without_its_provider(served: Site, unknown: Certified) -> None:
+    unknown.stop()
     served.stop()
     served.start()
     visitor = Visitor(served)
@@ -180,7 +190,7 @@ def test_the_site_starts_without_its_provider(served: Site, upstream: Certified)
     assert failed.headers["Location"].startswith("/login/failed/")
     page = visitor.get(failed.headers["Location"])
     assert page.status_code == 503
-    upstream.start()
+    unknown.start()
     served.stop()  # whatever rests after failures begins anew
     served.start()
     finished = visitor.finish(visitor.answer())
