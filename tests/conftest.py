@@ -55,10 +55,20 @@ def pytest_configure() -> None:
 @pytest.fixture(scope="session")
 def migrated(tmp_path_factory: pytest.TempPathFactory) -> str:
     """Give the database that all others of this run are copies of; all its processes share it."""
-    folder = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    return database.migrated(folder / "migrated", os.environ.get("DATABASE_URL", ""))
+    beside = os.environ.get("DATABASE_URL", "")
+    return database.migrated(_shared(tmp_path_factory) / "migrated", beside)
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Give the migrated SQLite file, whatever the tests run on."""
+    kept = "migrated-file" if "DATABASE_URL" in os.environ else "migrated"
+    return database.migrated(_shared(tmp_path_factory) / kept, "")
+
+
+def _shared(made: pytest.TempPathFactory) -> Path:
+    folder = made.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
 
 
 @pytest.fixture(scope="session")

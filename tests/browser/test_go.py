@@ -18,10 +18,12 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str, str]]:
+def demo(
+    migrated_file: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str, str]]:
     """Give the origins of the site, of the schools' broker and of the library's CMS."""
     data: Path = tmp_path_factory.mktemp("demo")
-    with running(data) as own:
+    with running(data, migrated=migrated_file) as own:
         yield own.site, own.stand_in, own.library
 
 

@@ -4,7 +4,8 @@
         demo.banner
         demo.site, demo.stand_in, demo.library, demo.directory      # where its parts are
 
-It has no database but its own file, whatever the tests run on.
+It has no database but its own file, whatever the tests run on. `running` begins with the copy of a
+migrated one, when it is given one; without, the demo migrates, as on the day of its first run.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.peers import database
 from tests.peers.site import ROOT, demo_ports, environment
 from tests.sandbox.processes import is_free
 
@@ -61,9 +63,11 @@ def command(data: Path, *args: str, **variables: str) -> tuple[list[str], dict[s
 
 
 @contextmanager
-def running(data: Path, *args: str) -> Iterator[Demo]:
+def running(data: Path, *args: str, migrated: str = "") -> Iterator[Demo]:
     """Run the demo on free ports, and end it by Ctrl-C unless the test does."""
     port = demo_ports()
+    if migrated:
+        database.copied(migrated, data)
     line, env = command(data, "--port", str(port), *args)
     demo = Demo(
         port,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,8 +14,8 @@ import requests
 from accounts.models import Source
 from accounts.source import catalogue, registry
 from tests.http.sandbox.running import CITIZEN, hidden
+from tests.peers import commands
 from tests.peers.demo import Demo, command, running
-from tests.peers.site import ROOT
 from tests.sandbox import demo as whole
 from tests.sandbox import openid_demo
 from tests.sandbox.directory import demo as directory_demo
@@ -43,8 +42,7 @@ def sign_in(demo: Demo, persona: whole.Persona, source: str = "local") -> str:
 
 def manage(data: Path, *args: str) -> None:
     """Run another command than the demo on its data."""
-    line, env = command(data)
-    subprocess.run([*line[:2], *args], cwd=ROOT, env=env, check=True)
+    commands.manage(args, command(data)[1]).check_returncode()
 
 
 def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
@@ -124,8 +122,10 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -
         assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
 
 
-def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(tmp_path: Path) -> None:
-    with running(tmp_path) as demo, requests.Session() as browser:
+def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(
+    migrated_file: str, tmp_path: Path
+) -> None:
+    with running(tmp_path, migrated=migrated_file) as demo, requests.Session() as browser:
         page = browser.get(f"{demo.site}/login/forgotten", timeout=10)
         form = {
             "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken"),
@@ -163,12 +163,12 @@ def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
             assert answer.headers["Content-Encoding"] == "gzip", f"{origin}{path}"
 
 
-def test_a_second_run_keeps_its_data_and_reset_does_not(tmp_path: Path) -> None:
+def test_a_second_run_keeps_its_data_and_reset_does_not(migrated_file: str, tmp_path: Path) -> None:
     def key(demo: Demo) -> str:
         found = requests.get(f"{demo.stand_in}/openid/jwks", timeout=10).json()
         return str(found["keys"][0]["n"])
 
-    with running(tmp_path) as first:
+    with running(tmp_path, migrated=migrated_file) as first:
         kept = key(first)
         assert sign_in(first, whole.PERSONAS[1]) == f"{first.site}/account/"
         assert first.leave(signal.SIGTERM) == ""

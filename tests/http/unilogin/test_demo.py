@@ -11,9 +11,11 @@ from tests.peers.demo import running
 from tests.sandbox.unilogin.broker import BROKER
 
 
-def test_a_pupil_signs_in_and_leaves_and_another_is_refused(tmp_path: Path) -> None:
+def test_a_pupil_signs_in_and_leaves_and_another_is_refused(
+    migrated_file: str, tmp_path: Path
+) -> None:
     subjects = {each.title: each.subject for each in BROKER.personas}
-    with running(tmp_path) as demo, requests.Session() as browser:
+    with running(tmp_path, migrated=migrated_file) as demo, requests.Session() as browser:
         site, stand_in = demo.site, demo.stand_in
         assert f"{stand_in}/unilogin/" in demo.banner
 
