@@ -20,6 +20,7 @@ from django.core.management.base import CommandError
 from accounts.models import Source
 from accounts.provider import protocols
 from accounts.source import registry
+from portal.authorization_server import client_file
 from portal.operations import source_file
 from tests.peers.site import ROOT
 from tests.sandbox import clients, faults, personas
@@ -76,16 +77,29 @@ def test_the_commands_of_the_contract_are_those_that_are_ours() -> None:
     assert f"{{{verbs[1].replace(' | ', ',')}}}" in parser.format_help()
 
 
-def examples() -> list[Any]:
+def examples(table: str) -> list[Any]:
     return [
         pytest.param(page.name, found, id=f"{page.stem}-{number}")
         for page in PAGES
         for number, found in enumerate(_TOML.findall(page.read_text()))
+        if table in tomllib.loads(found)
     ]
 
 
 @pytest.mark.django_db
-@pytest.mark.parametrize(("page", "text"), examples())
+@pytest.mark.parametrize(("page", "text"), examples("clients"))
+def test_each_file_of_clients_is_applied(
+    page: str, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in re.findall(r'"env:(\w+)"', text):
+        monkeypatch.setenv(name, SECRET)
+    applied = client_file.apply(text)
+    assert {each.what for each in applied} == {"created"}
+    assert len(applied) == len(tomllib.loads(text)["clients"])
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("page", "text"), examples("sources"))
 def test_each_file_of_sources_is_applied(
     page: str, text: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -138,7 +152,8 @@ def test_each_number_that_stands_when_nothing_is_set_is_the_one() -> None:
         for call in ast.walk(read)
         if isinstance(call, ast.Call) and ast.unparse(call.func) in {"env.int", "env.float"}
         if isinstance(call.args[0], ast.Constant)
-    }
+        if not any(isinstance(each, ast.Call) for each in ast.walk(call.keywords[0].value))
+    }  # what the machine decides is said in words
     assert told == given
 
 
