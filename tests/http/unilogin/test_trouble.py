@@ -54,8 +54,10 @@ def test_an_institution_service_in_trouble_lets_nobody_in_and_nobody_stays_signe
     standin.service_trouble(kind)
     reason = "misconfigured" if kind in OUR_FAULT else "temporarily-unavailable"
     unavailable(browser.site, browser.enter("Ida"), reason)
-    assert standin.signed_in() == set()
     standin.service_trouble("normal")
+    # On a busy machine the call itself may take too long: it is made later then.
+    outbox.deliver_due(timezone.now() + timedelta(minutes=1))
+    assert standin.signed_in() == set()
     assert browser.enter("Ida")["Location"] == "/account/"
 
 
