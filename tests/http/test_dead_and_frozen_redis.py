@@ -26,9 +26,12 @@ def redis() -> Iterator[Redis]:
 
 
 @pytest.fixture(scope="module")
-def house(redis: Redis, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def house(
+    redis: Redis, migrated_file: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Site]:
     with ExitStack() as stack:
-        yield open_site(stack, tmp_path_factory.mktemp("site"), REDIS_URL=redis.url)
+        data = tmp_path_factory.mktemp("site")
+        yield open_site(stack, data, migrated_file, REDIS_URL=redis.url)
 
 
 @pytest.fixture(params=["stopped", "frozen"])

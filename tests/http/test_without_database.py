@@ -19,6 +19,7 @@ import requests
 
 from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
+from tests.peers import database
 from tests.peers.services import Postgres
 from tests.peers.site import Site, environment, free_port
 
@@ -42,6 +43,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield open_site(
             stack,
             tmp_path_factory.mktemp("site"),
+            "",
             DATABASE_URL=postgres.url,
             VESTIBULE_DATABASE_CONNECT=str(CONNECT),
             VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
@@ -49,8 +51,8 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
         )
 
 
-def open_site(stack: ExitStack, data: Path, **variables: str) -> Site:
-    """Start a site with alice in it."""
+def open_site(stack: ExitStack, data: Path, migrated: str, **variables: str) -> Site:
+    """Start a site with alice in it, on a copy of a migrated SQLite file or on what it migrates."""
     url = f"http://localhost:{free_port()}"
     known = {
         "VESTIBULE_DATA": str(data),
@@ -60,7 +62,10 @@ def open_site(stack: ExitStack, data: Path, **variables: str) -> Site:
         **variables,
     }
     own = Site(url, environment(known), workers=1, threads=8, log=data / "output")
-    own.manage("migrate", "--verbosity=0")
+    if migrated:
+        database.copied(migrated, data)
+    else:
+        own.manage("migrate", "--verbosity=0")
     own.manage("shell", "--command", f"""
 from accounts.models import User
 User.objects.create_user("alice", {PASSWORD!r}).give_local_identity()
@@ -242,9 +247,9 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
     assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is True
 
 
-def test_a_full_disk_shows(tmp_path: Path) -> None:
+def test_a_full_disk_shows(migrated_file: str, tmp_path: Path) -> None:
     with ExitStack() as stack:
-        own = open_site(stack, tmp_path)
+        own = open_site(stack, tmp_path, migrated_file)
         assert own.process is not None
         ready = f"{own.url}/readyz"
         until(lambda: requests.get(ready, timeout=30).status_code == 200)

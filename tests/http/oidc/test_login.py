@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -14,7 +15,7 @@ from accounts.models import Event, Identity, StoredSession, User
 from accounts.session.vault import tokens_of
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import Make, failure
+from tests.http.oidc.conftest import CALLBACKS, Make, failure
 from tests.http.onward import onward
 from tests.peers.certificates import Certificates
 from tests.peers.certified import AWKWARD_SECRET, SECRET, Certified, certified
@@ -34,6 +35,19 @@ CLIENTS = {
     },
     "public": {"client_id": "portal-public", "client_secret": None},
 }
+
+
+@pytest.fixture(scope="module")
+def _talkative() -> Iterator[Certified]:
+    with certified(OP_REDIRECT_URIS=CALLBACKS, OP_ID_TOKEN_CLAIMS="1") as running:
+        yield running
+
+
+@pytest.fixture
+def talkative(_talkative: Certified) -> Certified:
+    """Give a provider whose id_tokens hold the claims of the scopes as well."""
+    _talkative.clean()
+    return _talkative
 
 
 def test_a_person_signs_in(browser: Browser, source: Make, provider: Certified) -> None:
@@ -192,13 +206,17 @@ def test_an_issuer_with_a_path_is_found(client: Client, source: Make) -> None:
 @pytest.mark.parametrize("token_claims", ["0", "1"])
 @pytest.mark.parametrize("userinfo", ["auto", "on", "off"])
 def test_claims_come_of_the_id_token_or_of_the_userinfo(
-    client: Client, source: Make, token_claims: str, userinfo: str
+    client: Client,
+    source: Make,
+    provider: Certified,
+    talkative: Certified,
+    token_claims: str,
+    userinfo: str,
 ) -> None:
-    callback = "http://localhost:8000/auth/callback/town"
-    with certified(OP_REDIRECT_URIS=callback, OP_ID_TOKEN_CLAIMS=token_claims) as provider:
-        source(provider, userinfo=userinfo)
-        Browser(client).sign_in("town")
-        assert len(provider.requests("/me")) == (0 if userinfo == "off" else 1)
+    provider = talkative if token_claims == "1" else provider
+    source(provider, userinfo=userinfo)
+    Browser(client).sign_in("town")
+    assert len(provider.requests("/me")) == (0 if userinfo == "off" else 1)
     named = token_claims == "1" or userinfo != "off"
     assert User.objects.get().name == ("Alice Ærø" if named else "")
 
