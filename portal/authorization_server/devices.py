@@ -6,6 +6,8 @@ A device code rests as its SHA-256. The state moves by conditional UPDATEs and o
 
 import secrets
 import unicodedata
+from functools import cache as once
+from typing import Any
 
 from django.db import IntegrityError, transaction
 from django.db.models import F, QuerySet
@@ -77,6 +79,9 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
     """
     credentials = clients.shown(authorization, given)
     key = digest(given.need("device_code"))
+    brief = next(iter(DeviceGrant.objects.raw(_brief(), [key])), None)
+    if brief is not None and _only_waits(brief, credentials):
+        raise _still_waiting(brief, key)
     row = DeviceGrant.objects.filter(device_code=key).select_related("application").first()
     if row is None or row.application.client_id != credentials.client_id:
         clients.authenticate(credentials, clients.find(credentials.client_id))
@@ -146,6 +151,25 @@ def refuse(user_code: str, parent: StoredSession, visit: Visit) -> bool:
 
 def _pending() -> QuerySet[DeviceGrant]:
     return DeviceGrant.objects.filter(status=DeviceGrant.PENDING, expires__gt=timezone.now())
+
+
+@once
+def _brief() -> str:
+    """Return the SQL of what a poll needs to know while the person has not decided, built once."""
+    rows = DeviceGrant.objects.filter(device_code="x").only("status", "expires", "interval")
+    client = {"named": F("application__client_id"), "method": F("application__auth_method")}
+    sql: str = rows.annotate(**client).query.sql_with_params()[0]
+    return sql
+
+
+def _only_waits(row: Any, credentials: clients.Credentials) -> bool:
+    """Tell whether a public client asks for its own device, which waits: no more is to be seen."""
+    return bool(
+        row.status == DeviceGrant.PENDING
+        and row.expires > timezone.now()
+        and credentials.method == row.method == Client.Method.NONE
+        and credentials.client_id == row.named
+    )
 
 
 def _begin(

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
-from tests.benchmarks import logins
+from tests.benchmarks import devices, logins
 from tests.benchmarks.client import Browser
 from tests.benchmarks.processes import cpu_seconds, resident_mib
 from tests.benchmarks.servers import Served, bare_server, stock_django
@@ -106,6 +106,7 @@ def main() -> None:
         ]
         for label, served, operation in cases:
             report(label, per_operation(served, ROUNDS, operation))
+        devices.measure(site, ours, per_operation, report)
         entering = Browser(stock.url)
         report(
             "ours: password sign-in (46 MiB Argon2id)",

@@ -49,6 +49,16 @@ def stock_django(username: str, password: str) -> Iterator[Served]:
 
 
 @contextmanager
+def toolkit(devices: int) -> Iterator[Served]:
+    """Serve django-oauth-toolkit's device grant, with so many devices that wait."""
+    with tempfile.TemporaryDirectory() as folder:
+        database = str(Path(folder, "toolkit.sqlite3"))
+        given = {"BENCH_DATABASE": database, "BENCH_DEVICES": str(devices)}
+        with _granian("tests.benchmarks.toolkit:application", given) as served:
+            yield served
+
+
+@contextmanager
 def provider(certificates: Certificates | None = None) -> Iterator[str]:
     """Serve the OpenID provider, over https when there are certificates. Gives its issuer."""
     port = free_port()

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from django.db import connection, connections
 from django.utils.translation import gettext as _
+from oauth2_provider.models import get_application_model
 
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.source import catalogue
-from portal.authorization_server.models import Client
 from tests.sandbox import mail, openid_demo, store
 from tests.sandbox.cms import demo as cms_demo
 from tests.sandbox.directory import demo as directory_demo
@@ -66,10 +66,11 @@ def furnish(port: int) -> None:
     directory_demo.furnish(port)
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
-    if not Client.objects.filter(client_id=COMMAND_LINE).exists():
+    clients = get_application_model().objects
+    if not clients.filter(client_id=COMMAND_LINE).exists():
         uris = "http://127.0.0.1 http://localhost"
-        kind, name = Client.Kind.NATIVE, "The command line"
-        Client.objects.create(client_id=COMMAND_LINE, name=name, kind=kind, redirect_uris=uris)
+        known = {"name": "The command line", "kind": "native", "redirect_uris": uris}
+        clients.create(client_id=COMMAND_LINE, **known)
     for persona in PERSONAS:
         user = User.objects.filter(username_key=username_key(persona.username)).first()
         (user or _create(persona)).give_local_identity()
