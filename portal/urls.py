@@ -19,6 +19,7 @@ from portal.authorization_server import (
     introspect,
     logout,
     pushed,
+    qr,
     token,
     userinfo,
 )
@@ -81,6 +82,7 @@ urlpatterns = [
     path("device", device_pages.device, name="device"),
     path("device/allowed", device_pages.allowed, name="device-allowed"),
     path("device/denied", device_pages.denied, name="device-denied"),
+    path("device/qr/<str:user_code>.svg", qr.qr, name="device-qr"),
     path(".well-known/openid-configuration", discovery.metadata, name="openid-configuration"),
     path(".well-known/oauth-authorization-server", discovery.metadata, name="oauth-metadata"),
     path(

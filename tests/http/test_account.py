@@ -131,7 +131,8 @@ OPEN = {
     "api/schema/",
     "oauth/authorize", "oauth/consent", "oauth/par", "oauth/token", "oauth/userinfo",
     "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/after-logout",
-    "oauth/device_authorization", "device", ".well-known/openid-configuration",
+    "oauth/device_authorization", "device", "device/qr/<str:user_code>.svg",
+    ".well-known/openid-configuration",
     ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import time_machine
@@ -285,6 +286,20 @@ def test_typing_a_code_is_an_index_look_up(tv: Device) -> None:
             cursor.execute("RESET enable_seqscan")
     assert "user_code" in plan, plan
     assert "INDEX" in plan.upper(), plan
+
+
+def test_the_qr_code_is_a_picture_of_the_address(tv: Device, client: Browser) -> None:
+    code = tv.codes["user_code"]
+    with at_most(0):
+        picture = client.get(f"/device/qr/{code}.svg")
+    assert (picture.status_code, picture["Content-Type"]) == (200, "image/svg+xml")
+    svg = ElementTree.fromstring(picture.content)
+    assert svg.tag == "{http://www.w3.org/2000/svg}svg"
+    size = int(svg.attrib["width"]) // 6
+    assert (size - 2 * 4 - 17) % 4 == 0, "a version of QR codes, with its quiet zone"
+    assert client.get("/device/qr/BCDF-GHJK.svg").status_code == 200
+    for wrong in ("AAAA-AAAA", "x", "BCDF-GHJKL", "..%2f..%2fx"):
+        assert client.get(f"/device/qr/{wrong}.svg").status_code == 404
 
 
 def test_expired_codes_are_cleared(tv: Device) -> None:
