@@ -17,7 +17,7 @@ import urllib.request
 from pathlib import Path
 
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-KEPT = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "library-cli.json"
+KEPT = Path.home() / ".local" / "state" / "library-cli.json"
 
 
 def call(url, form=None, token=""):

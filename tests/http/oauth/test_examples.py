@@ -42,7 +42,7 @@ def test_the_command_line_signs_in_and_is_remembered(
     )
     house.manage("clients", "apply", "-", stdin=client)
     line = [sys.executable, "-I", str(EXAMPLES / "device.py"), house.url, "library-cli"]
-    env = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    env = {**os.environ, "HOME": str(tmp_path)}
     first = subprocess.Popen(line, env=env, text=True, stdout=subprocess.PIPE)
     assert first.stdout
     told = first.stdout.readline(), first.stdout.readline().strip()
@@ -50,7 +50,7 @@ def test_the_command_line_signs_in_and_is_remembered(
     assert alice.visit(told[1]).endswith("/device/allowed")
     said, _ = first.communicate(timeout=60)
     assert said == "You are alice\n"
-    kept = tmp_path / "library-cli.json"
+    kept = tmp_path / ".local" / "state" / "library-cli.json"
     assert kept.stat().st_mode & 0o777 == 0o600
     again = subprocess.run(line, env=env, text=True, capture_output=True, timeout=60)
     assert (again.stdout, again.stderr) == ("You are alice\n", "")
