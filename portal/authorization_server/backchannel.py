@@ -22,6 +22,7 @@ from portal.authorization_server.models import (
     RefreshToken,
     ToldSession,
 )
+from portal.tokens.pair import FIRST_PARTY
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LIFE = 120
@@ -30,13 +31,15 @@ _LIFE = 120
 def session_ends(uids: Sequence[str], heir: str) -> None:
     """Post a notice to each client that knows one of the sessions `uids`, which end now.
 
-    Where the session `heir` takes their place nobody has left: what clients hold moves to it.
+    Where the session `heir` takes their place nobody has left: what clients hold moves to it. A token
+    pair of our own front ends does not; they fetch another.
     """
     told = ToldSession.objects.filter(session_id__in=uids)
     if heir:
         told.update(session_id=heir)
         for model in (AccessToken, RefreshToken, Grant):
-            model.objects.filter(session_id__in=uids).update(session_id=heir)
+            held = model.objects.filter(session_id__in=uids)
+            held.exclude(application__client_id=FIRST_PARTY).update(session_id=heir)
         StoredSession.objects.filter(parent_uid__in=uids).update(parent_uid=heir)
         return
     wanting = told.exclude(client__backchannel_logout_uri="").values_list(
