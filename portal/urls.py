@@ -6,6 +6,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from accounts.middleware import leaves, own_renewal
+from portal.api import docs_page
 from portal.api.json_view import SchemaView
 from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
@@ -66,6 +67,7 @@ urlpatterns = [
     path("users/user/details", DetailsView.as_view(), name="user-details"),
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
     path("openid/<str:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
+    path("docs", docs_page.docs, name="docs"),
     path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
     # What applications and devices speak (3 and 4).
     path("oauth/authorize", authorize.authorize, name="oauth-authorize"),

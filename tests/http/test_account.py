@@ -128,7 +128,7 @@ OPEN = {
     "healthz", "readyz", "i18n/setlang/", "admin/login/",
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",
     "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",
-    "api/schema/",
+    "api/schema/", "docs",
     "oauth/authorize", "oauth/consent", "oauth/par", "oauth/token", "oauth/userinfo",
     "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/after-logout",
     "oauth/device_authorization", "device", "device/qr/<str:user_code>.svg",

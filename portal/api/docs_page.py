@@ -1,0 +1,46 @@
+"""The description of the API as a page that people read: no script, no other host."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_safe
+from drf_spectacular.generators import SchemaGenerator
+
+from portal.door import answers
+
+_METHODS = ("get", "post", "put", "patch", "delete")
+
+
+@login_not_required
+@require_safe
+def docs(request: HttpRequest) -> HttpResponse:
+    """Show each route with its parameters, what is posted, and what it answers."""
+    schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    context = {"operations": list(_operations(schema))}
+    return answers.page(request, "docs.html", context)
+
+
+def _operations(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    for path, methods in schema["paths"].items():
+        for method in _METHODS:
+            if method in methods:
+                yield _operation(path, method, methods[method])
+
+
+def _operation(path: str, method: str, said: Mapping[str, Any]) -> dict[str, Any]:
+    posted = said.get("requestBody", {}).get("content", {})
+    return {
+        "method": method.upper(),
+        "path": path,
+        "description": said.get("description", ""),
+        "parameters": [
+            (each["name"], each["in"], each.get("description", ""))
+            for each in said.get("parameters", [])
+        ],
+        "posted": sorted(posted),
+        "answers": [
+            (status, each.get("description", "")) for status, each in said["responses"].items()
+        ],
+    }
