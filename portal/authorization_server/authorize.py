@@ -126,10 +126,10 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
     )
     match step:
         case Step.SIGN_IN:
-            path = routes.sign_in_path(_return_path(case), case.asked.login_hint)
+            path = routes.sign_in_path(_return_path(request, case), case.asked.login_hint)
             return _in_language(answers.see_other(path), case.asked)
         case Step.SIGN_IN_AGAIN:
-            back = _return_path(case, again=True)
+            back = _return_path(request, case, again=True)
             path = routes.login_path(session.source, next=back, again="1")
             return _in_language(answers.see_other(path), case.asked)
         case Step.ASK:
@@ -162,7 +162,7 @@ def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
         "first_party": case.way.client.skip_authorization,
         "request_sealed": seal(content, _CONSENT, session.uid),
         "place": _place_of(case.way.redirect_uri),
-        "again": _return_path(case),
+        "again": _return_path(request, case),
     }
     language = _language(case.asked)
     with translation.override(language or translation.get_language()):
@@ -186,7 +186,7 @@ def _path(came: Parameters, **more: str) -> str:
     return f"{PATH}?{urlencode(pairs)}"
 
 
-def _return_path(case: Case, *, again: bool = False) -> str:
+def _return_path(request: HttpRequest, case: Case, *, again: bool = False) -> str:
     """Return where the request goes on after a sign-in. A long one is kept here meanwhile."""
     plain = Parameters({name: value for name, value in case.came.items() if name != _MARK})
     plain.resource = case.came.resource
@@ -198,7 +198,8 @@ def _return_path(case: Case, *, again: bool = False) -> str:
     path = _path(plain, **more)
     if len(path) <= LONGEST:
         return path
-    uri = pushed.keep(case.way.client, case.given, conf.flow_lifetime())
+    life, visit = conf.flow_lifetime(), incoming.visit(request)
+    uri = pushed.keep(case.way.client, case.given, life, visit)
     return _path(Parameters({"client_id": client_id, "request_uri": uri}), **more)
 
 

@@ -31,8 +31,8 @@ _LIFE = 120
 def session_ends(uids: Sequence[str], heir: str) -> None:
     """Post a notice to each client that knows one of the sessions `uids`, which end now.
 
-    Where the session `heir` takes their place nobody has left: what clients hold moves to it. A token
-    pair of our own front ends does not; they fetch another.
+    Where the session `heir` takes their place nobody has left: what clients hold moves to it. The
+    token pair of our own front ends does not; they fetch another.
     """
     told = ToldSession.objects.filter(session_id__in=uids)
     if heir:

@@ -12,6 +12,7 @@ from accounts import conf
 from accounts.errors import InvalidRequest
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.login import lockout
+from accounts.provider import Visit
 from portal.authorization_server import answer, asked, clients, errors, wire
 from portal.authorization_server.models import Client, PushedRequest
 from portal.authorization_server.wire import Parameters
@@ -34,15 +35,15 @@ def push(request: HttpRequest) -> HttpResponseBase:
     given["client_id"] = client.client_id
     way = answer.find(given, client)
     asked.read(client, given, way.redirect_uri)
-    lockout.spend(_PLACE, lockout.network(incoming.visit(request).address))
     life = conf.flow_lifetime()
-    uri = keep(client, given, life)
+    uri = keep(client, given, life, incoming.visit(request))
     body = {"request_uri": uri, "expires_in": int(life.total_seconds())}
     return JsonResponse(body, status=201)
 
 
-def keep(client: Client, given: Parameters, life: timedelta) -> str:
-    """Keep a request. Returns the URI that stands for it."""
+def keep(client: Client, given: Parameters, life: timedelta, visit: Visit) -> str:
+    """Keep a request. Returns the URI that stands for it. Raises `TooManyRequests`."""
+    lockout.spend(_PLACE, lockout.network(visit.address))
     key = secrets.token_urlsafe(32)
     fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
     PushedRequest.objects.create(

@@ -18,7 +18,8 @@ EXAMPLES = {
 FOLDERS = {"docs", "reference", "seeds", "templates", "tests", *FLOORS}
 # How a route of this site begins, for who meets one of another site's as well.
 _OURS = (
-    r"/(?:account|admin|device|healthz|metrics|readyz)\b(?!-)(?:/(?:[\w.-]+|<\w+>(?:\.\w+)?))*/?"
+    r"/(?:account|admin|device|healthz|metrics|readyz)\b(?!-)"
+    r"(?:/(?:[\w.-]+|<\w+>(?:\.\w+)?))*/?"
 )
 _BELOW = (
     r"/(?:api|auth|gateway|i18n|oauth|openid|session|users|\.well-known)(?:/(?:[\w.-]+|<\w+>))+/?"
