@@ -29,11 +29,6 @@ def recheck_due() -> int:
     return sum(_recheck(source) for source in catalogue.enabled() if _is_due(source))
 
 
-def reset() -> None:
-    """Forget when this process has asked."""
-    _asked.clear()
-
-
 def _is_due(source: ConfiguredSource) -> bool:
     """Tell whether it is time to ask, by this process's memory and by the cache of all of them.
 

@@ -111,11 +111,6 @@ def is_origin_of_a_client(origin: str) -> bool:
     return origin in _origins(int(time.monotonic() / _LOOK_AGAIN))
 
 
-def reset() -> None:
-    """Forget what this process knows."""
-    _origins.cache_clear()
-
-
 @lru_cache(maxsize=1)
 def _origins(_minute: int) -> frozenset[str]:
     rows = Client.objects.filter(kind=Client.Kind.BROWSER)

@@ -131,11 +131,6 @@ def clear_all_expired() -> int:
     return clear_expired() + models.clear_expired()
 
 
-def reset() -> None:
-    """Forget what this process knows."""
-    _known.forget()
-
-
 def _current() -> Key:
     algorithm = portal_conf.signing_algorithm()
     for anew in (False, True):

@@ -62,10 +62,6 @@ class _Memory:
             while len(self._held) > _AT_MOST:
                 self._held.popitem(last=False)
 
-    def clear(self) -> None:
-        with self._lock:
-            self._held.clear()
-
 
 _memory = _Memory()
 
@@ -87,11 +83,6 @@ def find(text: str, visit: Visit) -> Bearer:
         known = _verified(source, source.provider, text, visit)
         _memory.put(key, known)
     return _standing(known)
-
-
-def reset() -> None:
-    """Forget what this process knows."""
-    _memory.clear()
 
 
 def _source_of(text: str) -> ConfiguredSource | None:

@@ -10,7 +10,10 @@ from django.core.cache import caches as django_caches
 
 from accounts import cache, ended, outbox
 from accounts.login import lockout
+from accounts.session import following
 from accounts.source import catalogue, registry
+from portal.authorization_server import clients, keys
+from portal.tokens import foreign
 from tests.peers import dead_cache
 
 
@@ -44,4 +47,8 @@ def worker() -> None:
     sources()
     registry.providers.cache_clear()
     lockout._counters.cache_clear()
+    following._asked.clear()
+    foreign._memory = foreign._Memory()
+    keys._known.forget()
+    clients._origins.cache_clear()
     cache._silence = cache.Silence()

@@ -32,7 +32,7 @@ def test_the_identity_is_decoded_and_its_person_found_again(
     directory.modify(dn("ad"), userAccountControl="514")
     refused = enter(Client(), "adam", "ldap-ad")
     assert (refused.status_code, b"has been closed" in refused.content) == (403, True)
-    following.reset()
+    following._asked.clear()
     fresh.worker()
     cache.shared.delete("recheck:work")
     assert following.recheck_due() == 1

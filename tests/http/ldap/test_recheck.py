@@ -28,7 +28,7 @@ def pia(directory: Directory) -> Iterator[str]:
 
 
 def after_a_round() -> None:
-    following.reset()
+    following._asked.clear()
     cache.shared.delete("recheck:work")
     call_command("deliver_outbox", verbosity=0)
     fresh.feed()
