@@ -115,6 +115,7 @@ def _become(asked: dict[str, Any]) -> None:
     os.umask(asked["umask"])
     os.environ.clear()
     os.environ.update(asked["env"])
+    sys.path[1:1] = filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["manage.py", *asked["args"]]
 
 

@@ -19,7 +19,7 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from accounts.models import StoredSession, User
-from portal.authorization_server.models import DeviceGrant, clear_expired
+from portal.authorization_server.models import Client, DeviceGrant, clear_expired
 from portal.authorization_server.validator import SessionValidator
 from tests.http.tokens.caller import Caller
 
@@ -134,8 +134,9 @@ def test_the_toolkits_own_check_of_a_bearer_knows_of_sessions(caller: Caller, pe
 
 def test_what_has_expired_is_cleared_away_device_codes_too(caller: Caller) -> None:
     past = timezone.now() - timedelta(days=1)
+    client = Client.objects.create(client_id="tv", name="Television", kind="device")
     DeviceGrant.objects.create(
-        client_id="x", device_code="d", user_code="u", scope="", expires=past
+        application=client, client_id="tv", device_code="d", user_code="u", scope="", expires=past
     )
     caller.refresh()
     assert clear_expired() == 1
