@@ -47,7 +47,12 @@ def worker(house: Site) -> int:
         for pid in tree(main_process(house))[1:]
         if b"tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()  # multiprocessing's own
     ]
-    return max(found)
+    return max(found, key=began)  # pids begin anew at 32,768
+
+
+def began(pid: int) -> int:
+    """Return when a process was started, in the kernel's ticks (proc(5), stat, field 22)."""
+    return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
 
 
 @contextmanager
