@@ -60,7 +60,7 @@ class Issued:
             "aud": self.client.client_id,
             "iat": now,
             "exp": now + oauth2_settings.ID_TOKEN_EXPIRE_SECONDS,
-            "auth_time": self.session.auth_time or now,
+            "auth_time": self.session.auth_time or "",  # a source need not tell
             "acr": self.session.acr,
             "amr": list(self.session.amr),
             "sid": self.sid,

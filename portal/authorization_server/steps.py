@@ -41,7 +41,7 @@ def next_step(
         raise LoginRequired("Nobody is signed in here, or somebody else.")
     if not session.is_logged_in:
         return Step.SIGN_IN
-    done = asked_again_at is not None and _signed_in_since(session, asked_again_at)
+    done = asked_again_at is not None and _proved_since(session, asked_again_at)
     if wrong_person and done:
         raise LoginRequired("Somebody else has signed in.")
     if wrong_person or ("login" in asked.prompts and not done) or _is_old(asked, session, now):
@@ -63,8 +63,11 @@ def _sign_in_again(*, silent: bool, done: bool) -> Step:
     return Step.SIGN_IN_AGAIN
 
 
-def _signed_in_since(session: Session, moment: datetime) -> bool:
-    return session.signed_in_at is not None and session.signed_in_at >= moment
+def _proved_since(session: Session, moment: datetime) -> bool:
+    """Tell whether the person has proved since who they are. A sign-in by a source that remembers
+    them is no proof (OIDC Core, 3.1.2.1, `prompt=login`).
+    """
+    return session.auth_time >= int(moment.timestamp())
 
 
 def _is_old(asked: Asked, session: Session, now: datetime) -> bool:

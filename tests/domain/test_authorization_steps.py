@@ -1,0 +1,48 @@
+"""What an authorization request needs next: a sign-in is not a proof of who somebody is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from accounts.session.typed import Session
+from portal.authorization_server.asked import Asked
+from portal.authorization_server.steps import Step, next_step
+
+NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
+SENT = NOW - timedelta(minutes=1)
+ASKED = Asked(
+    client_id="app",
+    redirect_uri="https://app.example/back",
+    scopes=("openid",),
+    code_challenge="x",
+    prompts=frozenset({"login"}),
+)
+REMEMBERED = Session(
+    uid="u", type="oidc", source="town", subject="bob", status="active", signed_in_at=NOW
+)
+
+
+def step(session: Session) -> Step:
+    return next_step(
+        ASKED, session, "", granted={"openid"}, first_party=True, asked_again_at=SENT, now=NOW
+    )
+
+
+@pytest.mark.parametrize("proved", [None, SENT - timedelta(hours=1)])
+def test_whom_the_source_remembers_has_not_signed_in_again(proved: datetime | None) -> None:
+    session = replace(REMEMBERED, auth_time=int(proved.timestamp()) if proved else 0)
+    assert step(session) == Step.SIGN_IN_AGAIN
+
+
+def test_who_has_proved_it_since_has() -> None:
+    session = replace(REMEMBERED, auth_time=int(NOW.timestamp()))
+    assert step(session) == Step.ANSWER
+
+
+def test_max_age_takes_no_sign_in_of_an_unknown_moment() -> None:
+    fresh = replace(ASKED, prompts=frozenset(), max_age=600)
+    known = {"granted": {"openid"}, "first_party": True, "asked_again_at": None, "now": NOW}
+    assert next_step(fresh, REMEMBERED, "", **known) == Step.SIGN_IN_AGAIN
