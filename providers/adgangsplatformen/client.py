@@ -39,8 +39,8 @@ _SHAPE = "The CMS's answer has another shape than it should."
 class Budget:
     """The seconds that are left for all the calls of one request."""
 
-    def __init__(self, seconds: float = ALL_SECONDS) -> None:
-        self._ends = time.monotonic() + seconds
+    def __init__(self, seconds: float | None = None) -> None:
+        self._ends = time.monotonic() + (ALL_SECONDS if seconds is None else seconds)
 
     def next(self) -> float:
         """Return how long the next call may take. Raises `TemporarilyUnavailable` when spent."""
