@@ -1,14 +1,12 @@
 """`manage.py clients apply FILE | export | check`."""
 
-import sys
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from portal.authorization_server import client_file
-from portal.configuration.toml import RefusedError
+from portal.configuration import file_command
 
 
 class Command(BaseCommand):
@@ -35,19 +33,8 @@ class Command(BaseCommand):
                 self._check()
 
     def _apply(self, file: str) -> None:
-        try:
-            text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-            changes = client_file.apply(text)
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise CommandError(_("%s is not UTF-8 text.") % file) from None
-        except RefusedError as refused:
-            nothing = _("Nothing was changed.")
-            raise CommandError("\n".join([*refused.problems, nothing])) from None
-        for change in changes:
-            fields = f": {', '.join(change.fields)}" if change.fields else ""
-            self.stdout.write(f"{change.what:<10}{change.slug}{fields}")
+        for change in file_command.applied(file, client_file.apply):
+            self.stdout.write(file_command.line(change))
             if change.secret:
                 said = _("Its secret, which is not shown again: %s") % change.secret
                 self.stdout.write(f"          {said}")

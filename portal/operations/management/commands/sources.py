@@ -1,8 +1,7 @@
 """`manage.py sources apply FILE | export | check [SLUG] | migrate SLUG --from ISSUER`."""
 
 import logging
-import sys
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -12,7 +11,7 @@ from django.utils.translation import ngettext
 
 from accounts.models import Source
 from accounts.source import catalogue
-from portal.configuration.toml import RefusedError
+from portal.configuration import file_command
 from portal.operations import source_file, source_rows
 
 
@@ -49,19 +48,8 @@ class Command(BaseCommand):
                 self._migrate(options["slug"], options["former"])
 
     def _apply(self, file: str, *, prune: bool) -> None:
-        try:
-            text = sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8")
-            changes = source_file.apply(text, prune=prune)
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from None
-        except UnicodeDecodeError:
-            raise CommandError(_("%s is not UTF-8 text.") % file) from None
-        except RefusedError as refused:
-            nothing = _("Nothing was changed.")
-            raise CommandError("\n".join([*refused.problems, nothing])) from None
-        for change in changes:
-            fields = f": {', '.join(change.fields)}" if change.fields else ""
-            self.stdout.write(f"{change.what:<10}{change.slug}{fields}")
+        for change in file_command.applied(file, partial(source_file.apply, prune=prune)):
+            self.stdout.write(file_command.line(change))
 
     def _check(self, slug: str | None) -> None:
         rows = [self._source(slug)] if slug else Source.objects.filter(enabled=True)
