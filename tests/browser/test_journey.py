@@ -149,3 +149,17 @@ def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house:
     page.emulate_media(media="print")
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.get_by_role("link", name="Change your password")).to_have_count(0)
+
+
+def test_what_went_wrong_is_told_within_its_box(page: Page, house: Site) -> None:
+    page.set_viewport_size({"width": 360, "height": 720})
+    page.goto(f"{house.url}/auth/login/local")
+    page.locator("#local-username").fill("alice")
+    page.locator("#local-password").fill("wrong")
+    page.locator("#local-password").press("Enter")
+    box = page.locator(".problem")
+    expect(box).to_be_visible()
+    box.locator("p").last.evaluate(
+        "each => { each.textContent = 'kontakt@kommune.example'.repeat(3) }"
+    )
+    assert box.evaluate("each => each.scrollWidth - each.clientWidth") == 0
