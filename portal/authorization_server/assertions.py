@@ -5,13 +5,11 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jwt
-from django.db import IntegrityError, transaction
 
 from accounts import conf
 from accounts.errors import InvalidRequest
-from accounts.keyring import digest
 from portal.authorization_server.errors import InvalidClient
-from portal.authorization_server.models import Client, SpentAssertion
+from portal.authorization_server.models import Client, Spent
 
 LONGEST = 8192
 LONGEST_LIFE = 3600
@@ -38,14 +36,8 @@ def verify(assertion: str, client: Client) -> None:
     jti, ends = claims["jti"], claims["exp"]
     if not isinstance(jti, str) or not 0 < len(jti) <= 500 or ends > time.time() + LONGEST_LIFE:
         raise InvalidClient
-    try:
-        with transaction.atomic():
-            SpentAssertion.objects.create(
-                digest=digest(f"{client.client_id}\0{jti}"),
-                expires_at=datetime.fromtimestamp(ends + LEEWAY, UTC),
-            )
-    except IntegrityError:
-        raise InvalidClient from None
+    if not Spent.spend(f"{client.client_id}\0{jti}", datetime.fromtimestamp(ends + LEEWAY, UTC)):
+        raise InvalidClient
 
 
 def _verified(assertion: str, client: Client) -> dict[str, Any]:

@@ -3,8 +3,9 @@
 RFC 6749, 4.1; OIDC Core, 3.1.2. A stranger's POST decides nothing: it comes back as our GET.
 """
 
+import secrets
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 from urllib.parse import urlencode
 
@@ -34,6 +35,7 @@ from portal.authorization_server import (
 from portal.authorization_server.answer import WayBack
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import NoWayBack
+from portal.authorization_server.models import Spent
 from portal.authorization_server.steps import Step
 from portal.authorization_server.wire import Parameters
 from portal.door import answers, cookies, incoming, routes
@@ -43,7 +45,7 @@ PATH = "/oauth/authorize"
 _AGAIN, _CONSENT = "asked-again", "consent"
 # The parameter in which we remember, sealed, when this request sent its person to sign in again.
 _MARK = "vestibule_asked"
-_CONSENT_SECONDS = 600
+_CONSENT_LIFE = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,17 +81,20 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Take the person's Allow or Deny, for the very request that they were shown."""
+    """Take the person's Allow or Deny, for the very request that they were shown, once."""
     session = incoming.session_of(request)
     if session.is_logged_in:
         access.require(session)
     try:
         sealed = request.POST.get("request", "")
-        came, resource, at = unseal(sealed, _CONSENT, session.uid)
-        if timezone.now().timestamp() - at > _CONSENT_SECONDS:
+        key, came, resource, at = unseal(sealed, _CONSENT, session.uid)
+        over = datetime.fromtimestamp(at, UTC) + _CONSENT_LIFE
+        if timezone.now() > over:
             raise NoWayBack("This took too long. Start again in the application.")
         given = Parameters(came)
         given.resource = tuple(resource)
+        if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
+            return _answered(request, given)
         whole = pushed.resolve(given)
         way = answer.find(whole)
     except Unreadable:
@@ -155,7 +160,8 @@ def _deny(request: HttpRequest, case: Case) -> HttpResponse:
 def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     """Return the page that asks, in the language that the client suggests."""
     came = {name: value for name, value in case.came.items() if name != _MARK}
-    content = [came, list(case.came.resource), timezone.now().timestamp()]
+    at = timezone.now().timestamp()
+    content = [secrets.token_hex(16), came, list(case.came.resource), at]
     context = {
         "client": case.way.client.name or case.way.client.client_id,
         "words": consents.in_words(case.asked.scopes),
@@ -167,6 +173,14 @@ def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     language = _language(case.asked)
     with translation.override(language or translation.get_language()):
         return answers.page(request, "oauth/consent.html", context)
+
+
+def _answered(request: HttpRequest, given: Parameters) -> HttpResponse:
+    """Return the page for who has answered already. Its link asks anew, as the application did;
+    what was pushed is over (RFC 9126, 2.2).
+    """
+    again = "" if "request_uri" in given else _path(given)
+    return answers.page(request, "oauth/answered.html", {"again": again}, 409)
 
 
 def _page(request: HttpRequest, error: ProtocolError) -> HttpResponse:

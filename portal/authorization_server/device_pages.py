@@ -13,6 +13,7 @@ from portal.authorization_server.models import DeviceGrant
 from portal.door import answers, incoming, routes
 
 PATH = "/device"
+_PAGES = {DeviceGrant.APPROVED: f"{PATH}/allowed", DeviceGrant.REFUSED: f"{PATH}/denied"}
 
 
 @login_not_required
@@ -50,12 +51,13 @@ def _decide(request: HttpRequest, session: Session, code: str) -> HttpResponse:
     parent = StoredSession.objects.select_related("user").get(uid=session.uid)
     visit = incoming.visit(request)
     if request.POST["decision"] == "allow":
-        done, what = devices.approve(code, parent, session, visit), "allowed"
+        devices.approve(code, parent, session, visit)
     else:
-        done, what = devices.refuse(code, parent, visit), "denied"
-    if not done:
-        return _form(request, "", "unknown")
-    return answers.see_other(f"{PATH}/{what}")
+        devices.refuse(code, parent, visit)
+    page = _PAGES.get(
+        devices.answer_of(code, _person_id(request))
+    )  # a second click decides nothing
+    return answers.see_other(page) if page else _form(request, "", "answered")
 
 
 @require_safe

@@ -143,10 +143,20 @@ def approve(user_code: str, parent: StoredSession, session: Session, visit: Visi
 def refuse(user_code: str, parent: StoredSession, visit: Visit) -> bool:
     """Turn the device that waits under a code away. Returns False when it waits no more."""
     row = waiting(user_code)
-    if row is None or not _pending().filter(pk=row.pk).update(status=DeviceGrant.REFUSED):
+    refused = {"status": DeviceGrant.REFUSED, "user_id": parent.user_id}
+    if row is None or not _pending().filter(pk=row.pk).update(**refused):
         return False
     _record("device.denied", row, parent, visit)
     return True
+
+
+def answer_of(user_code: str, person_id: int) -> str:
+    """Return the state to which this person has brought the device of a code; nothing when it still
+    waits, another person has answered, or it is gone.
+    """
+    decided = DeviceGrant.objects.exclude(status=DeviceGrant.PENDING)
+    found = decided.filter(user_code=user_code, user_id=person_id).values_list("status", flat=True)
+    return found.first() or ""
 
 
 def _pending() -> QuerySet[DeviceGrant]:

@@ -6,9 +6,10 @@ tokens in the same transaction (docs/architecture.md 7). The toolkit stores toke
 """
 
 from collections.abc import Collection, Iterable
+from datetime import datetime
 from typing import Any
 
-from django.db import models
+from django.db import IntegrityError, models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import (
@@ -22,6 +23,7 @@ from oauth2_provider.models import (
 )
 from oauth2_provider.models import clear_expired as clear_tokens
 
+from accounts.keyring import digest
 from accounts.models import StoredSession
 from portal.authorization_server import registration
 
@@ -233,11 +235,25 @@ class PushedRequest(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
 
-class SpentAssertion(models.Model):
-    """An assertion that has proved a client once (RFC 7523, 3). `digest` is of client and `jti`."""
+class Spent(models.Model):
+    """What counts once and has counted: a client's assertion (RFC 7523, 3), an answer to the page
+    that asks. `digest` is the SHA-256 of its name.
+    """
 
     digest = models.CharField(max_length=64, primary_key=True)
     expires_at = models.DateTimeField(db_index=True)
+
+    @classmethod
+    def spend(cls, name: str, until: datetime) -> bool:
+        """Keep until `until` that `name` has counted. Returns False when it had before: of many
+        callers at once one gets True.
+        """
+        try:
+            with transaction.atomic():
+                cls.objects.create(digest=digest(name), expires_at=until)
+        except IntegrityError:
+            return False
+        return True
 
 
 class Consent(models.Model):
@@ -298,6 +314,6 @@ def clear_expired() -> int:
     over = (
         DeviceGrant.objects.filter(expires__lt=now),
         PushedRequest.objects.filter(expires_at__lt=now),
-        SpentAssertion.objects.filter(expires_at__lt=now),
+        Spent.objects.filter(expires_at__lt=now),
     )
     return sum(rows.delete()[0] for rows in over)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -11,7 +9,7 @@ from xml.etree import ElementTree
 import pytest
 import time_machine
 from django.core.cache import caches
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
 from hypothesis import given
@@ -24,6 +22,7 @@ from portal.authorization_server.devices import ALPHABET, user_code_of
 from portal.authorization_server.models import Client, Consent, DeviceGrant
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.at_once import at_once, window
 from tests.http.onward import onward
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -226,6 +225,30 @@ def test_who_says_no_turns_the_device_away(tv: Device, browser: Browser) -> None
     assert Event.objects.filter(name="device.denied").count() == 1
 
 
+def test_a_second_answer_tells_what_the_first_did(tv: Device, browser: Browser) -> None:
+    tv.decide(browser)
+    for decision in ("allow", "deny"):
+        assert tv.decide(browser, decision)["Location"] == "/device/allowed"
+    assert StoredSession.objects.filter(kind="client").count() == 1
+    assert tv.poll().status_code == 200
+    used = tv.decide(browser)
+    assert used.status_code == 400
+    assert "You may have answered already" in used.content.decode()
+    tv.start()
+    tv.decide(browser, "deny")
+    assert tv.decide(browser)["Location"] == "/device/denied"
+    assert tv.error() == "access_denied"
+
+
+def test_somebody_elses_answer_is_not_told(tv: Device, browser: Browser) -> None:
+    bob = User.objects.create_user("bob", PASSWORD, name="Bob")
+    bob.give_local_identity()
+    other = Browser()
+    sign_in(other, "bob")
+    tv.decide(browser)
+    assert tv.decide(other).status_code == 400
+
+
 def test_d01_guessing_is_slowed_down(tv: Device, browser: Browser) -> None:
     answers = [browser.get("/device", {"user_code": "BCDF-GHJK"}).status_code for _ in range(25)]
     assert answers[-1] == 429
@@ -311,20 +334,6 @@ def test_expired_codes_are_cleared(tv: Device) -> None:
 # --- Races ----------------------------------------------------------------------------------------
 
 
-def at_once(tasks: list[Any]) -> list[Any]:
-    barrier = threading.Barrier(len(tasks))
-
-    def run(task: Any) -> Any:
-        try:
-            barrier.wait(30)
-            return task()
-        finally:
-            connections.close_all()
-
-    with ThreadPoolExecutor(len(tasks)) as pool:
-        return list(pool.map(run, tasks))
-
-
 def test_d04_twenty_polls_during_the_approval_give_one_set_of_tokens(
     tv: Device, browser: Browser
 ) -> None:
@@ -334,6 +343,15 @@ def test_d04_twenty_polls_during_the_approval_give_one_set_of_tokens(
     assert statuses == [200, *[400] * 19]
     refused = {each.json()["error"] for each in answers if each.status_code == 400}
     assert refused <= {"invalid_grant"}
+
+
+def test_d04_of_twenty_clicks_on_allow_one_counts(tv: Device, browser: Browser) -> None:
+    done = at_once(
+        [lambda each=each: tv.decide(each) for each in [window(browser) for _ in range(20)]]
+    )
+    assert {each.get("Location") for each in done} == {"/device/allowed"}
+    assert StoredSession.objects.filter(kind="client").count() == 1
+    assert Event.objects.filter(name="device.approved").count() == 1
 
 
 def test_d04_of_two_people_who_approve_at_once_one_does(tv: Device, browser: Browser) -> None:

@@ -1,0 +1,93 @@
+"""The page that asks: it is answered once, by whoever was shown it."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from django.test import Client as Browser
+from django.utils import timezone
+
+from accounts.models import Event
+from portal.authorization_server import models
+from portal.authorization_server.models import Consent, Grant
+from tests.http.conftest import sign_in
+from tests.http.oauth.application import Application
+from tests.http.oauth.at_once import at_once, window
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sealed(page: Any) -> str:
+    found = re.search(r'name="request" value="([^"]+)"', page.content.decode())
+    assert found
+    return unescape(found[1])
+
+
+def answer(browser: Browser, request: str, decision: str = "allow") -> Any:
+    return browser.post("/oauth/consent", {"request": request, "decision": decision})
+
+
+@pytest.mark.parametrize("first", ["allow", "deny"])
+@pytest.mark.parametrize("second", ["allow", "deny"])
+def test_a_page_is_answered_once(app: Application, first: str, second: str) -> None:
+    shown = app.ask()
+    app.allow(shown, first)
+    codes = Grant.objects.count()
+    again = app.allow(shown, second)
+    assert (again.status_code, "Location" in again) == (409, False)
+    assert "You have answered this already" in again.content.decode()
+    assert Grant.objects.count() == codes
+    assert Consent.objects.exists() == (first == "allow")
+    assert Event.objects.filter(name="consent.denied").count() == (first == "deny")
+
+
+def test_the_page_leads_on_by_a_request_of_its_own(app: Application) -> None:
+    shown = app.ask()
+    app.allow(shown)
+    page = app.allow(shown).content.decode()
+    found = re.search(r'href="(/oauth/authorize[^"]+)">Continue', page)
+    assert found, page
+    landed = app.browser.get(unescape(found[1]))
+    assert app.redeem(app.answer(landed)["code"]).status_code == 200
+
+
+def test_a_pushed_request_is_over_so_the_page_leads_nowhere(app: Application) -> None:
+    pushed = app.post("/oauth/par", app.request()).json()["request_uri"]
+    shown = app.browser.get("/oauth/authorize", {"client_id": "app", "request_uri": pushed})
+    app.allow(shown)
+    again = app.allow(shown)
+    assert again.status_code == 409
+    assert "/oauth/authorize" not in again.content.decode()
+
+
+def test_each_page_counts_for_itself(app: Application) -> None:
+    one, other = app.ask(), app.ask()
+    assert {app.answer(app.allow(each)).keys() >= {"code"} for each in (one, other)} == {True}
+
+
+def test_what_was_shown_to_somebody_else_spends_nothing(app: Application) -> None:
+    shown = sealed(app.ask())
+    other = Browser()
+    sign_in(other)
+    assert answer(other, shown).status_code == 400
+    assert "code" in app.answer(answer(app.browser, shown))
+
+
+def test_x08_of_twenty_clicks_on_allow_one_gives_a_code(app: Application) -> None:
+    shown = sealed(app.ask())
+    windows = [window(app.browser) for _ in range(20)]
+    done = at_once([lambda each=each: answer(each, shown) for each in windows])
+    assert sorted(each.status_code for each in done) == [303, *[409] * 19]
+    assert Grant.objects.count() == 1
+
+
+def test_what_was_spent_is_forgotten_in_time(app: Application) -> None:
+    app.allow(app.ask())
+    assert models.clear_expired() == 0
+    with time_machine.travel(timezone.now() + timedelta(seconds=700)):
+        assert models.clear_expired() == 1
