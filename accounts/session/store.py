@@ -13,19 +13,18 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
-from django.utils.crypto import constant_time_compare
 
 from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
-from accounts.models import StoredSession, User
-from accounts.models.users import epoch_hash
+from accounts.models import StoredSession
 from accounts.offers import offered
+from accounts.session.row import Row
 from accounts.session.typed import Session
 from accounts.source import registry
 
@@ -43,37 +42,6 @@ _COLUMNS = (
     "user__status",
 )
 _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
-
-
-class Row(NamedTuple):
-    """What is read of a session before its payload is opened, and what its person is like now."""
-
-    uid: str
-    expires: datetime
-    ends: datetime
-    seen: datetime
-    sealed: str
-    person: str | None
-    epoch: int | None
-    status: str | None
-
-    def known(self) -> str:
-        """Return the hash of the person's epoch by the present key, nothing without a person."""
-        return epoch_hash(self.person, self.epoch or 0) if self.person else ""
-
-    def admits(self, held: str, known: str) -> bool:
-        """Tell whether the person may still have the session that holds this hash. `known` is the
-        present one; one by a former key counts as well while that key does.
-        """
-        if self.person is None:
-            return True
-        if self.status == User.Status.DISABLED:
-            return False
-        if constant_time_compare(held, known):
-            return True
-        user = User(uid=self.person, session_epoch=self.epoch or 0)
-        former = user.get_session_auth_fallback_hash()
-        return any(constant_time_compare(held, each) for each in former)
 
 
 class SessionStore(SessionBase):

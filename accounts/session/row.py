@@ -1,0 +1,42 @@
+"""What a request reads of its session's row: the columns, and the word on its person."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import NamedTuple
+
+from django.utils.crypto import constant_time_compare
+
+from accounts.models import User
+from accounts.models.users import epoch_hash
+
+
+class Row(NamedTuple):
+    """What is read of a session before its payload is opened, and what its person is like now."""
+
+    uid: str
+    expires: datetime
+    ends: datetime
+    seen: datetime
+    sealed: str
+    person: str | None
+    epoch: int | None
+    status: str | None
+
+    def known(self) -> str:
+        """Return the hash of the person's epoch by the present key, nothing without a person."""
+        return epoch_hash(self.person, self.epoch or 0) if self.person else ""
+
+    def admits(self, held: str, known: str) -> bool:
+        """Tell whether the person may still have the session that holds this hash. `known` is the
+        present one; one by a former key counts as well while that key does.
+        """
+        if self.person is None:
+            return True
+        if self.status == User.Status.DISABLED:
+            return False
+        if constant_time_compare(held, known):
+            return True
+        user = User(uid=self.person, session_epoch=self.epoch or 0)
+        former = user.get_session_auth_fallback_hash()
+        return any(constant_time_compare(held, each) for each in former)
