@@ -12,10 +12,9 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import logs, oauth
+from portal.configuration import browsers, logs, oauth
 from portal.configuration.env import (
     PORTAL,
     data_directory,
@@ -300,26 +299,8 @@ CORS_URLS_REGEX = (
     r"^/(auth/(session|sources|logout|upstream-token)|session/\w+|users/user/details"
     r"|openid/providers|openid/[^/]+/tokens)$"
 )
-CONTENT_SECURITY_POLICY = {
-    "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
-        "img-src": [SELF, "data:", *origins_of(VESTIBULE_INSTITUTION["logo"])],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
-    }
-}
-PERMISSIONS_POLICY: dict[str, list[str]] = {
-    name: []
-    for name in (
-        "accelerometer", "camera", "display-capture", "geolocation", "gyroscope",
-        "magnetometer", "microphone", "midi", "payment", "usb",
-    )
-}  # fmt: skip
+CONTENT_SECURITY_POLICY = browsers.content_policy(origins_of(VESTIBULE_INSTITUTION["logo"]))
+PERMISSIONS_POLICY = browsers.PERMISSIONS
 VESTIBULE_BODY_DEADLINE = env.float("VESTIBULE_BODY_DEADLINE", default=10.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
