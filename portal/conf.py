@@ -26,6 +26,11 @@ def device_lifetime() -> timedelta:
     return life
 
 
+def discovery_source() -> str:
+    """Return the slug of the source whose discovery document is served, or nothing for ours."""
+    return str(settings.VESTIBULE_DISCOVERY_SOURCE)
+
+
 def frontpage_url() -> str:
     """Return the institution's own front page, or nothing."""
     return str(settings.VESTIBULE_FRONTPAGE_URL)

@@ -210,6 +210,7 @@ VESTIBULE_SIGNING_ALGORITHM = one_of(
     env.str("VESTIBULE_SIGNING_ALGORITHM", default="RS256"),
     ("RS256", "ES256"),
 )
+VESTIBULE_DISCOVERY_SOURCE = env.str("VESTIBULE_DISCOVERY_SOURCE", default="")
 OAUTH2_PROVIDER_APPLICATION_MODEL = "authorization_server.Client"
 OAUTH2_PROVIDER_GRANT_MODEL = "authorization_server.Grant"
 OAUTH2_PROVIDER_ACCESS_TOKEN_MODEL = "authorization_server.AccessToken"  # noqa: S105  # a name

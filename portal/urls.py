@@ -23,6 +23,7 @@ from portal.authorization_server import (
     qr,
     token,
     userinfo,
+    webfinger,
 )
 from portal.operations import health
 from portal.pages import account, brand, front, icons, login, openid, passwords
@@ -92,6 +93,7 @@ urlpatterns = [
         discovery.protected_resource,
         name="resource-metadata",
     ),
+    path(".well-known/webfinger", webfinger.webfinger, name="webfinger"),
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

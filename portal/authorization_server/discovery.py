@@ -1,5 +1,5 @@
 """What clients find out by themselves, generated from what is served (OIDC Discovery 1.0, 3; RFC
-8414, 2; RFC 9728, 2). A test calls all that it lists.
+8414, 2; RFC 9728, 2), or an upstream's own document. A test calls all that ours lists.
 """
 
 from typing import Any
@@ -9,7 +9,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf
 from portal import conf as portal_conf
-from portal.authorization_server import asked, issued, keys, token, wire
+from portal.authorization_server import asked, elsewhere, issued, keys, token, wire
 from portal.authorization_server.models import Client
 from portal.authorization_server.registration import ASSERTION_ALGORITHMS
 
@@ -30,19 +30,21 @@ ENDPOINTS = {
 @wire.endpoint("GET", origins=wire.Origins.ALL, public_for=_MINUTES)
 def metadata(request: HttpRequest) -> HttpResponseBase:
     """Describe the authorization server, at both of its well-known addresses."""
-    return JsonResponse(_metadata())
+    return JsonResponse(elsewhere.document() or _metadata())
 
 
 @wire.endpoint("GET", origins=wire.Origins.ALL, public_for=_MINUTES)
 def protected_resource(request: HttpRequest) -> HttpResponseBase:
-    """Describe the API, which takes our access tokens (RFC 9728, 2)."""
+    """Describe the API, and whose access tokens it takes (RFC 9728, 2)."""
     site = conf.site_url()
+    server = elsewhere.issuer() if elsewhere.takes_its_tokens() else site
+    scopes = {"scopes_supported": list(oauth2_settings.SCOPES)} if server == site else {}
     return JsonResponse(
         {
             "resource": site,
-            "authorization_servers": [site],
+            "authorization_servers": [server],
             "jwks_uri": f"{site}/oauth/jwks",
-            "scopes_supported": list(oauth2_settings.SCOPES),
+            **scopes,
             "bearer_methods_supported": ["header"],
             "resource_name": portal_conf.institution()["name"],
         }

@@ -183,7 +183,7 @@ def test_x15_each_word_of_discovery_is_kept(server: Application) -> None:
 def test_nothing_else_answers(client: Browser, house: None) -> None:
     for path in ("applications", "register", "device-authorization", "token/", "authorize/x"):
         assert client.get(f"/oauth/{path}").status_code == 404
-    for path in ("webfinger", "jwks.json", "oauth-authorization-server/x"):
+    for path in ("webfinger/", "jwks.json", "oauth-authorization-server/x"):
         assert client.get(f"/.well-known/{path}").status_code == 404
 
 

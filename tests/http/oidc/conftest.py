@@ -42,6 +42,13 @@ def provider(_provider: Certified) -> Certified:
     return _provider
 
 
+@pytest.fixture
+def mortal() -> Iterator[Certified]:
+    """Give a provider of the test's own, which it may end."""
+    with certified(OP_REDIRECT_URIS=CALLBACKS, OP_AUTO_CONSENT="1") as running:
+        yield running
+
+
 @pytest.fixture(scope="session")
 def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     return make_certificates(tmp_path_factory.mktemp("oidc-ca"), ("127.0.0.1", "localhost"))

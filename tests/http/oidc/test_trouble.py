@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,20 +13,13 @@ from accounts.models import StoredSession
 from accounts.source import outage
 from providers.oidc import discovery
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import CALLBACKS, Make, failure
+from tests.http.oidc.conftest import Make, failure
 from tests.peers import network
-from tests.peers.certified import Certified, certified
+from tests.peers.certified import Certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 KINDS = ("500", "404", "drop", "hang", "html", "empty", "list", "redirect", "huge")
-
-
-@pytest.fixture
-def mortal() -> Iterator[Certified]:
-    """Give a provider of the test's own, which it may end."""
-    with certified(OP_REDIRECT_URIS=CALLBACKS, OP_AUTO_CONSENT="1") as running:
-        yield running
 
 
 def unavailable(client: Client, response: Any) -> None:

@@ -1,0 +1,3 @@
+from tests.http.conftest import house, person
+
+__all__ = ["house", "person"]
