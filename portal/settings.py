@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import browsers, logs, oauth
+from portal.configuration import api, browsers, logs, oauth
 from portal.configuration.env import (
     PORTAL,
     data_directory,
@@ -345,34 +345,8 @@ STORAGES = {
 }
 WHITENOISE_USE_FINDERS = not VESTIBULE_PRODUCTION
 
-REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": [
-        "portal.api.callers.BearerAuthentication",
-        "portal.api.callers.TypedSessionAuthentication",
-    ],
-    "DEFAULT_PERMISSION_CLASSES": ["portal.api.callers.SignedIn"],
-    "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": [
-        "portal.api.parsers.JsonParser",
-        "portal.api.parsers.FormParser",
-        "portal.api.parsers.MultipartParser",
-    ],
-    "URL_FORMAT_OVERRIDE": None,
-    "EXCEPTION_HANDLER": "portal.api.exception_handler.answer",
-    "UNAUTHENTICATED_USER": None,
-    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
-}
-SPECTACULAR_SETTINGS = {
-    "TITLE": "Vestibule",
-    "DESCRIPTION": "What a front end calls to sign people in, know who they are, and leave.",
-    "VERSION": "1",
-    "SERVERS": [{"url": VESTIBULE_SITE_URL}],
-    "OAS_VERSION": "3.1.0",
-    "SERVE_INCLUDE_SCHEMA": False,
-    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
-    "APPEND_COMPONENTS": {"securitySchemes": {"basic": {"type": "http", "scheme": "basic"}}},
-    "POSTPROCESSING_HOOKS": ["portal.api.described.add_health"],
-}
+REST_FRAMEWORK = api.FRAMEWORK
+SPECTACULAR_SETTINGS = api.described(VESTIBULE_SITE_URL)
 
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says all of it
