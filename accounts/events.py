@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 
+from accounts import offers
 from accounts.models import Event, StoredSession
 from accounts.provider import Visit
 
@@ -61,8 +62,9 @@ def record_ended(rows: Iterable[StoredSession], why: str, by: Visit | None = Non
 
 
 def announce(events: Iterable[Event]) -> None:
-    """Write a log line for each event."""
+    """Count each event, and write a log line for it."""
     for each in events:
+        offers.count("event", each.name, each.source, each.session_type, each.reason)
         log.info(
             each.name,
             support_code=each.support_code or None,

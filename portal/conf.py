@@ -1,8 +1,11 @@
 """The one place under the roof where Django's settings are read; `accounts.conf` is the other."""
 
 from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network
 
 from django.conf import settings
+
+Network = IPv4Network | IPv6Network
 
 
 def body_deadline() -> float:
@@ -13,6 +16,11 @@ def body_deadline() -> float:
 def cookies_are_secure() -> bool:
     """Tell whether cookies are for https only."""
     return bool(settings.SESSION_COOKIE_SECURE)
+
+
+def data_directory() -> str:
+    """Return the folder of the installation's own files."""
+    return str(settings.DATA_DIR)
 
 
 def default_source() -> str:
@@ -60,6 +68,21 @@ def languages() -> tuple[str, ...]:
 def largest_body() -> int:
     """Return how many bytes of a request's body are read at most."""
     return int(settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+
+
+def metrics_are_read() -> bool:
+    """Tell whether anybody may read `/metrics`."""
+    return bool(metrics_networks() or metrics_token())
+
+
+def metrics_networks() -> tuple[Network, ...]:
+    """Return the networks that may read `/metrics`."""
+    return tuple(settings.VESTIBULE_METRICS_NETWORKS)
+
+
+def metrics_token() -> str:
+    """Return the bearer token by which `/metrics` may be read, or nothing."""
+    return str(settings.VESTIBULE_METRICS_TOKEN)
 
 
 def signing_algorithm() -> str:

@@ -8,6 +8,7 @@ from django.core.wsgi import get_wsgi_application
 
 from portal import conf
 from portal.operations.checks import refuse_unsound
+from portal.operations.metrics import numbers
 from portal.server.front import Front
 from portal.server.proxies import TrustedProxies
 from portal.server.turns import Turns
@@ -29,6 +30,7 @@ application = Front(
         at_once=max(1, (conf.threads() - 1) * 3 // 4),
         seconds=40.0,
     ),
+    watch=numbers.standing if conf.metrics_are_read() else None,
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

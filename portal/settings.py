@@ -22,6 +22,7 @@ from portal.configuration.env import (
     generated_keys,
     is_production,
     listed,
+    networks,
     one_of,
     origin,
     origins_of,
@@ -284,7 +285,7 @@ SECURE_HSTS_SECONDS = 365 * 86400 if _https else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = _https
 SECURE_HSTS_PRELOAD = _https
 SECURE_SSL_REDIRECT = _https
-SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz)$"]
+SECURE_REDIRECT_EXEMPT = [r"^(healthz|readyz|metrics)$"]
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
@@ -350,4 +351,8 @@ SPECTACULAR_SETTINGS = api.described(VESTIBULE_SITE_URL)
 
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says all of it
+VESTIBULE_METRICS_NETWORKS = networks(
+    "VESTIBULE_METRICS_NETWORKS", env.list("VESTIBULE_METRICS_NETWORKS", default=[])
+)
+VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
 LOGGING = logs.configure(level=env.str("VESTIBULE_LOG_LEVEL", default="INFO"))

@@ -26,6 +26,7 @@ from portal.authorization_server import (
     webfinger,
 )
 from portal.operations import health
+from portal.operations.metrics import page
 from portal.pages import account, brand, front, icons, login, openid, passwords
 
 urlpatterns = [
@@ -97,6 +98,7 @@ urlpatterns = [
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", page.metrics, name="metrics"),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
     path("admin/", admin.site.urls),
 ]

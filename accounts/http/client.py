@@ -14,10 +14,10 @@ from urllib.parse import urlencode
 
 import structlog
 
-from accounts import conf
+from accounts import conf, offers
 from accounts.http import upstreams
 from accounts.http.address import target_of
-from accounts.http.answer import Answer, CallFailed, RefusedUrl
+from accounts.http.answer import NO_PLACE, Answer, CallFailed, RefusedUrl
 from accounts.http.transport import INSIDE, Outgoing, exchange
 
 log = structlog.get_logger("vestibule.http")
@@ -175,9 +175,19 @@ class Client:
             line["error"] = getattr(failed, "kind", type(failed).__name__)
             raise
         finally:
-            line["milliseconds"] = round((time.monotonic() - began) * 1000)
+            seconds = time.monotonic() - began
+            line["milliseconds"] = round(seconds * 1000)
             level = logging.WARNING if line.get("status", 500) >= 500 else logging.INFO
+            offers.count("call", seconds, self._caller, _outcome(line))
             log.log(level, "outbound-call", **line)
+
+
+def _outcome(line: Mapping[str, Any]) -> str:
+    """Return in one word how a call ended: it was never made, it failed, or it was answered."""
+    if line.get("error") in {NO_PLACE, "CircuitOpen", "RefusedUrl"}:
+        return "not-made"
+    is_answered = "error" not in line and line.get("status", 200) < 500
+    return "answered" if is_answered else "failed"
 
 
 def _body_of(form: Form | None, content: bytes | None, value: Any) -> tuple[bytes, Headers]:

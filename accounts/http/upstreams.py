@@ -63,6 +63,11 @@ class Upstreams:
         self._known: dict[str, _Upstream] = {}
         self._taken = 0
 
+    @property
+    def taken(self) -> int:
+        """How many calls are under way, or queue for a place."""
+        return self._taken
+
     @contextmanager
     def visit(
         self, origin: str, *, at_once: int, in_all: int, until: float = math.inf

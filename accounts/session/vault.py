@@ -14,7 +14,7 @@ import structlog
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from accounts import conf, events
+from accounts import conf, events, offers
 from accounts.errors import UNAVAILABLE, InvalidGrant, ProtocolError
 from accounts.keyring import seal, unseal
 from accounts.models import StoredSession, StoredTokens
@@ -113,6 +113,7 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     try:
         renewed = dated(_renewed(session.uid, provider, kept))
     except InvalidGrant:
+        offers.count("refresh", "upstream", session.source, "refused")
         refused = end(StoredSession.objects.filter(uid=session.uid))
         events.record_ended(refused, "the upstream refused to renew it")
         raise
@@ -121,9 +122,11 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
             log.exception("vault.refresh_failed", source=session.source)
         elif error.reason == UNAVAILABLE:
             outage.note(session.source)
+        offers.count("refresh", "upstream", session.source, "failed")
         later = timezone.now() + PAUSE
         _rows(session.uid, kept.version).update(leased_until=None, retry_at=later)
         return _unexpired(kept.tokens)
+    offers.count("refresh", "upstream", session.source, "renewed")
     mine = _rows(session.uid, kept.version)
     _replace(mine, session.uid, renewed, leased_until=None, retry_at=None)
     return renewed

@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from contextlib import suppress
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -108,6 +109,14 @@ def one_of(name: str, word: str, words: tuple[str, ...]) -> str:
 def listed(text: str) -> list[str]:
     """Return the parts of a list that commas separate."""
     return [part.strip() for part in text.split(",") if part.strip()]
+
+
+def networks(name: str, texts: list[str]) -> list[IPv4Network | IPv6Network]:
+    """Return the networks that `texts` are. Raises `Misconfigured`."""
+    try:
+        return [ip_network(text.strip()) for text in texts if text.strip()]
+    except ValueError as error:
+        raise Misconfigured(f"{name}: {error}") from None
 
 
 def origin(name: str, url: str) -> str:

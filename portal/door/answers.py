@@ -12,7 +12,7 @@ from accounts import errors, events
 from accounts.errors import ProtocolError, TemporarilyUnavailable, TooManyRequests
 from accounts.login import flow, lockout
 from accounts.provider import LoginFlow
-from accounts.source import outage
+from accounts.source import catalogue, outage
 from portal.door import cookies, incoming, routes
 
 log = structlog.get_logger("vestibule.login")
@@ -100,13 +100,14 @@ def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str
         return ""
     if isinstance(error, TemporarilyUnavailable) and error.reason == errors.UNAVAILABLE:
         (outage.doubt if error.is_hearsay else outage.note)(slug)
-    code = events.new_support_code()
+    code, source = events.new_support_code(), catalogue.find(slug)
     failed = events.event(
         "login.failed",
         incoming.visit(request),
         support_code=code,
         reason=error.reason,
         source=slug[:50],
+        session_type=source.session_type if source else "",
         detail=f"{error.error}: {error.description}",
     )
     events.record(failed)

@@ -5,9 +5,10 @@ import io
 import sys
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from functools import lru_cache
 from queue import SimpleQueue
-from threading import Thread
+from threading import Thread, get_ident
 from typing import Any
 
 import structlog
@@ -30,8 +31,21 @@ _CONSTANT: Environ = {
     "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
+EVERY = 1.0  # seconds
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a worker's front stands: its threads, those that answer, and the requests that wait for
+    one, or for their turn.
+    """
+
+    threads: int
+    busy: int
+    queue: int
+    turns: int
 
 
 class Front:
@@ -40,6 +54,7 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is not read: the application sees its length, and refuses it. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
+    `watch` is told each second, in the event loop, how the front stands.
     """
 
     def __init__(
@@ -51,6 +66,7 @@ class Front:
         deadline: float,
         largest: int,
         turns: Turns | None = None,
+        watch: Callable[[Standing], None] | None = None,
     ) -> None:
         self._application = application
         self._proxies = proxies
@@ -58,12 +74,22 @@ class Front:
         self._deadline = deadline
         self._largest = largest
         self._turns = turns
+        self._watch = watch
+        self._busy: set[int] = set()
         self._ready: SimpleQueue[_Job] = SimpleQueue()
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         """Start the threads, in the worker that they are for."""
         for number in range(self._threads):
             Thread(target=self._work, args=(loop,), name=f"request-{number}", daemon=True).start()
+        if self._watch:
+            loop.call_soon(self._look, loop, self._watch)
+
+    def _look(self, loop: AbstractEventLoop, watch: Callable[[Standing], None]) -> None:
+        """Tell how the front stands, each second."""
+        waiting = self._turns.waiting if self._turns else 0
+        watch(Standing(self._threads, len(self._busy), self._ready.qsize(), waiting))
+        loop.call_later(EVERY, self._look, loop, watch)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
         """Answer one request."""
@@ -139,7 +165,9 @@ class Front:
         while True:
             environ, protocol, done, over = self._ready.get()
             if not done.cancelled():  # by a peer that has left meanwhile
+                self._busy.add(get_ident())
                 self._answer(environ, protocol)
+                self._busy.discard(get_ident())
             loop.call_soon_threadsafe(_settle, done, over)
 
     def _answer(self, environ: Environ, protocol: Any) -> None:

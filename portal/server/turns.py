@@ -19,6 +19,7 @@ class Turns:
     paths: re.Pattern[str]
     at_once: int
     seconds: float
+    waiting: int = field(default=0, init=False)
     _free: asyncio.Semaphore = field(init=False)
 
     def __post_init__(self) -> None:
@@ -30,11 +31,14 @@ class Turns:
 
     async def come(self) -> bool:
         """Return once it is the caller's turn, which `over` ends; False for who is late."""
+        self.waiting += 1
         try:
             async with asyncio.timeout(self.seconds):
                 return await self._free.acquire()
         except TimeoutError:
             return False
+        finally:
+            self.waiting -= 1
 
     def over(self) -> None:
         """Let the next one come. Called in the event loop."""

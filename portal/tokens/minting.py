@@ -14,7 +14,7 @@ from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
 
-from accounts import conf, events
+from accounts import conf, events, offers
 from accounts.keyring import digest
 from accounts.models import StoredSession
 from accounts.provider import Visit
@@ -82,9 +82,11 @@ def rotate(
     request.refresh_token = text
     validator = oauth2_settings.OAUTH2_VALIDATOR_CLASS()
     if not validator.validate_refresh_token(text, held.application, request):
+        offers.count("refresh", "ours", held.session.source, "refused")
         return None
     granted = held.scope or validator.get_original_scopes(text, request)
     request.scopes = list(scopes) or granted.split()
+    offers.count("refresh", "ours", held.session.source, "renewed")
     return mint(request, refresh=True)
 
 

@@ -1,5 +1,6 @@
 """`manage.py deliver_outbox [--forever]`."""
 
+import os
 import signal
 from threading import Event
 from typing import Any
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import outbox
 from accounts.session import following
+from portal.operations.metrics import numbers
 
 EVERY_SECONDS = 15.0
 
@@ -33,6 +35,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what is due, once or until a signal says to stop."""
+        numbers.of_this_process(server=os.getpid())
         if not options["forever"]:
             self.stdout.write(_("Delivered: %d") % outbox.deliver_due())
             following.recheck_due()

@@ -1,0 +1,1 @@
+"""What the site counts, for Prometheus: `/metrics` (docs/operations.md 2)."""

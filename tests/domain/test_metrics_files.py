@@ -1,0 +1,87 @@
+"""The numbers of many processes are one: whoever dies leaves theirs, until the server has ended."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.test import override_settings
+
+from portal.operations.metrics import files, numbers
+from portal.server.front import Standing
+from tests.peers.site import ROOT, environment
+
+COUNTS = """
+import django, os, sys
+django.setup()
+from portal.operations.metrics import numbers
+from portal.server.front import Standing
+own = numbers.of_this_process(server=int(sys.argv[1]) or os.getpid())
+assert own
+own.event("login.succeeded", "town", "oidc", "")
+own.call(0.2, "source:town", "answered")
+numbers.standing(Standing(8, 1, 0, 0))
+print(own._word("source", "town"))
+"""
+
+
+def count(data: Path, server: int) -> None:
+    given = {
+        "VESTIBULE_DATA": str(data),
+        "VESTIBULE_METRICS_TOKEN": "any",
+        "DJANGO_SETTINGS_MODULE": "portal.settings",
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", COUNTS, str(server)],
+        cwd=ROOT, env=environment(given), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.stdout == "town\n", done.stderr
+
+
+def summed(data: Path) -> dict[str, float]:
+    from prometheus_client.multiprocess import MultiProcessCollector
+
+    with override_settings(DATA_DIR=data):
+        found = MultiProcessCollector.merge(files.readable())
+    return {each.name: each.value for metric in found for each in metric.samples}
+
+
+def test_workers_are_summed_up_and_leave_their_counters(tmp_path: Path) -> None:
+    count(tmp_path, os.getpid())
+    count(tmp_path, os.getpid())
+    found = summed(tmp_path)
+    assert found["vestibule_sign_ins_total"] == 2
+    assert found["vestibule_upstream_seconds_count"] == 2
+    assert "vestibule_front_threads" not in found, "of a process that has ended"
+
+
+def test_what_a_former_server_has_counted_is_over(tmp_path: Path) -> None:
+    count(tmp_path, 0)  # a server of its own, which ends with it
+    assert summed(tmp_path) == {}
+    count(tmp_path, os.getpid())
+    (own,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}
+    assert own.startswith(f"counter_{os.getpid()}."), "the others are deleted"
+
+
+def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
+    (tmp_path / "metrics").write_text("no folder")
+    numbers.of_this_process.cache_clear()
+    with override_settings(DATA_DIR=tmp_path, VESTIBULE_METRICS_TOKEN="any"):
+        numbers.count("event", "login.succeeded", "town", "oidc", "")
+        numbers.standing(Standing(8, 1, 0, 0))
+    numbers.of_this_process.cache_clear()
+
+
+@pytest.mark.parametrize("word", ["two words", "x" * 61, "<script>", "ü"])
+def test_a_label_is_a_word(word: str) -> None:
+    assert numbers.Words().bounded(word) == numbers.OTHER
+
+
+def test_a_label_has_so_many_values() -> None:
+    words = numbers.Words()
+    assert [words.bounded(f"w{n}") for n in range(100)] == [f"w{n}" for n in range(100)]
+    assert words.bounded("w100") == numbers.OTHER
+    assert words.bounded("w7") == "w7"
