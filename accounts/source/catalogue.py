@@ -145,6 +145,15 @@ def instance(row: Source) -> Provider:
     return provider(ref, settings, http, timezone.now)
 
 
+def is_readable(row: Source) -> bool:
+    """Tell whether the settings of `row` fit its provider, and each secret among them is there."""
+    try:
+        instance(row)
+    except ValidationError:
+        return False
+    return True
+
+
 def validate(row: Source) -> None:
     """Check `row.settings` and seal its secrets. Raises `ValidationError` naming the field."""
     provider, secrets = _provider_class(row), registry.secret_names(row.provider)

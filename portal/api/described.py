@@ -88,7 +88,10 @@ SESSION_EXAMPLES = [
 def add_health(result: dict[str, Any], **_more: Any) -> dict[str, Any]:
     """Add what operators' machines ask (docs/contract.md 7), which is no view of the API's."""
     part = {"type": "string", "enum": ["ok", "unavailable"]}
-    state = {"type": "object", "properties": {"database": part, "cache": part}}
+    each = {"type": "string", "enum": ["ok", "trouble", "unreadable"]}
+    sources = {"type": "object", "additionalProperties": each}
+    parts = {"database": part, "cache": part, "sources": sources}
+    state = {"type": "object", "properties": parts}
     alive = {"type": "object", "properties": {"status": {"type": "string", "enum": ["alive"]}}}
     whole = {"description": "Database and cache can be used."}
     broken = {"description": "One of them cannot: the body names it."}

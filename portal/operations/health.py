@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from time import monotonic
+from typing import Any
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
@@ -12,9 +13,11 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts import cache
-from accounts.models import EndedEntry
+from accounts.models import EndedEntry, Source
+from accounts.source import catalogue, outage
 
 WITHIN = 1.5  # seconds
+OK = "ok"
 log = structlog.get_logger("vestibule.health")
 
 
@@ -29,33 +32,54 @@ def alive(request: HttpRequest) -> JsonResponse:
 @require_safe
 def ready(request: HttpRequest) -> JsonResponse:
     """Answer within 2 s whether database and cache can be used, which is tried by writing: 200, or
-    503 naming the one that cannot.
+    503 naming the one that cannot. How the sources are is told as far as it is known; nobody is
+    asked, and a source in trouble keeps nobody from signing in by another.
     """
     deadline = monotonic() + WITHIN
     probes = {name: _probe(name) for name in _PROBES}
-    parts = {name: _works(probe, deadline - monotonic()) for name, probe in probes.items()}
-    status = 200 if all(parts.values()) else 503
-    body = {name: "ok" if works else "unavailable" for name, works in parts.items()}
+    parts = {name: _outcome(probe, deadline - monotonic()) for name, probe in probes.items()}
+    sources = parts.pop("sources")
+    ready = all(word == OK for word in parts.values())
+    body = {**parts, "sources": sources if isinstance(sources, dict) else {}}
+    status = 200 if ready else 503
     return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
 
 
-def _database() -> None:
+def _database() -> str:
     """Commit something and leave nothing behind, by a connection of its own."""
     try:
         with transaction.atomic():
             EndedEntry.objects.create(kind="health", value="").delete()
     finally:
         connections.close_all()
+    return OK
 
 
-def _cache() -> None:
+def _cache() -> str:
     cache.shared.set("health", 1, 10)
     if cache.shared.get("health") != 1:
         raise RuntimeError("the cache forgot what it was given")
+    return OK
 
 
-_PROBES: dict[str, Callable[[], None]] = {"database": _database, "cache": _cache}
-_under_way: dict[str, Future[None]] = {}
+def _sources() -> dict[str, str]:
+    """Return how each enabled source is: `ok`, in `trouble` within the last five minutes, or
+    `unreadable`, because its settings, or a secret among them, cannot be read.
+    """
+    try:
+        rows = list(Source.objects.filter(enabled=True))
+        found = {row.slug: OK if catalogue.is_readable(row) else "unreadable" for row in rows}
+    finally:
+        connections.close_all()
+    return {**found, **{slug: "trouble" for slug in outage.since(found) if found[slug] == OK}}
+
+
+_PROBES: dict[str, Callable[[], Any]] = {
+    "database": _database,
+    "cache": _cache,
+    "sources": _sources,
+}
+_under_way: dict[str, Future[Any]] = {}
 
 
 @lru_cache(maxsize=1)
@@ -63,7 +87,7 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(len(_PROBES), thread_name_prefix="health")
 
 
-def _probe(name: str) -> Future[None]:
+def _probe(name: str) -> Future[Any]:
     """Return the probe that is under way, else a new one: so those that hang do not pile up."""
     probe = _under_way.get(name)
     if probe is None or probe.done():
@@ -71,10 +95,9 @@ def _probe(name: str) -> Future[None]:
     return probe
 
 
-def _works(probe: Future[None], seconds: float) -> bool:
+def _outcome(probe: Future[Any], seconds: float) -> Any:
     try:
-        probe.result(max(0.0, seconds))
+        return probe.result(max(0.0, seconds))
     except Exception:  # whatever the driver raises is the answer, and so is silence
         log.warning("health.unavailable", exc_info=True)
-        return False
-    return True
+        return "unavailable"
