@@ -11,7 +11,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,20 +29,30 @@ def before(name: str, upstream: int) -> Iterator[tuple[int, Path]]:
         folder, port = Path(made), free_port()
         certificates = make_certificates(folder, ("localhost", "127.0.0.1"))
         command = _COMMANDS[name](folder, port, upstream, certificates)
-        with (folder / "output").open("wb") as output:
-            process = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *command],
-                env={**os.environ, "PATH": PATH, "HOME": made, "XDG_DATA_HOME": made},
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-            )
-        try:
-            _wait(process, port, folder / "output")
+        with served(command, port, folder):
             yield port, certificates.authority
-        finally:
-            process.terminate()
-            process.wait(20)
+
+
+@contextmanager
+def served(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
+    """Run a server that keeps what it needs in `folder`, until the end of the block.
+
+    Raises `AssertionError` with what it printed when it does not listen on `port`.
+    """
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            ["setpriv", "--pdeathsig", "TERM", *command],
+            env={**os.environ, "PATH": PATH, "HOME": str(folder), "XDG_DATA_HOME": str(folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _wait(process, port, folder / "output")
+        yield
+    finally:
+        process.terminate()
+        process.wait(20)
 
 
 def _changed(file: str, changes: Mapping[str, str]) -> str:
