@@ -243,6 +243,9 @@ class Spent(models.Model):
     digest = models.CharField(max_length=64, primary_key=True)
     expires_at = models.DateTimeField(db_index=True)
 
+    class Meta:
+        db_table = "authorization_server_spentassertion"  # as the release before calls it
+
     @classmethod
     def spend(cls, name: str, until: datetime) -> bool:
         """Keep until `until` that `name` has counted. Returns False when it had before: of many
