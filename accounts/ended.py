@@ -28,6 +28,9 @@ LATEST_COMMIT = 120.0
 # Why an upstream had a session ended, beside its end: kinds whose value is the session's key.
 CLOSED = "closed"
 BARRED = "barred"
+# What is kept in copies: kinds of which each row counts, whatever its value.
+SOURCE, RULE = "source", "rule"
+_COUNTED = frozenset({SOURCE, RULE})
 _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
 
@@ -50,7 +53,7 @@ class Feed:
         self._read_at = float("-inf")
         self._last: int | None = None
         self._gaps: list[_Gap] = []
-        self.sources_version = 0
+        self.versions = dict.fromkeys(_COUNTED, 0)
 
     def refreshed(self) -> Feed:
         """Read what is new, unless it was read in the last half second. Raises `DatabaseError`."""
@@ -98,9 +101,9 @@ class Feed:
 
     def _add(self, rows: list[tuple[int, str, str]], now: float) -> None:
         for row, kind, value in rows:
-            name = (kind, f"{value}#{row}" if kind == "source" else value)
-            if name not in self.entries and kind == "source":
-                self.sources_version += 1
+            name = (kind, f"{value}#{row}" if kind in _COUNTED else value)
+            if name not in self.entries and kind in _COUNTED:
+                self.versions[kind] += 1
             self.entries.setdefault(name, now)
 
     def _forget(self, now: float) -> None:
@@ -120,7 +123,10 @@ _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
-    """Append to the feed, in the caller's transaction. `kind`: session, key, source, or why."""
+    """Append to the feed, in the caller's transaction.
+
+    `kind`: session, key, source, rule, or why.
+    """
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
 
 
@@ -139,9 +145,16 @@ def why(key: str) -> str:
     return next((kind for kind in (CLOSED, BARRED) if (kind, key) in known), "")
 
 
+def version(kind: str) -> int:
+    """Return a number that changes whenever one of `kind` was changed, for whoever keeps copies.
+    `kind`: `SOURCE` or `RULE`. Raises `DatabaseError`.
+    """
+    return _feed.refreshed().versions[kind]
+
+
 def sources_version() -> int:
-    """Return a number that changes whenever a source was changed, for whoever keeps copies."""
-    return _feed.refreshed().sources_version
+    """Return a number that changes whenever a source was changed. Raises `DatabaseError`."""
+    return version(SOURCE)
 
 
 def clear_expired() -> int:

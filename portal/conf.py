@@ -85,6 +85,11 @@ def metrics_token() -> str:
     return str(settings.VESTIBULE_METRICS_TOKEN)
 
 
+def session_cookie() -> str:
+    """Return the name of the cookie of the session."""
+    return str(settings.SESSION_COOKIE_NAME)
+
+
 def signing_algorithm() -> str:
     """Return the algorithm by which id_tokens are signed: RS256 or ES256."""
     return str(settings.VESTIBULE_SIGNING_ALGORITHM)

@@ -89,6 +89,7 @@ INSTALLED_APPS = [
     "portal.pages",
     "portal.tokens",
     "portal.authorization_server",
+    "portal.gateway",
     "portal.operations.apps.OperationsConfig",
 ]
 VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
@@ -96,6 +97,7 @@ VESTIBULE_SECRET_ENV = env.str("VESTIBULE_SECRET_ENV", default="VESTIBULE_SOURCE
 VESTIBULE_SECRET_FILES = env.str("VESTIBULE_SECRET_FILES", default="/run/secrets")
 
 MIDDLEWARE = [
+    "portal.gateway.middleware.Gate",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestLog",

@@ -25,6 +25,7 @@ from portal.authorization_server import (
     userinfo,
     webfinger,
 )
+from portal.gateway.middleware import check
 from portal.operations import health
 from portal.operations.metrics import page
 from portal.pages import account, brand, front, icons, login, openid, passwords
@@ -95,6 +96,9 @@ urlpatterns = [
         name="resource-metadata",
     ),
     path(".well-known/webfinger", webfinger.webfinger, name="webfinger"),
+    # What web servers ask (4); the middleware of the gateway answers before the others.
+    path("gateway/check", check, name="gateway-check"),
+    path("gateway/check/<path:rest>", check, name="gateway-check-path"),
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

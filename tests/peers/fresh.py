@@ -13,6 +13,7 @@ from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
 from portal.authorization_server import clients, keys
+from portal.gateway import rules as compiled
 from portal.tokens import foreign
 from tests.peers import dead_cache
 
@@ -25,6 +26,11 @@ def feed() -> None:
 def sources() -> None:
     """Read the sources anew."""
     catalogue._enabled.cache_clear()
+
+
+def rules() -> None:
+    """Read the rules of the gateway anew."""
+    compiled._compiled.cache_clear()
 
 
 def caches() -> None:
@@ -45,6 +51,7 @@ def worker() -> None:
     delivered()
     feed()
     sources()
+    rules()
     registry.providers.cache_clear()
     lockout._counters.cache_clear()
     following._asked.clear()

@@ -1,0 +1,12 @@
+"""The room that web servers ask about each request of the applications behind them."""
+
+from django.apps import AppConfig
+from django.utils.translation import gettext_lazy as _
+
+
+class GatewayConfig(AppConfig):
+    """Rules, and the decision that they lead to."""
+
+    name = "portal.gateway"
+    label = "gateway"
+    verbose_name = _("Gateway")

@@ -1,0 +1,134 @@
+"""The answer to a web server's question, as values: no request, no response (docs/gateway.md 1).
+
+What is fast may ask `answer` without entering Django's middleware.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import structlog
+from django.utils import timezone
+
+from accounts import conf
+from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.provider import Visit
+from accounts.session import vault
+from portal.gateway import dav, rules, who
+from portal.gateway import forwarded as forwarded_request
+from portal.gateway.decision import Allow, Forbidden, Settings, SignIn, Unauthorized, Who, decide
+from portal.gateway.expiry import clear_site_data, expired
+from portal.gateway.forwarded import Forwarded
+
+log = structlog.get_logger("vestibule.gateway")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a web server sends. `headers` are by name in lower case, one value each; `path` has its
+    escapes opened; `address` is the caller's as the proxies tell it.
+    """
+
+    method: str
+    path: str
+    query: str
+    headers: Mapping[str, str] = field(repr=False)
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What it gets: status, headers in their order, body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(default=b"", repr=False)
+
+
+def answer(question: Question) -> Answer:
+    """Return the answer; an error of the question's is one too. Raises `DatabaseError`."""
+    try:
+        asked = forwarded_request.read(
+            question.headers, question.method, question.path, question.query
+        )
+        agent = question.headers.get("user-agent", "")[:300]
+        somebody = who.identify(question.headers, Visit(question.address, agent))
+        settings = settings_of(question)
+        decision = decide(somebody, asked, rules.compiled(), settings, timezone.now())
+        if isinstance(decision, Allow):
+            return _allowed(decision, somebody)
+        return _refused(decision, asked, settings)
+    except ProtocolError as error:
+        return _failed(error)
+
+
+def settings_of(question: Question) -> Settings:
+    """Return what the site is like for the web server that asks."""
+    return Settings(
+        site_url=conf.site_url(),
+        origins=frozenset(conf.frontend_origins()),
+        redirect_as_401="redirect=401" in question.query.split("&"),
+    )
+
+
+def _allowed(decision: Allow, somebody: Who) -> Answer:
+    headers = list(decision.headers.items())
+    if decision.pass_token:
+        headers.append(("Authorization", _upstream_token(somebody)))
+    return Answer(200, (*headers, ("Cache-Control", "no-store")))
+
+
+def _upstream_token(somebody: Who) -> str:
+    """Return the person's upstream token as `Authorization` has it; nothing when there is none."""
+    try:
+        tokens = vault.fresh(somebody.session, wait=True)
+    except InvalidGrant:
+        raise AccessDenied("The upstream has ended the session.") from None
+    usable = tokens is not None and tokens.access_token.isascii() and tokens.access_token
+    return f"Bearer {tokens.access_token}" if tokens and usable else ""
+
+
+def _refused(
+    decision: SignIn | Unauthorized | Forbidden, asked: Forwarded, settings: Settings
+) -> Answer:
+    headers = [("Cache-Control", "no-store")]
+    if isinstance(decision, (SignIn, Unauthorized)):
+        is_secure = asked.scheme == "https"
+        headers += [("Set-Cookie", expired(each, is_secure)) for each in decision.expires]
+        headers += clear_site_data(decision.clear_storage)
+    if asked.origin in settings.origins:
+        headers += [
+            ("Access-Control-Allow-Origin", asked.origin),
+            ("Access-Control-Allow-Credentials", "true"),
+            ("Access-Control-Expose-Headers", "WWW-Authenticate"),
+            ("Vary", "Origin"),
+        ]
+    if isinstance(decision, SignIn):
+        status = 401 if settings.redirect_as_401 else 302
+        return Answer(status, (("Location", decision.location), *headers))
+    headers += [("WWW-Authenticate", each) for each in decision.challenges]
+    if isinstance(decision, Unauthorized):
+        return _with_body(decision.error, 401, headers, asked)
+    return _with_body(AccessDenied(decision.why), 403, headers, asked)
+
+
+def _with_body(
+    error: ProtocolError, status: int, headers: list[tuple[str, str]], asked: Forwarded
+) -> Answer:
+    if asked.is_dav:
+        kind, body = dav.CONTENT_TYPE, dav.error(status, error.description)
+    else:
+        kind, body = "application/json", _json(error)
+    return Answer(status, (("Content-Type", kind), *headers), body)
+
+
+def _failed(error: ProtocolError) -> Answer:
+    headers = [("Content-Type", "application/json"), ("Cache-Control", "no-store")]
+    if isinstance(error, TemporarilyUnavailable):
+        headers.append(("Retry-After", str(error.retry_after)))
+    return Answer(error.status, tuple(headers), _json(error))
+
+
+def _json(error: ProtocolError) -> bytes:
+    said = {"error": error.error, "error_description": error.description}
+    return json.dumps(said).encode()

@@ -1,0 +1,200 @@
+"""The request that a web server asks about, from the headers that it sends (docs/gateway.md 4).
+
+Three forms are known: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik),
+`X-Original-Method` and `X-Original-URL` (nginx), and the path below `/gateway/check` (Envoy). What
+occurs twice must say the same: one of the two may be the caller's own.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import quote, unquote
+
+from accounts.errors import InvalidRequest
+from accounts.upstream import cookie_header
+from portal.gateway import paths
+from portal.gateway.paths import Reading
+
+PREFIX = "/gateway/check"
+SAFE = frozenset({"GET", "HEAD"})
+# RFC 4918, 3253, 3648, 3744, 4791, 5323 and 5842.
+DAV = frozenset(
+    {
+        "PROPFIND", "PROPPATCH", "MKCOL", "COPY", "MOVE", "LOCK", "UNLOCK", "REPORT", "SEARCH",
+        "ACL", "MKCALENDAR", "VERSION-CONTROL", "CHECKOUT", "CHECKIN", "UNCHECKOUT", "MKWORKSPACE",
+        "UPDATE", "LABEL", "MERGE", "BASELINE-CONTROL", "MKACTIVITY", "ORDERPATCH", "BIND",
+        "UNBIND", "REBIND",
+    }
+)  # fmt: skip
+# By these an application may take a method for another than the web server does.
+_OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
+_AUTHORITY = re.compile(
+    r"(?P<host>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?\Z"
+)
+_URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<target>/.*)\Z", re.S)
+_HTML = re.compile(r"(?:text/html|application/xhtml\+xml)\s*(?:;|,|\Z)")
+
+
+@dataclass(frozen=True, slots=True)
+class Forwarded:
+    """The request of the application's caller. `authority` is the host with the port that was
+    asked for, `target` path and query as they were sent, `methods` and `readings` all that the
+    application may take it for.
+    """
+
+    method: str
+    scheme: str
+    authority: str
+    host: str
+    target: str
+    methods: tuple[str, ...]
+    readings: tuple[Reading, ...]
+    origin: str = ""
+    cookies: frozenset[str] = frozenset()
+    navigates: bool = False
+    is_script: bool = False
+    is_preflight: bool = False
+    upgrade: str = ""
+
+    @property
+    def url(self) -> str:
+        """The address that was asked for."""
+        return f"{self.scheme}://{self.authority}{self.target}"
+
+    @property
+    def is_dav(self) -> bool:
+        """Whether the method is one of WebDAV's own."""
+        return self.method in DAV
+
+
+def read(headers: Mapping[str, str], method: str, path: str, query: str) -> Forwarded:
+    """Return the request that is asked about. `headers` are by name in lower case; `method`,
+    `path` (its escapes opened) and `query` are those of the question itself.
+
+    Raises `InvalidRequest` when something is missing, contradicts itself or cannot be read. Words
+    on forwarding must have come from a trusted proxy (portal/server/proxies.py).
+    """
+    form = _of_headers(headers)
+    rest = path.removeprefix(PREFIX)
+    if rest and not (rest == "/" and form):
+        form = _appended(form, headers, method, rest, query)
+    if form is None:
+        raise InvalidRequest("The web server does not say which request it asks about.")
+    asked, scheme, authority, target = form
+    _refuse_others(headers, asked, scheme, authority)
+    if not _METHOD.match(asked):
+        raise InvalidRequest("The method cannot be read.")
+    if scheme not in {"http", "https"}:
+        raise InvalidRequest("The scheme is neither http nor https.")
+    return Forwarded(
+        method=asked,
+        scheme=scheme,
+        authority=authority,
+        host=_host(authority),
+        target=target,
+        methods=_methods(asked, headers),
+        readings=paths.readings(paths.split(target)[0]),
+        origin=headers.get("origin", ""),
+        cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
+        navigates=_navigates(asked, headers),
+        is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
+        is_preflight=asked == "OPTIONS"
+        and bool(headers.get("origin") and headers.get("access-control-request-method")),
+        upgrade=headers.get("upgrade", "").lower(),
+    )
+
+
+Form = tuple[str, str, str, str]
+
+
+def _of_headers(headers: Mapping[str, str]) -> Form | None:
+    """Return what the headers say, which must be one thing; None when they say nothing."""
+    forms = [form for form in (_original(headers), _xforwarded(headers)) if form]
+    if len(forms) == 2 and forms[0] != forms[1]:
+        raise InvalidRequest("The headers on the request contradict each other.")
+    return forms[0] if forms else None
+
+
+def _original(headers: Mapping[str, str]) -> Form | None:
+    """Return method, scheme, authority and target as nginx sends them; None of another server."""
+    url = headers.get("x-original-url", "")
+    if not url:
+        return None
+    found = _URL.match(url)
+    method = headers.get("x-original-method", "")
+    if not found or not method:
+        raise InvalidRequest("X-Original-URL or X-Original-Method is missing, or cannot be read.")
+    return method, found["scheme"].lower(), found["authority"].lower(), found["target"]
+
+
+def _xforwarded(headers: Mapping[str, str]) -> Form | None:
+    """Return the same as Caddy and Traefik send it."""
+    target = headers.get("x-forwarded-uri", "")
+    if not target:
+        return None
+    method, scheme, authority = (
+        headers.get(f"x-forwarded-{name}", "") for name in ("method", "proto", "host")
+    )
+    if not (method and scheme and authority):
+        raise InvalidRequest("X-Forwarded-Method, -Proto, -Host or -Uri is missing.")
+    return method, scheme.lower(), authority.lower(), target
+
+
+def _appended(
+    form: Form | None, headers: Mapping[str, str], method: str, path: str, query: str
+) -> Form:
+    """Return the same as Envoy sends it: in the question's own line and `Host`. The escapes of that
+    line are opened; headers that say the same as `form` have them.
+    """
+    if form is not None:
+        if (form[0], unquote(form[3].partition("?")[0])) != (method, path):
+            raise InvalidRequest("The path that is asked about contradicts the headers.")
+        return form
+    scheme = headers.get("x-forwarded-proto", "")
+    if not scheme:
+        raise InvalidRequest("X-Forwarded-Proto is missing, or no trusted proxy sent it.")
+    target = quote(path, safe="/!$&'()*+,;=:@~")
+    target = f"{target}?{query}" if query else target
+    return method, scheme.lower(), headers.get("host", "").lower(), target
+
+
+def _refuse_others(headers: Mapping[str, str], method: str, scheme: str, authority: str) -> None:
+    """Refuse a word on the same thing that says something else."""
+    told = {"x-original-method": method, "x-forwarded-method": method}
+    told |= {"x-forwarded-proto": scheme, "x-forwarded-host": authority}
+    for name, value in told.items():
+        given = headers.get(name, "")
+        plain = given if name.endswith("method") else given.lower()
+        if given and plain != value and not (name.endswith("host") and _same(plain, value)):
+            raise InvalidRequest(f"{name} contradicts the request that is asked about.")
+
+
+def _same(one: str, other: str) -> bool:
+    """Tell whether two authorities name one host; a web server may leave the port out."""
+    return _host(one) == _host(other)
+
+
+def _host(authority: str) -> str:
+    """Return the host of an authority, without a port and without the dot of the root."""
+    found = _AUTHORITY.match(authority)
+    if not found or ".." in authority:
+        raise InvalidRequest("The host cannot be read.")
+    return found["host"].rstrip(".")
+
+
+def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    others = {headers[name].strip().upper() for name in _OVERRIDES if headers.get(name)}
+    return (method, *sorted(others - {method}))
+
+
+def _navigates(method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser goes to a page, so that it can be sent to sign in."""
+    if method not in SAFE or headers.get("x-requested-with") or headers.get("upgrade"):
+        return False
+    if headers.get("authorization"):
+        return False
+    mode = headers.get("sec-fetch-mode")
+    if mode is not None:
+        return mode == "navigate"
+    return bool(_HTML.search(headers.get("accept", "").lower()))

@@ -1,0 +1,71 @@
+"""The way into the gateway: before everything that is for browsers of this site."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts import database
+from portal.gateway.check import Answer, Question, answer
+from portal.gateway.forwarded import PREFIX
+
+_UNAVAILABLE = b'{"error": "temporarily_unavailable", "error_description": "Try again."}'
+
+
+class Gate:
+    """Answers a web server's question itself. What wraps pages (cookies, redirects to https, HSTS,
+    content policy) is for this host, and a refusal reaches a browser on another one.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Answer what is below `/gateway/check`; leave everything else to the site."""
+        path = request.path_info
+        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+            return check(request)
+        return self._get_response(request)
+
+
+@csrf_exempt
+@login_not_required
+def check(request: HttpRequest, rest: str = "") -> HttpResponse:
+    """Answer one question; 503 while the database cannot be asked."""
+    question = Question(
+        method=request.method or "",
+        path=request.path_info,
+        query=request.META.get("QUERY_STRING", ""),
+        headers={name.lower(): value for name, value in request.headers.items()},
+        address=request.META.get("REMOTE_ADDR", ""),
+    )
+    try:
+        found = answer(question)
+    except DatabaseError as error:
+        if not database.is_down(error):
+            raise
+        headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
+        return HttpResponse(
+            _UNAVAILABLE, status=503, content_type="application/json", headers=headers
+        )
+    return Exactly(found)
+
+
+class Exactly(HttpResponse):
+    """An answer with its headers as they stand. What occurs twice is written twice: one line would
+    merge two challenges, or two cookies, for who reads it.
+    """
+
+    def __init__(self, found: Answer) -> None:
+        super().__init__(found.body, status=found.status)
+        del self["Content-Type"]
+        self._lines = found.headers
+        for name, value in found.headers:
+            self.headers[name] = f"{self.headers[name]}, {value}" if name in self else value
+
+    def items(self) -> Any:
+        """Return each line of the head."""
+        return iter(self._lines)

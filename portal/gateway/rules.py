@@ -1,0 +1,113 @@
+"""The rules in the form in which they are asked: compiled once per worker (docs/gateway.md 3)."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from accounts import ended
+from portal.gateway.models import AccessRule
+from portal.gateway.paths import Reading, covers, folded
+
+PUBLIC, SIGNED_IN, NOBODY = AccessRule.Access.values
+_MOST_HOSTS = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class AppCookie:
+    """A cookie of an application's own, as it was set."""
+
+    name: str
+    path: str = "/"
+    domain: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may come in at a host, below a path, by some methods. `proof` is how many seconds ago a
+    person must have proved who they are at most; 0 asks for none.
+    """
+
+    slug: str
+    host: str
+    path: str = "/"
+    methods: frozenset[str] = frozenset()
+    access: str = SIGNED_IN
+    types: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    proof: int = 0
+    pass_token: bool = False
+    by_username: bool = False
+    websockets: bool = False
+    cookies: tuple[AppCookie, ...] = ()
+    clear_storage: bool = False
+    loose: str = field(init=False, repr=False, compare=False, default="")
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loose", folded(self.path))
+
+    def is_for(self, host: str) -> bool:
+        """Tell whether the rule speaks of `host`; `*.` stands for every name below a domain."""
+        if self.host.startswith("*."):
+            return host.endswith(self.host[1:])
+        return host == self.host
+
+    def matches(self, method: str, reading: Reading) -> bool:
+        """Tell whether the rule speaks of a request to its host. HEAD is a GET without a body."""
+        named = not self.methods or method in self.methods
+        named = named or (method == "HEAD" and "GET" in self.methods)
+        return named and covers(self.loose if reading.loose else self.path, reading.path)
+
+
+class Rules:
+    """All rules in their order."""
+
+    def __init__(self, rules: Iterable[Rule]) -> None:
+        self._rules = tuple(rules)
+        self._by_host: dict[str, tuple[Rule, ...]] = {}
+
+    def of(self, host: str) -> tuple[Rule, ...]:
+        """Return the rules that speak of `host`."""
+        found = self._by_host.get(host)
+        if found is None:
+            found = tuple(each for each in self._rules if each.is_for(host))
+            if len(self._by_host) < _MOST_HOSTS:
+                self._by_host[host] = found
+        return found
+
+    def first(self, host: str, method: str, reading: Reading) -> Rule | None:
+        """Return the first rule that matches, or None."""
+        return next((each for each in self.of(host) if each.matches(method, reading)), None)
+
+
+def compiled() -> Rules:
+    """Return the rules as they are since at most half a second. Raises `DatabaseError`."""
+    return _compiled(ended.version("rule"))
+
+
+@lru_cache(maxsize=1)
+def _compiled(_version: int) -> Rules:
+    return Rules(of_row(row) for row in AccessRule.objects.filter(enabled=True))
+
+
+def of_row(row: AccessRule) -> Rule:
+    """Return a stored rule as it is asked."""
+    return Rule(
+        slug=row.slug,
+        host=row.host,
+        path=row.path,
+        methods=frozenset(row.methods),
+        access=row.access,
+        types=frozenset(row.types),
+        groups=frozenset(row.groups),
+        proof=row.proof_seconds,
+        pass_token=row.pass_token,
+        by_username=row.remote_user == AccessRule.RemoteUser.USERNAME,
+        websockets=row.websockets,
+        cookies=tuple(_cookie(each) for each in row.cookies),
+        clear_storage=row.clear_storage,
+    )
+
+
+def _cookie(held: Mapping[str, Any]) -> AppCookie:
+    return AppCookie(held["name"], held.get("path", "/"), held.get("domain", ""))

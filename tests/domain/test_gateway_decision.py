@@ -1,0 +1,389 @@
+"""The gateway's decision, case by case (docs/gateway.md 2). The table is its documentation.
+
+Attacks H02, H03, H06, H07, H08 and H09 (docs/threats.md).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from accounts.errors import InvalidRequest
+from accounts.session.typed import Session
+from portal.gateway import forwarded, identity
+from portal.gateway.decision import (
+    Allow,
+    By,
+    Decision,
+    Forbidden,
+    Settings,
+    SignIn,
+    Unauthorized,
+    Who,
+    decide,
+)
+from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
+from portal.tokens.token_errors import InvalidToken
+
+NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
+SITE = Settings("https://login.example.org")
+HOST = "files.example.org"
+RULES = Rules(
+    [
+        Rule("status", HOST, "/status", access=PUBLIC),
+        Rule("upload", HOST, "/inbox", frozenset({"PUT"}), access=PUBLIC),
+        Rule("closed", HOST, "/internal", access=NOBODY),
+        Rule("pupils", HOST, "/school", types=frozenset({"unilogin"})),
+        Rule("desk", HOST, "/desk", groups=frozenset({"Caseworkers", "Leaders"})),
+        Rule("salaries", HOST, "/salaries", proof=600),
+        Rule("live", HOST, "/live", websockets=True),
+        Rule("map", HOST, "/map", pass_token=True, by_username=True),
+        Rule("rest", HOST, cookies=(AppCookie("app", "/"), AppCookie("cart", "/shop"))),
+        Rule("wiki", "*.wiki.example.org"),
+    ]
+)
+
+SESSION = Session(
+    uid="s1",
+    type="ldap",
+    source="town",
+    name="Alice Åberg",
+    username="alice",
+    status="active",
+    auth_time=int(NOW.timestamp()) - 60,
+)
+NOBODY_THERE = Who()
+ALICE = Who(By.COOKIE, SESSION, "u1", "alice@example.org", ("Caseworkers", "Staff, all"))
+WAITING = replace(ALICE, session=replace(SESSION, status="awaiting_access"))
+PUPIL = replace(ALICE, session=replace(SESSION, type="unilogin"), groups=())
+YESTERDAY = replace(ALICE, session=replace(SESSION, auth_time=SESSION.auth_time - 86400))
+CLIENT = replace(ALICE, by=By.BEARER, scopes=frozenset({"gateway"}))
+NARROW = replace(ALICE, by=By.BEARER, scopes=frozenset({"profile"}))
+STALE = Who(failed=InvalidToken("The access token is not known, or it has expired."))
+
+PAGE = {"accept": "text/html,*/*;q=0.8"}
+CLICK = {"sec-fetch-mode": "navigate", "sec-fetch-dest": "document", "accept": "*/*"}
+FETCH = {"sec-fetch-mode": "cors", "accept": "text/html"}
+XHR = {"x-requested-with": "XMLHttpRequest", "accept": "text/html"}
+TOKEN = {"authorization": "Bearer x", "accept": "text/html"}
+CURL = {"accept": "*/*"}
+SOCKET = {"upgrade": "websocket", "connection": "Upgrade", "accept": "text/html"}
+H2C = {"upgrade": "h2c", "accept": "text/html"}
+PREFLIGHT = {"origin": "https://go.example.org", "access-control-request-method": "PUT"}
+
+CASES: list[tuple[str, Who, str, str, dict[str, str], Any]] = [
+    # --- what                           who           method     path             headers    answer
+    ("a page is asked to sign in",       NOBODY_THERE, "GET",      "/",             PAGE,      302),
+    ("so is a click",                    NOBODY_THERE, "GET",      "/",             CLICK,     302),
+    ("a HEAD is no other",               NOBODY_THERE, "HEAD",     "/",             PAGE,      302),
+    ("a form cannot be sent twice",      NOBODY_THERE, "POST",     "/",             PAGE,      401),
+    ("a script's fetch gets a status",   NOBODY_THERE, "GET",      "/",             FETCH,     401),
+    ("so does an XHR",                   NOBODY_THERE, "GET",      "/",             XHR,       401),
+    ("curl is no browser",               NOBODY_THERE, "GET",      "/",             CURL,      401),
+    ("a DAV client neither",             NOBODY_THERE, "PROPFIND", "/",             PAGE,      401),
+    ("who sends a token wants no page",  STALE,        "GET",      "/",             TOKEN,     401),
+    ("a socket has no page to show",     NOBODY_THERE, "GET",      "/live",         SOCKET,    401),
+    ("signed in",                        ALICE,        "GET",      "/",             PAGE,      200),
+    ("by a token with the scope",        CLIENT,       "PROPFIND", "/",             CURL,      200),
+    ("by one without it",                NARROW,       "PROPFIND", "/",             CURL,      403),
+    ("who awaits access",                WAITING,      "GET",      "/",             PAGE,      403),
+    ("a public path, anonymous",         NOBODY_THERE, "GET",      "/status",       CURL,      200),
+    ("below a public path",              NOBODY_THERE, "GET",      "/status/x",     CURL,      200),
+    ("beside it",                        NOBODY_THERE, "GET",      "/statuses",     CURL,      401),
+    ("a public path, a bad token",       STALE,        "GET",      "/status",       TOKEN,     200),
+    ("public for a method",              NOBODY_THERE, "PUT",      "/inbox/a.pdf",  CURL,      200),
+    ("and for no other",                 NOBODY_THERE, "GET",      "/inbox/a.pdf",  CURL,      401),
+    ("closed to everybody",              ALICE,        "GET",      "/internal",     PAGE,      403),
+    ("closed to strangers as well",      NOBODY_THERE, "GET",      "/internal",     PAGE,      403),
+    ("another type of session",          ALICE,        "GET",      "/school",       PAGE,      403),
+    ("the right one",                    PUPIL,        "GET",      "/school",       PAGE,      200),
+    ("one of the groups",                ALICE,        "GET",      "/desk",         PAGE,      200),
+    ("none of them",                     PUPIL,        "GET",      "/desk",         PAGE,      403),
+    ("a fresh proof",                    ALICE,        "GET",      "/salaries",     PAGE,      200),
+    ("an old one",                       YESTERDAY,    "GET",      "/salaries",     PAGE,      302),
+    ("an old one, by a script",          YESTERDAY,    "GET",      "/salaries",     FETCH,     401),
+    ("a socket where one may be",        ALICE,        "GET",      "/live",         SOCKET,    200),
+    ("a socket elsewhere",               ALICE,        "GET",      "/",             SOCKET,    403),
+    ("h2c",                              ALICE,        "GET",      "/live",         H2C,       403),
+    ("a preflight has no credentials",   NOBODY_THERE, "OPTIONS",  "/",             PREFLIGHT, 200),
+    ("but for what is closed",           NOBODY_THERE, "OPTIONS",  "/internal",     PREFLIGHT, 403),
+    ("OPTIONS is no preflight",          NOBODY_THERE, "OPTIONS",  "/",             CURL,      401),
+    ("TRACE would show the headers",     ALICE,        "TRACE",    "/status",       CURL,      403),
+    ("an unknown method is a method",    ALICE,        "BREW",     "/",             CURL,      200),
+]  # fmt: skip
+
+STATUS = {Allow: 200, SignIn: 302, Unauthorized: 401, Forbidden: 403}
+
+
+def ask(
+    who: Who = ALICE,
+    method: str = "GET",
+    path: str = "/",
+    host: str = HOST,
+    settings: Settings = SITE,
+    rules: Rules = RULES,
+    **headers: str,
+) -> Decision:
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    sent |= {"x-original-method": method, "x-original-url": f"https://{host}{path}"}
+    return decide(who, forwarded.read(sent, "GET", "/gateway/check", ""), rules, settings, NOW)
+
+
+@pytest.mark.parametrize(
+    ("who", "method", "path", "headers", "status"),
+    [case[1:] for case in CASES],
+    ids=[case[0] for case in CASES],
+)
+def test_the_table(who: Who, method: str, path: str, headers: dict[str, str], status: int) -> None:
+    assert STATUS[type(ask(who, method, path, **headers))] == status
+
+
+def test_an_application_learns_who_it_is() -> None:
+    found = ask()
+    assert isinstance(found, Allow)
+    assert found.headers == {
+        "Remote-User": "u1",
+        "Remote-Name": "Alice %C3%85berg",
+        "Remote-Email": "alice@example.org",
+        "Remote-Groups": "Caseworkers,Staff%2C all",
+        "X-Session-Type": "ldap",
+        "X-Session-Source": "town",
+    }
+    assert not found.pass_token
+
+
+def test_an_application_may_know_people_by_username_and_use_their_token() -> None:
+    found = ask(path="/map")
+    assert isinstance(found, Allow)
+    assert (found.headers["Remote-User"], found.pass_token) == ("alice", True)
+
+
+@pytest.mark.parametrize("who", [NOBODY_THERE, STALE, WAITING, NARROW])
+def test_whoever_is_not_let_in_has_no_name_on_a_public_path(who: Who) -> None:
+    found = ask(who, path="/status")
+    assert isinstance(found, Allow)
+    assert set(found.headers) == set(identity.NAMES)
+    assert {value for value in found.headers.values() if value} == {"anonymous"}
+
+
+def test_a_preflight_carries_nobody() -> None:
+    found = ask(ALICE, "OPTIONS", **PREFLIGHT)
+    assert isinstance(found, Allow)
+    assert found.headers["Remote-User"] == ""
+
+
+def test_a_browser_comes_back_to_where_it_was() -> None:
+    found = ask(NOBODY_THERE, path="/a?b=c&d", **PAGE)
+    assert isinstance(found, SignIn)
+    wanted = "https%3A%2F%2Ffiles.example.org%2Fa%3Fb%3Dc%26d"
+    assert found.location == f"https://login.example.org/login?next={wanted}"
+
+
+def test_on_the_sites_own_host_it_comes_back_by_a_local_path() -> None:
+    rules = Rules([Rule("own", "login.example.org")])
+    found = ask(NOBODY_THERE, path="/files/", host="login.example.org", rules=rules, **PAGE)
+    assert isinstance(found, SignIn)
+    assert found.location == "https://login.example.org/login?next=%2Ffiles%2F"
+
+
+def test_the_challenge_says_what_is_wrong_with_a_token_that_was_given() -> None:
+    without, with_bad = ask(NOBODY_THERE, **CURL), ask(STALE, **TOKEN)
+    assert isinstance(without, Unauthorized)
+    assert isinstance(with_bad, Unauthorized)
+    assert without.challenges[0].startswith("Bearer ")
+    assert "/.well-known/oauth-protected-resource" in without.challenges[0]
+    assert "error=" not in without.challenges[0]
+    assert 'error="invalid_token"' in with_bad.challenges[0]
+
+
+def test_basic_is_offered_only_where_it_is_taken_and_a_script_gets_no_challenge() -> None:
+    taken = replace(SITE, basic=True)
+    schemes = [each.split()[0] for each in ask(NOBODY_THERE, settings=taken).challenges]  # type: ignore[union-attr]
+    assert schemes == ["Bearer", "Basic"]
+    assert ask(NOBODY_THERE, settings=taken, **XHR).challenges == ()  # type: ignore[union-attr]
+
+
+def test_a_step_up_names_itself() -> None:
+    again, challenged = ask(YESTERDAY, path="/salaries", **PAGE), ask(YESTERDAY, path="/salaries")
+    assert isinstance(again, SignIn)
+    assert again.location.endswith("&again=1")
+    assert isinstance(challenged, Unauthorized)
+    assert 'error="insufficient_user_authentication", max_age="600"' in challenged.challenges[0]
+
+
+def test_a_missing_scope_is_named() -> None:
+    found = ask(NARROW)
+    assert isinstance(found, Forbidden)
+    assert 'scope="gateway"' in found.challenges[0]
+
+
+def test_only_the_cookies_that_came_expire_and_nginx_takes_one_at_a_time() -> None:
+    both = "app=1; cart=2; other=3"
+    found = ask(NOBODY_THERE, cookie=both, **PAGE)
+    one = ask(NOBODY_THERE, cookie=both, settings=replace(SITE, redirect_as_401=True))
+    assert [each.name for each in found.expires] == ["app", "cart"]  # type: ignore[union-attr]
+    assert [each.name for each in one.expires] == ["app"]  # type: ignore[union-attr]
+    assert ask(NOBODY_THERE, cookie="other=3").expires == ()  # type: ignore[union-attr]
+
+
+def test_a_host_without_a_rule_is_closed() -> None:
+    assert ask(host="other.example.org") == Forbidden("no-rule")
+    assert ask(host="wiki.example.org") == Forbidden("no-rule")
+    assert isinstance(ask(host="a.b.wiki.example.org"), Allow)
+    assert isinstance(ask(host="A.Wiki.Example.Org.:8443"), Allow)
+
+
+# --- Which request is asked about ---------------------------------------------------------------
+
+XFORWARDED = {
+    "x-forwarded-method": "PROPFIND",
+    "x-forwarded-proto": "https",
+    "x-forwarded-host": HOST,
+    "x-forwarded-uri": "/a%20b?c=d",
+}
+ORIGINAL = {"x-original-method": "PROPFIND", "x-original-url": f"https://{HOST}/a%20b?c=d"}
+ENVOY = {"host": HOST, "x-forwarded-proto": "https"}
+
+
+def test_three_forms_say_the_same() -> None:
+    caddy = forwarded.read(XFORWARDED, "GET", "/gateway/check", "")
+    nginx = forwarded.read(ORIGINAL, "GET", "/gateway/check", "redirect=401")
+    envoy = forwarded.read(ENVOY, "PROPFIND", "/gateway/check/a b", "c=d")
+    assert caddy == nginx == envoy
+    assert forwarded.read(ENVOY, "GET", "/gateway/check/", "").target == "/"
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        *({k: v for k, v in XFORWARDED.items() if k != name} for name in XFORWARDED),
+        *({k: v for k, v in ORIGINAL.items() if k != name} for name in ORIGINAL),
+        {**ORIGINAL, "x-forwarded-uri": "/public"},
+        {**ORIGINAL, **XFORWARDED, "x-forwarded-uri": "/public"},
+        {**ORIGINAL, "x-forwarded-method": "GET"},
+        {**ORIGINAL, "x-forwarded-host": "public.example.org"},
+        {**ORIGINAL, "x-forwarded-proto": "http"},
+        {**XFORWARDED, "x-forwarded-method": "get"},
+        {**XFORWARDED, "x-forwarded-method": "GET,PUT"},
+        {**XFORWARDED, "x-forwarded-proto": "ftp"},
+        {**XFORWARDED, "x-forwarded-host": "files.example.org,evil.example"},
+        {**XFORWARDED, "x-forwarded-host": "evil@files.example.org"},
+        {**XFORWARDED, "x-forwarded-host": "files..example.org"},
+        {**XFORWARDED, "x-forwarded-uri": "https://files.example.org/public"},
+        {**XFORWARDED, "x-forwarded-uri": "*"},
+        {**XFORWARDED, "x-forwarded-uri": "/a#b"},
+        {**XFORWARDED, "x-forwarded-uri": "/a b"},
+        {**XFORWARDED, "x-forwarded-uri": "/a\tb"},
+        {**XFORWARDED, "x-forwarded-uri": "/æ"},
+        {**XFORWARDED, "x-forwarded-uri": "/a%0ab"},
+        {**XFORWARDED, "x-forwarded-uri": "/a%00"},
+        {**XFORWARDED, "x-forwarded-uri": "/a%2500"},
+        {**XFORWARDED, "x-forwarded-uri": "/%c0%af"},
+        {**XFORWARDED, "x-forwarded-uri": "/%zz"},
+        {**XFORWARDED, "x-forwarded-uri": "/" + "a" * 9000},
+        {**XFORWARDED, "x-forwarded-uri": "/%25252525252541"},
+    ],
+)
+def test_what_is_missing_contradicts_itself_or_cannot_be_read_is_refused(
+    headers: dict[str, str],
+) -> None:
+    with pytest.raises(InvalidRequest):
+        forwarded.read(headers, "GET", "/gateway/check", "")
+
+
+@pytest.mark.parametrize(
+    ("headers", "path"),
+    [
+        ({"host": HOST}, "/gateway/check/a"),
+        ({**ORIGINAL, "x-forwarded-proto": "https"}, "/gateway/check/other"),
+    ],
+)
+def test_a_path_alone_is_no_word_of_a_proxys(headers: dict[str, str], path: str) -> None:
+    with pytest.raises(InvalidRequest):
+        forwarded.read(headers, "GET", path, "")
+
+
+OPEN = Rules(
+    [
+        Rule("open", HOST, "/public", access=PUBLIC),
+        Rule("closed", HOST, "/private"),
+        Rule("rest", HOST, access=PUBLIC),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/private",
+        "/private/",
+        "/private/x",
+        "//private",
+        "/./private",
+        "/public/../private",
+        "/private/../public",
+        "/public/%2e%2e/private",
+        "/public/..%2fprivate",
+        "/public/..%252fprivate",
+        "/public%5c..%5cprivate",
+        "/%70rivate",
+        "/%2570rivate",
+        "/PRIVATE",
+        "/Private/x",
+        "/private;x=1",
+        "/private;x/y",
+        "/x;/../private",
+        "/private%2f",
+        "/private%2Fx",
+        "/private.json",
+        "/private.",
+        "/private%20",
+        "/%ef%bd%90rivate",
+        "/private?x",
+        "/public/..;/private",
+    ],
+)
+def test_h07_no_trick_with_a_path_leads_round_a_rule(path: str) -> None:
+    assert isinstance(ask(NOBODY_THERE, path=path, rules=OPEN, **CURL), Unauthorized)
+    assert isinstance(ask(ALICE, path=path, rules=OPEN, **CURL), Allow)
+
+
+@pytest.mark.parametrize("path", ["/public/a%2Fb", "/public/%C3%A6ble.txt", "/a%20b/c.d", "/x;y/z"])
+def test_an_unusual_path_is_no_trick(path: str) -> None:
+    assert isinstance(ask(NOBODY_THERE, path=path, rules=OPEN, **CURL), Allow)
+
+
+def test_a_method_that_an_application_may_take_instead_is_judged_too() -> None:
+    rules = Rules([Rule("read", HOST, methods=frozenset({"GET"}), access=PUBLIC), Rule("r", HOST)])
+    assert isinstance(ask(NOBODY_THERE, rules=rules), Allow)
+    assert isinstance(ask(NOBODY_THERE, "HEAD", rules=rules), Allow)
+    for name in ("x_http_method_override", "x_http_method", "x_method_override"):
+        assert isinstance(ask(NOBODY_THERE, rules=rules, **{name: "delete"}), Unauthorized)
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded"),
+    [
+        ("Alice", "Alice"),
+        ("Åse", "%C3%85se"),
+        ("a\r\nX-Admin: 1", "a%0D%0AX-Admin: 1"),
+        ("\0", "%00"),
+        ("100%", "100%25"),
+        (" a ", "%20a%20"),
+        ("\ud800", "?"),
+    ],
+)
+def test_a_header_holds_any_text_and_no_second_line(text: str, encoded: str) -> None:
+    assert identity.encoded(text) == encoded
+
+
+def test_groups_beyond_the_room_for_them_are_left_out_whole() -> None:
+    session = replace(SESSION, name="")
+    sent = identity.headers(session, "u", "", [f"group-{number:04}" for number in range(1000)])
+    names = sent["Remote-Groups"].split(",")
+    assert 100 < len(names) < 300
+    assert all(len(name) == 10 for name in names)

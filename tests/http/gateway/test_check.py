@@ -1,0 +1,224 @@
+"""`/gateway/check`: docs/contract.md 4, docs/gateway.md 1 to 6; attacks H02, H03, H06 and H08."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from xml.etree import ElementTree
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import StoredSession, User
+from portal.gateway.identity import NAMES
+from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.gateway.asking import HOST, ask, rule
+from tests.http.oauth.application import Application, register
+from tests.http.tokens.caller import Caller
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def alice(person: User) -> Client:
+    client = Client(raise_request_exception=False)
+    sign_in(client)
+    return client
+
+
+def test_a_browser_is_sent_to_sign_in_and_let_in_afterwards(person: User) -> None:
+    rule("files")
+    browser = Client()
+    sent = ask(browser, path="/a/b?c=d")
+    assert sent.status_code == 302
+    there = "http://localhost:8000/login?next=https%3A%2F%2Ffiles.example.org%2Fa%2Fb%3Fc%3Dd"
+    assert sent["Location"] == there
+    sign_in(browser)
+    assert ask(browser, path="/a/b?c=d").status_code == 200
+
+
+def test_nginx_gets_the_way_to_sign_in_beside_a_401(person: User) -> None:
+    rule("files")
+    answer = ask(query="?redirect=401")
+    assert answer.status_code == 401
+    assert answer["Location"].startswith("http://localhost:8000/login?next=")
+    assert not answer.has_header("WWW-Authenticate")
+
+
+def test_an_application_learns_who_asks(alice: Client, person: User) -> None:
+    rule("files")
+    person.groups.add(Group.objects.create(name="Caseworkers"), Group.objects.create(name="Å, b"))
+    answer = ask(alice)
+    assert {name: answer[name] for name in NAMES} == {
+        "Remote-User": person.uid,
+        "Remote-Name": "Alice %C3%85berg",
+        "Remote-Email": "alice@example.org",
+        "Remote-Groups": "Caseworkers,%C3%85%2C b",
+        "X-Session-Type": "local",
+        "X-Session-Source": "local",
+    }
+    assert answer["Cache-Control"] == "no-store"
+    assert not answer.has_header("Authorization")
+
+
+def test_h03_an_application_never_hears_the_callers_own_word(alice: Client, person: User) -> None:
+    rule("files")
+    rule("open", path="/open", access="public", order=1)
+    forged = {"Remote-User": "root", "Remote_Groups": "Leaders", "X-Session-Type": "local"}
+    assert ask(alice, **forged)["Remote-User"] == person.uid
+    public = ask(path="/open", **forged)
+    assert [public[name] for name in NAMES] == ["", "", "", "", "anonymous", ""]
+
+
+def test_h06_a_name_of_many_lines_stays_on_one(person: User) -> None:
+    rule("files")
+    User.objects.filter(pk=person.pk).update(name="Eve\r\nRemote-User: root\0 " + "æ" * 100)
+    client = Client()
+    sign_in(client)
+    answer = ask(client)
+    assert answer["Remote-Name"].startswith("Eve%0D%0ARemote-User: root%00 %C3%A6")
+    assert answer["Remote-User"] == person.uid
+
+
+def test_a_dav_client_gets_a_challenge_and_a_body_that_it_reads(person: User) -> None:
+    rule("files")
+    answer = ask(method="PROPFIND", accept="*/*")
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer realm=")
+    assert "resource_metadata=" in answer["WWW-Authenticate"]
+    assert answer["Content-Type"] == "application/xml; charset=utf-8"
+    document = ElementTree.fromstring(answer.content)
+    assert document.tag == "{DAV:}error"
+    assert document.find("{http://sabredav.org/ns}message") is not None
+
+
+def test_a_script_gets_no_challenge(person: User) -> None:
+    rule("files")
+    answer = ask(X_Requested_With="XMLHttpRequest")
+    assert answer.status_code == 401
+    assert not answer.has_header("WWW-Authenticate")
+    assert answer.json()["error"] == "login_required"
+
+
+def test_a_token_with_the_scope_opens_and_another_does_not(alice: Client, person: User) -> None:
+    rule("files")
+    wide = Application(register(allowed_scopes="openid gateway"), alice)
+    narrow = Application(register("narrow", allowed_scopes="openid profile"), alice)
+    wide.sign_in(scope="openid gateway")
+    narrow.sign_in(scope="openid profile")
+    opened = ask(method="PROPFIND", Authorization=f"Bearer {wide.tokens['access_token']}")
+    assert (opened.status_code, opened["Remote-User"]) == (200, person.uid)
+    refused = ask(method="PROPFIND", Authorization=f"bearer {narrow.tokens['access_token']}")
+    assert refused.status_code == 403
+    assert 'error="insufficient_scope"' in refused["WWW-Authenticate"]
+    assert 'scope="gateway"' in refused["WWW-Authenticate"]
+
+
+@pytest.mark.parametrize("token", ["", "x", "vsta_" + "a" * 49, "a.b.c", "æ", "x" * 9000])
+def test_a_token_that_nobody_knows_is_invalid(person: User, token: str) -> None:
+    rule("files")
+    answer = ask(method="PROPFIND", Authorization=f"Bearer {token}")
+    assert answer.status_code == 401
+    assert 'error="invalid_token"' in answer["WWW-Authenticate"]
+
+
+def test_an_application_may_have_tokens_of_its_own_beside_the_cookie(alice: Client) -> None:
+    rule("files")
+    assert ask(alice, Authorization="Bearer of-the-application").status_code == 200
+    assert ask(alice, Authorization="Basic dTpw").status_code == 200
+
+
+def test_cookie_and_token_of_two_people_are_refused(alice: Client, person: User) -> None:
+    rule("files")
+    User.objects.create_user("bob", PASSWORD).give_local_identity()
+    other = Caller()
+    other.login("bob")
+    answer = ask(alice, **other.bearer())
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+
+
+def test_whoever_awaits_access_is_not_let_in(alice: Client, person: User) -> None:
+    rule("files")
+    User.objects.filter(pk=person.pk).update(status="awaiting_access")
+    assert ask(alice).status_code == 403
+
+
+def test_an_ended_session_is_nobodys(alice: Client) -> None:
+    rule("files")
+    assert ask(alice).status_code == 200
+    StoredSession.objects.all().delete()
+    answer = ask(alice)
+    assert answer.status_code == 302
+    assert not answer.cookies
+
+
+def test_a_use_behind_the_gateway_is_a_use_of_the_session(alice: Client) -> None:
+    rule("files")
+    before = stored(alice).last_seen_at
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert ask(alice).status_code == 200
+    assert stored(alice).last_seen_at > before + timedelta(minutes=4)
+
+
+def test_without_a_rule_nobody_comes_in(alice: Client) -> None:
+    assert ask(alice).status_code == 403
+    rule("off", enabled=False)
+    assert ask(alice).status_code == 403
+    assert ask().status_code == 403
+
+
+def test_signing_out_ends_the_applications_own_session(alice: Client) -> None:
+    held = [{"name": "app"}, {"name": "cart", "path": "/shop", "domain": "example.org"}]
+    rule("files", cookies=[*held, {"name": "gone"}])
+    alice.cookies["app"] = alice.cookies["cart"] = alice.cookies["other"] = "1"
+    assert not [line for line in ask(alice).items() if line[0] == "Set-Cookie"]
+    del alice.cookies["vestibule"]
+    told = [value for name, value in ask(alice).items() if name == "Set-Cookie"]
+    past = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+    assert told == [
+        f"app=; Path=/; {past}; Secure; HttpOnly; SameSite=Lax",
+        f"cart=; Path=/shop; {past}; Domain=example.org; Secure; HttpOnly; SameSite=Lax",
+    ]
+    for_nginx = ask(alice, query="?redirect=401")
+    assert len([name for name, _value in for_nginx.items() if name == "Set-Cookie"]) == 1
+
+
+def test_the_storage_is_cleared_only_where_the_operator_wishes_it(person: User) -> None:
+    row = rule("files", cookies=[{"name": "app"}])
+    assert not ask(Cookie="app=1").has_header("Clear-Site-Data")
+    row.delete()
+    rule("files", cookies=[{"name": "app"}], clear_storage=True)
+    assert ask(Cookie="app=1")["Clear-Site-Data"] == '"storage"'
+    assert not ask().has_header("Clear-Site-Data")
+
+
+def test_a_refusal_brings_nothing_that_is_about_another_host(alice: Client) -> None:
+    rule("files")
+    for answer in (ask(), ask(alice), ask(alice, host="other.example.org")):
+        foreign = {"Strict-Transport-Security", "Content-Security-Policy", "X-Frame-Options"}
+        assert foreign.isdisjoint(dict(answer.items()))
+        assert not answer.cookies
+
+
+def test_a_script_of_a_known_front_end_can_read_a_refusal(settings, person: User) -> None:  # type: ignore[no-untyped-def]
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://go.example.org"]
+    rule("files")
+    answer = ask(Origin="https://go.example.org", Sec_Fetch_Mode="cors")
+    assert answer["Access-Control-Allow-Origin"] == "https://go.example.org"
+    assert not ask(Origin="https://evil.example").has_header("Access-Control-Allow-Origin")
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "HEAD", "PUT", "PROPFIND", "BREW"])
+def test_h08_the_question_comes_by_any_method(alice: Client, method: str) -> None:
+    rule("files")
+    headers = {"X-Original-Method": "GET", "X-Original-URL": f"https://{HOST}/"}
+    assert alice.generic(method, "/gateway/check", headers=headers).status_code == 200
+
+
+def test_h02_a_question_without_a_request_is_refused(alice: Client) -> None:
+    rule("files")
+    answer = alice.get("/gateway/check")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
+    assert alice.get("/gateway/check/private").status_code == 400
