@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import conf
+from accounts.offers import offered
 
 LONGEST = 2000
 # Paths whose GET does something: a sign-in must not end in a sign-out.
@@ -20,9 +21,10 @@ _CONTROL = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029\\]")
 def safe_destination(value: str | None, *, internal: bool = False) -> str:
     """Return `value` when a person may be sent there, else the empty string.
 
-    A local path, or an absolute URL whose origin is exactly one of `VESTIBULE_FRONTEND_ORIGINS`.
-    Control characters, blanks and backslashes are refused before Django's own check, which lets
-    some of them through. `internal` also admits our own sign-in paths.
+    A local path, an absolute URL whose origin is exactly one of `VESTIBULE_FRONTEND_ORIGINS`, or
+    one that a room knows the application of (`leads_to` of its AppConfig). Control characters,
+    blanks and backslashes are refused before Django's own check, which lets some of them through.
+    `internal` also admits our own sign-in paths.
     """
     if not value or len(value) > LONGEST or _CONTROL.search(value):
         return ""
@@ -33,7 +35,9 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
     except ValueError:
         return ""
     origin = f"{parts.scheme}://{parts.netloc}"
-    if origin not in conf.frontend_origins():
+    if origin not in conf.frontend_origins() and not any(
+        leads_to(parts.scheme, parts.netloc) for leads_to in offered("leads_to")
+    ):
         return ""
     ours = origin == conf.site_url()
     return value if not ours or _is_local(value.removeprefix(origin) or "/", internal) else ""

@@ -10,3 +10,4 @@ class GatewayConfig(AppConfig):
     name = "portal.gateway"
     label = "gateway"
     verbose_name = _("Gateway")
+    leads_to = "portal.gateway.rules.leads_to"

@@ -13,6 +13,7 @@ from urllib.parse import quote, unquote
 from accounts.errors import InvalidRequest
 from accounts.upstream import cookie_header
 from portal.gateway import paths
+from portal.gateway.hosts import host_of
 from portal.gateway.paths import Reading
 
 PREFIX = "/gateway/check"
@@ -29,9 +30,6 @@ DAV = frozenset(
 # By these an application may take a method for another than the web server does.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
-_AUTHORITY = re.compile(
-    r"(?P<host>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::(?P<port>\d{1,5}))?\Z"
-)
 _URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<target>/.*)\Z", re.S)
 _HTML = re.compile(r"(?:text/html|application/xhtml\+xml)\s*(?:;|,|\Z)")
 
@@ -91,7 +89,7 @@ def read(headers: Mapping[str, str], method: str, path: str, query: str) -> Forw
         method=asked,
         scheme=scheme,
         authority=authority,
-        host=_host(authority),
+        host=host_of(authority),
         target=target,
         methods=_methods(asked, headers),
         readings=paths.readings(paths.split(target)[0]),
@@ -172,15 +170,7 @@ def _refuse_others(headers: Mapping[str, str], method: str, scheme: str, authori
 
 def _same(one: str, other: str) -> bool:
     """Tell whether two authorities name one host; a web server may leave the port out."""
-    return _host(one) == _host(other)
-
-
-def _host(authority: str) -> str:
-    """Return the host of an authority, without a port and without the dot of the root."""
-    found = _AUTHORITY.match(authority)
-    if not found or ".." in authority:
-        raise InvalidRequest("The host cannot be read.")
-    return found["host"].rstrip(".")
+    return host_of(one) == host_of(other)
 
 
 def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:

@@ -5,7 +5,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from django.db import DatabaseError
+
 from accounts import ended
+from accounts.errors import InvalidRequest
+from portal import conf
+from portal.gateway.hosts import host_of
 from portal.gateway.models import AccessRule
 from portal.gateway.paths import Reading, covers, folded
 
@@ -78,6 +83,18 @@ class Rules:
     def first(self, host: str, method: str, reading: Reading) -> Rule | None:
         """Return the first rule that matches, or None."""
         return next((each for each in self.of(host) if each.matches(method, reading)), None)
+
+
+def leads_to(scheme: str, authority: str) -> bool:
+    """Tell whether a person may be sent on to an application there after a sign-in: a rule speaks
+    of its host. Nobody is while the rules cannot be read.
+    """
+    if scheme not in ({"https"} if conf.cookies_are_secure() else {"http", "https"}):
+        return False
+    try:
+        return bool(compiled().of(host_of(authority)))
+    except (DatabaseError, InvalidRequest):
+        return False
 
 
 def compiled() -> Rules:

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from portal.door.destinations import safe_destination
+from tests.http.gateway.asking import rule
+
+pytestmark = pytest.mark.django_db
 
 STAYS = [
     "/",
@@ -54,3 +57,24 @@ def test_everything_else_is_dropped(value: str) -> None:
 @pytest.mark.parametrize("value", ["https://front.example", "https://front.example/a?b=c#d"])
 def test_the_exact_origin_of_a_front_end_is_kept(value: str) -> None:
     assert safe_destination(value) == value
+
+
+def test_the_host_of_an_application_behind_the_gateway_is_kept() -> None:
+    rule("files", "files.example.org")
+    rule("wikis", "*.wiki.example.org")
+    rule("off", "off.example.org", enabled=False)
+    for origin in (
+        "https://files.example.org",
+        "https://files.example.org:8443",
+        "https://a.wiki.example.org",
+    ):
+        assert safe_destination(f"{origin}/a?b=c") == f"{origin}/a?b=c"
+    for origin in (
+        "https://off.example.org",
+        "https://wiki.example.org",
+        "https://files.example.org.evil.example",
+        "https://files.example.org@evil.example",
+        "https://evil.example",
+        "ftp://files.example.org",
+    ):
+        assert safe_destination(f"{origin}/") == ""

@@ -16,6 +16,7 @@ from portal.gateway.identity import NAMES
 from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.gateway.asking import HOST, ask, rule
 from tests.http.oauth.application import Application, register
+from tests.http.onward import onward
 from tests.http.tokens.caller import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -35,7 +36,9 @@ def test_a_browser_is_sent_to_sign_in_and_let_in_afterwards(person: User) -> Non
     assert sent.status_code == 302
     there = "http://localhost:8000/login?next=https%3A%2F%2Ffiles.example.org%2Fa%2Fb%3Fc%3Dd"
     assert sent["Location"] == there
-    sign_in(browser)
+    target = "https://files.example.org/a/b?c=d"
+    form = {"username": "alice", "password": PASSWORD, "next": target}
+    assert onward(browser, browser.post("/auth/login/local", form))["Location"] == target
     assert ask(browser, path="/a/b?c=d").status_code == 200
 
 
