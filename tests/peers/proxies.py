@@ -55,7 +55,7 @@ def served(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
         process.wait(20)
 
 
-def _changed(file: str, changes: Mapping[str, str]) -> str:
+def changed(file: str, changes: Mapping[str, str]) -> str:
     """Return a file of `deploy/` with these changes, each of which must find its place."""
     text = (ROOT / "deploy" / file).read_text()
     for old, new in changes.items():
@@ -66,7 +66,7 @@ def _changed(file: str, changes: Mapping[str, str]) -> str:
 
 def _nginx(folder: Path, port: int, upstream: int, certificates: Certificates) -> list[str]:
     (folder / "site.conf").write_text(
-        _changed(
+        changed(
             "nginx.conf",
             {
                 "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
@@ -77,18 +77,24 @@ def _nginx(folder: Path, port: int, upstream: int, certificates: Certificates) -
             },
         )
     )
+    return nginx_around(folder, "site.conf")
+
+
+def nginx_around(folder: Path, *files: str) -> list[str]:
+    """Return the command that runs nginx with files of `folder`, where it keeps all it needs."""
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
+    included = "".join(f"include {folder}/{file};" for file in files)
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log stderr; events {{ worker_connections 2048; }}"
-        f"http {{ access_log off; {paths} include {folder}/site.conf; }}"
+        f"http {{ access_log off; {paths} {included} }}"
     )
     shutil.chown(folder, "www-data") if os.geteuid() == 0 else None
     return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
 
 
 def _caddy(folder: Path, port: int, upstream: int, certificates: Certificates) -> list[str]:
-    text = _changed(
+    text = changed(
         "Caddyfile",
         {
             "{\n\tservers": "{\n\tadmin off\n\tauto_https off\n\tservers",
@@ -104,7 +110,7 @@ def _caddy(folder: Path, port: int, upstream: int, certificates: Certificates) -
 def _haproxy(folder: Path, port: int, upstream: int, certificates: Certificates) -> list[str]:
     both = folder / "both.pem"
     both.write_bytes(certificates.certificate.read_bytes() + certificates.key.read_bytes())
-    text = _changed(
+    text = changed(
         "haproxy.cfg",
         {
             "bind :443": f"bind 127.0.0.1:{port}",

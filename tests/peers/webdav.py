@@ -13,6 +13,7 @@ import os
 import shutil
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -74,11 +75,19 @@ class Files:
     def root(self) -> Path:
         return self.folder / "root" / "dav"
 
-    def asked(self) -> list[Asked]:
-        """Return the requests since the last time, in the order in which they ended."""
-        lines = (self.folder / "asked").read_text(errors="replace").splitlines()
-        new, self._read = lines[self._read :], len(lines)
-        return [_asked(*line.split("\t")) for line in new]
+    def asked(self, at_least: int = 0) -> list[Asked]:
+        """Return the requests since the last time. They are written down after their answers, in
+        any order: so wait until there are `at_least` so many.
+        """
+        deadline = time.monotonic() + 30
+        while True:
+            lines = (self.folder / "asked").read_text(errors="replace").splitlines()
+            new = lines[self._read :]
+            if len(new) >= at_least:
+                self._read = len(lines)
+                return [_asked(*line.split("\t")) for line in new]
+            assert time.monotonic() < deadline, new
+            time.sleep(0.05)
 
     def received(self) -> int:
         """Return how many bytes are on the disk, half-finished uploads among them."""

@@ -26,15 +26,15 @@ def test_webdav_lists_takes_and_moves(files: Files) -> None:
     moved = requests.request("MOVE", f"{url}/new.txt", headers=onward, timeout=30)
     assert moved.status_code == 201
     assert (files.root / "moved.txt").read_bytes() == b"new"
-    told = [(each.method, each.path, each.status) for each in files.asked()]
-    assert told == [
+    told = {(each.method, each.path, each.status) for each in files.asked(3)}
+    assert told == {
         ("PROPFIND", "/dav/", 207),
         ("PUT", "/dav/new.txt", 201),
         ("MOVE", "/dav/new.txt", 201),
-    ]
+    }
 
 
 def test_rclone_is_a_client_of_it(files: Files) -> None:
     url = f"http://127.0.0.1:{files.port}/dav"
     assert "hello.txt" in rclone(url, "lsf", ":webdav:", token="a-token")
-    assert {each.headers["Authorization"] for each in files.asked()} == {"Bearer a-token"}
+    assert {each.headers["Authorization"] for each in files.asked(1)} == {"Bearer a-token"}
