@@ -10,7 +10,7 @@ from accounts import conf
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.session import access
-from accounts.session.store import SessionStore
+from accounts.session.store import SessionStore, end_expired
 from accounts.session.typed import Session
 from portal.tokens import token_format
 from portal.tokens.token_errors import InvalidToken
@@ -67,8 +67,13 @@ def standing(row: StoredSession) -> Session:
 
 
 def open_session(row: StoredSession) -> SessionStore:
-    """Return the store of `row`; an empty one when it has expired or the epoch was raised."""
-    return SessionStore() if row.expire_date <= timezone.now() else SessionStore.at(row)
+    """Return the store of `row`; an empty one when it has expired, and ends now, or the epoch was
+    raised.
+    """
+    if row.expire_date > timezone.now():
+        return SessionStore.at(row)
+    end_expired(uid=row.uid)
+    return SessionStore()
 
 
 def keep_alive(store: SessionStore) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from django.test import Client as Browser
 
@@ -9,6 +11,7 @@ from accounts.models import User
 from portal.authorization_server.models import Client
 from tests.http.conftest import sign_in
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.listener import Listener
 
 
 @pytest.fixture
@@ -37,4 +40,20 @@ def native(browser: Browser) -> Application:
     row = register("native", kind=Client.Kind.NATIVE, redirect_uris="http://127.0.0.1")
     own = Application(row, browser)
     own.redirect_uri = "http://127.0.0.1:53123"
+    return own
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    own = Listener()
+    yield own
+    own.server.shutdown()
+    own.server.server_close()
+
+
+@pytest.fixture
+def told(browser: Browser, listener: Listener) -> Application:
+    row = register("told", backchannel_logout_uri=listener.url, skip_authorization=True)
+    own = Application(row, browser)
+    own.sign_in()
     return own

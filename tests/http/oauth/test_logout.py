@@ -5,14 +5,10 @@ Foundation's RP-initiated and back-channel logout plans (without `oidcc-`), unde
 from __future__ import annotations
 
 import re
-import threading
 import time
-from collections.abc import Iterator
 from datetime import timedelta
 from html import unescape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import parse_qs
 
 import jwt
 import pytest
@@ -24,7 +20,8 @@ from accounts.models import Event, OutboxItem, StoredSession, User
 from accounts.session import people
 from portal.authorization_server.models import AccessToken, Client, ToldSession
 from tests.http.conftest import PASSWORD, sign_in, stored
-from tests.http.oauth.application import SITE, Application, register
+from tests.http.oauth.application import Application, register
+from tests.http.oauth.listener import Listener, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER = "https://app.example/after?a=b"
@@ -149,65 +146,6 @@ def test_nobody_can_make_us_lead_anywhere(client: Browser, house: None) -> None:
 
 
 # --- Back-channel logout --------------------------------------------------------------------------
-
-
-class Listener:
-    """The address of a client, on this machine, which keeps what it is told."""
-
-    def __init__(self) -> None:
-        self.told: list[dict[str, str]] = []
-        self.status, self.delay = 200, 0.0
-        listener = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                time.sleep(listener.delay)
-                listener.told.append({name: v[0] for name, v in parse_qs(body).items()})
-                self.send_response(listener.status)
-                if listener.status == 302:
-                    self.send_header("Location", listener.url + "elsewhere")
-                self.send_header("Content-Length", "0")
-                self.end_headers()
-
-            def log_message(self, *args: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def wait(self, count: int = 1) -> list[dict[str, str]]:
-        ends = time.monotonic() + 30
-        while len(self.told) < count and time.monotonic() < ends:
-            time.sleep(0.02)
-        return self.told
-
-
-@pytest.fixture
-def listener() -> Iterator[Listener]:
-    own = Listener()
-    yield own
-    own.server.shutdown()
-    own.server.server_close()
-
-
-@pytest.fixture
-def told(browser: Browser, listener: Listener) -> Application:
-    row = register("told", backchannel_logout_uri=listener.url, skip_authorization=True)
-    own = Application(row, browser)
-    own.sign_in()
-    return own
-
-
-def token_of(app: Application, told: dict[str, str]) -> dict[str, Any]:
-    keys = jwt.PyJWKSet.from_dict(app.back.get("/oauth/jwks").json())
-    raw = told["logout_token"]
-    header = jwt.get_unverified_header(raw)
-    assert header["typ"] == "logout+jwt"
-    return jwt.decode(
-        raw, keys[header["kid"]], algorithms=["RS256"], audience=app.client.client_id, issuer=SITE
-    )
 
 
 def test_backchannel_rp_initiated_logout(told: Application, listener: Listener) -> None:

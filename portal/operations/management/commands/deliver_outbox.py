@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from accounts import outbox
 from accounts.session import following
+from accounts.session.store import end_expired
 from portal.operations.metrics import numbers
 
 EVERY_SECONDS = 15.0
@@ -20,7 +21,7 @@ log = structlog.get_logger("vestibule.outbox")
 
 
 class Command(BaseCommand):
-    """Delivers pending logouts and mails, and asks upstreams about the people who are here."""
+    """Ends what has expired, delivers pending logouts and mails, and asks upstreams about people."""
 
     help = (
         "Deliver the logouts and mails that have not reached their server yet, and end the "
@@ -37,6 +38,7 @@ class Command(BaseCommand):
         """Do what is due, once or until a signal says to stop."""
         numbers.of_this_process(server=os.getpid())
         if not options["forever"]:
+            end_expired()
             self.stdout.write(_("Delivered: %d") % outbox.deliver_due())
             following.recheck_due()
             return
@@ -51,6 +53,7 @@ def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
     while not stop.is_set():
         try:
             close_old_connections()
+            end_expired()
             outbox.deliver_due()
             following.recheck_due()
         except DatabaseError:
