@@ -21,7 +21,7 @@ log = structlog.get_logger("vestibule.outbox")
 
 
 class Command(BaseCommand):
-    """Ends what has expired, delivers pending logouts and mails, and asks upstreams about people."""
+    """Ends what has expired, delivers pending logouts and mails, asks upstreams about people."""
 
     help = (
         "Deliver the logouts and mails that have not reached their server yet, and end the "
