@@ -57,6 +57,9 @@ threads = _setting("VESTIBULE_THREADS", int)
 # How long, in seconds, connecting to PostgreSQL may take, and a statement; 0 is for ever.
 database_connect = _setting("VESTIBULE_DATABASE_CONNECT", int)
 database_statement = _setting("VESTIBULE_DATABASE_STATEMENT", float)
+# How long events are kept, and how many rows at most.
+events_kept = _duration("VESTIBULE_EVENTS_KEPT")
+events_most = _setting("VESTIBULE_EVENTS_MOST", int)
 # The address of Redis, empty in the embedded default.
 redis_url = _setting("REDIS_URL", str)
 

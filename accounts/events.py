@@ -1,13 +1,19 @@
-"""Recording what happened. An event never holds a token, a password, a code or a state."""
+"""Recording what happened. An event never holds a token, a password, a code or a state.
+
+Events of one sign-in, logout or act share a support code, and say in one spelling who did it.
+"""
 
 import ipaddress
 import secrets
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Sequence
+from datetime import timedelta
+from typing import Any, Protocol
 
 import structlog
+from django.db.models import F
+from django.utils import timezone
 
-from accounts import offers
+from accounts import conf, offers, trail
 from accounts.models import Event, StoredSession
 from accounts.provider import Visit
 
@@ -15,6 +21,36 @@ log = structlog.get_logger("vestibule.events")
 
 # Letters and digits that nobody confuses on the telephone.
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
+# A failure that a stranger repeats within this time is counted in its row.
+REPEATED_WITHIN = timedelta(minutes=10)
+# How many rows one statement deletes: a table of millions stays usable meanwhile.
+_AT_ONCE = 2000
+# Who does what is recorded, where nobody else says so; by the beginning of the event's name.
+_USUALLY = {
+    "session.ended": Event.Actor.SITE,
+    "person.status_changed": Event.Actor.ADMINISTRATOR,
+    "person.admitted": Event.Actor.ADMINISTRATOR,
+    "person.disabled": Event.Actor.ADMINISTRATOR,
+    "token.reused": Event.Actor.APPLICATION,
+    "code.reused": Event.Actor.APPLICATION,
+    "logout.delivered": Event.Actor.SITE,
+}
+
+
+class Session(Protocol):
+    """What an event says of a typed session."""
+
+    @property
+    def uid(self) -> str:
+        """Its stable public id."""
+
+    @property
+    def source(self) -> str:
+        """The slug of the source that made it."""
+
+    @property
+    def type(self) -> str:
+        """Its type."""
 
 
 def new_support_code() -> str:
@@ -32,19 +68,93 @@ def address_or_none(text: str) -> str | None:
 
 
 def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
-    """Return an event that is not saved yet; `record` saves several at once."""
+    """Return an event that is not saved yet; `record` saves several at once.
+
+    An act that is under way gives it its code, its actor and its address; else the actor is who
+    usually does this. The steps so far belong to it.
+    """
     detail = str(fields.pop("detail", ""))[:300].replace("\0", "")
     address = address_or_none(visit.address) if visit else None
-    return Event(name=name, address=address, detail=detail, **fields)
+    made = Event(name=name, address=address, detail=detail, **fields)
+    act = trail.current()
+    if act is not None:
+        act.code = act.code or made.support_code or new_support_code()
+        made.support_code = made.support_code or act.code
+        made.address = made.address or act.address
+        made.actor, made.by_id = made.actor or act.actor, made.by_id or act.by
+    made.actor = made.actor or _usual(name)
+    if made.actor == Event.Actor.PERSON:
+        made.by_id = made.by_id or made.user_id
+    made.steps = made.steps or trail.taken()
+    return made
 
 
 def record(*events: Event) -> None:
-    """Save the events in one statement, and write a log line for each."""
+    """Save the events in one statement, and write a log line for each. Those without a support code
+    get one that they share. The steps stand in the last of them.
+    """
+    leave_steps_to_last(events)
+    code = next((each.support_code for each in events if each.support_code), "")
+    for each in events:
+        code = each.support_code = each.support_code or code or new_support_code()
     Event.objects.bulk_create(events)
     announce(events)
 
 
-def record_ended(rows: Iterable[StoredSession], why: str, by: Visit | None = None) -> None:
+def leave_steps_to_last(events: Sequence[Event]) -> None:
+    """Take the steps from all `events` but the last, which are told together."""
+    for each in events[:-1]:
+        each.steps = []
+
+
+def count(failed: Event) -> str:
+    """Record what a stranger did, or count it where the same came from there within ten minutes.
+
+    Returns the support code under which it is found. A failure that is counted leaves its steps in
+    the place of those before it.
+    """
+    if failed.user_id or failed.session_uid:  # somebody who is known
+        record(failed)
+        return failed.support_code
+    now = timezone.now()
+    same = Event.objects.filter(
+        user=None, name=failed.name, reason=failed.reason, source=failed.source,
+        address=failed.address, detail=failed.detail, last_at__gte=now - REPEATED_WITHIN,
+    )  # fmt: skip
+    known = same.order_by("-id").values_list("pk", "support_code").first()
+    if known and known[1]:
+        again = Event.objects.filter(pk=known[0])
+        if again.update(count=F("count") + 1, last_at=now, steps=failed.steps):
+            failed.support_code = known[1]
+            announce([failed])
+            return known[1]
+    record(failed)
+    return failed.support_code
+
+
+def count_for_session(name: str, session: Session, reason: str = "") -> None:
+    """Record what happens to a session again and again, such as a refresh: one row counts all."""
+    known = Event.objects.filter(session_uid=session.uid, name=name)
+    again = {"count": F("count") + 1, "last_at": timezone.now(), "steps": trail.taken()}
+    if known.update(**again, reason=reason):
+        return
+    owner = StoredSession.objects.filter(uid=session.uid).values_list("user_id", flat=True).first()
+    record(
+        event(
+            name,
+            source=session.source,
+            session_type=session.type,
+            user_id=owner,
+            session_uid=session.uid,
+            reason=reason,
+            actor=Event.Actor.SITE,
+        )
+    )
+
+
+def record_ended(
+    rows: Iterable[StoredSession], why: str, by: Visit | None = None, actor: str = ""
+) -> None:
     """Record the sessions `rows`, which ended otherwise than by their person leaving."""
     gone = [
         event(
@@ -55,6 +165,7 @@ def record_ended(rows: Iterable[StoredSession], why: str, by: Visit | None = Non
             user_id=row.user_id,
             session_uid=row.uid,
             detail=why,
+            actor=actor,
         )
         for row in rows
     ]
@@ -74,3 +185,34 @@ def announce(events: Iterable[Event]) -> None:
             session=each.session_uid or None,
             detail=each.detail or None,
         )
+
+
+def clear_expired() -> int:
+    """Delete events that are older than the site keeps them, and then, of more than it keeps, the
+    oldest: strangers' before people's. Returns how many went.
+    """
+    old = Event.objects.filter(last_at__lt=timezone.now() - conf.events_kept())
+    gone = _delete(old.order_by("id"), None)
+    surplus = Event.objects.count() - conf.events_most()
+    if surplus > 0:
+        went = _delete(Event.objects.filter(user=None).order_by("id"), surplus)
+        gone += went + _delete(Event.objects.order_by("id"), surplus - went)
+    return gone
+
+
+def _delete(rows: Any, most: int | None) -> int:
+    """Delete the first `most` of `rows`, all of them for None, in small statements."""
+    gone = 0
+    while most is None or gone < most:
+        size = _AT_ONCE if most is None else min(_AT_ONCE, most - gone)
+        chosen = list(rows.values_list("pk", flat=True)[:size])
+        if not chosen:
+            break
+        gone += Event.objects.filter(pk__in=chosen).delete()[0]
+    return gone
+
+
+def _usual(name: str) -> str:
+    if name.endswith(".given_up"):
+        return Event.Actor.SITE
+    return _USUALLY.get(name, Event.Actor.PERSON)

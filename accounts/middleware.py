@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
+from accounts import trail
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.models import User
 from accounts.session import access, renewal
@@ -26,6 +27,11 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
 
     Also stores the session's last use, renews it, and answers the typed errors of views.
     """
+
+    def __call__(self, request: HttpRequest) -> Any:
+        """Collect the steps of the request, for the events that it leaves."""
+        with trail.walk():
+            return super().__call__(request)
 
     def process_request(self, request: HttpRequest) -> None:
         """Take an administrator's rights from whoever came by a source that signs in none."""

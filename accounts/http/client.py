@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 
 import structlog
 
-from accounts import conf, offers
+from accounts import conf, offers, trail
 from accounts.http import upstreams
 from accounts.http.address import target_of
 from accounts.http.answer import NO_PLACE, Answer, CallFailed, RefusedUrl
@@ -180,6 +180,15 @@ class Client:
             level = logging.WARNING if line.get("status", 500) >= 500 else logging.INFO
             offers.count("call", seconds, self._caller, _outcome(line))
             log.log(level, "outbound-call", **line)
+            self._note(line)
+
+    def _note(self, line: Mapping[str, Any]) -> None:
+        """Add the call to the steps of what is under way."""
+        outcome = line.get("status") or line.get("error") or ""
+        said = f"{line['method']} {line.get('url', '')} {outcome}".rstrip()
+        failed = "error" in line or int(line.get("status", 0)) >= 400
+        call = (trail.HERE, self._caller, "call", said, int(line["milliseconds"]), failed)
+        trail.note(trail.Step(*call))
 
 
 def _outcome(line: Mapping[str, Any]) -> str:

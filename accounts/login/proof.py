@@ -1,10 +1,11 @@
 """Who a posted form, or a cookie that an upstream shares with us, proves to be."""
 
+import time
 from collections.abc import Mapping
 
 import structlog
 
-from accounts import cache, events
+from accounts import cache, events, trail
 from accounts.errors import (
     UNAVAILABLE,
     InvalidGrant,
@@ -47,7 +48,7 @@ def verify_form(
     who = Standing(bool(device), lockout.network(visit.address))
     try:
         with precedence.on_behalf(who):
-            outcome = provider.verify(form)
+            outcome = _verified(source, form)
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address, device)
         raise
@@ -55,6 +56,20 @@ def verify_form(
         lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
         raise
     lockout.succeeded(source.slug, name, visit.address, device)
+    return outcome
+
+
+def _verified(source: ConfiguredSource, form: Mapping[str, str]) -> Authentication:
+    """Return what the provider says of a form, and note how long it took to say so."""
+    trail.note(trail.Step(trail.PERSON, trail.HERE, "typed"))
+    began, failed = time.monotonic(), True
+    try:
+        outcome = source.form.verify(form)
+        failed = False
+    finally:
+        took = round((time.monotonic() - began) * 1000)
+        checked = trail.Step(trail.HERE, trail.HERE, "checked", source.slug, took, failed)
+        trail.note(checked)
     return outcome
 
 

@@ -382,7 +382,7 @@ def _trail(
         Decision.LINK: ["identity.linked"],
     }[decision]
     code = events.new_support_code()
-    return [
+    found = [
         events.event(
             name,
             visit,
@@ -394,3 +394,5 @@ def _trail(
         )
         for name in names
     ]
+    events.leave_steps_to_last(found)
+    return found

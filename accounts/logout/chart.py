@@ -12,13 +12,13 @@ Adgangsplatformen, and an empty plan those of Unknown. The session is destroyed 
 each logged-in path, and nothing upstream can prevent it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import transaction
 
-from accounts import events, outbox
+from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
 from accounts.models import StoredSession
@@ -66,15 +66,15 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
         hint = None if _call(session.source, plan.call) else plan.call
     elif plan.visit:
         nodes += ["IsAdgangsplatformen", "DestroySessionBeforeRedirect"]
-        code = _destroy(session, visit, code, None, VISIT)
         nodes += ["RedirectToAdgangsplatformenLogout"]
+        code = _destroy(session, visit, code, None, VISIT, nodes)
         return Departure(plan.visit, VISIT, tuple(nodes), code)
     else:
         nodes.append("IsUnknown")
     upstream = UNANSWERED if plan.unanswered else NONE
     upstream = (PENDING if hint else ENDED) if plan.call else upstream
-    code = _destroy(session, visit, code, hint, upstream)
     nodes += ["DestroySession", "RedirectToFrontpage"]
+    code = _destroy(session, visit, code, hint, upstream, nodes)
     return Departure("", upstream, tuple(nodes), code, plan.unanswered)
 
 
@@ -177,11 +177,18 @@ def _call(slug: str, hint: TokenSet) -> bool:
 
 
 def _destroy(
-    session: Session, visit: Visit, code: str, pending: TokenSet | None, upstream: str
+    session: Session,
+    visit: Visit,
+    code: str,
+    pending: TokenSet | None,
+    upstream: str,
+    nodes: Sequence[str] = (),
 ) -> str:
     """End the session, and record it. Returns the support code; an empty one, and nothing else is
     done, when somebody else has ended it meanwhile: a session is left once.
     """
+    for node in nodes:
+        trail.note(trail.Step(trail.HERE, trail.HERE, "chart", node))
     with transaction.atomic():
         rows = end(StoredSession.objects.filter(uid=session.uid))
         if not rows:

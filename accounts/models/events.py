@@ -6,7 +6,21 @@ from django.utils.translation import gettext_lazy as _
 
 
 class Event(models.Model):
-    """One line of the audit trail. Events of one login or logout share a support code."""
+    """One line of the audit trail. Events of one login, logout or act share a support code.
+
+    `steps` are what led to it (`accounts.trail.steps`). `count` is how often it has happened, the
+    last time at `last_at`: what strangers repeat is counted, not written again. `actor` is what
+    kind of party did it, `by` the administrator or person, where one did.
+    """
+
+    class Actor(models.TextChoices):
+        """Who does what is recorded."""
+
+        PERSON = "person", _("the person")
+        ADMINISTRATOR = "administrator", _("an administrator")
+        SOURCE = "source", _("the source")
+        APPLICATION = "application", _("an application")
+        SITE = "site", _("this site")
 
     at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
     name = models.CharField(_("event"), max_length=40)
@@ -24,9 +38,28 @@ class Event(models.Model):
     session_uid = models.CharField(_("session"), max_length=32, blank=True, db_index=True)
     address = models.GenericIPAddressField(_("address"), null=True)
     detail = models.CharField(_("detail"), max_length=300, blank=True)
+    actor = models.CharField(_("by"), max_length=13, blank=True, choices=Actor.choices)
+    by = models.ForeignKey(
+        "accounts.User",
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="acts",
+        verbose_name=_("operator"),
+    )
+    steps = models.JSONField(_("steps"), default=list, blank=True)
+    count = models.PositiveIntegerField(_("times"), default=1)
+    last_at = models.DateTimeField(_("last"), default=timezone.now)
 
     class Meta:
         ordering = ["-at", "-id"]
+        indexes = [
+            # What is repeated is looked up by strangers' failures alone: sign-ins pay nothing.
+            models.Index(
+                fields=["address", "name", "-last_at"],
+                name="event_of_strangers",
+                condition=models.Q(user=None),
+            )
+        ]
         verbose_name = _("event")
         verbose_name_plural = _("events")
 

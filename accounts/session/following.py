@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import cache, ended, events
 from accounts.errors import DISABLED, ProtocolError
-from accounts.models import StoredSession
+from accounts.models import Event, StoredSession
 from accounts.provider import Rechecks
 from accounts.session import people
 from accounts.source import catalogue
@@ -86,7 +86,9 @@ def _cut_off(source: ConfiguredSource, subject: str, why: str) -> int:
         rows = people.end_with_children(theirs)
         kind = ended.CLOSED if why == DISABLED else ended.BARRED
         ended.announce(kind, [row.session_key for row in rows])
-        events.record_ended(rows, f"{source.slug} lets this person in no more: {why}")
+        events.record_ended(
+            rows, f"{source.slug} lets this person in no more: {why}", actor=Event.Actor.SOURCE
+        )
     return len(rows)
 
 

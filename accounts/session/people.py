@@ -9,12 +9,13 @@ from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts import events
-from accounts.models import Identity, Source, StoredSession, User
+from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
 
+PERSON = Event.Actor.PERSON
 FLEETING_FOR = timedelta(hours=1)
 
 
@@ -39,12 +40,16 @@ def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:
 
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, on their request. Returns False when it is not theirs."""
-    return bool(_end(StoredSession.objects.filter(user_id=user_id, uid=uid), "by the person", by))
+    return bool(
+        _end(StoredSession.objects.filter(user_id=user_id, uid=uid), "by the person", by, PERSON)
+    )
 
 
 def end_others(user_id: int, current: Session, by: Visit, why: str = "by the person") -> int:
     """End all sessions of a person, devices too, but the current one. Returns their number."""
-    return _end(StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid), why, by)
+    return _end(
+        StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid), why, by, PERSON
+    )
 
 
 def end_all(user_id: int, why: str) -> int:
@@ -60,8 +65,7 @@ def admit(user: User, by: User | None = None) -> None:
         User.objects.filter(pk=user.pk).update(status=User.Status.ACTIVE)
         mine = StoredSession.objects.filter(user_id=user.pk)
         rewrite(mine, lambda session: replace(session, status=User.Status.ACTIVE))
-        detail = f"by {by.username}" if by else ""
-        events.record(events.event("person.admitted", user=user, detail=detail))
+        events.record(events.event("person.admitted", user=user, by=by))
 
 
 def disable(user: User) -> None:
@@ -138,8 +142,8 @@ def _is_known_otherwise(person: User) -> bool:
     )
 
 
-def _end(rows: QuerySet[StoredSession], why: str, by: Visit | None = None) -> int:
+def _end(rows: QuerySet[StoredSession], why: str, by: Visit | None = None, actor: str = "") -> int:
     with transaction.atomic():
         ended = end(rows)
-        events.record_ended(ended, why, by)
+        events.record_ended(ended, why, by, actor)
     return len(ended)

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
-from accounts.models import StoredSession
+from accounts.models import Event, StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
 from accounts.session import vault
 from accounts.session.store import SessionStore, end
@@ -69,7 +69,9 @@ def _revalidate(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore
     if isinstance(verdict, Authentication) and _whose(verdict) == _whose(session):
         return _renewed(store, source, verdict)
     why = verdict.why if isinstance(verdict, End) else "somebody else is signed in there"
-    events.record_ended(end(StoredSession.objects.filter(uid=session.uid)), why)
+    events.record_ended(
+        end(StoredSession.objects.filter(uid=session.uid)), why, actor=Event.Actor.SOURCE
+    )
     return SessionStore()
 
 

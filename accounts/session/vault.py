@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import conf, events, offers
 from accounts.errors import UNAVAILABLE, InvalidGrant, ProtocolError
 from accounts.keyring import seal, unseal
-from accounts.models import StoredSession, StoredTokens
+from accounts.models import Event, StoredSession, StoredTokens
 from accounts.provider import Refreshes, RefreshesInSteps, TokenSet
 from accounts.serialization import dump, load
 from accounts.session.store import end
@@ -115,7 +115,7 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     except InvalidGrant:
         offers.count("refresh", "upstream", session.source, "refused")
         refused = end(StoredSession.objects.filter(uid=session.uid))
-        events.record_ended(refused, "the upstream refused to renew it")
+        events.record_ended(refused, "the upstream refused to renew it", actor=Event.Actor.SOURCE)
         raise
     except Exception as error:  # a provider's defect must not end sessions or break pages
         if not isinstance(error, ProtocolError):
@@ -125,10 +125,13 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
         offers.count("refresh", "upstream", session.source, "failed")
         later = timezone.now() + PAUSE
         _rows(session.uid, kept.version).update(leased_until=None, retry_at=later)
+        reason = error.reason if isinstance(error, ProtocolError) else UNAVAILABLE
+        events.count_for_session("refresh.failed", session, reason)
         return _unexpired(kept.tokens)
     offers.count("refresh", "upstream", session.source, "renewed")
     mine = _rows(session.uid, kept.version)
     _replace(mine, session.uid, renewed, leased_until=None, retry_at=None)
+    events.count_for_session("session.refreshed", session)
     return renewed
 
 

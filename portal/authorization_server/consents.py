@@ -65,7 +65,7 @@ def withdraw(user: User, client: Client, visit: Visit) -> bool:
         for model in (RefreshToken, AccessToken, Grant):
             model.objects.filter(user=user, application=client).delete()
         events.record(events.event("consent.withdrawn", visit, user=user, detail=client.client_id))
-        events.record_ended(ended, "consent withdrawn", visit)
+        events.record_ended(ended, "consent withdrawn", visit, "person")
     return True
 
 

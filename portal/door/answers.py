@@ -92,23 +92,21 @@ def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
 
 
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
-    """Write the one event of a failed login. Returns its support code; none for who is locked out,
-    whose further guesses cost no row.
+    """Write the one event of a failed login, or count it with those like it. Returns its support
+    code; none for who is locked out, whose further guesses cost no row.
     """
     if isinstance(error, TooManyRequests):
         log.info("login.locked-out", source=slug)
         return ""
     if isinstance(error, TemporarilyUnavailable) and error.reason == errors.UNAVAILABLE:
         (outage.doubt if error.is_hearsay else outage.note)(slug)
-    code, source = events.new_support_code(), catalogue.find(slug)
+    source = catalogue.find(slug)
     failed = events.event(
         "login.failed",
         incoming.visit(request),
-        support_code=code,
         reason=error.reason,
         source=slug[:50],
         session_type=source.session_type if source else "",
         detail=f"{error.error}: {error.description}",
     )
-    events.record(failed)
-    return code
+    return events.count(failed)

@@ -1,5 +1,6 @@
 """The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
 
+import re
 from collections.abc import Callable, Mapping
 
 from django.contrib import auth, messages
@@ -7,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf, errors
+from accounts import conf, errors, trail
 from accounts.errors import AccessDenied, Busy, InvalidRequest, ProtocolError, TooManyRequests
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
@@ -205,6 +206,7 @@ def _finish(
     params: Mapping[str, str],
     login_flow: LoginFlow | None,
 ) -> HttpResponse:
+    _note_way(source, params, login_flow)
     try:
         _check_flow(login_flow, source, request.path)
         if login_flow and login_flow.link_uid:
@@ -223,6 +225,21 @@ def _finish(
     if login_flow:
         cookies.forget_flow(response, login_flow)
     return response
+
+
+def _note_way(
+    source: ConfiguredSource, params: Mapping[str, str], login_flow: LoginFlow | None
+) -> None:
+    """Note the way that the person has come: out to the source, and back with its answer."""
+    there = f"source:{source.slug}"
+    if login_flow:
+        away = int((timezone.now() - login_flow.started_at).total_seconds() * 1000)
+        trail.note(trail.Step(trail.PERSON, trail.HERE, "chose"))
+        trail.note(trail.Step(trail.HERE, there, "sent", milliseconds=max(0, away)))
+    # RFC 6749, 4.1.2.1: a word of a fixed list, or none that is kept.
+    error = params.get("error", "")
+    said = error if re.fullmatch(r"[a-z_]{1,40}", error) else ""
+    trail.note(trail.Step(there, trail.HERE, "answered", said, failed=bool(error)))
 
 
 def _complete(

@@ -13,7 +13,9 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
-from portal.door import answers
+from accounts import events
+from accounts.trail import Act, acting
+from portal.door import answers, incoming
 
 
 class VestibuleAdminSite(AdminSite):
@@ -35,7 +37,10 @@ class VestibuleAdminSite(AdminSite):
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
-            answer: HttpResponse = inner(request, *args, **kwargs)
+            visit = incoming.visit(request)
+            act = Act("administrator", request.user.pk, events.address_or_none(visit.address))
+            with acting(act):
+                answer: HttpResponse = inner(request, *args, **kwargs)
             return answer
 
         return guarded

@@ -1,16 +1,11 @@
 """What operators look at and no other room needs a word for, and the expiry of the ground floor."""
 
-from datetime import timedelta
-
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from accounts import ended
-from accounts.models import Event, User
+from accounts import ended, events
+from accounts.models import User
 from accounts.session import people
 from accounts.session.store import SessionStore
-
-EVENTS_ARE_KEPT = timedelta(days=180)
 
 
 class AwaitingPerson(User):
@@ -27,11 +22,10 @@ class AwaitingPerson(User):
 
 def clear_ground_floor() -> int:
     """Delete expired sessions with their tokens, and then fleeting identities, the feed's old rows
-    and events of half a year.
+    and events that are kept no longer.
 
     Returns the number of identities, and of rows of the feed and the trail. Pending logouts go when
     they are delivered or given up.
     """
     SessionStore.clear_expired()
-    old, _kinds = Event.objects.filter(at__lt=timezone.now() - EVENTS_ARE_KEPT).delete()
-    return people.forget_fleeting() + ended.clear_expired() + old
+    return people.forget_fleeting() + ended.clear_expired() + events.clear_expired()

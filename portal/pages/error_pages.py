@@ -12,6 +12,7 @@ from accounts import database, events
 from accounts.errors import TooManyRequests
 from accounts.login import lockout
 from accounts.middleware import is_json_route, wants_page
+from accounts.models import StoredSession
 from portal.door import answers, incoming
 from portal.pages import brand
 
@@ -93,19 +94,23 @@ def _record(request: HttpRequest, status: int, reason: str) -> str:
         lockout.spend(_RECORDED, lockout.network(visit.address))
     except TooManyRequests:
         return ""
-    code = events.new_support_code()
     refused = events.event(
         "page.refused",
         visit,
-        support_code=code,
         reason=reason,
         source=session.source,
         session_type=session.type,
         session_uid=session.uid,
+        user_id=_owner(session.uid),
         detail=f"{status} {request.method} {_place(request)}",
     )
-    events.record(refused)
-    return code
+    return events.count(refused)
+
+
+def _owner(uid: str) -> int | None:
+    """Return whose session it is, for the trail; the primary key of the person."""
+    rows = StoredSession.objects.filter(uid=uid) if uid else StoredSession.objects.none()
+    return rows.values_list("user_id", flat=True).first()
 
 
 def _place(request: HttpRequest) -> str:

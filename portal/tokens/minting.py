@@ -119,4 +119,4 @@ def revoke_own_family(held: Any, visit: Visit) -> None:
         get_refresh_token_model().revoke_family(held.token_family)
         if held.session.kind == StoredSession.Kind.CLIENT:
             ended = end(StoredSession.objects.filter(uid=held.session_id))
-            events.record_ended(ended, "left by the application", visit)
+            events.record_ended(ended, "left by the application", visit, "application")

@@ -1,6 +1,5 @@
 """What is looked up: sessions, ended through the store; what happened; what is still pending."""
 
-import re
 from datetime import timedelta
 from typing import Any
 
@@ -17,12 +16,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import events, outbox
-from accounts.models import Event, OutboxItem, StoredSession
+from accounts.models import OutboxItem, StoredSession
 from accounts.session import people
 from portal.door import incoming
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
-_CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
 
 
 class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -43,7 +41,7 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
 
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
     """Write an event for each session that an administrator has ended."""
-    events.record_ended(rows, f"by the administrator {request.user.pk}", incoming.visit(request))
+    events.record_ended(rows, "by an administrator", incoming.visit(request))
 
 
 @admin.register(StoredSession)
@@ -99,36 +97,6 @@ class SessionAdmin(ReadOnly):
         count = len(rows)
         said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
         self.message_user(request, said, messages.SUCCESS)
-
-
-@admin.register(Event)
-class EventAdmin(ReadOnly):
-    """The audit trail: nobody adds to it by hand, and nobody takes from it."""
-
-    fields = (
-        "at", "name", "support_code", "reason", "source", "session_type", "user",
-        "session_uid", "address", "detail",
-    )  # fmt: skip
-    list_display = ("at", "name", "reason", "source", "user", "support_code", "address")
-    list_filter = ("at", "name", "reason", "source")
-    list_select_related = ("user",)
-    search_fields = ("=support_code", "=session_uid", "user__username", "user__name")
-    search_help_text = _("A support code, a session's id, or the person's username or name.")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Nobody deletes one; time does (`manage.py clear_expired`)."""
-        return False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
-    ) -> tuple[QuerySet[Event], bool]:
-        """Find a support code however it was read out on the telephone."""
-        code = _CODE.match(search_term)
-        if code:
-            found = queryset.filter(support_code=f"{code[1]}-{code[2]}".upper())
-            if found.exists():
-                return found, False
-        return super().get_search_results(request, queryset, search_term)
 
 
 @admin.register(OutboxItem)

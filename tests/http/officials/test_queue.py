@@ -135,7 +135,7 @@ def test_many_are_let_in_at_once_and_the_others_are_named(
 def test_every_letting_in_is_an_event(newcomer: User, desk: Client) -> None:
     click(desk, newcomer, Group.objects.create(name="staff"))
     event = Event.objects.get(name="person.admitted")
-    assert (event.user, event.detail) == (newcomer, "by ada")
+    assert (event.user, event.actor, event.by.username) == (newcomer, "administrator", "ada")
 
 
 def test_of_two_administrators_one_lets_in(newcomer: User, desk: Client) -> None:

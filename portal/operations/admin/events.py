@@ -1,0 +1,150 @@
+"""What happened: the trail as a list, and each support code as a story with its pictures."""
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
+
+from accounts import events
+from accounts.models import Event
+from portal.operations import event_file
+from portal.operations.admin.records import ReadOnly
+from portal.operations.story import flowchart, reading, sequence, words
+
+_CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
+
+
+class NameFilter(admin.AllValuesFieldListFilter):
+    """Filters by what happened, in words."""
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the choices; those that are an event's name say it in words."""
+        for choice in super().choices(changelist):
+            shown = str(choice["display"])
+            yield {**choice, "display": words.of_event(shown) if shown in words.EVENTS else shown}
+
+
+class ReasonFilter(admin.AllValuesFieldListFilter):
+    """Filters by the reason, in words."""
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the choices in words."""
+        for choice in super().choices(changelist):
+            yield {**choice, "display": words.of_reason(str(choice["display"]))}
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnly):
+    """The audit trail: nobody adds to it by hand, and nobody takes from it."""
+
+    change_form_template = "operations/event.html"
+    fields = ("at", "what", "person", "session_uid", "source", "session_type", "address", "detail")
+    readonly_fields = ("what", "person")
+    list_display = ("what", "at", "person", "source", "code", "done_by", "address")
+    list_filter = ("at", ("name", NameFilter), ("reason", ReasonFilter), "source", "actor")
+    list_select_related = ("user", "by")
+    search_fields = (
+        "=support_code", "=session_uid", "user__username", "user__name", "user__email",
+        "=source", "=address", "by__username", "by__name",
+    )  # fmt: skip
+    search_help_text = _(
+        "A support code, a person or an operator by name or e-mail address, a source, an address "
+        "(192.0.2.7) or a session's id."
+    )
+    actions = ("export",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody deletes one; time does (`manage.py clear_expired`)."""
+        return False
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
+    ) -> tuple[QuerySet[Event], bool]:
+        """Find a support code however it was read out on the telephone."""
+        code = _CODE.match(search_term)
+        if code:
+            found = queryset.filter(support_code=f"{code[1]}-{code[2]}".upper())
+            if found.exists():
+                return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+    # --- The columns ------------------------------------------------------------------------------
+
+    @admin.display(description=_("What happened"), ordering="name")
+    def what(self, event: Event) -> SafeString:
+        """Return the event in words, with its reason and how often it was repeated."""
+        said = format_html("{}", words.of_event(event.name))
+        if event.count > 1:
+            times = ngettext("%d time", "%d times", event.count) % event.count
+            said = format_html("{} ({})", said, times)
+        if not event.reason:
+            return said
+        return format_html(
+            '{}<br><span class="mini">{} (<code>{}</code>)</span>',
+            said,
+            words.of_reason(event.reason),
+            event.reason,
+        )
+
+    @admin.display(description=_("Person"), ordering="user")
+    def person(self, event: Event) -> str:
+        """Return whom it is about."""
+        return str(event.user) if event.user else "-"
+
+    @admin.display(description=_("Support code"), ordering="support_code")
+    def code(self, event: Event) -> SafeString:
+        """Return the code, which leads to all that stands under it."""
+        if not event.support_code:
+            return SafeString("-")
+        place = reverse("admin:accounts_event_changelist") + f"?q={event.support_code}"
+        return format_html('<a href="{}"><code>{}</code></a>', place, event.support_code)
+
+    @admin.display(description=_("By"), ordering="actor")
+    def done_by(self, event: Event) -> str:
+        """Return who did it, always in the same spelling."""
+        return actor_of(event)
+
+    # --- The story --------------------------------------------------------------------------------
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show an event as part of the story of its support code."""
+        shown: Event = context["original"]
+        story = reading.of_code(shown.support_code) or reading.told("", [shown])
+        context |= {
+            "title": story.code or words.of_event(shown.name),
+            "subtitle": None,
+            "story": story,
+            "drawing": sequence.draw(story),
+            "chart": flowchart.draw(story.nodes) if story.nodes else None,
+            "rows": [(number, line) for number, line in enumerate(story.lines, 1)],
+            "operator": actor_of(shown),
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.action(description=_("Export as JSON lines"), permissions=["view"])
+    def export(self, request: HttpRequest, queryset: QuerySet[Event]) -> StreamingHttpResponse:
+        """Return the chosen events as a file, a line each."""
+        events.record(events.event("events.exported", detail=f"{queryset.count()}"))
+        rows: Iterable[str] = event_file.lines(queryset.order_by("at", "id"))
+        response = StreamingHttpResponse(rows, content_type="application/jsonl")
+        response["Content-Disposition"] = 'attachment; filename="events.jsonl"'
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def actor_of(event: Event) -> str:
+    """Return who did it: the kind of party, and the name of an operator."""
+    kind = event.get_actor_display() if event.actor else ""
+    if event.actor == Event.Actor.ADMINISTRATOR and event.by:
+        return f"{event.by} ({kind})"
+    return str(kind or "-")

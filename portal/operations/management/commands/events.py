@@ -1,0 +1,33 @@
+"""`manage.py events export [--days N] [--code CODE]`."""
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+from django.utils import timezone
+
+from accounts.models import Event
+from portal.operations import event_file
+
+
+class Command(BaseCommand):
+    """The audit trail, for other tools."""
+
+    help = "Print events as JSON lines, the oldest first."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Add the verb and what narrows it."""
+        verbs = parser.add_subparsers(dest="verb", required=True)
+        export = verbs.add_parser("export", help="print events, one JSON object a line")
+        export.add_argument("--days", type=int, help="only those of so many days")
+        export.add_argument("--code", help="only those of one support code")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Print what was asked for."""
+        rows = Event.objects.order_by("at", "id")
+        if options["days"] is not None:
+            rows = rows.filter(at__gte=timezone.now() - timedelta(days=options["days"]))
+        if options["code"]:
+            rows = rows.filter(support_code=options["code"].strip().upper())
+        for line in event_file.lines(rows):
+            self.stdout.write(line, ending="")

@@ -1,0 +1,86 @@
+"""Events, steps and reasons in words."""
+
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts import errors
+
+EVENTS = {
+    "login.succeeded": _("Signed in"),
+    "login.failed": _("Sign-in refused"),
+    "person.enrolled": _("Came for the first time"),
+    "person.created": _("Person added"),
+    "person.changed": _("Person changed"),
+    "person.admitted": _("Let in"),
+    "person.disabled": _("Person disabled"),
+    "person.deleted": _("Person deleted"),
+    "person.status_changed": _("Status changed"),
+    "identity.linked": _("Way in added"),
+    "identity.unlinked": _("Way in removed"),
+    "logout": _("Signed out"),
+    "logout.delivered": _("Signed out at the source, later"),
+    "logout.given_up": _("Sign-out at the source given up"),
+    "mail.given_up": _("Mail given up"),
+    "notice.given_up": _("Notice to an application given up"),
+    "session.ended": _("Session ended"),
+    "session.refreshed": _("Session renewed at the source"),
+    "refresh.failed": _("Renewal at the source failed"),
+    "password.changed": _("Password changed"),
+    "password.link-sent": _("Link to a password sent"),
+    "consent.withdrawn": _("Application's access withdrawn"),
+    "consent.denied": _("Application not allowed"),
+    "device.approved": _("Device allowed"),
+    "device.denied": _("Device not allowed"),
+    "token.reused": _("Token used twice"),
+    "code.reused": _("Code used twice"),
+    "page.refused": _("Page refused"),
+    "source.created": _("Source added"),
+    "source.changed": _("Source changed"),
+    "source.deleted": _("Source deleted"),
+    "source.tested": _("Source tested"),
+    "role.changed": _("Group changed"),
+    "events.exported": _("Events exported"),
+}
+STEPS = {
+    "call": pgettext_lazy("step", "Calls the source"),
+    "chose": pgettext_lazy("step", "Chooses this way to sign in"),
+    "sent": pgettext_lazy("step", "Sends the person there to sign in"),
+    "answered": pgettext_lazy("step", "Sends the person back with an answer"),
+    "typed": pgettext_lazy("step", "Sends the form"),
+    "checked": pgettext_lazy("step", "Checks what was typed"),
+    "asked-out": pgettext_lazy("step", "Asks to sign out"),
+    "asked-page": pgettext_lazy("step", "Asks for a page"),
+}
+REASONS = {
+    errors.LOGIN_FAILED: _("The sign-in did not succeed"),
+    errors.NOT_AUTHORIZED: _("Recognised, but not allowed here"),
+    errors.NOT_REGISTERED: _("Recognised, but not registered here"),
+    errors.DISABLED: _("The account is disabled"),
+    errors.LOCKED_OUT: _("Too many attempts"),
+    errors.UNAVAILABLE: _("The source did not answer"),
+    errors.BUSY: _("Too many people at once"),
+    errors.MISCONFIGURED: _("The source is not set up as it should be"),
+    errors.EXPIRED: _("It took too long"),
+    errors.CANCELLED: _("The person stopped"),
+    errors.NO_PROOF: _("The source gave no proof of a recent sign-in"),
+    "bad-request": _("The address or form was malformed"),
+    "forbidden": _("No right to see this page"),
+    "not-found": _("There is no such page"),
+    "form-expired": _("The form was too old, or came from elsewhere"),
+    "server-error": _("A defect of this site; the log says more"),
+}
+
+
+def of_event(name: str) -> str:
+    """Return what happened in words; of an event that nobody has put into words, its name."""
+    return str(EVENTS.get(name, name.replace(".", " ").replace("_", " ").capitalize()))
+
+
+def of_step(what: str) -> str:
+    """Return what a step does in words."""
+    return str(STEPS.get(what, what.replace("-", " ").capitalize()))
+
+
+def of_reason(reason: str) -> str:
+    """Return a reason in words; nothing for none."""
+    return str(REASONS.get(reason, reason))
