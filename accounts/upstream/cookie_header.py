@@ -8,7 +8,8 @@ from accounts.keyring import digest
 # A browser holds a name once for each path and domain; more is no browser's.
 _MOST_OF_A_NAME = 4
 # How the names begin that this site gives; a cookie that is bound to a host is no upstream's.
-_OURS = ("__Host-", "vestibule", "vf-", "csrftoken", "tokens_key", "authProvider")
+OURS = ("vestibule", "vf-", "csrftoken", "tokens_key", "authProvider")
+_BOUND = "__Host-"
 
 
 class RawCookies(dict[str, str]):
@@ -57,7 +58,7 @@ def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCooki
         [
             (name, value)
             for name, value in pairs(cookies)
-            if not name.startswith(_OURS)
+            if not name.startswith((_BOUND, *OURS))
             and any(fnmatchcase(name, pattern) for pattern in patterns)
         ]
     )

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
 _BARE = re.compile(r"\A[A-Za-z0-9_-]+\Z")
@@ -46,6 +47,15 @@ def tables(text: str, name: str) -> dict[str, dict[str, Any]]:
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
         raise RefusedError([_("%(name)s: each is a table, [%(name)s.<slug>].") % {"name": name}])
     return found
+
+
+def refuse_strangers(table: Mapping[str, Any], kinds: Mapping[str, type]) -> None:
+    """Raise `ValidationError`, by field, for one that is not among `kinds` or of another type."""
+    for name, given in table.items():
+        if name not in kinds:
+            raise ValidationError({name: _("There is no such field.")})
+        if type(given) is not kinds[name]:
+            raise ValidationError({name: _("This has the wrong type.")})
 
 
 def key(*names: str) -> str:

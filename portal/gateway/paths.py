@@ -8,28 +8,40 @@ import posixpath
 import re
 import unicodedata
 from dataclasses import dataclass
+from enum import Enum
 from urllib.parse import unquote
 
 from accounts.errors import InvalidRequest
 
 LONGEST = 8192
+LONGEST_OF_A_RULE = 500
 # RFC 3986, 3.3 and 3.4, and what browsers and DAV clients send beside it: but no control
 # character, no blank, no fragment, no backslash, and nothing beyond ASCII.
 _TARGET = re.compile(r"/[!\"$-\[\]^-~]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # A path that every application reads alike.
 _PLAIN = re.compile(r"(?:/[a-z0-9_~-]+)*/?\Z")
-_KEPT = {"%2f": "%2F", "%5c": "%5C", "%25": "%25"}
+_KEPT = re.compile("%(2[Ff5]|5[Cc])")
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MOST_ESCAPES = 4
+_PARAMETERS = re.compile(";[^/]*")
+_ENDINGS = re.compile(r"(?<=[^/.])\.[^/]*|\s+(?=/|\Z)")
+
+
+class Form(Enum):
+    """How a path is compared: as it stands, folded, or folded without endings."""
+
+    EXACT = 0
+    FOLDED = 1
+    BARE = 2
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A path as it may be understood. A `loose` one is compared without regard to case."""
+    """A path as it may be understood, and the form in which rules are held against it."""
 
     path: str
-    loose: bool = False
+    form: Form = Form.EXACT
 
 
 def split(target: str) -> tuple[str, str]:
@@ -50,19 +62,20 @@ def readings(path: str) -> tuple[Reading, ...]:
     depth of escaping.
     """
     if _PLAIN.match(path):
-        return (Reading(path), Reading(path, loose=True))
-    once = _ESCAPE.sub(_plain_escape, path)
-    once = _text(once)
+        return tuple(Reading(path, form) for form in Form)
+    once = _text(path)
     whole = _unescaped(path)
-    found = {Reading(once), Reading(_resolved(once))}
-    for each in (whole, _without_parameters(whole), _without_suffixes(_without_parameters(whole))):
-        found |= {Reading(each, loose=True), Reading(_resolved(each), loose=True)}
-    return tuple(sorted(found, key=lambda each: (each.loose, each.path)))
+    plain = _PARAMETERS.sub("", whole)
+    found = {Reading(each) for each in (once, resolved(once))}
+    found |= {Reading(_bare(each), Form.BARE) for each in (plain, resolved(plain))}
+    for each in (whole, plain):
+        found |= {Reading(each, Form.FOLDED), Reading(resolved(each), Form.FOLDED)}
+    return tuple(sorted(found, key=lambda each: (each.form.value, each.path)))
 
 
-def folded(path: str) -> str:
-    """Return the form in which loose readings and rules are compared."""
-    return unicodedata.normalize("NFKC", path).casefold()
+def in_all_forms(path: str) -> tuple[str, ...]:
+    """Return the path of a rule in each `Form`, in their order."""
+    return path, _folded(path), _bare(_folded(path))
 
 
 def covers(prefix: str, path: str) -> bool:
@@ -72,14 +85,9 @@ def covers(prefix: str, path: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
-def _plain_escape(found: re.Match[str]) -> str:
-    return _KEPT.get(found[0].lower(), found[0])
-
-
 def _text(path: str) -> str:
     """Return a path with its escapes opened, but those of a slash, a backslash and a percent."""
-    kept = re.sub("%(2F|5C|25)", r"%25\1", path)
-    return _opened(kept)
+    return _opened(_KEPT.sub(r"%25\1", path))
 
 
 def _opened(path: str) -> str:
@@ -101,20 +109,20 @@ def _unescaped(path: str) -> str:
     else:
         if _ESCAPE.search(path):
             raise InvalidRequest("The address is escaped too often.")
-    return folded(path.replace("\\", "/"))
+    return _folded(path.replace("\\", "/"))
 
 
-def _resolved(path: str) -> str:
+def resolved(path: str) -> str:
     """Return a path without dot segments and empty ones (RFC 3986, 5.2.4)."""
     end = "/" if path.endswith(("/", "/.", "/..")) else ""
     plain = "/" + posixpath.normpath(path).lstrip("/")
     return plain if plain == "/" else plain + end
 
 
-def _without_parameters(path: str) -> str:
-    return re.sub(";[^/]*", "", path)
+def _folded(path: str) -> str:
+    return unicodedata.normalize("NFKC", path).casefold()
 
 
-def _without_suffixes(path: str) -> str:
+def _bare(path: str) -> str:
     """Return a path whose segments end at their first dot, and without blanks at their end."""
-    return re.sub(r"(?<=[^/.])\.[^/]*|\s+(?=/|\Z)", "", path)
+    return _ENDINGS.sub("", path)

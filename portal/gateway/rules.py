@@ -12,7 +12,7 @@ from accounts.errors import InvalidRequest
 from portal import conf
 from portal.gateway.hosts import host_of
 from portal.gateway.models import AccessRule
-from portal.gateway.paths import Reading, covers, folded
+from portal.gateway.paths import Reading, covers, in_all_forms
 
 PUBLIC, SIGNED_IN, NOBODY = AccessRule.Access.values
 _MOST_HOSTS = 1000
@@ -46,10 +46,10 @@ class Rule:
     websockets: bool = False
     cookies: tuple[AppCookie, ...] = ()
     clear_storage: bool = False
-    loose: str = field(init=False, repr=False, compare=False, default="")
+    forms: tuple[str, ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "loose", folded(self.path))
+        object.__setattr__(self, "forms", in_all_forms(self.path))
 
     def is_for(self, host: str) -> bool:
         """Tell whether the rule speaks of `host`; `*.` stands for every name below a domain."""
@@ -61,7 +61,7 @@ class Rule:
         """Tell whether the rule speaks of a request to its host. HEAD is a GET without a body."""
         named = not self.methods or method in self.methods
         named = named or (method == "HEAD" and "GET" in self.methods)
-        return named and covers(self.loose if reading.loose else self.path, reading.path)
+        return named and covers(self.forms[reading.form.value], reading.path)
 
 
 class Rules:

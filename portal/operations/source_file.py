@@ -27,7 +27,6 @@ COLUMNS: Mapping[str, type] = {
     "note": str,
     "texts": dict,
 }
-KNOWN = {"provider", "settings", *COLUMNS}
 
 
 def apply(text: str, *, prune: bool = False) -> list[Change]:
@@ -87,16 +86,11 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
 
 
 def _check_shape(table: dict[str, Any]) -> None:
-    for name in table:
-        if name not in KNOWN:
-            raise ValidationError({name: _("There is no such field.")})
     if not isinstance(table.get("provider"), str):
         raise ValidationError({"provider": _("Name the provider, such as oidc.")})
     if not isinstance(table.get("settings", {}), dict):
         raise ValidationError({"settings": _("The settings must be a table.")})
-    for name, kind in COLUMNS.items():
-        if name in table and type(table[name]) is not kind:
-            raise ValidationError({name: _("This has the wrong type.")})
+    toml.refuse_strangers(table, {"provider": str, "settings": dict, **COLUMNS})
 
 
 def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:

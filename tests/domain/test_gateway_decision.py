@@ -357,6 +357,13 @@ def test_an_unusual_path_is_no_trick(path: str) -> None:
     assert isinstance(ask(NOBODY_THERE, path=path, rules=OPEN, **CURL), Allow)
 
 
+@pytest.mark.parametrize("path", ["/remote.php/dav", "/remote.php/dav/Files/a.txt", "/API/v1.2"])
+def test_a_rule_may_have_dots_and_capitals_itself(path: str) -> None:
+    rules = Rules([Rule("dav", HOST, "/remote.php/dav"), Rule("api", HOST, "/API/v1.2")])
+    assert isinstance(ask(path=path, rules=rules), Allow)
+    assert ask(path="/other", rules=rules) == Forbidden("no-rule")
+
+
 def test_a_method_that_an_application_may_take_instead_is_judged_too() -> None:
     rules = Rules([Rule("read", HOST, methods=frozenset({"GET"}), access=PUBLIC), Rule("r", HOST)])
     assert isinstance(ask(NOBODY_THERE, rules=rules), Allow)
