@@ -39,7 +39,7 @@ class AfterForm:
 
 def page_of(request: HttpRequest, key: str) -> HttpResponse:
     """Return the page of a former POST, or the way to the front page when it is gone."""
-    url = cookies.recall(request, _name(key))
+    url = cookies.recall(request, _name(key), path=_PREFIX + key)
     return _page(request, url) if isinstance(url, str) else answers.see_other("/")
 
 
