@@ -179,7 +179,7 @@ def _registries() -> Iterator[Registry[Any]]:
 
 @pytest.fixture(scope="module")
 def site(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Site]]:
-    """Give `site(env=None, workers=1, threads=8)`, which starts the real site under granian.
+    """Give `site(env=None, workers=1, threads=8, port=0)`, which starts the real site by granian.
 
     It has a database of its own, migrated and empty, on what `DATABASE_URL` names or in SQLite.
     `env` adds to its environment. All sites of a module end with it, or earlier by `stop()`.
@@ -187,10 +187,10 @@ def site(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
     with ExitStack() as stack:
 
         def started(
-            env: Mapping[str, str] | None = None, workers: int = 1, threads: int = 8
+            env: Mapping[str, str] | None = None, workers: int = 1, threads: int = 8, port: int = 0
         ) -> Site:
             data = tmp_path_factory.mktemp("site")
-            url = f"http://localhost:{free_port()}"
+            url = f"http://localhost:{port or free_port()}"
             beside = os.environ.get("DATABASE_URL", "")
             if not beside:
                 database.copied(migrated, data)

@@ -24,10 +24,10 @@ class Person:
     def __init__(self, site: str) -> None:
         self.site, self.http = site, requests.Session()
 
-    def sign_in(self, username: str, password: str) -> None:
+    def sign_in(self, username: str, password: str, source: str = "local") -> None:
         page = self.http.get(f"{self.site}/login?choose=1")
         fields = {"username": username, "password": password}
-        self._send(f"{self.site}/auth/login/local", page, fields)
+        self._send(f"{self.site}/auth/login/{source}", page, fields)
 
     def visit(self, url: str) -> str:
         """Follow `url` and allow what is asked. Returns where that leads, away from the site."""

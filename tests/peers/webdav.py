@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.peers.names import finding
 from tests.peers.proxies import served
 from tests.peers.site import free_port
 
@@ -132,6 +133,13 @@ def rclone(url: str, *args: str, token: str = "", authority: Path | None = None)
     command += ["--webdav-url", url, "--webdav-vendor", "other"]
     command += ["--webdav-bearer-token", token] if token else []
     command += ["--ca-cert", str(authority)] if authority else []
-    done = subprocess.run([*command, *args], capture_output=True, text=True, timeout=120)
+    with finding() as proxy:
+        done = subprocess.run(
+            [*command, *args],
+            env={**os.environ, "HTTPS_PROXY": proxy},
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
