@@ -8,6 +8,11 @@ from django.conf import settings
 Network = IPv4Network | IPv6Network
 
 
+def app_passwords() -> bool:
+    """Tell whether people may make app passwords, and programs come in by them."""
+    return bool(settings.VESTIBULE_APP_PASSWORDS)
+
+
 def body_deadline() -> float:
     """Return how many seconds the body of a request may take to arrive."""
     return float(settings.VESTIBULE_BODY_DEADLINE)

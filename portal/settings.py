@@ -226,6 +226,10 @@ OAUTH2_PROVIDER = oauth.configure(
     VESTIBULE_SITE_URL, VESTIBULE_ACCESS_LIFETIME, VESTIBULE_REFRESH_IDLE
 )
 
+# --- The gateway (docs/gateway.md) ----------------------------------------------------------------
+
+VESTIBULE_APP_PASSWORDS = env.bool("VESTIBULE_APP_PASSWORDS", default=False)
+
 # --- Who may enter ------------------------------------------------------------------------------
 
 AUTH_USER_MODEL = "accounts.User"

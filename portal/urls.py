@@ -25,6 +25,7 @@ from portal.authorization_server import (
     userinfo,
     webfinger,
 )
+from portal.gateway import app_passwords_page
 from portal.gateway.middleware import check
 from portal.operations import health
 from portal.operations.metrics import page
@@ -52,6 +53,7 @@ urlpatterns = [
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
     path("account/apps", apps_page.apps, name="account-apps"),
+    path("account/app-passwords", app_passwords_page.page, name="account-app-passwords"),
     path("account/password", passwords.change, name="password-change"),
     path("icon.svg", icons.icon, name="icon"),
     path("favicon.ico", icons.formerly, name="icon-formerly"),

@@ -74,11 +74,11 @@ def check(
     _require(NAME, everywhere, FixedWindowRateLimiter.test)
     _require(CEILING, everywhere, FixedWindowRateLimiter.test)
     try:
-        _require_places(ADDRESS, address)
+        require_places(ADDRESS, address)
     except TooManyRequests:
         if not is_familiar():
             raise
-        _require_places(FAMILIAR, address)
+        require_places(FAMILIAR, address)
     _require(PAIR, pair, FixedWindowRateLimiter.hit)
 
 
@@ -93,8 +93,8 @@ def failed(source: str, name: str, address: str, device: str = "") -> None:
         _hit(CEILING, digest(device))
     else:
         _hit(NAME, everywhere)
-        _count_places(ADDRESS, address)
-        _count_places(FAMILIAR, address)
+        count_places(ADDRESS, address)
+        count_places(FAMILIAR, address)
 
 
 def succeeded(source: str, name: str, address: str, device: str = "") -> None:
@@ -185,13 +185,14 @@ def _networks(address: str) -> list[tuple[str, int]]:
     return [(str(found), 1)]
 
 
-def _require_places(limit: RateLimitItem, address: str) -> None:
+def require_places(limit: RateLimitItem, address: str) -> None:
     """Raise `TooManyRequests` when one of the networks of `address` has used `limit` up."""
     for place, times in _networks(address):
         _require(_times(limit, times), digest(place), FixedWindowRateLimiter.test)
 
 
-def _count_places(limit: RateLimitItem, address: str) -> None:
+def count_places(limit: RateLimitItem, address: str) -> None:
+    """Count one use of `limit` by each of the networks of `address`."""
     for place, times in _networks(address):
         _hit(_times(limit, times), digest(place))
 

@@ -11,9 +11,16 @@ import structlog
 from django.utils import timezone
 
 from accounts import conf
-from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
+from accounts.errors import (
+    AccessDenied,
+    InvalidGrant,
+    ProtocolError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from accounts.provider import Visit
 from accounts.session import vault
+from portal import conf as portal_conf
 from portal.gateway import dav, rules, who
 from portal.gateway import forwarded as forwarded_request
 from portal.gateway.decision import Allow, Forbidden, Settings, SignIn, Unauthorized, Who, decide
@@ -67,6 +74,7 @@ def settings_of(question: Question) -> Settings:
     return Settings(
         site_url=conf.site_url(),
         origins=frozenset(conf.frontend_origins()),
+        basic=portal_conf.app_passwords(),
         redirect_as_401="redirect=401" in question.query.split("&"),
     )
 
@@ -108,7 +116,12 @@ def _refused(
         return Answer(status, (("Location", decision.location), *headers))
     headers += [("WWW-Authenticate", each) for each in decision.challenges]
     if isinstance(decision, Unauthorized):
-        return _with_body(decision.error, 401, headers, asked)
+        error = decision.error
+        if isinstance(error, TooManyRequests):
+            headers.append(("Retry-After", str(error.retry_after)))
+        # nginx passes on 401 and 403 alone.
+        is_over = isinstance(error, TooManyRequests) and not settings.redirect_as_401
+        return _with_body(error, error.status if is_over else 401, headers, asked)
     return _with_body(AccessDenied(decision.why), 403, headers, asked)
 
 

@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.session.typed import Session
 from portal.gateway import identity
 from portal.gateway.forwarded import Forwarded
+from portal.gateway.reach import Reach
 from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
 from portal.tokens.challenge import challenge
 from portal.tokens.token_errors import InsufficientScope, InvalidToken
@@ -33,8 +34,8 @@ class By(Enum):
 class Who:
     """Who asks: the session as it stands, its person, and by which credentials.
 
-    `scopes` are an access token's; None for credentials that have no scopes. `failed` is why a
-    token that was given does not count.
+    `scopes` are an access token's; None for credentials that have no scopes. `reach` is an app
+    password's. `failed` is why a token or a password that was given does not count.
     """
 
     by: By = By.NOTHING
@@ -43,7 +44,14 @@ class Who:
     email: str = field(default="", repr=False)
     groups: tuple[str, ...] = ()
     scopes: frozenset[str] | None = None
+    reach: Reach = field(default_factory=Reach)
     failed: ProtocolError | None = None
+
+    def is_in(self, asked: Forwarded) -> bool:
+        """Tell whether the person is known to the application that is `asked` for."""
+        is_active = self.session.is_logged_in and self.session.status == User.Status.ACTIVE
+        has_scope = self.scopes is None or SCOPE in self.scopes
+        return is_active and has_scope and self.reach.covers(asked)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +113,7 @@ UPGRADE = "upgrade"
 CLOSED = "nobody"
 AWAITING = "awaiting-access"
 SCOPED = "scope"
+BEYOND = "reach"
 TYPE = "type"
 GROUP = "group"
 
@@ -135,13 +144,13 @@ def decide(who: Who, asked: Forwarded, rules: Rules, settings: Settings, now: da
         return Allow(identity.headers(Who().session, "", "", ()), rules=matched)
     needed: ProtocolError | None = None
     for rule in matched:
-        refused = _judge(rule, who, now)
+        refused = _judge(rule, who, asked, now)
         if isinstance(refused, str):
             return _forbidden(refused, matched)
         needed = refused or needed
     if needed:
         return _ask(needed, asked, matched, settings)
-    return _allow(who, matched)
+    return _allow(who, asked, matched)
 
 
 def _matched(asked: Forwarded, rules: Rules) -> tuple[Rule, ...] | None:
@@ -156,7 +165,9 @@ def _matched(asked: Forwarded, rules: Rules) -> tuple[Rule, ...] | None:
     return tuple(found.values())
 
 
-def _judge(rule: Rule, who: Who, now: datetime) -> str | ProtocolError | None:
+def _judge(  # one line for each reason
+    rule: Rule, who: Who, asked: Forwarded, now: datetime
+) -> str | ProtocolError | None:
     """Return why a rule refuses somebody, what they must bring, or None for who may come in."""
     session = who.session
     if rule.access == NOBODY:
@@ -169,6 +180,8 @@ def _judge(rule: Rule, who: Who, now: datetime) -> str | ProtocolError | None:
         return SCOPED
     if session.status != User.Status.ACTIVE:
         return AWAITING
+    if not who.reach.covers(asked):
+        return BEYOND
     if rule.types and session.type not in rule.types:
         return TYPE
     if rule.groups and rule.groups.isdisjoint(who.groups):
@@ -220,11 +233,9 @@ def _challenges(needed: ProtocolError, settings: Settings) -> list[str]:
     return [said, basic] if settings.basic else [said]
 
 
-def _allow(who: Who, matched: tuple[Rule, ...]) -> Allow:
+def _allow(who: Who, asked: Forwarded, matched: tuple[Rule, ...]) -> Allow:
     session = who.session
-    is_in = session.is_logged_in and session.status == User.Status.ACTIVE
-    is_in = is_in and (who.scopes is None or SCOPE in who.scopes)
-    if not is_in:
+    if not who.is_in(asked):
         return Allow(identity.headers(Session(), "", "", ()), rules=matched)
     user = session.username if any(rule.by_username for rule in matched) else who.uid
     passes = all(rule.pass_token for rule in matched)

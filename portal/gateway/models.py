@@ -3,6 +3,10 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from portal.gateway.held import AppPassword
+
+__all__ = ["AccessRule", "AppPassword"]
+
 
 class AccessRule(models.Model):
     """One rule. The first that matches host, path and method decides; without one nobody comes in.

@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from django.http import parse_cookie
 from django.utils import timezone
 
-from accounts.errors import InvalidRequest
+from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.models import User
 from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import SessionStore
 from accounts.upstream import cookie_header
 from portal import conf
+from portal.gateway import app_passwords
 from portal.gateway.decision import By, Who
 from portal.tokens import foreign, token_format
 from portal.tokens.token_errors import InvalidToken
@@ -27,6 +28,8 @@ def identify(headers: Mapping[str, str], visit: Visit) -> Who:
     """
     held = _by_cookie(headers.get("cookie", ""))
     scheme, _, text = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic" and conf.app_passwords() and not held.session.is_logged_in:
+        return _by_password(text, visit)
     if scheme.lower() != "bearer":
         return held
     text = text.strip(" ")
@@ -77,6 +80,16 @@ def _by_token(text: str, visit: Visit) -> Who:
         return Who(failed=error)
     person = held.user
     return Who(By.BEARER, held.session, person.uid, person.email, _groups(person), held.scopes)
+
+
+def _by_password(text: str, visit: Visit) -> Who:
+    try:
+        owner = app_passwords.find(text, visit)
+    except (InvalidGrant, TooManyRequests) as error:
+        return Who(failed=error)
+    person = owner.person
+    groups = _groups(person)
+    return Who(By.BASIC, owner.session, person.uid, person.email, groups, reach=owner.reach)
 
 
 def _groups(person: User) -> tuple[str, ...]:

@@ -68,11 +68,13 @@ def palette(colour: str) -> Palette:
 
 
 def institution(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of every page: `institution` and `session`.
+    """Return the context of every page: `institution`, `session`, and whether there are
+    `app_passwords`.
 
     A request that never met the session middleware belongs to nobody.
     """
-    return {**face(), "session": incoming.session_of(request)}
+    offered = {"app_passwords": conf.app_passwords()}
+    return {**face(), **offered, "session": incoming.session_of(request)}
 
 
 def face() -> dict[str, Any]:
