@@ -95,6 +95,11 @@ def session_cookie() -> str:
     return str(settings.SESSION_COOKIE_NAME)
 
 
+def secret_key() -> str:
+    """Return what signs cookies and links."""
+    return str(settings.SECRET_KEY)
+
+
 def signing_algorithm() -> str:
     """Return the algorithm by which id_tokens are signed: RS256 or ES256."""
     return str(settings.VESTIBULE_SIGNING_ALGORITHM)
@@ -103,6 +108,11 @@ def signing_algorithm() -> str:
 def threads() -> int:
     """Return how many requests one worker process answers at the same time."""
     return int(settings.VESTIBULE_THREADS)
+
+
+def workers() -> int:
+    """Return how many worker processes there are, as the installation says."""
+    return int(settings.VESTIBULE_WORKERS)
 
 
 def trusted_proxies() -> tuple[str, ...]:

@@ -28,6 +28,7 @@ from portal.authorization_server import (
 from portal.gateway import app_passwords_page
 from portal.gateway.middleware import check
 from portal.operations import health
+from portal.operations.doctor import mirror
 from portal.operations.metrics import page
 from portal.pages import account, brand, front, icons, login, openid, passwords
 
@@ -104,6 +105,7 @@ urlpatterns = [
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("doctor", mirror.doctor, name="doctor"),
     path("metrics", page.metrics, name="metrics"),
     path("i18n/setlang/", login_not_required(set_language), name="set_language"),
     path("admin/", admin.site.urls),

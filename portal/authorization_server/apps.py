@@ -10,6 +10,7 @@ class AuthorizationServerConfig(AppConfig):
     name = "portal.authorization_server"
     label = "authorization_server"
     verbose_name = _("Authorization server")
+    examines = "portal.authorization_server.keys.examine"
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
     session_ends = "portal.authorization_server.backchannel.session_ends"
     delivers_notices = "portal.authorization_server.backchannel.deliver"

@@ -7,6 +7,7 @@ signed counts any more, so that no client is surprised (OIDC Core, 10.1.1).
 import json
 import secrets
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from threading import Lock
@@ -16,16 +17,19 @@ import jwt
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from accounts import conf
-from accounts.keyring import seal, unseal
+from accounts.keyring import Unreadable, seal, unseal
+from accounts.provider import Finding, verdict
 from portal import conf as portal_conf
 from portal.authorization_server import models
 from portal.authorization_server.models import SigningKey
 
 PURPOSE = "signing-key"
 KEPT = timedelta(days=30)
+OLD = timedelta(days=366)
 _KNOWN_FOR = 60.0
 _RSA_BITS = 3072
 
@@ -124,6 +128,26 @@ def clear_expired() -> int:
     if newest is None or newest.created_at > timezone.now() - KEPT:
         return 0
     return SigningKey.objects.filter(current=None, created_at__lt=newest.created_at).delete()[0]
+
+
+def examine(_look: object) -> Iterator[Finding]:
+    """Yield for the doctor whether the keys can be opened, and how old the current one is."""
+    try:
+        current = next((each for each in _load() if each.is_current), None)
+    except Unreadable:
+        fix = _("Put the former key at the end of VESTIBULE_VAULT_KEYS.")
+        yield Finding(False, _("A key that signs id_tokens cannot be opened."), fix)
+        return
+    if current is None:
+        return  # made at first use
+    made = SigningKey.objects.values_list("created_at", flat=True).get(kid=current.kid)
+    days = (timezone.now() - made).days
+    yield verdict(
+        days < OLD.days,
+        _("The key that signs id_tokens is %d days old.") % days,
+        _("The key that signs id_tokens is old: %d days.") % days,
+        _("Run: manage.py rotate_signing_key"),
+    )
 
 
 def clear_all_expired() -> int:

@@ -44,7 +44,7 @@ def production_has_all_it_needs(**_: Any) -> list[CheckMessage]:
     if not settings.VESTIBULE_PRODUCTION:
         return []
     needs = (
-        ("VESTIBULE_SECRET_KEY", _is_random(settings.SECRET_KEY), "at least 50 random characters"),
+        ("VESTIBULE_SECRET_KEY", is_random(settings.SECRET_KEY), "at least 50 random characters"),
         ("DATABASE_URL", bool(settings.DATABASE_URL), "the address of PostgreSQL"),
         ("REDIS_URL", bool(settings.REDIS_URL), "the address of Redis"),
         ("VESTIBULE_SITE_URL", settings.VESTIBULE_SITE_URL.startswith("https:"), "an https origin"),
@@ -85,7 +85,7 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
             "makes stolen passwords cheap to guess",
         ),
         (mail_is_open, "VESTIBULE_MAIL_URL", "sends links to passwords without TLS (smtp+tls://)"),
-        (any(_is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a key of no chance"),
+        (any(is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a key of no chance"),
         (
             settings.DATABASE_URL.startswith("sqlite") and not settings.VESTIBULE_SQLITE,
             "DATABASE_URL",
@@ -99,13 +99,13 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
     ]
 
 
-def _is_random(key: str) -> bool:
+def is_random(key: str) -> bool:
     """Tell whether a key is long, and not one that repeats or comes with Django's examples."""
     packed = len(zlib.compress(key.encode(), 9))
     return len(key) >= 50 and packed >= LEAST_PACKED and not key.startswith("django-insecure-")
 
 
-def _is_flat(key: str) -> bool:
+def is_flat(key: str) -> bool:
     """Tell whether 32 bytes have fewer different ones than chance would give."""
     with suppress(ValueError):
         raw = base64.urlsafe_b64decode(key.replace("+", "-").replace("/", "_"))

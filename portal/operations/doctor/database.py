@@ -1,0 +1,82 @@
+"""The database: its version, its tables, and an end to every wait."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.db import DatabaseError, connection
+from django.db.migrations.executor import MigrationExecutor
+from django.utils.translation import gettext as _
+
+from accounts.provider import Finding, verdict
+from portal import conf
+from portal.operations import checks
+from portal.operations.doctor.look import Look
+
+OLDEST_POSTGRES = 14
+# Of each worker: its threads, and those that probe and deliver.
+BESIDE = 4
+
+
+def findings(look: Look) -> Iterator[Finding]:
+    """Yield whether it answers, is up to date, and lets nobody wait for ever."""
+    try:
+        connection.ensure_connection()
+    except DatabaseError as error:
+        said = _("The database does not answer: %s.") % type(error).__name__
+        yield Finding(False, said, _("Start it, and compare DATABASE_URL with where it listens."))
+        return
+    waiting = MigrationExecutor(connection).migration_plan(_targets())
+    yield verdict(
+        not waiting,
+        _("The tables are those of this version."),
+        _("The tables are of an older version: %d migrations wait.") % len(waiting),
+        _("Back up the database, run manage.py migrate, and start the workers anew."),
+    )
+    if connection.vendor == "postgresql":
+        yield from _postgres(look.told.get("database", {}))
+    else:
+        yield _file()
+
+
+def _targets() -> Any:
+    return MigrationExecutor(connection).loader.graph.leaf_nodes()
+
+
+def _postgres(told: dict[str, str]) -> Iterator[Finding]:
+    version = connection.pg_version // 10000  # type: ignore[attr-defined]
+    yield verdict(
+        version >= OLDEST_POSTGRES,
+        _("PostgreSQL %d is served.") % version,
+        _("PostgreSQL %d is older than Vestibule supports.") % version,
+        _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
+    )
+    endless = sorted(name for name, value in told.items() if value == "0")
+    yield verdict(
+        not endless,
+        _("Statements and locks of the workers end by themselves."),
+        _("The workers may wait for ever: %s is not set.") % ", ".join(endless),
+        _(
+            "Set VESTIBULE_DATABASE_STATEMENT and _LOCK; behind a pooler that refuses options, "
+            "set time-outs in the pooler."
+        ),
+    )
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('max_connections')::int")
+        most = cursor.fetchone()[0]
+    wanted = conf.workers() * (conf.threads() + BESIDE)
+    yield verdict(
+        most >= wanted,
+        _("PostgreSQL takes enough connections: %d.") % most,
+        _("PostgreSQL takes %(most)d connections, and the workers may need %(wanted)d.")
+        % {"most": most, "wanted": wanted},
+        _("Raise max_connections, or lower VESTIBULE_WORKERS or VESTIBULE_THREADS."),
+    )
+
+
+def _file() -> Finding:
+    return verdict(
+        not checks.is_production() or not checks.is_embedded(),
+        _("The database is a file of this machine."),
+        _("The database is a file of this machine, which production does not take."),
+        _("Set DATABASE_URL to a PostgreSQL."),
+    )

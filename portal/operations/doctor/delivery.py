@@ -1,0 +1,57 @@
+"""What runs beside the workers: the outbox, the expiry, the mail server."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+from django.core.mail import get_connection
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts.models import OutboxItem, StoredSession
+from accounts.provider import Finding, verdict
+
+# `deliver_outbox --forever` looks each 15 s.
+OVERDUE = timedelta(minutes=5)
+UNCLEARED = timedelta(days=3)
+
+
+def outbox(_look: Any) -> Iterator[Finding]:
+    """Yield whether what is due is delivered."""
+    now = timezone.now()
+    due = OutboxItem.objects.filter(next_at__lt=now - OVERDUE).order_by("next_at")
+    oldest = due.values_list("next_at", flat=True).first()
+    minutes = int((now - oldest).total_seconds() // 60) if oldest else 0
+    yield verdict(
+        oldest is None,
+        _("Nothing in the outbox is overdue."),
+        _("A delivery in the outbox is overdue by %d minutes.") % minutes,
+        _("Let this run beside the workers, always: manage.py deliver_outbox --forever"),
+    )
+
+
+def expiry(_look: Any) -> Iterator[Finding]:
+    """Yield whether what is over is deleted."""
+    over = StoredSession.objects.filter(expire_date__lt=timezone.now() - UNCLEARED)
+    yield verdict(
+        not over.exists(),
+        _("What has expired is deleted."),
+        _("Sessions that expired days ago are still there."),
+        _("Let this run once a day: manage.py clear_expired"),
+    )
+
+
+def mail(_look: Any) -> Iterator[Finding]:
+    """Yield whether the mail server takes a connection, where there is one."""
+    server = get_connection()
+    if not hasattr(server, "host"):
+        yield Finding(True, _("Mails are not sent, but shown."))
+        return
+    try:
+        server.open()
+        server.close()
+    except OSError as error:  # smtplib's own errors are such
+        said = _("The mail server does not take a connection: %s.") % type(error).__name__
+        yield Finding(False, said, _("Compare VESTIBULE_MAIL_URL with the mail server's settings."))
+        return
+    yield Finding(True, _("The mail server takes a connection."))

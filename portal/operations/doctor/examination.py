@@ -1,0 +1,68 @@
+"""The order of the examination."""
+
+from collections.abc import Callable, Collection, Iterator
+
+import structlog
+from django.utils.translation import gettext as _
+
+from accounts.offers import offered
+from accounts.provider import Finding
+from portal.operations.doctor import (
+    body,
+    cache,
+    certificate,
+    clock,
+    database,
+    delivery,
+    disk,
+    front,
+    keys,
+    sources,
+    start,
+    workers,
+)
+from portal.operations.doctor.look import Look
+
+log = structlog.get_logger("vestibule.doctor")
+
+Subject = Callable[[Look], Iterator[Finding]]
+SUBJECTS: dict[str, Subject] = {
+    "settings": start.findings,
+    "database": database.findings,
+    "cache": cache.findings,
+    "site": front.reached,
+    "certificate": certificate.findings,
+    "clock": clock.findings,
+    "proxy": front.findings,
+    "body": body.findings,
+    "workers": workers.findings,
+    "keys": keys.findings,
+    "disk": disk.findings,
+    "outbox": delivery.outbox,
+    "expiry": delivery.expiry,
+    "mail": delivery.mail,
+    "sources": sources.findings,
+}
+
+
+def examine(only: Collection[str] = (), *, quick: bool = False) -> Iterator[tuple[str, Finding]]:
+    """Yield what is found of all subjects, or `only` of some, with the subject's name. A subject
+    that fails is a finding itself.
+    """
+    look = Look(quick=quick)
+    for name, subject in SUBJECTS.items():
+        if not only or name in only:
+            yield from _safely(name, subject, look)
+    for elsewhere in offered("examines"):
+        if not only or "keys" in only:
+            yield from _safely("keys", elsewhere, look)
+
+
+def _safely(name: str, subject: Subject, look: Look) -> Iterator[tuple[str, Finding]]:
+    try:
+        for finding in subject(look):
+            yield name, finding
+    except Exception as error:  # whatever it is, the other subjects are examined
+        log.exception("doctor.failed", subject=name)
+        said = _("This could not be examined: %s") % type(error).__name__
+        yield name, Finding(False, said, _("The log says why."))

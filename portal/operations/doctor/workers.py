@@ -1,0 +1,41 @@
+"""The worker processes: as many as the settings say, and started anew when one dies."""
+
+from collections.abc import Iterator
+
+from django.utils.translation import gettext as _
+
+from accounts.provider import Finding, verdict
+from portal import conf
+from portal.operations.doctor.look import Look
+
+
+def findings(look: Look) -> Iterator[Finding]:
+    """Yield whether the server was started as README says; nothing where it is not granian."""
+    told = look.told.get("workers", {})
+    if not told.get("served"):
+        return
+    numbers = {
+        "running": told["running"], "configured": told["configured"], "here": conf.workers(),
+    }  # fmt: skip
+    yield verdict(
+        told["running"] == told["configured"] == conf.workers(),
+        _("There are as many workers as VESTIBULE_WORKERS says: %(running)d.") % numbers,
+        _(
+            "%(running)d workers run; VESTIBULE_WORKERS is %(configured)d for them, and %(here)d "
+            "for this command."
+        )
+        % numbers,
+        _("Give granian's --workers and VESTIBULE_WORKERS one number, here as well."),
+    )
+    yield verdict(
+        told["respawn"],
+        _("A worker that dies is started anew."),
+        _("A worker that dies is not started anew: granian ends with the first."),
+        _("Start granian with --respawn-failed-workers (docs/configuration.md, The server)."),
+    )
+    yield verdict(
+        told["kill"],
+        _("An old worker is ended after a while."),
+        _("An old worker with a request that does not end stays for ever."),
+        _("Start granian with --workers-kill-timeout 30 (docs/configuration.md, The server)."),
+    )
