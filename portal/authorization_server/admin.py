@@ -50,7 +50,7 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     fields = (
         "name", "client_id", "kind", "auth_method", "redirect_uris", "post_logout_redirect_uris",
         "allowed_origins", "allowed_scopes", "skip_authorization", "legacy_desktop", "introspects",
-        "backchannel_logout_uri", "jwks",
+        "backchannel_logout_uri", "jwks", "jwks_uri",
     )  # fmt: skip
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:

@@ -8,6 +8,8 @@ import jwt
 
 from accounts import conf
 from accounts.errors import InvalidRequest
+from portal.authorization_server import client_keys
+from portal.authorization_server.client_keys import ClientKey
 from portal.authorization_server.errors import InvalidClient
 from portal.authorization_server.models import Client, Spent
 
@@ -31,7 +33,9 @@ def subject_of(assertion: str) -> str:
 
 
 def verify(assertion: str, client: Client) -> None:
-    """Check an assertion of `client`, and spend it. Raises `InvalidClient`, for every reason."""
+    """Check an assertion of `client`, and spend it. Raises `InvalidClient`, for every reason but
+    `TemporarilyUnavailable`: the client's own keys cannot be fetched.
+    """
     claims = _verified(assertion, client)
     jti, ends = claims["jti"], claims["exp"]
     if not isinstance(jti, str) or not 0 < len(jti) <= 500 or ends > time.time() + LONGEST_LIFE:
@@ -41,38 +45,32 @@ def verify(assertion: str, client: Client) -> None:
 
 
 def _verified(assertion: str, client: Client) -> dict[str, Any]:
-    issuer = conf.site_url()
-    # The issuer's identifier is the one audience of RFC 7523bis; older clients name the endpoint.
-    meant = [issuer, *(f"{issuer}/oauth/{each}" for each in ("token", "par", "revoke"))]
-    for key in _keys(assertion, client):
-        try:
-            return jwt.decode(
-                assertion,
-                key.key,
-                algorithms=_algorithms(key, client),
-                audience=meant,
-                issuer=client.client_id,
-                leeway=LEEWAY,
-                options={"require": ["exp", "iss", "sub", "aud", "jti"]},
-            )
-        except (jwt.PyJWTError, ValueError, TypeError):
-            continue
+    try:
+        kid = jwt.get_unverified_header(assertion).get("kid")
+    except (jwt.PyJWTError, ValueError):
+        raise InvalidClient from None
+    for keys in client_keys.of_client(client.jwks, client.jwks_uri, client.client_id):
+        for key in keys:
+            if kid is None or key.kid == kid:
+                try:
+                    return _claims(assertion, client, key)
+                except jwt.InvalidSignatureError:
+                    continue
+                except (jwt.PyJWTError, ValueError, TypeError):
+                    raise InvalidClient from None
     raise InvalidClient
 
 
-def _algorithms(key: jwt.PyJWK, client: Client) -> list[str]:
-    """Return by which algorithms a key may sign: the one that it names, else those of its type."""
-    named = next((e.get("alg") for e in client.jwks["keys"] if e.get("kid") == key.key_id), None)
-    fit = ["ES256"] if key.key_type == "EC" else ["RS256", "PS256"]
-    return [each for each in fit if named in {None, each}]
-
-
-def _keys(assertion: str, client: Client) -> list[jwt.PyJWK]:
-    """Return the client's keys that may have signed: those of the `kid`, else all of them."""
-    try:
-        kid = jwt.get_unverified_header(assertion).get("kid")
-        known = jwt.PyJWKSet.from_dict(client.jwks).keys
-    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
-        raise InvalidClient from None
-    fit = [each for each in known if each.public_key_use in {None, "sig"}]
-    return [each for each in fit if each.key_id == kid] if kid else fit
+def _claims(assertion: str, client: Client, key: ClientKey) -> dict[str, Any]:
+    issuer = conf.site_url()
+    # The issuer's identifier is the one audience of RFC 7523bis; older clients name the endpoint.
+    meant = [issuer, *(f"{issuer}/oauth/{each}" for each in ("token", "par", "revoke"))]
+    return jwt.decode(
+        assertion,
+        key.key,
+        algorithms=list(key.algorithms),
+        audience=meant,
+        issuer=client.client_id,
+        leeway=LEEWAY,
+        options={"require": ["exp", "iss", "sub", "aud", "jti"]},
+    )

@@ -34,6 +34,7 @@ FIELDS: Mapping[str, tuple[str, type]] = {
     "introspects": ("introspects", bool),
     "backchannel_logout_uri": ("backchannel_logout_uri", str),
     "jwks": ("jwks", dict),
+    "jwks_uri": ("jwks_uri", str),
 }
 
 

@@ -94,6 +94,12 @@ class Client(AbstractApplication):
     jwks = models.JSONField(
         _("public keys"), default=dict, blank=True, help_text=_("A JWK Set, for private_key_jwt.")
     )
+    jwks_uri = models.CharField(
+        _("address of the public keys"),
+        max_length=500,
+        blank=True,
+        help_text=_("Where the client publishes them itself, in the place of the keys."),
+    )
 
     class Meta(AbstractApplication.Meta):
         verbose_name = _("client")

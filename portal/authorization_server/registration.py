@@ -9,19 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-import jwt
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf
+from portal.authorization_server import client_keys
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST = 2000
 _TEXT = re.compile(r"\A[\x21-\x7e]+\Z")
 # RFC 8252, 7.1: a private-use scheme is a domain name in reverse order, so it has a dot.
 _PRIVATE_USE = re.compile(r"\A[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+\Z")
-ASSERTION_ALGORITHMS = ("RS256", "PS256", "ES256")
+ASSERTION_ALGORITHMS = tuple(each for fit in client_keys.ALGORITHMS.values() for each in fit)
 
 
 def check(client: Any) -> None:
@@ -93,22 +93,33 @@ def _problems(client: Any) -> Iterator[tuple[str, str]]:
     if client.legacy_desktop and client.auth_method != client.Method.BASIC:
         yield "legacy_desktop", _("It is for clients with a secret by HTTP Basic.")
     yield from _key_problems(client)
-    uri = client.backchannel_logout_uri
-    if uri and not _is_callable(uri):
-        yield "backchannel_logout_uri", _("Use an https URL without a fragment or a user.")
+    yield from _address_problems(client)
+
+
+def _address_problems(client: Any) -> Iterator[tuple[str, str]]:
+    for field in ("backchannel_logout_uri", "jwks_uri"):
+        uri = getattr(client, field)
+        if uri and not _is_callable(uri):
+            yield field, _("Use an https URL without a fragment or a user.")
 
 
 def _key_problems(client: Any) -> Iterator[tuple[str, str]]:
     if client.auth_method != client.Method.PRIVATE_KEY:
         return
-    try:
-        keys = jwt.PyJWKSet.from_dict(client.jwks).keys
-    except (jwt.PyJWTError, AttributeError, TypeError, ValueError):
-        keys = []
-    if not keys:
-        yield "jwks", _("Give the client's public keys as a JWK Set (RFC 7517, 5).")
-    elif any("d" in each or each.get("kty") == "oct" for each in client.jwks["keys"]):
+    if client.jwks and client.jwks_uri:
+        yield "jwks_uri", _("Give the keys or their address, not both (RFC 7591, 2).")
+    elif client.jwks_uri:
+        return
+    elif _holds_private(client.jwks):
         yield "jwks", _("These are private keys. Give the public ones only.")
+    elif not client_keys.read(client.jwks):
+        yield "jwks", _("Give the client's public keys as a JWK Set (RFC 7517, 5).")
+
+
+def _holds_private(jwks: Any) -> bool:
+    listed = jwks.get("keys") if isinstance(jwks, dict) else None
+    keys = [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return any("d" in each or each.get("kty") == "oct" for each in keys)
 
 
 def _is_callable(uri: str) -> bool:

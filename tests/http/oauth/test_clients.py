@@ -35,6 +35,12 @@ first_party = true
 name = "Command line"
 kind = "native"
 redirect_uris = ["http://127.0.0.1"]
+
+[clients.signer]
+kind = "server"
+auth_method = "private_key_jwt"
+redirect_uris = ["https://signer.example/cb"]
+jwks_uri = "https://signer.example/jwks"
 """
 
 
@@ -92,6 +98,7 @@ def test_a_change_keeps_the_secret_and_a_new_one_ends_it(admin: Browser) -> None
         ({"allowed_scopes": "openid admin"}, "allowed_scopes"),
         ({"auth_method": "private_key_jwt"}, "jwks"),
         ({"jwks": "{"}, "jwks"),
+        ({"jwks_uri": "http:/a.example"}, "jwks_uri"),
         ({"legacy_desktop": "on", "auth_method": "client_secret_post"}, "legacy_desktop"),
         ({"backchannel_logout_uri": "ftp://a.example/"}, "backchannel_logout_uri"),
         ({"backchannel_logout_uri": "https://a.example/#x"}, "backchannel_logout_uri"),
@@ -133,6 +140,7 @@ def test_a_file_is_applied_and_twice_changes_nothing(db: None, tmp_path: Path) -
     assert [line.split()[:2] for line in said.splitlines() if "again" not in line] == [
         ["created", "web"],
         ["created", "cli"],
+        ["created", "signer"],
     ]
     row = Client.objects.get(client_id="web")
     assert row.client_secret == digest(found[1])
@@ -140,6 +148,7 @@ def test_a_file_is_applied_and_twice_changes_nothing(db: None, tmp_path: Path) -
     assert [line.split() for line in apply(tmp_path, FILE).splitlines()] == [
         ["unchanged", "web"],
         ["unchanged", "cli"],
+        ["unchanged", "signer"],
     ]
     changed = apply(tmp_path, FILE.replace("first_party = true\n", ""))
     assert changed.splitlines()[0].split() == ["changed", "web:", "first_party"]
@@ -196,11 +205,18 @@ def test_a_file_with_a_fault_changes_nothing(
     assert not Client.objects.filter(client_id__in=["web", "cli"]).exists()
 
 
+def test_the_form_takes_the_address_of_keys(admin: Browser) -> None:
+    signs = {"auth_method": "private_key_jwt", "jwks_uri": "https://a.example/jwks"}
+    admin.post(ADD, form(**signs))
+    row = Client.objects.get(client_id="web")
+    assert (row.jwks_uri, row.jwks, row.client_secret) == ("https://a.example/jwks", {}, "")
+
+
 def test_check_says_what_is_wrong(db: None, tmp_path: Path) -> None:
     apply(tmp_path, FILE)
     out = io.StringIO()
     call_command("clients", "check", stdout=out)
-    assert out.getvalue().split() == ["ok", "cli", "ok", "web"]
+    assert out.getvalue().split() == ["ok", "cli", "ok", "signer", "ok", "web"]
     Client.objects.filter(client_id="web").update(client_secret="", redirect_uris="http://x")
     with pytest.raises(CommandError):
         call_command("clients", "check", stdout=out)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import requests
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
 
+from tests.http.oauth.publisher import publishing
 from tests.peers.applications import Person, running
 from tests.peers.site import Site
 
@@ -31,6 +32,12 @@ kind = "server"
 auth_method = "private_key_jwt"
 redirect_uris = ["{CALLBACK}"]
 jwks = {{ keys = [{{ {", ".join(f'{name} = "{value}"' for name, value in PUBLIC.items())} }}] }}
+[clients.publisher]
+name = "Publisher"
+kind = "server"
+auth_method = "private_key_jwt"
+redirect_uris = ["{CALLBACK}"]
+jwks_uri = "KEYS"
 [clients.page]
 name = "Page"
 redirect_uris = ["{CALLBACK}"]
@@ -46,11 +53,12 @@ user.give_local_identity()
 
 
 @pytest.fixture(scope="module")
-def house(site: Callable[..., Site]) -> Site:
-    own = site()
+def house(site: Callable[..., Site]) -> Iterator[Site]:
+    own = site({"VESTIBULE_HTTP_PLAIN": "true"})
     own.manage("shell", "--verbosity=0", stdin=PEOPLE)
-    own.manage("clients", "apply", "-", stdin=CLIENTS)
-    return own
+    with publishing(PUBLIC) as publisher:
+        own.manage("clients", "apply", "-", stdin=CLIENTS.replace("KEYS", publisher.url))
+        yield own
 
 
 @pytest.fixture
@@ -67,6 +75,7 @@ def alice(house: Site) -> Person:
         ("code", "web", {"secret": SECRET}),
         ("par", "web", {"secret": SECRET}),
         ("key", "signer", {"key": json.dumps(KEY)}),
+        ("key", "publisher", {"key": json.dumps(KEY)}),
         ("public", "page", {}),
         ("device", "tv", {}),
     ],
