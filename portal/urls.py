@@ -6,7 +6,7 @@ from django.urls import path
 from django.views.i18n import set_language
 
 from accounts.middleware import leaves, own_renewal
-from portal.api import docs_page
+from portal.api import afar, docs_page
 from portal.api.json_view import SchemaView
 from portal.api.session import DetailsView, SessionView, UpstreamTokenView
 from portal.api.sources import ProvidersView, SourcesView
@@ -65,6 +65,7 @@ urlpatterns = [
     # What a front end calls (1, 2 and 5), and the description of it.
     path("auth/session", SessionView.as_view(), name="auth-session"),
     path("auth/sources", SourcesView.as_view(), name="auth-sources"),
+    path("auth/backchannel/<slug:slug>", afar.backchannel, name="auth-backchannel"),
     path("auth/upstream-token", UpstreamTokenView.as_view(), name="upstream-token"),
     path("session/login", LoginView.as_view(), name="session-login"),
     path("session/refresh", own_renewal(RefreshView.as_view()), name="session-refresh"),

@@ -18,7 +18,7 @@ from accounts.login import flow
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
-from accounts.session import access, vault
+from accounts.session import access, afar, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -93,7 +93,8 @@ def sign_in(
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed since it was judged, `AccessDenied` with the
     reason, `AlreadyUsed` when the state was used before (the loser of a race makes no session),
-    `SwitchNeeded` when another session stands in the way.
+    `SwitchNeeded` when another session stands in the way, `InvalidGrant` as well when the source
+    has ended meanwhile what the outcome proves.
     """
     if current.is_logged_in and not same_person(source, outcome, current):
         raise SwitchNeeded
@@ -114,6 +115,9 @@ def sign_in(
             raise AlreadyUsed from None
         raise
     events.announce(trail)
+    if afar.has_ended(source, outcome):
+        events.record_ended(end(StoredSession.objects.filter(uid=typed.uid)), afar.WHY)
+        raise InvalidGrant("The source has ended this session meanwhile.")
     return SignedIn(store, user)
 
 

@@ -1,7 +1,7 @@
 """The tables of the ground floor: people, their ways in, their sessions, and what happened."""
 
 from accounts.models.events import Event, OutboxItem
-from accounts.models.sessions import EndedEntry, StoredSession, StoredTokens
+from accounts.models.sessions import EndedEntry, SpentLogoutToken, StoredSession, StoredTokens
 from accounts.models.sources import Identity, Source
 from accounts.models.users import User
 
@@ -11,6 +11,7 @@ __all__ = [
     "Identity",
     "OutboxItem",
     "Source",
+    "SpentLogoutToken",
     "StoredSession",
     "StoredTokens",
     "User",

@@ -73,6 +73,18 @@ class StoredTokens(models.Model):
     retry_at = models.DateTimeField(null=True)
 
 
+class SpentLogoutToken(models.Model):
+    """A logout token of a source that has ended something once, and whom it named, as digests
+    (accounts/session/afar.py). `issued_at` is its own `iat`.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    sid_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    subject_digest = models.CharField(max_length=64, blank=True, db_index=True)
+    issued_at = models.DateTimeField()
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class EndedEntry(models.Model):
     """One line of the feed that every worker reads: what stopped being true, and when.
 

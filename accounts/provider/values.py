@@ -35,7 +35,8 @@ class Description:
     takes any, another word by what stands in them; empty when they are not.
     `fleeting` is how the subjects begin that come once only: whoever is known by nothing else is
     deleted when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
-    asked about those who have a session; 0 is never.
+    asked about those who have a session; 0 is never. `backchannel`: logout tokens of the upstream
+    are taken here. `frontchannel`: so is a logout that the upstream tells of in a frame.
     """
 
     label: str
@@ -50,6 +51,8 @@ class Description:
     fleeting: str = ""
     recheck_seconds: int = 0
     bearer: str = ""
+    backchannel: bool = False
+    frontchannel: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +144,8 @@ class Authentication:
     empty. `epoch` is the person's own at the moment when their password was judged here; None of
     an upstream.
     `auth_time` is when the person proved upstream who they are, as far as the upstream tells (OIDC
-    Core, 2). `notice` is a sentence for the person, shown once after the sign-in.
+    Core, 2), `issued_at` when the upstream put that in writing (`iat`). `notice` is a sentence for
+    the person, shown once after the sign-in.
     """
 
     subject: str
@@ -161,6 +165,7 @@ class Authentication:
     bound_to: str = field(default="", repr=False)
     epoch: int | None = None
     auth_time: datetime | None = None
+    issued_at: datetime | None = None
     notice: str = ""
 
 
@@ -208,12 +213,15 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """`verify_logout_token`: what the upstream ended (OIDC Back-Channel Logout 1.0, 2.4)."""
+    """`verify_logout_token`: what the upstream ended, and when it said so (OIDC Back-Channel Logout
+    1.0, 2.4).
+    """
 
     issuer: str
     jti: str
     sid: str = ""
     subject: str = ""
+    issued_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,11 @@ from dataclasses import replace
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 
 from accounts import events
+from accounts.errors import InvalidGrant
 from accounts.models import StoredSession
 from accounts.models.users import new_uid
 from accounts.provider import Visit
-from accounts.session.store import SessionStore
+from accounts.session.store import SessionStore, hold
 from accounts.session.typed import Session
 
 BACKEND = "accounts.backend.TypedSessionBackend"
@@ -23,11 +24,14 @@ def begin(parent: StoredSession, session: Session, label: str, visit: Visit) -> 
     caller's transaction.
 
     It keeps who its person is and how and when they proved it. The upstream's tokens, and the end
-    that they set, stay with the parent.
+    that they set, stay with the parent. Raises `InvalidGrant` when the parent has ended: whoever
+    ends it meanwhile waits.
     """
     user = parent.user
     if user is None:
         raise ValueError("a session without a person has no children")
+    if not hold(parent.uid):
+        raise InvalidGrant("The session under which it should begin has ended.")
     typed = replace(
         session,
         uid=new_uid(),

@@ -347,6 +347,16 @@ def rewrite(
     return len(changed)
 
 
+def hold(uid: str) -> bool:
+    """Lock a session against its end until the caller's transaction is over. Returns False when it
+    has ended.
+
+    Whoever writes what ends with a session asks for this lock first, as `end` does: two who lock in
+    another order wait for each other until the database refuses one.
+    """
+    return bool(StoredSession.objects.select_for_update(no_key=True).filter(uid=uid).values("pk"))
+
+
 def end(rows: Any, heir: str = "") -> list[StoredSession]:
     """End the sessions of the queryset `rows`, with their tokens, in every worker.
 
@@ -356,7 +366,7 @@ def end(rows: Any, heir: str = "") -> list[StoredSession]:
     rows that this call ended, for events.
     """
     with transaction.atomic():
-        found = list(rows.select_for_update())
+        found = list(rows.order_by("session_key").select_for_update())
         if found:
             keys = [row.session_key for row in found]
             for settle in offered("session_ends"):

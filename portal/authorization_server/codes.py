@@ -20,7 +20,7 @@ from accounts.keyring import digest
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from accounts.session import children
-from accounts.session.store import end
+from accounts.session.store import end, hold
 from accounts.session.typed import Session
 from portal.authorization_server.asked import OFFLINE, Asked
 from portal.authorization_server.issued import Issued, narrowed, require_active, tell
@@ -114,11 +114,15 @@ def _check(row: Any, shown: Shown) -> None:
 
 
 def _give(row: Any, client: Client, session: Session, resource: list[str], visit: Visit) -> Issued:
-    """Make the tokens, and spend the code with the last statement. Raises `_Lost`."""
+    """Make the tokens, and spend the code with the last statement. Raises `_Lost`, and
+    `InvalidGrant` when the session has just ended.
+    """
     scopes = row.scope.split()
     stays = OFFLINE in scopes or client.legacy_desktop
     apart = stays or client.lives_apart
     holder = row.session
+    if not apart and not hold(row.session_id):
+        raise InvalidGrant("The session has ended.")
     if apart:
         holder = children.begin(row.session, session, client.name or client.client_id, visit)
     sid = holder.uid if client.lives_apart else row.session_id

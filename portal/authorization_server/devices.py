@@ -22,6 +22,7 @@ from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from accounts.session import children
+from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf as portal_conf
 from portal.authorization_server import asked, clients, consents, errors, wire
@@ -233,6 +234,8 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
         raise InvalidGrant("The session has ended.") from None
     require_active(session)
     with transaction.atomic():
+        if not hold(holder.uid):
+            raise InvalidGrant("The session has ended.")
         gone, _kinds = DeviceGrant.objects.filter(pk=row.pk, status=DeviceGrant.APPROVED).delete()
         if not gone:
             raise InvalidGrant("The device code was used before.")

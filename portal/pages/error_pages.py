@@ -4,6 +4,7 @@ import sys
 from functools import partial
 
 import structlog
+from django.contrib.sessions.exceptions import SessionInterrupted
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template import loader
 from limits import RateLimitItemPerMinute
@@ -37,13 +38,26 @@ def _refuse(
     **_more: str,
 ) -> HttpResponse:
     code = _record(request, status, reason)
-    if not wants_page(request):
+    if is_json_route(request) or not wants_page(request):
         body = _body(error, code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
     return answers.page(request, _TEMPLATES[reason], {"code": code}, status)
 
 
-bad_request = partial(_refuse, 400, "invalid_request", "bad-request")
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """Answer what cannot be understood. A request whose session was ended while it was under way
+    is made once more, by nobody; one that would change something is refused.
+    """
+    if not isinstance(exception, SessionInterrupted):
+        return _refuse(400, "invalid_request", "bad-request", request)
+    if request.method in {"GET", "HEAD"}:
+        return answers.see_other(request.get_full_path())
+    if wants_page(request) and not is_json_route(request):
+        return answers.see_other("/login")
+    body = {"error": "login_required", "error_description": "The session has just ended."}
+    return JsonResponse(body, status=401, headers={"Cache-Control": "no-store"})
+
+
 permission_denied = partial(_refuse, 403, "access_denied", "forbidden")
 not_found = partial(_refuse, 404, "invalid_request", "not-found")
 

@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.errors import InvalidGrant
 from accounts.keyring import digest
+from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf
 from portal.tokens import pair
@@ -58,8 +59,10 @@ def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
     waiting = HandOver.objects.filter(digest=digest(identifier), expires_at__gt=timezone.now())
     with transaction.atomic():
         found = waiting.filter(session__source=slug).select_related("session__user").first()
-        taken, _kinds = HandOver.objects.filter(pk=found.pk).delete() if found else (0, {})
-        if found is None or not taken:
+        if found is None or not hold(found.session_id):
+            raise NothingThere
+        taken, _kinds = HandOver.objects.filter(pk=found.pk).delete()
+        if not taken:
             raise NothingThere
         try:
             return pair.issue(found.session)

@@ -18,7 +18,7 @@ from accounts import conf, events, offers
 from accounts.keyring import digest
 from accounts.models import StoredSession
 from accounts.provider import Visit
-from accounts.session.store import end
+from accounts.session.store import end, hold
 from portal.tokens import token_format
 
 
@@ -72,10 +72,12 @@ def rotate(
     """Let the toolkit check and spend a refresh token, in the caller's transaction. None when it
     refuses. `scopes` and `resource` narrow what the new access token is for.
 
-    The lock makes overlapping calls wait, so that one of them finds the token unspent.
+    The lock on the session makes overlapping calls wait, so that one of them finds the token
+    unspent.
     """
-    rows = get_refresh_token_model().objects.select_for_update(of=("self",))
-    if not rows.filter(pk=held.pk, revoked=None).values_list("pk"):
+    if not hold(held.session_id):
+        return None
+    if not get_refresh_token_model().objects.filter(pk=held.pk, revoked=None).exists():
         return None
     request = request_for(held.application, held.session, (), resource)
     request.grant_type = "refresh_token"

@@ -98,6 +98,14 @@ def auth_time(claims: Claims) -> datetime | None:
     return datetime.fromtimestamp(told, UTC) if told else None
 
 
+def issue_time(claims: Claims) -> datetime | None:
+    """Return `iat` (2): when the token was made; None where it does not tell."""
+    try:
+        return datetime.fromtimestamp(moment(claims, "iat"), UTC)
+    except InvalidGrant:
+        return None
+
+
 def access_token_hash(claims: Claims, access_token: str, algorithm: str) -> None:
     """3.1.3.8: `at_hash`, where it is named, is the left half of the access token's hash."""
     if "at_hash" not in claims:

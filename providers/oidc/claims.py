@@ -63,6 +63,7 @@ def authentication(
         amr=_texts(claims.get("amr")),
         expires_at=_end(tokens),
         auth_time=checks.auth_time(claims),
+        issued_at=checks.issue_time(claims),
     )
     if refusal := _refusal(settings, outcome):
         raise AccessDenied(refusal, tokens=tokens)

@@ -86,7 +86,7 @@ def _ended(claims: Mapping[str, Any]) -> Ended:
     sid = session_id(claims)
     if not sid and ("sid" in claims or not subject):
         raise InvalidGrant("It does not say whose session is over.")
-    return Ended(issuer=claims["iss"], jti=jti, sid=sid, subject=subject)
+    return Ended(claims["iss"], jti, sid, subject, checks.issue_time(claims))
 
 
 def _parameters(settings: OidcSettings, tokens: TokenSet | None, return_to: str) -> dict[str, str]:

@@ -54,6 +54,8 @@ class OidcProvider:
             form_post=self.settings.response_mode == "form_post",
             issuer=self.settings.issuer,
             bearer=self.settings.bearer_validation if self.settings.accept_bearer else "",
+            backchannel=self.settings.backchannel_logout,
+            frontchannel=self.settings.frontchannel_logout,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:

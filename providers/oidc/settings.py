@@ -48,6 +48,8 @@ class OidcSettings:
     claims that the session shows. `required_role` must stand at `required_role_claim`.
     `accept_bearer` lets this provider's access tokens in when they are for one of `audience`
     (our client when empty). `revoke`: a logout without a browser revokes the tokens upstream.
+    `backchannel_logout`, `frontchannel_logout`: the provider may end sessions here, by its signed
+    token or by a page that it frames.
     `logout` adds parameters to the logout address, `logout_names` renames ours; an empty name
     leaves one out.
     `inside`: calls may reach addresses inside our own net.
@@ -79,6 +81,8 @@ class OidcSettings:
     audience: tuple[str, ...] = ()
     audience_claim: str = "aud"
     revoke: bool = True
+    backchannel_logout: bool = True
+    frontchannel_logout: bool = True
     logout: Mapping[str, str] = field(default_factory=dict)
     logout_names: Mapping[str, str] = field(default_factory=dict)
     label: str = ""

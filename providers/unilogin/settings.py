@@ -25,6 +25,7 @@ class UniloginSettings:
     where people sign in in earnest. `ws_...` is the institution service: its address, the SOAP
     action and namespace of its one operation that is used, and who we are there. `cache_seconds`
     is how long its answers are believed, `leeway` how far clocks may be apart, in seconds.
+    `backchannel_logout`, `frontchannel_logout`: the broker may end sessions here.
     `inside`: calls may reach addresses inside our own net.
     """
 
@@ -41,6 +42,8 @@ class UniloginSettings:
     scope: str = "openid"
     cache_seconds: int = 3600
     leeway: int = 30
+    backchannel_logout: bool = True
+    frontchannel_logout: bool = True
     label: str = ""
     help: str = ""
     inside: bool = False
@@ -65,6 +68,8 @@ class UniloginSettings:
             authorize={"prompt": "login"},
             leeway=self.leeway,
             userinfo="on",
+            backchannel_logout=self.backchannel_logout,
+            frontchannel_logout=self.frontchannel_logout,
             label=self.label or "Unilogin",
             help=self.help,
             icon="school",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -37,8 +38,12 @@ def served(site: Callable[..., Site]) -> Site:
 @pytest.fixture(scope="module")
 def _upstream(served: Site) -> Iterator[Certified]:
     """Give a provider at which the site is registered, and its source."""
-    callback = f"{served.url}/auth/callback/town"
-    with certified(OP_REDIRECT_URIS=callback, OP_AUTO_CONSENT="1") as running:
+    with certified(
+        OP_REDIRECT_URIS=f"{served.url}/auth/callback/town",
+        OP_POST_LOGOUT_URIS=f"{served.url}/auth/logout/done",
+        OP_BACKCHANNEL_URI=f"{served.url}/auth/backchannel/town",
+        OP_AUTO_CONSENT="1",
+    ) as running:
         served.manage("sources", "apply", "-", stdin=SOURCES.format(issuer=running.issuer))
         yield running
 
@@ -68,6 +73,7 @@ class Visitor:
 
     def __init__(self, site: Site) -> None:
         self.site, self.session = site, requests.Session()
+        self.away = Browser()
 
     def get(self, path: str) -> requests.Response:
         return self.session.get(self.site.url + path, allow_redirects=False, timeout=60)
@@ -76,7 +82,7 @@ class Visitor:
         """Start, sign in at the provider, and return what it sends back."""
         started = self.get("/auth/login/town")
         assert started.status_code == 302, (started.status_code, started.headers)
-        return Browser().go(started.headers["Location"])
+        return self.away.go(started.headers["Location"])
 
     def finish(self, answer: Answer) -> requests.Response:
         """Bring the answer back; while there is no place, the site sends a browser there again."""
@@ -84,6 +90,12 @@ class Visitor:
         while done.headers.get("Location", "").startswith("/auth/callback/"):
             done = self.get(done.headers["Location"])
         return done
+
+
+def is_in(visitor: Visitor) -> bool:
+    """Tell whether the visitor is signed in, once each worker has read the feed."""
+    time.sleep(0.6)
+    return visitor.get("/auth/session").json()["isLoggedIn"] is True
 
 
 @pytest.fixture(autouse=True)
@@ -97,6 +109,24 @@ def test_a_person_signs_in(served: Site, upstream: Certified) -> None:
     finished = visitor.finish(visitor.answer())
     assert (finished.status_code, finished.headers["Location"]) == (303, "/account/")
     assert visitor.get("/auth/session").json()["type"] == "oidc"
+
+
+def test_the_provider_ends_a_session_and_every_session_of_somebody(
+    served: Site, upstream: Certified
+) -> None:
+    first, second, third = (Visitor(served) for _ in range(3))
+    for visitor in (first, second, third):
+        assert visitor.finish(visitor.answer()).headers["Location"] == "/account/"
+    first.away.go(
+        f"{upstream.issuer}/session/end?client_id=portal-public&post_logout_redirect_uri="
+        f"{served.url}/auth/logout/done"
+    )
+    (told,) = upstream.events("backchannel")
+    assert (told["type"], told["sub"]) == ("backchannel.success", "alice")
+    assert [is_in(each) for each in (first, second, third)] == [False, True, True]
+    sent = upstream.ask("POST", "/_test/backchannel", client_id="portal-public", sub="alice")
+    assert sent == {"sent": True}
+    assert [is_in(each) for each in (second, third)] == [False, False]
 
 
 def test_fifty_logins_that_hang_leave_everybody_else_alone(

@@ -226,10 +226,13 @@ def test_w12_an_operator_can_end_it_from_afar(ida: Browser) -> None:
 def test_w12_the_broker_can_end_it_from_afar(client: Client, source: Make, liar: Liar) -> None:
     source(**liar.settings())
     liar.enter(client)
-    provider: Any = catalogue.instance(Source.objects.get(slug="unilogin"))
-    ended = provider.verify_logout_token(liar.op.logout_token())
-    row = stored(client)
-    assert (ended.issuer, ended.sid) == (row.issuer, row.sid)
+    subject = stored(client).subject
+    token = liar.op.logout_token({"typ": "JWT"}, sub=subject, typ="Logout")
+    form = f"logout_token={token}"
+    answer = client.post("/auth/backchannel/unilogin", form, "application/x-www-form-urlencoded")
+    assert answer.status_code == 200
+    fresh.feed()
+    assert client.get("/auth/session").json() == ANONYMOUS
 
 
 def test_w13_renewed_tokens_are_kept_before_anybody_is_answered(

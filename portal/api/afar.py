@@ -1,0 +1,78 @@
+"""Logout by an upstream's server (OpenID Connect Back-Channel Logout 1.0; docs/contract.md 6)."""
+
+from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.csrf import csrf_exempt
+
+from accounts.errors import InvalidRequest, ProtocolError, TooManyRequests
+from accounts.login import lockout
+from accounts.session import afar
+from accounts.source import catalogue
+from portal.door import answers, incoming
+
+FORM = "application/x-www-form-urlencoded"
+_TOKEN = "logout_token"  # noqa: S105  # the name of a parameter
+
+
+class NoSuchSource(InvalidRequest):
+    """`invalid_request` for an address that names no source of ours."""
+
+    status = 404
+
+
+@csrf_exempt
+@login_not_required
+def backchannel(request: HttpRequest, slug: str) -> HttpResponse:
+    """`POST /auth/backchannel/<source>`: end what a logout token names (2.5).
+
+    200 and an empty body, also when nothing was left to end; else the error that 2.8 names. Who
+    sends too much that is refused is answered 429.
+    """
+    try:
+        if request.method != "POST":
+            response = _refused(InvalidRequest("A logout token is posted."), 405)
+            response["Allow"] = "POST"
+        else:
+            _end(request, slug)
+            response = HttpResponse(status=200)
+    except ProtocolError as error:
+        response = answers.with_retry_after(_refused(error, error.status), error)
+    response["Cache-Control"] = "no-store"
+    return response
+
+
+backchannel.answers_json = True  # type: ignore[attr-defined]
+
+
+def _end(request: HttpRequest, slug: str) -> None:
+    visit = incoming.visit(request)
+    lockout.require_budget(visit)
+    try:
+        source = catalogue.of_session(slug)
+        if source is None:
+            raise NoSuchSource("There is no such source.")
+        afar.end_by_token(source, _token(request))
+    except TooManyRequests:
+        raise
+    except ProtocolError:
+        lockout.spend_budget(visit)
+        raise
+
+
+def _token(request: HttpRequest) -> str:
+    """Return the one logout token of a posted form. Raises `InvalidRequest` for any other body."""
+    if request.content_type != FORM:
+        raise InvalidRequest(f"The body must be {FORM}.")
+    try:
+        given = request.POST.getlist(_TOKEN)
+    except (BadRequest, RequestDataTooBig, SuspiciousOperation):
+        raise InvalidRequest("The body is too large or cannot be read.") from None
+    if len(given) != 1:
+        raise InvalidRequest("There must be one logout_token.")
+    return str(given[0])
+
+
+def _refused(error: ProtocolError, status: int) -> HttpResponse:
+    body = {"error": error.error, "error_description": error.description}
+    return JsonResponse(body, status=status)
