@@ -30,7 +30,7 @@ from portal.gateway.middleware import check
 from portal.operations import health
 from portal.operations.doctor import mirror
 from portal.operations.metrics import page
-from portal.pages import account, brand, front, icons, login, openid, passwords
+from portal.pages import account, brand, framed, front, icons, login, openid, passwords
 
 urlpatterns = [
     # What a person sees (1), and a browser on its way to MapStore (2).
@@ -49,6 +49,7 @@ urlpatterns = [
     path("auth/logout/again", front.leave_again, name="auth-logout-again"),
     path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", front.done, name="auth-logout-done"),
+    path("auth/frontchannel/<slug:slug>", framed.frontchannel, name="auth-frontchannel"),
     path("onward/<str:key>", front.go_on, name="onward"),
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),

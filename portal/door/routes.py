@@ -28,6 +28,20 @@ def callback_url(slug: str, prefix: str = AUTH) -> str:
     return conf.site_url() + path
 
 
+def backchannel_url(slug: str) -> str:
+    """Return the address at which the source `slug` ends sessions by a logout token (OIDC's
+    backchannel_logout_uri).
+    """
+    return f"{conf.site_url()}/auth/backchannel/{slug}"
+
+
+def frontchannel_url(slug: str) -> str:
+    """Return the address that the source `slug` frames to end a session (OIDC's
+    frontchannel_logout_uri).
+    """
+    return f"{conf.site_url()}/auth/frontchannel/{slug}"
+
+
 def failed_path(code: str, prefix: str = AUTH, next_url: str = "") -> str:
     """Return the path of the page of a failed sign-in, which leads on as the sign-in did."""
     wanted = {"by": prefix if prefix == OPENID else "", "next": next_url}

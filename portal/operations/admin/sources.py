@@ -128,14 +128,15 @@ class SourceAdmin(Guarded):
             "require_assignment", "end_with_token", "allow_upstream_token", "staff", "after_login",
             "groups", "note", "texts",
         ]  # fmt: skip
-        return ["redirect_uri", *edited] if obj else edited
+        return ["redirect_uri", "logout_uris", *edited] if obj else edited
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
         """Keep what people's identities and the upstream's registration hang on, and leave it to
         administrators with all rights to let others in.
         """
         kept = [] if request.user.is_superuser else ["staff"]
-        return ["redirect_uri", "slug", "provider", *kept] if obj else kept
+        shown = ["redirect_uri", "logout_uris", "slug", "provider"]
+        return [*shown, *kept] if obj else kept
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
@@ -150,6 +151,18 @@ class SourceAdmin(Guarded):
             (routes.callback_url(source.slug, prefix),) for prefix in (routes.AUTH, routes.OPENID)
         ]
         return format_html_join("", "<div>{}</div>", urls)
+
+    @admin.display(description=_("Logout addresses to register"))
+    def logout_uris(self, source: Source) -> SafeString:
+        """Return the addresses of a logout: where people come back, where sessions are ended."""
+        ready = catalogue.of_session(source.slug)
+        told = ready.description if ready else None
+        known = [(gettext("back from a logout"), routes.logout_done_url())]
+        if told and told.backchannel:
+            known.append((gettext("back-channel"), routes.backchannel_url(source.slug)))
+        if told and told.frontchannel:
+            known.append((gettext("front-channel"), routes.frontchannel_url(source.slug)))
+        return format_html_join("", "<div>{}: {}</div>", known)
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
