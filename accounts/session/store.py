@@ -366,7 +366,8 @@ def end(rows: Any, heir: str = "") -> list[StoredSession]:
     rows that this call ended, for events.
     """
     with transaction.atomic():
-        found = list(rows.order_by("session_key").select_for_update())
+        in_order = rows if rows.query.is_sliced else rows.order_by("session_key")
+        found = list(in_order.select_for_update())
         if found:
             keys = [row.session_key for row in found]
             for settle in offered("session_ends"):
