@@ -2,37 +2,32 @@
 
 Prints; judges nothing. Peers are the bare server (a WSGI function) and Django as it comes
 (contrib.sessions in the database, contrib.auth), under the same granian on the same machine.
+Arguments choose parts: `sessions`, `devices`, `passwords`, `logins`; without one all are measured.
 """
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlencode
 
+import django
+
 from tests.benchmarks import devices, logins
 from tests.benchmarks.client import Browser
-from tests.benchmarks.processes import cpu_seconds, resident_mib
+from tests.benchmarks.measuring import per_operation, report
+from tests.benchmarks.processes import resident_mib
 from tests.benchmarks.servers import Served, bare_server, stock_django
 from tests.peers.database import fresh_database
 from tests.peers.site import Site, environment, free_port
 
 PEOPLE, PASSWORD = "bench", "bench-password-of-some-length"
 ROUNDS = 2000
-
-
-def per_operation(served: Served, count: int, operation: Callable[[], None]) -> float:
-    """Return microseconds of CPU that the server's processes spend on one operation."""
-    for _ in range(max(20, count // 20)):
-        operation()
-    before = cpu_seconds(served.pid)
-    for _ in range(count):
-        operation()
-    return (cpu_seconds(served.pid) - before) / count * 1e6
 
 
 def our_site(stack: ExitStack, more: Mapping[str, str] | None = None) -> tuple[Site, float]:
@@ -77,53 +72,70 @@ def sign_in(url: str) -> Browser:
     return browser
 
 
-def report(label: str, value: float, unit: str = "µs") -> None:
-    """Print one line of the table."""
-    print(f"  {label:<58}{value:>10,.0f} {unit}", flush=True)
+def sessions(stack: ExitStack, site: Site, ours: Served) -> None:
+    """Measure who asks who they are, and a page."""
+    bare = stack.enter_context(bare_server())
+    stock = stack.enter_context(stock_django(PEOPLE, PASSWORD))
+    anonymous, person = Browser(site.url), sign_in(site.url)
+    plain, theirs = Browser(bare.url), Browser(stock.url)
+    theirs.get("/enter")
+    cases = [
+        ("bare granian: a constant", bare, lambda: plain.get("/")),
+        ("ours: /auth/session, anonymous", ours, lambda: anonymous.get("/auth/session")),
+        ("ours: /auth/session, signed in", ours, lambda: person.get("/auth/session")),
+        ("Django as it comes: who am I, signed in", stock, lambda: theirs.get("/whoami")),
+        ("ours: the choice of sources, a page", ours, lambda: anonymous.get("/login")),
+    ]
+    for label, served, operation in cases:
+        report(label, per_operation(served, ROUNDS, operation))
 
 
-def main() -> None:
-    """Measure, and print."""
+def waiting(stack: ExitStack, site: Site, _ours: Served) -> None:
+    """Measure the polls of devices."""
+    slow, _start = our_site(stack, {"VESTIBULE_FAST_PATH": "0"})
+    devices.measure(site, slow)
+
+
+def passwords(stack: ExitStack, site: Site, ours: Served) -> None:
+    """Measure sign-ins by password, and the memory that a worker has after many."""
+    stock = stack.enter_context(stock_django(PEOPLE, PASSWORD))
+    entering = Browser(stock.url)
+    report(
+        "ours: password sign-in (46 MiB Argon2id)",
+        per_operation(ours, 100, lambda: sign_in(site.url) and None),
+    )
+    report(
+        "Django as it comes: password sign-in (100 MiB Argon2id)",
+        per_operation(stock, 40, lambda: entering.get("/enter")),
+    )
+    for _ in range(1000 - 105):
+        sign_in(site.url)
+    report("resident memory of a worker after 1,000 sign-ins", resident_mib(ours.pid), "MiB")
+
+
+PARTS = {"sessions": sessions, "devices": waiting, "passwords": passwords}
+
+
+def main(chosen: Sequence[str]) -> None:
+    """Measure what is chosen, and print."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
+    django.setup()  # commands for the site are run by a process that has loaded what we have
     kind = "PostgreSQL + Redis" if os.environ.get("DATABASE_URL") else "SQLite"
-    with ExitStack() as stack:
-        site, start = our_site(stack)
-        process = site.process
-        if process is None:
-            raise RuntimeError("the site has ended")
-        ours = Served(site.url, process.pid)
-        bare = stack.enter_context(bare_server())
-        stock = stack.enter_context(stock_django(PEOPLE, PASSWORD))
-        print(f"CPU of the server's processes per operation ({kind} for ours)")
-        anonymous, person = Browser(site.url), sign_in(site.url)
-        plain, theirs = Browser(bare.url), Browser(stock.url)
-        theirs.get("/enter")
-        cases = [
-            ("bare granian: a constant", bare, lambda: plain.get("/")),
-            ("ours: /auth/session, anonymous", ours, lambda: anonymous.get("/auth/session")),
-            ("ours: /auth/session, signed in", ours, lambda: person.get("/auth/session")),
-            ("Django as it comes: who am I, signed in", stock, lambda: theirs.get("/whoami")),
-            ("ours: the choice of sources, a page", ours, lambda: anonymous.get("/login")),
-        ]
-        for label, served, operation in cases:
-            report(label, per_operation(served, ROUNDS, operation))
-        devices.measure(site, ours, per_operation, report)
-        entering = Browser(stock.url)
-        report(
-            "ours: password sign-in (46 MiB Argon2id)",
-            per_operation(ours, 100, lambda: sign_in(site.url) and None),
-        )
-        report(
-            "Django as it comes: password sign-in (100 MiB Argon2id)",
-            per_operation(stock, 40, lambda: entering.get("/enter")),
-        )
-        for _ in range(1000 - 105):
-            sign_in(site.url)
-        report("resident memory of a worker after 1,000 sign-ins", resident_mib(ours.pid), "MiB")
-        report("start to first 200", start * 1000, "ms")
-    with ExitStack() as stack:
-        print(f"CPU per complete OpenID login, median of {logins.ROUNDS} rounds")
-        logins.measure(lambda more: our_site(stack, more)[0], report)
+    parts = [part for name, part in PARTS.items() if not chosen or name in chosen]
+    if parts:
+        with ExitStack() as stack:
+            site, start = our_site(stack)
+            if site.process is None:
+                raise RuntimeError("the site has ended")
+            print(f"CPU of the server's processes per operation ({kind} for ours)")
+            for part in parts:
+                part(stack, site, Served(site.url, site.process.pid))
+            report("start to first 200", start * 1000, "ms")
+    if not chosen or "logins" in chosen:
+        with ExitStack() as stack:
+            print(f"CPU per complete OpenID login, median of {logins.ROUNDS} rounds")
+            logins.measure(lambda more: our_site(stack, more)[0], report)
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
