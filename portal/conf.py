@@ -44,6 +44,11 @@ def discovery_source() -> str:
     return str(settings.VESTIBULE_DISCOVERY_SOURCE)
 
 
+def fast_path() -> bool:
+    """Tell whether the front answers what is certain without asking Django."""
+    return bool(settings.VESTIBULE_FAST_PATH)
+
+
 def frontpage_url() -> str:
     """Return the institution's own front page, or nothing."""
     return str(settings.VESTIBULE_FRONTPAGE_URL)

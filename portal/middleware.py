@@ -1,22 +1,44 @@
 """What wraps each request: a line in the log, the content policy."""
 
+import logging
 from functools import cached_property
 
 import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
-from django.http import HttpRequest, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 
+class _Ordinary(RequestMiddleware):
+    """Says how a request ended that is nothing to be warned of, whatever its status."""
+
+    def __init__(self) -> None:
+        pass
+
+    def _log_level_for_status_code(self, status_code: int) -> int:
+        return logging.INFO
+
+
+_ordinary = _Ordinary()
+
+
 class RequestLog(RequestMiddleware):
     """django-structlog's middleware, with the address that the front has found.
 
-    The original believes a dozen headers that every caller can write.
+    The original believes a dozen headers that every caller can write, and warns of each 4xx; of an
+    answer with the mark `is_ordinary` nobody is warned here.
     """
+
+    def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
+        """Write the line at the end."""
+        if getattr(response, "is_ordinary", False):
+            _ordinary.handle_response(request, response)
+        else:
+            super().handle_response(request, response)
 
     @classmethod
     def bind_ip(cls, request: HttpRequest) -> None:

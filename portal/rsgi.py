@@ -6,6 +6,7 @@ import re
 
 from django.core.wsgi import get_wsgi_application
 
+from accounts.offers import offered
 from portal import conf
 from portal.operations.checks import refuse_unsound
 from portal.operations.metrics import numbers
@@ -31,6 +32,7 @@ application = Front(
         seconds=40.0,
     ),
     watch=numbers.standing if conf.metrics_are_read() else None,
+    short_ways=offered("short_way") if conf.fast_path() else (),
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

@@ -264,6 +264,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 VESTIBULE_WORKERS = env.int("VESTIBULE_WORKERS", default=1)
 VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)
+VESTIBULE_FAST_PATH = env.bool("VESTIBULE_FAST_PATH", default=True)
 VESTIBULE_HASHES_AT_ONCE = env.int(
     "VESTIBULE_HASHES_AT_ONCE",
     default=max(1, len(os.sched_getaffinity(0)) // max(1, VESTIBULE_WORKERS)),

@@ -12,5 +12,6 @@ class AuthorizationServerConfig(AppConfig):
     verbose_name = _("Authorization server")
     examines = "portal.authorization_server.keys.examine"
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
+    short_way = "portal.authorization_server.short_way.answer"
     session_ends = "portal.authorization_server.backchannel.session_ends"
     delivers_notices = "portal.authorization_server.backchannel.deliver"

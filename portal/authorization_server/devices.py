@@ -7,9 +7,8 @@ A device code rests as its SHA-256. The state moves by conditional UPDATEs and o
 import secrets
 import unicodedata
 from functools import cache as once
-from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
@@ -80,9 +79,10 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
     """
     credentials = clients.shown(authorization, given)
     key = digest(given.need("device_code"))
-    brief = next(iter(DeviceGrant.objects.raw(_brief(), [key])), None)
-    if brief is not None and _only_waits(brief, credentials):
-        raise _still_waiting(brief, key)
+    public = credentials.method == Client.Method.NONE
+    interval = interval_of(key, credentials.client_id) if public else None
+    if interval is not None:
+        raise _still_waiting(key, interval)
     row = DeviceGrant.objects.filter(device_code=key).select_related("application").first()
     if row is None or row.application.client_id != credentials.client_id:
         clients.authenticate(credentials, clients.find(credentials.client_id))
@@ -93,8 +93,26 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
     if row.expires <= timezone.now():
         raise errors.ExpiredToken("The device code has expired. Start again.")
     if row.status == DeviceGrant.PENDING:
-        raise _still_waiting(row, key)
+        raise _still_waiting(key, row.interval)
     return _redeem(row, client, visit)
+
+
+def interval_of(key: str, client_id: str) -> int | None:
+    """Return the seconds between two polls of a device that waits: the one whose code has the
+    digest `key`, of the public client `client_id`. None when more is to be seen: decided, expired,
+    unknown, or another client's. Costs one query.
+    """
+    now = connection.ops.adapt_datetimefield_value(timezone.now())
+    method, status = Client.Method.NONE.value, DeviceGrant.PENDING
+    with connection.cursor() as cursor:
+        cursor.execute(_waiting(), [key, now, client_id, method, status])
+        found = cursor.fetchone()
+    return int(found[0]) if found else None
+
+
+def is_in_time(key: str, interval: int) -> bool:
+    """Count a poll. Returns False when it comes too early; the first never does."""
+    return cache.shared.add(_mark(key), True, max(1, interval - 1))
 
 
 def user_code_of(text: str) -> str:
@@ -165,22 +183,12 @@ def _pending() -> QuerySet[DeviceGrant]:
 
 
 @once
-def _brief() -> str:
+def _waiting() -> str:
     """Return the SQL of what a poll needs to know while the person has not decided, built once."""
-    rows = DeviceGrant.objects.filter(device_code="x").only("status", "expires", "interval")
-    client = {"named": F("application__client_id"), "method": F("application__auth_method")}
-    sql: str = rows.annotate(**client).query.sql_with_params()[0]
+    rows = DeviceGrant.objects.filter(device_code="x").filter(expires__gt=timezone.now())
+    rows = rows.filter(application__client_id="x").filter(application__auth_method="x")
+    sql: str = rows.filter(status="x").values_list("interval").query.sql_with_params()[0]
     return sql
-
-
-def _only_waits(row: Any, credentials: clients.Credentials) -> bool:
-    """Tell whether a public client asks for its own device, which waits: no more is to be seen."""
-    return bool(
-        row.status == DeviceGrant.PENDING
-        and row.expires > timezone.now()
-        and credentials.method == row.method == Client.Method.NONE
-        and credentials.client_id == row.named
-    )
 
 
 def _begin(
@@ -212,15 +220,18 @@ def _begin(
     return code, row
 
 
-def _still_waiting(row: DeviceGrant, key: str) -> ProtocolError:
-    """Return that the person has not decided yet; the first poll is never too early."""
-    mark = f"device-poll:{key}"
-    if cache.shared.add(mark, True, max(1, row.interval - 1)):
+def _still_waiting(key: str, interval: int) -> ProtocolError:
+    """Return that the person has not decided yet, or that the device asks too often."""
+    if is_in_time(key, interval):
         return errors.AuthorizationPending("The person has not decided yet.")
-    slower = _pending().filter(pk=row.pk, interval__lt=SLOWEST)
+    slower = _pending().filter(device_code=key, interval__lt=SLOWEST)
     slower.update(interval=F("interval") + SLOWER)
-    cache.shared.set(mark, True, row.interval + SLOWER - 1)
+    cache.shared.set(_mark(key), True, interval + SLOWER - 1)
     return errors.SlowDown("Wait five seconds longer between two polls.")
+
+
+def _mark(key: str) -> str:
+    return f"device-poll:{key}"
 
 
 def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:

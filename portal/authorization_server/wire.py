@@ -14,7 +14,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable
 from portal.authorization_server import clients
-from portal.authorization_server.errors import InvalidClient
+from portal.authorization_server.errors import AuthorizationPending, InvalidClient
 
 View = Callable[[HttpRequest], HttpResponseBase]
 
@@ -123,6 +123,8 @@ def _answered(view: View, request: HttpRequest, named: dict[str, Any]) -> HttpRe
 def _refused(error: ProtocolError, status: int) -> JsonResponse:
     body = {"error": error.error, "error_description": error.description}
     response = JsonResponse(body, status=status)
+    if isinstance(error, AuthorizationPending):  # as each device is told every five seconds
+        response.is_ordinary = True  # type: ignore[attr-defined]  # portal/middleware.py
     if isinstance(error, InvalidClient) and error.basic:
         response["WWW-Authenticate"] = 'Basic realm="vestibule", charset="UTF-8"'
     if isinstance(error, TemporarilyUnavailable):

@@ -4,21 +4,20 @@ import asyncio
 import io
 import sys
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from queue import SimpleQueue
-from threading import Thread, get_ident
 from typing import Any
 
 import structlog
 
+from portal.server.hands import Hands
 from portal.server.proxies import TrustedProxies
+from portal.server.short_ways import LEARN, Answer, Environ, ShortWay, write_line
 from portal.server.turns import LATE, Turns
 
 log = structlog.get_logger("vestibule.front")
 
-Environ = dict[str, Any]
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 _Job = tuple[Environ, Any, Future[None], Callable[[], None] | None]
@@ -55,6 +54,7 @@ class Front:
     more than `largest` bytes is not read: the application sees its length, and refuses it. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     `watch` is told each second, in the event loop, how the front stands.
+    In the thread the `short_ways` are asked first, in their order.
     """
 
     def __init__(
@@ -67,28 +67,28 @@ class Front:
         largest: int,
         turns: Turns | None = None,
         watch: Callable[[Standing], None] | None = None,
+        short_ways: Sequence[ShortWay] = (),
     ) -> None:
         self._application = application
         self._proxies = proxies
-        self._threads = threads
         self._deadline = deadline
         self._largest = largest
         self._turns = turns
         self._watch = watch
-        self._busy: set[int] = set()
-        self._ready: SimpleQueue[_Job] = SimpleQueue()
+        self._short_ways = short_ways
+        self._hands: Hands[_Job] = Hands(threads, self._work)
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         """Start the threads, in the worker that they are for."""
-        for number in range(self._threads):
-            Thread(target=self._work, args=(loop,), name=f"request-{number}", daemon=True).start()
+        self._hands.start()
         if self._watch:
             loop.call_soon(self._look, loop, self._watch)
 
     def _look(self, loop: AbstractEventLoop, watch: Callable[[Standing], None]) -> None:
         """Tell how the front stands, each second."""
-        waiting = self._turns.waiting if self._turns else 0
-        watch(Standing(self._threads, len(self._busy), self._ready.qsize(), waiting))
+        turns = self._turns.waiting if self._turns else 0
+        hands = self._hands
+        watch(Standing(hands.number, hands.busy, hands.waiting, turns))
         loop.call_later(EVERY, self._look, loop, watch)
 
     async def __rsgi__(self, scope: Any, protocol: Any) -> None:
@@ -119,7 +119,7 @@ class Front:
     ) -> None:
         """Wait until a thread has answered; then it is `over`, also for a peer that has left."""
         done = asyncio.get_running_loop().create_future()
-        self._ready.put((environ, protocol, done, over))
+        self._hands.give((environ, protocol, done, over))
         await done
 
     async def _body(self, environ: Environ, protocol: Any) -> bytes:
@@ -127,12 +127,15 @@ class Front:
         announced = int(environ.get("CONTENT_LENGTH") or 0)
         if announced > self._largest:
             return b""
-        body = bytearray()
-        async for piece in protocol:
-            body += piece
-            if len(body) > self._largest:
-                environ["CONTENT_LENGTH"] = str(len(body))
-                return b""
+        if announced:  # one wait for all of it: half of what waiting for each piece costs
+            body = await protocol()
+        else:
+            body = bytearray()
+            async for piece in protocol:
+                body += piece
+                if len(body) > self._largest:
+                    environ["CONTENT_LENGTH"] = str(len(body))
+                    return b""
         if len(body) < announced:
             raise EOFError
         environ["CONTENT_LENGTH"] = str(len(body))
@@ -161,29 +164,40 @@ class Front:
             environ["HTTP_HOST"] = scope.authority
         return environ
 
-    def _work(self, loop: AbstractEventLoop) -> None:
-        while True:
-            environ, protocol, done, over = self._ready.get()
-            if not done.cancelled():  # by a peer that has left meanwhile
-                self._busy.add(get_ident())
-                self._answer(environ, protocol)
-                self._busy.discard(get_ident())
-            loop.call_soon_threadsafe(_settle, done, over)
+    def _work(self, job: _Job) -> None:
+        environ, protocol, done, over = job
+        if not done.cancelled():  # by a peer that has left meanwhile
+            self._answer(environ, protocol)
+        done.get_loop().call_soon_threadsafe(_settle, done, over)
 
     def _answer(self, environ: Environ, protocol: Any) -> None:
-        head: list[Any] = [500, []]
-
-        def start_response(status: str, headers: list[tuple[str, str]], _: Any = None) -> None:
-            head[:] = int(status[:3]), headers
-
         try:
-            pieces = self._application(environ, start_response)
-            try:
-                protocol.response_bytes(*head, b"".join(pieces))
-            finally:
-                getattr(pieces, "close", int)()
+            for way in self._short_ways:
+                answer = way(environ)
+                if answer is not None:
+                    protocol.response_bytes(*answer)
+                    write_line(environ, answer.status)
+                    return
+            self._ask(environ, protocol)
         except Exception:  # whatever it is, the thread goes on; the peer gets granian's 500
             log.exception("front.failed")
+
+    def _ask(self, environ: Environ, protocol: Any) -> None:
+        """Answer by the application, and tell the short way that wants to know."""
+        status, head = 500, list[tuple[str, str]]()
+
+        def start_response(line: str, headers: list[tuple[str, str]], _: Any = None) -> None:
+            nonlocal status, head
+            status, head = int(line[:3]), headers
+
+        pieces = self._application(environ, start_response)
+        try:
+            answer = Answer(status, head, b"".join(pieces))
+            protocol.response_bytes(*answer)
+        finally:
+            getattr(pieces, "close", int)()
+        if LEARN in environ:
+            environ[LEARN](answer)
 
 
 def _announced(environ: Environ) -> bool:

@@ -6,7 +6,13 @@ import logging
 from typing import Any
 
 import pytest
-from django.test import Client
+from django.test import Client, RequestFactory
+
+from portal.authorization_server.errors import AuthorizationPending
+from portal.authorization_server.wire import refused
+from portal.middleware import RequestLog
+from portal.server.short_ways import write_line
+from tests.http.at_front import by_django, told
 
 FORGED = {
     "CF-Connecting-IP": "203.0.113.7",
@@ -42,3 +48,22 @@ def test_the_address_is_that_of_the_connection_whatever_a_caller_says(
 ) -> None:
     client.get("/auth/session", headers=FORGED, REMOTE_ADDR="198.51.100.4")
     assert [line["ip"] for line in lines()] == ["198.51.100.4"]
+
+
+@pytest.mark.django_db
+def test_a_request_that_django_does_not_see_writes_the_same_line(lines: Any) -> None:
+    environ = told("GET", "/auth/session", HTTP_X_REAL_IP="203.0.113.7")
+    by_django(environ)
+    write_line(environ, 200)
+    theirs, ours = lines()
+    assert theirs.pop("request_id") != ours.pop("request_id")
+    assert theirs.pop("timestamp") <= ours.pop("timestamp")
+    assert theirs == ours
+
+
+@pytest.mark.django_db
+def test_nobody_is_warned_of_a_device_that_waits(lines: Any) -> None:
+    answer = refused(AuthorizationPending("The person has not decided yet."))
+    RequestLog(lambda _request: answer)(RequestFactory().post("/oauth/token"))
+    write_line(told("POST", "/oauth/token"), answer.status_code)
+    assert [(line["code"], line["level"]) for line in lines()] == [(400, "info")] * 2

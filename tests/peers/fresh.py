@@ -12,7 +12,7 @@ from accounts import cache, ended, outbox
 from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
-from portal.authorization_server import clients, keys
+from portal.authorization_server import clients, keys, short_way
 from portal.gateway import rules as compiled
 from portal.tokens import foreign
 from tests.peers import dead_cache
@@ -58,4 +58,5 @@ def worker() -> None:
     foreign._memory = foreign._Memory()
     keys._known.forget()
     clients._origins.cache_clear()
+    short_way._pending = short_way._Pending()
     cache._silence = cache.Silence()

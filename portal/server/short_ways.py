@@ -1,0 +1,46 @@
+"""Short ways: functions that know an answer before Django is asked
+(docs/decisions/0009-short-ways.md).
+"""
+
+import logging
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import structlog
+
+Environ = dict[str, Any]
+
+# A short way may leave a function in the environment: it is called with Django's answer.
+LEARN = "vestibule.learn"
+
+# The logger of `portal.middleware.RequestLog`: whoever answers, the line is the same.
+_NAME = "django_structlog.middlewares.request"
+_logger, log = logging.getLogger(_NAME), structlog.get_logger(_NAME)
+
+
+class Answer(NamedTuple):
+    """An answer, as it is sent."""
+
+    status: int
+    headers: Sequence[tuple[str, str]]
+    body: bytes
+
+
+# Returns None for what is not certain: then Django answers.
+ShortWay = Callable[[Environ], Answer | None]
+
+
+def write_line(environ: Environ, status: int) -> None:
+    """Write the line in the log that Django's middleware writes for a request, as one that is
+    nothing out of the ordinary.
+    """
+    if not _logger.isEnabledFor(logging.INFO):
+        return
+    words = {
+        "request_id": str(uuid.uuid4()),
+        "ip": environ["REMOTE_ADDR"],
+        "request": f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}",
+    }
+    log.debug("request_started", user_agent=environ.get("HTTP_USER_AGENT"), **words)
+    log.info("request_finished", code=status, **words)
