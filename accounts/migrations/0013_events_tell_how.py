@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0009_session_label'),
+        ('accounts', '0010_spent_logout_tokens'),
     ]
 
     operations = [

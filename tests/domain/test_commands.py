@@ -55,7 +55,7 @@ def test_what_is_over_goes_and_what_is_not_stays() -> None:
     alive = session("b", 1)
     old, young = timezone.now() - timedelta(days=181), timezone.now() - timedelta(days=179)
     for moment in (old, young):
-        Event.objects.create(at=moment, name="login.succeeded")
+        Event.objects.create(at=moment, last_at=moment, name="login.succeeded")
     ended.announce("session", ["gone-long-ago", "just-gone"])
     EndedEntry.objects.filter(value="gone-long-ago").update(at=timezone.now() - timedelta(hours=1))
     call_command("clear_expired")

@@ -22,11 +22,13 @@ from tests.peers.trouble import TroubleServer
 # Makes one call of its own process, to the address that it is given, with a CA that it is given.
 CALL = """
 import sys
+import django
 from django.conf import settings
 settings.configure(VESTIBULE_HTTP_CONNECT=2.0, VESTIBULE_HTTP_DEADLINE=5.0,
     VESTIBULE_HTTP_MAX_BYTES=100, VESTIBULE_HTTP_PER_UPSTREAM=1, VESTIBULE_HTTP_PLAIN=False,
     VESTIBULE_HTTP_INSIDE=True,
     VESTIBULE_THREADS=2, VESTIBULE_HTTP_CA=sys.argv[2])
+django.setup()
 from accounts.http import Client
 assert Client("test").get(sys.argv[1]).ok
 """
