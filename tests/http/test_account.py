@@ -134,6 +134,7 @@ OPEN = {
     "oauth/device_authorization", "device", "device/qr/<str:user_code>.svg",
     ".well-known/openid-configuration",
     ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
+    ".well-known/webfinger", "gateway/check", "gateway/check/<path:rest>",
 }  # fmt: skip
 
 
