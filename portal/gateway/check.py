@@ -23,7 +23,16 @@ from accounts.session import vault
 from portal import conf as portal_conf
 from portal.gateway import dav, rules, who
 from portal.gateway import forwarded as forwarded_request
-from portal.gateway.decision import Allow, Forbidden, Settings, SignIn, Unauthorized, Who, decide
+from portal.gateway.decision import (
+    Allow,
+    Decision,
+    Forbidden,
+    Settings,
+    SignIn,
+    Unauthorized,
+    Who,
+    decide,
+)
 from portal.gateway.expiry import clear_site_data, expired
 from portal.gateway.forwarded import Forwarded
 
@@ -62,11 +71,22 @@ def answer(question: Question) -> Answer:
         somebody = who.identify(question.headers, Visit(question.address, agent))
         settings = settings_of(question)
         decision = decide(somebody, asked, rules.compiled(), settings, timezone.now())
-        if isinstance(decision, Allow):
-            return _allowed(decision, somebody)
-        return _refused(decision, asked, settings)
+        passes = isinstance(decision, Allow) and decision.pass_token
+        token = _upstream_token(somebody) if passes else ""
+        return rendered(decision, asked, settings, token)
     except ProtocolError as error:
         return _failed(error)
+
+
+def rendered(decision: Decision, asked: Forwarded, settings: Settings, token: str = "") -> Answer:
+    """Return the answer that a decision makes. `token` is what `Authorization` holds where the rule
+    passes the upstream's token on.
+    """
+    if isinstance(decision, Allow):
+        headers = list(decision.headers.items())
+        headers += [("Authorization", token)] if decision.pass_token else []
+        return Answer(200, (*headers, ("Cache-Control", "no-store")))
+    return _refused(decision, asked, settings)
 
 
 def settings_of(question: Question) -> Settings:
@@ -77,13 +97,6 @@ def settings_of(question: Question) -> Settings:
         basic=portal_conf.app_passwords(),
         redirect_as_401="redirect=401" in question.query.split("&"),
     )
-
-
-def _allowed(decision: Allow, somebody: Who) -> Answer:
-    headers = list(decision.headers.items())
-    if decision.pass_token:
-        headers.append(("Authorization", _upstream_token(somebody)))
-    return Answer(200, (*headers, ("Cache-Control", "no-store")))
 
 
 def _upstream_token(somebody: Who) -> str:

@@ -1,13 +1,19 @@
 """`manage.py rules apply FILE | export | check | test URL`."""
 
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts.errors import InvalidRequest
+from accounts.models import User
+from accounts.models.users import username_key
 from portal.configuration import file_command
-from portal.gateway import rule_file
+from portal.gateway import rule_file, rules, tester
+from portal.gateway.decision import Who
 
 
 class Command(BaseCommand):
@@ -23,6 +29,14 @@ class Command(BaseCommand):
         apply.add_argument("--prune", action="store_true", help="disable those it does not name")
         verbs.add_parser("export", help="print the rules as apply takes them")
         verbs.add_parser("check", help="say what is wrong; status 1 if anything is")
+        test = verbs.add_parser("test", help="say what would happen to a request, and why")
+        test.add_argument("url")
+        test.add_argument("--method", default="GET")
+        test.add_argument("--manner", choices=tester.MANNERS, default="page", help="who calls")
+        test.add_argument("--as", dest="person", default="", help="a person, by username")
+        test.add_argument("--type", default="", help="somebody with a session of this type")
+        test.add_argument("--group", action="append", default=[], help="one of their groups")
+        test.add_argument("--proof", type=int, help="minutes since they proved who they are")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the verb says. Raises `CommandError`, which is exit status 1."""
@@ -35,6 +49,8 @@ class Command(BaseCommand):
                 self.stdout.write(rule_file.export(), ending="")
             case "check":
                 self._check()
+            case "test":
+                self._test(options)
 
     def _check(self) -> None:
         found = rule_file.problems()
@@ -45,3 +61,27 @@ class Command(BaseCommand):
         if any(found.values()):
             troubled = [slug for slug, wrong in found.items() if wrong]
             raise CommandError(_("Not well: %s") % ", ".join(troubled))
+
+    def _test(self, options: dict[str, Any]) -> None:
+        proof = timedelta(minutes=options["proof"]) if options["proof"] is not None else None
+        try:
+            who = self._who(options, proof)
+            asked = options["url"], options["method"], options["manner"]
+            found = tester.outcome(who, *asked, rules.compiled(), timezone.now())
+        except InvalidRequest as error:
+            raise CommandError(error.description) from None
+        self.stdout.write(f"{found.status}  {found.why}")
+        for each in found.looked:
+            self.stdout.write(f"     {each.method} {each.path}: {each.rule or '-'}")
+        for name, value in found.headers:
+            self.stdout.write(f"     {name}: {value}")
+
+    @staticmethod
+    def _who(options: dict[str, Any], proof: timedelta | None) -> Who:
+        if not options["person"]:
+            return tester.imagined(options["type"], tuple(options["group"]), proof)
+        folded = username_key(options["person"])
+        person = User.objects.filter(username_key=folded).first()
+        if person is None:
+            raise CommandError(_("Nobody has the username %s.") % options["person"])
+        return tester.known(person, options["type"], proof)

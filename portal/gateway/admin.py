@@ -1,0 +1,205 @@
+"""Access rules, for administrators, and the page that tries them."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied, ValidationError
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from accounts.source import registry
+from portal.door import incoming
+from portal.door.guarded import Guarded
+from portal.gateway import cookie_lines, rule_checks, rule_rows
+from portal.gateway.models import AccessRule
+from portal.gateway.trial_form import TrialForm
+
+_BY = "administration"
+_LINES: dict[str, Any] = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
+
+
+class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A rule as an operator edits it. `actor` is the operator."""
+
+    methods = forms.CharField(
+        label=_("Methods"), required=False, help_text=_("Such as GET, PUT. None: all.")
+    )
+    types = forms.MultipleChoiceField(
+        label=_("Session types"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("None: all."),
+    )  # fmt: skip
+    groups = forms.MultipleChoiceField(
+        label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple,
+        help_text=_("Whoever is in one of them comes in. None: everybody."),
+    )  # fmt: skip
+    cookies = forms.CharField(
+        label=_("Cookies of the application"), required=False,
+        widget=forms.Textarea(attrs=_LINES),
+        help_text=_("One a line, as the application sets it: name; Path=/; Domain=example.org"),
+    )  # fmt: skip
+
+    actor: ClassVar[Any] = None
+
+    class Meta:
+        model = AccessRule
+        fields = "__all__"
+        help_texts: ClassVar[dict[str, Any]] = {
+            "order": _("Smaller numbers are asked first; the first rule that matches decides."),
+            "host": _("Without scheme and port. *.example.org is every name below example.org."),
+            "path": _("This path and everything below it."),
+            "proof_seconds": _("So long ago at most they proved who they are. 0: whenever."),
+            "remote_user": _("Usernames change hands: prefer the id."),
+            "pass_token": _("The application acts in the person's name at their source."),
+            "clear_storage": _("What the application keeps in the browser goes with the cookies."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        own: Any = self.fields
+        stored = self.instance
+        names = {*Group.objects.values_list("name", flat=True), *stored.groups}
+        self._offer(own, "groups", names)
+        self._offer(own, "types", {*registry.session_types(), *stored.types})
+        self.initial["methods"] = ", ".join(stored.methods)
+        self.initial["cookies"] = cookie_lines.written(stored.cookies)
+        self.was = (stored.host, stored.pass_token)
+
+    @staticmethod
+    def _offer(fields: Any, name: str, choices: set[str]) -> None:
+        if name in fields:
+            fields[name].choices = [(each, each) for each in sorted(choices)]
+
+    def clean_methods(self) -> list[str]:
+        """Return the methods as a list."""
+        return [each.upper() for each in self.cleaned_data["methods"].replace(",", " ").split()]
+
+    def clean_cookies(self) -> list[dict[str, str]]:
+        """Return the cookies as they are stored."""
+        return cookie_lines.read(self.cleaned_data["cookies"])
+
+    def clean_host(self) -> str:
+        """Return the host. A new one is named by whoever has all rights: people are sent there."""
+        host = rule_checks.plain_host(self.cleaned_data["host"])
+        if not self.actor.is_superuser and not AccessRule.objects.filter(host=host).exists():
+            raise ValidationError(
+                _("A host that no rule names yet is added by whoever has all rights.")
+            )
+        return host
+
+    def clean_pass_token(self) -> bool:
+        """Return whether the token is passed on. Nobody gives away what is not theirs to give."""
+        passes: bool = self.cleaned_data["pass_token"]
+        if passes and not self.was[1] and not self.actor.is_superuser:
+            raise ValidationError(_("People's tokens are passed on by whoever has all rights."))
+        return passes
+
+    def clean(self) -> dict[str, Any]:
+        """Let a rule that passes tokens on keep its place, but for whoever has all rights."""
+        cleaned = super().clean() or self.cleaned_data
+        moved = (cleaned.get("host"), cleaned.get("path")) != (self.was[0], self.instance.path)
+        if cleaned.get("pass_token") and moved and not self.actor.is_superuser:
+            said = _("People's tokens are passed on by whoever has all rights.")
+            self.add_error("pass_token", said)
+        return cleaned
+
+    def _post_clean(self) -> None:
+        """Judge the rule as it is judged when it is saved."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors:
+            return
+        try:
+            rule_checks.check(self.instance)
+        except ValidationError as error:
+            for field, said in error.message_dict.items():
+                self.add_error(field if field in self.fields else None, said)
+
+
+@admin.register(AccessRule)
+class AccessRuleAdmin(Guarded):
+    """The rules, in the order in which they are asked. Whoever writes one opens applications: they
+    must have signed in recently, and it is an event.
+    """
+
+    form = RuleForm
+    change_list_template = "gateway/rules.html"
+    list_display = ("slug", "order", "host", "path", "access", "whom", "enabled")
+    list_filter = ("enabled", "access", "host")
+    list_per_page = 50
+    search_fields = ("slug", "host", "path", "note")
+    actions = ("disable",)
+    fieldsets = (
+        (None, {"fields": ("slug", "order", "enabled", "note")}),
+        (_("Which requests"), {"fields": ("host", "path", "methods")}),
+        (_("Who may come in"), {"fields": ("access", "types", "groups", "proof_seconds")}),
+        (_("What the application gets"), {"fields": ("remote_user", "pass_token", "websockets")}),
+        (_("Signing out"), {"fields": ("cookies", "clear_storage")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """Keep the name of a rule that exists: files and events know it."""
+        return ("slug",) if obj else ()
+
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a form that knows who edits."""
+        form: Any = super().get_form(request, obj, *args, **kwargs)
+        form.actor = request.user
+        return form
+
+    @admin.display(description=_("only"))
+    def whom(self, rule: AccessRule) -> str:
+        """Return the types and groups that a rule asks for."""
+        return ", ".join([*rule.types, *rule.groups]) or "-"
+
+    def save_model(self, request: HttpRequest, obj: AccessRule, form: Any, change: bool) -> None:
+        """Save through the one place that tells every worker and the trail."""
+        rule_rows.save(obj, _BY, incoming.visit(request), **self._who(request))
+
+    def delete_model(self, request: HttpRequest, obj: AccessRule) -> None:
+        """Delete through the same place."""
+        rule_rows.delete([obj], _BY, incoming.visit(request), **self._who(request))
+
+    @admin.action(description=_("Disable"), permissions=["change"])
+    def disable(self, request: HttpRequest, rows: QuerySet[AccessRule]) -> None:
+        """Disable rules; what they let in falls to those that follow."""
+        visit = incoming.visit(request)
+        slugs = rule_rows.disable(rows, _BY, visit, **self._who(request))
+        self.message_user(request, gettext("Disabled: %s") % (", ".join(slugs) or "-"))
+
+    @staticmethod
+    def _who(request: HttpRequest) -> dict[str, Any]:
+        session = incoming.session_of(request)
+        return {
+            "user_id": request.user.pk,
+            "source": session.source,
+            "session_type": session.type,
+            "session_uid": session.uid,
+        }
+
+    # --- The tester -------------------------------------------------------------------------------
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page that tries the rules."""
+        page = self.admin_site.admin_view(self.try_request)
+        return [path("try/", page, name="gateway_accessrule_try"), *super().get_urls()]
+
+    def try_request(self, request: HttpRequest) -> HttpResponse:
+        """Show what would happen to a request, and why. Raises `PermissionDenied`."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        sees_people = request.user.has_perm("accounts.view_user")
+        form = TrialForm(request.GET or None, sees_people=sees_people)
+        outcome = form.outcome() if form.is_bound and form.is_valid() else None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Try a request"),
+            "opts": self.opts,
+            "form": form,
+            "outcome": outcome,
+        }
+        return TemplateResponse(request, "gateway/try.html", context)

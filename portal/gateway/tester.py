@@ -1,0 +1,127 @@
+"""The rule tester: what would happen to a request, and why. Nothing is asked, nothing written."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.errors import InvalidRequest
+from accounts.models import User
+from accounts.session.typed import Session
+from portal.gateway import check, decision, forwarded
+from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, SignIn, Who
+from portal.gateway.forwarded import Forwarded
+from portal.gateway.rules import Rules
+
+# What is sent along by who asks: a browser that goes to a page, its script, any other client.
+MANNERS = {
+    "page": {"accept": "text/html", "sec-fetch-mode": "navigate"},
+    "script": {"accept": "*/*", "sec-fetch-mode": "cors", "x-requested-with": "XMLHttpRequest"},
+    "client": {"accept": "*/*"},
+}
+_TOKEN = "Bearer ..."  # noqa: S105  # where the upstream's would stand
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A reading of the request: method and path as they may be understood, and the rule's slug."""
+
+    method: str
+    path: str
+    rule: str
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What would happen: the status, why in a sentence, the headers, and which rules were found."""
+
+    status: int
+    why: str
+    headers: tuple[tuple[str, str], ...]
+    looked: tuple[Looked, ...]
+
+
+def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None) -> Who:
+    """Return somebody with a session of this type and these groups, who proved who they are so long
+    ago; nobody without a type.
+    """
+    if not kind:
+        return Who()
+    now = timezone.now()
+    session = Session(
+        uid="0" * 32, type=kind, source=kind, name="Jane Doe", username="jane", status="active",
+        auth_time=int((now - proof).timestamp()) if proof is not None else 0,
+    )  # fmt: skip
+    return Who(By.COOKIE, session, "0" * 32, "jane@example.org", groups)
+
+
+def known(person: User, kind: str, proof: timedelta | None) -> Who:
+    """Return a person as they are, with a session of this type."""
+    groups = tuple(person.groups.order_by("name").values_list("name", flat=True))
+    base = imagined(kind or "local", groups, proof)
+    session = replace(
+        base.session, name=person.name, username=person.username, status=person.status
+    )
+    return replace(base, session=session, uid=person.uid, email=person.email)
+
+
+def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: datetime) -> Outcome:
+    """Return what would happen to a request. Raises `InvalidRequest` for one that would be refused
+    unread.
+    """
+    sent = {**MANNERS[manner], "x-original-method": method.upper(), "x-original-url": url}
+    asked = forwarded.read(sent, "GET", forwarded.PREFIX, "")
+    settings = Settings(conf.site_url())
+    decided = decision.decide(who, asked, rules, settings, now)
+    answer = check.rendered(decided, asked, settings, _TOKEN)
+    looked = tuple(dict.fromkeys(_looked(asked, rules)))
+    return Outcome(answer.status, _why(who, decided), answer.headers, looked)
+
+
+def url_problem(url: str) -> str:
+    """Return what is wrong with an address to be tried, or nothing."""
+    try:
+        sent = {"x-original-method": "GET", "x-original-url": url}
+        forwarded.read(sent, "GET", forwarded.PREFIX, "")
+    except InvalidRequest as error:
+        return error.description
+    return ""
+
+
+def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:
+    for method in asked.methods:
+        for reading in asked.readings:
+            rule = rules.first(asked.host, method, reading)
+            yield Looked(method, reading.path, rule.slug if rule else "")
+
+
+def _why(who: Who, decided: Decision) -> str:
+    if isinstance(decided, Allow):
+        if not decided.headers["Remote-User"]:
+            return _("The rule lets everybody in.")
+        return _("The rule lets this person in.")
+    if isinstance(decided, Forbidden):
+        return _refusals()[decided.why]
+    if isinstance(decided, SignIn) and who.session.is_logged_in:
+        return _("The proof of who it is is too old: the browser is sent to sign in again.")
+    if isinstance(decided, SignIn):
+        return _("Nobody is signed in: the browser is sent to sign in.")
+    if who.session.is_logged_in:
+        return _("The proof of who it is is too old: a fresh one is asked for.")
+    return _("Nobody is signed in, and this is no browser going to a page: it gets a challenge.")
+
+
+def _refusals() -> dict[str, str]:
+    return {
+        decision.NO_RULE: _("No rule speaks of this host, path and method, so nobody comes in."),
+        decision.METHOD: _("This method is never let in."),
+        decision.UPGRADE: _("The rule lets no WebSocket in."),
+        decision.CLOSED: _("The rule lets nobody in."),
+        decision.AWAITING: _("The person awaits access."),
+        decision.SCOPED: _("The access token lacks the scope gateway."),
+        decision.TYPE: _("The session is of none of the rule's types."),
+        decision.GROUP: _("The person is in none of the rule's groups."),
+    }

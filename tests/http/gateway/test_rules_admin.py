@@ -1,0 +1,215 @@
+"""Access rules in the administration, and the page that tries them (docs/gateway.md 3 and 7)."""
+
+from __future__ import annotations
+
+import io
+from datetime import timedelta
+from html import unescape
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts import ended
+from accounts.models import Event, User
+from portal.gateway.models import AccessRule
+from tests.http.conftest import PASSWORD, sign_in
+from tests.http.gateway.asking import HOST, rule
+from tests.peers import fresh
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/gateway/accessrule/"
+ADD, TRY = f"{LIST}add/", f"{LIST}try/"
+
+
+def staff(*rights: str, name: str = "carl", superuser: bool = False) -> Client:
+    user = User.objects.create_user(name, PASSWORD, is_staff=True, is_superuser=superuser)
+    user.give_local_identity()
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    client = Client()
+    sign_in(client, name)
+    return client
+
+
+@pytest.fixture
+def root(house: None) -> Client:
+    return staff(name="root", superuser=True)
+
+
+@pytest.fixture
+def editor(house: None) -> Client:
+    return staff("view_accessrule", "change_accessrule", "add_accessrule", "delete_accessrule")
+
+
+def form(**changes: Any) -> dict[str, Any]:
+    return {
+        "slug": "files", "order": "100", "enabled": "on", "host": HOST, "path": "/",
+        "methods": "", "access": "signed_in", "proof_seconds": "0", "remote_user": "id",
+        "cookies": "", "note": "", **changes,
+    }  # fmt: skip
+
+
+def refusals(answer: Any) -> dict[str, list[str]]:
+    assert answer.status_code == 200, answer.content
+    return dict(answer.context["adminform"].form.errors)
+
+
+def test_a_rule_is_written_counts_everywhere_and_is_an_event(root: Client) -> None:
+    Group.objects.create(name="Caseworkers")
+    before = ended.version(ended.RULE)
+    sent = form(
+        host="Files.Example.ORG", methods="get, PROPFIND", types=["local"], groups=["Caseworkers"],
+        cookies="app; Path=/; Secure\nSet-Cookie: cart=1; path=/shop; Domain=.example.org",
+        pass_token="on",
+    )  # fmt: skip
+    assert root.post(ADD, sent).status_code == 302
+    row = AccessRule.objects.get()
+    assert (row.host, row.methods, row.types) == (HOST, ["GET", "PROPFIND"], ["local"])
+    shop = {"name": "cart", "path": "/shop", "domain": "example.org"}
+    assert row.cookies == [{"name": "app", "path": "/"}, shop]
+    fresh.feed()
+    assert ended.version(ended.RULE) != before
+    event = Event.objects.get(name="rule.saved")
+    assert event.user == User.objects.get(username="root")
+    assert event.detail == f"administration files: {HOST}/: signed_in"
+    page = root.get(f"{LIST}{row.pk}/change/").content.decode()
+    assert "cart; Path=/shop; Domain=example.org" in page
+    assert "GET, PROPFIND" in page
+
+
+def test_what_is_wrong_is_said_at_its_field(root: Client) -> None:
+    sent = form(host="no host", path="x", methods="G=T", cookies="vestibule; Path=/")
+    assert set(refusals(root.post(ADD, sent))) == {"host", "path", "methods", "cookies"}
+    assert "cookies" in refusals(root.post(ADD, form(cookies="a; Priority=High")))
+    assert not AccessRule.objects.exists()
+
+
+def test_a_change_and_an_end_are_events_too(root: Client) -> None:
+    row = rule("files")
+    assert root.post(f"{LIST}{row.pk}/change/", form(access="public")).status_code == 302
+    root.post(LIST, {"action": "disable", "_selected_action": [row.pk]})
+    assert not AccessRule.objects.get().enabled
+    root.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
+    names = Event.objects.filter(name__startswith="rule.").order_by("id")
+    assert [each.name for each in names] == ["rule.saved", "rule.disabled", "rule.deleted"]
+
+
+def test_without_the_right_nobody_writes_a_rule(house: None) -> None:
+    row = rule("files")
+    for client, status in ((staff("view_user"), 403), (staff("view_accessrule", name="eve"), 200)):
+        assert client.get(LIST).status_code == status
+        assert client.get(TRY).status_code == status
+        assert client.get(ADD).status_code == 403
+        assert client.post(f"{LIST}{row.pk}/change/", form(access="public")).status_code == 403
+    assert AccessRule.objects.get().access == "signed_in"
+
+
+def test_whoever_writes_one_must_have_signed_in_recently(root: Client) -> None:
+    row = rule("files")
+    with time_machine.travel(timezone.now() + timedelta(minutes=20)):
+        for path in (ADD, f"{LIST}{row.pk}/change/", f"{LIST}{row.pk}/delete/"):
+            assert root.get(path)["Location"].endswith("&again=1")
+        assert root.get(TRY, {"url": f"https://{HOST}/"}).status_code == 200
+
+
+def test_an_editor_opens_no_new_host_and_passes_no_token_on(editor: Client) -> None:
+    row = rule("files")
+    assert "host" in refusals(editor.post(ADD, form(slug="new", host="evil.example")))
+    assert "host" in refusals(editor.post(ADD, form(slug="new", host="*.example.org")))
+    assert editor.post(ADD, form(slug="new", path="/new")).status_code == 302
+    change = f"{LIST}{row.pk}/change/"
+    assert "pass_token" in refusals(editor.post(change, form(pass_token="on")))
+    AccessRule.objects.filter(pk=row.pk).update(pass_token=True)
+    assert editor.post(change, form(pass_token="on", note="kept")).status_code == 302
+    assert "pass_token" in refusals(editor.post(change, form(pass_token="on", path="/elsewhere")))
+    assert AccessRule.objects.get(slug="files").note == "kept"
+
+
+# --- The tester ---------------------------------------------------------------------------------
+
+
+def tried(client: Client, path: str = "/", **fields: Any) -> tuple[int, str, str]:
+    """Return the status and the sentence, and the whole page."""
+    sent = {"url": f"https://{HOST}{path}", "method": "GET", "manner": "page", **fields}
+    page = client.get(TRY, sent)
+    assert page.status_code == 200
+    outcome = page.context["outcome"]
+    assert outcome, page.context["form"].errors
+    return outcome.status, outcome.why, unescape(page.content.decode())
+
+
+def test_it_says_what_would_happen_and_why(root: Client) -> None:
+    Group.objects.create(name="Caseworkers")
+    rule("desk", path="/desk", groups=["Caseworkers"], order=1)
+    rule("pupils", path="/school", types=["unilogin"], order=2)
+    rule("salaries", path="/salaries", proof_seconds=600, order=3)
+    rule("files", cookies=[{"name": "app"}])
+    sentences = {
+        302: "Nobody is signed in: the browser is sent to sign in.",
+        401: "Nobody is signed in, and this is no browser going to a page: it gets a challenge.",
+    }
+    status, why, page = tried(root)
+    assert (status, why) == (302, sentences[302])
+    assert f"/login?next=https%3A%2F%2F{HOST}%2F" in page
+    assert tried(root, manner="client", method="propfind")[:2] == (401, sentences[401])
+    assert tried(root, "/desk", type="local")[:2] == (
+        403, "The person is in none of the rule's groups.",
+    )  # fmt: skip
+    status, why, page = tried(root, "/desk", type="local", groups=["Caseworkers"])
+    assert (status, why) == (200, "The rule lets this person in.")
+    assert "Remote-Groups" in page
+    assert tried(root, "/school", type="local")[1] == "The session is of none of the rule's types."
+    assert tried(root, "/salaries", type="local", proof=5)[0] == 200
+    assert tried(root, "/salaries", type="local", proof=50)[0] == 302
+    page = tried(root, "/public/..%2fdesk", type="local")[2]
+    assert "/public/..%2fdesk" in page
+    assert ">desk<" in page
+
+
+def test_it_knows_a_person_for_whoever_may_see_people(root: Client, person: User) -> None:
+    rule("files")
+    person.groups.add(Group.objects.create(name="Caseworkers"))
+    status, _why, page = tried(root, person="ALICE", type="ldap")
+    assert status == 200
+    assert person.uid in page
+    assert "Alice %C3%85berg" in page
+    assert "Caseworkers" in page
+    looker = staff("view_accessrule")
+    assert person.uid not in tried(looker, person="alice", type="ldap")[2]
+    assert "Nobody has the username nobody." in root.get(
+        TRY, {"url": f"https://{HOST}/", "method": "GET", "manner": "page", "person": "nobody"}
+    ).content.decode()  # fmt: skip
+
+
+def test_it_asks_again_for_what_the_gateway_would_not_read(root: Client) -> None:
+    for url in ("", "files", "https://a b/", "/path", "https://files.example.org"):
+        page = root.get(TRY, {"url": url, "method": "GET", "manner": "page"})
+        assert page.context["outcome"] is None
+        assert "url" in page.context["form"].errors
+    asked = {"url": f"https://{HOST}/", "method": "G T", "manner": "page"}
+    assert "method" in root.get(TRY, asked).context["form"].errors
+
+
+def test_it_works_on_the_terminal(person: User) -> None:
+    rule("files", groups=["Caseworkers"])
+
+    def run(*args: str) -> str:
+        out = io.StringIO()
+        call_command("rules", "test", f"https://{HOST}/a", *args, stdout=out)
+        return out.getvalue()
+
+    assert run().splitlines()[0] == "302  Nobody is signed in: the browser is sent to sign in."
+    assert run("--manner", "client").startswith("401")
+    assert run("--as", "alice").startswith("403  The person is in none")
+    allowed = run("--type", "local", "--group", "Caseworkers")
+    assert allowed.startswith("200  The rule lets this person in.")
+    assert "files" in allowed
+    assert "Remote-Groups: Caseworkers" in allowed
+    with pytest.raises(CommandError, match="nobody-there"):
+        run("--as", "nobody-there")
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("rules", "test", "https://a b/")
