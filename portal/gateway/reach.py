@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from portal.gateway.forwarded import SAFE, Forwarded
-from portal.gateway.paths import covers, folded
+from portal.gateway.paths import covers, in_all_forms
 
 # Methods that change nothing (RFC 9110, 9.2.1; RFC 4918, 9.1; RFC 3253, 3.6; RFC 5323).
 READING = SAFE | {"OPTIONS", "PROPFIND", "REPORT", "SEARCH"}
@@ -23,5 +23,5 @@ class Reach:
             return False
         if self.read_only and not READING.issuperset(asked.methods):
             return False
-        loose = folded(self.path)
-        return all(covers(loose if each.loose else self.path, each.path) for each in asked.readings)
+        forms = in_all_forms(self.path)
+        return all(covers(forms[each.form.value], each.path) for each in asked.readings)
