@@ -27,10 +27,14 @@ DAV = frozenset(
         "UNBIND", "REBIND",
     }
 )  # fmt: skip
+# They write to a second path as well, which `Destination` names (RFC 4918, 9.8.3 and 9.9.4).
+_WITH_DESTINATION = frozenset({"COPY", "MOVE"})
 # By these an application may take a method for another than the web server does.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
 _URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<target>/.*)\Z", re.S)
+# Where a second line of `Destination` may begin, once lines are one.
+_NEXT = re.compile(r",\s*(?=/|https?://)", re.I)
 _HTML = re.compile(r"(?:text/html|application/xhtml\+xml)\s*(?:;|,|\Z)")
 
 
@@ -92,14 +96,14 @@ def read(headers: Mapping[str, str], method: str, path: str, query: str) -> Forw
         host=host_of(authority),
         target=target,
         methods=_methods(asked, headers),
-        readings=paths.readings(paths.split(target)[0]),
+        readings=_readings(target, _methods(asked, headers), headers),
         origin=headers.get("origin", ""),
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
         navigates=_navigates(asked, headers),
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
         is_preflight=asked == "OPTIONS"
         and bool(headers.get("origin") and headers.get("access-control-request-method")),
-        upgrade=headers.get("upgrade", "").lower(),
+        upgrade=_upgrade(headers),
     )
 
 
@@ -176,6 +180,27 @@ def _same(one: str, other: str) -> bool:
 def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     others = {headers[name].strip().upper() for name in _OVERRIDES if headers.get(name)}
     return (method, *sorted(others - {method}))
+
+
+def _readings(
+    target: str, methods: tuple[str, ...], headers: Mapping[str, str]
+) -> tuple[Reading, ...]:
+    """Return the readings of the path that is asked for, and of the one that is written to."""
+    found = paths.readings(paths.split(target)[0])
+    there = headers.get("destination", "").strip()
+    if not there or _WITH_DESTINATION.isdisjoint(methods):
+        return found
+    parts = _NEXT.split(there)
+    for each in {",".join(parts), *parts}:
+        url = _URL.match(each)
+        found += paths.readings(paths.split(url["target"] if url else each)[0])
+    return tuple(dict.fromkeys(found))
+
+
+def _upgrade(headers: Mapping[str, str]) -> str:
+    """Return what the connection is to become. Traefik tells of a WebSocket's key alone."""
+    named = headers.get("upgrade", "").lower()
+    return named or ("websocket" if "sec-websocket-key" in headers else "")
 
 
 def _navigates(method: str, headers: Mapping[str, str]) -> bool:

@@ -25,6 +25,8 @@ _KEPT = re.compile("%(2[Ff5]|5[Cc])")
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MOST_ESCAPES = 4
 _PARAMETERS = re.compile(";[^/]*")
+# What an application takes for a query or a fragment that reads an opened path once more.
+_REST = re.compile("[?#].*", re.S)
 _ENDINGS = re.compile(r"(?<=[^/.])\.[^/]*|\s+(?=/|\Z)")
 
 
@@ -65,7 +67,7 @@ def readings(path: str) -> tuple[Reading, ...]:
         return tuple(Reading(path, form) for form in Form)
     once = _text(path)
     whole = _unescaped(path)
-    plain = _PARAMETERS.sub("", whole)
+    plain = _PARAMETERS.sub("", _REST.sub("", whole))
     found = {Reading(each) for each in (once, resolved(once))}
     found |= {Reading(_bare(each), Form.BARE) for each in (plain, resolved(plain))}
     for each in (whole, plain):

@@ -344,6 +344,9 @@ OPEN = Rules(
         "/private%20",
         "/%ef%bd%90rivate",
         "/private?x",
+        "/private%3f/../public",
+        "/private%3Fx",
+        "/private%2523",
         "/public/..;/private",
     ],
 )
@@ -362,6 +365,42 @@ def test_a_rule_may_have_dots_and_capitals_itself(path: str) -> None:
     rules = Rules([Rule("dav", HOST, "/remote.php/dav"), Rule("api", HOST, "/API/v1.2")])
     assert isinstance(ask(path=path, rules=rules), Allow)
     assert ask(path="/other", rules=rules) == Forbidden("no-rule")
+
+
+@pytest.mark.parametrize("method", ["MOVE", "COPY"])
+@pytest.mark.parametrize(
+    "there",
+    [
+        f"https://{HOST}/private/a",
+        "https://elsewhere.example/private/a",
+        "/private",
+        "/public/%2e%2e/private",
+        "/public/a,/private/a",
+        f"/public/a, https://{HOST}/private/a",
+    ],
+)
+def test_what_is_written_to_is_judged_as_well(method: str, there: str) -> None:
+    """RFC 4918, 9.8.3: `Destination` is a second path of the request."""
+    assert isinstance(
+        ask(NOBODY_THERE, method, "/public/a", rules=OPEN, destination=there), Unauthorized
+    )
+    assert isinstance(ask(NOBODY_THERE, "GET", "/public/a", rules=OPEN, destination=there), Allow)
+    assert isinstance(ask(NOBODY_THERE, method, "/public/a", rules=OPEN), Allow)
+    elsewhere = {"rules": OPEN, "destination": f"https://{HOST}/public/a,b/c"}
+    assert isinstance(ask(NOBODY_THERE, method, "/public/a", **elsewhere), Allow)
+
+
+@pytest.mark.parametrize("there", ["x", "https://", f"https://{HOST}", "/a\x00", "/%zz"])
+def test_a_destination_that_cannot_be_read_is_refused(there: str) -> None:
+    with pytest.raises(InvalidRequest):
+        ask(ALICE, "MOVE", "/public/a", rules=OPEN, destination=there)
+
+
+def test_a_websocket_is_known_by_its_key_too() -> None:
+    """RFC 6455, 4.1. Traefik takes `Upgrade` away before it asks."""
+    key = {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}
+    assert isinstance(ask(ALICE, path="/live", **key), Allow)
+    assert isinstance(ask(ALICE, path="/", **key), Forbidden)
 
 
 def test_a_method_that_an_application_may_take_instead_is_judged_too() -> None:
