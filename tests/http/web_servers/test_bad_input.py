@@ -1,0 +1,323 @@
+"""Bad input through the real web servers: nobody passes for another, no path leads round a rule
+(docs/web-servers.md 1; docs/threats.md 1, H01 to H09).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from urllib.parse import unquote
+
+import jwt
+import pytest
+
+from tests.http.web_servers.town import PASSWORD, Desktop, Town, town
+from tests.http.web_servers.wire import Wire, answer
+from tests.peers import gateways
+from tests.peers.behind import Application
+from tests.peers.certificates import Certificates
+from tests.peers.gateways import FILES
+from tests.peers.site import Site
+
+NAME = "Åse\r\nRemote-User: root\0, æøå %41 \"'"
+# All is public but what is below /private, so that whatever leads round a rule comes in.
+RULES = f"""
+User.objects.filter(username="alice").update(name={NAME!r})
+rule("private", path="/private", order=1, types=["unilogin"])
+rule("own", path="/own", order=2)
+rule("socket", path="/socket", order=2, websockets=True)
+rule("read", path="/read", order=2, methods=["GET"], access="public")
+rule("not-written", path="/read", order=3, access="nobody")
+rule("public", path="/", access="public", order=200)
+AccessRule.objects.create(slug="elsewhere", host="public.town.localhost", access="public")
+"""
+IDENTITY = (
+    "Remote-User", "Remote-Name", "Remote-Email", "Remote-Groups", "X-Session-Type",
+    "X-Session-Source",
+)  # fmt: skip
+SPELT: dict[str, Callable[[str], str]] = {
+    "as usual": str,
+    "in small letters": str.lower,
+    "loud": str.upper,
+    "with underscores": lambda name: name.replace("-", "_"),
+    "half and half": lambda name: name.replace("-", "_", 1),
+    "the other half": lambda name: "-".join(name.rsplit("-", 1)[:-1]) + "_" + name.rsplit("-")[-1],
+    "loud, with underscores": lambda name: name.replace("-", "_").upper(),
+}
+LIES = (
+    "X-Forwarded-For: 203.0.113.66", "X-Forwarded-Proto: http", "X-Forwarded-Method: OPTIONS",
+    "X-Forwarded-Host: public.town.localhost", "X-Forwarded-Port: 66", "X-Forwarded-Uri: /evil",
+    "X-Forwarded-Prefix: /evil", "X-Original-Url: https://public.town.localhost/evil",
+    "X-Original-Uri: /evil", "X-Original-Method: OPTIONS", "X-Rewrite-Url: /evil",
+    "X-Real-IP: 203.0.113.66", "Forwarded: for=203.0.113.66;host=public.town.localhost",
+)  # fmt: skip
+TRICKS = (
+    "/private", "/private/", "//private", "///private", "/./private", "/x/../private",
+    "/x/./../private/a", "/x/%2e%2e/private", "/x/.%2e/private", "/x/..%2fprivate", "/%2fprivate",
+    "/x%2f..%2fprivate", "/x/%252e%252e/private", "/x/..%252fprivate", "/%70rivate", "/%2570rivate",
+    "/%252570rivate", "/private%2fa", "/private%252fa", "/private;x", "/private;x=1/a",
+    "/x/..;/private", "/PRIVATE", "/Private/a", "/private.json", "/private%00", "/private%0d%0a",
+    "/x/..%5cprivate", "/x\\..\\private", "/%5cprivate", "/private#/x", "/x#/../private",
+    "/private?/public", "/private%3f/public", "/private%23", "/priv%C4%B1te/../private",
+    "/\uff50rivate".encode().decode("latin-1"), "/%EF%BD%90rivate", "/private%20", "/private.",
+    "/x/%c0%ae%c0%ae/private",
+)  # fmt: skip
+SMUGGLED = "GET /private/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
+
+
+@pytest.fixture(scope="module")
+def place(
+    site: Callable[..., Site], certificates: Certificates, app: Application
+) -> Iterator[Town]:
+    with town(site, certificates, app.port, gateways.NAMES, RULES) as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def alice(place: Town) -> Desktop:
+    person = place.person()
+    person.sign_in("alice", PASSWORD)
+    own = Desktop(place.browser(), place.places["nginx"].files_url)
+    own.redeem(person.visit(own.asks()))
+    own.http = person.http
+    return own
+
+
+@pytest.fixture(scope="module")
+def bearer(alice: Desktop) -> str:
+    return f"Authorization: Bearer {alice.tokens['access_token']}"
+
+
+@pytest.fixture(scope="module")
+def subject(alice: Desktop) -> str:
+    claims = jwt.decode(alice.tokens["id_token"], options={"verify_signature": False})
+    return str(claims["sub"])
+
+
+@pytest.fixture(scope="module", params=gateways.NAMES)
+def server(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def wire(place: Town, server: str, app: Application) -> Wire:
+    app.seen.clear()
+    return place.wire(server)
+
+
+def test_an_application_is_told_who_asks(
+    wire: Wire, app: Application, bearer: str, subject: str
+) -> None:
+    """H06: a name of many lines arrives as it is, and on one line."""
+    assert wire.ask("GET /own/a%20b?c=%2F", bearer).status == 200
+    seen = app.last()
+    assert seen.target == "/own/a%20b?c=%2F"
+    assert seen.all("Remote-User") == [subject]
+    assert [unquote(each) for each in seen.all("Remote-Name")] == [NAME]
+    assert seen.all("Remote-Email") == ["alice@example.org"]
+    assert "".join(seen.all("Remote-Groups")) == ""
+    assert seen.all("X-Session-Type") == ["client"] or seen.all("X-Session-Type") == ["local"]
+    assert seen.all("Host")[0].startswith(FILES)
+
+
+def test_h03_identity_is_the_gateways_word(
+    wire: Wire, app: Application, bearer: str, subject: str
+) -> None:
+    forged = [f"{spelt(name)}: root" for spelt in SPELT.values() for name in IDENTITY]
+    forged += [f"{name}: root, admin" for name in IDENTITY]
+    assert wire.ask("GET /public", *forged).status == 200
+    seen = app.last()
+    assert "root" not in json.dumps(seen.headers)
+    assert {value for name in IDENTITY for value in seen.all(name)} <= {"", "anonymous"}
+    assert wire.ask("GET /own", bearer, *forged).status == 200
+    seen = app.last()
+    assert seen.all("Remote-User") == [subject]
+    assert set(seen.all("Remote-Email")) == {"alice@example.org"}
+    assert "root, admin" not in json.dumps(seen.headers)
+
+
+@pytest.mark.parametrize(
+    "line", ["Remote-User : root", "Remote-User\t: root", " Remote-User: root"]
+)
+def test_h03_a_malformed_line_is_none(wire: Wire, app: Application, name: str) -> None:
+    found = wire.ask("GET /public", f"{name}: root")
+    if app.seen:
+        assert "root" not in json.dumps(app.last().headers)
+    else:
+        assert found.status in {0, 400}
+
+
+@pytest.mark.parametrize("spelt", SPELT)
+def test_h02_what_the_caller_says_of_its_way_decides_nothing(
+    wire: Wire, app: Application, spelt: str
+) -> None:
+    lies = [f"{SPELT[spelt](name)}:{value}" for name, _, value in (x.partition(":") for x in LIES)]
+    assert wire.ask("GET /private", *lies).status in {400, 401, 403}
+    for lie in lies:
+        assert wire.ask("GET /private", lie).status in {400, 401, 403}
+    assert not app.seen
+    assert wire.ask("GET /public", *lies).status == 200
+    said = json.dumps(app.last().headers)
+    assert "evil" not in said
+    assert "public.town" not in said
+
+
+@pytest.mark.parametrize("target", TRICKS)
+def test_h07_no_path_leads_round_a_rule(wire: Wire, app: Application, target: str) -> None:
+    found = wire.ask(f"GET {target}", "Accept: text/html")
+    assert not app.seen
+    assert found.status in {0, 301, 302, 307, 308, 400, 401, 403, 404}
+    if found.status == 302:
+        assert "/login?next=" in found.one("Location")
+
+
+@pytest.mark.parametrize("agent", ["kube-probe/1.29", "GoogleHC/1.0", "ELB-HealthChecker/2.0", ""])
+def test_no_health_check_is_let_in_by_its_name(wire: Wire, app: Application, agent: str) -> None:
+    assert wire.ask("GET /private", f"User-Agent: {agent}").status == 401
+    assert not app.seen
+
+
+def test_h01_what_is_asked_about_is_what_is_reached(wire: Wire, app: Application) -> None:
+    """Everything is public at a host of that name, which is another application's."""
+    other = f"public.town.localhost:{wire.port}"
+    tries = [
+        ("GET /private", other),
+        ("GET /private", "public.town.localhost"),
+        (f"GET https://{wire.host}/private", other),
+        (f"GET https://{other}/private", wire.host),
+        (f"GET http://{other}/private", wire.host),
+        ("GET /private", ""),
+        ("GET /private", f"{other}\r\nHost: {wire.host}"),
+        ("GET /private", f"{wire.host}\r\nHost: {other}"),
+        ("GET /private", f"{wire.host}@{other}"),
+        ("GET /private", f"{other}, {wire.host}"),
+    ]
+    for line, host in tries:
+        wire.ask(line, host=host)
+        assert not app.seen, (line, host)
+
+
+@pytest.mark.parametrize(
+    "named",
+    ["Remote-User", "remote-user, Remote-Groups", "Authorization", "Cookie", "X-Session-Type",
+     "X-Forwarded-Uri, X-Forwarded-Method", "X-Original-Url", "X-Forwarded-For, X-Forwarded-Proto"],
+)  # fmt: skip
+def test_no_header_is_lost_on_the_way(
+    wire: Wire, app: Application, bearer: str, subject: str, named: str
+) -> None:
+    """RFC 9110, 7.6.1: what Connection names goes no further, and must not be the gateway's."""
+    found = wire.ask("GET /own", f"Connection: close, {named}", bearer)
+    if app.seen:
+        seen = app.last()
+        assert seen.all("Remote-User") == [subject]
+        assert len(seen.all("X-Session-Type")) == 1
+    else:
+        assert found.status in {400, 401, 403}
+    assert wire.ask("GET /private", f"Connection: close, {named}").status in {400, 401, 403}
+    assert not app.seen
+
+
+def test_h08_methods(wire: Wire, app: Application, bearer: str) -> None:
+    for method in ("TRACE", "TRACK", "FOO", "HEAD", "OPTIONS", "CONNECT"):
+        found = wire.ask(f"{method} /private", bearer)
+        assert found.status in {0, 400, 401, 403, 404, 405, 501}, method
+        assert not app.seen
+    for method in ("POST", "DELETE", "PROPFIND"):
+        assert wire.ask(f"{method} /read", "Content-Length: 0").status == 403
+    for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
+        assert wire.ask("GET /read", f"{name}: DELETE").status == 403
+    assert not app.seen
+    assert wire.ask("HEAD /read").status == 200
+
+
+def test_h09_only_a_websocket_is_handed_on_where_a_rule_says_so(
+    wire: Wire, app: Application, bearer: str
+) -> None:
+    h2c = ("Connection: Upgrade, HTTP2-Settings", "Upgrade: h2c", "HTTP2-Settings: AAMAAABk")
+    found = wire.ask("GET /public", *h2c)
+    assert found.status != 101
+    assert not any(seen.all("Upgrade") or seen.all("HTTP2-Settings") for seen in app.seen)
+    app.seen.clear()
+    upgrade = (
+        "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+    )  # fmt: skip
+    assert wire.ask("GET /public", *upgrade).status == 403
+    assert wire.ask("GET /socket", *upgrade).status == 401
+    assert not app.seen
+    head = "\r\n".join(["GET /socket HTTP/1.1", f"Host: {wire.host}", bearer, *upgrade, "", ""])
+    with closing(wire.connect()) as socket:
+        socket.sendall(head.encode())
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += socket.recv(4096)
+        assert received.startswith(b"HTTP/1.1 101")
+        assert b"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=" in received  # RFC 6455, 1.3
+        socket.sendall(b"\x81\x85\x00\x00\x00\x00hello")
+        assert socket.recv(4096) == b"\x81\x85\x00\x00\x00\x00hello"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding:\x0bchunked\r\n\r\n0\r\n\r\n",
+        "Content-Length: 0\r\nContent-Length: 44\r\n\r\n",
+        "Content-Length: +0\r\n\r\n",
+        "X: y\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        "X: y\r\n Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    ],
+)
+def test_h05_no_request_hides_within_another(
+    wire: Wire, app: Application, head: str, server: str
+) -> None:
+    """What the web server takes for a second request is asked about as such."""
+    text = f"POST /public HTTP/1.1\r\nHost: {wire.host}\r\n{head}{SMUGGLED.format(host=wire.host)}"
+    with closing(wire.connect()) as socket:
+        socket.settimeout(5)
+        socket.sendall(text.encode("latin-1"))
+        answer(socket, "POST")
+    assert all(seen.target == "/public" for seen in app.seen)
+
+
+def test_a_refused_upload_leaves_the_connection_clean(wire: Wire, app: Application) -> None:
+    size = 300_000
+    head = f"PUT /private/a HTTP/1.1\r\nHost: {wire.host}\r\nContent-Length: {size}\r\n\r\n"
+    with closing(wire.connect()) as socket:
+        socket.sendall(head.encode() + bytes(size))
+        assert answer(socket, "PUT").status == 401
+    assert not app.seen
+
+
+def test_an_application_gets_neither_our_cookie_nor_our_token(
+    wire: Wire, app: Application, alice: Desktop, bearer: str, server: str
+) -> None:
+    held = alice.http.cookies.get("__Host-vestibule")
+    ours = [f"__Host-vestibule={held}", f"vestibule={held}"]
+    mixed = "; ".join(["a=1", ours[0], "b=2", "xvestibule=3", ours[1], "c=4"])
+    for cookie in (mixed, *ours, f"{ours[1]}; a=1", f"a=1; {ours[1]}", "; ".join(ours * 3)):
+        assert wire.ask("GET /public", f"Cookie: {cookie}", bearer).status in {200, 400}
+        if app.seen:
+            seen = app.last()
+            assert not [each for each in seen.all("Authorization") if each]
+            if server != "Traefik":
+                assert held not in json.dumps(seen.headers)
+    wire.ask("GET /public", f"Cookie: {mixed}")
+    if server != "Traefik":
+        kept = [part.strip() for part in "".join(app.last().all("Cookie")).split(";")]
+        assert [part for part in kept if part] == ["a=1", "b=2", "xvestibule=3", "c=4"]
+
+
+def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> None:
+    """RFC 4918, 9.8.3: Destination is a second path that a request writes to."""
+    for place in (f"https://{wire.host}/private/a", "/private/a", "/x/%2e%2e/private/a"):
+        for method in ("MOVE", "COPY"):
+            found = wire.ask(f"{method} /public/a", f"Destination: {place}")
+            assert found.status in {400, 401, 403}, place
+    assert not app.seen
+    assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
