@@ -138,7 +138,7 @@ def test_h03_identity_is_the_gateways_word(
 
 
 @pytest.mark.parametrize(
-    "line", ["Remote-User : root", "Remote-User\t: root", " Remote-User: root"]
+    "name", ["Remote-User ", "Remote-User\t", " Remote-User", "Remote-User\x0b"]
 )
 def test_h03_a_malformed_line_is_none(wire: Wire, app: Application, name: str) -> None:
     found = wire.ask("GET /public", f"{name}: root")
