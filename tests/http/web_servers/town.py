@@ -82,7 +82,11 @@ def town(
     application's port. nginx is always one of them: the site's own address is nginx's.
     """
     login, inside = free_port(), free_port()
-    places = {name: Places(login, inside, application, free_port()) for name in names}
+    # nginx tells its two servers apart by their names, as an operator's does.
+    places = {
+        name: Places(login, inside, application, login if name == "nginx" else free_port())
+        for name in names
+    }
     known = {
         "VESTIBULE_SITE_URL": f"https://{LOGIN}:{login}",
         "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1",
