@@ -4,7 +4,7 @@ A provider that builds on this one has other settings: a fix names those that th
 """
 
 from collections.abc import Collection, Iterator
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from django.utils.translation import gettext as _
 
@@ -48,15 +48,22 @@ def findings(source: SourceRef, client: OidcClient, names: Collection[str]) -> I
             else _("Ask the provider to correct its discovery document."),
         )
         return
-    yield verdict(
-        known.endpoint("token_endpoint").startswith("https://"),
+    yield _protected(urlsplit(known.endpoint("token_endpoint")))
+    yield _keys(settings, upstream, known, names)
+    yield from _offered(settings, known, names)
+    yield from registration.findings(source, client, known, names)
+
+
+def _protected(token: SplitResult) -> Finding:
+    """Our secret goes there: by https, unless it does not leave this machine."""
+    if token.scheme == "http" and token.hostname in {"127.0.0.1", "::1", "localhost"}:
+        return Finding(True, _("The token endpoint is on this machine."))
+    return verdict(
+        token.scheme == "https",
         _("The token endpoint is protected by https."),
         _("The token endpoint is not protected by https."),
         _("Use this provider for trials only, or give it a certificate."),
     )
-    yield _keys(settings, upstream, known, names)
-    yield from _offered(settings, known, names)
-    yield from registration.findings(source, client, known, names)
 
 
 def _redirect_uri(source: SourceRef) -> Finding:

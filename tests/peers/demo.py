@@ -13,7 +13,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,10 +25,13 @@ from tests.sandbox.processes import is_free
 
 @dataclass
 class Demo:
-    """A demo that runs. `port` is the site's; `banner` is all that was said at the start."""
+    """A demo that runs. `port` is the site's, `env` its commands'; `banner` is all that was said at
+    the start.
+    """
 
     port: int
     process: subprocess.Popen[str]
+    env: Mapping[str, str]
     banner: str = ""
 
     @property
@@ -74,6 +77,7 @@ def running(data: Path, *args: str, migrated: str = "") -> Iterator[Demo]:
         subprocess.Popen(
             line, cwd=ROOT, env=env, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         ),
+        env,
     )
     assert demo.process.stdout
     try:

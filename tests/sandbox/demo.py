@@ -36,6 +36,7 @@ PERSONAS = (
 )
 
 
+USUAL_PORT = 8000
 # The client of docs/examples/device.py.
 COMMAND_LINE = "library-cli"
 
@@ -94,6 +95,12 @@ def processes(port: int) -> list[Process]:
     ]
 
 
+def examined(port: int) -> str:
+    """Return the command that examines the demo."""
+    elsewhere = "" if port == USUAL_PORT else f"VESTIBULE_SITE_URL={site_url(port)} "
+    return f"{elsewhere}DJANGO_SETTINGS_MODULE=tests.sandbox.site .venv/bin/python manage.py doctor"
+
+
 def site_url(port: int) -> str:
     """Return where the demo is seen."""
     return f"http://localhost:{port}"
@@ -118,6 +125,9 @@ def banner(port: int) -> str:
         "",
         "  " + _("Sign in from a command line, in a second terminal:"),
         f"    python3 docs/examples/device.py {site_url(port)} {COMMAND_LINE}",
+        "",
+        "  " + _("Examine the installation, in a second terminal:"),
+        f"    {examined(port)}",
         "",
         "  " + _("Leave with Ctrl-C; what you did is kept until --reset."),
         "",

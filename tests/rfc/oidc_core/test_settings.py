@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from accounts.models import Source
 from accounts.provider import Redirects
+from providers.oidc import selftest
 from providers.oidc.provider import OidcProvider
 from providers.oidc.settings import OidcSettings
 from tests.peers.tampering import CLIENT_SECRET, REMOVED, OpenIdProvider, page
@@ -90,11 +92,21 @@ def test_the_house_accepts_the_settings_as_json_has_them() -> None:
 
 def test_a_healthy_source_passes_its_self_test(portal: Portal, op: OpenIdProvider) -> None:
     found = portal.source().check()
-    bad = [finding for finding in found if not finding.ok]
-    assert [finding.message for finding in bad] == [
-        "The token endpoint is not protected by https."  # the tests' provider speaks plain http
-    ]
-    assert all(finding.fix for finding in bad)
+    assert not [finding for finding in found if not finding.ok]
+    # The tests' provider speaks plain http.
+    assert "The token endpoint is on this machine." in {finding.message for finding in found}
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "ok"),
+    [
+        ("https://id.example/token", True), ("http://127.0.0.1:8001/token", True),
+        ("http://id.example/token", False), ("http://127.0.0.1.evil.example/token", False),
+    ],
+)  # fmt: skip
+def test_our_secret_leaves_this_machine_by_https_only(endpoint: str, ok: bool) -> None:
+    found = selftest._protected(urlsplit(endpoint))
+    assert (found.ok, bool(found.fix)) == (ok, not ok)
 
 
 def _down(name: str) -> Any:

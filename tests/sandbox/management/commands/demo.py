@@ -23,7 +23,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         """Add `--reset` and `--port`."""
         parser.add_argument("--reset", action="store_true", help="begin with an empty database")
-        parser.add_argument("--port", type=int, default=8000, help="of localhost; 8000 unless told")
+        parser.add_argument(
+            "--port", type=int, default=demo.USUAL_PORT, help="of localhost; 8000 unless told"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Prepare, run until a signal, and end quietly. Raises `CommandError` with the reason."""
