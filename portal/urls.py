@@ -27,7 +27,7 @@ from portal.authorization_server import (
 )
 from portal.gateway import app_passwords_page
 from portal.gateway.middleware import check
-from portal.operations import health
+from portal.operations import health, letmein_page
 from portal.operations.doctor import mirror
 from portal.operations.metrics import page
 from portal.pages import account, brand, framed, front, icons, login, openid, passwords
@@ -40,6 +40,7 @@ urlpatterns = [
     path("login/forgotten", passwords.forgotten, name="password-forgotten"),
     path("login/forgotten/sent", passwords.sent, name="password-sent"),
     path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
+    path("login/letmein/<str:token>", letmein_page.letmein, name="letmein"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("openid/<slug:slug>/login", openid.login, name="openid-login"),

@@ -6,6 +6,9 @@ from accounts import ended, events
 from accounts.models import User
 from accounts.session import afar, people
 from accounts.session.store import SessionStore
+from portal.operations.rescue import Rescue
+
+__all__ = ["AwaitingPerson", "Rescue", "clear_ground_floor"]
 
 
 class AwaitingPerson(User):
