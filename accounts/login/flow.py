@@ -6,6 +6,7 @@ It travels in the browser, never in the database. Its cookie is named by a short
 import base64
 import hashlib
 import secrets
+from collections.abc import Mapping
 from datetime import datetime
 
 from accounts import cache, conf, serialization
@@ -27,6 +28,7 @@ def new_flow(
     *,
     again: bool = False,
     other: bool = False,
+    wishes: Mapping[str, str] | None = None,
 ) -> LoginFlow:
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
@@ -40,6 +42,7 @@ def new_flow(
         link_uid=link_uid,
         again=again,
         other=other,
+        wishes=wishes or {},
     )
 
 

@@ -72,7 +72,8 @@ class LoginFlow:
 
     `link_uid` names the session that asked for another way in to be linked; empty for a sign-in.
     `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`). `other` asks
-    the upstream to let somebody else sign in than it remembers.
+    the upstream to let somebody else sign in than it remembers. `wishes` is what an application
+    asks of the sign-in: `login_hint`, `acr_values`, `max_age`, `ui_locales`.
     """
 
     source: str
@@ -85,6 +86,7 @@ class LoginFlow:
     link_uid: str = ""
     again: bool = False
     other: bool = False
+    wishes: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,14 @@ class Asked:
     id_token_hint: str = field(default="", repr=False)
     ui_locales: tuple[str, ...] = ()
     claims: Mapping[str, Any] = field(default_factory=dict)
+    acr_values: str = ""
     acr: frozenset[str] = frozenset()
     subject: str = ""
+
+    @property
+    def wishes_proof(self) -> bool:
+        """Whether the client asks for a sign-in of its own, or for one of a kind."""
+        return "login" in self.prompts or self.max_age is not None or bool(self.acr)
 
 
 def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
@@ -66,6 +72,7 @@ def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
         id_token_hint=given.get("id_token_hint", ""),
         ui_locales=tuple(given.get("ui_locales", "").split()[:10]),
         claims=claims,
+        acr_values=given.get("acr_values", ""),
         acr=_essential_acr(claims),
         subject=_value_of(claims, "sub"),
     )

@@ -131,11 +131,13 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
     )
     match step:
         case Step.SIGN_IN:
-            path = routes.sign_in_path(_return_path(request, case), case.asked.login_hint)
+            back = _return_path(request, case, again=case.asked.wishes_proof)
+            path = routes.sign_in_path(back, _wishes(case.asked))
             return _in_language(answers.see_other(path), case.asked)
         case Step.SIGN_IN_AGAIN:
             back = _return_path(request, case, again=True)
-            path = routes.login_path(session.source, next=back, again="1")
+            kind = {"acr_values": _wishes(case.asked).get("acr_values", "")}
+            path = routes.login_path(session.source, next=back, again="1", **kind)
             return _in_language(answers.see_other(path), case.asked)
         case Step.ASK:
             return _ask(request, case, session)
@@ -257,6 +259,20 @@ def _person_id(request: HttpRequest) -> int:
 
 def _subject(request: HttpRequest) -> str:
     return cast(User, request.user).uid
+
+
+def _wishes(wished: Asked) -> dict[str, str]:
+    """Return what the source is told of the request. `prompt=login` is said as an age of nothing,
+    which a provider must prove by `auth_time` (OIDC Core, 3.1.2.1).
+    """
+    age = 0 if "login" in wished.prompts else wished.max_age
+    found = {
+        "login_hint": wished.login_hint,
+        "acr_values": " ".join(sorted(wished.acr)) or wished.acr_values,
+        "max_age": "" if age is None else str(age),
+        "ui_locales": " ".join(wished.ui_locales),
+    }
+    return {name: value for name, value in found.items() if value}
 
 
 def _place_of(uri: str) -> str:

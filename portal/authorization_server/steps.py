@@ -9,6 +9,10 @@ from accounts.session.typed import Session
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticationRequirements
 
+# So many seconds older may a proof be: times are whole seconds, and after a sign-in for this very
+# request a slow browser is on its way back.
+_ROUNDING, _WAY_BACK = 1, 60
+
 
 class Step(Enum):
     """What comes next."""
@@ -44,7 +48,8 @@ def next_step(
     done = asked_again_at is not None and _proved_since(session, asked_again_at)
     if wrong_person and done:
         raise LoginRequired("Somebody else has signed in.")
-    if wrong_person or ("login" in asked.prompts and not done) or _is_old(asked, session, now):
+    is_old = _is_old(asked, session, now, _WAY_BACK if done else _ROUNDING)
+    if wrong_person or ("login" in asked.prompts and not done) or is_old:
         return _sign_in_again(silent=silent, done=done)
     if asked.acr and session.acr not in asked.acr:
         if silent or done:
@@ -70,9 +75,10 @@ def _proved_since(session: Session, moment: datetime) -> bool:
     return session.auth_time >= int(moment.timestamp())
 
 
-def _is_old(asked: Asked, session: Session, now: datetime) -> bool:
-    """OIDC Core, 3.1.2.1, `max_age`."""
-    return asked.max_age is not None and now.timestamp() - session.auth_time > asked.max_age + 1
+def _is_old(asked: Asked, session: Session, now: datetime, grace: int) -> bool:
+    """OIDC Core, 3.1.2.1, `max_age`. `grace` is in seconds."""
+    age = now.timestamp() - session.auth_time
+    return asked.max_age is not None and age > asked.max_age + grace
 
 
 def _needs_asking(asked: Asked, granted: Set[str] | None, *, first_party: bool) -> bool:

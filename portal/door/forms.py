@@ -16,7 +16,7 @@ from accounts.keyring import Unreadable, seal, unseal
 from accounts.login import proof
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, devices, incoming, routes
+from portal.door import answers, devices, incoming, routes, wishes
 from portal.door.destinations import place_of
 
 LINK = "link"
@@ -74,7 +74,7 @@ def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:
 
 def hint_of(request: HttpRequest) -> str:
     """Return the name that an application believes the person has (OIDC Core, 3.1.2.1)."""
-    return request.GET.get("login_hint", "")[:150]
+    return wishes.of(request).get("login_hint", "")[:150]
 
 
 def identifier_of(request: HttpRequest, source: ConfiguredSource) -> str:

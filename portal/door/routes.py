@@ -2,6 +2,7 @@
 front end, which gets a token pair at the end (docs/contract.md 2). Each upstream knows both.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from accounts import conf
@@ -74,9 +75,8 @@ def choose_url(next_url: str = "") -> str:
     return "/login?" + urlencode({"choose": "1", **({"next": next_url} if next_url else {})})
 
 
-def sign_in_path(next_url: str, login_hint: str = "") -> str:
-    """Return the path at which somebody signs in on the way to `next_url`; `login_hint` is the name
-    that a client believes they have (OIDC Core, 3.1.2.1).
+def sign_in_path(next_url: str, wishes: Mapping[str, str] | None = None) -> str:
+    """Return the path at which somebody signs in on the way to `next_url`; `wishes` are those of an
+    application (portal/door/wishes.py).
     """
-    hint = {"login_hint": login_hint} if login_hint else {}
-    return "/login?" + urlencode({"next": next_url, **hint})
+    return "/login?" + urlencode({"next": next_url, **(wishes or {})})

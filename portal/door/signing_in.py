@@ -19,7 +19,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
-from portal.door import answers, cookies, devices, forms, incoming, routes
+from portal.door import answers, cookies, devices, forms, incoming, routes, wishes
 from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
@@ -49,8 +49,10 @@ def begin(
         if away:
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
+    asked = {"again": again, "other": other}
+    wished, now = wishes.of(request), timezone.now()
     fresh = flow.new_flow(
-        source.slug, redirect_uri, next_url, timezone.now(), link_uid, again=again, other=other
+        source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
     )
     response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
     response["Cache-Control"] = "no-store"

@@ -18,7 +18,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.door import answers, cookies, forms, incoming, leaving, routes, signing_in
+from portal.door import answers, cookies, forms, incoming, leaving, routes, signing_in, wishes
 from portal.door.destinations import place_of, safe_destination
 from portal.pages import problems
 
@@ -42,10 +42,10 @@ def choose(request: HttpRequest) -> HttpResponse:
     ready = catalogue.enabled()
     told = incoming.cut_off(request)
     straight = _straight_to(ready) if not wanted and not told else None
-    left = bool(cookies.recall(request, cookies.LEFT))
+    left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
     if straight and not left:
-        return answers.see_other(routes.login_path(straight.slug, next=next_url))
-    context = {**_choice(ready, next_url, forms.hint_of(request)), "bound_for": place_of(next_url)}
+        return answers.see_other(routes.login_path(straight.slug, next=next_url, **wished))
+    context = {**_choice(ready, next_url, wished), "bound_for": place_of(next_url)}
     if request.GET.get("done") == "password":
         context["notice"] = "password"
     elif straight and left:
@@ -85,7 +85,10 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
     return only if only and only.kind == "redirect" else None
 
 
-def _choice(ready: list[ConfiguredSource], next_url: str, hint: str) -> dict[str, Any]:
+def _choice(
+    ready: list[ConfiguredSource], next_url: str, wished: Mapping[str, str]
+) -> dict[str, Any]:
+    hint = wished.get("login_hint", "")
     with_form = [each for each in ready if each.kind == "form"]
     inline = with_form[:1]
     troubled = outage.of_providers({each.slug: each.provider for each in ready})
@@ -99,9 +102,7 @@ def _choice(ready: list[ConfiguredSource], next_url: str, hint: str) -> dict[str
                 "label": each.label,
                 "help": each.help,
                 "icon": each.description.icon,
-                "url": routes.login_path(
-                    each.slug, next=next_url, login_hint=hint if each.kind == "form" else ""
-                ),
+                "url": routes.login_path(each.slug, next=next_url, **wished),
                 "trouble": trouble(each),
             }
             for each in ready

@@ -47,12 +47,14 @@ def request(
     """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
 
     A flow that asks for a fresh proof adds `login` to what is prompted for, and `max_age=0`, which
-    makes the provider say when it was given. One that
-    asks for somebody else prompts for the account where the provider has that among its `prompts`.
+    makes the provider say when it was given. One that asks for somebody else prompts for the
+    account where the provider has that among its `prompts`. What an application wishes is passed
+    on, unless the settings say something stricter or else.
     """
     asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
     return {
+        **_wishes(settings, flow),
         **asked,
         **settings.authorize,
         "response_type": "code",
@@ -65,8 +67,25 @@ def request(
         "code_challenge_method": "S256",
         **mode,
         **({"prompt": _prompt(settings, flow, prompts)} if flow.again or flow.other else {}),
-        **({"max_age": "0"} if flow.again else {}),
+        **_max_age(settings, flow),
     }
+
+
+def _wishes(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
+    """Return what an application wishes; no name of whom the source has just refused."""
+    names = (
+        ("acr_values", "ui_locales") if flow.other else ("login_hint", "acr_values", "ui_locales")
+    )
+    return {name: flow.wishes[name] for name in names if name in flow.wishes}
+
+
+def _max_age(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
+    """Return the strictest age that anybody asks for."""
+    configured, wished = settings.authorize.get("max_age", ""), flow.wishes.get("max_age", "")
+    ages = [int(each) for each in (configured, wished) if each.isascii() and each.isdecimal()]
+    if flow.again:
+        return {"max_age": "0"}
+    return {"max_age": str(min(ages))} if wished and ages else {}
 
 
 def _prompt(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -> str:

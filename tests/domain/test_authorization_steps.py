@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from accounts.errors import LoginRequired
 from accounts.session.typed import Session
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.steps import Step, next_step
@@ -46,3 +47,19 @@ def test_max_age_takes_no_sign_in_of_an_unknown_moment() -> None:
     fresh = replace(ASKED, prompts=frozenset(), max_age=600)
     known = {"granted": {"openid"}, "first_party": True, "asked_again_at": None, "now": NOW}
     assert next_step(fresh, REMEMBERED, "", **known) == Step.SIGN_IN_AGAIN
+
+
+def test_a_proof_for_this_very_request_outlives_a_slow_way_back() -> None:
+    at_once = replace(ASKED, prompts=frozenset(), max_age=0)
+    known = {"granted": {"openid"}, "first_party": True, "now": NOW}
+
+    def after(seconds: int, sent: datetime | None) -> Step:
+        proved = int((NOW - timedelta(seconds=seconds)).timestamp())
+        session = replace(REMEMBERED, auth_time=proved)
+        return next_step(at_once, session, "", asked_again_at=sent, **known)
+
+    assert after(50, SENT) == Step.ANSWER
+    assert after(50, None) == Step.SIGN_IN_AGAIN
+    assert after(61, SENT) == Step.SIGN_IN_AGAIN, "it was proved before this request"
+    with pytest.raises(LoginRequired):
+        after(61, SENT - timedelta(hours=1))
