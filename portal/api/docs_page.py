@@ -5,6 +5,8 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 from drf_spectacular.generators import SchemaGenerator
 
@@ -34,13 +36,19 @@ def _operation(path: str, method: str, said: Mapping[str, Any]) -> dict[str, Any
     return {
         "method": method.upper(),
         "path": path,
-        "description": said.get("description", ""),
+        "description": _shown(said),
         "parameters": [
-            (each["name"], each["in"], each.get("description", ""))
-            for each in said.get("parameters", [])
+            (each["name"], each["in"], _shown(each)) for each in said.get("parameters", [])
         ],
         "posted": sorted(posted),
-        "answers": [
-            (status, each.get("description", "")) for status, each in said["responses"].items()
-        ],
+        "answers": [(status, _shown(each)) for status, each in said["responses"].items()],
     }
+
+
+def _shown(said: Mapping[str, Any]) -> SafeString:
+    """Return a description as HTML: what stands between backticks is code (CommonMark, 6.1)."""
+    parts = said.get("description", "").split("`")
+    if len(parts) % 2 == 0:  # the last backtick opens nothing
+        parts[-2:] = ["`".join(parts[-2:])]
+    marks = ((("<code>{}</code>" if n % 2 else "{}"), each) for n, each in enumerate(parts))
+    return mark_safe("".join(format_html(mark, each) for mark, each in marks))  # noqa: S308
