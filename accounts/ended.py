@@ -25,9 +25,6 @@ CACHE_SECONDS = 300
 REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
 # A transaction can commit a smaller id after a greater one, at most so many seconds later.
 LATEST_COMMIT = 120.0
-# Why an upstream had a session ended, beside its end: kinds whose value is the session's key.
-CLOSED = "closed"
-BARRED = "barred"
 # What is kept in copies: kinds of which each row counts, whatever its value.
 SOURCE, RULE = "source", "rule"
 _COUNTED = frozenset({SOURCE, RULE})
@@ -123,10 +120,7 @@ _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
-    """Append to the feed, in the caller's transaction.
-
-    `kind`: session, key, source, rule, or why.
-    """
+    """Append to the feed, in the caller's transaction. `kind`: session, key, source or rule."""
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
 
 
@@ -135,14 +129,6 @@ def has_ended(uid: str, key: str) -> bool:
     second ago at most. Raises `DatabaseError`.
     """
     return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
-
-
-def why(key: str) -> str:
-    """Return why an upstream had the session of the key digest `key` ended in the last minutes:
-    `CLOSED`, `BARRED`, or nothing. Raises `DatabaseError`.
-    """
-    known = _feed.refreshed().entries
-    return next((kind for kind in (CLOSED, BARRED) if (kind, key) in known), "")
 
 
 def version(kind: str) -> int:

@@ -85,11 +85,20 @@ class SpentLogoutToken(models.Model):
     expires_at = models.DateTimeField(db_index=True)
 
 
+class Farewell(models.Model):
+    """Why a browser's session ended, for its person's next click (accounts/session/farewell.py).
+    `key` is the one that the session had.
+    """
+
+    key = models.CharField(max_length=64, primary_key=True)
+    why = models.CharField(max_length=16)
+    expires_at = models.DateTimeField(db_index=True)
+
+
 class EndedEntry(models.Model):
     """One line of the feed that every worker reads: what stopped being true, and when.
 
-    `kind` is `session` (a uid), `key` (a session key replaced by another), `source` (a slug), or
-    why an upstream had the session of a key ended (`closed`, `barred`).
+    `kind` is `session` (a uid), `key` (a session key replaced by another) or `source` (a slug).
     """
 
     id = models.BigAutoField(primary_key=True)

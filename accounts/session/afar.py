@@ -16,7 +16,7 @@ from accounts.errors import InvalidRequest
 from accounts.keyring import digest
 from accounts.models import SpentLogoutToken, StoredSession
 from accounts.provider import Authentication, Ended, VerifiesLogoutToken
-from accounts.session import people
+from accounts.session import farewell, people
 from accounts.session.store import end
 from accounts.source.catalogue import ConfiguredSource
 
@@ -57,6 +57,7 @@ def end_by_frame(source: ConfiguredSource, issuer: str, sid: str) -> int:
     browsers = StoredSession.objects.filter(kind=StoredSession.Kind.BROWSER)
     with transaction.atomic():
         rows = end(browsers.filter(source=source.slug, issuer=issuer, sid=sid))
+        farewell.say(rows, farewell.SOURCE)
         events.record_ended(rows, WHY)
     return len(rows)
 
@@ -102,7 +103,7 @@ def _spend(source: ConfiguredSource, told: Ended) -> None:
 
 def _end_with_children(source: ConfiguredSource, told: Ended) -> int:
     with transaction.atomic():
-        rows = people.end_with_children(_meant(source, told))
+        rows = people.end_with_children(_meant(source, told), farewell.SOURCE)
         events.record_ended(rows, WHY)
     return len(rows)
 

@@ -7,11 +7,11 @@ import structlog
 from django.db import transaction
 from django.utils import timezone
 
-from accounts import cache, ended, events
+from accounts import cache, events
 from accounts.errors import DISABLED, ProtocolError
 from accounts.models import Event, StoredSession
 from accounts.provider import Rechecks
-from accounts.session import people
+from accounts.session import farewell, people
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 
@@ -83,9 +83,8 @@ def _cut_off(source: ConfiguredSource, subject: str, why: str) -> int:
         source=source.slug, issuer=source.description.issuer, subject=subject
     )
     with transaction.atomic():
-        rows = people.end_with_children(theirs)
-        kind = ended.CLOSED if why == DISABLED else ended.BARRED
-        ended.announce(kind, [row.session_key for row in rows])
+        word = farewell.CLOSED if why == DISABLED else farewell.BARRED
+        rows = people.end_with_children(theirs, word)
         events.record_ended(
             rows, f"{source.slug} lets this person in no more: {why}", actor=Event.Actor.SOURCE
         )

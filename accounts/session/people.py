@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
+from accounts.session import farewell
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -32,31 +33,38 @@ def came_by(identity: Identity) -> QuerySet[StoredSession]:
     return rows.filter(issuer=identity.issuer) if identity.issuer else rows
 
 
-def end_with_children(rows: QuerySet[StoredSession]) -> list[StoredSession]:
-    """End the sessions `rows` and the child sessions under them. Returns what ended."""
+def end_with_children(
+    rows: QuerySet[StoredSession], word: str = farewell.ADMINISTRATOR
+) -> list[StoredSession]:
+    """End the sessions `rows` and the child sessions under them. `word` is what their browsers are
+    told, one of `farewell.WORDS`. Returns what ended.
+    """
     uids = list(rows.values_list("uid", flat=True))
-    return end(StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids)))
+    with transaction.atomic():
+        ended = end(StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids)))
+        farewell.say(ended, word)
+    return ended
 
 
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, on their request. Returns False when it is not theirs."""
-    return bool(
-        _end(StoredSession.objects.filter(user_id=user_id, uid=uid), "by the person", by, PERSON)
-    )
+    mine = StoredSession.objects.filter(user_id=user_id, uid=uid)
+    return bool(_end(mine, "by the person", farewell.ELSEWHERE, by, PERSON))
 
 
-def end_others(user_id: int, current: Session, by: Visit, why: str = "by the person") -> int:
+def end_others(user_id: int, current: Session, by: Visit) -> int:
     """End all sessions of a person, devices too, but the current one. Returns their number."""
-    return _end(
-        StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid), why, by, PERSON
-    )
+    others = StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid)
+    return _end(others, "by the person", farewell.ELSEWHERE, by, PERSON)
 
 
-def end_all(user_id: int, why: str) -> int:
-    """End every session of a person and raise the epoch. Returns their number."""
+def end_all(user_id: int, why: str, word: str = farewell.ADMINISTRATOR) -> int:
+    """End every session of a person and raise the epoch. `word` is what their browsers are told.
+    Returns the number of sessions.
+    """
     with transaction.atomic():
         User.objects.filter(pk=user_id).update(session_epoch=F("session_epoch") + 1)
-        return _end(StoredSession.objects.filter(user_id=user_id), why)
+        return _end(StoredSession.objects.filter(user_id=user_id), why, word)
 
 
 def admit(user: User, by: User | None = None) -> None:
@@ -72,7 +80,7 @@ def disable(user: User) -> None:
     """Disable the person and end all their sessions."""
     with transaction.atomic():
         User.objects.filter(pk=user.pk).update(status=User.Status.DISABLED)
-        end_all(user.pk, "disabled")
+        end_all(user.pk, "disabled", farewell.CLOSED)
         events.record(events.event("person.disabled", user=user))
 
 
@@ -93,7 +101,9 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
             known = user.get_session_auth_hash()
             rewrite(mine, lambda session: session, {HASH_SESSION_KEY: known})
         user.give_local_identity()
-        end_others(user.pk, keep or Session(), by, "password changed")
+        others = StoredSession.objects.filter(user_id=user.pk)
+        others = others.exclude(uid=keep.uid) if keep else others
+        _end(others, "password changed", farewell.PASSWORD, by)
         events.record(
             events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
         )
@@ -142,8 +152,11 @@ def _is_known_otherwise(person: User) -> bool:
     )
 
 
-def _end(rows: QuerySet[StoredSession], why: str, by: Visit | None = None, actor: str = "") -> int:
+def _end(
+    rows: QuerySet[StoredSession], why: str, word: str, by: Visit | None = None, actor: str = ""
+) -> int:
     with transaction.atomic():
         ended = end(rows)
+        farewell.say(ended, word)
         events.record_ended(ended, why, by, actor)
     return len(ended)

@@ -7,7 +7,7 @@ from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.models import Event, StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
-from accounts.session import vault
+from accounts.session import farewell, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -28,7 +28,9 @@ def renew(store: SessionStore, cookies: Mapping[str, str]) -> SessionStore:
     try:
         refresh(store, wait=False)
     except InvalidGrant:
-        return SessionStore()
+        gone = SessionStore()
+        gone.cut_off = farewell.SOURCE
+        return gone
     return store
 
 

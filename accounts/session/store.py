@@ -24,6 +24,7 @@ from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession
 from accounts.offers import offered
+from accounts.session import farewell
 from accounts.session.row import Row
 from accounts.session.typed import Session
 from accounts.source import registry
@@ -48,7 +49,7 @@ _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 class SessionStore(SessionBase):
     """One browser's session. `typed` is the typed session; the dictionary is Django's own.
 
-    `cut_off` is why its upstream had it ended, of one that has just been found to be over.
+    `cut_off` is why somebody had it ended, of one that has just been found to be over.
     """
 
     _session_cache: dict[str, Any]
@@ -128,7 +129,7 @@ class SessionStore(SessionBase):
         """Return the payload and set the typed session. Bad data raises nothing."""
         self._row = self._read()
         if self._row is None:
-            self.cut_off = ended.why(self.key_digest) if self.session_key else ""
+            self.cut_off = farewell.word(self.key_digest) if self.session_key else ""
             return self._nobody()
         try:
             values: dict[str, Any] = unseal(self._row.sealed, PURPOSE, self.key_digest)

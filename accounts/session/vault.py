@@ -20,6 +20,7 @@ from accounts.keyring import seal, unseal
 from accounts.models import Event, StoredSession, StoredTokens
 from accounts.provider import Refreshes, RefreshesInSteps, TokenSet
 from accounts.serialization import dump, load
+from accounts.session import farewell
 from accounts.session.store import end
 from accounts.session.typed import Session, due_at
 from accounts.source import catalogue, outage
@@ -115,6 +116,7 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     except InvalidGrant:
         offers.count("refresh", "upstream", session.source, "refused")
         refused = end(StoredSession.objects.filter(uid=session.uid))
+        farewell.say(refused, farewell.SOURCE)
         events.record_ended(refused, "the upstream refused to renew it", actor=Event.Actor.SOURCE)
         raise
     except Exception as error:  # a provider's defect must not end sessions or break pages

@@ -16,7 +16,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal.api import callers, described, shapes
 from portal.api.json_view import JsonView, OpenView
-from portal.door import incoming, routes
+from portal.door import incoming, leaving, routes
 from portal.tokens.token_errors import InvalidToken, SessionExpired
 
 
@@ -52,9 +52,10 @@ class SessionView(OpenView):
         token = request.META["CSRF_COOKIE"]  # as it is: a header is never packed (BREACH)
         tag = '"' + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32] + '"'
         headers = {"ETag": tag, "Vary": "Cookie, Authorization", "X-CSRFToken": token}
-        if request.headers.get("If-None-Match") == tag:
-            return Response(status=304, headers=headers)
-        return Response(body, headers=headers)
+        same = request.headers.get("If-None-Match") == tag
+        response = Response(None if same else body, 304 if same else 200, headers=headers)
+        leaving.keep_word(request._request, response)
+        return response
 
 
 class MayReadPerson(callers.SignedIn):

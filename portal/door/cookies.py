@@ -21,6 +21,7 @@ RETURN = "vestibule-return"
 POSTED = "vestibule-post"
 STARTED = "vestibule-started"
 REFUSED = "vestibule-refused"
+WHY = "vestibule-why"
 
 # What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
 LONGEST = 3800

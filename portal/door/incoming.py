@@ -4,9 +4,9 @@ from typing import Any
 
 from django.http import Http404, HttpRequest
 
-from accounts import ended
 from accounts.errors import InvalidRequest
 from accounts.provider import Description, Visit
+from accounts.session import farewell
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
@@ -82,10 +82,11 @@ def callback_source(request: HttpRequest, slug: str) -> ConfiguredSource:
 
 
 def cut_off(request: HttpRequest) -> str:
-    """Return why an upstream had the session of this browser ended, a constant of `accounts.ended`,
-    when it has just been found to be over; else nothing.
+    """Return why somebody had the session of this browser ended, one of `farewell.WORDS`, when it
+    has just been found to be over; else nothing.
     """
     store: Any = request.session
-    session_of(request)  # which reads it
-    why = store.cut_off or request.GET.get("why", "")
-    return why if why in {ended.CLOSED, ended.BARRED} else ""
+    if session_of(request).is_logged_in:
+        return ""
+    why = store.cut_off or request.GET.get("why", "") or cookies.recall(request, cookies.WHY)
+    return why if isinstance(why, str) and why in farewell.WORDS else ""

@@ -17,6 +17,7 @@ from portal.door.destinations import safe_destination
 _LEFT_SECONDS = 60
 _RECEIPT_SECONDS = 120
 _AGAIN_SECONDS = 600
+_WHY_SECONDS = 600
 
 
 def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
@@ -105,6 +106,21 @@ def let_go(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     forget_session(request)
     cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     return response
+
+
+def keep_word(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Keep why the browser's session ended for its person's next page, where a script asked first:
+    with the session's cookie goes what is known of it.
+    """
+    why = incoming.cut_off(request)
+    if why:
+        cookies.remember(response, cookies.WHY, why, _WHY_SECONDS)
+
+
+def drop_word(request: HttpRequest, response: HttpResponseBase) -> None:
+    """Forget the word that the page has told."""
+    if cookies.named(cookies.WHY) in request.COOKIES:
+        cookies.forget(response, cookies.WHY)
 
 
 def left_elsewhere(request: HttpRequest) -> HttpResponse:

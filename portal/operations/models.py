@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import ended, events
 from accounts.models import User
-from accounts.session import afar, people
+from accounts.session import afar, farewell, people
 from accounts.session.store import SessionStore
 from portal.operations.rescue import Rescue
 
@@ -25,11 +25,12 @@ class AwaitingPerson(User):
 
 def clear_ground_floor() -> int:
     """Delete expired sessions with their tokens, and then fleeting identities, the feed's old rows,
-    logout tokens that count no more, and events that are kept no longer.
+    logout tokens that count no more, words that nobody comes for, and events that are kept no
+    longer.
 
     Returns the number of identities, and of those rows. Pending logouts go when
     they are delivered or given up.
     """
     SessionStore.clear_expired()
-    gone = people.forget_fleeting() + ended.clear_expired()
-    return gone + afar.clear_expired() + events.clear_expired()
+    over = (people.forget_fleeting, ended.clear_expired, afar.clear_expired, farewell.clear_expired)
+    return events.clear_expired() + sum(clear() for clear in over)

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
-from accounts.session import administrators, people
+from accounts.session import administrators, farewell, people
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
 
@@ -139,7 +139,7 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
             identity.delete()
     except administrators.LastAdministratorError:
         raise Http404 from None
-    people.end_with_children(gone)
+    people.end_with_children(gone, farewell.ELSEWHERE)
     events.record(
         events.event("identity.unlinked", incoming.visit(request), source=slug, user_id=person_id)
     )

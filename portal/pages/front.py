@@ -35,6 +35,7 @@ def front(request: HttpRequest) -> HttpResponse:
     label = source.label if source else ""
     context = {"receipt": receipt, "awaiting": awaiting, "source_label": label, "why": why}
     response = answers.page(request, "front.html", context)
+    leaving.drop_word(request, response)
     if receipt:
         cookies.forget(response, cookies.RECEIPT)
     return response

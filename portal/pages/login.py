@@ -51,10 +51,12 @@ def choose(request: HttpRequest) -> HttpResponse:
     elif straight and left:
         context["notice"] = "left"
     elif told:
-        context["notice"] = told
+        context["why"] = told
     if known:
         context["buttons"].insert(0, _continue_button(known[0], next_url))
-    return answers.page(request, "login/choose.html", context)
+    page = answers.page(request, "login/choose.html", context)
+    leaving.drop_word(request, page)
+    return page
 
 
 def _continue_as(

@@ -27,7 +27,7 @@ from accounts.login import lockout
 from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
-from accounts.session import people
+from accounts.session import farewell, people
 from providers.local.passwords import well_formed
 
 # Somebody new reads the mail when they first come to work, not within the hour.
@@ -105,7 +105,7 @@ def redeem(user: User, password: str, by: Visit) -> None:
         if not unchanged.update(password=fresh):
             raise InvalidGrant("This link was used already.")
         user.give_local_identity()
-        people.end_all(user.pk, "password changed")
+        people.end_all(user.pk, "password changed", farewell.PASSWORD)
         events.record(events.event("password.changed", by, user=user, detail="by a mailed link"))
 
 

@@ -123,6 +123,7 @@ OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
     "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
     "logout/", "auth/logout", "auth/logout/done", "auth/logout/again", "onward/<str:key>",
+    "auth/backchannel/<slug:slug>", "auth/frontchannel/<slug:slug>",
     "auth/logout/cms", "favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt",
     ".well-known/change-password", "auth/session", "auth/sources", "institution.css",
     "healthz", "readyz", "i18n/setlang/", "admin/login/",

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import events
 from accounts.models import Identity, User
 from accounts.models.users import username_key
-from accounts.session import administrators, people
+from accounts.session import administrators, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
 from portal.operations.admin.guarded import Guarded
@@ -172,7 +172,7 @@ class PersonAdmin(Guarded):
         """
         with administrators.kept():
             for person in queryset:
-                people.end_all(person.pk, "person deleted")
+                people.end_all(person.pk, "person deleted", farewell.CLOSED)
                 person.delete()
 
     @admin.action(description=_("Send a link to set a password"), permissions=["change"])
@@ -233,7 +233,7 @@ class IdentityAdmin(Guarded, ReadOnly):
         with administrators.kept():
             slug, user, came = obj.source.slug, obj.user, people.came_by(obj)
             obj.delete()
-            record_ended(request, people.end_with_children(came))
+            record_ended(request, people.end_with_children(came, farewell.ADMINISTRATOR))
             visit = incoming.visit(request)
             events.record(events.event("identity.unlinked", visit, source=slug, user=user))
 

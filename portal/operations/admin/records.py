@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import events, outbox
 from accounts.models import OutboxItem, StoredSession
-from accounts.session import people
+from accounts.session import farewell, people
 from portal.door import incoming
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
@@ -92,7 +92,7 @@ class SessionAdmin(ReadOnly):
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
         """End sessions with the devices under them, and say how many."""
         with transaction.atomic():
-            rows = people.end_with_children(queryset)
+            rows = people.end_with_children(queryset, farewell.ADMINISTRATOR)
             record_ended(request, rows)
         count = len(rows)
         said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count

@@ -1,0 +1,36 @@
+"""Why a session ended otherwise than by its person leaving here: a word for their next click.
+
+It is kept by the digest of the cookie, which the browser shows once more, and names nobody.
+"""
+
+from collections.abc import Iterable
+
+from django.utils import timezone
+
+from accounts.models import Farewell, StoredSession
+
+# Its upstream lets the person in no more: the account is closed, or this site is not open to it.
+CLOSED, BARRED = "closed", "barred"
+# Who had it ended: the source, an administrator, a new password, the person on another device.
+SOURCE, ADMINISTRATOR, PASSWORD, ELSEWHERE = "source", "administrator", "password", "elsewhere"
+WORDS = frozenset({CLOSED, BARRED, SOURCE, ADMINISTRATOR, PASSWORD, ELSEWHERE})
+
+
+def say(rows: Iterable[StoredSession], why: str) -> None:
+    """Keep the word `why` for the browsers of sessions that end in the caller's transaction, until
+    they would have ended by themselves.
+    """
+    browsers = [row for row in rows if row.kind == StoredSession.Kind.BROWSER]
+    words = [Farewell(key=row.session_key, why=why, expires_at=row.ends_at) for row in browsers]
+    Farewell.objects.bulk_create(words, ignore_conflicts=True)
+
+
+def word(key: str) -> str:
+    """Return why the session of the key digest `key` ended, one of `WORDS`; else nothing."""
+    found = Farewell.objects.filter(key=key).values_list("why", flat=True).first()
+    return found or ""
+
+
+def clear_expired() -> int:
+    """Delete the words that nobody comes for any more. Returns their number."""
+    return Farewell.objects.filter(expires_at__lt=timezone.now()).delete()[0]
