@@ -15,6 +15,7 @@ from accounts.session import farewell
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.trail import Act, acting
 
 PERSON = Event.Actor.PERSON
 FLEETING_FOR = timedelta(hours=1)
@@ -91,7 +92,7 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
     rises, so that a sign-in which has already judged the former password makes no session.
     """
     user.set_password(password)  # before the transaction: a hash takes its time
-    with transaction.atomic():
+    with acting(Act(PERSON, user.pk)), transaction.atomic():
         User.objects.filter(pk=user.pk).update(
             password=user.password, session_epoch=F("session_epoch") + 1
         )

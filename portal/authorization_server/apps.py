@@ -14,4 +14,5 @@ class AuthorizationServerConfig(AppConfig):
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
     short_way = "portal.authorization_server.short_way.answer"
     session_ends = "portal.authorization_server.backchannel.session_ends"
+    applications_of = "portal.authorization_server.consents.told_of"
     delivers_notices = "portal.authorization_server.backchannel.deliver"

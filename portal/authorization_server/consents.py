@@ -1,6 +1,7 @@
 """What people allow applications: remembered, and withdrawn (docs/contract.md 4)."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
@@ -10,6 +11,7 @@ from accounts import events
 from accounts.models import StoredSession, User
 from accounts.provider import Visit
 from accounts.session.store import end
+from accounts.trail import Act, acting
 from portal.authorization_server.models import (
     AccessToken,
     Client,
@@ -44,12 +46,26 @@ def of_person(user_id: int) -> QuerySet[Consent]:
     return rows.exclude(client__client_id=FIRST_PARTY).order_by("-updated_at")
 
 
+def told_of(user_id: int) -> list[dict[str, Any]]:
+    """Return the applications that know a person, for whoever looks after them: name, what each was
+    allowed in words, and since when.
+    """
+    return [
+        {
+            "name": each.client.name or each.client.client_id,
+            "words": in_words(each.scope.split()),
+            "since": each.created_at,
+        }
+        for each in of_person(user_id)
+    ]
+
+
 def withdraw(user: User, client: Client, visit: Visit) -> bool:
     """Take back what a person has allowed: tokens and child sessions of the client go with it.
 
     Returns False when there is nothing to take back.
     """
-    with transaction.atomic():
+    with acting(Act("person", user.pk)), transaction.atomic():
         gone, _kinds = Consent.objects.filter(user=user, client=client).delete()
         if not gone:
             return False
@@ -65,7 +81,7 @@ def withdraw(user: User, client: Client, visit: Visit) -> bool:
         for model in (RefreshToken, AccessToken, Grant):
             model.objects.filter(user=user, application=client).delete()
         events.record(events.event("consent.withdrawn", visit, user=user, detail=client.client_id))
-        events.record_ended(ended, "consent withdrawn", visit, "person")
+        events.record_ended(ended, "consent withdrawn", visit)
     return True
 
 

@@ -15,14 +15,34 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import events
 from accounts.trail import Act, acting
+from portal import conf
 from portal.door import answers, incoming
+
+# What an operator wants, and the pages of it in the order of their use.
+PURPOSES = (
+    ("people", _("People")),
+    ("sources", _("Sources")),
+    ("applications", _("Applications")),
+    ("security", _("Security")),
+    ("events", _("Events")),
+)
+_PAGES = {
+    "operations.awaitingperson": "people",
+    "accounts.user": "people",
+    "auth.group": "people",
+    "accounts.identity": "people",
+    "accounts.source": "sources",
+    "accounts.outboxitem": "sources",
+    "authorization_server.client": "applications",
+    "accounts.storedsession": "security",
+    "accounts.event": "events",
+}
+_ROOMS = {"authorization_server": "applications", "gateway": "applications"}
 
 
 class VestibuleAdminSite(AdminSite):
     """Sends people to `/login` and, when they leave, through the chart."""
 
-    site_header = "Vestibule"
-    site_title = "Vestibule"
     index_title = _("Administration")
 
     def __init__(self, name: str = "admin") -> None:
@@ -52,12 +72,43 @@ class VestibuleAdminSite(AdminSite):
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return the pages that a person may see; one that has a `count` tells it by its name."""
         apps = super().get_app_list(request, app_label)
-        for entry in (each for app in apps for each in app["models"]):
+        entries = [each for app in apps for each in app["models"]]
+        for entry in entries:
             count = getattr(self._registry[entry["model"]], "count", None)
             waiting = count(request) if count else 0
             if waiting:
                 entry["name"] = f"{entry['name']} ({waiting})"
-        return apps
+        return apps if app_label else self._by_purpose(entries)
+
+    def _by_purpose(self, entries: list[Any]) -> list[Any]:
+        """Return the pages in groups of what an operator wants, not of what holds the tables."""
+        found: dict[str, list[Any]] = {key: [] for key, _label in PURPOSES}
+        for entry in entries:
+            meta = entry["model"]._meta
+            given = getattr(self._registry[entry["model"]], "purpose_of_page", "")
+            found[
+                given or _PAGES.get(meta.label_lower, _ROOMS.get(meta.app_label, "security"))
+            ] += [entry]
+        order = list(_PAGES)
+        place = {label: order.index(label) for label in order}
+        return [
+            {
+                "name": label,
+                "app_label": key,
+                "app_url": f"{reverse('admin:index')}#{key}",
+                "has_module_perms": True,
+                "models": sorted(
+                    found[key], key=lambda each: place.get(each["model"]._meta.label_lower, 99)
+                ),
+            }
+            for key, label in PURPOSES
+            if found[key]
+        ]
+
+    def each_context(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what each page of the administration shows: the institution's name in its head."""
+        name = conf.institution()["name"]
+        return {**super().each_context(request), "site_header": name, "site_title": name}
 
     @method_decorator(login_not_required)
     def login(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:

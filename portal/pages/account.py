@@ -15,27 +15,7 @@ from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, farewell, people
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
-
-# The first that is found counts: Edge and Opera also say Chrome, and Chrome also says Safari.
-_BROWSERS = (
-    ("Edg", "Edge"),
-    ("OPR/", "Opera"),
-    ("Firefox/", "Firefox"),
-    ("FxiOS/", "Firefox"),
-    ("CriOS/", "Chrome"),
-    ("Chrome/", "Chrome"),
-    ("Safari/", "Safari"),
-    ("curl/", "curl"),
-)
-_SYSTEMS = (
-    ("iPhone", "iPhone"),
-    ("iPad", "iPad"),
-    ("Android", "Android"),
-    ("Windows", "Windows"),
-    ("CrOS", "ChromeOS"),
-    ("Mac OS X", "Mac"),
-    ("Linux", "Linux"),
-)
+from portal.door.user_agents import device_name
 
 
 @require_safe
@@ -167,10 +147,3 @@ def _label(slug: str) -> str:
 def _person_id(request: HttpRequest) -> int:
     """Return the primary key of the person, which Django keeps in the session: no query."""
     return int(request.session["_auth_user_id"])
-
-
-def device_name(user_agent: str) -> str:
-    """Return a name such as `Firefox, Windows`; a plain word when nothing is recognised."""
-    browser = next((name for mark, name in _BROWSERS if mark in user_agent), "")
-    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
-    return ", ".join(part for part in (browser, system) if part) or _("Unknown device")

@@ -17,7 +17,7 @@ from accounts.provider import Authentication, LoginFlow, TokenSet
 from accounts.serialization import dump, load
 from accounts.session.typed import Session
 from portal.configuration.logs import redact
-from portal.pages.account import device_name
+from portal.door.user_agents import device_name
 from portal.server.proxies import TrustedProxies
 
 JSON = st.recursive(

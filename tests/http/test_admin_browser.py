@@ -47,9 +47,13 @@ def test_every_page_opens_without_a_complaint(admin: Page, house: Site) -> None:
 
 
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
+    admin.goto(f"{house.url}/admin/auth/group/add/")
+    expect(admin.locator("select#id_permissions_from")).to_be_visible()
+    expect(admin.locator("select#id_permissions_to")).to_be_visible()
     admin.goto(f"{house.url}/admin/accounts/user/add/")
-    expect(admin.locator("select#id_user_permissions_from")).to_be_visible()
-    expect(admin.locator("select#id_user_permissions_to")).to_be_visible()
+    expect(admin.locator("select#id_groups_from")).to_be_visible()
+    expect(admin.get_by_role("checkbox", name="Front desk")).to_be_visible()
+    expect(admin.locator("select#id_user_permissions_from")).to_be_hidden()
 
 
 def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:

@@ -41,7 +41,7 @@ def test_a_stranger_is_sent_to_the_front_door_and_back(client: Client, db: None)
 
 def test_each_room_has_a_name_for_people(admin: Client) -> None:
     shown = [str(app["name"]) for app in admin.get("/admin/").context["app_list"]]
-    assert "Authorization server" in shown
+    assert "Applications" in shown
     assert not any("_" in name for name in shown)
 
 

@@ -138,7 +138,7 @@ def test_the_session_and_the_person_are_linked(admin: Client, person: User) -> N
     browser = Client()
     sign_in(browser)
     html = page(admin, Event.objects.get(name="login.succeeded", user=person))
-    assert f"/admin/accounts/user/{person.pk}/change/" in html
+    assert f"/admin/accounts/user/{person.pk}/person/" in html
     assert f"/admin/accounts/storedsession/?q={stored(browser).uid}" in html
 
 

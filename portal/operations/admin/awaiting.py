@@ -22,7 +22,8 @@ from accounts.errors import InvalidRequest
 from accounts.models import Event, Identity, User
 from accounts.session import people
 from portal.door import answers
-from portal.operations.admin.people import PersonForm
+from portal.operations import roles
+from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
 from portal.operations.rights import may_give, may_manage
@@ -51,7 +52,7 @@ def suggestions(persons: Iterable[User], actor: Any) -> dict[int, list[Group]]:
     or that the source's mapping means by it, as far as `actor` may give them.
     """
     wanted = {each.pk: _wanted(each) for each in persons}
-    named = Group.objects.filter(name__in=set().union(*wanted.values())).order_by("name")
+    named = roles.departments().filter(name__in=set().union(*wanted.values()))
     offered = [group for group in named if may_give(actor, [group], ())]
     return {pk: [group for group in offered if group.name in names] for pk, names in wanted.items()}
 
@@ -108,9 +109,8 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     list_filter = ("identities__source",)
     list_per_page = PER_PAGE
     search_fields = ("username", "name", "email", "=uid")
-    filter_horizontal = ("groups", "user_permissions")
+    filter_horizontal = ("groups",)
     readonly_fields = ("who", "username", "email", "sources", "since", "claims")
-    fields = (*readonly_fields, "groups", "user_permissions")
     actions = ("let_in_with_suggested",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AwaitingPerson]:
@@ -120,6 +120,11 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def count(self, request: HttpRequest) -> int:
         """Return how many wait, for the list of pages."""
         return AwaitingPerson.objects.filter(status=User.Status.AWAITING_ACCESS).count()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
+        """Return what is shown and given: groups, and roles by whoever has all rights."""
+        given = ["groups", "roles"] if request.user.is_superuser else ["groups"]
+        return [*self.readonly_fields, *given]
 
     # --- Who may ----------------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ from django.utils.translation import ngettext
 from accounts import events
 from accounts.models import Event
 from portal.operations import event_file
-from portal.operations.admin.records import ReadOnly
+from portal.operations.admin.records import ReadOnly, when
 from portal.operations.story import flowchart, reading, sequence, words
 
 _CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
@@ -48,7 +48,7 @@ class EventAdmin(ReadOnly):
     change_form_template = "operations/event.html"
     fields = ("at", "what", "person", "session_uid", "source", "session_type", "address", "detail")
     readonly_fields = ("what", "person")
-    list_display = ("what", "at", "person", "source", "code", "done_by", "address")
+    list_display = ("what", "moment", "person", "source", "code", "done_by", "address")
     list_filter = ("at", ("name", NameFilter), ("reason", ReasonFilter), "source", "actor")
     list_select_related = ("user", "by")
     search_fields = (
@@ -93,6 +93,11 @@ class EventAdmin(ReadOnly):
             words.of_reason(event.reason),
             event.reason,
         )
+
+    @admin.display(description=_("When"), ordering="at")
+    def moment(self, event: Event) -> str:
+        """Return when it happened; of what is counted the last time."""
+        return when(event.last_at if event.count > 1 else event.at)
 
     @admin.display(description=_("Person"), ordering="user")
     def person(self, event: Event) -> str:

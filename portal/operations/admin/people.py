@@ -1,113 +1,37 @@
 """People, whose passwords only they know, and the ways in by which they are known."""
 
-import unicodedata
-from typing import Any, ClassVar, cast
+from typing import Any, cast
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import events
 from accounts.models import Identity, User
-from accounts.models.users import username_key
 from accounts.session import administrators, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
+from portal.operations import roles
+from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.guarded import Guarded
-from portal.operations.admin.records import PER_PAGE, ReadOnly, record_ended
+from portal.operations.admin.person_page import PersonPage, link_to, unlink
+from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.rights import may_give, may_manage
-
-RIGHTS = ("is_staff", "is_superuser", "groups", "user_permissions")
-
-
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A person as an administrator edits them. `actor` is the administrator."""
-
-    actor: ClassVar[Any] = None
-
-    class Meta:
-        model = User
-        fields = "__all__"
-
-    def clean_username(self) -> str:
-        """Return the name in one spelling. Refuses a name that folds to somebody else's."""
-        username = unicodedata.normalize("NFC", self.cleaned_data["username"])
-        same = User.objects.filter(username_key=username_key(username)).exclude(pk=self.instance.pk)
-        if same.exists():
-            raise ValidationError(_("Somebody has this name, or one that looks the same."))
-        return username
-
-    def clean_status(self) -> str:
-        """Return the status. Nobody shuts themselves out."""
-        status: str = self.cleaned_data["status"]
-        if self.instance.pk == self.actor.pk and status != User.Status.ACTIVE:
-            raise ValidationError(_("You cannot shut yourself out."))
-        return status
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse to give somebody rights that the administrator does not have."""
-        cleaned = super().clean() or self.cleaned_data
-        saved = self.instance.pk is not None
-        held = set(self.instance.groups.all()) if saved else set()
-        allowed = set(self.instance.user_permissions.all()) if saved else set()
-        groups = set(cleaned.get("groups") or ()) - held
-        permissions = set(cleaned.get("user_permissions") or ()) - allowed
-        if not may_give(self.actor, groups, permissions):
-            raise ValidationError(_("You can give only the rights that you have yourself."))
-        return cleaned
-
-
-class NewPersonForm(PersonForm):
-    """Somebody new, who signs in with a username and a password of this site."""
-
-    send_link = forms.BooleanField(
-        label=_("Send a link"),
-        required=False,
-        initial=True,
-        help_text=_("Mail a link to choose the first password."),
-    )
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse to send a link nowhere, or to somebody who is not let in."""
-        cleaned = super().clean()
-        if cleaned.get("send_link"):
-            if not cleaned.get("email") and "email" not in self.errors:
-                self.add_error("email", _("Without an address no link can be sent."))
-            if cleaned.get("status") not in {User.Status.ACTIVE, None}:
-                self.add_error("send_link", _("Only an active person can be sent a link."))
-        return cleaned
-
-
-class RoleForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A group as an administrator edits it. `actor` is the administrator."""
-
-    actor: ClassVar[Any] = None
-
-    class Meta:
-        model = Group
-        fields = "__all__"
-
-    def clean_permissions(self) -> Any:
-        """Return the permissions. Refuses those that the administrator does not have."""
-        wanted = self.cleaned_data["permissions"]
-        held = set(self.instance.permissions.all()) if self.instance.pk else set()
-        if not may_give(self.actor, (), set(wanted) - held):
-            raise ValidationError(_("You can give only the rights that you have yourself."))
-        return wanted
 
 
 @admin.register(User)
-class PersonAdmin(Guarded):
+class PersonAdmin(PersonPage):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
-    list_display = ("username", "name", "email", "status", "is_staff", "created_at")
+    list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
+    list_display_links = ("username",)
     list_filter = ("status", "is_staff", "is_superuser", "groups")
     list_per_page = PER_PAGE
     search_fields = ("username", "name", "email", "=uid", "identities__subject")
@@ -121,15 +45,54 @@ class PersonAdmin(Guarded):
         form = type(base.__name__, (base,), {"actor": request.user})
         return super().get_form(request, obj, *args, form=form, **kwargs)
 
-    def get_fields(self, request: HttpRequest, obj: User | None = None) -> list[Any]:
+    def get_fieldsets(self, request: HttpRequest, obj: User | None = None) -> Any:
         """Return what is edited; somebody new can be sent a link."""
-        edited = ["username", "name", "email", "status", *RIGHTS]
-        return ["uid", *edited] if obj else [*edited[:4], "send_link", *RIGHTS]
+        known = ["username", "name", "email", "status"]
+        given = (
+            ["is_superuser", "is_staff", "roles"] if request.user.is_superuser else ["held_roles"]
+        )
+        single = {"fields": ["user_permissions"], "classes": ["collapse"]}
+        return [
+            (None, {"fields": ["uid", *known] if obj else [*known, "send_link"]}),
+            (_("What the person may do"), {"fields": [*given, "groups"]}),
+            (_("Single rights"), single),
+        ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
         """Leave it to administrators with all rights to make others."""
-        kept = [] if request.user.is_superuser else ["is_staff", "is_superuser"]
+        kept = [] if request.user.is_superuser else ["held_roles"]
         return ["uid", *kept] if obj else kept
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Return people with what their row shows."""
+        rows: QuerySet[User] = super().get_queryset(request)
+        return rows.prefetch_related("groups", "identities__source")
+
+    @admin.display(description=_("Person"), ordering="name")
+    def shown_name(self, person: User) -> SafeString:
+        """Return the name, or the username of somebody without, which leads to their page."""
+        return format_html('<a href="{}">{}</a>', link_to(person), person)
+
+    @admin.display(description=_("Roles"))
+    def shown_roles(self, person: User) -> str:
+        """Return the roles in words."""
+        return ", ".join(roles.of_person(person)) or "-"
+
+    @admin.display(description=_("Signs in by"))
+    def ways(self, person: User) -> str:
+        """Return the sources by which the person is known."""
+        rows = [each.source for each in person.identities.all()]
+        return ", ".join(dict.fromkeys(row.label or row.slug for row in rows)) or "-"
+
+    @admin.display(description=_("Since"), ordering="created_at")
+    def since(self, person: User) -> str:
+        """Return since when the person is known."""
+        return when(person.created_at)
+
+    @admin.display(description=_("Roles"))
+    def held_roles(self, person: User) -> str:
+        """Return the roles in words."""
+        return ", ".join(roles.of_person(person)) if person.pk else "-"
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         """Let nobody change a person who may do more than they."""
@@ -230,12 +193,7 @@ class IdentityAdmin(Guarded, ReadOnly):
 
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""
-        with administrators.kept():
-            slug, user, came = obj.source.slug, obj.user, people.came_by(obj)
-            obj.delete()
-            record_ended(request, people.end_with_children(came, farewell.ADMINISTRATOR))
-            visit = incoming.visit(request)
-            events.record(events.event("identity.unlinked", visit, source=slug, user=user))
+        unlink(request, obj)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
         """Take several ways in away, all or none, each with its sessions."""
@@ -254,11 +212,33 @@ class RoleAdmin(Guarded, GroupAdmin):
     """
 
     list_per_page = PER_PAGE
+    list_display = ("shown_name", "purpose", "members")
     actions = ("delete_selected",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        """Return the groups with the number of their people."""
+        rows: QuerySet[Group] = super().get_queryset(request)
+        return rows.annotate(size=Count("user", distinct=True))
+
+    @admin.display(description=_("Group"), ordering="name")
+    def shown_name(self, group: Group) -> str:
+        """Return its name; of a role its words."""
+        return roles.label_of(group)
+
+    @admin.display(description=_("What it is for"))
+    def purpose(self, group: Group) -> str:
+        """Return what a role is for."""
+        role = roles.of_group(group)
+        return str(role.help) if role else "-"
+
+    @admin.display(description=_("People"), ordering="size")
+    def members(self, group: Group) -> int:
+        """Return how many are in it."""
+        return int(group.size)  # type: ignore[attr-defined]  # get_queryset
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
-        form: Any = super().get_form(request, obj, *args, form=RoleForm, **kwargs)
+        form: Any = super().get_form(request, obj, *args, form=GroupForm, **kwargs)
         form.actor = request.user
         return form
 
@@ -269,9 +249,14 @@ class RoleAdmin(Guarded, GroupAdmin):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody change what gives more than they have."""
         permitted = super().has_change_permission(request, obj)
-        return permitted and (obj is None or may_give(request.user, [obj], ()))
+        return permitted and (obj is None or self._may_touch(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody take away what gives more than they have."""
         permitted = super().has_delete_permission(request, obj)
-        return permitted and (obj is None or may_give(request.user, [obj], ()))
+        return permitted and (obj is None or self._may_touch(request, obj))
+
+    @staticmethod
+    def _may_touch(request: HttpRequest, group: Group) -> bool:
+        """Tell whether a group may be written: roles are kept by the code."""
+        return not roles.is_role(group) and may_give(request.user, [group], ())

@@ -1,6 +1,6 @@
 """What is looked up: sessions, ended through the store; what happened; what is still pending."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django import forms
@@ -11,14 +11,19 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import events, outbox
 from accounts.models import OutboxItem, StoredSession
 from accounts.session import farewell, people
+from accounts.source import catalogue
 from portal.door import incoming
+from portal.door.user_agents import device_name
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
 
@@ -39,6 +44,11 @@ class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
+def when(moment: datetime | None) -> str:
+    """Return a moment as lists show it, short and in the reader's language."""
+    return date_format(localtime(moment), "j M Y H:i") if moment else "-"
+
+
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
     """Write an event for each session that an administrator has ended."""
     events.record_ended(rows, "by an administrator", incoming.visit(request))
@@ -48,10 +58,7 @@ def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
 class SessionAdmin(ReadOnly):
     """A list to read and to end sessions from. It knows a session by its uid, never by its key."""
 
-    list_display = (
-        "user", "type", "source", "kind", "last_seen_at", "created_at", "ends_at",
-        "address", "user_agent", "uid",
-    )  # fmt: skip
+    list_display = ("user", "device", "came_by", "seen", "began", "ends", "address", "short_uid")
     list_display_links = None
     list_filter = ("type", "source", "kind")
     list_select_related = ("user",)
@@ -70,6 +77,38 @@ class SessionAdmin(ReadOnly):
         """Return the sessions without what is sealed in them."""
         rows: QuerySet[StoredSession] = super().get_queryset(request)
         return rows.defer("session_data").exclude(user=None)
+
+    @admin.display(description=_("Device"), ordering="user_agent")
+    def device(self, obj: StoredSession) -> str:
+        """Return the device as people call it; of an application its name."""
+        name = device_name(obj.user_agent)
+        return f"{obj.label} ({name})" if obj.label else name
+
+    @admin.display(description=_("Signed in by"), ordering="source")
+    def came_by(self, obj: StoredSession) -> str:
+        """Return the source, by the name that people read."""
+        known = catalogue.find(obj.source)
+        return known.label if known else obj.source
+
+    @admin.display(description=_("Last seen"), ordering="last_seen_at")
+    def seen(self, obj: StoredSession) -> str:
+        """Return when it was used last."""
+        return when(obj.last_seen_at)
+
+    @admin.display(description=_("Since"), ordering="created_at")
+    def began(self, obj: StoredSession) -> str:
+        """Return when it began."""
+        return when(obj.created_at)
+
+    @admin.display(description=_("Ends at the latest"), ordering="ends_at")
+    def ends(self, obj: StoredSession) -> str:
+        """Return when it ends whatever happens."""
+        return when(obj.ends_at)
+
+    @admin.display(description=_("Id"), ordering="uid")
+    def short_uid(self, obj: StoredSession) -> SafeString:
+        """Return the public id, which a narrow column breaks."""
+        return format_html('<code class="uid">{}</code>', obj.uid)
 
     @admin.display(description="")
     def action_checkbox(self, obj: StoredSession) -> SafeString:
@@ -104,11 +143,21 @@ class OutboxAdmin(ReadOnly):
     """Pending logouts and mails: tried again by hand, or given up."""
 
     fields = ("kind", "source", "support_code", "attempts", "created_at", "next_at", "give_up_at")
-    list_display = fields
+    list_display = ("kind", "source", "attempts", "due", "lapses", "support_code")
     list_filter = ("kind", "source")
     search_fields = ("=support_code",)
     ordering = ("next_at",)
     actions = ("delete_selected", "try_now")
+
+    @admin.display(description=_("Next attempt"), ordering="next_at")
+    def due(self, obj: OutboxItem) -> str:
+        """Return when it is tried next."""
+        return when(obj.next_at)
+
+    @admin.display(description=_("Given up at"), ordering="give_up_at")
+    def lapses(self, obj: OutboxItem) -> str:
+        """Return when it is given up."""
+        return when(obj.give_up_at)
 
     @admin.action(description=_("Try now"), permissions=["delete"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[OutboxItem]) -> None:

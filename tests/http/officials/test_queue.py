@@ -95,13 +95,12 @@ def test_the_form_has_the_suggested_departments_chosen_and_lets_in(
     newcomer: User, browser: Browser, desk: Client
 ) -> None:
     staff, extra = (Group.objects.create(name=name) for name in ("staff", "Registry"))
-    right = Permission.objects.get(codename="view_event")
+    auditor = Group.objects.get(name="role:auditor")
     form = desk.get(page(newcomer)).context["adminform"].form
     assert form["groups"].value() == [staff.pk] or form["groups"].value() == [staff]
-    posted = {"groups": [staff.pk, extra.pk], "user_permissions": [right.pk], "_let_in": "1"}
+    posted = {"groups": [staff.pk, extra.pk], "roles": [auditor.pk], "_let_in": "1"}
     assert desk.post(page(newcomer), posted).status_code == 302
-    assert (status(newcomer), of(newcomer)) == ("active", {"staff", "Registry"})
-    assert list(newcomer.user_permissions.all()) == [right]
+    assert (status(newcomer), of(newcomer)) == ("active", {"staff", "Registry", "role:auditor"})
     assert browser.site.get("/account/").status_code == 200  # without signing in again
 
 

@@ -1,0 +1,165 @@
+"""The forms by which administrators edit people and groups: nobody gives more than they have."""
+
+import unicodedata
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import User
+from accounts.models.users import username_key
+from portal.operations import roles
+from portal.operations.rights import may_give
+
+OWN_RIGHTS = _("You can give only the rights that you have yourself.")
+
+
+class RoleChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
+    """Roles to tick, each with what it is for."""
+
+    def label_from_instance(self, obj: Any) -> SafeString:
+        """Return the role in words."""
+        role = roles.of_group(obj)
+        if role is None:
+            return format_html("{}", obj.name)
+        return format_html(
+            '<strong>{}</strong> <span class="help">{}</span>', role.label, role.help
+        )
+
+
+class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A person as an administrator edits them. `actor` is the administrator."""
+
+    actor: ClassVar[Any] = None
+
+    roles = RoleChoices(
+        queryset=Group.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
+        label=_("Roles"),
+        help_text=_("What the person does in this administration."),
+    )
+
+    class Meta:
+        model = User
+        fields = "__all__"
+        labels: ClassVar[dict[str, Any]] = {
+            "is_staff": _("May open the administration"),
+            "is_superuser": _("Administrator: has all rights"),
+            "groups": _("Groups and departments"),
+            "user_permissions": _("Single rights"),
+        }
+        help_texts: ClassVar[dict[str, Any]] = {
+            "is_staff": _(
+                "Comes with each role; the person signs in by a source that lets administrators in."
+            ),
+            "is_superuser": _("May do everything, and make others administrators."),
+            "groups": _("Applications may ask for them."),
+            "user_permissions": _("For what no role fits. Roles are easier to look over."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.saved = self.instance.pk is not None
+        self.held = set(self.instance.groups.all()) if self.saved else set()
+        if "groups" in self.fields:
+            self.fields["groups"].queryset = roles.departments()  # type: ignore[attr-defined]
+        if "user_permissions" in self.fields:
+            single: Any = self.fields["user_permissions"]
+            single.label_from_instance = roles.in_words
+            single.queryset = single.queryset.select_related("content_type")
+        if not self.actor.is_superuser:  # a declared field is there whatever a page shows
+            del self.fields["roles"]
+        else:
+            self.fields["roles"].queryset = roles.groups()  # type: ignore[attr-defined]
+            self.initial["roles"] = [each.pk for each in self.held if roles.is_role(each)]
+
+    def clean_username(self) -> str:
+        """Return the name in one spelling. Refuses a name that folds to somebody else's."""
+        username = unicodedata.normalize("NFC", self.cleaned_data["username"])
+        same = User.objects.filter(username_key=username_key(username)).exclude(pk=self.instance.pk)
+        if same.exists():
+            raise ValidationError(_("Somebody has this name, or one that looks the same."))
+        return username
+
+    def clean_status(self) -> str:
+        """Return the status. Nobody shuts themselves out."""
+        status: str = self.cleaned_data["status"]
+        if self.instance.pk == self.actor.pk and status != User.Status.ACTIVE:
+            raise ValidationError(_("You cannot shut yourself out."))
+        return status
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to give somebody rights that the administrator does not have. The groups that are
+        saved are the departments and the roles; roles that the form does not show stay.
+        """
+        cleaned = super().clean() or self.cleaned_data
+        kept = {each for each in self.held if roles.is_role(each)}
+        chosen = set(cleaned["roles"]) if "roles" in cleaned else kept
+        if "groups" in self.fields:
+            cleaned["groups"] = [*(cleaned.get("groups") or ()), *chosen]
+        if chosen and self.actor.is_superuser:  # a role is of use in the administration alone
+            cleaned["is_staff"] = True
+        allowed = set(self.instance.user_permissions.all()) if self.saved else set()
+        groups = set(cleaned.get("groups") or ()) - self.held
+        permissions = set(cleaned.get("user_permissions") or ()) - allowed
+        if not may_give(self.actor, groups, permissions):
+            raise ValidationError(OWN_RIGHTS)
+        return cleaned
+
+
+class NewPersonForm(PersonForm):
+    """Somebody new, who signs in with a username and a password of this site."""
+
+    send_link = forms.BooleanField(
+        label=_("Send a link"),
+        required=False,
+        initial=True,
+        help_text=_("Mail a link to choose the first password."),
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse to send a link nowhere, or to somebody who is not let in."""
+        cleaned = super().clean()
+        if cleaned.get("send_link"):
+            if not cleaned.get("email") and "email" not in self.errors:
+                self.add_error("email", _("Without an address no link can be sent."))
+            if cleaned.get("status") not in {User.Status.ACTIVE, None}:
+                self.add_error("send_link", _("Only an active person can be sent a link."))
+        return cleaned
+
+
+class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A group as an administrator edits it. `actor` is the administrator."""
+
+    actor: ClassVar[Any] = None
+
+    class Meta:
+        model = Group
+        fields = "__all__"
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "permissions" in self.fields:
+            shown: Any = self.fields["permissions"]
+            shown.label_from_instance = roles.in_words
+            shown.queryset = shown.queryset.select_related("content_type")
+
+    def clean_name(self) -> str:
+        """Return the name. Refuses one that would make the group a role."""
+        name: str = self.cleaned_data["name"]
+        if name.startswith(roles.PREFIX):
+            raise ValidationError(_("Names that begin with role: are kept for roles."))
+        return name
+
+    def clean_permissions(self) -> Any:
+        """Return the permissions. Refuses those that the administrator does not have."""
+        wanted = self.cleaned_data["permissions"]
+        held = set(self.instance.permissions.all()) if self.instance.pk else set()
+        if not may_give(self.actor, (), set(wanted) - held):
+            raise ValidationError(OWN_RIGHTS)
+        return wanted

@@ -1,0 +1,158 @@
+"""The page of one person, and what can be done there: end sessions, disable, take a way in away."""
+
+from typing import Any, cast
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.db import transaction
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from accounts import events
+from accounts.models import Identity, StoredSession, User
+from accounts.session import administrators, people
+from portal.door import answers, incoming
+from portal.operations import person as reading
+from portal.operations.admin.guarded import Guarded
+from portal.operations.admin.records import record_ended
+from portal.operations.rights import may_manage
+
+
+class PersonPage(Guarded):
+    """Adds the page to the people's pages of the administration."""
+
+    def get_urls(self) -> list[URLPattern]:
+        """Add the page."""
+        view = self.admin_site.admin_view(self.person_view)
+        own = path("<int:pk>/person/", view, name="accounts_user_person")
+        return [own, *super().get_urls()]
+
+    def person_view(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Show a person, or do what a button says, soon after a sign-in.
+
+        Raises `Http404` for nobody, `PermissionDenied` without the right.
+        """
+        found = User.objects.filter(pk=pk).first()
+        if found is None:
+            raise Http404
+        if not self.has_view_permission(request, found):
+            raise PermissionDenied
+        view = self._act if request.method == "POST" else self._page
+        return self._guarded(request.method == "POST", view, request, found)
+
+    def _page(self, request: HttpRequest, person: User) -> HttpResponse:
+        context = {
+            **self.admin_site.each_context(request),
+            "title": str(person),
+            "opts": self.opts,
+            "original": person,
+            "known": reading.dossier(person),
+            "may": {
+                "change": self.has_change_permission(request, person),
+                "disable": self._may_disable(request, person),
+                "unlink": self._may_unlink(request, person),
+                "end": request.user.has_perm("accounts.delete_storedsession"),
+            },
+            "shows": {
+                name: request.user.has_perm(f"accounts.view_{name}")
+                or request.user.has_perm(f"accounts.{verb}_{name}")
+                for name, verb in (
+                    ("identity", "delete"), ("storedsession", "delete"), ("event", "view"),
+                )
+            },
+        }  # fmt: skip
+        return TemplateResponse(request, "operations/person.html", context)
+
+    def _act(self, request: HttpRequest, person: User) -> HttpResponse:
+        act = request.POST.get("act", "")
+        doing = {
+            "end": self._end, "end-all": self._end_all, "disable": self._disable,
+            "enable": self._enable, "unlink": self._unlink,
+        }.get(act)  # fmt: skip
+        if doing is None:
+            raise Http404
+        doing(request, person)
+        return answers.see_other(reverse("admin:accounts_user_person", args=[person.pk]))
+
+    # --- What the buttons do ----------------------------------------------------------------------
+
+    def _end(self, request: HttpRequest, person: User) -> None:
+        uid = request.POST.get("session", "")
+        self._end_rows(request, StoredSession.objects.filter(user=person, uid=uid))
+
+    def _end_all(self, request: HttpRequest, person: User) -> None:
+        self._end_rows(request, StoredSession.objects.filter(user=person))
+
+    def _end_rows(self, request: HttpRequest, rows: Any) -> None:
+        if not request.user.has_perm("accounts.delete_storedsession"):
+            raise PermissionDenied
+        with transaction.atomic():
+            gone = people.end_with_children(rows)
+            record_ended(request, gone)
+        count = len(gone)
+        said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
+        self.message_user(request, said, messages.SUCCESS if count else messages.WARNING)
+
+    def _disable(self, request: HttpRequest, person: User) -> None:
+        if not self._may_disable(request, person):
+            raise PermissionDenied
+        with administrators.kept():
+            people.disable(person)
+        said = _("%s is disabled, and signed out everywhere.") % person
+        self.message_user(request, said, messages.SUCCESS)
+
+    def _enable(self, request: HttpRequest, person: User) -> None:
+        if not self._may_disable(request, person):
+            raise PermissionDenied
+        with transaction.atomic():
+            former = User.objects.filter(pk=person.pk, status=User.Status.DISABLED)
+            if not former.update(status=User.Status.ACTIVE):
+                return
+            events.record(events.event("person.status_changed", user=person, detail="active"))
+        self.message_user(request, _("%s may sign in again.") % person, messages.SUCCESS)
+
+    def _unlink(self, request: HttpRequest, person: User) -> None:
+        if not self._may_unlink(request, person):
+            raise PermissionDenied
+        key = request.POST.get("identity", "")
+        mine = person.identities.select_related("source")
+        way = mine.filter(pk=int(key) if key.isdecimal() and len(key) < 18 else 0).first()
+        reason = request.POST.get("reason", "").strip()
+        if way is None:
+            raise Http404
+        if not reason:
+            said = _("Say why this way in is taken away: the events keep the reason.")
+            self.message_user(request, said, messages.ERROR)
+            return
+        unlink(request, way, reason)
+        said = _("Taken away. Nobody can sign in as %s that way any more.") % person
+        self.message_user(request, said, messages.SUCCESS)
+
+    # --- Who may ----------------------------------------------------------------------------------
+
+    def _may_disable(self, request: HttpRequest, person: User) -> bool:
+        return person.pk != request.user.pk and self.has_change_permission(request, person)
+
+    @staticmethod
+    def _may_unlink(request: HttpRequest, person: User) -> bool:
+        permitted = request.user.has_perm("accounts.delete_identity")
+        return permitted and may_manage(request.user, person)
+
+
+def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
+    """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`."""
+    with administrators.kept():
+        slug, user, came = way.source.slug, way.user, people.came_by(way)
+        way.delete()
+        record_ended(request, people.end_with_children(came))
+        visit = incoming.visit(request)
+        gone = events.event("identity.unlinked", visit, source=slug, user=user, detail=reason)
+        events.record(gone)
+
+
+def link_to(person: Any) -> str:
+    """Return the address of a person's page."""
+    return reverse("admin:accounts_user_person", args=[cast(User, person).pk])

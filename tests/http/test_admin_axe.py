@@ -1,0 +1,95 @@
+"""axe on each page of the administration, in both schemes: no violation of WCAG 2.2 AA."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page
+
+from tests.peers.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
+
+RULES = {
+    "runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]},
+    "resultTypes": ["violations"],
+}
+SEED = """
+from django.contrib.auth.models import Group
+from accounts import events
+from accounts.models import User
+from accounts.trail import HERE, PERSON, Step, note, walk
+User.objects.create_superuser('ada', 'a-password-of-ada', name='Ada', email='ada@example.org')
+eve = User.objects.create_user('eve', 'x', name='Eve', status='awaiting_access')
+eve.give_local_identity()
+Group.objects.create(name='Registry')
+with walk():
+    note(Step(PERSON, HERE, 'chose'))
+    note(Step(HERE, 'source:town', 'call', 'POST https://town.example/token 500', 85, True))
+    for node in ('UserClicksLogout', 'RedirectToLogoutEndpoint', 'SessionExist', 'CheckType'):
+        note(Step(HERE, HERE, 'chart', node))
+    events.record(events.event('login.failed', reason='temporarily-unavailable', source='town'),
+                  events.event('logout', source='town', user=eve))
+"""
+# Each kind of page of each model: the list, the form to add, one row, its deletion, its history.
+KINDS = ("", "add/", "{pk}/change/", "{pk}/delete/", "{pk}/history/")
+ROWS = """
+import json
+from django.contrib import admin
+print(json.dumps([[m._meta.app_label, m._meta.model_name,
+    next((str(r.pk) for r in m._default_manager.all()[:1]), '')] for m in admin.site._registry]))
+"""
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    own = site({"VESTIBULE_COLOUR": "#7a1f3d", "VESTIBULE_NAME": "Sommerby Bibliotek"})
+    own.manage("shell", "--verbosity=0", stdin=SEED)
+    return own
+
+
+@pytest.fixture(scope="module")
+def places(house: Site) -> list[str]:
+    """Return the address of each page that there is."""
+    import json
+
+    found = ["/admin/"]
+    for app, model, pk in json.loads(house.manage("shell", "--verbosity=0", stdin=ROWS)):
+        kinds = [kind for kind in KINDS if pk or "{pk}" not in kind]
+        found += [f"/admin/{app}/{model}/{kind.format(pk=pk)}" for kind in kinds]
+    return found
+
+
+@pytest.fixture(params=["light", "dark"])
+def desk(chromium: Browser, house: Site, request: Any) -> Iterator[Page]:
+    context = chromium.new_context(
+        viewport={"width": 1280, "height": 800}, locale="en", color_scheme=request.param
+    )
+    page = context.new_page()
+    page.goto(f"{house.url}/login?next=/admin/")
+    page.get_by_label("Username", exact=True).fill("ada")
+    page.get_by_label("Password", exact=True).fill("a-password-of-ada")
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+    yield page
+    context.close()
+
+
+def test_no_page_of_the_administration_has_a_violation(
+    desk: Page, house: Site, places: list[str]
+) -> None:
+    wrong = []
+    for place in places:
+        answer = desk.goto(house.url + place)
+        if answer is None or answer.status != 200:
+            continue  # a page that nobody has, such as adding an event
+        wider = desk.evaluate("document.documentElement.scrollWidth - innerWidth")
+        if wider > 0:
+            wrong.append(f"{place}: {wider} px too wide")
+        for found in Axe().run(desk, options=RULES).response["violations"]:
+            wrong.append(f"{place}: {found['id']} {found['nodes'][0]['html'][:120]}")
+    assert not wrong, "\n".join(wrong)
+    assert len(places) > 20
