@@ -14,6 +14,7 @@ from datetime import timedelta
 from functools import reduce
 from operator import or_
 
+from django.db import transaction
 from django.db.models import Max, Min, Q
 from django.db.models.functions import Now
 
@@ -51,6 +52,20 @@ class Feed:
         self._last: int | None = None
         self._gaps: list[_Gap] = []
         self.versions = dict.fromkeys(_COUNTED, 0)
+
+    @property
+    def is_fresh(self) -> bool:
+        """Tell whether it was read in the last half second."""
+        return time.monotonic() - self._read_at < FRESH_SECONDS
+
+    @property
+    def version(self) -> int:
+        """A number that changes whenever anything was changed of which copies are kept."""
+        return sum(self.versions.values())
+
+    def expire(self) -> None:
+        """Have it read at the next look."""
+        self._read_at = float("-inf")
 
     def refreshed(self) -> Feed:
         """Read what is new, unless it was read in the last half second. Raises `DatabaseError`."""
@@ -122,6 +137,18 @@ _feed = Feed()
 def announce(kind: str, values: Iterable[str]) -> None:
     """Append to the feed, in the caller's transaction. `kind`: session, key, source or rule."""
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
+    # The worker that ends something knows it at once.
+    transaction.on_commit(lambda: _feed.expire())
+
+
+def at_hand() -> Feed | None:
+    """Return the feed if it was read in the last half second: no query is made."""
+    return _feed if _feed.is_fresh else None
+
+
+def refreshed() -> Feed:
+    """Return the feed as of half a second ago at most. Raises `DatabaseError`."""
+    return _feed.refreshed()
 
 
 def has_ended(uid: str, key: str) -> bool:

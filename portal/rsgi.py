@@ -11,12 +11,16 @@ from portal import conf
 from portal.operations.checks import refuse_unsound
 from portal.operations.metrics import numbers
 from portal.server.front import Front
+from portal.server.kept import Kept
 from portal.server.proxies import TrustedProxies
 from portal.server.turns import Turns
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 _django = get_wsgi_application()
+
+from accounts import ended  # noqa: E402  # its models come with the apps
+
 refuse_unsound()
 application = Front(
     _django,
@@ -31,8 +35,9 @@ application = Front(
         at_once=max(1, (conf.threads() - 1) * 3 // 4),
         seconds=40.0,
     ),
-    watch=numbers.standing if conf.metrics_are_read() else None,
     short_ways=offered("short_way") if conf.fast_path() else (),
+    kept=Kept("/auth/session", 16 * 2**20, ended) if conf.fast_path() else None,
+    watch=numbers.standing if conf.metrics_are_read() else None,
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

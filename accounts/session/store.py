@@ -26,7 +26,7 @@ from accounts.models import StoredSession
 from accounts.offers import offered
 from accounts.session import farewell
 from accounts.session.row import Row
-from accounts.session.typed import Session
+from accounts.session.typed import Session, due_at
 from accounts.source import registry
 
 PURPOSE = "session"
@@ -113,6 +113,17 @@ class SessionStore(SessionBase):
         self._row = row._replace(expires=expires, seen=now)
         self._typed = replace(self._typed, expires_at=expires)
         self._remember()
+
+    def stands_until(self) -> datetime | None:
+        """Return until when nothing is to be done for a session that is signed in: no mark of its
+        use, no renewal, no end. None for any other.
+        """
+        row, typed = self._row, self.typed
+        if row is None or not typed.is_logged_in:
+            return None
+        ends = typed.upstream_ends_at if typed.bound_to else typed.tokens_expire_at
+        due = due_at(ends, typed.tokens_lifetime)
+        return min(row.seen + SEEN_EVERY, row.expires, due or row.expires)
 
     def replace(self, typed: Session) -> None:
         """Replace the typed session; `save` writes it. Its end moves with the upstream's."""

@@ -16,7 +16,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal.api import callers, described, shapes
 from portal.api.json_view import JsonView, OpenView
-from portal.door import incoming, leaving, routes
+from portal.door import incoming, keeping, leaving, routes
 from portal.tokens.token_errors import InvalidToken, SessionExpired
 
 
@@ -46,6 +46,8 @@ class SessionView(OpenView):
         """Return the public part of the typed session; 304 when the caller has it already."""
         known = request.auth
         session = known if isinstance(known, Session) else incoming.session_of(request._request)
+        if known is None and "HTTP_AUTHORIZATION" not in request.META:
+            keeping.keep(request._request)
         body = session.public()
         if "CSRF_COOKIE" not in request.META:  # then a front end has none yet
             get_token(request._request)

@@ -6,21 +6,20 @@ import sys
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
 
 from portal.server.hands import Hands
+from portal.server.kept import Kept
 from portal.server.proxies import TrustedProxies
-from portal.server.short_ways import LEARN, Answer, Environ, ShortWay, write_line
+from portal.server.short_ways import LEARN, Answer, Environ, ShortWay, write_line, writes_lines
 from portal.server.turns import LATE, Turns
 
 log = structlog.get_logger("vestibule.front")
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
-
-_Job = tuple[Environ, Any, Future[None], Callable[[], None] | None]
 
 _CONSTANT: Environ = {
     "SCRIPT_NAME": "",
@@ -30,6 +29,7 @@ _CONSTANT: Environ = {
     "wsgi.multiprocess": False,
     "wsgi.run_once": False,
 }
+_KEY = "vestibule.key"
 EVERY = 1.0  # seconds
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
@@ -53,8 +53,8 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is not read: the application sees its length, and refuses it. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
-    `watch` is told each second, in the event loop, how the front stands.
-    In the thread the `short_ways` are asked first, in their order.
+    What is `kept` is answered in the event loop. In the thread the `short_ways` are asked first, in
+    their order. `watch` is told each second, in the event loop, how the front stands.
     """
 
     def __init__(
@@ -66,17 +66,19 @@ class Front:
         deadline: float,
         largest: int,
         turns: Turns | None = None,
-        watch: Callable[[Standing], None] | None = None,
         short_ways: Sequence[ShortWay] = (),
+        kept: Kept | None = None,
+        watch: Callable[[Standing], None] | None = None,
     ) -> None:
         self._application = application
         self._proxies = proxies
         self._deadline = deadline
         self._largest = largest
         self._turns = turns
-        self._watch = watch
         self._short_ways = short_ways
-        self._hands: Hands[_Job] = Hands(threads, self._work)
+        self._kept = kept
+        self._watch = watch
+        self._hands = Hands(threads)
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         """Start the threads, in the worker that they are for."""
@@ -96,7 +98,11 @@ class Front:
         if scope.proto != "http":
             protocol.close(403)
             return
+        key = self._kept.key(scope) if self._kept else None
+        if key and self._at_once(key, scope, protocol):
+            return
         environ = self._environ(scope)
+        environ[_KEY] = key
         if scope.method not in {"GET", "HEAD"} or _announced(environ):
             try:
                 async with asyncio.timeout(self._deadline):
@@ -114,12 +120,22 @@ class Front:
             over = None if environ[LATE] else self._turns.over
         await self._served(environ, protocol, over)
 
+    def _at_once(self, key: bytes, scope: Any, protocol: Any) -> bool:
+        """Give the kept answer, if there is one; a thread writes the line in the log."""
+        answer = self._kept.at_once(key) if self._kept else None
+        if answer is None:
+            return False
+        protocol.response_bytes(*answer)
+        if writes_lines():
+            self._hands.give(partial(write_line, self._environ(scope), answer.status))
+        return True
+
     async def _served(
         self, environ: Environ, protocol: Any, over: Callable[[], None] | None
     ) -> None:
         """Wait until a thread has answered; then it is `over`, also for a peer that has left."""
         done = asyncio.get_running_loop().create_future()
-        self._hands.give((environ, protocol, done, over))
+        self._hands.give(partial(self._work, environ, protocol, done, over))
         await done
 
     async def _body(self, environ: Environ, protocol: Any) -> bytes:
@@ -164,26 +180,38 @@ class Front:
             environ["HTTP_HOST"] = scope.authority
         return environ
 
-    def _work(self, job: _Job) -> None:
-        environ, protocol, done, over = job
+    def _work(
+        self,
+        environ: Environ,
+        protocol: Any,
+        done: Future[None],
+        over: Callable[[], None] | None,
+    ) -> None:
         if not done.cancelled():  # by a peer that has left meanwhile
             self._answer(environ, protocol)
         done.get_loop().call_soon_threadsafe(_settle, done, over)
 
     def _answer(self, environ: Environ, protocol: Any) -> None:
         try:
-            for way in self._short_ways:
-                answer = way(environ)
-                if answer is not None:
-                    protocol.response_bytes(*answer)
-                    write_line(environ, answer.status)
-                    return
-            self._ask(environ, protocol)
+            answer = self._known(environ)
+            if answer is None:
+                self._ask(environ, protocol)
+                return
+            protocol.response_bytes(*answer)
+            write_line(environ, answer.status)
         except Exception:  # whatever it is, the thread goes on; the peer gets granian's 500
             log.exception("front.failed")
 
+    def _known(self, environ: Environ) -> Answer | None:
+        """Return what is known without the application."""
+        key = environ[_KEY]
+        kept = self._kept.find(key) if self._kept and key else None
+        return kept or next(filter(None, (way(environ) for way in self._short_ways)), None)
+
     def _ask(self, environ: Environ, protocol: Any) -> None:
-        """Answer by the application, and tell the short way that wants to know."""
+        """Answer by the application, and tell whoever wants to know."""
+        key = environ[_KEY]
+        version = self._kept.version() if self._kept and key else -1
         status, head = 500, list[tuple[str, str]]()
 
         def start_response(line: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -198,6 +226,8 @@ class Front:
             getattr(pieces, "close", int)()
         if LEARN in environ:
             environ[LEARN](answer)
+        if self._kept and key:
+            self._kept.learn(key, environ, answer, version)
 
 
 def _announced(environ: Environ) -> bool:

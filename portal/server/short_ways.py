@@ -31,11 +31,16 @@ class Answer(NamedTuple):
 ShortWay = Callable[[Environ], Answer | None]
 
 
+def writes_lines() -> bool:
+    """Tell whether lines of requests are written at all."""
+    return _logger.isEnabledFor(logging.INFO)
+
+
 def write_line(environ: Environ, status: int) -> None:
     """Write the line in the log that Django's middleware writes for a request, as one that is
     nothing out of the ordinary.
     """
-    if not _logger.isEnabledFor(logging.INFO):
+    if not writes_lines():
         return
     words = {
         "request_id": str(uuid.uuid4()),

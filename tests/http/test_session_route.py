@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Source, StoredSession, User
-from tests.http.conftest import PASSWORD, enter, sign_in
+from accounts.session.store import SEEN_EVERY, SessionStore, rewrite
+from accounts.session.typed import Session
+from portal.server.kept import KEEP, Keep
+from tests.http.at_front import by_django, told
+from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
@@ -135,3 +143,65 @@ def test_the_session_costs_one_query(
     client.get("/auth/session")
     with django_assert_max_num_queries(1):
         assert client.get("/auth/session").json()["isLoggedIn"]
+
+
+def kept(client: Client, **more: str) -> Keep | None:
+    """Return what the view says of how long its answer stands."""
+    cookies = "; ".join(f"{name}={each.value}" for name, each in client.cookies.items())
+    environ = told("GET", "/auth/session", HTTP_COOKIE=cookies, **more)
+    by_django(environ)
+    found: Keep | None = environ.get(KEEP)
+    return found
+
+
+def test_an_answer_stands_until_the_session_is_marked_as_used(client: Client, person: User) -> None:
+    assert kept(client), "nobody's as well"
+    sign_in(client)
+    row = stored(client)
+    found = kept(client)
+    assert found
+    assert found.until == (row.last_seen_at + SEEN_EVERY).timestamp()
+    assert found.marks == {("session", row.uid), ("key", row.session_key)}
+    with time_machine.travel(row.last_seen_at + SEEN_EVERY, tick=False):
+        again = kept(client)
+    seen = stored(client).last_seen_at
+    assert seen == row.last_seen_at + SEEN_EVERY, "then Django is asked, which notes the use"
+    assert again
+    assert again.until == (seen + SEEN_EVERY).timestamp()
+
+
+def test_an_answer_stands_no_longer_than_the_session(client: Client, person: User) -> None:
+    sign_in(client)
+    ends = timezone.now() + timedelta(seconds=20)
+    StoredSession.objects.update(expire_date=ends)
+    fresh.caches()
+    found = kept(client)
+    assert found
+    assert found.until == ends.timestamp()
+
+
+def test_an_answer_stands_until_the_upstreams_tokens_are_due(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant()
+    enter(client, "town")
+    soon = timezone.now() + timedelta(seconds=40)
+    due = replace(incoming_session(client), tokens_expire_at=soon, tokens_lifetime=100)
+    rewrite(StoredSession.objects.all(), lambda _session: due)
+    found = kept(client)
+    assert found
+    assert found.until == (soon - timedelta(seconds=10)).timestamp()
+
+
+def incoming_session(client: Client) -> Session:
+    return SessionStore(client.cookies["vestibule"].value).typed
+
+
+def test_what_is_no_sessions_answer_is_not_kept(client: Client, person: User) -> None:
+    assert kept(client, HTTP_AUTHORIZATION="Bearer x") is None
+    sign_in(client)
+    StoredSession.objects.update(session_data="broken")
+    fresh.caches()
+    assert kept(client) is None
+    client.cookies["vestibule"] = "a" * 43
+    assert kept(client) is None

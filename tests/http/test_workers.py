@@ -43,7 +43,7 @@ def is_signed_in(browser: requests.Session, url: str) -> bool:
 
 
 def test_every_worker_refuses_what_another_process_ended(site: Callable[..., Site]) -> None:
-    workers = 2 if os.environ.get("REDIS_URL") else 1
+    workers = 3 if os.environ.get("REDIS_URL") else 1
     house = site(workers=workers)
     house.manage("shell", "--verbosity=0", stdin=PERSON)
     browsers = [signed_in(house.url) for _ in range(3)]
