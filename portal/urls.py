@@ -77,6 +77,7 @@ urlpatterns = [
     path("openid/providers", ProvidersView.as_view(), name="openid-providers"),
     path("openid/<str:slug>/tokens", HandOverView.as_view(), name="openid-tokens"),
     path("docs", docs_page.docs, name="docs"),
+    path("docs/try", docs_page.try_out, name="docs-try"),
     path("api/schema/", login_not_required(SchemaView.as_view()), name="schema"),
     # What applications and devices speak (3 and 4).
     path("oauth/authorize", authorize.authorize, name="oauth-authorize"),

@@ -1,4 +1,6 @@
-"""The description of the API as a page that people read: no script, no other host."""
+"""The description of the API as a page that people read, without a script; and as one on which they
+try it, by Swagger UI. No other host is asked (docs/decisions/0009-swagger-ui.md).
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -22,6 +24,13 @@ def docs(request: HttpRequest) -> HttpResponse:
     schema = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
     context = {"operations": list(_operations(schema))}
     return answers.page(request, "docs.html", context)
+
+
+@login_not_required
+@require_safe
+def try_out(request: HttpRequest) -> HttpResponse:
+    """Show Swagger UI, which calls this site as the person who is signed in."""
+    return answers.page(request, "docs_try.html")
 
 
 def _operations(schema: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
