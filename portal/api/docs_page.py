@@ -1,5 +1,5 @@
 """The description of the API as a page that people read, without a script; and as one on which they
-try it, by Swagger UI. No other host is asked (docs/decisions/0009-swagger-ui.md).
+try it, by Swagger UI. No other host is asked (docs/decisions/0010-swagger-ui.md).
 """
 
 from collections.abc import Iterator, Mapping
