@@ -91,10 +91,9 @@ def sign_in(
     decides how long it lives.
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
-    Raises `InvalidGrant` when the password was changed since it was judged, `AccessDenied` with the
-    reason, `AlreadyUsed` when the state was used before (the loser of a race makes no session),
-    `SwitchNeeded` when another session stands in the way, `InvalidGrant` as well when the source
-    has ended meanwhile what the outcome proves.
+    Raises `InvalidGrant` when the password was changed or the source has ended the session since it
+    was judged, `AccessDenied` with the reason, `AlreadyUsed` when the state was used before (the
+    loser of a race makes no session), `SwitchNeeded` when another session stands in the way.
     """
     if current.is_logged_in and not same_person(source, outcome, current):
         raise SwitchNeeded
@@ -385,18 +384,13 @@ def _trail(
         Decision.ENROLL: ["person.enrolled", "login.succeeded"],
         Decision.LINK: ["identity.linked"],
     }[decision]
-    code = events.new_support_code()
-    found = [
-        events.event(
-            name,
-            visit,
-            support_code=code,
-            source=source.slug,
-            session_type=source.session_type,
-            user=user,
-            session_uid=uid,
-        )
-        for name in names
-    ]
+    told = {
+        "support_code": events.new_support_code(),
+        "source": source.slug,
+        "session_type": source.session_type,
+        "user": user,
+        "session_uid": uid,
+    }
+    found = [events.event(name, visit, **told) for name in names]
     events.leave_steps_to_last(found)
     return found

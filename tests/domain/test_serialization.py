@@ -88,7 +88,7 @@ SEALED: dict[str, tuple[Any, dict[str, Any]]] = {
 
 # What later versions write beside it.
 ADDED: dict[str, dict[str, Any]] = {
-    "flow": {},
+    "flow": {"wishes": {}},
     "tokens": {"lifetime": 0},
     "session": {"tokens_lifetime": 0, "amr": (), "auth_time": 0},
 }

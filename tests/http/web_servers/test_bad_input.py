@@ -1,5 +1,5 @@
 """Bad input through the real web servers: nobody passes for another, no path leads round a rule
-(docs/web-servers.md 1; docs/threats.md 1, H01 to H09).
+(docs/web-servers.md 1; docs/threats.md 1, H01 to H03, H05 to H09).
 """
 
 from __future__ import annotations
