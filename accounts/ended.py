@@ -28,6 +28,8 @@ REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
 LATEST_COMMIT = 120.0
 # What is kept in copies: kinds of which each row counts, whatever its value.
 SOURCE, RULE = "source", "rule"
+# A person whose name, address or groups were changed: the value is their primary key.
+PERSON = "person"
 _COUNTED = frozenset({SOURCE, RULE})
 _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
@@ -135,7 +137,7 @@ _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
-    """Append to the feed, in the caller's transaction. `kind`: session, key, source or rule."""
+    """Append to the feed, in the caller's transaction. `kind`: session, key, source, rule, person."""
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
     # The worker that ends something knows it at once.
     transaction.on_commit(lambda: _feed.expire())
@@ -156,6 +158,13 @@ def has_ended(uid: str, key: str) -> bool:
     second ago at most. Raises `DatabaseError`.
     """
     return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
+
+
+def was_changed(person: str) -> bool:
+    """Tell whether the person of this primary key was changed in the last minutes, so that a copy
+    of what they are like may be old. Raises `DatabaseError`.
+    """
+    return (PERSON, person) in _feed.refreshed().entries
 
 
 def version(kind: str) -> int:

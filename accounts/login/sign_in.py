@@ -5,16 +5,12 @@ from datetime import datetime
 from enum import Enum
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
-from django.contrib.auth.models import Group
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts import errors, events, statements
-from accounts.errors import (
-    AccessDenied,
-    InvalidGrant,
-)
-from accounts.login import flow
+from accounts.errors import AccessDenied, InvalidGrant
+from accounts.login import flow, profile
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
@@ -26,7 +22,6 @@ from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
 BELONGS_ELSEWHERE = "This way in belongs to somebody else."
-_MOST_REMEMBERED = 50
 _OWNER = statements.Lookup(
     User, identities__source=0, identities__issuer="", identities__subject=""
 )
@@ -193,8 +188,8 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
-    _follow(owner, source.row, outcome)
-    _follow_groups(owner, source.row, outcome)
+    profile.follow(owner, source.row, outcome)
+    profile.follow_groups(owner, source.row, outcome)
     return owner, decision
 
 
@@ -264,53 +259,6 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
             raise
         return winner, Decision.AUTH
     return user, Decision.ENROLL
-
-
-def _follow(user: User, source: Source, outcome: Authentication) -> None:
-    """Copy name and mail from the source; an empty value changes nothing, and an address that is
-    not verified takes the place of no verified one.
-
-    An administrator keeps their address, to which links to a password go, unless the source signs
-    in administrators.
-    """
-    known: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
-    follows = source.staff or not user.is_staff
-    better = outcome.email_verified or not (user.email and user.email_verified)
-    if outcome.email and follows and better:
-        known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
-    changed = []
-    for field, value in known:
-        if value != "" and getattr(user, field) != value:
-            setattr(user, field, value)
-            changed.append(field)
-    if changed:
-        user.save(update_fields=changed)
-
-
-def _follow_groups(user: User, source: Source, outcome: Authentication) -> None:
-    """Set the mapped groups of `user` to those that the source claims; None changes nothing.
-
-    Groups outside the mapping are kept. A mapped group that does not exist is created without
-    permissions. The claim is kept for administrators.
-    """
-    if outcome.groups is None:
-        return
-    identity = Identity.objects.filter(
-        source=source, issuer=outcome.issuer, subject=outcome.subject
-    )
-    remembered = list(outcome.groups)[:_MOST_REMEMBERED]
-    if identity.values_list("claimed_groups", flat=True).first() != remembered:
-        identity.update(claimed_groups=remembered)
-    if not source.groups:
-        return
-    managed = set(source.groups.values())
-    wanted = {ours for theirs, ours in source.groups.items() if theirs in outcome.groups}
-    held = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
-    if wanted - held:
-        new = [Group.objects.get_or_create(name=name)[0] for name in sorted(wanted - held)]
-        user.groups.add(*new)
-    if held - wanted:
-        user.groups.remove(*Group.objects.filter(name__in=held - wanted))
 
 
 def _typed(

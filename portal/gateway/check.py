@@ -68,8 +68,10 @@ def answer(question: Question) -> Answer:
             question.headers, question.method, question.path, question.query
         )
         agent = question.headers.get("user-agent", "")[:300]
-        somebody = who.identify(question.headers, Visit(question.address, agent))
         settings = settings_of(question)
+        at_home = asked.host == settings.host
+        visit = Visit(question.address, agent)
+        somebody = who.identify(question.headers, visit, at_home=at_home)
         decision = decide(somebody, asked, rules.compiled(), settings, timezone.now())
         passes = isinstance(decision, Allow) and decision.pass_token
         token = _upstream_token(somebody) if passes else ""

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from accounts.errors import LoginRequired, ProtocolError
 from accounts.models import User
@@ -46,6 +46,7 @@ class Who:
     scopes: frozenset[str] | None = None
     reach: Reach = field(default_factory=Reach)
     failed: ProtocolError | None = None
+    username: str = ""
 
     def is_in(self, asked: Forwarded) -> bool:
         """Tell whether the person is known to the application that is `asked` for."""
@@ -64,6 +65,11 @@ class Settings:
     origins: frozenset[str] = frozenset()
     basic: bool = False
     redirect_as_401: bool = False
+
+    @property
+    def host(self) -> str:
+        """The site's own host, without a port."""
+        return urlsplit(self.site_url).hostname or ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,6 +243,6 @@ def _allow(who: Who, asked: Forwarded, matched: tuple[Rule, ...]) -> Allow:
     session = who.session
     if not who.is_in(asked):
         return Allow(identity.headers(Session(), "", "", ()), rules=matched)
-    user = session.username if any(rule.by_username for rule in matched) else who.uid
+    user = who.username if any(rule.by_username for rule in matched) else who.uid
     passes = all(rule.pass_token for rule in matched)
     return Allow(identity.headers(session, user, who.email, who.groups), passes, matched)

@@ -55,7 +55,8 @@ def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None) -> Who
         uid="0" * 32, type=kind, source=kind, name="Jane Doe", username="jane", status="active",
         auth_time=int((now - proof).timestamp()) if proof is not None else 0,
     )  # fmt: skip
-    return Who(By.COOKIE, session, "0" * 32, "jane@example.org", groups)
+    known = "0" * 32, "jane@example.org", groups
+    return Who(By.COOKIE, session, *known, username="jane")
 
 
 def known(person: User, kind: str, proof: timedelta | None) -> Who:
@@ -65,7 +66,9 @@ def known(person: User, kind: str, proof: timedelta | None) -> Who:
     session = replace(
         base.session, name=person.name, username=person.username, status=person.status
     )
-    return replace(base, session=session, uid=person.uid, email=person.email)
+    return replace(
+        base, session=session, uid=person.uid, email=person.email, username=person.username
+    )
 
 
 def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: datetime) -> Outcome:
@@ -122,6 +125,7 @@ def _refusals() -> dict[str, str]:
         decision.CLOSED: _("The rule lets nobody in."),
         decision.AWAITING: _("The person awaits access."),
         decision.SCOPED: _("The access token lacks the scope gateway."),
+        decision.BEYOND: _("The app password does not reach so far."),
         decision.TYPE: _("The session is of none of the rule's types."),
         decision.GROUP: _("The person is in none of the rule's groups."),
     }

@@ -1,32 +1,37 @@
 """Who asks, by the credentials that came with the request: the cookie, or an access token."""
 
 from collections.abc import Mapping
+from typing import Any
 
+from django.contrib.auth import SESSION_KEY
+from django.contrib.sessions.backends.base import UpdateError
 from django.http import parse_cookie
 from django.utils import timezone
 
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
-from accounts.models import User
 from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import SessionStore
+from accounts.session.typed import Session
+from accounts.source import catalogue
 from accounts.upstream import cookie_header
+from accounts.upstream.cookie_header import RawCookies
 from portal import conf
-from portal.gateway import app_passwords
+from portal.gateway import app_passwords, persons
 from portal.gateway.decision import By, Who
 from portal.tokens import foreign, token_format
 from portal.tokens.token_errors import InvalidToken
 
 
-def identify(headers: Mapping[str, str], visit: Visit) -> Who:
-    """Return who asks; nobody without credentials that count.
+def identify(headers: Mapping[str, str], visit: Visit, *, at_home: bool = False) -> Who:
+    """Return who asks; nobody without credentials that count. `at_home`: at this site's own host.
 
     The cookie counts first: an application may use `Authorization` for itself. Raises
     `InvalidRequest` when cookie and access token are two people's, `AccessDenied` for a token of
     somebody whom its source does not let in, `TemporarilyUnavailable` when a source must be asked
     and does not answer, `DatabaseError`.
     """
-    held = _by_cookie(headers.get("cookie", ""))
+    held = _by_cookie(headers.get("cookie", ""), at_home=at_home)
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and conf.app_passwords() and not held.session.is_logged_in:
         return _by_password(text, visit)
@@ -43,7 +48,7 @@ def identify(headers: Mapping[str, str], visit: Visit) -> Who:
     return held
 
 
-def _by_cookie(header: str) -> Who:
+def _by_cookie(header: str, *, at_home: bool) -> Who:
     value = parse_cookie(header).get(conf.session_cookie())
     if not value:
         return Who()
@@ -51,25 +56,29 @@ def _by_cookie(header: str) -> Who:
     if not store.typed.is_logged_in:
         return Who()
     store.touch(timezone.now())
-    store = _renewed(store, header)
-    session = store.typed
-    if not session.is_logged_in:
+    store = _renewed(store, cookie_header.parse(header), at_home=at_home)
+    session, pk = store.typed, store.get(SESSION_KEY)
+    if not session.is_logged_in or not pk:
         return Who()
-    person = User.objects.filter(sessions__uid=session.uid).first()
-    if person is None:
-        return Who()
-    return Who(By.COOKIE, session, person.uid, person.email, _groups(person))
+    return _somebody(By.COOKIE, session, str(pk))
 
 
-def _renewed(store: SessionStore, header: str) -> SessionStore:
-    """Return the store as its upstream leaves it. A session that is bound to a cookie is judged
-    only where that cookie arrives (docs/threats.md 2.8).
+def _renewed(store: SessionStore, cookies: RawCookies, *, at_home: bool) -> SessionStore:
+    """Return the store as its upstream leaves it; an anonymous one when that has ended it.
+
+    A session that is bound to a cookie of its upstream's is judged where that cookie arrives: at
+    this site's own host, and wherever else it has come (docs/threats.md 2.8).
     """
-    if store.typed.bound_to:
-        return store
-    store = renewal.renew(store, cookie_header.parse(header))
-    if store.session_key:
-        store.save()
+    if store.typed.bound_to and not at_home:
+        source = catalogue.of_session(store.typed.source)
+        if source is None or not cookie_header.permitted(cookies, source.description.cookies):
+            return store
+    store = renewal.renew(store, cookies)
+    try:
+        if store.session_key:
+            store.save()
+    except UpdateError:  # it has ended meanwhile
+        return SessionStore()
     return store
 
 
@@ -78,8 +87,7 @@ def _by_token(text: str, visit: Visit) -> Who:
         held = foreign.find(text, visit)
     except InvalidToken as error:
         return Who(failed=error)
-    person = held.user
-    return Who(By.BEARER, held.session, person.uid, person.email, _groups(person), held.scopes)
+    return _somebody(By.BEARER, held.session, str(held.user.pk), scopes=held.scopes)
 
 
 def _by_password(text: str, visit: Visit) -> Who:
@@ -87,10 +95,13 @@ def _by_password(text: str, visit: Visit) -> Who:
         owner = app_passwords.find(text, visit)
     except (InvalidGrant, TooManyRequests) as error:
         return Who(failed=error)
-    person = owner.person
-    groups = _groups(person)
-    return Who(By.BASIC, owner.session, person.uid, person.email, groups, reach=owner.reach)
+    return _somebody(By.BASIC, owner.session, str(owner.person.pk), reach=owner.reach)
 
 
-def _groups(person: User) -> tuple[str, ...]:
-    return tuple(person.groups.order_by("name").values_list("name", flat=True))
+def _somebody(by: By, session: Session, pk: str, **more: Any) -> Who:
+    """Return a person as they are now; nobody when they are gone."""
+    person = persons.memory.find(pk)
+    if person is None:
+        return Who()
+    known = person.uid, person.email, person.groups
+    return Who(by, session, *known, username=person.username, **more)

@@ -56,7 +56,9 @@ SESSION = Session(
     auth_time=int(NOW.timestamp()) - 60,
 )
 NOBODY_THERE = Who()
-ALICE = Who(By.COOKIE, SESSION, "u1", "alice@example.org", ("Caseworkers", "Staff, all"))
+ALICE = Who(
+    By.COOKIE, SESSION, "u1", "alice@example.org", ("Caseworkers", "Staff, all"), username="alice"
+)
 WAITING = replace(ALICE, session=replace(SESSION, status="awaiting_access"))
 PUPIL = replace(ALICE, session=replace(SESSION, type="unilogin"), groups=())
 YESTERDAY = replace(ALICE, session=replace(SESSION, auth_time=SESSION.auth_time - 86400))

@@ -13,6 +13,7 @@ from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
 from portal.authorization_server import clients, keys, short_way
+from portal.gateway import persons
 from portal.gateway import rules as compiled
 from portal.tokens import foreign
 from tests.peers import dead_cache
@@ -31,6 +32,7 @@ def sources() -> None:
 def rules() -> None:
     """Read the rules of the gateway anew."""
     compiled._compiled.cache_clear()
+    persons.memory = persons.Memory()
 
 
 def caches() -> None:

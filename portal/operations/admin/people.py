@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import events
+from accounts import ended, events
 from accounts.models import Identity, User
 from accounts.session import administrators, farewell, people
 from accounts.source import catalogue
@@ -123,6 +123,11 @@ class PersonAdmin(PersonPage):
             former, provider = form.initial["email"], catalogue.recovering()
             if provider and former and former != obj.email:
                 provider.tell_former_address(obj.uid, former)
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Save the groups as well; every worker knows of it within a second."""
+        super().save_related(request, form, formsets, change)
+        ended.announce(ended.PERSON, [str(form.instance.pk)])
 
     def delete_model(self, request: HttpRequest, obj: User) -> None:
         """End the person's sessions through the store, then delete the person."""
@@ -260,3 +265,18 @@ class RoleAdmin(Guarded, GroupAdmin):
     def _may_touch(request: HttpRequest, group: Group) -> bool:
         """Tell whether a group may be written: roles are kept by the code."""
         return not roles.is_role(group) and may_give(request.user, [group], ())
+
+    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
+        """Save; the rules of applications go by a group's name."""
+        super().save_model(request, obj, form, change)
+        ended.announce(ended.RULE, [str(obj.pk)])
+
+    def delete_model(self, request: HttpRequest, obj: Group) -> None:
+        """Delete; who was in it is so no more, in every worker within a second."""
+        super().delete_model(request, obj)
+        ended.announce(ended.RULE, [str(obj.pk)])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
+        """Delete several."""
+        super().delete_queryset(request, queryset)
+        ended.announce(ended.RULE, ["groups"])

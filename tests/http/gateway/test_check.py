@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 import time_machine
+from django.conf import settings as configured
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import StoredSession, User
 from portal.gateway.identity import NAMES
-from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
 from tests.http.gateway.asking import HOST, ask, rule
 from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 from tests.http.tokens.caller import Caller
+from tests.peers import fresh
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -163,6 +167,58 @@ def test_a_use_behind_the_gateway_is_a_use_of_the_session(alice: Client) -> None
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
         assert ask(alice).status_code == 200
     assert stored(alice).last_seen_at > before + timedelta(minutes=4)
+
+
+def test_a_check_costs_the_sessions_row_alone(alice: Client, person: User) -> None:
+    rule("files", groups=["Caseworkers"])
+    person.groups.add(Group.objects.create(name="Caseworkers"))
+    assert ask(alice).status_code == 200
+    with at_most(0 if configured.REDIS_URL else 1):
+        assert ask(alice).status_code == 200
+    with at_most(0):
+        assert ask().status_code == 302
+
+
+def test_a_bearer_check_costs_the_tokens_row_alone(alice: Client) -> None:
+    rule("files")
+    client = Application(register(allowed_scopes="openid gateway"), alice)
+    client.sign_in(scope="openid gateway")
+    shown = {"Authorization": f"Bearer {client.tokens['access_token']}"}
+    assert ask(method="PROPFIND", **shown).status_code == 200
+    with at_most(1):
+        assert ask(method="PROPFIND", **shown).status_code == 200
+
+
+def test_groups_count_as_they_are_now(alice: Client, person: User) -> None:
+    rule("desk", groups=["Caseworkers"])
+    group = Group.objects.create(name="Caseworkers")
+    root = User.objects.create_superuser("root", PASSWORD)
+    admin = Client()
+    sign_in(admin, "root")
+    assert ask(alice).status_code == 403
+    page = f"/admin/accounts/user/{person.pk}/change/"
+    form = {"username": "alice", "name": "Alice", "email": person.email, "status": "active"}
+    for groups, status in (([group.pk], 200), ([], 403), ([group.pk], 200)):
+        assert admin.post(page, {**form, "groups": groups}).status_code == 302
+        fresh.feed()
+        assert ask(alice).status_code == status
+    admin.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
+    fresh.feed()
+    assert ask(alice).status_code == 403
+    assert root.pk != person.pk
+
+
+def test_groups_of_the_source_count_with_the_sign_in(tenant: Any, peer: Upstream) -> None:
+    tenant(columns={"groups": {"desk": "Caseworkers"}})
+    rule("desk", groups=["Caseworkers"])
+    first, second = Client(), Client()
+    peer.extra = {"groups": ["desk"]}
+    enter(first, "town")
+    assert ask(first).status_code == 200
+    peer.extra = {"groups": []}
+    enter(second, "town")
+    fresh.feed()
+    assert ask(first).status_code == 403
 
 
 def test_without_a_rule_nobody_comes_in(alice: Client) -> None:

@@ -1,4 +1,4 @@
-"""Access rules in the administration, and the page that tries them (docs/gateway.md 3 and 7)."""
+"""Access rules in the administration, and the page that tries them (docs/gateway.md 3, 8 and 9)."""
 
 from __future__ import annotations
 

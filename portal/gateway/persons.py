@@ -1,0 +1,68 @@
+"""What a person is like: read once a minute at most in each worker, and at once after a change."""
+
+import time
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from threading import Lock
+
+from accounts import ended
+from accounts.models import User
+
+_SECONDS = 60.0
+_AT_MOST = 5000
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A person as applications know them: the stable id, the username, name, address, groups."""
+
+    uid: str
+    username: str
+    name: str = field(repr=False)
+    email: str = field(repr=False)
+    groups: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    person: Person
+    until: float
+    version: int
+
+
+class Memory:
+    """What one worker knows of people, by primary key: those whom it was asked about last."""
+
+    def __init__(self) -> None:
+        self._lock, self._held = Lock(), OrderedDict[str, _Known]()
+
+    def find(self, pk: str) -> Person | None:
+        """Return the person; None when there is none any more. Raises `DatabaseError`.
+
+        Costs no query within a minute. A person who was changed in the last minutes is read each
+        time, and all are read anew when a rule or a group was changed.
+        """
+        version, changed = ended.version(ended.RULE), ended.was_changed(pk)
+        known = self._held.get(pk)
+        if known and not changed and known.version == version and known.until > time.monotonic():
+            return known.person
+        person = _read(pk)
+        with self._lock:
+            self._held.pop(pk, None)
+            if person:
+                self._held[pk] = _Known(person, time.monotonic() + _SECONDS, version)
+            while len(self._held) > _AT_MOST:
+                self._held.popitem(last=False)
+        return person
+
+
+memory = Memory()
+
+
+def _read(pk: str) -> Person | None:
+    rows = User.objects.filter(pk=pk).order_by("groups__name")
+    found = list(rows.values_list("uid", "username", "name", "email", "groups__name"))
+    if not found:
+        return None
+    groups = tuple(row[4] for row in found if row[4])
+    return Person(*found[0][:4], groups)
