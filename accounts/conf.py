@@ -43,6 +43,8 @@ client_absolute = _duration("VESTIBULE_REFRESH_ABSOLUTE")
 # How long a login may take, and for how long after it sensitive things may be done.
 flow_lifetime = _duration("VESTIBULE_FLOW_LIFETIME")
 recent = _duration("VESTIBULE_RECENT")
+# After how long people who stay away are erased; nothing is never.
+dormant = _duration("VESTIBULE_DORMANT")
 # What the references that are written in the administration begin with; the site's own folder.
 secret_env = _setting("VESTIBULE_SECRET_ENV", str)
 secret_files = _setting("VESTIBULE_SECRET_FILES", str)

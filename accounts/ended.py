@@ -137,7 +137,10 @@ _feed = Feed()
 
 
 def announce(kind: str, values: Iterable[str]) -> None:
-    """Append to the feed, in the caller's transaction. `kind`: session, key, source, rule, person."""
+    """Append to the feed, in the caller's transaction.
+
+    `kind`: session, key, source, rule or person.
+    """
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
     # The worker that ends something knows it at once.
     transaction.on_commit(lambda: _feed.expire())

@@ -200,6 +200,7 @@ VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", d
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
 VESTIBULE_EVENTS_KEPT = timedelta(days=env.int("VESTIBULE_EVENTS_DAYS", default=180))
 VESTIBULE_EVENTS_MOST = env.int("VESTIBULE_EVENTS_MOST", default=2_000_000)
+VESTIBULE_DORMANT = timedelta(seconds=env.int("VESTIBULE_DORMANT", default=0))
 VESTIBULE_DEFAULT_SOURCE = env.str("VESTIBULE_DEFAULT_SOURCE", default="")
 
 # --- Our tokens (docs/architecture.md 7, RFC 6749, RFC 9700) --------------------------------------

@@ -30,7 +30,7 @@ from portal.gateway.middleware import check
 from portal.operations import health, letmein_page
 from portal.operations.doctor import mirror
 from portal.operations.metrics import page
-from portal.pages import account, brand, framed, front, icons, login, openid, passwords
+from portal.pages import account, brand, data, framed, front, icons, login, openid, passwords
 
 urlpatterns = [
     # What a person sees (1), and a browser on its way to MapStore (2).
@@ -55,6 +55,9 @@ urlpatterns = [
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
+    path("account/data", data.data, name="account-data"),
+    path("account/data/export", data.export, name="account-export"),
+    path("account/data/delete", data.delete, name="account-delete"),
     path("account/apps", apps_page.apps, name="account-apps"),
     path("account/app-passwords", app_passwords_page.page, name="account-app-passwords"),
     path("account/password", passwords.change, name="password-change"),

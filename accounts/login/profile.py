@@ -21,13 +21,15 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
     better = outcome.email_verified or not (user.email and user.email_verified)
     if outcome.email and follows and better:
         known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
+    seen = ["seen_at"] if user.is_seen() else []
     changed = []
     for field, value in known:
         if value != "" and getattr(user, field) != value:
             setattr(user, field, value)
             changed.append(field)
+    if changed or seen:
+        user.save(update_fields=[*changed, *seen])
     if changed:
-        user.save(update_fields=changed)
         ended.announce(ended.PERSON, [str(user.pk)])
 
 

@@ -109,9 +109,7 @@ def sign_in(
             raise AlreadyUsed from None
         raise
     events.announce(trail)
-    if afar.has_ended(source, outcome):
-        events.record_ended(end(StoredSession.objects.filter(uid=typed.uid)), afar.WHY)
-        raise InvalidGrant("The source has ended this session meanwhile.")
+    afar.refuse_ended(source, outcome, typed.uid)
     return SignedIn(store, user)
 
 

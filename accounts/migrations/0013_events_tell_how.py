@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0011_farewells'),
+        ('accounts', '0012_people_who_stay_away'),
     ]
 
     operations = [

@@ -52,6 +52,11 @@ class Source(models.Model):
         default=False,
         help_text=_("Front ends may fetch the upstream's access token for the person."),
     )
+    allow_erasure = models.BooleanField(
+        _("may delete their account"),
+        default=False,
+        help_text=_("People who come this way may delete their account here themselves."),
+    )
     staff = models.BooleanField(
         _("signs in administrators"),
         default=False,

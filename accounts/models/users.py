@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import secrets
 import unicodedata
+from datetime import timedelta
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models.sources import Identity, Source
+
+# The last sign-in of a person is kept to the day.
+SEEN_EVERY = timedelta(days=1)
 
 
 def new_uid() -> str:
@@ -96,6 +101,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     is_staff = models.BooleanField(_("administrator"), default=False)
     session_epoch = models.PositiveIntegerField(default=0, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
+    # The last sign-in, to the day: who stays away for long may be erased.
+    seen_at = models.DateTimeField(_("last sign-in"), default=timezone.now, db_index=True)
     last_login = None
     is_confined = False
 
@@ -129,6 +136,14 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.status == self.Status.ACTIVE
 
     get_full_name = __str__  # the name that people are greeted with, and Django's word for it
+
+    def is_seen(self) -> bool:
+        """Note a sign-in; most of a day's write nothing. Returns whether there is one to save."""
+        now = timezone.now()
+        if now - self.seen_at < SEEN_EVERY:
+            return False
+        self.seen_at = now
+        return True
 
     def give_local_identity(self) -> None:
         """Create the `local` identity of the person unless it exists."""

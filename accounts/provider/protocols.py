@@ -99,6 +99,16 @@ class Explains(Protocol):
 
 
 @runtime_checkable
+class Introduces(Protocol):
+    """A provider whose people may have no name here."""
+
+    def introduce(self, public: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return what the public claims of a session say of its person instead: a label in the
+        language of the moment, and a value. Pure: no call, no query.
+        """
+
+
+@runtime_checkable
 class Refreshes(Protocol):
     """A provider whose tokens can be refreshed."""
 
@@ -221,7 +231,16 @@ class Discovers(Protocol):
 
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
-    *(Offers, Explains, Refreshes, RefreshesInSteps, CallsLogout, Recognises, Revalidates),
+    *(
+        Offers,
+        Explains,
+        Introduces,
+        Refreshes,
+        RefreshesInSteps,
+        CallsLogout,
+        Recognises,
+        Revalidates,
+    ),
     Rechecks,
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )

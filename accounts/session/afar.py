@@ -12,7 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts import events
-from accounts.errors import InvalidRequest
+from accounts.errors import InvalidGrant, InvalidRequest
 from accounts.keyring import digest
 from accounts.models import SpentLogoutToken, StoredSession
 from accounts.provider import Authentication, Ended, VerifiesLogoutToken
@@ -62,14 +62,20 @@ def end_by_frame(source: ConfiguredSource, issuer: str, sid: str) -> int:
     return len(rows)
 
 
-def has_ended(source: ConfiguredSource, outcome: Authentication) -> bool:
-    """Tell whether the source has ended what `outcome` proves after it was proved.
+def refuse_ended(source: ConfiguredSource, outcome: Authentication, uid: str) -> None:
+    """End the session `uid`, which has just been stored, when the source has ended what `outcome`
+    proves since it was proved. Raises `InvalidGrant` then.
 
-    Asked after the session is stored: either the sign-in finds the token here, or the token finds
+    Asked once the session is stored: either the sign-in finds the token here, or the token finds
     the session.
     """
-    if not source.description.backchannel:
-        return False
+    if source.description.backchannel and _has_ended(source, outcome):
+        with transaction.atomic():
+            events.record_ended(end(StoredSession.objects.filter(uid=uid)), WHY)
+        raise InvalidGrant("The source has ended this session meanwhile.")
+
+
+def _has_ended(source: ConfiguredSource, outcome: Authentication) -> bool:
     meant = Q(subject_digest=_name(source, outcome.issuer, "sub", outcome.subject))
     if outcome.sid:
         sid = _name(source, outcome.issuer, "sid", outcome.sid)

@@ -1,6 +1,6 @@
 """What people allow applications: remembered, and withdrawn (docs/contract.md 4)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
@@ -10,6 +10,7 @@ from oauth2_provider.settings import oauth2_settings
 from accounts import events
 from accounts.models import StoredSession, User
 from accounts.provider import Visit
+from accounts.session import dossier
 from accounts.session.store import end
 from accounts.trail import Act, acting
 from portal.authorization_server.models import (
@@ -58,6 +59,13 @@ def told_of(user_id: int) -> list[dict[str, Any]]:
         }
         for each in of_person(user_id)
     ]
+
+
+def held_of(person: User) -> Iterator[dossier.Held]:
+    """Yield what is stored of a person's applications: what they allowed."""
+    for each in of_person(person.pk):
+        values = {"application": each.client.name or each.client.client_id, "scope": each.scope}
+        yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
 
 
 def withdraw(user: User, client: Client, visit: Visit) -> bool:

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import ended, events
 from accounts.models import User
-from accounts.session import afar, farewell, people
+from accounts.session import afar, erasure, farewell, people
 from accounts.session.store import SessionStore
 from portal.operations.rescue import Rescue
 
@@ -24,13 +24,20 @@ class AwaitingPerson(User):
 
 
 def clear_ground_floor() -> int:
-    """Delete expired sessions with their tokens, and then fleeting identities, the feed's old rows,
-    logout tokens that count no more, words that nobody comes for, and events that are kept no
-    longer.
+    """Delete expired sessions with their tokens, and then people who stay away, fleeting
+    identities, the feed's old rows, logout tokens that count no more, words that nobody comes for,
+    and events that are kept no longer.
 
-    Returns the number of identities, and of those rows. Pending logouts go when
-    they are delivered or given up.
+    Returns the number of people, identities, and of those rows. Pending logouts go when they are
+    delivered or given up.
     """
     SessionStore.clear_expired()
-    over = (people.forget_fleeting, ended.clear_expired, afar.clear_expired, farewell.clear_expired)
-    return events.clear_expired() + sum(clear() for clear in over)
+    over = (
+        erasure.erase_dormant,
+        people.forget_fleeting,
+        ended.clear_expired,
+        afar.clear_expired,
+        farewell.clear_expired,
+        events.clear_expired,
+    )
+    return sum(clear() for clear in over)

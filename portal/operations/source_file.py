@@ -21,6 +21,7 @@ COLUMNS: Mapping[str, type] = {
     "require_assignment": bool,
     "end_with_token": bool,
     "allow_upstream_token": bool,
+    "allow_erasure": bool,
     "staff": bool,
     "groups": dict,
     "after_login": str,

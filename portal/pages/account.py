@@ -12,7 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, StoredSession, User
+from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
+from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
 from portal.door.user_agents import device_name
@@ -25,6 +27,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     context = {
         "person": person,
         "source_label": _label(session.source),
+        "introduced": _introduced(person, session),
         "has_password": person.has_usable_password(),
         "here": "profile",
     }
@@ -142,6 +145,17 @@ def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str,
 def _label(slug: str) -> str:
     source = catalogue.of_session(slug)
     return source.label if source else slug
+
+
+def _introduced(person: User, session: Session) -> list[tuple[str, str]]:
+    """Return what is known of somebody without a name, in the words of their source."""
+    source = catalogue.of_session(session.source)
+    if person.name or source is None:
+        return []
+    if isinstance(source.provider, Introduces):
+        return source.provider.introduce(session.claims)
+    mine = not person.has_usable_password() and session.username != person.username
+    return [(_("Username"), session.username)] if mine and session.username else []
 
 
 def _person_id(request: HttpRequest) -> int:

@@ -75,6 +75,13 @@ class UniloginProvider(OidcProvider):
         """Return why the rule refused a person, and whom to ask."""
         return _explanations().get(description, ("", ""))
 
+    def introduce(self, public: Mapping[str, Any]) -> list[tuple[str, str]]:
+        """Return the uniid and the institutions of a pupil, who has no name here."""
+        told = public.get("uniLoginUserInfo", {})
+        schools = ", ".join(told.get("institutionIds", ()))
+        known = [(_("Unilogin"), told.get("uniid", "")), (_("School"), schools)]
+        return [(label, str(value)) for label, value in known if value]
+
     def plan_logout(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:

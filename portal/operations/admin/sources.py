@@ -125,7 +125,8 @@ class SourceAdmin(Guarded):
         """Return what is edited, and of an existing source the address to register."""
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
-            "require_assignment", "end_with_token", "allow_upstream_token", "staff", "after_login",
+            "require_assignment", "end_with_token", "allow_upstream_token", "allow_erasure",
+            "staff", "after_login",
             "groups", "note", "texts",
         ]  # fmt: skip
         return ["redirect_uri", "logout_uris", *edited] if obj else edited

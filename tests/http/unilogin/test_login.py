@@ -37,6 +37,19 @@ def test_the_request_is_what_the_broker_expects(
     assert asked["state"] != asked["nonce"]
 
 
+def test_the_account_page_of_a_pupil_says_what_is_known(browser: Browser, source: Make) -> None:
+    source()
+    browser.enter("Ida")
+    shown = browser.session()["uniLoginUserInfo"]
+    page = browser.site.get("/account/").content.decode()
+    assert f"<dt>Unilogin</dt><dd>{shown['uniid']}</dd>" in page
+    assert f"<dt>School</dt><dd>{', '.join(shown['institutionIds'])}</dd>" in page
+    held = browser.site.get("/account/data/export").json()["data"]
+    told = {each["name"]: each["value"] for each in held}
+    assert told["uniLoginUserInfo.uniid"] == shown["uniid"]
+    assert told["uniLoginUserInfo.institutionIds"] == shown["institutionIds"]
+
+
 def test_a_pupil_signs_in(browser: Browser, source: Make, standin: Standin) -> None:
     source()
     response = browser.enter("Ida")

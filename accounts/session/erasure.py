@@ -1,0 +1,67 @@
+"""People deleted: at their own wish where their sources allow it, or after they stay away.
+
+What happened is kept without them: no name, no address, no words (GDPR, Article 17).
+"""
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef, QuerySet
+from django.utils import timezone
+
+from accounts import conf, events
+from accounts.models import Event, Identity, StoredSession, User
+from accounts.provider import Visit
+from accounts.session import administrators, farewell, people
+
+BATCH = 200
+
+
+def is_allowed(person: User) -> bool:
+    """Tell whether a person may delete their account: each of the sources by which they come in
+    allows it, and they are not the only administrator who can come in.
+    """
+    mine = Identity.objects.filter(user=person)
+    kept = administrators.only_way_in()
+    if person.status == User.Status.DISABLED or mine.filter(pk=kept or 0).exists():
+        return False
+    return mine.exists() and not mine.filter(source__allow_erasure=False).exists()
+
+
+def erase(person: User, why: str, by: Visit | None = None) -> None:
+    """Delete a person with all that is theirs; their sessions end. `why` stands in the one event
+    that is left of it. Raises `LastAdministratorError`, and then nothing has changed.
+    """
+    with administrators.kept():
+        people.end_all(person.pk, why, farewell.CLOSED)
+        theirs = Event.objects.filter(user=person)
+        theirs.update(address=None, detail="")
+        # An act is told by the name of who did it.
+        Event.objects.filter(detail=f"by {person.username}").update(detail="")
+        person.delete()
+        events.record(events.event("person.erased", by, detail=why))
+
+
+def erase_dormant() -> int:
+    """Erase the people who have stayed away for longer than is set, a few in a transaction. Returns
+    their number.
+
+    Administrators stay, and so does who was disabled: they could come back as somebody new.
+    """
+    gone = 0
+    if not conf.dormant():
+        return gone
+    known = _dormant().order_by("pk").values_list("pk", flat=True)
+    last = 0
+    while batch := list(known.filter(pk__gt=last)[:BATCH]):
+        last = batch[-1]
+        with transaction.atomic():
+            # Whoever signs in now holds this lock, and is no longer among these once it is ours.
+            for person in _dormant().select_for_update(of=("self",)).filter(pk__in=batch):
+                erase(person, "stayed away")
+                gone += 1
+    return gone
+
+
+def _dormant() -> QuerySet[User]:
+    present = StoredSession.objects.filter(user=OuterRef("pk"), expire_date__gt=timezone.now())
+    away = User.objects.filter(~Exists(present), seen_at__lt=timezone.now() - conf.dormant())
+    return away.exclude(status=User.Status.DISABLED).filter(is_staff=False, is_superuser=False)

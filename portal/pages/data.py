@@ -1,0 +1,155 @@
+"""The account page of one's own data: what is stored, the same as a file, and its deletion."""
+
+from itertools import groupby
+from typing import Any, cast
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_http_methods, require_safe
+
+from accounts import conf
+from accounts.models import User
+from accounts.session import administrators, dossier, erasure
+from accounts.session.dossier import Held
+from accounts.source import catalogue
+from portal.door import answers, incoming, leaving, signing_in
+
+_PATH = "/account/data"
+# The page shows the latest of them; the file has all.
+_MOST_SHOWN = 20
+
+
+@require_safe
+def data(request: HttpRequest) -> HttpResponse:
+    """Show what is stored of the person: each value, from whom, since when, until when."""
+    person = cast(User, request.user)
+    by_topic = groupby(dossier.of(person), key=lambda held: held.topic)
+    topics = [_topic(name, list(held)) for name, held in by_topic]
+    context = {
+        "topics": topics,
+        "may_erase": erasure.is_allowed(person),
+        "erased_at": dossier.erased_at(person),
+        "here": "data",
+    }
+    return answers.page(request, "account/data.html", context)
+
+
+@require_safe
+def export(request: HttpRequest) -> HttpResponse:
+    """Return the same as a JSON file."""
+    held = dossier.of(cast(User, request.user))
+    body = {
+        "site": conf.site_url(),
+        "exported": timezone.now().isoformat(timespec="seconds"),
+        "data": [claim for each in held for claim in each.claims()],
+    }
+    headers = {
+        "Cache-Control": "no-store",
+        "Content-Disposition": 'attachment; filename="account.json"',
+    }
+    return JsonResponse(body, headers=headers, json_dumps_params={"indent": 2})
+
+
+@require_http_methods(["GET", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """Ask, and delete the account, soon after a sign-in and where the person's sources allow it."""
+    person = cast(User, request.user)
+    if not erasure.is_allowed(person):
+        raise Http404
+    again = signing_in.prove_again(request, f"{_PATH}/delete")
+    if again:
+        return again
+    if request.method == "GET":
+        source = catalogue.of_session(incoming.session_of(request).source)
+        context = {"person": person, "label": source.label if source else "", "here": "data"}
+        return answers.page(request, "account/delete.html", context)
+    person = User.objects.get(pk=person.pk)  # not as confined to this session's rights
+    response = leaving.leave(request)  # while the upstream's tokens are there
+    try:
+        erasure.erase(person, "by the person", incoming.visit(request))
+    except administrators.LastAdministratorError:
+        raise Http404 from None
+    messages.success(request, _("Your account is deleted."))
+    return response
+
+
+def _topic(name: str, held: list[Held]) -> dict[str, Any]:
+    shown = held[:_MOST_SHOWN] if name == dossier.EVENT else held
+    left = len(held) - len(shown)
+    return {
+        "title": _titles().get(name, name),
+        "parts": [_part(each) for each in shown],
+        "more": ngettext("%d more stands in the file.", "%d more stand in the file.", left) % left
+        if left
+        else "",
+    }
+
+
+def _part(held: Held) -> dict[str, Any]:
+    names = _names()
+    return {
+        "source": ", ".join(_label(each) for each in held.source.split(", ") if each),
+        "since": held.since,
+        "until": held.until,
+        "values": [(names.get(name, name), _shown(value)) for name, value in held.values.items()],
+    }
+
+
+def _label(slug: str) -> str:
+    source = catalogue.of_session(slug)
+    return source.label if source else slug
+
+
+def _shown(value: Any) -> Any:
+    if value == dossier.SEALED:
+        return _("stored sealed, shown to nobody")
+    if isinstance(value, bool):
+        return _("yes") if value else _("no")
+    if isinstance(value, list | tuple):
+        return ", ".join(str(each) for each in value)
+    return (parse_datetime(value) if isinstance(value, str) and "T" in value else None) or value
+
+
+def _titles() -> dict[str, str]:
+    return {
+        dossier.PERSON: _("You"),
+        dossier.SIGN_IN: _("Your ways to sign in"),
+        dossier.SESSION: _("Where you are signed in"),
+        dossier.APPLICATION: _("What you have allowed applications"),
+        dossier.EVENT: _("What happened lately"),
+    }
+
+
+def _names() -> dict[str, str]:
+    """Return what people call the values that every site has; claims keep their own name."""
+    return {
+        "id": _("Your number here"),
+        "username": _("Username"),
+        "name": _("Name"),
+        "email": _("E-mail"),
+        "email_verified": _("E-mail verified"),
+        "password": _("Password"),
+        "status": _("Status"),
+        "groups": _("Groups"),
+        "last_sign_in": _("Last sign-in"),
+        "sub": _("Your number there"),
+        "iss": _("Issuer"),
+        "kind": _("Kind"),
+        "label": _("Application"),
+        "sid": _("Session there"),
+        "acr": _("How you proved who you are"),
+        "amr": _("By which means"),
+        "address": _("Address"),
+        "user_agent": _("Browser"),
+        "tokens": _("Tokens of the source"),
+        "application": _("Application"),
+        "scope": _("Allowed"),
+        "event": _("Event"),
+        "reason": _("Reason"),
+        "detail": _("Detail"),
+        "support_code": _("Support code"),
+    }

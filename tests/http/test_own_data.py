@@ -1,0 +1,277 @@
+"""One's own data at `/account/data`: seen, taken along, deleted (docs/contract.md 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import transaction
+from django.test import Client
+from django.utils import timezone
+from time_machine import travel
+
+from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
+from accounts.session import erasure
+from portal.authorization_server.models import AccessToken, Consent
+from tests.http.conftest import PASSWORD, enter, sign_in, stored
+from tests.http.oauth.application import Application, register
+from tests.http.oidc.conftest import parallel
+from tests.http.onward import onward
+from tests.peers.upstream import Upstream
+
+pytestmark = pytest.mark.django_db(transaction=True)
+Tenant = Callable[..., Source]
+YEAR = timedelta(days=365)
+
+
+@pytest.fixture
+def bob(tenant: Tenant) -> Client:
+    """Give the browser of somebody whose source lets them delete their account."""
+    tenant(columns={"allow_erasure": True})
+    own = Client()
+    enter(own, "town")
+    return own
+
+
+def exported(client: Client) -> list[dict[str, Any]]:
+    response = client.get("/account/data/export")
+    assert response["Content-Disposition"] == 'attachment; filename="account.json"'
+    assert response["Cache-Control"] == "no-store"
+    found: list[dict[str, Any]] = response.json()["data"]
+    return found
+
+
+def the(claims: list[dict[str, Any]], about: str, name: str) -> dict[str, Any]:
+    (found,) = [each for each in claims if (each["about"], each["name"]) == (about, name)]
+    return found
+
+
+def erase(client: Client) -> Any:
+    return client.post("/account/data/delete")
+
+
+# --- Seen and taken along -------------------------------------------------------------------------
+
+
+def test_each_value_says_from_whom_and_for_how_long(bob: Client) -> None:
+    Application(register(), bob).sign_in()
+    row, claims = stored(bob), exported(bob)
+    assert the(claims, "person", "name")["value"] == "Bob"
+    assert the(claims, "person", "name")["from"] == "town"
+    way = the(claims, "sign-in", "sub")
+    assert (way["value"], way["from"], way["until"]) == ("bob", "town", None)
+    assert way["since"] == Identity.objects.get().created_at.isoformat()
+    mine = the(claims, "session", "address")
+    assert (mine["value"], mine["from"]) == ("127.0.0.1", "town")
+    assert (mine["since"], mine["until"]) == (
+        row.created_at.isoformat(),
+        StoredSession.objects.get(pk=row.pk).expire_date.isoformat(),
+    )
+    assert the(claims, "session", "tokens")["value"] == "sealed"
+    assert the(claims, "application", "application")["value"] == "The App"
+    events = {each["value"] for each in claims if each["name"] == "event"}
+    assert {"login.succeeded", "person.enrolled"} <= events
+
+
+def test_no_secret_is_among_it(bob: Client) -> None:
+    text = str(exported(bob)) + bob.get("/account/data").content.decode()
+    row = stored(bob)
+    for secret in (row.session_key, row.session_data, "at-bob", "rt-bob", "it-bob"):
+        assert secret not in text
+
+
+def test_the_page_says_the_same_in_words(bob: Client) -> None:
+    page = bob.get("/account/data").content.decode()
+    for said in ("Your data", "Your ways to sign in", "Town", "Where you are signed in", "bob"):
+        assert said in page
+    assert 'href="/account/data"' in bob.get("/account/").content.decode()
+
+
+def test_nobody_sees_another_persons(bob: Client, person: User) -> None:
+    alice = Client()
+    sign_in(alice)
+    assert "bob" not in str(exported(alice)).lower()
+    assert "alice" not in str(exported(bob)).lower()
+
+
+@pytest.mark.parametrize("path", ["data", "data/export", "data/delete"])
+def test_strangers_sign_in_first(client: Client, house: None, path: str) -> None:
+    assert client.get(f"/account/{path}")["Location"].startswith("/login?")
+
+
+# --- Deleted --------------------------------------------------------------------------------------
+
+
+def test_who_may_deletes_their_account_with_all_that_is_theirs(bob: Client) -> None:
+    app = Application(register(), bob)
+    app.sign_in(scope="openid offline_access")
+    user = User.objects.get()
+    page = bob.get("/account/data/delete").content.decode()
+    assert "It cannot be undone" in page
+    erase(bob)
+    for model in (User, Identity, StoredSession, StoredTokens, AccessToken, Consent):
+        assert not model._default_manager.exists(), model
+    assert app.userinfo().status_code == 401
+    assert "Your account is deleted" in bob.get("/").content.decode()
+    kept = Event.objects.all()
+    assert {"login.succeeded", "person.erased", "logout"} <= {each.name for each in kept}
+    assert not kept.exclude(user=None).exists()
+    before = kept.exclude(name__in=["person.erased", "page.refused"])
+    assert not before.exclude(address=None).exists()
+    told = [str(value) for each in kept.values() for value in each.values()]
+    assert not [text for text in told if "Bob" in text or user.username in text]
+
+
+def test_the_upstream_is_visited_on_the_way_out(tenant: Tenant) -> None:
+    tenant(columns={"allow_erasure": True}, leaves_by="visit")
+    own = Client()
+    enter(own, "town")
+    assert "/logout?" in onward(own, erase(own))["Location"]
+    assert not User.objects.exists()
+
+
+def test_where_a_source_does_not_allow_it(tenant: Tenant) -> None:
+    tenant()
+    own = Client()
+    enter(own, "town")
+    assert own.get("/account/data/delete").status_code == 404
+    assert erase(own).status_code == 404
+    assert "You cannot do that here yourself" in own.get("/account/data").content.decode()
+    assert User.objects.exists()
+
+
+def test_each_way_in_must_allow_it(bob: Client, tenant: Tenant) -> None:
+    tenant("school")
+    school = Source.objects.get(slug="school")
+    Identity.objects.create(source=school, subject="b", issuer="x", user=User.objects.get())
+    assert erase(bob).status_code == 404
+
+
+def test_a_proof_of_long_ago_is_asked_for_again(bob: Client) -> None:
+    with travel(timezone.now() + timedelta(minutes=20), tick=True):
+        assert "again=1" in onward(bob, erase(bob))["Location"]
+    assert User.objects.exists()
+
+
+def test_a_form_elsewhere_deletes_nothing(bob: Client) -> None:
+    strict = Client(enforce_csrf_checks=True)
+    strict.cookies = bob.cookies
+    assert erase(strict).status_code == 403
+    assert User.objects.exists()
+
+
+def test_the_last_administrator_stays(house: None) -> None:
+    Source.objects.filter(slug="local").update(allow_erasure=True)
+    User.objects.create_superuser("root", PASSWORD)
+    root = Client()
+    sign_in(root, "root")
+    assert erase(root).status_code == 404
+    User.objects.create_superuser("ada", PASSWORD)
+    erase(root)
+    assert [each.username for each in User.objects.all()] == ["ada"]
+
+
+def test_of_two_administrators_who_delete_themselves_at_once_one_stays(house: None) -> None:
+    Source.objects.filter(slug="local").update(allow_erasure=True)
+    browsers = []
+    for name in ("root", "ada"):
+        User.objects.create_superuser(name, PASSWORD)
+        browsers.append(Client())
+        sign_in(browsers[-1], name)
+    left = iter(browsers)
+    parallel(2, lambda: erase(next(left)))
+    assert User.objects.count() == 1
+
+
+def test_who_was_erased_may_come_again_as_somebody_new(bob: Client) -> None:
+    before = User.objects.get().uid
+    erase(bob)
+    enter(bob, "town")
+    assert User.objects.get().uid != before
+
+
+# --- Who stays away -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def away(bob: Client, settings: Any) -> User:
+    """Give somebody who left and has not come again for two years."""
+    settings.VESTIBULE_DORMANT = YEAR
+    bob.post("/auth/logout")
+    User.objects.update(seen_at=timezone.now() - 2 * YEAR)
+    return User.objects.get()
+
+
+def test_who_stays_away_is_erased_after_the_time_that_is_set(away: User) -> None:
+    call_command("clear_expired")
+    assert not User.objects.exists()
+    (line,) = Event.objects.filter(name="person.erased")
+    assert line.detail == "stayed away"
+    assert not Event.objects.exclude(user=None).exists()
+
+
+def test_nobody_is_where_nothing_is_set(away: User, settings: Any) -> None:
+    settings.VESTIBULE_DORMANT = timedelta(0)
+    call_command("clear_expired")
+    assert User.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "kept", [{"is_staff": True}, {"is_superuser": True}, {"status": "disabled"}]
+)
+def test_administrators_and_who_was_disabled_stay(away: User, kept: dict[str, Any]) -> None:
+    User.objects.update(**kept)
+    call_command("clear_expired")
+    assert User.objects.exists()
+
+
+def test_who_has_a_device_still_is_not_away(away: User) -> None:
+    StoredSession.objects.create(
+        session_key="0" * 64, kind="client", user=away, session_data="x",
+        expire_date=timezone.now() + timedelta(days=1),
+    )  # fmt: skip
+    call_command("clear_expired")
+    assert User.objects.exists()
+
+
+def test_a_sign_in_counts_and_writes_once_a_day(away: User, peer: Upstream) -> None:
+    own = Client()
+    enter(own, "town")
+    first = User.objects.get().seen_at
+    assert timezone.now() - first < timedelta(minutes=1)
+    enter(Client(), "town")
+    assert User.objects.get().seen_at == first
+
+
+def test_many_are_erased_a_few_at_a_time(away: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(erasure, "BATCH", 2)
+    long_ago = timezone.now() - 2 * YEAR
+    for number in range(4):
+        User.objects.create_user(f"u{number}", seen_at=long_ago)
+    User.objects.create_user("here")
+    assert erasure.erase_dormant() == 5
+    assert [each.username for each in User.objects.all()] == ["here"]
+
+
+def test_who_comes_back_at_that_moment_stays_or_is_new_and_is_signed_in(away: User) -> None:
+    own = Client()
+
+    def come() -> Any:
+        return enter(own, "town")
+
+    works = iter([come, erasure.erase_dormant])
+    parallel(2, lambda: next(works)())
+    with transaction.atomic():
+        assert User.objects.count() == 1
+    assert own.get("/auth/session").json()["isLoggedIn"] is True
+
+
+def test_the_page_says_when_that_would_be(bob: Client, settings: Any) -> None:
+    assert "If you do not sign in again" not in bob.get("/account/data").content.decode()
+    settings.VESTIBULE_DORMANT = YEAR
+    assert "If you do not sign in again" in bob.get("/account/data").content.decode()
+    until = the(exported(bob), "sign-in", "sub")["until"]
+    assert until == (User.objects.get().seen_at + YEAR).isoformat()
