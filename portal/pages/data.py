@@ -12,15 +12,17 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import conf
-from accounts.models import User
+from accounts.models import Source, StoredSession, User
 from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
+from portal.pages.account import device_name
 
 _PATH = "/account/data"
 # The page shows the latest of them; the file has all.
 _MOST_SHOWN = 20
+_CHOICES = {"status": User.Status, "kind": StoredSession.Kind}
 
 
 @require_safe
@@ -65,7 +67,8 @@ def delete(request: HttpRequest) -> HttpResponse:
         return again
     if request.method == "GET":
         source = catalogue.of_session(incoming.session_of(request).source)
-        context = {"person": person, "label": source.label if source else "", "here": "data"}
+        elsewhere = source.label if source and source.slug != Source.LOCAL else ""
+        context = {"person": person, "label": elsewhere, "here": "data"}
         return answers.page(request, "account/delete.html", context)
     person = User.objects.get(pk=person.pk)  # not as confined to this session's rights
     response = leaving.leave(request)  # while the upstream's tokens are there
@@ -95,7 +98,9 @@ def _part(held: Held) -> dict[str, Any]:
         "source": ", ".join(_label(each) for each in held.source.split(", ") if each),
         "since": held.since,
         "until": held.until,
-        "values": [(names.get(name, name), _shown(value)) for name, value in held.values.items()],
+        "values": [
+            (names.get(name, name), _shown(name, value)) for name, value in held.values.items()
+        ],
     }
 
 
@@ -104,7 +109,12 @@ def _label(slug: str) -> str:
     return source.label if source else slug
 
 
-def _shown(value: Any) -> Any:
+def _shown(name: str, value: Any) -> Any:
+    """Return a value as people read it; the file has it as it is stored."""
+    if name == "user_agent":
+        return device_name(value)
+    if name in _CHOICES:
+        return dict(_CHOICES[name].choices).get(value, value)
     if value == dossier.SEALED:
         return _("stored sealed, shown to nobody")
     if isinstance(value, bool):
