@@ -17,7 +17,7 @@ from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
-from portal.pages.account import device_name
+from portal.door.user_agents import device_name
 
 _PATH = "/account/data"
 # The page shows the latest of them; the file has all.
