@@ -18,6 +18,11 @@ def body_deadline() -> float:
     return float(settings.VESTIBULE_BODY_DEADLINE)
 
 
+def cookie_domain() -> str:
+    """Return the domain for which the session's cookie is set, or nothing for the site's host."""
+    return str(settings.SESSION_COOKIE_DOMAIN or "")
+
+
 def cookies_are_secure() -> bool:
     """Tell whether cookies are for https only."""
     return bool(settings.SESSION_COOKIE_SECURE)

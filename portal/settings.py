@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.configuration import api, browsers, logs, oauth
 from portal.configuration.env import (
     PORTAL,
+    cookie_domain,
     data_directory,
     env,
     generated_keys,
@@ -187,7 +188,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- The typed session (docs/architecture.md 5) ---------------------------------------------------
 
 SESSION_ENGINE = "accounts.session.store"
-SESSION_COOKIE_NAME = "__Host-vestibule" if _https else "vestibule"
+SESSION_COOKIE_DOMAIN = cookie_domain(_site.hostname or "")
+SESSION_COOKIE_NAME = "__Host-vestibule" if _https and not SESSION_COOKIE_DOMAIN else "vestibule"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"

@@ -25,7 +25,7 @@ from portal.authorization_server import (
     userinfo,
     webfinger,
 )
-from portal.gateway import app_passwords_page
+from portal.gateway import app_passwords_page, arrival
 from portal.gateway.middleware import check
 from portal.operations import health, letmein_page
 from portal.operations.doctor import mirror
@@ -109,6 +109,9 @@ urlpatterns = [
     # What web servers ask (4); the middleware of the gateway answers before the others.
     path("gateway/check", check, name="gateway-check"),
     path("gateway/check/<path:rest>", check, name="gateway-check-path"),
+    path("gateway/start", arrival.start, name="gateway-start"),
+    path(".vestibule/start", arrival.local_start, name="gateway-local-start"),
+    path(".vestibule/accept", arrival.local_accept, name="gateway-local-accept"),
     # What operators and their machines ask (7).
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),

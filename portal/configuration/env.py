@@ -127,6 +127,17 @@ def origin(name: str, url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}".lower()
 
 
+def cookie_domain(host: str) -> str | None:
+    """Return the domain for which the session's cookie is set, None for the site's own host alone.
+    Raises `Misconfigured` for one that the site does not belong to, or that belongs to everybody.
+    """
+    domain = str(env.str("VESTIBULE_COOKIE_DOMAIN", default="")).lower().removeprefix(".")
+    if domain and ("." not in domain or not f".{host}".endswith(f".{domain}")):
+        said = f"{domain!r} is not a domain that {host} belongs to"
+        raise Misconfigured(f"VESTIBULE_COOKIE_DOMAIN: {said}")
+    return domain or None
+
+
 def origins_of(url: str) -> list[str]:
     """Return the origin of an absolute URL, as a list of one; nothing for a path or no URL."""
     parts = urlsplit(url)

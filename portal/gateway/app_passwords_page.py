@@ -20,6 +20,7 @@ from portal.gateway import app_passwords, rules
 from portal.gateway.app_passwords import TooMany
 from portal.gateway.held import AppPassword
 from portal.gateway.reach import Reach
+from portal.gateway.rule_checks import plain_host
 
 PATH = "/account/app-passwords"
 _SHOWN = "vestibule-app-password"
@@ -64,9 +65,9 @@ class _New(forms.Form):
         try:
             parts = urlsplit(text if "://" in text else f"https://{text}")
             _port = parts.port  # which raises for what is none; rules are for every port
-            host = (parts.hostname or "").rstrip(".").encode("idna").decode()
+            host = plain_host(parts.hostname or "")
             path = unquote(parts.path, errors="strict") or "/"
-        except ValueError:  # of which a `UnicodeError` is one
+        except ValueError:  # of which a `UnicodeDecodeError` is one
             host, path = "", "/"
         if not host or not path.isprintable() or not rules.compiled().of(host):
             raise ValidationError(_("There is no application here at this address."))
@@ -88,7 +89,8 @@ def page(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         return _show(request, person, _New())
     if "end" in request.POST:
-        if not app_passwords.revoke(person.pk, request.POST["end"], incoming.visit(request)):
+        uid = request.POST["end"].replace("\0", "")  # which PostgreSQL cannot store
+        if not app_passwords.revoke(person.pk, uid, incoming.visit(request)):
             raise Http404
         messages.success(request, gettext("Removed. The program is signed out."))
         return answers.see_other(PATH)

@@ -10,4 +10,6 @@ class GatewayConfig(AppConfig):
     name = "portal.gateway"
     label = "gateway"
     verbose_name = _("Gateway")
+    clear_expired = "portal.gateway.handover.clear_expired"
+    session_ends = "portal.gateway.handover.session_ends"
     leads_to = "portal.gateway.rules.leads_to"

@@ -71,7 +71,7 @@ def answer(question: Question) -> Answer:
         settings = settings_of(question)
         at_home = asked.host == settings.host
         visit = Visit(question.address, agent)
-        somebody = who.identify(question.headers, visit, at_home=at_home)
+        somebody = who.identify(question.headers, visit, asked.host, at_home=at_home)
         decision = decide(somebody, asked, rules.compiled(), settings, timezone.now())
         passes = isinstance(decision, Allow) and decision.pass_token
         token = _upstream_token(somebody) if passes else ""
@@ -95,6 +95,7 @@ def settings_of(question: Question) -> Settings:
     """Return what the site is like for the web server that asks."""
     return Settings(
         site_url=conf.site_url(),
+        domain=portal_conf.cookie_domain(),
         origins=frozenset(conf.frontend_origins()),
         basic=portal_conf.app_passwords(),
         redirect_as_401="redirect=401" in question.query.split("&"),

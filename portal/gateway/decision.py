@@ -11,6 +11,7 @@ from accounts.models import User
 from accounts.session.typed import Session
 from portal.gateway import identity
 from portal.gateway.forwarded import Forwarded
+from portal.gateway.hosts import LOCAL, arrives
 from portal.gateway.reach import Reach
 from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
 from portal.tokens.challenge import challenge
@@ -57,11 +58,13 @@ class Who:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the site is like: its address; the origins whose scripts may read a refusal; whether
-    `Basic` is offered; whether this web server cannot pass on a redirect (nginx).
+    """What the site is like: its address; the domain for which its cookie is set, if it is; the
+    origins whose scripts may read a refusal; whether `Basic` is offered; whether this web server
+    cannot pass on a redirect (nginx).
     """
 
     site_url: str
+    domain: str = ""
     origins: frozenset[str] = frozenset()
     basic: bool = False
     redirect_as_401: bool = False
@@ -223,7 +226,12 @@ def _ask(
 
 
 def sign_in_url(asked: Forwarded, settings: Settings, *, again: bool = False) -> str:
-    """Return where a browser signs in, on its way to the page that it asked for."""
+    """Return where a browser signs in, on its way to the page that it asked for: at the site, or
+    first at the page's own host, where the site's cookie does not arrive.
+    """
+    if not arrives(asked.host, urlsplit(settings.site_url).hostname or "", settings.domain):
+        there = urlencode({"rd": asked.target})
+        return f"{asked.scheme}://{asked.authority}{LOCAL}start?{there}"
     url = asked.url
     if url.startswith(f"{settings.site_url}/"):
         url = url.removeprefix(settings.site_url)

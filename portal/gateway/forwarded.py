@@ -107,6 +107,17 @@ def read(headers: Mapping[str, str], method: str, path: str, query: str) -> Forw
     )
 
 
+def origin_of(headers: Mapping[str, str], scheme: str) -> str:
+    """Return scheme and authority at which a caller believes to be, of a request that a web server
+    handed on; not checked. `scheme` is the request's own.
+    """
+    found = _URL.match(headers.get("x-original-url", ""))
+    if found:
+        return f"{found['scheme']}://{found['authority']}".lower()
+    authority = headers.get("x-forwarded-host") or headers.get("host", "")
+    return f"{headers.get('x-forwarded-proto', scheme)}://{authority}".lower()
+
+
 Form = tuple[str, str, str, str]
 
 

@@ -1,9 +1,44 @@
 """What lets a person in beside the session's own cookie, at rest: each ends with its session."""
 
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import StoredSession
+
+
+class HandOff(models.Model):
+    """A session on its way to the host of an application; it counts once. `digest` is the SHA-256
+    of the code, `state` that of what the browser has at that host.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(
+        StoredSession, to_field="uid", on_delete=models.CASCADE, related_name="+"
+    )
+    authority = models.CharField(max_length=260)
+    target = models.TextField()
+    state = models.CharField(max_length=64)
+    expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"for {self.session_id}"
+
+
+class HostSession(models.Model):
+    """A session at the host of an application, which ends with the session of the site. `digest` is
+    the SHA-256 of the cookie there.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    session = models.ForeignKey(
+        StoredSession, to_field="uid", on_delete=models.CASCADE, related_name="host_sessions"
+    )
+    host = models.CharField(max_length=253)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"for {self.session_id} at {self.host}"
 
 
 class AppPassword(models.Model):

@@ -4,6 +4,10 @@ import re
 
 from accounts.errors import InvalidRequest
 
+# Below it an application's host leads to Vestibule.
+LOCAL = "/.vestibule/"
+# The cookies there: of a browser on its way, and of a session.
+START, HELD = "vestibule-start", "vestibule-host"
 _AUTHORITY = re.compile(r"(?P<host>[a-z0-9_.-]{1,253}|\[[0-9a-f:.]{2,45}\])(?::\d{1,5})?\Z")
 
 
@@ -16,3 +20,10 @@ def host_of(authority: str) -> str:
     if not found or ".." in authority:
         raise InvalidRequest("The host cannot be read.")
     return found["host"].rstrip(".")
+
+
+def arrives(host: str, site: str, domain: str) -> bool:
+    """Tell whether a cookie that `site` sets for `domain`, or for itself, arrives at `host` (RFC
+    6265, 5.1.3).
+    """
+    return host == site or bool(domain and (host == domain or host.endswith(f".{domain}")))

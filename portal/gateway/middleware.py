@@ -9,8 +9,10 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.views.decorators.csrf import csrf_exempt
 
 from accounts import database
+from portal.gateway import arrival
 from portal.gateway.check import Answer, Question, answer
 from portal.gateway.forwarded import PREFIX
+from portal.gateway.hosts import LOCAL
 
 _UNAVAILABLE = b'{"error": "temporarily_unavailable", "error_description": "Try again."}'
 
@@ -24,11 +26,27 @@ class Gate:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer what is below `/gateway/check`; leave everything else to the site."""
+        """Answer what is below `/gateway/check`, and what an application's host leads here; leave
+        everything else to the site.
+        """
         path = request.path_info
         if path == PREFIX or path.startswith(f"{PREFIX}/"):
             return check(request)
+        if path.startswith(LOCAL):
+            return local(request, path.removeprefix(LOCAL))
         return self._get_response(request)
+
+
+@login_not_required
+def local(request: HttpRequest, step: str) -> HttpResponse:
+    """Answer a browser at the host of an application; 503 while the database cannot be asked."""
+    view = {"start": arrival.local_start, "accept": arrival.local_accept}.get(step)
+    if view is None:
+        return HttpResponse(status=404)
+    try:
+        return view(request)
+    except DatabaseError as error:
+        return _unavailable(error)
 
 
 @csrf_exempt
@@ -45,13 +63,16 @@ def check(request: HttpRequest, rest: str = "") -> HttpResponse:
     try:
         found = answer(question)
     except DatabaseError as error:
-        if not database.is_down(error):
-            raise
-        headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
-        return HttpResponse(
-            _UNAVAILABLE, status=503, content_type="application/json", headers=headers
-        )
+        return _unavailable(error)
     return Exactly(found)
+
+
+def _unavailable(error: DatabaseError) -> HttpResponse:
+    """Return 503 for a database that cannot be asked. Raises any other `error`."""
+    if not database.is_down(error):
+        raise error
+    headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
+    return HttpResponse(_UNAVAILABLE, status=503, content_type="application/json", headers=headers)
 
 
 class Exactly(HttpResponse):

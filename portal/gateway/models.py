@@ -3,9 +3,9 @@
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from portal.gateway.held import AppPassword
+from portal.gateway.held import AppPassword, HandOff, HostSession
 
-__all__ = ["AccessRule", "AppPassword"]
+__all__ = ["AccessRule", "AppPassword", "HandOff", "HostSession"]
 
 
 class AccessRule(models.Model):

@@ -11,6 +11,7 @@ from accounts import conf
 from accounts.errors import InvalidRequest
 from accounts.models import User
 from accounts.session.typed import Session
+from portal import conf as portal_conf
 from portal.gateway import check, decision, forwarded
 from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, SignIn, Who
 from portal.gateway.forwarded import Forwarded
@@ -77,7 +78,7 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     """
     sent = {**MANNERS[manner], "x-original-method": method.upper(), "x-original-url": url}
     asked = forwarded.read(sent, "GET", forwarded.PREFIX, "")
-    settings = Settings(conf.site_url())
+    settings = Settings(conf.site_url(), portal_conf.cookie_domain())
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
     looked = tuple(dict.fromkeys(_looked(asked, rules)))

@@ -17,21 +17,24 @@ from accounts.source import catalogue
 from accounts.upstream import cookie_header
 from accounts.upstream.cookie_header import RawCookies
 from portal import conf
-from portal.gateway import app_passwords, persons
+from portal.door.cookies import named
+from portal.gateway import app_passwords, handover, persons
 from portal.gateway.decision import By, Who
-from portal.tokens import foreign, token_format
+from portal.gateway.hosts import HELD
+from portal.tokens import bearer, foreign, token_format
 from portal.tokens.token_errors import InvalidToken
 
 
-def identify(headers: Mapping[str, str], visit: Visit, *, at_home: bool = False) -> Who:
-    """Return who asks; nobody without credentials that count. `at_home`: at this site's own host.
+def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bool = False) -> Who:
+    """Return who asks for something of `host`, which is this site's own for `at_home`; nobody
+    without credentials that count.
 
     The cookie counts first: an application may use `Authorization` for itself. Raises
     `InvalidRequest` when cookie and access token are two people's, `AccessDenied` for a token of
     somebody whom its source does not let in, `TemporarilyUnavailable` when a source must be asked
     and does not answer, `DatabaseError`.
     """
-    held = _by_cookie(headers.get("cookie", ""), at_home=at_home)
+    held = _by_cookie(headers.get("cookie", ""), host, at_home=at_home)
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic" and conf.app_passwords() and not held.session.is_logged_in:
         return _by_password(text, visit)
@@ -48,11 +51,13 @@ def identify(headers: Mapping[str, str], visit: Visit, *, at_home: bool = False)
     return held
 
 
-def _by_cookie(header: str, *, at_home: bool) -> Who:
-    value = parse_cookie(header).get(conf.session_cookie())
-    if not value:
-        return Who()
-    store = SessionStore(value)
+def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
+    """Return whose session's cookie this is: the site's, or that of a hand-over to the host."""
+    given = parse_cookie(header)
+    store = SessionStore(given.get(conf.session_cookie()))
+    if not store.typed.is_logged_in and given.get(named(HELD)):
+        row = handover.of_cookie(given[named(HELD)], host)
+        store = bearer.open_session(row) if row else store
     if not store.typed.is_logged_in:
         return Who()
     store.touch(timezone.now())

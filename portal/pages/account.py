@@ -39,7 +39,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
     """List the person's own sessions; end one, or all the others."""
     current, person_id = incoming.session_of(request), _person_id(request)
     if request.method == "POST":
-        ending = request.POST.get("end", "")
+        ending = request.POST.get("end", "").replace("\0", "")  # which PostgreSQL cannot store
         if ending == current.uid:
             return leaving.leave(request)
         if ending == "others":

@@ -25,11 +25,12 @@ from portal.gateway.decision import (
     Who,
     decide,
 )
+from portal.gateway.hosts import arrives
 from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
 from portal.tokens.token_errors import InvalidToken
 
 NOW = datetime(2026, 11, 28, 12, 0, tzinfo=UTC)
-SITE = Settings("https://login.example.org")
+SITE = Settings("https://login.example.org", domain="example.org")
 HOST = "files.example.org"
 RULES = Rules(
     [
@@ -206,6 +207,30 @@ def test_basic_is_offered_only_where_it_is_taken_and_a_script_gets_no_challenge(
     schemes = [each.split()[0] for each in ask(NOBODY_THERE, settings=taken).challenges]  # type: ignore[union-attr]
     assert schemes == ["Bearer", "Basic"]
     assert ask(NOBODY_THERE, settings=taken, **XHR).challenges == ()  # type: ignore[union-attr]
+
+
+def test_where_the_sites_cookie_does_not_arrive_the_way_begins_at_the_host_itself() -> None:
+    alone = replace(SITE, domain="")
+    found = ask(NOBODY_THERE, path="/a?b=c&d", settings=alone, **PAGE)
+    assert isinstance(found, SignIn)
+    assert found.location == f"https://{HOST}/.vestibule/start?rd=%2Fa%3Fb%3Dc%26d"
+
+
+@pytest.mark.parametrize(
+    ("host", "domain", "arrives_there"),
+    [
+        ("login.example.org", "", True),
+        ("files.example.org", "", False),
+        ("files.example.org", "example.org", True),
+        ("example.org", "example.org", True),
+        ("a.files.example.org", "example.org", True),
+        ("badexample.org", "example.org", False),
+        ("example.org.evil.example", "example.org", False),
+        ("files.example.net", "example.org", False),
+    ],
+)
+def test_6265_where_a_cookie_arrives(host: str, domain: str, arrives_there: bool) -> None:
+    assert arrives(host, "login.example.org", domain) is arrives_there
 
 
 def test_a_step_up_names_itself() -> None:

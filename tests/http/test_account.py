@@ -135,6 +135,7 @@ OPEN = {
     "oauth/device_authorization", "device", "device/qr/<str:user_code>.svg",
     ".well-known/openid-configuration",
     ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
+    ".vestibule/start", ".vestibule/accept",
     ".well-known/webfinger", "gateway/check", "gateway/check/<path:rest>",
 }  # fmt: skip
 
@@ -156,6 +157,12 @@ def _is_open(view: Any) -> bool:
     if permissions is not None:
         return AllowAny in permissions
     return not getattr(view, "login_required", True)
+
+
+@pytest.mark.parametrize("uid", ["", "\0", "nobody", "x" * 5000])
+def test_a_session_that_is_none_cannot_be_ended(client: Client, person: User, uid: str) -> None:
+    sign_in(client)
+    assert client.post("/account/sessions", {"end": uid}).status_code == 404
 
 
 def test_every_route_is_closed_that_the_contract_does_not_open() -> None:

@@ -20,6 +20,7 @@ from tests.http.conftest import PASSWORD, at_most, sign_in
 from tests.http.gateway.asking import ask, rule
 from tests.http.oidc.conftest import parallel
 from tests.http.onward import onward
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -266,6 +267,7 @@ def test_strangers_and_those_who_await_access_get_none(browser: Client, person: 
     sent = stranger.post(PAGE, {"name": "x", "days": "90"})
     assert onward(stranger, sent)["Location"].startswith("/login?")
     User.objects.update(status="awaiting_access")
+    fresh.caches()
     assert browser.post(PAGE, {"name": "x", "days": "90"}).status_code in {302, 303}
     assert not AppPassword.objects.exists()
 
@@ -273,6 +275,7 @@ def test_strangers_and_those_who_await_access_get_none(browser: Client, person: 
 def test_who_awaits_access_again_is_not_let_in(browser: Client) -> None:
     password = make(browser)
     User.objects.update(status="awaiting_access")
+    fresh.caches()
     assert status(password) == 403
 
 

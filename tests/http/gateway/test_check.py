@@ -34,7 +34,8 @@ def alice(person: User) -> Client:
     return client
 
 
-def test_a_browser_is_sent_to_sign_in_and_let_in_afterwards(person: User) -> None:
+def test_a_browser_is_sent_to_sign_in_and_let_in_afterwards(person: User, settings: Any) -> None:
+    settings.SESSION_COOKIE_DOMAIN = "example.org"
     rule("files")
     browser = Client()
     sent = ask(browser, path="/a/b?c=d")
@@ -47,7 +48,8 @@ def test_a_browser_is_sent_to_sign_in_and_let_in_afterwards(person: User) -> Non
     assert ask(browser, path="/a/b?c=d").status_code == 200
 
 
-def test_nginx_gets_the_way_to_sign_in_beside_a_401(person: User) -> None:
+def test_nginx_gets_the_way_to_sign_in_beside_a_401(person: User, settings: Any) -> None:
+    settings.SESSION_COOKIE_DOMAIN = "example.org"
     rule("files")
     answer = ask(query="?redirect=401")
     assert answer.status_code == 401

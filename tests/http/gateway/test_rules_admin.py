@@ -154,7 +154,7 @@ def test_it_says_what_would_happen_and_why(root: Client) -> None:
     }
     status, why, page = tried(root)
     assert (status, why) == (302, sentences[302])
-    assert f"/login?next=https%3A%2F%2F{HOST}%2F" in page
+    assert f"https://{HOST}/.vestibule/start?rd=%2F" in page
     assert tried(root, manner="client", method="propfind")[:2] == (401, sentences[401])
     assert tried(root, "/desk", type="local")[:2] == (
         403, "The person is in none of the rule's groups.",
