@@ -166,7 +166,7 @@ def refused(browser: Browser, url: str) -> None:
     assert HostSession.objects.count() == before
 
 
-def test_it_counts_once(browser: Browser) -> None:
+def test_s15_it_counts_once(browser: Browser) -> None:
     url = code_of(browser)
     assert browser.get(url).status_code == 303
     refused(browser, url)
@@ -186,7 +186,7 @@ def test_of_ten_at_once_one_wins(browser: Browser) -> None:
     assert HostSession.objects.count() == 1
 
 
-def test_it_is_worth_nothing_in_another_browser(browser: Browser) -> None:
+def test_s15_it_is_worth_nothing_in_another_browser(browser: Browser) -> None:
     url, other = code_of(browser), Browser()
     refused(other, url)
     refused(browser, url)
@@ -334,7 +334,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("url", ELSEWHERE)
-def test_nobody_is_led_elsewhere(browser: Browser, url: str) -> None:
+def test_r26_nobody_is_led_elsewhere(browser: Browser, url: str) -> None:
     for extra in ({}, {"state": "0" * 64}, {"failed": "1"}):
         answer = browser.site.get("/gateway/start", {"rd": url, **extra})
         assert (answer.status_code, "Location" in answer) == (400, False)
