@@ -130,7 +130,7 @@ def _refused(
     if isinstance(decision, SignIn):
         status = 401 if settings.redirect_as_401 else 302
         return Answer(status, (("Location", decision.location), *headers))
-    headers += [("WWW-Authenticate", each) for each in decision.challenges]
+    headers += [("WWW-Authenticate", each) for each in _lines(decision.challenges, settings)]
     if isinstance(decision, Unauthorized):
         error = decision.error
         if isinstance(error, TooManyRequests):
@@ -139,6 +139,11 @@ def _refused(
         is_over = isinstance(error, TooManyRequests) and not settings.redirect_as_401
         return _with_body(error, error.status if is_over else 401, headers, asked)
     return _with_body(AccessDenied(decision.why), 403, headers, asked)
+
+
+def _lines(challenges: tuple[str, ...], settings: Settings) -> tuple[str, ...]:
+    """Return a line for each challenge; one for all where nginx passes on the first line alone."""
+    return (", ".join(challenges),) if settings.redirect_as_401 and challenges else challenges
 
 
 def _with_body(

@@ -84,6 +84,17 @@ def test_the_challenge_is_for_programs_alone() -> None:
     assert (script.status_code, "WWW-Authenticate" in script) == (401, False)
 
 
+def test_nginx_gets_both_challenges_in_one_line() -> None:
+    """RFC 9110, 11.6.1 allows a list; auth_request of nginx 1.22 passes on the first line."""
+    (line,) = [
+        value
+        for name, value in ask(**DAV, query="?redirect=401").items()
+        if name == "WWW-Authenticate"
+    ]
+    assert line.startswith("Bearer realm=")
+    assert line.endswith(', Basic realm="vestibule", charset="UTF-8"')
+
+
 # --- In, and out ----------------------------------------------------------------------------------
 
 
