@@ -27,7 +27,7 @@ class Person:
     def sign_in(self, username: str, password: str, source: str = "local") -> None:
         page = self.http.get(f"{self.site}/login?choose=1")
         fields = {"username": username, "password": password}
-        self._send(f"{self.site}/auth/login/{source}", page, fields)
+        self.send(f"{self.site}/auth/login/{source}", page, fields)
 
     def visit(self, url: str) -> str:
         """Follow `url` and allow what is asked. Returns where that leads, away from the site."""
@@ -51,9 +51,10 @@ class Person:
             found = re.search(rf'name="{name}" value="([^"]+)"', page.text)
             fields |= {name: unescape(found[1])} if found else {}
         path = "/device" if "user_code" in fields else "/oauth/consent"
-        return self._send(self.site + path, page, fields)
+        return self.send(self.site + path, page, fields)
 
-    def _send(self, url: str, page: requests.Response, fields: dict[str, str]) -> requests.Response:
+    def send(self, url: str, page: requests.Response, fields: dict[str, str]) -> requests.Response:
+        """Post a form of `page`, with its token. Returns the answer."""
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.text)
         assert token, page.text
         data = {**fields, "csrfmiddlewaretoken": token[1]}

@@ -124,14 +124,25 @@ def webdav() -> Iterator[Files]:
             yield own
 
 
-def rclone(url: str, *args: str, token: str = "", authority: Path | None = None) -> str:
-    """Run rclone; `:webdav:` in `args` is `url`, with a bearer token. Returns what it printed.
+def rclone(
+    url: str,
+    *args: str,
+    token: str = "",
+    user: tuple[str, str] = ("", ""),
+    authority: Path | None = None,
+) -> str:
+    """Run rclone; `:webdav:` in `args` is `url`, with a bearer token, or name and password.
 
-    Raises `AssertionError` with that when rclone fails.
+    Returns what it printed. Raises `AssertionError` with that when it fails.
     """
     command = ["rclone", "--config", "/dev/null", "--retries", "1", "--low-level-retries", "1"]
     command += ["--webdav-url", url, "--webdav-vendor", "other"]
     command += ["--webdav-bearer-token", token] if token else []
+    if all(user):
+        hidden = subprocess.run(
+            ["rclone", "obscure", user[1]], capture_output=True, text=True, check=True
+        )
+        command += ["--webdav-user", user[0], "--webdav-pass", hidden.stdout.strip()]
     command += ["--ca-cert", str(authority)] if authority else []
     with finding() as proxy:
         done = subprocess.run(

@@ -63,6 +63,7 @@ TRICKS = (
     "/\uff50rivate".encode().decode("latin-1"), "/%EF%BD%90rivate", "/private%20", "/private.",
     "/x/%c0%ae%c0%ae/private",
 )  # fmt: skip
+ORIGIN = "https://go.example.org"
 SMUGGLED = "GET /private/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
 
 
@@ -70,7 +71,9 @@ SMUGGLED = "GET /private/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
 def place(
     site: Callable[..., Site], certificates: Certificates, app: Application
 ) -> Iterator[Town]:
-    with town(site, certificates, app.port, gateways.NAMES, RULES) as own:
+    with town(
+        site, certificates, app.port, gateways.NAMES, RULES, VESTIBULE_FRONTEND_ORIGINS=ORIGIN
+    ) as own:
         yield own
 
 
@@ -82,6 +85,16 @@ def alice(place: Town) -> Desktop:
     own.redeem(person.visit(own.asks()))
     own.http = person.http
     return own
+
+
+@pytest.fixture(scope="module")
+def narrow(place: Town, alice: Desktop) -> str:
+    """Give an access token that is not for applications behind the gateway."""
+    person = place.person()
+    person.http = alice.http
+    own = Desktop(place.browser(), place.places["nginx"].files_url)
+    own.redeem(person.visit(own.asks(scope="openid")))
+    return str(own.tokens["access_token"])
 
 
 @pytest.fixture(scope="module")
@@ -311,6 +324,32 @@ def test_an_application_gets_neither_our_cookie_nor_our_token(
     if server != "Traefik":
         kept = [part.strip() for part in "".join(app.last().all("Cookie")).split(";")]
         assert [part for part in kept if part] == ["a=1", "b=2", "xvestibule=3", "c=4"]
+
+
+def test_a_refusal_arrives_whole(wire: Wire, app: Application, place: Town) -> None:
+    """docs/gateway.md 2: whatever the web server makes of it."""
+    page = wire.ask("GET /own/a?b=c", "Accept: text/html")
+    assert page.status == 302
+    assert page.one("Location").startswith(f"{place.login}/login?next=https%3A%2F%2F{FILES}")
+    assert page.one("Location").endswith("%2Fown%2Fa%3Fb%3Dc")
+    assert page.one("Cache-Control") == "no-store"
+    origin = f"Origin: {ORIGIN}"
+    script = wire.ask("GET /own", origin, "X-Requested-With: XMLHttpRequest")
+    assert (script.status, script.all("WWW-Authenticate")) == (401, [])
+    assert script.one("Access-Control-Allow-Origin") == ORIGIN
+    assert script.one("Access-Control-Allow-Credentials") == "true"
+    wrong = wire.ask("GET /own", "Authorization: Bearer vsta_wrong")
+    assert wrong.status == 401
+    assert 'error="invalid_token"' in wrong.one("WWW-Authenticate")
+    assert not app.seen
+
+
+def test_a_token_without_the_scope_is_told_so(wire: Wire, narrow: str, app: Application) -> None:
+    """RFC 6750, 3.1."""
+    found = wire.ask("GET /own", f"Authorization: Bearer {narrow}")
+    assert found.status == 403
+    assert 'error="insufficient_scope"' in found.one("WWW-Authenticate")
+    assert not app.seen
 
 
 def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> None:

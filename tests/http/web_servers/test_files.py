@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -46,7 +47,9 @@ def place(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Town]:
     rules = 'rule("files", path="/dav")'
-    with town(site, certificates, files.port, SERVERS, rules) as own:
+    with town(
+        site, certificates, files.port, SERVERS, rules, VESTIBULE_APP_PASSWORDS="true"
+    ) as own:
         file = Path(tmp_path_factory.mktemp("sources"), "sources.toml")
         file.write_text(directory.file())
         own.site.manage("sources", "apply", str(file))
@@ -68,6 +71,17 @@ def desktop_of(place: Town, server: str, name: str) -> Desktop:
     return own
 
 
+def app_password(place: Town) -> str:
+    """Let alice make one on her page, and return what it shows once."""
+    person = place.person()
+    person.sign_in("alice", PASSWORD)
+    url = f"{place.login}/account/app-passwords"
+    person.send(url, person.http.get(url), {"name": "Files", "days": "90", "place": ""})
+    found = re.search(r"<code>([0-9a-z-]+)</code>", person.http.get(url).text)
+    assert found
+    return found[1]
+
+
 def bearer(own: Desktop) -> str:
     return f"Authorization: Bearer {own.tokens['access_token']}"
 
@@ -83,6 +97,7 @@ def test_a_stranger_is_challenged(place: Town, server: str, files: Files) -> Non
     metadata = f'resource_metadata="{place.login}/.well-known/oauth-protected-resource"'
     assert found.one("WWW-Authenticate").startswith("Bearer realm=")
     assert metadata in found.one("WWW-Authenticate")
+    assert 'Basic realm="vestibule"' in ", ".join(found.all("WWW-Authenticate"))
     document = ElementTree.fromstring(found.body)
     assert document.tag == "{DAV:}error"
     assert found.one("Content-Type").startswith("application/xml")
@@ -187,3 +202,17 @@ def test_rclone_lists_uploads_and_moves(
     rclone(url, "moveto", f":webdav:{server}.txt", f":webdav:folder/{server}.txt", **known)
     assert (files.root / "folder" / f"{server}.txt").read_text() == "a report"
     assert not (files.root / f"{server}.txt").exists()
+
+
+def test_a_program_that_knows_basic_alone_comes_in_by_an_app_password(
+    place: Town, server: str, files: Files
+) -> None:
+    url = f"{place.places[server].files_url}/dav"
+    known: dict[str, Any] = {"authority": place.certificates.authority}
+    files.asked()
+    assert "hello.txt" in rclone(
+        url, "lsf", ":webdav:", user=("alice", app_password(place)), **known
+    )
+    assert {each.headers["Remote-Email"] for each in files.asked(1)} == {"alice@example.org"}
+    with pytest.raises(AssertionError, match="401"):
+        rclone(url, "lsf", ":webdav:", user=("alice", PASSWORD), **known)
