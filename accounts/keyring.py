@@ -10,6 +10,7 @@ import binascii
 import hashlib
 import json
 import os
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -43,6 +44,29 @@ def unseal(text: str, purpose: str, bound: str = "") -> Any:
         return json.loads(key.decrypt(raw[:12], raw[12:], _context(purpose, bound)))
     except (binascii.Error, InvalidTag, ValueError):
         raise Unreadable from None
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Where sealed texts rest: a `column` of `rows` (a queryset), sealed for `purpose` and bound to
+    what the column `bound` holds, if it is named. `label` says to operators what they are.
+    """
+
+    label: str
+    rows: Any
+    column: str
+    purpose: str
+    bound: str = ""
+
+
+def is_current(text: str) -> bool:
+    """Tell whether `text` was sealed by the first key."""
+    return text.startswith(current_mark())
+
+
+def current_mark() -> str:
+    """Return what every text begins with that the first key has sealed."""
+    return f"{next(iter(_ring(conf.vault_keys())))}."
 
 
 def digest(value: str) -> str:

@@ -110,6 +110,11 @@ def secret_key() -> str:
     return str(settings.SECRET_KEY)
 
 
+def secret_key_fallbacks() -> int:
+    """Return how many former values of the key count."""
+    return len(settings.SECRET_KEY_FALLBACKS)
+
+
 def signing_algorithm() -> str:
     """Return the algorithm by which id_tokens are signed: RS256 or ES256."""
     return str(settings.VESTIBULE_SIGNING_ALGORITHM)

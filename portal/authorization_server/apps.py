@@ -10,6 +10,7 @@ class AuthorizationServerConfig(AppConfig):
     name = "portal.authorization_server"
     label = "authorization_server"
     verbose_name = _("Authorization server")
+    sealed = "portal.authorization_server.keys.sealed"
     examines = "portal.authorization_server.keys.examine"
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
     short_way = "portal.authorization_server.short_way.answer"

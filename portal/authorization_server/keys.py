@@ -21,7 +21,7 @@ from django.utils.translation import gettext as _
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from accounts import conf
-from accounts.keyring import Unreadable, seal, unseal
+from accounts.keyring import Sealed, Unreadable, seal, unseal
 from accounts.provider import Finding, verdict
 from portal import conf as portal_conf
 from portal.authorization_server import models
@@ -148,6 +148,11 @@ def examine(_look: object) -> Iterator[Finding]:
         _("The key that signs id_tokens is old: %d days.") % days,
         _("Run: manage.py rotate_signing_key"),
     )
+
+
+def sealed() -> list[Sealed]:
+    """Return what this room keeps sealed, for the turn of the vault's keys."""
+    return [Sealed("signing keys", SigningKey.objects.all(), "sealed", PURPOSE, "kid")]
 
 
 def clear_all_expired() -> int:

@@ -6,6 +6,8 @@ from django.apps import apps
 from django.core.management.base import BaseCommand
 from django.utils.module_loading import import_string
 
+from portal.operations.progress import Progress
+
 
 class Command(BaseCommand):
     """Clears what is over: each room and provider offers its own part (docs/architecture.md 1)."""
@@ -17,7 +19,10 @@ class Command(BaseCommand):
         to (`--verbosity 2`).
         """
         offered = [getattr(config, "clear_expired", "") for config in apps.get_app_configs()]
-        for path in dict.fromkeys(path for path in offered if path):
-            import_string(path)()
-            if options["verbosity"] > 1:
-                self.stdout.write(path)
+        paths = list(dict.fromkeys(path for path in offered if path))
+        with Progress(self.stdout, "", len(paths)) as bar:
+            for path in paths:
+                import_string(path)()
+                bar.step()
+        if options["verbosity"] > 1:
+            self.stdout.write("\n".join(paths))

@@ -1,0 +1,104 @@
+"""The turn of the vault's keys: what rests sealed by a former key is sealed by the first one.
+
+Each text is replaced where it is still the one that was read, so that workers may go on meanwhile:
+what one of them writes at the same moment is sealed by its own first key already.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import transaction
+
+from accounts import cache, ended, outbox
+from accounts.keyring import Sealed, Unreadable, current_mark, is_current, seal, unseal
+from accounts.models import OutboxItem, Source, StoredSession, StoredTokens
+from accounts.offers import offered
+from accounts.session import store, vault
+from accounts.source import catalogue
+
+BATCH = 200
+SOURCE = "source"
+
+
+@dataclass(frozen=True, slots=True)
+class Turned:
+    """What became of the texts of one kind: sealed anew, and those that no key opens."""
+
+    label: str
+    turned: int = 0
+    unreadable: int = 0
+
+
+def places() -> list[Sealed]:
+    """Return where sealed texts rest, but for the secrets of sources."""
+    sessions = StoredSession.objects.exclude(session_data="")
+    own = [
+        Sealed("sessions", sessions, "session_data", store.PURPOSE, "session_key"),
+        Sealed(
+            "upstreams' tokens", StoredTokens.objects.all(), "sealed", vault.PURPOSE, "session_id"
+        ),
+        Sealed("outbox", OutboxItem.objects.all(), "sealed", outbox.PURPOSE),
+    ]
+    return own + [each for elsewhere in offered("sealed") for each in elsewhere()]
+
+
+def waiting(place: Sealed) -> int:
+    """Return how many texts of a place are not sealed by the first key."""
+    return int(_former(place).count())
+
+
+def turn(place: Sealed, step: Callable[[int], None]) -> Turned:
+    """Seal the texts of a place anew, in batches; `step` is told how many were looked at."""
+    turned = unreadable = 0
+    for batch in _batches(place):
+        with transaction.atomic():
+            for pk, text, bound in batch:
+                try:
+                    fresh = seal(unseal(text, place.purpose, bound), place.purpose, bound)
+                except Unreadable:
+                    unreadable += 1
+                    continue
+                mine = place.rows.filter(pk=pk, **{place.column: text})
+                turned += mine.update(**{place.column: fresh})
+        if place.rows.model is StoredSession:
+            cache.sessions.delete(*(str(pk) for pk, _text, _bound in batch))
+        step(len(batch))
+    return Turned(place.label, turned, unreadable)
+
+
+def turn_sources() -> Turned:
+    """Seal the secrets of the sources anew."""
+    turned = unreadable = 0
+    with transaction.atomic():
+        for row in Source.objects.select_for_update():
+            for name, value in row.settings.items():
+                sealed = str(value).removeprefix(catalogue.SEALED)
+                if not catalogue.is_sealed(value) or is_current(sealed):
+                    continue
+                try:
+                    row.settings[name] = catalogue.SEALED + seal(unseal(sealed, SOURCE), SOURCE)
+                    turned += 1
+                except Unreadable:
+                    unreadable += 1
+            Source.objects.filter(pk=row.pk).update(settings=row.settings)
+        ended.announce("source", list(Source.objects.values_list("slug", flat=True)))
+    return Turned("secrets of sources", turned, unreadable)
+
+
+def _former(place: Sealed) -> Any:
+    return place.rows.exclude(**{f"{place.column}__startswith": current_mark()})
+
+
+def _batches(place: Sealed) -> Iterator[list[tuple[object, str, str]]]:
+    """Yield pk, text and what it is bound to of the texts by former keys, in batches."""
+    last: object = None
+    columns = ("pk", place.column, place.bound or "pk")
+    while True:
+        rows = _former(place).order_by("pk")
+        rows = rows.filter(pk__gt=last) if last is not None else rows
+        found = list(rows.values_list(*columns)[:BATCH])
+        if not found:
+            return
+        last = found[-1][0]
+        yield [(pk, text, str(bound) if place.bound else "") for pk, text, bound in found]
