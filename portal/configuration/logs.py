@@ -10,10 +10,11 @@ import structlog
 # An address within an address is encoded once for each level: `%3Fcode%3D`, `%253Fcode%253D`.
 _SECRET = re.compile(
     r"(?i)(?:\b|(?<=%[0-9a-f]{2})|(?<=%25[0-9a-f]{2})|(?<=%2525[0-9a-f]{2}))(code|state|nonce|code_verifier|access_token|refresh_token|id_token|id_token_hint|"
-    r"logout_token|client_secret|password|token|identifier|flow|user_code)"
+    r"logout_token|client_secret|password|token|identifier|flow|user_code|device_code|login_hint|"
+    r"request|request_uri|client_assertion)"
     r"(=|%(?:25)*3D)(?:(?!%(?:25)*26)[^&\s\"'])+"
 )
-_RESET = re.compile(r"(/login/reset/[^/\s]+/)[^/?\s\"']+")
+_IN_PATH = re.compile(r"(/login/reset/[^/\s]+/|/device/qr/)[^/?\s\"']+")
 
 
 def redact(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
@@ -28,7 +29,8 @@ def _redacted(text: str) -> str:
     # Looking whether there can be a secret at all spares most texts the searches.
     if "=" in text or "%" in text:
         text = _SECRET.sub(r"\1\2[redacted]", text)
-    return _RESET.sub(r"\1[redacted]", text) if "/login/reset/" in text else text
+    within = "/login/reset/" in text or "/device/qr/" in text
+    return _IN_PATH.sub(r"\1[redacted]", text) if within else text
 
 
 def configure(level: str) -> dict[str, Any]:
