@@ -222,6 +222,16 @@ class VerifiesLogoutToken(Protocol):
 
 
 @runtime_checkable
+class FillsIn(Protocol):
+    """A provider whose settings can be filled in from what its upstream publishes."""
+
+    def filled_in(self) -> Mapping[str, Any]:
+        """Return the settings that follow from what the upstream says of itself, beside those that
+        this provider was made with. Raises `TemporarilyUnavailable`.
+        """
+
+
+@runtime_checkable
 class Discovers(Protocol):
     """A provider that can pass its upstream's own discovery document through."""
 
@@ -231,17 +241,8 @@ class Discovers(Protocol):
 
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
-    *(
-        Offers,
-        Explains,
-        Introduces,
-        Refreshes,
-        RefreshesInSteps,
-        CallsLogout,
-        Recognises,
-        Revalidates,
-    ),
-    Rechecks,
+    *(Offers, Explains, Introduces, Refreshes, RefreshesInSteps, CallsLogout, Recognises),
+    *(Revalidates, Rechecks, FillsIn),
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 

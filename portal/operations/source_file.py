@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts.models import Source
+from accounts import events
+from accounts.models import Event, Source
 from accounts.source import catalogue, references, registry
 from portal.configuration import toml
 from portal.configuration.toml import Change, RefusedError
@@ -83,6 +84,8 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
         catalogue.validate(row)
         return Change(slug, "unchanged")
     catalogue.save(row)
+    name, said = ("source.changed", ", ".join(changed)) if known else ("source.created", "")
+    events.record(events.event(name, source=slug, detail=said, actor=Event.Actor.SITE))
     return Change(slug, "changed", tuple(changed)) if known else Change(slug, "created")
 
 

@@ -1,14 +1,17 @@
 """What an operator may say of a library's CMS."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import urlencode, urlsplit
 
 from django.utils.translation import gettext as _
 
 from accounts.http.address import UNCLEAR, origin_of
+from accounts.provider.shown import Shown
 from accounts.upstream import urls
+from providers.adgangsplatformen.form import SHOWN
 
 # A cookie's name is a token (RFC 6265, 4.1.1); a star would make it a pattern.
 _TOKEN = re.compile(r"[A-Za-z0-9_.-]{1,100}")
@@ -33,6 +36,8 @@ class CmsSettings:
     has changed.
     `inside`: calls may reach addresses inside our own net.
     """
+
+    shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
     cms_url: str
     graphql_user: str = ""

@@ -3,9 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
+
+from accounts.provider.shown import Shown
+from providers.ldap.form import SHOWN
 
 MAPPED = ("name", "username", "email")
 PORTS = {"ldap": 389, "ldaps": 636}
@@ -48,6 +52,8 @@ class LdapSettings:
     for it. `password_page` is where people choose a new password. `recheck_minutes`: how often the
     directory is asked about those who have a session; 0 is never.
     """
+
+    shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
     servers: tuple[str, ...]
     base: str

@@ -23,7 +23,7 @@ from accounts.provider import (
     TokenSet,
 )
 from accounts.upstream.urls import with_query
-from providers.oidc import authorization, bearer, checks, claims, jose, logout, selftest
+from providers.oidc import authorization, bearer, checks, claims, form, jose, logout, selftest
 from providers.oidc.client import OidcClient
 from providers.oidc.discovery import Upstream
 from providers.oidc.settings import OidcSettings
@@ -139,8 +139,8 @@ class OidcProvider:
         """
         if not tokens.refresh_token:
             raise InvalidGrant("There is no refresh token.")
-        form = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
-        answer = self.client.get_token(form)
+        asked = {"grant_type": "refresh_token", "refresh_token": tokens.refresh_token}
+        answer = self.client.get_token(asked)
         try:
             fresh = authorization.token_set(answer, self.clock())
         except InvalidGrant as error:
@@ -188,3 +188,7 @@ class OidcProvider:
     def discovery(self) -> Mapping[str, Any]:
         """Return the provider's own document, or its last good copy."""
         return dict(self.upstream.metadata().document)
+
+    def filled_in(self) -> Mapping[str, Any]:
+        """Return the settings that follow from the provider's document, asked for anew."""
+        return form.filled_in(self.upstream.fetch_document(), self.settings.algorithms)

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from accounts.provider.shown import Shown
 from accounts.upstream import urls
+from providers.oidc.form import SHOWN
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -54,6 +57,8 @@ class OidcSettings:
     leaves one out.
     `inside`: calls may reach addresses inside our own net.
     """
+
+    shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
     issuer: str
     client_id: str

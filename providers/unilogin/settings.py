@@ -1,14 +1,17 @@
 """What an operator may say of Unilogin: the broker, the institution service, and who may come."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from accounts.provider.shown import Shown
 from accounts.upstream import urls
 from providers.oidc.settings import OidcSettings
 from providers.unilogin import institutions
+from providers.unilogin.form import SHOWN
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 # What stands in a header's quotes or an XML attribute without meaning anything there.
@@ -28,6 +31,8 @@ class UniloginSettings:
     `backchannel_logout`, `frontchannel_logout`: the broker may end sessions here.
     `inside`: calls may reach addresses inside our own net.
     """
+
+    shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
     client_id: str
     client_secret: str = field(metadata={"secret": True}, repr=False)

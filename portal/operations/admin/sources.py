@@ -1,112 +1,35 @@
 """Sources: edited, tested live, and registered at their upstreams. Secrets never come back."""
 
-import copy
-from functools import partial
-from typing import Any, ClassVar
+import re
+from collections.abc import Mapping
+from typing import Any
 
-from django import forms
+from django.apps import apps
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, is_valid_path, path
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
-from accounts.models import Source
+from accounts import conf, events
+from accounts.errors import ProtocolError
+from accounts.models import Event, Source
+from accounts.models.sources import slug_validator
 from accounts.session import administrators
 from accounts.source import catalogue, registry
 from portal.door import routes
-from portal.operations import source_rows
+from portal.operations import source_fields, source_rows
 from portal.operations.admin.guarded import Guarded
 from portal.operations.admin.records import PER_PAGE
-from portal.operations.rights import may_map
+from portal.operations.admin.source_form import SourceForm
 
-
-class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A source as an operator edits it. `actor` is the operator."""
-
-    provider = forms.ChoiceField(label=_("Provider"))
-    settings = forms.JSONField(
-        label=_("Settings"),
-        required=False,
-        widget=forms.Textarea(
-            attrs={"rows": 14, "class": "vLargeTextField", "spellcheck": "false"}
-        ),
-        help_text=_(
-            "JSON. A secret is the secret itself, or names its place: env:NAME or file:PATH. "
-            "Stored secrets are not shown; leave one out to keep it, give an empty one to take it "
-            "away."
-        ),
-    )
-
-    actor: ClassVar[Any] = None
-
-    class Meta:
-        model = Source
-        fields = "__all__"
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self.stored = dict(self.instance.settings)
-        if self.instance.pk:
-            self.initial["settings"] = catalogue.shown_settings(self.instance)
-        if "provider" in self.fields:
-            names = [(name, name) for name in registry.providers()]
-            self.fields["provider"].choices = names  # type: ignore[attr-defined]
-
-    def clean_settings(self) -> dict[str, Any]:
-        """Return the settings with the stored secrets that were left out."""
-        given = self.cleaned_data["settings"]
-        given = {} if given is None else given
-        if not isinstance(given, dict):
-            raise ValidationError(_("The settings must be an object."))
-        _at_the_field("settings", source_rows.refuse_sealed, given)
-        provider = self.instance.provider or self.cleaned_data.get("provider", "")
-        rights = bool(self.actor.is_superuser)
-        refuse = partial(source_rows.refuse_references, all_rights=rights, stored=self.stored)
-        _at_the_field("settings", partial(refuse, provider), given)
-        row = Source(slug=self.instance.slug, provider=provider)
-        reach = partial(source_rows.refuse_reach, row, all_rights=rights, stored=self.stored)
-        _at_the_field("settings", reach, given)
-        merge = partial(source_rows.with_stored_secrets, provider, stored=self.stored)
-        merged: dict[str, Any] = _at_the_field("settings", merge, given)
-        return merged
-
-    def clean_after_login(self) -> str:
-        """Return the address when people may be sent there."""
-        after_login: str = self.cleaned_data["after_login"]
-        _at_the_field("after_login", source_rows.refuse_destination, after_login)
-        return after_login
-
-    def clean(self) -> dict[str, Any]:
-        """Let nobody give groups by a source that they may not give by hand: not by the mapping,
-        and not by making another provider speak for it.
-        """
-        cleaned = super().clean() or self.cleaned_data
-        stored = self.instance.groups
-        groups = cleaned.get("groups", stored)
-        # Not `changed_data`, which believes what the browser says was there before.
-        touched = (groups, cleaned.get("settings")) != (stored, self.stored)
-        if touched and not may_map(self.actor, groups):
-            said = _("This source gives groups that you are not in, or rights that you lack.")
-            self.add_error("groups", said)
-        return cleaned
-
-    def _post_clean(self) -> None:
-        """Let the provider judge its settings, as it does when the source is saved."""
-        super()._post_clean()  # type: ignore[misc]
-        if self.errors:
-            return
-        try:
-            catalogue.validate(copy.deepcopy(self.instance))
-        except ValidationError as error:
-            for field, said in error.message_dict.items():
-                self.add_error(field if field in self.fields else None, said)
+_WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 @admin.register(Source)
@@ -143,6 +66,7 @@ class SourceAdmin(Guarded):
         """Return a form that knows who edits."""
         form: Any = super().get_form(request, obj, *args, **kwargs)
         form.actor = request.user
+        form.as_json = "json" in request.GET
         return form
 
     @admin.display(description=_("Redirect URIs to register"))
@@ -165,6 +89,124 @@ class SourceAdmin(Guarded):
             known.append((gettext("front-channel"), routes.frontchannel_url(source.slug)))
         return format_html_join("", "<div>{}: {}</div>", known)
 
+    # --- Three steps: choose, fill in, test -------------------------------------------------------
+
+    def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Ask what kind of source it is, then for its settings; the test follows the saving."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        if request.method == "GET" and not self._chosen(request.GET):
+            return self._guarded(True, self._choose, request)
+        if request.method == "POST" and "_fill" in request.POST:
+            return self._guarded(True, self._fill, request, *args, **kwargs)
+        return super().add_view(request, *args, **kwargs)
+
+    @staticmethod
+    def _chosen(values: Mapping[str, str]) -> bool:
+        named = re.match(slug_validator.regex, values.get("slug", ""))
+        return "json" in values or bool(named and values.get("provider") in registry.providers())
+
+    def _choose(self, request: HttpRequest) -> HttpResponse:
+        """Show the first step. A word that cannot be one is said at its field."""
+        asked = "slug" in request.GET
+        context = {
+            **self.admin_site.each_context(request),
+            "title": gettext("Add a source"),
+            "opts": self.opts,
+            "kinds": [
+                (name, _kind_name(name)) for name in registry.providers() if name != Source.LOCAL
+            ],
+            "slug": request.GET.get("slug", ""),
+            "kind": request.GET.get("provider", ""),
+            "wrong": slug_validator.message if asked else "",
+        }
+        return TemplateResponse(request, "operations/source_kind.html", context)
+
+    def _fill(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """Show the form again with what the upstream publishes. Nothing is saved."""
+        self._say_filled(request, self._filled(request.POST))
+        request.method = "GET"
+        return super().add_view(request, *args, **kwargs)
+
+    def _filled(self, posted: Mapping[str, str]) -> Mapping[str, Any] | str:
+        """Return what follows from the upstream's own word, or why nothing does."""
+        name = posted.get("provider", "")
+        kind = registry.providers().get(name)
+        if kind is None or not hasattr(kind, "filled_in"):
+            return gettext("This kind of source has to be filled in by hand.")
+        known = dict.fromkeys(source_fields.required_texts(kind), "-")
+        known |= {key: posted[f"set-{key}"] for key in known if posted.get(f"set-{key}")}
+        if "issuer" in source_fields.names_of(kind):
+            known["issuer"] = posted.get("set-issuer", "").strip().removesuffix(_WELL_KNOWN)
+        row = Source(slug=posted.get("slug", ""), provider=name, settings=known)
+        try:
+            provider = catalogue.instance(row)
+            found: Mapping[str, Any] = provider.filled_in()  # type: ignore[attr-defined]
+        except ValidationError as error:
+            return " ".join(error.messages)
+        except ProtocolError as error:
+            return error.description or error.error
+        return {key: each for key, each in found.items() if key in source_fields.names_of(kind)}
+
+    def _say_filled(self, request: HttpRequest, found: Mapping[str, Any] | str) -> None:
+        typed: Any = request.POST.dict()
+        request.filled = typed  # type: ignore[attr-defined]
+        if isinstance(found, str):
+            said = gettext("Nothing was filled in: %s") % found
+            self.message_user(request, said, messages.ERROR)
+            return
+        typed.update({f"set-{name}": value for name, value in found.items()})
+        said = gettext("Filled in from what the provider publishes. Look at it, then save.")
+        self.message_user(request, said, messages.SUCCESS)
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what was chosen, typed and filled in so far."""
+        known = getattr(request, "filled", None) or request.GET.dict()
+        return {name: value for name, value in known.items() if name != "settings"}
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Show the form in parts, with the addresses to register at the upstream."""
+        form, row = context["adminform"].form, context.get("original")
+        slug = row.slug if row else str(form.initial.get("slug") or form.data.get("slug") or "")
+        context |= {
+            "source_form": form,
+            "addresses": self._addresses(slug, form.kind) if slug else [],
+            "fills_in": not row and form.typed and hasattr(form.kind, "filled_in"),
+            "may_save": row is None or self.has_change_permission(request, row),
+            "changed": Event.objects.filter(
+                source=slug, name__in=("source.created", "source.changed", "source.tested")
+            ).select_related("by")[:5]
+            if row
+            else [],
+        }
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @staticmethod
+    def _addresses(slug: str, kind: Any) -> list[tuple[Any, str]]:
+        """Return what to register at the upstream: what for, and the address."""
+        if not hasattr(kind, "begin_login"):
+            return []
+        found = [
+            (_("Redirect URI"), routes.callback_url(slug, routes.AUTH)),
+            (_("Redirect URI for front ends of before"), routes.callback_url(slug, routes.OPENID)),
+            (_("Post-logout redirect URI"), routes.logout_done_url()),
+        ]
+        if hasattr(kind, "verify_logout_token"):
+            for said, word in ((_("Back-channel logout URI"), "backchannel"),
+                               (_("Front-channel logout URI"), "frontchannel")):  # fmt: skip
+                place = f"/auth/{word}/{slug}"
+                if is_valid_path(place):
+                    found.append((said, conf.site_url() + place))
+        return found
+
+    def response_add(self, request: HttpRequest, obj: Source, *args: Any) -> HttpResponse:
+        """Lead from the form to the test, the third step, unless more is to be typed."""
+        if "_save" not in request.POST or "typed" not in request.POST:
+            return super().response_add(request, obj, *args)
+        return self._findings(request, [obj], step=3)
+
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
         if obj is not None and (obj.slug == Source.LOCAL or not self._may_touch(request, obj)):
@@ -182,13 +224,22 @@ class SourceAdmin(Guarded):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
+        before = _told_of(Source.objects.filter(pk=obj.pk).first()) if change else {}
         with administrators.kept():
             catalogue.save(obj)
+            after = _told_of(obj)
+            names = sorted(key for key in {*before, *after} if before.get(key) != after.get(key))
+            name = "source.changed" if change else "source.created"
+            said = ", ".join(names) if change else obj.provider
+            if names:
+                events.record(events.event(name, source=obj.slug, detail=said))
 
     def delete_model(self, request: HttpRequest, obj: Source) -> None:
         """Delete through the one place that tells every worker."""
+        slug = obj.slug
         with administrators.kept():
             catalogue.delete(obj)
+            events.record(events.event("source.deleted", source=slug))
 
     # --- Test now ---------------------------------------------------------------------------------
 
@@ -219,19 +270,35 @@ class SourceAdmin(Guarded):
         said = gettext("Disabled: %s") % (", ".join(slugs) or "-")
         self.message_user(request, said, messages.SUCCESS)
 
-    def _findings(self, request: HttpRequest, rows: list[Source]) -> HttpResponse:
+    def _findings(self, request: HttpRequest, rows: list[Source], step: int = 0) -> HttpResponse:
+        tested = [(row, source_rows.findings(row)) for row in rows]
+        for row, found in tested:
+            failed = sum(not each.ok for each in found)
+            said = f"{len(found) - failed} ok, {failed} failed"
+            events.record(events.event("source.tested", source=row.slug, detail=said))
         context = {
             **self.admin_site.each_context(request),
             "title": gettext("Test of the sources"),
             "opts": self.opts,
-            "tested": [(row, source_rows.findings(row)) for row in rows],
+            "tested": tested,
+            "step": step,
         }
         return TemplateResponse(request, "operations/findings.html", context)
 
 
-def _at_the_field(name: str, check: Any, value: Any) -> Any:
-    """Run `check`, whose errors name the field, where the form expects errors of one field."""
-    try:
-        return check(value)
-    except ValidationError as error:
-        raise ValidationError(error.message_dict[name]) from None
+def _told_of(row: Source | None) -> dict[str, Any]:
+    """Return what an event may name of a source: columns and settings, each by a digest of it."""
+    if row is None:
+        return {}
+    columns = (
+        "label", "order", "enabled", "enroll", "require_assignment", "end_with_token",
+        "allow_upstream_token", "staff", "after_login", "groups", "note", "texts",
+    )  # fmt: skip
+    told = {name: repr(getattr(row, name)) for name in columns}
+    return told | {f"settings.{name}": repr(value) for name, value in row.settings.items()}
+
+
+def _kind_name(name: str) -> str:
+    """Return what people call a kind of source: the name of its app, or its own."""
+    known = {config.label: config.verbose_name for config in apps.get_app_configs()}
+    return str(known.get(name, name))

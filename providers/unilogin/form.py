@@ -1,0 +1,26 @@
+"""How the settings of Unilogin are shown in the administration."""
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext_lazy as _
+
+from accounts.provider.shown import MAIN, PEOPLE, Shown
+
+SHOWN: Mapping[str, Shown] = {
+    "client_id": Shown(_("Client id"), _("The name under which the broker knows this site."), MAIN),
+    "client_secret": Shown(_("Client secret"), _("The broker gives it with the client id."), MAIN),
+    "municipalities": Shown(
+        _("Municipalities"), _("Their numbers (kommunenr), one a line: who is let in."), MAIN
+    ),
+    "ws_user": Shown(_("User of the institution service"), "", MAIN),
+    "ws_password": Shown(_("Password of the institution service"), "", MAIN),
+    "issuer": Shown(_("Issuer"), _("The broker; another one for trials."), MAIN),
+    "test_institutions": Shown(
+        _("Test institutions"), _("Let in without being asked for; leave empty in earnest."), PEOPLE
+    ),
+    "cache_seconds": Shown(_("Believe the service for seconds")),
+    "leeway": Shown(_("Leeway"), _("How far clocks may be apart, in seconds.")),
+    "inside": Shown(
+        _("Inside our own net"), _("Calls may reach addresses that only our net can reach.")
+    ),
+}
