@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Min, Q
@@ -82,7 +83,7 @@ class Feed:
             rows = EndedEntry.objects.filter(self._unread()).order_by("id")
             found = list(rows.values_list("id", "kind", "value"))
             self._note([row for row, _kind, _value in found], now)
-            self._add(found, now)
+            self._add(found, time.monotonic())
             self._forget(now)
             self._read_at = now
         return self
@@ -118,6 +119,8 @@ class Feed:
             name = (kind, f"{value}#{row}" if kind in _COUNTED else value)
             if name not in self.entries and kind in _COUNTED:
                 self.versions[kind] += 1
+            if kind == PERSON:  # the last change counts
+                self.entries[name] = now
             self.entries.setdefault(name, now)
 
     def _forget(self, now: float) -> None:
@@ -146,6 +149,20 @@ def announce(kind: str, values: Iterable[str]) -> None:
     transaction.on_commit(lambda: _feed.expire())
 
 
+def announce_members(
+    action: str, instance: Any, pk_set: set[Any] | None, reverse: bool, **_more: Any
+) -> None:
+    """Tell of people who joined or left a group, whoever did it: Django's signal `m2m_changed`."""
+    if action not in {"post_add", "post_remove", "post_clear"}:
+        return
+    if not reverse:
+        announce(PERSON, [str(instance.pk)])
+    elif pk_set is None:  # a group lost all its members, of whom nothing is known any more
+        announce(RULE, ["groups"])
+    else:
+        announce(PERSON, [str(pk) for pk in pk_set])
+
+
 def at_hand() -> Feed | None:
     """Return the feed if it was read in the last half second: no query is made."""
     return _feed if _feed.is_fresh else None
@@ -163,11 +180,11 @@ def has_ended(uid: str, key: str) -> bool:
     return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
 
 
-def was_changed(person: str) -> bool:
-    """Tell whether the person of this primary key was changed in the last minutes, so that a copy
-    of what they are like may be old. Raises `DatabaseError`.
+def changed_at(person: str) -> float:
+    """Return when, by `time.monotonic`, this worker last heard that the person of this primary key
+    was changed: what was read of them before is old. Raises `DatabaseError`.
     """
-    return (PERSON, person) in _feed.refreshed().entries
+    return _feed.refreshed().entries.get((PERSON, person), float("-inf"))
 
 
 def version(kind: str) -> int:

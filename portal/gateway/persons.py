@@ -26,7 +26,7 @@ class Person:
 @dataclass(frozen=True, slots=True)
 class _Known:
     person: Person
-    until: float
+    read_at: float
     version: int
 
 
@@ -39,18 +39,18 @@ class Memory:
     def find(self, pk: str) -> Person | None:
         """Return the person; None when there is none any more. Raises `DatabaseError`.
 
-        Costs no query within a minute. A person who was changed in the last minutes is read each
-        time, and all are read anew when a rule or a group was changed.
+        Costs no query within a minute. A person who was changed is read anew, and all are when a
+        rule or a group was.
         """
-        version, changed = ended.version(ended.RULE), ended.was_changed(pk)
-        known = self._held.get(pk)
-        if known and not changed and known.version == version and known.until > time.monotonic():
+        version, now = ended.version(ended.RULE), time.monotonic()
+        known, oldest = self._held.get(pk), max(ended.changed_at(pk), now - _SECONDS)
+        if known and known.version == version and known.read_at > oldest:
             return known.person
         person = _read(pk)
         with self._lock:
             self._held.pop(pk, None)
             if person:
-                self._held[pk] = _Known(person, time.monotonic() + _SECONDS, version)
+                self._held[pk] = _Known(person, now, version)
             while len(self._held) > _AT_MOST:
                 self._held.popitem(last=False)
         return person

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
@@ -176,6 +177,24 @@ def test_a_use_behind_the_gateway_is_a_use_of_the_session(alice: Client) -> None
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
         assert ask(alice).status_code == 200
     assert stored(alice).last_seen_at > before + timedelta(minutes=4)
+
+
+def test_who_joins_or_leaves_a_group_is_known_by_it_at_once(alice: Client, person: User) -> None:
+    rule("files", groups=["Caseworkers"])
+    group = Group.objects.create(name="Caseworkers")
+    changes: list[tuple[Callable[[], object], int]] = [
+        (lambda: person.groups.add(group), 200),
+        (lambda: group.user_set.remove(person), 403),
+        (lambda: group.user_set.add(person), 200),
+        (lambda: group.user_set.clear(), 403),
+        (lambda: person.groups.set([group]), 200),
+        (lambda: person.groups.clear(), 403),
+    ]
+    assert ask(alice).status_code == 403
+    for change, status in changes:
+        change()
+        assert ask(alice).status_code == status
+        assert ask(alice).status_code == status
 
 
 def test_a_check_costs_the_sessions_row_alone(alice: Client, person: User) -> None:
