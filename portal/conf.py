@@ -70,6 +70,11 @@ def institution() -> dict[str, str]:
     return dict(settings.VESTIBULE_INSTITUTION)
 
 
+def language() -> str:
+    """Return the language of the pages for who prefers none of theirs."""
+    return str(settings.LANGUAGE_CODE)
+
+
 def language_cookie() -> str:
     """Return the name of the cookie that keeps a person's language."""
     return str(settings.LANGUAGE_COOKIE_NAME)

@@ -5,7 +5,7 @@ What is fast may ask `answer` without entering Django's middleware.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import structlog
 from django.utils import timezone
@@ -21,7 +21,7 @@ from accounts.errors import (
 from accounts.provider import Visit
 from accounts.session import vault
 from portal import conf as portal_conf
-from portal.gateway import dav, rules, who
+from portal.gateway import dav, refusal, rules, who
 from portal.gateway import forwarded as forwarded_request
 from portal.gateway.decision import (
     Allow,
@@ -64,20 +64,30 @@ class Answer:
 def answer(question: Question) -> Answer:
     """Return the answer; an error of the question's is one too. Raises `DatabaseError`."""
     try:
-        asked = forwarded_request.read(
-            question.headers, question.method, question.path, question.query
-        )
-        agent = question.headers.get("user-agent", "")[:300]
-        settings = settings_of(question)
-        at_home = asked.host == settings.host
-        visit = Visit(question.address, agent)
-        somebody = who.identify(question.headers, visit, asked.host, at_home=at_home)
-        decision = decide(somebody, asked, rules.compiled(), settings, timezone.now())
-        passes = isinstance(decision, Allow) and decision.pass_token
-        token = _upstream_token(somebody) if passes else ""
-        return rendered(decision, asked, settings, token)
+        return _answer(question)
     except ProtocolError as error:
         return _failed(error)
+
+
+def _answer(question: Question) -> Answer:
+    headers = question.headers
+    asked = forwarded_request.read(headers, question.method, question.path, question.query)
+    settings, compiled = settings_of(question), rules.compiled()
+    visit = Visit(question.address, headers.get("user-agent", "")[:300])
+    somebody = who.identify(headers, visit, asked.host, at_home=asked.host == settings.host)
+    decision = decide(somebody, asked, compiled, settings, timezone.now())
+    token = ""
+    if isinstance(decision, Allow) and decision.pass_token:
+        try:
+            token = _upstream_token(somebody)
+        except InvalidGrant:  # the upstream has just ended the session
+            somebody = Who()
+            decision = decide(somebody, asked, compiled, settings, timezone.now())
+    found = rendered(decision, asked, settings, token)
+    if isinstance(decision, Forbidden):
+        code = refusal.record(decision, somebody, asked, visit)
+        return _explained(found, decision, somebody, asked, question, code)
+    return found
 
 
 def rendered(decision: Decision, asked: Forwarded, settings: Settings, token: str = "") -> Answer:
@@ -103,13 +113,37 @@ def settings_of(question: Question) -> Settings:
 
 
 def _upstream_token(somebody: Who) -> str:
-    """Return the person's upstream token as `Authorization` has it; nothing when there is none."""
-    try:
-        tokens = vault.fresh(somebody.session, wait=True)
-    except InvalidGrant:
-        raise AccessDenied("The upstream has ended the session.") from None
+    """Return the person's upstream token as `Authorization` has it; nothing when there is none.
+
+    Raises `InvalidGrant` when the upstream refuses to renew it: the session has ended then.
+    """
+    tokens = vault.fresh(somebody.session, wait=True)
     usable = tokens is not None and tokens.access_token.isascii() and tokens.access_token
     return f"Bearer {tokens.access_token}" if tokens and usable else ""
+
+
+def _explained(
+    found: Answer,
+    decision: Forbidden,
+    somebody: Who,
+    asked: Forwarded,
+    question: Question,
+    code: str,
+) -> Answer:
+    """Return a refusal with its support code: a page for a browser that goes to one, else JSON."""
+    if asked.is_dav:
+        return found
+    if not asked.navigates:
+        coded = f" Support code {code}." if code else ""
+        return replace(found, body=_json(AccessDenied(f"Refused: {decision.why}.{coded}")))
+    body = refusal.page(decision, somebody, code, question.headers.get("accept-language", ""))
+    head = [(name, value) for name, value in found.headers if name != "Content-Type"]
+    head += [
+        ("Content-Type", "text/html; charset=utf-8"),
+        ("Content-Security-Policy", refusal.policy()),
+        ("X-Content-Type-Options", "nosniff"),
+    ]
+    return Answer(found.status, tuple(head), body)
 
 
 def _refused(

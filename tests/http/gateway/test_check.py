@@ -14,7 +14,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import Event, User
 from accounts.session import people
 from portal.gateway.identity import NAMES
 from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
@@ -281,10 +281,49 @@ def test_the_storage_is_cleared_only_where_the_operator_wishes_it(person: User) 
     assert not ask().has_header("Clear-Site-Data")
 
 
+def test_a_refusal_is_a_page_for_a_browser_with_a_code_that_the_desk_finds(
+    alice: Client, person: User
+) -> None:
+    rule("desk", path="/desk", groups=["Caseworkers"])
+    answer = ask(alice, path="/desk/secret/letter?of=her", Accept_Language="da,en;q=0.5")
+    page = answer.content.decode()
+    assert answer.status_code == 403
+    assert answer["Content-Type"] == "text/html; charset=utf-8"
+    assert 'lang="da"' in page
+    assert "Du har ikke adgang til siden" in page
+    assert "http://localhost:8000/static/vestibule.css" in page
+    event = Event.objects.get(name="gateway.refused")
+    assert event.support_code in page
+    assert (event.user, event.reason, event.source) == (person, "group", "local")
+    assert event.detail == f"desk: GET {HOST}/desk/..."
+    script = ask(alice, path="/desk", Sec_Fetch_Mode="cors")
+    assert "Support code" in script.json()["error_description"]
+    assert ask(alice, method="PROPFIND", path="/desk").content.startswith(b"<?xml")
+
+
+def test_strangers_and_one_sessions_many_refusals_do_not_fill_the_trail(alice: Client) -> None:
+    rule("closed", access="nobody")
+    before = Event.objects.count()
+    assert ask().status_code == 403
+    assert "Nobody may come in here." in ask().content.decode()
+    assert Event.objects.count() == before
+    codes = ["Support code" in ask(alice).content.decode() for _ in range(25)]
+    assert codes == [True] * 20 + [False] * 5
+    assert Event.objects.count() == before + 20
+
+
+def test_whoever_awaits_access_reads_why(person: User) -> None:
+    rule("files")
+    User.objects.filter(pk=person.pk).update(status="awaiting_access")
+    waiting = Client()
+    sign_in(waiting)
+    assert "An administrator must give you access first." in ask(waiting).content.decode()
+
+
 def test_a_refusal_brings_nothing_that_is_about_another_host(alice: Client) -> None:
     rule("files")
     for answer in (ask(), ask(alice), ask(alice, host="other.example.org")):
-        foreign = {"Strict-Transport-Security", "Content-Security-Policy", "X-Frame-Options"}
+        foreign = {"Strict-Transport-Security", "X-Frame-Options", "Cross-Origin-Opener-Policy"}
         assert foreign.isdisjoint(dict(answer.items()))
         assert not answer.cookies
 
