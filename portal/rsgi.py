@@ -22,6 +22,9 @@ _django = get_wsgi_application()
 from accounts import ended  # noqa: E402  # its models come with the apps
 
 refuse_unsound()
+# What a front end and a web server ask time and again.
+_OFTEN = r"/auth/session|/gateway/check(?s:/.*)?"
+
 application = Front(
     _django,
     TrustedProxies(conf.trusted_proxies()),
@@ -36,7 +39,7 @@ application = Front(
         seconds=40.0,
     ),
     short_ways=offered("short_way") if conf.fast_path() else (),
-    kept=Kept("/auth/session", 16 * 2**20, ended) if conf.fast_path() else None,
+    kept=Kept(_OFTEN, 16 * 2**20, ended) if conf.fast_path() else None,
     watch=numbers.standing if conf.metrics_are_read() else None,
 )
 

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from accounts import events
+from accounts import ended, events
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import farewell
@@ -74,6 +74,7 @@ def admit(user: User, by: User | None = None) -> None:
         User.objects.filter(pk=user.pk).update(status=User.Status.ACTIVE)
         mine = StoredSession.objects.filter(user_id=user.pk)
         rewrite(mine, lambda session: replace(session, status=User.Status.ACTIVE))
+        ended.announce(ended.PERSON, [str(user.pk)])
         events.record(events.event("person.admitted", user=user, by=by))
 
 

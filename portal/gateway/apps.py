@@ -12,4 +12,5 @@ class GatewayConfig(AppConfig):
     verbose_name = _("Gateway")
     clear_expired = "portal.gateway.handover.clear_expired"
     session_ends = "portal.gateway.handover.session_ends"
+    short_way = "portal.gateway.short_way.answer"
     leads_to = "portal.gateway.rules.leads_to"

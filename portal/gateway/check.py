@@ -4,7 +4,7 @@ What is fast may ask `answer` without entering Django's middleware.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 import structlog
@@ -25,6 +25,7 @@ from portal.gateway import dav, refusal, rules, who
 from portal.gateway import forwarded as forwarded_request
 from portal.gateway.decision import (
     Allow,
+    By,
     Decision,
     Forbidden,
     Settings,
@@ -35,6 +36,7 @@ from portal.gateway.decision import (
 )
 from portal.gateway.expiry import clear_site_data, expired
 from portal.gateway.forwarded import Forwarded
+from portal.server.kept import Keep
 
 log = structlog.get_logger("vestibule.gateway")
 
@@ -63,31 +65,53 @@ class Answer:
 
 def answer(question: Question) -> Answer:
     """Return the answer; an error of the question's is one too. Raises `DatabaseError`."""
+    return weighed(question)[0]
+
+
+def weighed(
+    question: Question, identify: Callable[..., Who] = who.identify
+) -> tuple[Answer, Keep | None]:
+    """Return the answer, and for how long the same question gets the same; None if it might not."""
     try:
-        return _answer(question)
+        return _weighed(question, identify)
     except ProtocolError as error:
-        return _failed(error)
+        return _failed(error), None
 
 
-def _answer(question: Question) -> Answer:
+def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, Keep | None]:
     headers = question.headers
     asked = forwarded_request.read(headers, question.method, question.path, question.query)
     settings, compiled = settings_of(question), rules.compiled()
     visit = Visit(question.address, headers.get("user-agent", "")[:300])
-    somebody = who.identify(headers, visit, asked.host, at_home=asked.host == settings.host)
+    somebody = identify(headers, visit, asked.host, at_home=asked.host == settings.host)
     decision = decide(somebody, asked, compiled, settings, timezone.now())
-    token = ""
-    if isinstance(decision, Allow) and decision.pass_token:
+    passes, token = isinstance(decision, Allow) and decision.pass_token, ""
+    if passes:
         try:
             token = _upstream_token(somebody)
         except InvalidGrant:  # the upstream has just ended the session
             somebody = Who()
             decision = decide(somebody, asked, compiled, settings, timezone.now())
     found = rendered(decision, asked, settings, token)
-    if isinstance(decision, Forbidden):
+    if isinstance(decision, Forbidden):  # each is counted
         code = refusal.record(decision, somebody, asked, visit)
-        return _explained(found, decision, somebody, asked, question, code)
-    return found
+        return _explained(found, decision, somebody, asked, question, code), None
+    return found, None if passes else _keep(somebody, decision, question)
+
+
+def _keep(somebody: Who, decision: Decision, question: Question) -> Keep | None:
+    """Return how long a decision stands: by a cookie as its session does, without any credentials
+    as the rules do. A token is looked at each time.
+    """
+    now = timezone.now().timestamp()
+    if somebody.by is By.NOTHING:
+        shown = question.headers.get("authorization") or who.shown(question.headers)
+        return None if shown or somebody.failed else Keep(now + 60, frozenset())
+    if somebody.by is not By.COOKIE or somebody.keep is None:
+        return None
+    proofs = (rule.proof + somebody.session.auth_time for rule in decision.rules if rule.proof)
+    until = min([somebody.keep.until, *(moment for moment in proofs if moment > now)])
+    return replace(somebody.keep, until=until)
 
 
 def rendered(decision: Decision, asked: Forwarded, settings: Settings, token: str = "") -> Answer:

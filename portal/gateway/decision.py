@@ -14,6 +14,7 @@ from portal.gateway.forwarded import Forwarded
 from portal.gateway.hosts import LOCAL, arrives
 from portal.gateway.reach import Reach
 from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
+from portal.server.kept import Keep
 from portal.tokens.challenge import challenge
 from portal.tokens.token_errors import InsufficientScope, InvalidToken
 
@@ -33,7 +34,8 @@ class By(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who asks: the session as it stands, its person, and by which credentials.
+    """Who asks: the session as it stands, its person, by which credentials, and for how long that
+    may be believed.
 
     `scopes` are an access token's; None for credentials that have no scopes. `reach` is an app
     password's. `failed` is why a token or a password that was given does not count.
@@ -48,6 +50,7 @@ class Who:
     reach: Reach = field(default_factory=Reach)
     failed: ProtocolError | None = None
     username: str = ""
+    keep: Keep | None = field(default=None, repr=False, compare=False)
 
     def is_in(self, asked: Forwarded) -> bool:
         """Tell whether the person is known to the application that is `asked` for."""

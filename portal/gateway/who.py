@@ -1,6 +1,8 @@
 """Who asks, by the credentials that came with the request: the cookie, or an access token."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -8,10 +10,11 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.http import parse_cookie
 from django.utils import timezone
 
+from accounts import ended
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.provider import Visit
 from accounts.session import renewal
-from accounts.session.store import SessionStore
+from accounts.session.store import SEEN_EVERY, SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.upstream import cookie_header
@@ -21,6 +24,7 @@ from portal.door.cookies import named
 from portal.gateway import app_passwords, handover, persons
 from portal.gateway.decision import By, Who
 from portal.gateway.hosts import HELD
+from portal.server.kept import Keep
 from portal.tokens import bearer, foreign, token_format
 from portal.tokens.token_errors import InvalidToken
 
@@ -48,7 +52,16 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
         return by_token
     if by_token.uid and by_token.uid != held.uid:
         raise InvalidRequest("The cookie and the access token are two people's.")
-    return held
+    return replace(held, keep=None)  # which hangs on both
+
+
+def shown(headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the cookies by which somebody may be known, the site's and a hand-over's, as they
+    came; nothing without any.
+    """
+    given = parse_cookie(headers.get("cookie", ""))
+    found = given.get(conf.session_cookie(), ""), given.get(named(HELD), "")
+    return found if any(found) else ()
 
 
 def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
@@ -65,7 +78,15 @@ def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
     session, pk = store.typed, store.get(SESSION_KEY)
     if not session.is_logged_in or not pk:
         return Who()
-    return _somebody(By.COOKIE, session, str(pk))
+    # What hangs on a cookie of the upstream's as well is judged each time.
+    keep = None if session.bound_to else _keep(store.stands_until(), session, store.key_digest, pk)
+    return _somebody(By.COOKIE, session, str(pk), keep=keep)
+
+
+def _keep(until: datetime | None, session: Session, key: str, pk: Any) -> Keep | None:
+    """Return how long it may be believed that this is so, and what of the ended feed ends it."""
+    marks = {("session", session.uid), ("key", key), (ended.PERSON, str(pk))}
+    return Keep(until.timestamp(), frozenset(marks)) if until else None
 
 
 def _renewed(store: SessionStore, cookies: RawCookies, *, at_home: bool) -> SessionStore:
@@ -92,7 +113,12 @@ def _by_token(text: str, visit: Visit) -> Who:
         held = foreign.find(text, visit)
     except InvalidToken as error:
         return Who(failed=error)
-    return _somebody(By.BEARER, held.session, str(held.user.pk), scopes=held.scopes)
+    pk, keep = str(held.user.pk), None
+    if held.key:
+        latest = timezone.now() + SEEN_EVERY
+        until = min(held.session.expires_at or latest, latest)
+        keep = _keep(until, held.session, held.key, pk)
+    return _somebody(By.BEARER, held.session, pk, scopes=held.scopes, keep=keep)
 
 
 def _by_password(text: str, visit: Visit) -> Who:

@@ -125,8 +125,8 @@ class Front:
         answer = self._kept.at_once(key) if self._kept else None
         if answer is None:
             return False
-        protocol.response_bytes(*answer)
-        if writes_lines():
+        protocol.response_bytes(*answer[:3])
+        if answer.has_line and writes_lines():
             self._hands.give(partial(write_line, self._environ(scope), answer.status))
         return True
 
@@ -192,26 +192,31 @@ class Front:
         done.get_loop().call_soon_threadsafe(_settle, done, over)
 
     def _answer(self, environ: Environ, protocol: Any) -> None:
+        key, kept = environ[_KEY], self._kept
         try:
-            answer = self._known(environ)
-            if answer is None:
-                self._ask(environ, protocol)
+            answer = kept.find(key) if kept and key else None
+            if answer is not None:
+                self._say(answer, environ, protocol)
                 return
-            protocol.response_bytes(*answer)
-            write_line(environ, answer.status)
+            version = kept.version() if kept and key else -1
+            answer = next(filter(None, (way(environ) for way in self._short_ways)), None)
+            if answer is not None:
+                self._say(answer, environ, protocol)
+            else:
+                answer = self._ask(environ, protocol)
+            if kept and key:
+                kept.learn(key, environ, answer, version)
         except Exception:  # whatever it is, the thread goes on; the peer gets granian's 500
             log.exception("front.failed")
 
-    def _known(self, environ: Environ) -> Answer | None:
-        """Return what is known without the application."""
-        key = environ[_KEY]
-        kept = self._kept.find(key) if self._kept and key else None
-        return kept or next(filter(None, (way(environ) for way in self._short_ways)), None)
+    @staticmethod
+    def _say(answer: Answer, environ: Environ, protocol: Any) -> None:
+        protocol.response_bytes(*answer[:3])
+        if answer.has_line:
+            write_line(environ, answer.status)
 
-    def _ask(self, environ: Environ, protocol: Any) -> None:
-        """Answer by the application, and tell whoever wants to know."""
-        key = environ[_KEY]
-        version = self._kept.version() if self._kept and key else -1
+    def _ask(self, environ: Environ, protocol: Any) -> Answer:
+        """Answer by the application, and tell the short way that wants to know."""
         status, head = 500, list[tuple[str, str]]()
 
         def start_response(line: str, headers: list[tuple[str, str]], _: Any = None) -> None:
@@ -221,13 +226,12 @@ class Front:
         pieces = self._application(environ, start_response)
         try:
             answer = Answer(status, head, b"".join(pieces))
-            protocol.response_bytes(*answer)
+            protocol.response_bytes(*answer[:3])
         finally:
             getattr(pieces, "close", int)()
         if LEARN in environ:
             environ[LEARN](answer)
-        if self._kept and key:
-            self._kept.learn(key, environ, answer, version)
+        return answer
 
 
 def _announced(environ: Environ) -> bool:

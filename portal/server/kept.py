@@ -5,17 +5,15 @@ Kept answers).
 """
 
 import re
-import time
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from sys import getsizeof
-from threading import Lock
 from typing import Any, Protocol
 
 from django.db import DatabaseError
 
+from portal.server.bounded import Bounded
 from portal.server.short_ways import Answer, Environ
 
 # Below this key of the environment a view says how long its answer stands.
@@ -23,9 +21,7 @@ KEEP = "vestibule.keep"
 # What differs from question to question and never has a say in the answer.
 _IGNORED = frozenset({"referer", "x-request-id", "x-correlation-id", "traceparent", "tracestate"})
 _BODY = frozenset({"content-length", "transfer-encoding", "expect"})
-_STATUSES = frozenset({200, 304})
-# Of an entry, beside what it holds: key, slots, its place in the map.
-_OVERHEAD = 400
+_STATUSES = frozenset({200, 302, 304, 401, 403})
 
 Mark = tuple[str, str]
 
@@ -43,9 +39,8 @@ class Keep:
 @dataclass(frozen=True, slots=True)
 class _Entry:
     answer: Answer
-    keep: Keep
+    marks: frozenset[Mark]
     version: int
-    size: int
 
 
 class Feed(Protocol):
@@ -77,11 +72,8 @@ class Kept:
 
     def __init__(self, paths: str, most: int, feeds: Feeds) -> None:
         self._paths = re.compile(paths)
-        self._most = most
         self._feeds = feeds
-        self._lock = Lock()
-        self._entries: OrderedDict[bytes, _Entry] = OrderedDict()
-        self.size = 0
+        self.entries: Bounded[_Entry] = Bounded(most)
 
     def key(self, scope: Any) -> bytes | None:
         """Return the digest of all that a request says, None for one whose answer is never kept."""
@@ -104,25 +96,12 @@ class Kept:
 
     def find(self, key: bytes) -> Answer | None:
         """Return the answer or None; the ended feed is read when that is due."""
-        if key not in self._entries:
+        if key not in self.entries:
             return None
         try:
             return self._find(key, self._feeds.refreshed())
         except DatabaseError:
             return None
-
-    def _find(self, key: bytes, feed: Feed) -> Answer | None:
-        entry = self._entries.get(key)
-        if entry is None:
-            return None
-        if (
-            time.time() < entry.keep.until
-            and entry.version == feed.version
-            and feed.entries.keys().isdisjoint(entry.keep.marks)
-        ):
-            return entry.answer
-        self._drop(key)
-        return None
 
     def version(self) -> int:
         """Return what is to be noted before an answer is made that may be kept; -1 if unknown."""
@@ -138,30 +117,20 @@ class Kept:
             return
         if any(name.lower() == "set-cookie" for name, _value in answer.headers):
             return
-        size = _OVERHEAD + len(key) + getsizeof(answer.body) + _weight(answer.headers)
-        size += sum(map(_weight_of_mark, keep.marks))
-        self._drop(key)
-        with self._lock:
-            self._entries[key] = _Entry(answer, keep, version, size)
-            self.size += size
-            while self._entries and (self.size > self._most or self._is_first_over()):
-                self.size -= self._entries.popitem(last=False)[1].size
+        size = getsizeof(answer.body) + _weight(answer.headers) + _weight(keep.marks)
+        self.entries.put(key, _Entry(answer, keep.marks, version), keep.until, size)
 
-    def _is_first_over(self) -> bool:
-        return next(iter(self._entries.values())).keep.until <= time.time()
-
-    def _drop(self, key: bytes) -> None:
-        with self._lock:
-            entry = self._entries.pop(key, None)
-            if entry:
-                self.size -= entry.size
+    def _find(self, key: bytes, feed: Feed) -> Answer | None:
+        entry = self.entries.get(key)
+        if entry is None:
+            return None
+        if entry.version == feed.version and feed.entries.keys().isdisjoint(entry.marks):
+            return entry.answer
+        self.entries.drop(key)
+        return None
 
 
 def _weight(pairs: Collection[tuple[str, str]]) -> int:
     return getsizeof(pairs) + sum(
         getsizeof(pair) + getsizeof(pair[0]) + getsizeof(pair[1]) for pair in pairs
     )
-
-
-def _weight_of_mark(mark: Mark) -> int:
-    return getsizeof(mark) + getsizeof(mark[1])

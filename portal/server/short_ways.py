@@ -20,11 +20,12 @@ _logger, log = logging.getLogger(_NAME), structlog.get_logger(_NAME)
 
 
 class Answer(NamedTuple):
-    """An answer, as it is sent."""
+    """An answer, as it is sent. `has_line`: the request is told of in the log."""
 
     status: int
     headers: Sequence[tuple[str, str]]
     body: bytes
+    has_line: bool = True
 
 
 # Returns None for what is not certain: then Django answers.

@@ -18,11 +18,14 @@ from portal.tokens.token_errors import InvalidToken
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The caller: the session as it stands now, its person, and the scopes of the token."""
+    """The caller: the session as it stands now, its person, the scopes of the token, and the key of
+    the session's row; the latter is empty where there is no row.
+    """
 
     session: Session
     user: User
     scopes: frozenset[str] = field(default_factory=frozenset)
+    key: str = ""
 
 
 def find(text: str) -> Bearer:
@@ -36,7 +39,7 @@ def find(text: str) -> Bearer:
         raise InvalidToken("The access token is meant for another service.")
     session = standing(row.session)
     person = access.as_signed_in(row.session.user, session)
-    return Bearer(session, person, frozenset(row.scope.split()))
+    return Bearer(session, person, frozenset(row.scope.split()), row.session.session_key)
 
 
 def row_of(text: str) -> Any:
@@ -48,6 +51,12 @@ def row_of(text: str) -> Any:
     if row is None or row.is_expired() or row.session is None:
         raise InvalidToken("The access token is not known, or it has expired.")
     return row
+
+
+def still_counts(text: str) -> bool:
+    """Tell whether the access token `text` is there and has not expired. Costs one query."""
+    rows = get_access_token_model().objects.filter(token_checksum=digest(text))
+    return bool(rows.filter(expires__gt=timezone.now()).exists())
 
 
 def is_here(resource: str) -> bool:

@@ -59,7 +59,7 @@ def test_it_ends_with_the_session_and_with_any_source_or_rule(
     assert kept.find(key) is ANSWER
     ended.announce(entry[0], [entry[1]])
     assert kept.find(key) is None
-    assert kept.size == 0
+    assert kept.entries.size == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -159,16 +159,16 @@ def test_it_never_holds_more_bytes_than_it_may(sizes: list[int]) -> None:
     for number, size in enumerate(sizes):
         key = number.to_bytes(32, "big")
         kept.learn(key, keep(), Answer(200, [("ETag", "x" * 20)], b"x" * size), 0)
-        held = kept._entries.values()
-        bodies = sum(sys.getsizeof(each.answer.body) for each in held)
-        assert bodies < kept.size <= 20_000
-        assert kept.size == sum(each.size for each in held)
-    assert key in kept._entries, "the newest is there"
+        held = kept.entries._entries.values()
+        bodies = sum(sys.getsizeof(each.value.answer.body) for each in held)
+        assert bodies < kept.entries.size <= 20_000
+        assert kept.entries.size == sum(each.size for each in held)
+    assert key in kept.entries, "the newest is there"
 
 
-def test_what_is_over_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_over_goes_first() -> None:
     kept = Kept("/auth/session", most=20_000, feeds=ended)
     kept.learn(b"a" * 32, keep(0.01), ANSWER, 0)
     time.sleep(0.02)
     kept.learn(b"b" * 32, keep(), ANSWER, 0)
-    assert list(kept._entries) == [b"b" * 32]
+    assert list(kept.entries._entries) == [b"b" * 32]

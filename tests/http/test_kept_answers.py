@@ -1,4 +1,4 @@
-"""`/auth/session` with the fast path and without: the same bytes, and the same ends
+"""`/auth/session` and `/gateway/check` with the fast path and without: the same bytes and ends
 (docs/decisions/0009-short-ways.md, Kept answers). The real site, twice over the same data.
 """
 
@@ -17,14 +17,21 @@ from tests.http.test_workers import PERSON, signed_in
 from tests.peers.site import Site, free_port
 
 ORIGIN = "https://front.example"
+RULES = """
+from portal.gateway.models import AccessRule
+AccessRule.objects.create(slug="files", host="files.example.org")
+AccessRule.objects.create(
+    slug="open", host="files.example.org", path="/open", access="public", order=1)
+"""
 Heard = tuple[int, list[tuple[str, str]], bytes]
 
 
 @pytest.fixture(scope="module")
 def on(site: Callable[..., Site]) -> Site:
     # The content policy has its directives in the order of a set, which each process shuffles.
-    house = site({"VESTIBULE_FRONTEND_ORIGINS": ORIGIN, "PYTHONHASHSEED": "0"})
-    house.manage("shell", "--verbosity=0", stdin=PERSON)
+    given = {"VESTIBULE_FRONTEND_ORIGINS": ORIGIN, "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}
+    house = site({**given, "PYTHONHASHSEED": "0"})
+    house.manage("shell", "--verbosity=0", stdin=PERSON + RULES)
     return house
 
 
@@ -135,6 +142,37 @@ def test_a_cookie_more_or_less_is_another_question(
     assert not is_in(ask(on, {"Cookie": line(swapped)}))
 
 
+ABOUT = {"X-Forwarded-Method": "GET", "X-Forwarded-Proto": "https",
+         "X-Forwarded-Host": "files.example.org"}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/a", "/open/b", "/a%2e%2e/", "x"])
+@pytest.mark.parametrize("accept", ["text/html", "*/*"])
+@pytest.mark.parametrize("method", ["GET", "PROPFIND"])
+def test_a_web_server_gets_the_same_answers(
+    on: Site, off: Site, cookies: dict[str, str], path: str, accept: str, method: str
+) -> None:
+    for known in (cookies, {}, {"vestibule": "a" * 43}):
+        headers = {**ABOUT, "X-Forwarded-Uri": path, "Accept": accept, "Cookie": line(known)}
+        first, again, plain = (ask(site, headers, method, CHECK) for site in (on, on, off))
+        assert first == again == plain
+
+
+def test_an_ended_session_is_nobodys_behind_the_gateway(on: Site, cookies: dict[str, str]) -> None:
+    headers = {**ABOUT, "X-Forwarded-Uri": "/a", "Cookie": line(cookies)}
+    assert [ask(on, headers, path=CHECK)[0] for _ in range(3)] == [200] * 3
+    on.manage("shell", "--verbosity=0", stdin=ALL_ENDED)
+    time.sleep(1.0)
+    assert ask(on, headers, path=CHECK)[0] == 401
+    assert ask(on, {**headers, "X-Forwarded-Uri": "/b"}, path=CHECK)[0] == 401
+
+
+ALL_ENDED = """
+from accounts.models import StoredSession
+from accounts.session.store import end
+end(StoredSession.objects.all())
+"""
+CHECK = "/gateway/check"
 UNANNOUNCED = """
 from accounts.models import StoredSession
 StoredSession.objects.all().delete()

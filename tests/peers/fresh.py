@@ -13,8 +13,9 @@ from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
 from portal.authorization_server import clients, keys, short_way
-from portal.gateway import persons
+from portal.gateway import known, persons
 from portal.gateway import rules as compiled
+from portal.server.bounded import Bounded
 from portal.tokens import foreign
 from tests.peers import dead_cache
 
@@ -61,4 +62,5 @@ def worker() -> None:
     keys._known.forget()
     clients._origins.cache_clear()
     short_way._pending = short_way._Pending()
+    known._memory = Bounded(known._MOST)
     cache._silence = cache.Silence()

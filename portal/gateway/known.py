@@ -1,0 +1,67 @@
+"""Who is known by the credentials that they have shown before: a worker's memory of them.
+
+What is remembered counts until something is to be done for the session, a minute at most, and while
+neither it nor its person is in the ended feed. An access token is looked up each time.
+"""
+
+from collections.abc import Mapping
+from hashlib import sha256
+from sys import getsizeof
+from typing import NamedTuple
+
+from accounts import ended
+from accounts.provider import Visit
+from portal.gateway import who
+from portal.gateway.decision import By, Who
+from portal.server.bounded import Bounded
+from portal.tokens import bearer
+
+_MOST = 8 * 2**20
+
+
+class _Held(NamedTuple):
+    who: Who
+    version: int
+
+
+_memory: Bounded[_Held] = Bounded(_MOST)
+
+
+def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bool) -> Who:
+    """Return who asks for something of `host`, as `who.identify` does.
+
+    Of somebody who is remembered it costs no query by cookie, and one by access token.
+    """
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        return who.identify(headers, visit, host, at_home=at_home)
+    token = text.strip(" ") if scheme.lower() == "bearer" else ""
+    shown = "\n".join((host, token, *who.shown(headers)))
+    key = sha256(shown.encode("utf-8", "surrogatepass")).digest()
+    feed = ended.refreshed()
+    found = _find(key, token, feed)
+    if found is None:
+        version = feed.version
+        found = who.identify(headers, visit, host, at_home=at_home)
+        if found.keep:
+            _memory.put(key, _Held(found, version), found.keep.until, _weight(found))
+    return found
+
+
+def _find(key: bytes, token: str, feed: ended.Feed) -> Who | None:
+    held = _memory.get(key)
+    if held is None or held.who.keep is None:
+        return None
+    stands = held.version == feed.version and held.who.keep.marks.isdisjoint(feed.entries)
+    if stands and (held.who.by is not By.BEARER or bearer.still_counts(token)):
+        return held.who
+    _memory.drop(key)
+    return None
+
+
+def _weight(somebody: Who) -> int:
+    """Return about how many bytes it takes; what has no length of its own is alike for all."""
+    session = somebody.session
+    texts = (somebody.uid, somebody.email, session.name, session.username, session.subject)
+    own = sum(map(getsizeof, (*texts, *somebody.groups))) + len(repr(session.claims))
+    return 1500 + own

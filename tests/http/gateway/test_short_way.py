@@ -1,0 +1,235 @@
+"""A web server's question is answered before Django is asked: the same answer
+(docs/decisions/0009-short-ways.md).
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Group
+from django.test import Client
+from django.utils import timezone
+from hypothesis import given
+from hypothesis import strategies as st
+
+from accounts import ended
+from accounts.models import StoredSession, User
+from accounts.session import people
+from accounts.session.store import SEEN_EVERY, end
+from portal.authorization_server.models import AccessToken
+from portal.gateway import known
+from portal.gateway.models import AccessRule
+from portal.server.kept import KEEP
+from portal.server.short_ways import Answer, Environ
+from tests.http.at_front import by_django, shortly, told
+from tests.http.conftest import at_most, sign_in, stored
+from tests.http.gateway.asking import HOST, PAGE, rule
+from tests.http.oauth.application import Application, register
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SHORT = {"HTTP_ACCEPT": PAGE}
+
+
+@pytest.fixture
+def cookie(person: User) -> dict[str, str]:
+    client = Client()
+    sign_in(client)
+    return {"HTTP_COOKIE": f"vestibule={client.cookies['vestibule'].value}; app=1"}
+
+
+@pytest.fixture
+def token(person: User) -> dict[str, str]:
+    browser = Client()
+    sign_in(browser)
+    app = Application(register(allowed_scopes="openid gateway"), browser)
+    app.sign_in(scope="openid gateway")
+    return {"HTTP_AUTHORIZATION": f"Bearer {app.tokens['access_token']}"}
+
+
+def asked(path: str = "/", method: str = "GET", **more: str) -> Environ:
+    about = {
+        "HTTP_X_FORWARDED_METHOD": method,
+        "HTTP_X_FORWARDED_PROTO": "https",
+        "HTTP_X_FORWARDED_HOST": HOST,
+        "HTTP_X_FORWARDED_URI": path,
+    }
+    return told("GET", "/gateway/check", **{**about, **more})
+
+
+def short(environ: Environ) -> Answer:
+    answer = shortly(environ)
+    assert answer is not None
+    return answer
+
+
+def same(environ: Environ) -> Answer:
+    """Return what the short way says, which is what Django says, at first and once it is known."""
+    again = {**environ, "wsgi.input": environ["wsgi.input"]}
+    first, second, plain = short({**environ}), short({**environ}), by_django(again)
+    for each in (first, second):
+        found = (each.status, list(each.headers), each.body)
+        assert found == (plain.status, list(plain.headers), plain.body)
+    return plain
+
+
+QUESTIONS: dict[str, dict[str, Any]] = {
+    "a page": {"path": "/a?b=c", **SHORT},
+    "a script": {"HTTP_X_REQUESTED_WITH": "XMLHttpRequest"},
+    "DAV": {"method": "PROPFIND"},
+    "another host": {"HTTP_X_FORWARDED_HOST": "other.example.org"},
+    "escapes": {"path": "/a%2e%2e/%C3%A5", **SHORT},
+    "closed": {"path": "/closed/x", **SHORT},
+    "public": {"path": "/public/x"},
+    "of caseworkers": {"path": "/cases/1", **SHORT},
+    "freshly proved": {"path": "/proof", **SHORT},
+    "freshly proved, too long ago": {"path": "/now", **SHORT},
+    "nginx": {"HTTP_X_FORWARDED_URI": "", "HTTP_X_FORWARDED_METHOD": "",
+              "HTTP_X_ORIGINAL_URL": f"https://{HOST}/a", "HTTP_X_ORIGINAL_METHOD": "GET"},
+    "nginx, which cannot redirect": {"QUERY_STRING": "redirect=401", **SHORT},
+    "Envoy": {"PATH_INFO": "/gateway/check/a/\xc3\xa5", "HTTP_X_FORWARDED_URI": "",
+              "HTTP_X_FORWARDED_METHOD": "", "HTTP_HOST": HOST},
+    "no text": {"PATH_INFO": "/gateway/check/\xff", "HTTP_X_FORWARDED_URI": ""},
+    "a preflight": {"method": "OPTIONS", "HTTP_ORIGIN": "https://x.example",
+                    "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"},
+    "a WebSocket": {"HTTP_UPGRADE": "websocket"},
+    "a contradiction": {"HTTP_X_ORIGINAL_URL": f"https://{HOST}/b",
+                        "HTTP_X_ORIGINAL_METHOD": "GET"},
+    "nothing": {"HTTP_X_FORWARDED_URI": ""},
+    "by POST": {"REQUEST_METHOD": "POST"},
+    "a method in small letters": {"REQUEST_METHOD": "get"},
+    "Basic": {"HTTP_AUTHORIZATION": "Basic eDp5"},
+    "a token of nobody": {"HTTP_AUTHORIZATION": "Bearer vst_x"},
+}  # fmt: skip
+
+
+@pytest.fixture
+def rules(house: None) -> None:
+    rule("closed", path="/closed", access="nobody", order=1)
+    rule("public", path="/public", access="public", order=2)
+    rule("cases", path="/cases", groups=["Caseworkers"], order=3)
+    rule("proof", path="/proof", proof_seconds=600, order=4)
+    rule("now", path="/now", proof_seconds=1, order=5)
+    rule("files", cookies=[{"name": "app"}])
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_answer_is_djangos(
+    rules: None, cookie: dict[str, str], token: dict[str, str], question: str
+) -> None:
+    StoredSession.objects.update(last_seen_at=timezone.now())
+    for credentials in ({}, cookie, token, {**cookie, **token}, {"HTTP_COOKIE": "vestibule=x"}):
+        same(asked(**{**credentials, **QUESTIONS[question]}))
+
+
+def test_who_is_known_costs_no_query_and_a_token_one(
+    rules: None, cookie: dict[str, str], token: dict[str, str]
+) -> None:
+    for credentials, queries in ((cookie, 0), (token, 1)):
+        assert same(asked("/", **credentials)).status == 200
+        with at_most(queries):
+            assert short(asked("/another", **credentials)).status == 200
+
+
+@pytest.mark.parametrize("by", ["cookie", "token"])
+@pytest.mark.parametrize("end_of", ["session", "person", "all"])
+def test_an_end_is_seen(
+    rules: None, cookie: dict[str, str], token: dict[str, str], by: str, end_of: str
+) -> None:
+    credentials = {"cookie": cookie, "token": token}[by]
+    assert same(asked(**credentials)).status == 200
+    if end_of == "person":
+        people.disable(User.objects.get())
+    elif end_of == "all":
+        people.end_all(User.objects.get().pk, "a test")
+    else:
+        end(StoredSession.objects.all())
+    assert same(asked(**credentials)).status == 401
+
+
+def test_a_token_that_is_revoked_counts_no_more(rules: None, token: dict[str, str]) -> None:
+    assert same(asked(**token)).status == 200
+    AccessToken.objects.all().delete()
+    assert same(asked(**token)).status == 401
+
+
+def test_a_rule_that_changes_counts(rules: None, cookie: dict[str, str]) -> None:
+    assert same(asked(**cookie)).status == 200
+    AccessRule.objects.filter(slug="files").update(access="nobody")
+    ended.announce(ended.RULE, ["files"])
+    assert same(asked(**cookie)).status == 403
+
+
+def test_groups_that_a_sign_in_brings_count(rules: None, cookie: dict[str, str]) -> None:
+    person = User.objects.get()
+    assert same(asked("/cases/1", **cookie)).status == 403
+    person.groups.add(Group.objects.create(name="Caseworkers"))
+    assert short(asked("/cases/1", **cookie)).status == 403, "for a minute at most"
+    ended.announce(ended.PERSON, [person.uid])
+    assert same(asked("/cases/1", **cookie)).status == 200
+
+
+def test_a_minute_later_the_use_is_marked(rules: None, cookie: dict[str, str]) -> None:
+    assert short(asked(**cookie)).status == 200
+    seen = StoredSession.objects.get().last_seen_at
+    with time_machine.travel(seen + SEEN_EVERY, tick=False):
+        assert short(asked(**cookie)).status == 200
+    assert StoredSession.objects.get().last_seen_at == seen + SEEN_EVERY
+
+
+def kept(environ: Environ) -> float:
+    """Return for how many seconds the front may keep the answer."""
+    short(environ)
+    found = environ.get(KEEP)
+    return found.until - time.time() if found else 0.0
+
+
+def test_what_the_front_may_keep(rules: None, cookie: dict[str, str], token: Any) -> None:
+    assert 50 < kept(asked(**cookie)) <= 60
+    assert 50 < kept(asked(**SHORT)) <= 60, "nobody's, by the rules"
+    for other in (token, {"HTTP_AUTHORIZATION": "Basic eDp5"}, {"HTTP_COOKIE": "vestibule=x"}):
+        assert kept(asked(**other)) == 0
+    AccessRule.objects.filter(slug="files").update(pass_token=True)
+    ended.announce(ended.RULE, ["files"])
+    assert kept(asked(**cookie)) == 0, "the upstream's token is another each time"
+
+
+def test_an_answer_is_kept_no_longer_than_the_proof_counts(
+    rules: None, cookie: dict[str, str]
+) -> None:
+    with time_machine.travel(timezone.now() + timedelta(seconds=570)):
+        assert 0 < kept(asked("/proof", **cookie)) <= 31
+    with time_machine.travel(timezone.now() + timedelta(seconds=601)):
+        assert short(asked("/proof", **cookie)).status == 401
+
+
+def test_what_is_remembered_is_bounded(
+    rules: None, cookie: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(known, "_memory", known.Bounded(4000))
+    for _ in range(20):
+        client = Client()
+        sign_in(client)
+        held = {"HTTP_COOKIE": f"vestibule={client.cookies['vestibule'].value}"}
+        assert short(asked(**held)).status == 200
+        assert known._memory.size <= 4000
+        assert stored(client)
+    assert 1 <= len(known._memory) <= 2
+
+
+@given(st.text(max_size=30), st.text(max_size=30), st.binary(max_size=30))
+def test_no_header_breaks_the_short_way(cookie: str, url: str, path: bytes) -> None:
+    environ = asked(
+        HTTP_COOKIE=f"vestibule={cookie}",
+        HTTP_AUTHORIZATION=f"Bearer {cookie}",
+        HTTP_X_FORWARDED_URI=url,
+        PATH_INFO="/gateway/check/" + path.decode("latin-1"),
+    )
+    answer = short(environ)
+    assert answer.status in {302, 400, 401, 403}
+    if answer.status == 400:
+        assert json.loads(answer.body)["error"] == "invalid_request"
