@@ -31,6 +31,8 @@ _USUALLY = {
     "person.status_changed": Event.Actor.ADMINISTRATOR,
     "person.admitted": Event.Actor.ADMINISTRATOR,
     "person.disabled": Event.Actor.ADMINISTRATOR,
+    "person.merged": Event.Actor.ADMINISTRATOR,
+    "person.invited": Event.Actor.ADMINISTRATOR,
     "token.reused": Event.Actor.APPLICATION,
     "code.reused": Event.Actor.APPLICATION,
     "logout.delivered": Event.Actor.SITE,

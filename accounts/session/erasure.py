@@ -32,12 +32,16 @@ def erase(person: User, why: str, by: Visit | None = None) -> None:
     """
     with administrators.kept():
         people.end_all(person.pk, why, farewell.CLOSED)
-        theirs = Event.objects.filter(user=person)
-        theirs.update(address=None, detail="")
-        # An act is told by the name of who did it.
-        Event.objects.filter(detail=f"by {person.username}").update(detail="")
+        forget_words(person)
         person.delete()
         events.record(events.event("person.erased", by, detail=why))
+
+
+def forget_words(person: User) -> None:
+    """Take what could name a person, who is about to be deleted, out of the events of theirs."""
+    Event.objects.filter(user=person).update(address=None, detail="", steps=[])
+    # Before events told by a key who did it, they told the name.
+    Event.objects.filter(detail=f"by {person.username}").update(detail="")
 
 
 def erase_dormant() -> int:

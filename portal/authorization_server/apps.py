@@ -14,6 +14,7 @@ class AuthorizationServerConfig(AppConfig):
     examines = "portal.authorization_server.keys.examine"
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
     short_way = "portal.authorization_server.short_way.answer"
+    people_merge = "portal.authorization_server.consents.hand_over"
     person_data = "portal.authorization_server.consents.held_of"
     session_ends = "portal.authorization_server.backchannel.session_ends"
     applications_of = "portal.authorization_server.consents.told_of"

@@ -68,6 +68,12 @@ def held_of(person: User) -> Iterator[dossier.Held]:
         yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
 
 
+def hand_over(stays: User, goes: User) -> None:
+    """Give what a person has allowed to another, who is the same."""
+    for each in Consent.objects.filter(user=goes).select_related("client"):
+        remember(stays.pk, each.client, each.scope.split())
+
+
 def withdraw(user: User, client: Client, visit: Visit) -> bool:
     """Take back what a person has allowed: tokens and child sessions of the client go with it.
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import ended, events
 from accounts.models import Identity, User
-from accounts.session import administrators, farewell, people
+from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
 from portal.operations import roles
@@ -141,6 +141,7 @@ class PersonAdmin(PersonPage):
         with administrators.kept():
             for person in queryset:
                 people.end_all(person.pk, "person deleted", farewell.CLOSED)
+                erasure.forget_words(person)
                 person.delete()
 
     @admin.action(description=_("Send a link to set a password"), permissions=["change"])

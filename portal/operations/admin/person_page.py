@@ -16,12 +16,12 @@ from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, people
 from portal.door import answers, incoming
 from portal.operations import person as reading
-from portal.operations.admin.guarded import Guarded
+from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.rights import may_manage
 
 
-class PersonPage(Guarded):
+class PersonPage(MergePage):
     """Adds the page to the people's pages of the administration."""
 
     def get_urls(self) -> list[URLPattern]:
@@ -52,6 +52,7 @@ class PersonPage(Guarded):
             "known": reading.dossier(person),
             "may": {
                 "change": self.has_change_permission(request, person),
+                "merge": may_merge(request.user, person),
                 "disable": self._may_disable(request, person),
                 "unlink": self._may_unlink(request, person),
                 "end": request.user.has_perm("accounts.delete_storedsession"),

@@ -1,0 +1,65 @@
+"""Two people who are one: all that belongs to the second becomes the first's.
+
+Rooms above hand over theirs by an attribute of their AppConfig, `people_merge`: a function that
+takes who stays and who goes, in the transaction of the merge.
+"""
+
+from collections.abc import Iterable
+
+from django.contrib.auth.models import Group
+
+from accounts import events
+from accounts.models import Event, Identity, Source, User
+from accounts.offers import offered
+from accounts.provider import Visit
+from accounts.session import administrators, people
+
+
+class CannotMerge(Exception):
+    """One of the two is gone meanwhile, or is disabled: nothing has changed."""
+
+
+def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Visit) -> None:
+    """Give `stays` the ways in of `goes`, with `groups`, and delete `goes`, in one transaction.
+
+    The sessions of `goes` end, with devices and applications: these know the person by another
+    `sub` (OIDC Core, 8), and hear of it. A password comes along where `stays` has none, with its
+    username. Whoever signs in as `goes` meanwhile waits, and comes in as `stays`. Raises
+    `CannotMerge`, and `LastAdministratorError`.
+    """
+    with administrators.kept():
+        pair = User.objects.select_for_update().filter(pk__in={stays.pk, goes.pk}).order_by("pk")
+        rows = {row.pk: row for row in pair}
+        if len(rows) < 2 or any(row.status == User.Status.DISABLED for row in rows.values()):
+            raise CannotMerge
+        stays, goes = rows[stays.pk], rows[goes.pk]
+        people.end_all(goes.pk, "merged with another person")
+        if {stays.status, goes.status} == {User.Status.AWAITING_ACCESS, User.Status.ACTIVE}:
+            people.admit(stays, by)
+            stays.status = User.Status.ACTIVE
+        stays.groups.add(*groups)
+        Identity.objects.filter(user=goes).exclude(source__slug=Source.LOCAL).update(user=stays)
+        for hand_over in offered("people_merge"):
+            hand_over(stays, goes)
+        Event.objects.filter(user=goes).update(user=stays)
+        Event.objects.filter(by=goes).update(by=stays)
+        password = goes.has_usable_password() and not stays.has_usable_password()
+        goes.delete()
+        _fill(stays, goes, password=password)
+        merged = events.event("person.merged", visit, user=stays, by=by, detail=f"with {goes.uid}")
+        events.record(merged)
+
+
+def _fill(stays: User, goes: User, *, password: bool) -> None:
+    """Take over what `stays` lacks: name, address, and the password with its username."""
+    stays.name = stays.name or goes.name
+    better = goes.email_verified or not stays.email
+    if goes.email and better and not (stays.email and stays.email_verified):
+        stays.email, stays.email_verified = goes.email, goes.email_verified
+    stays.seen_at = max(stays.seen_at, goes.seen_at)
+    stays.created_at = min(stays.created_at, goes.created_at)
+    if password:
+        stays.username, stays.password = goes.username, goes.password
+    stays.save()
+    if password:
+        stays.give_local_identity()
