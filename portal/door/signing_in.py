@@ -163,6 +163,11 @@ def prove_again(request: HttpRequest, next_url: str) -> HttpResponse | None:
     session = incoming.session_of(request)
     if access.is_recent(session, timezone.now()):
         return None
+    return ask_again(session, next_url)
+
+
+def ask_again(session: Session, next_url: str) -> HttpResponse:
+    """Return the way to a fresh sign-in by the same source, and on to `next_url`."""
     source = catalogue.of_session(session.source)
     why = "1" if source and source.kind == "redirect" else ""  # a form says it itself
     return answers.see_other(routes.login_path(session.source, next=next_url, why=why, again="1"))

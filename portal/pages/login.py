@@ -34,6 +34,8 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Show the choice of sources, or go straight to the only one."""
     session, next_url = incoming.session_of(request), safe_destination(request.GET.get("next"))
     wanted = bool(request.GET.get("choose"))
+    if session.is_logged_in and request.GET.get("again"):
+        return signing_in.ask_again(session, next_url)
     if session.is_logged_in and not wanted:
         return answers.see_other(signing_in.landing(None, session, next_url))
     known = signing_in.recognised(request) if not wanted else None

@@ -217,6 +217,21 @@ def test_a_bearer_check_costs_the_tokens_row_alone(alice: Client) -> None:
         assert ask(method="PROPFIND", **shown).status_code == 200
 
 
+def test_a_fresh_proof_is_given_once_and_leads_back(alice: Client) -> None:
+    rule("salaries", "localhost", proof_seconds=60)
+    page, there = {"path": "/a", "host": "localhost"}, "https://localhost/a"
+    assert ask(alice, **page).status_code == 200
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        step_up = ask(alice, **page)["Location"].removeprefix("http://localhost:8000")
+        assert step_up == "/login?next=https%3A%2F%2Flocalhost%2Fa&again=1"
+        form = alice.get(step_up)["Location"]
+        assert form == "/auth/login/local?next=https%3A%2F%2Flocalhost%2Fa&again=1"
+        assert alice.get(form).status_code == 200
+        sent = {"username": "alice", "password": PASSWORD, "next": there}
+        assert onward(alice, alice.post(form, sent))["Location"] == there
+        assert ask(alice, **page).status_code == 200
+
+
 def test_groups_count_as_they_are_now(alice: Client, person: User) -> None:
     rule("desk", groups=["Caseworkers"])
     group = Group.objects.create(name="Caseworkers")
