@@ -12,7 +12,6 @@ from playwright.sync_api import Browser, Page, expect
 from tests.http.web_servers.town import PASSWORD, Town, town
 from tests.peers.behind import Application
 from tests.peers.certificates import Certificates
-from tests.peers.gateways import FILES
 from tests.peers.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.pages]
@@ -29,10 +28,7 @@ rule("files", cookies=[{{"name": "own"}}])
 def place(
     site: Callable[..., Site], certificates: Certificates, app: Application
 ) -> Iterator[Town]:
-    domain = FILES.partition(".")[2]
-    with town(
-        site, certificates, app.port, SERVERS, RULES, VESTIBULE_COOKIE_DOMAIN=domain
-    ) as running:
+    with town(site, certificates, app.port, SERVERS, RULES) as running:
         yield running
 
 

@@ -90,6 +90,7 @@ def town(
     known = {
         "VESTIBULE_SITE_URL": f"https://{LOGIN}:{login}",
         "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1",
+        "VESTIBULE_COOKIE_DOMAIN": FILES.partition(".")[2],
         **env,
     }
     own = site(known, port=inside)
