@@ -140,6 +140,13 @@ def test_a_name_that_could_pass_for_another_is_left_out(echo: int, name: str) ->
         assert "203.0.113.66" not in heard.values()
 
 
+@pytest.mark.parametrize("path", ["", "/", "/public", "?redirect=401", "/../check"])
+def test_the_check_of_the_gateway_is_for_web_servers_alone(way: Way, path: str) -> None:
+    for line in (f"GET /gateway/check{path}", f"PROPFIND /gateway/%63heck{path}"):
+        status, _body = way.ask(f"{line} HTTP/1.1", "Connection: close")
+        assert status == (200 if way.authority is None else 404), line
+
+
 def test_a_trusted_proxy_names_the_client(echo: int) -> None:
     lines = ("X-Forwarded-For: 203.0.113.5", "X-Forwarded-For: 198.51.100.7", "X-Original-URL: /b")
     heard = told(Way(echo), *lines, "X-Forwarded-Proto: https", source=PROXY)

@@ -19,7 +19,6 @@ from tempfile import TemporaryDirectory
 
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.proxies import changed, nginx_around, served
-from tests.peers.site import free_port
 
 NAMES = ("nginx", "Caddy", "Envoy", "Traefik")
 LOGIN, FILES = "login.town.localhost", "files.town.localhost"
@@ -110,7 +109,7 @@ def _caddy(folder: Path, places: Places, certificates: Certificates) -> list[str
         "gateway/Caddyfile",
         {
             "{\n\tservers": "{\n\tadmin off\n\tauto_https off\n\tservers",
-            "\nlogin.example.org {": f"\nhttps://{LOGIN}:{free_port()} {{\n{bound}",
+            "\nlogin.example.org {": f"\nhttps://{LOGIN}:{places.files} {{\n{bound}",
             "\nfiles.example.org {": f"\nhttps://{FILES}:{places.files} {{\n{bound}",
             "Host login.example.org": f"Host {LOGIN}:{places.login}",
             "127.0.0.1:8000": f"127.0.0.1:{places.site}",

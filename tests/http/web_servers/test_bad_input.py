@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from urllib.parse import unquote
@@ -17,7 +18,7 @@ from tests.http.web_servers.wire import Wire, answer
 from tests.peers import gateways
 from tests.peers.behind import Application
 from tests.peers.certificates import Certificates
-from tests.peers.gateways import FILES
+from tests.peers.gateways import FILES, LOGIN
 from tests.peers.site import Site
 
 NAME = "Åse\r\nRemote-User: root\x01, æøå %41 \"'"
@@ -325,6 +326,39 @@ def test_an_application_gets_neither_our_cookie_nor_our_token(
     if server != "Traefik":
         kept = [part.strip() for part in "".join(app.last().all("Cookie")).split(";")]
         assert [part for part in kept if part] == ["a=1", "b=2", "xvestibule=3", "c=4"]
+
+
+def test_what_is_vestibules_own(wire: Wire, app: Application, bearer: str, place: Town) -> None:
+    """Discovery and the hand-over of sessions at the application's name, the check at no name."""
+    for name in ("openid-configuration", "oauth-authorization-server"):
+        found = wire.ask(f"GET /.well-known/{name}")
+        assert json.loads(found.body)["issuer"] == place.login
+    assert wire.ask("GET /.well-known/oauth-protected-resource").status == 200
+    assert wire.ask("GET /.well-known/webfinger").status == 400
+    for path in ("/.vestibule/start?rd=/own", "/.vestibule/accept?code=x", "/.vestibule/check"):
+        assert wire.ask(f"GET {path}", bearer).status == 404
+    assert not app.seen
+    login = f"{LOGIN}:{wire.port}"
+    assert wire.ask("GET /healthz", host=login).status == 200
+    lies = [lie.replace("/evil", "/public") for lie in LIES]
+    for path in ("/gateway/check", "/gateway/check/public", "/gateway/check/../check"):
+        found = wire.ask(f"GET {path}", bearer, *lies, host=login)
+        assert found.status in {400, 404}
+        assert not found.all("Remote-User")
+
+
+@pytest.mark.parametrize("header", ["remote-user: root", "remote_user: root"])
+def test_h03_over_http_2(
+    wire: Wire, app: Application, header: str, server: str, bearer: str, subject: str
+) -> None:
+    where = f"{wire.host}:127.0.0.1"
+    curl = ["curl", "-s", "--http2", "--resolve", where, "--cacert", str(wire.authority)]
+    curl += ["-w", "%{http_version}", "-o", "/dev/null", "-H", header]
+    for path in ("public", "own"):
+        command = [*curl, "-H", bearer, f"https://{wire.host}/{path}"]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+        assert done.stdout == ("1.1" if server == "nginx" else "2")
+        assert app.last().all("Remote-User") == [subject]
 
 
 def test_a_refusal_arrives_whole(wire: Wire, app: Application, place: Town) -> None:

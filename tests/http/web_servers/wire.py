@@ -40,6 +40,7 @@ class Wire:
 
     def connect(self) -> ssl.SSLSocket:
         context = ssl.create_default_context(cafile=self.authority)
+        context.set_alpn_protocols(["http/1.1"])
         wire = socket.create_connection(("127.0.0.1", self.port), 60)
         return context.wrap_socket(wire, server_hostname=FILES)
 
