@@ -1,0 +1,88 @@
+"""What each web server asks, and what becomes of a request meanwhile (docs/web-servers.md 1)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import pytest
+
+from tests.http.web_servers.wire import Wire
+from tests.peers import gateways
+from tests.peers.behind import Application, Seen, application
+from tests.peers.certificates import Certificates
+from tests.peers.site import free_port
+
+# Python's own server makes one slash of two at the beginning, so that none begins so.
+TARGETS = (
+    "/a/../b", "/a/./b", "/a//b?x=//y", "/a%2fb", "/%61", "/a;x/b", "/a/%2e%2e/b", "/a%5cb",
+    "/a%20b", "/%C3%A6", "/a?x=%2F&y", "/a%252fb", "/a?", "/a|b", "/[a]", "/a?b=/../c", "/a.json",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Application]:
+    """Give a server in Vestibule's place: it lets everything in, and says what it was asked."""
+    with application() as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=gateways.NAMES)
+def wire(
+    request: pytest.FixtureRequest,
+    certificates: Certificates,
+    app: Application,
+    asked: Application,
+) -> Iterator[Wire]:
+    places = gateways.Places(free_port(), asked.port, app.port, free_port())
+    with ExitStack() as stack:
+        stack.enter_context(gateways.before(str(request.param), places, certificates))
+        yield Wire(places.files, certificates.authority)
+
+
+def target_of(question: Seen, wire: Wire) -> str:
+    """Return what a question is about, in either form (docs/gateway.md 4)."""
+    url = "".join(question.all("X-Original-Url"))
+    if url:
+        assert url.startswith(f"https://{wire.host}/"), url
+        return url.removeprefix(f"https://{wire.host}")
+    assert question.all("X-Forwarded-Host") == [wire.host]
+    assert question.all("X-Forwarded-Proto") == ["https"]
+    return "".join(question.all("X-Forwarded-Uri"))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_h07_what_is_asked_about_is_what_arrives(
+    wire: Wire, asked: Application, app: Application, target: str
+) -> None:
+    assert wire.ask(f"GET {target}").status == 200
+    assert target_of(asked.last(), wire) == app.last().target
+
+
+@pytest.mark.parametrize("method", ["PUT", "PROPFIND", "MOVE", "POST"])
+def test_a_question_has_the_method_and_no_body(
+    wire: Wire, asked: Application, app: Application, method: str
+) -> None:
+    body = bytes(200_000)
+    line = f"Content-Length: {len(body)}"
+    assert wire.ask(f"{method} /a", line, "Destination: /b", body=body).status == 200
+    question = asked.last()
+    told = question.all("X-Original-Method") + question.all("X-Forwarded-Method")
+    assert told == [method]
+    assert question.all("Destination") == ["/b"]
+    assert {*question.all("Content-Length"), *question.all("Transfer-Encoding")} <= {"0"}
+    assert app.last().all("Content-Length") == [str(len(body))]
+
+
+@pytest.mark.parametrize("name", gateways.NAMES)
+def test_nobody_comes_in_while_vestibule_does_not_answer(
+    name: str, certificates: Certificates, app: Application
+) -> None:
+    nobody = free_port()
+    places = gateways.Places(free_port(), nobody, app.port, free_port())
+    app.seen.clear()
+    with gateways.before(name, places, certificates):
+        wire = Wire(places.files, certificates.authority)
+        for line in ("GET /", "PROPFIND /dav/", "GET /.well-known/openid-configuration"):
+            assert wire.ask(line, "Accept: text/html").status in {500, 502, 503}
+    assert not app.seen
