@@ -11,6 +11,7 @@ from tests.architecture.tree import FLOORS, ROOT, files, text
 
 # What docs/providers.md tells its reader to make.
 EXAMPLES = {
+    "tests/test_guild.py",
     "providers/guild/apps.py",
     "providers/guild/provider.py",
     "tests/contract/test_guild.py",

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.provider import Authentication, LoginFlow
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
-from tests.contract.suite import ProviderContract
 from tests.peers.cms import Cms, Patron, cms
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import importlib
 from pathlib import Path
 
+from accounts.contract.suite import ProviderContract
 from accounts.source import registry
-from tests.contract.suite import ProviderContract
 
 
 def _all_cases() -> set[type]:

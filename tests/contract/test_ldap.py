@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.provider import Authentication
 from providers.ldap.provider import LdapProvider
-from tests.contract.suite import ProviderContract
 from tests.peers.slapd import Directory, slapd
 
 

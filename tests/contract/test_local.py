@@ -2,10 +2,10 @@
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.models import User
 from accounts.provider import Authentication
 from providers.local.provider import LocalProvider
-from tests.contract.suite import ProviderContract
 
 
 class TestLocal(ProviderContract):

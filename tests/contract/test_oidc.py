@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.provider import Authentication, LoginFlow
 from providers.oidc.provider import OidcProvider
-from tests.contract.suite import ProviderContract
 from tests.peers.tampering import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, tampering_provider
 
 

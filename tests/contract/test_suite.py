@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from accounts.contract.suite import assert_whole
 from accounts.provider import Authentication
 from tests.architecture.tree import ROOT
-from tests.contract.suite import assert_whole
 from tests.peers.site import environment
 
 WHOLE = "test_a_login_that_it_completes_is_a_whole_identity"
@@ -20,7 +20,7 @@ DESCRIBES = "test_it_describes_itself_without_a_call_or_a_query"
 CASES = """
 import pytest
 from accounts.models import Source
-from tests.contract.suite import ProviderContract
+from accounts.contract.suite import ProviderContract
 from tests.tenant.provider import TenantProvider
 
 

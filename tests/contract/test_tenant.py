@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
 from accounts.provider import Authentication, End, Keep, LoginFlow, SessionRef, TokenSet
-from tests.contract.suite import ProviderContract
 from tests.peers.upstream import Upstream, upstream
 from tests.tenant.provider import TenantProvider
 

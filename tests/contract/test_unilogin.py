@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from accounts.contract.suite import ProviderContract
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.provider import Authentication, LoginFlow, SessionRef, TokenSet
 from providers.unilogin.provider import UniloginProvider
-from tests.contract.suite import ProviderContract
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.peers.site import free_port
 

@@ -1,4 +1,4 @@
-"""What every provider promises, as tests that a third party can import and run on its own.
+"""What every provider promises, as tests that others import and run on their own.
 
 Subclass `ProviderContract` in a test module and give it `provider_class`, the fixture `outcome`,
 which completes a real login, and `settings_values` where the provider needs settings. Nothing here
@@ -40,7 +40,7 @@ from accounts.provider import (
 from accounts.source import registry
 
 CALLBACK = "http://localhost:8000/auth/callback/contract"
-NONSENSE = (
+NONSENSE: tuple[dict[str, str], ...] = (
     {},
     {"code": "", "state": ""},
     {"code": "\0", "state": "x" * 5000},
@@ -64,7 +64,8 @@ class NoCalls:
 
 def promises(provider_class: type[Any]) -> Iterator[tuple[str, Any]]:
     """Yield the name of each member that the provider has, and what the contract says of it."""
-    for protocol in (Provider, *WAYS_IN, *OPTIONAL):
+    protocols: tuple[type[Any], ...] = (Provider, *WAYS_IN, *OPTIONAL)
+    for protocol in protocols:
         for name in members(protocol):
             if hasattr(provider_class, name) and inspect.isfunction(vars(protocol)[name]):
                 yield name, vars(protocol)[name]
@@ -191,5 +192,6 @@ def assert_whole(outcome: Any) -> None:
     assert isinstance(outcome.subject, str)
     assert outcome.subject.strip(), "nobody is named"
     assert outcome.tokens is None or isinstance(outcome.tokens, TokenSet)
-    for moment in (outcome.expires_at, outcome.tokens and outcome.tokens.expires_at):
+    upstreams = outcome.tokens.expires_at if outcome.tokens else None
+    for moment in (outcome.expires_at, upstreams):
         assert moment is None or moment.tzinfo, "a moment without a time zone"
