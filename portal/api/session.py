@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Collection
 from typing import Any
 
 from django.middleware.csrf import get_token
@@ -18,6 +19,8 @@ from portal.api import callers, described, shapes
 from portal.api.json_view import JsonView, OpenView
 from portal.door import incoming, keeping, leaving, routes
 from portal.tokens.token_errors import InvalidToken, SessionExpired
+
+_OF_NOBODY = ("isLoggedIn", "type", "source", "status", "expires", "refresh_expires")
 
 
 class TellingBearer(callers.BearerAuthentication):
@@ -48,7 +51,7 @@ class SessionView(OpenView):
         session = known if isinstance(known, Session) else incoming.session_of(request._request)
         if known is None and "HTTP_AUTHORIZATION" not in request.META:
             keeping.keep(request._request)
-        body = session.public()
+        body = _let_out(session, callers.granted_to(request))
         if "CSRF_COOKIE" not in request.META:  # then a front end has none yet
             get_token(request._request)
         token = request.META["CSRF_COOKIE"]  # as it is: a header is never packed (BREACH)
@@ -58,6 +61,14 @@ class SessionView(OpenView):
         response = Response(None if same else body, 304 if same else 200, headers=headers)
         leaving.keep_word(request._request, response)
         return response
+
+
+def _let_out(session: Session, granted: Collection[str] | None) -> dict[str, Any]:
+    """Return what the caller may see of a session: a token without `profile` shows nobody."""
+    body = session.public()
+    if granted is None or "profile" in granted or not session.is_logged_in:
+        return body
+    return {name: body[name] for name in _OF_NOBODY}
 
 
 class MayReadPerson(callers.SignedIn):
