@@ -28,6 +28,7 @@ from portal.authorization_server import models
 from portal.authorization_server.models import SigningKey
 
 PURPOSE = "signing-key"
+TYPE = "JWT"  # of an id_token, whose `typ` it is
 KEPT = timedelta(days=30)
 OLD = timedelta(days=366)
 _KNOWN_FOR = 60.0
@@ -73,7 +74,7 @@ class _Known:
 _known = _Known()
 
 
-def sign(claims: dict[str, Any], typ: str = "JWT") -> str:
+def sign(claims: dict[str, Any], typ: str = TYPE) -> str:
     """Return `claims` as a JWT, signed by the current key (RFC 7515)."""
     key = _current()
     return jwt.encode(
@@ -97,9 +98,9 @@ def claims_of(token: str) -> dict[str, Any]:
     Initiated Logout 1.0, 2). Raises `NotOurs`.
     """
     try:
-        kid = jwt.get_unverified_header(token).get("kid")
-        key = next((each for each in _known.all() if each.kid == kid), None)
-        if key is None:
+        header = jwt.get_unverified_header(token)
+        key = next((each for each in _known.all() if each.kid == header.get("kid")), None)
+        if key is None or header.get("typ") != TYPE:  # a logout token is no hint (RFC 8725, 3.11)
             raise NotOurs
         return jwt.decode(
             token,
