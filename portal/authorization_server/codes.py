@@ -126,7 +126,8 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
     if apart:
         holder = children.begin(row.session, session, client.name or client.client_id, visit)
     sid = holder.uid if client.lives_apart else row.session_id
-    minted = minting.mint(minting.request_for(client, holder, scopes, resource), refresh=stays)
+    request = minting.request_for(client, holder, scopes, resource, row.resource)
+    minted = minting.mint(request, refresh=stays)
     tell({sid, holder.uid}, client, sid)
     spent = Grant.objects.filter(pk=row.pk, spent_at=None).update(
         spent_at=timezone.now(),

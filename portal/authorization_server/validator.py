@@ -111,7 +111,7 @@ class SessionValidator(OAuth2Validator):
             token_family=previous.token_family if previous else uuid.uuid4(),
             family_began_at=previous.family_began_at if previous else timezone.now(),
             scope=previous.scope if previous else " ".join(request.scopes),
-            resource=getattr(request, "resource", []),
+            resource=previous.resource if previous else getattr(request, "granted_resource", []),
         )
         self._set_token_value(row, text)
         row.save(force_insert=True)

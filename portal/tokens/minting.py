@@ -33,14 +33,23 @@ class Minted:
 
 
 def request_for(
-    client: Any, row: StoredSession, scopes: Sequence[str], resource: Sequence[str] = ()
+    client: Any,
+    row: StoredSession,
+    scopes: Sequence[str],
+    resource: Sequence[str] = (),
+    granted_resource: Sequence[str] = (),
 ) -> Request:
-    """Return the request that an OAuth client would have sent to the toolkit, for a session."""
+    """Return the request that an OAuth client would have sent to the toolkit, for a session.
+
+    An access token is for `resource`, a refresh token for all of `granted_resource` (RFC 8707,
+    2.2).
+    """
     request = Request(f"{conf.site_url()}/oauth/token", "POST")
     request.client, request.user, request.session_uid = client, row.user, row.uid
     request.session_ends_at = row.ends_at
     request.scopes = list(scopes)
     request.resource = list(resource)
+    request.granted_resource = list(granted_resource)
     return request
 
 
