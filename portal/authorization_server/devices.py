@@ -250,7 +250,8 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
         gone, _kinds = DeviceGrant.objects.filter(pk=row.pk, status=DeviceGrant.APPROVED).delete()
         if not gone:
             raise InvalidGrant("The device code was used before.")
-        request = minting.request_for(client, holder, row.scope.split(), row.resource)
+        scopes = client.scopes_of(row.scope.split())
+        request = minting.request_for(client, holder, scopes, row.resource, row.resource)
         minted = minting.mint(request, refresh=True)
         tell([holder.uid], client, holder.uid)
     return Issued(minted, client, session, holder.user, holder.uid)

@@ -20,8 +20,9 @@ from portal.door import incoming
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PURPOSE = "pushed-request"
-# Each costs a row: so many may come from one place.
+# Each costs a row: so many may come from one place, and from a client that has proved who it is.
 _PLACE = RateLimitItemPerMinute(600, 5, namespace="pushed")
+_CLIENT = RateLimitItemPerMinute(30_000, 5, namespace="pushed-client")
 _CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
 
 
@@ -35,15 +36,22 @@ def push(request: HttpRequest) -> HttpResponseBase:
     given["client_id"] = client.client_id
     way = answer.find(given, client)
     asked.read(client, given, way.redirect_uri)
-    life = conf.flow_lifetime()
-    uri = keep(client, given, life, incoming.visit(request))
+    life, proved = conf.flow_lifetime(), not client.is_public
+    uri = keep(client, given, life, incoming.visit(request), proved=proved)
     body = {"request_uri": uri, "expires_in": int(life.total_seconds())}
     return JsonResponse(body, status=201)
 
 
-def keep(client: Client, given: Parameters, life: timedelta, visit: Visit) -> str:
-    """Keep a request. Returns the URI that stands for it. Raises `TooManyRequests`."""
-    lockout.spend(_PLACE, lockout.network(visit.address))
+def keep(
+    client: Client, given: Parameters, life: timedelta, visit: Visit, *, proved: bool = False
+) -> str:
+    """Keep a request. Returns the URI that stands for it. Raises `TooManyRequests`: for a client
+    that has `proved` who it is by its own number, else by the visitor's address.
+    """
+    if proved:
+        lockout.spend(_CLIENT, client.client_id)
+    else:
+        lockout.spend(_PLACE, lockout.network(visit.address))
     key = secrets.token_urlsafe(32)
     fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
     PushedRequest.objects.create(

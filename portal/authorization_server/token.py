@@ -37,8 +37,11 @@ def token(request: HttpRequest) -> HttpResponseBase:
 
 
 def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
-    """RFC 6749, 4.1.3; RFC 7636, 4.5."""
-    lockout.require_budget(visit)
+    """RFC 6749, 4.1.3; RFC 7636, 4.5. Only who proves nothing is slowed down: a site asks with the
+    codes that strangers bring to its callback, from one address for everybody.
+    """
+    if client.is_public:
+        lockout.require_budget(visit)
     shown = codes.Shown(
         given.need("code"),
         given.get("redirect_uri", ""),
@@ -48,7 +51,8 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
     try:
         return codes.redeem(client, shown, visit)
     except InvalidGrant:
-        lockout.spend_budget(visit)
+        if client.is_public:
+            lockout.spend_budget(visit)
         raise
 
 
@@ -66,7 +70,9 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     require_active(session)
-    granted = held.scope.split()
+    granted = client.scopes_of(held.scope.split())
+    if not granted:
+        raise InvalidGrant("The client may have none of these scopes any more.")
     scopes = narrowed_scopes(granted, given.get("scope", ""))
     resource = narrowed(held.resource, asked.resources(given.resource))
     store = bearer.open_session(held.session)

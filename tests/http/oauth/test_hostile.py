@@ -1,0 +1,106 @@
+"""What a hostile client, or somebody behind one, tries beyond the attacks that have a name."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib import admin
+from django.http import HttpRequest
+from limits import RateLimitItemPerMinute
+
+from accounts.models import User
+from portal.authorization_server.backchannel import logout_token
+from portal.authorization_server.models import AccessToken, Client
+from portal.operations.admin.people import PersonAdmin
+from tests.http.oauth.application import Application
+from tests.http.oauth.listener import Listener
+
+pytestmark = pytest.mark.django_db(transaction=True)
+ONE, TWO = "https://one.example", "https://two.example"
+
+
+def test_bad_codes_that_a_site_is_sent_lock_nobody_out_of_it(server: Application) -> None:
+    """Whoever brings made-up codes to a site's callback makes the site ask with them."""
+    for number in range(80):
+        answer = server.redeem(f"guess-{number}")
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert server.sign_in()
+
+
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let one place push three requests."""
+    limit = RateLimitItemPerMinute(3, 5, namespace="pushed-few")
+    monkeypatch.setattr("portal.authorization_server.pushed._PLACE", limit)
+
+
+def test_many_sign_ins_that_a_site_begins_lock_nobody_out_of_it(
+    server: Application, few: None
+) -> None:
+    for _number in range(9):
+        assert server.post("/oauth/par", server.request()).status_code == 201
+
+
+def test_whoever_proves_nothing_pushes_so_much_and_no_more(app: Application, few: None) -> None:
+    answers = [app.post("/oauth/par", app.request()).status_code for _number in range(5)]
+    assert answers == [201, 201, 201, 429, 429]
+
+
+def test_8707_a_narrow_token_leaves_the_grant_as_wide_as_it_was(server: Application) -> None:
+    code = server.code(scope="openid offline_access", resource=[ONE, TWO])
+    assert server.redeem(code, resource=ONE).status_code == 200
+    assert AccessToken.objects.latest("pk").resource == [ONE]
+    for wanted in (TWO, ONE):
+        assert server.refresh(resource=wanted).status_code == 200
+        assert AccessToken.objects.latest("pk").resource == [wanted]
+    assert server.refresh(resource="https://three.example").json()["error"] == "invalid_target"
+    assert server.refresh().status_code == 200
+    assert AccessToken.objects.latest("pk").resource == [ONE, TWO]
+
+
+def test_j06_a_logout_token_is_no_hint(server: Application) -> None:
+    server.sign_in()
+    claims = server.id_token()
+    hint = logout_token(server.client, claims["sid"], claims["sub"])
+    assert server.answer(server.ask(id_token_hint=hint))["error"] == "invalid_request"
+    page = server.browser.get("/oauth/logout", {"id_token_hint": hint})
+    assert page.status_code == 400
+    assert server.browser.get("/auth/session").json()["isLoggedIn"] is True
+
+
+def test_what_a_client_may_no_more_is_given_no_more(app: Application) -> None:
+    app.sign_in(scope="openid profile email offline_access")
+    Client.objects.update(allowed_scopes="openid profile offline_access")
+    assert app.refresh().json()["scope"] == "openid profile offline_access"
+    assert "email" not in app.userinfo().json()
+    assert app.refresh(scope="openid email").json()["error"] == "invalid_scope"
+    Client.objects.update(allowed_scopes="groups")
+    assert app.refresh().json()["error"] == "invalid_grant"
+
+
+def test_t06_no_name_without_the_scope_at_any_route(app: Application) -> None:
+    app.sign_in(scope="openid")
+    bearer = {"Authorization": f"Bearer {app.tokens['access_token']}"}
+    for path in ("/auth/session", "/users/user/details", "/oauth/userinfo"):
+        said = app.back.get(path, headers=bearer).content.decode()
+        assert "alice" not in said.lower(), path
+    body = app.back.get("/auth/session", headers=bearer).json()
+    assert (body["isLoggedIn"], body["type"]) == (True, "local")
+    app.sign_in(scope="openid profile")
+    bearer = {"Authorization": f"Bearer {app.tokens['access_token']}"}
+    assert app.back.get("/auth/session", headers=bearer).json()["user"]["username"] == "alice"
+
+
+def test_an_application_ends_its_own_session_and_no_other(app: Application) -> None:
+    app.sign_in(scope="openid offline_access")
+    bearer = {"Authorization": f"Bearer {app.tokens['access_token']}"}
+    assert app.back.post("/session/logout", headers=bearer).json()["ended"] is True
+    assert app.browser.get("/auth/session").json()["isLoggedIn"] is True
+    assert app.userinfo().status_code == 401
+
+
+def test_clients_hear_of_a_person_who_is_deleted(
+    told: Application, listener: Listener, person: User
+) -> None:
+    rows = User.objects.filter(pk=person.pk)
+    PersonAdmin(User, admin.site).delete_queryset(HttpRequest(), rows)
+    assert len(listener.wait()) == 1
