@@ -9,6 +9,7 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,7 @@ from accounts import events
 from accounts.trail import Act, acting
 from portal import conf
 from portal.door import answers, incoming
+from portal.operations.charts import bars, figures
 
 # What an operator wants, and the pages of it in the order of their use.
 PURPOSES = (
@@ -104,6 +106,22 @@ class VestibuleAdminSite(AdminSite):
             for key, label in PURPOSES
             if found[key]
         ]
+
+    def index(
+        self, request: HttpRequest, extra_context: dict[str, Any] | None = None
+    ) -> TemplateResponse:
+        """Show the pages, and what the last day was like to those who may see it."""
+        rights = ("accounts.view_event", "accounts.view_storedsession")
+        shown: dict[str, Any] = {}
+        if request.user.has_perms(rights):
+            found = figures.counted()
+            shown = {
+                "figures": found,
+                "sign_in_chart": bars.by_hour(found),
+                "session_chart": bars.by_type(found),
+                "call_chart": bars.by_source(found.sources),
+            }
+        return super().index(request, {**shown, **(extra_context or {})})
 
     def each_context(self, request: HttpRequest) -> dict[str, Any]:
         """Return what each page of the administration shows: the institution's name in its head."""

@@ -1,0 +1,149 @@
+"""What the first page counts: sign-ins, sources in trouble, sessions, and how long calls took.
+
+Four queries, each bounded by a day, by what is alive, or by a number of rows.
+"""
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Count, Sum
+from django.db.models.functions import TruncHour
+from django.utils import timezone
+
+from accounts import errors
+from accounts.models import Event, StoredSession
+from accounts.source import catalogue, outage
+from accounts.trail.steps import read
+
+HOURS = 24
+REFUSED = "refused"
+# Of so many events at most the calls are looked at, the latest first.
+_MOST = 2000
+_TROUBLE = frozenset({errors.UNAVAILABLE, errors.MISCONFIGURED})
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFigures:
+    """What one source did within a day: sign-ins, refusals, those of them that were its own fault,
+    whether it is in trouble now, and its calls: how many, and the 95th percentile in milliseconds.
+    """
+
+    slug: str
+    label: str
+    succeeded: int
+    refused: int
+    faults: int
+    troubled: bool
+    calls: int
+    p95: int
+
+    @property
+    def failing(self) -> bool:
+        """Tell whether an operator should look at it."""
+        return self.troubled or self.faults > 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """All that the first page shows. `hours` are the beginnings of the last 24, the oldest first;
+    `sign_ins` counts by series (a session type, or `REFUSED`) and hour.
+    """
+
+    at: datetime
+    hours: Sequence[datetime]
+    sign_ins: Mapping[str, Sequence[int]]
+    sources: Sequence[SourceFigures]
+    sessions: Sequence[tuple[str, int]]
+
+
+def counted() -> Figures:
+    """Return the figures of this moment."""
+    now = timezone.now()
+    this_hour = timezone.localtime(now).replace(minute=0, second=0, microsecond=0)
+    hours = [this_hour - timedelta(hours=back) for back in range(HOURS - 1, -1, -1)]
+    outcomes = _outcomes(hours[0])
+    return Figures(now, hours, _by_hour(outcomes, hours), _sources(outcomes), _sessions(now))
+
+
+@dataclass(frozen=True, slots=True)
+class _Outcome:
+    hour: datetime
+    name: str
+    type: str
+    source: str
+    reason: str
+    times: int
+
+
+def _outcomes(since: datetime) -> list[_Outcome]:
+    rows = Event.objects.filter(at__gte=since, name__in=("login.succeeded", "login.failed"))
+    grouped = rows.annotate(hour=TruncHour("at")).order_by()
+    columns = ("hour", "name", "session_type", "source", "reason")
+    counts = grouped.values_list(*columns).annotate(times=Sum("count"))
+    return [_Outcome(*row) for row in counts]
+
+
+def _by_hour(outcomes: Sequence[_Outcome], hours: Sequence[datetime]) -> dict[str, list[int]]:
+    place = {hour: number for number, hour in enumerate(hours)}
+    found: dict[str, list[int]] = defaultdict(lambda: [0] * len(hours))
+    for each in outcomes:
+        series = REFUSED if each.name == "login.failed" else each.type
+        if each.hour in place:
+            found[series][place[each.hour]] += each.times
+    refused = found.pop(REFUSED, None)
+    ordered = {series: found[series] for series in sorted(found)}
+    return ordered | ({REFUSED: refused} if refused else {})
+
+
+def _sources(outcomes: Sequence[_Outcome]) -> list[SourceFigures]:
+    succeeded: Counter[str] = Counter()
+    refused: Counter[str] = Counter()
+    faults: Counter[str] = Counter()
+    for each in outcomes:
+        kind = succeeded if each.name == "login.succeeded" else refused
+        kind[each.source] += each.times
+        if each.reason in _TROUBLE:
+            faults[each.source] += each.times
+    ready = {each.slug: each for each in catalogue.enabled()}
+    troubled = outage.since(ready)  # which asks no upstream
+    calls = _calls()
+    return [
+        SourceFigures(
+            slug,
+            each.label,
+            succeeded[slug],
+            refused[slug],
+            faults[slug],
+            slug in troubled,
+            len(calls.get(slug, ())),
+            percentile(calls.get(slug, ())),
+        )
+        for slug, each in ready.items()
+    ]
+
+
+def _calls() -> dict[str, list[int]]:
+    """Return how long the latest calls to each source took, in milliseconds."""
+    since = timezone.now() - timedelta(hours=HOURS)
+    rows = Event.objects.filter(at__gte=since).exclude(steps=[]).order_by("-at")
+    found: dict[str, list[int]] = defaultdict(list)
+    for stored in rows.values_list("steps", flat=True)[:_MOST]:
+        for step in read(stored):
+            if step.what == "call" and step.milliseconds >= 0:
+                found[step.receiver.removeprefix("source:")].append(step.milliseconds)
+    return found
+
+
+def percentile(values: Sequence[int], part: float = 0.95) -> int:
+    """Return the smallest value that `part` of all do not exceed (nearest rank); 0 of none."""
+    ordered = sorted(values)
+    return ordered[math.ceil(part * len(ordered)) - 1] if ordered else 0
+
+
+def _sessions(now: datetime) -> list[tuple[str, int]]:
+    alive = StoredSession.objects.filter(expire_date__gt=now).exclude(user=None)
+    counts = alive.order_by().values_list("type").annotate(size=Count("pk"))
+    return sorted(((str(kind), int(size)) for kind, size in counts), key=lambda pair: -pair[1])
