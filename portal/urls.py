@@ -108,7 +108,6 @@ urlpatterns = [
     path(".well-known/webfinger", webfinger.webfinger, name="webfinger"),
     # What web servers ask (4); the middleware of the gateway answers before the others.
     path("gateway/check", check, name="gateway-check"),
-    path("gateway/check/<path:rest>", check, name="gateway-check-path"),
     path("gateway/start", arrival.start, name="gateway-start"),
     path(".vestibule/start", arrival.local_start, name="gateway-local-start"),
     path(".vestibule/accept", arrival.local_accept, name="gateway-local-accept"),

@@ -38,17 +38,16 @@ from portal.gateway.expiry import clear_site_data, expired
 from portal.gateway.forwarded import Forwarded
 from portal.server.kept import Keep
 
+PATH = "/gateway/check"
 log = structlog.get_logger("vestibule.gateway")
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a web server sends. `headers` are by name in lower case, one value each; `path` has its
-    escapes opened; `address` is the caller's as the proxies tell it.
+    """What a web server sends. `headers` are by name in lower case, one value each; `address` is
+    the caller's as the proxies tell it.
     """
 
-    method: str
-    path: str
     query: str
     headers: Mapping[str, str] = field(repr=False)
     address: str = ""
@@ -80,7 +79,7 @@ def weighed(
 
 def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, Keep | None]:
     headers = question.headers
-    asked = forwarded_request.read(headers, question.method, question.path, question.query)
+    asked = forwarded_request.read(headers)
     settings, compiled = settings_of(question), rules.compiled()
     visit = Visit(question.address, headers.get("user-agent", "")[:300])
     somebody = identify(headers, visit, asked.host, at_home=asked.host == settings.host)

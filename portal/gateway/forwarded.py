@@ -1,14 +1,13 @@
 """The request that a web server asks about, from the headers that it sends (docs/gateway.md 4).
 
-Three forms are known: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik),
-`X-Original-Method` and `X-Original-URL` (nginx), and the path below `/gateway/check` (Envoy). What
-occurs twice must say the same: one of the two may be the caller's own.
+Two forms are known: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik, Envoy),
+`X-Original-Method` and `X-Original-URL` (nginx). What occurs twice must say the same: one of the
+two may be the caller's own.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import quote, unquote
 
 from accounts.errors import InvalidRequest
 from accounts.upstream import cookie_header
@@ -16,7 +15,6 @@ from portal.gateway import paths
 from portal.gateway.hosts import host_of
 from portal.gateway.paths import Reading
 
-PREFIX = "/gateway/check"
 SAFE = frozenset({"GET", "HEAD"})
 # RFC 4918, 3253, 3648, 3744, 4791, 5323 and 5842.
 DAV = frozenset(
@@ -70,20 +68,13 @@ class Forwarded:
         return self.method in DAV
 
 
-def read(headers: Mapping[str, str], method: str, path: str, query: str) -> Forwarded:
-    """Return the request that is asked about. `headers` are by name in lower case; `method`,
-    `path` (its escapes opened) and `query` are those of the question itself.
+def read(headers: Mapping[str, str]) -> Forwarded:
+    """Return the request that is asked about. `headers` are by name in lower case.
 
     Raises `InvalidRequest` when something is missing, contradicts itself or cannot be read. Words
     on forwarding must have come from a trusted proxy (portal/server/proxies.py).
     """
-    form = _of_headers(headers)
-    rest = path.removeprefix(PREFIX)
-    if rest and not (rest == "/" and form):
-        form = _appended(form, headers, method, rest, query)
-    if form is None:
-        raise InvalidRequest("The web server does not say which request it asks about.")
-    asked, scheme, authority, target = form
+    asked, scheme, authority, target = _form(headers)
     _refuse_others(headers, asked, scheme, authority)
     if not _METHOD.match(asked):
         raise InvalidRequest("The method cannot be read.")
@@ -121,12 +112,14 @@ def origin_of(headers: Mapping[str, str], scheme: str) -> str:
 Form = tuple[str, str, str, str]
 
 
-def _of_headers(headers: Mapping[str, str]) -> Form | None:
-    """Return what the headers say, which must be one thing; None when they say nothing."""
+def _form(headers: Mapping[str, str]) -> Form:
+    """Return what the headers say, which must be one thing."""
     forms = [form for form in (_original(headers), _xforwarded(headers)) if form]
+    if not forms:
+        raise InvalidRequest("The web server does not say which request it asks about.")
     if len(forms) == 2 and forms[0] != forms[1]:
         raise InvalidRequest("The headers on the request contradict each other.")
-    return forms[0] if forms else None
+    return forms[0]
 
 
 def _original(headers: Mapping[str, str]) -> Form | None:
@@ -142,7 +135,7 @@ def _original(headers: Mapping[str, str]) -> Form | None:
 
 
 def _xforwarded(headers: Mapping[str, str]) -> Form | None:
-    """Return the same as Caddy and Traefik send it."""
+    """Return the same as the others send it."""
     target = headers.get("x-forwarded-uri", "")
     if not target:
         return None
@@ -152,24 +145,6 @@ def _xforwarded(headers: Mapping[str, str]) -> Form | None:
     if not (method and scheme and authority):
         raise InvalidRequest("X-Forwarded-Method, -Proto, -Host or -Uri is missing.")
     return method, scheme.lower(), authority.lower(), target
-
-
-def _appended(
-    form: Form | None, headers: Mapping[str, str], method: str, path: str, query: str
-) -> Form:
-    """Return the same as Envoy sends it: in the question's own line and `Host`. The escapes of that
-    line are opened; headers that say the same as `form` have them.
-    """
-    if form is not None:
-        if (form[0], unquote(form[3].partition("?")[0])) != (method, path):
-            raise InvalidRequest("The path that is asked about contradicts the headers.")
-        return form
-    scheme = headers.get("x-forwarded-proto", "")
-    if not scheme:
-        raise InvalidRequest("X-Forwarded-Proto is missing, or no trusted proxy sent it.")
-    target = quote(path, safe="/!$&'()*+,;=:@~")
-    target = f"{target}?{query}" if query else target
-    return method, scheme.lower(), headers.get("host", "").lower(), target
 
 
 def _refuse_others(headers: Mapping[str, str], method: str, scheme: str, authority: str) -> None:

@@ -10,8 +10,7 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import database
 from portal.gateway import arrival
-from portal.gateway.check import Answer, Question, answer
-from portal.gateway.forwarded import PREFIX
+from portal.gateway.check import PATH, Answer, Question, answer
 from portal.gateway.hosts import LOCAL
 
 _UNAVAILABLE = b'{"error": "temporarily_unavailable", "error_description": "Try again."}'
@@ -26,11 +25,11 @@ class Gate:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer what is below `/gateway/check`, and what an application's host leads here; leave
+        """Answer what a web server asks, and what an application's host leads here; leave
         everything else to the site.
         """
         path = request.path_info
-        if path == PREFIX or path.startswith(f"{PREFIX}/"):
+        if path == PATH:
             return check(request)
         if path.startswith(LOCAL):
             return local(request, path.removeprefix(LOCAL))
@@ -51,11 +50,9 @@ def local(request: HttpRequest, step: str) -> HttpResponse:
 
 @csrf_exempt
 @login_not_required
-def check(request: HttpRequest, rest: str = "") -> HttpResponse:
+def check(request: HttpRequest) -> HttpResponse:
     """Answer one question; 503 while the database cannot be asked."""
     question = Question(
-        method=request.method or "",
-        path=request.path_info,
         query=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         address=request.META.get("REMOTE_ADDR", ""),

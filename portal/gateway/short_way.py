@@ -1,23 +1,18 @@
 """The short way of a web server's question: what Django's middleware of that name would say."""
 
-from django.core.handlers.wsgi import get_path_info
 from django.db import DatabaseError, close_old_connections
 from django.http.request import HttpHeaders
 
 from portal.gateway import check, known
-from portal.gateway.forwarded import PREFIX
 from portal.server.kept import KEEP
 from portal.server.short_ways import Answer, Environ
 
 
 def answer(environ: Environ) -> Answer | None:
     """Return the answer to a question, None for anything else and while there is no database."""
-    path = environ["PATH_INFO"]
-    if path != PREFIX and not path.startswith(f"{PREFIX}/"):
+    if environ["PATH_INFO"] != check.PATH:
         return None
     question = check.Question(
-        method=environ["REQUEST_METHOD"].upper(),
-        path=get_path_info(environ),
         query=environ["QUERY_STRING"],
         headers={name.lower(): value for name, value in HttpHeaders(environ).items()},
         address=environ["REMOTE_ADDR"],

@@ -77,7 +77,7 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     unread.
     """
     sent = {**MANNERS[manner], "x-original-method": method.upper(), "x-original-url": url}
-    asked = forwarded.read(sent, "GET", forwarded.PREFIX, "")
+    asked = forwarded.read(sent)
     settings = Settings(conf.site_url(), portal_conf.cookie_domain())
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
@@ -89,7 +89,7 @@ def url_problem(url: str) -> str:
     """Return what is wrong with an address to be tried, or nothing."""
     try:
         sent = {"x-original-method": "GET", "x-original-url": url}
-        forwarded.read(sent, "GET", forwarded.PREFIX, "")
+        forwarded.read(sent)
     except InvalidRequest as error:
         return error.description
     return ""

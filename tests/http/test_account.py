@@ -136,7 +136,7 @@ OPEN = {
     ".well-known/openid-configuration",
     ".well-known/oauth-authorization-server", ".well-known/oauth-protected-resource",
     ".vestibule/start", ".vestibule/accept",
-    ".well-known/webfinger", "gateway/check", "gateway/check/<path:rest>",
+    ".well-known/webfinger", "gateway/check",
 }  # fmt: skip
 
 

@@ -362,4 +362,4 @@ def test_h02_a_question_without_a_request_is_refused(alice: Client) -> None:
     rule("files")
     answer = alice.get("/gateway/check")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
-    assert alice.get("/gateway/check/private").status_code == 400
+    assert alice.get("/gateway/check/private").status_code == 404

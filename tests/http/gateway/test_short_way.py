@@ -97,9 +97,6 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "nginx": {"HTTP_X_FORWARDED_URI": "", "HTTP_X_FORWARDED_METHOD": "",
               "HTTP_X_ORIGINAL_URL": f"https://{HOST}/a", "HTTP_X_ORIGINAL_METHOD": "GET"},
     "nginx, which cannot redirect": {"QUERY_STRING": "redirect=401", **SHORT},
-    "Envoy": {"PATH_INFO": "/gateway/check/a/\xc3\xa5", "HTTP_X_FORWARDED_URI": "",
-              "HTTP_X_FORWARDED_METHOD": "", "HTTP_HOST": HOST},
-    "no text": {"PATH_INFO": "/gateway/check/\xff", "HTTP_X_FORWARDED_URI": ""},
     "a preflight": {"method": "OPTIONS", "HTTP_ORIGIN": "https://x.example",
                     "HTTP_ACCESS_CONTROL_REQUEST_METHOD": "PUT"},
     "a WebSocket": {"HTTP_UPGRADE": "websocket"},
@@ -245,13 +242,12 @@ def test_what_is_remembered_is_bounded(
     assert 1 <= len(known._memory) <= 2
 
 
-@given(st.text(max_size=30), st.text(max_size=30), st.binary(max_size=30))
-def test_no_header_breaks_the_short_way(cookie: str, url: str, path: bytes) -> None:
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_no_header_breaks_the_short_way(cookie: str, url: str) -> None:
     environ = asked(
         HTTP_COOKIE=f"vestibule={cookie}",
         HTTP_AUTHORIZATION=f"Bearer {cookie}",
         HTTP_X_FORWARDED_URI=url,
-        PATH_INFO="/gateway/check/" + path.decode("latin-1"),
     )
     answer = short(environ)
     assert answer.status in {302, 400, 401, 403}
