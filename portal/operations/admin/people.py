@@ -21,13 +21,14 @@ from portal.door import incoming
 from portal.operations import roles
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.guarded import Guarded
+from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.rights import may_give, may_manage
 
 
 @admin.register(User)
-class PersonAdmin(PersonPage):
+class PersonAdmin(PersonPage, InvitePage):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
     list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
@@ -38,6 +39,7 @@ class PersonAdmin(PersonPage):
     ordering = ("username_key",)
     filter_horizontal = ("groups", "user_permissions")
     actions = ("delete_selected", "send_links")
+    change_list_template = "operations/people.html"
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
