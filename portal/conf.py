@@ -13,6 +13,21 @@ def app_passwords() -> bool:
     return bool(settings.VESTIBULE_APP_PASSWORDS)
 
 
+def alarm_after() -> float:
+    """Return for how many seconds a source must fail before operators are told."""
+    return float(settings.VESTIBULE_ALARM_AFTER)
+
+
+def alarm_mail() -> tuple[str, ...]:
+    """Return the addresses that are told of alarms."""
+    return tuple(settings.VESTIBULE_ALARM_MAIL)
+
+
+def alarm_webhook() -> str:
+    """Return the address to which alarms are posted, or nothing."""
+    return str(settings.VESTIBULE_ALARM_WEBHOOK)
+
+
 def body_deadline() -> float:
     """Return how many seconds the body of a request may take to arrive."""
     return float(settings.VESTIBULE_BODY_DEADLINE)
@@ -78,6 +93,11 @@ def language() -> str:
 def language_cookie() -> str:
     """Return the name of the cookie that keeps a person's language."""
     return str(settings.LANGUAGE_COOKIE_NAME)
+
+
+def language() -> str:
+    """Return the language of the site, for people whose browser asks for none of its own."""
+    return str(settings.LANGUAGE_CODE).partition("-")[0]
 
 
 def languages() -> tuple[str, ...]:

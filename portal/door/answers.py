@@ -11,6 +11,7 @@ from django.utils.translation import gettext
 from accounts import errors, events
 from accounts.errors import ProtocolError, TemporarilyUnavailable, TooManyRequests
 from accounts.login import flow, lockout
+from accounts.offers import offered
 from accounts.provider import LoginFlow
 from accounts.source import catalogue, outage
 from portal.door import cookies, incoming, routes
@@ -110,3 +111,8 @@ def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str
         detail=f"{error.error}: {error.description}",
     )
     return events.count(failed)
+
+
+def announcements() -> list[str]:
+    """Return what people are told before they sign in, by rooms whose AppConfig has `announces`."""
+    return [words for tell in offered("announces") for words in tell()]

@@ -61,6 +61,7 @@ def page(
     context["again"] = again
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem
+    context["announcements"] = answers.announcements()
     return answers.page(request, "login/form.html", context, status)
 
 

@@ -6,9 +6,12 @@ from accounts import ended, events
 from accounts.models import User
 from accounts.session import afar, erasure, farewell, people
 from accounts.session.store import SessionStore
+from portal.operations import maintenance
+from portal.operations.alarms import Alarm
+from portal.operations.maintenance import MaintenanceNotice
 from portal.operations.rescue import Rescue
 
-__all__ = ["AwaitingPerson", "Rescue", "clear_ground_floor"]
+__all__ = ["Alarm", "AwaitingPerson", "MaintenanceNotice", "Rescue", "clear_ground_floor"]
 
 
 class AwaitingPerson(User):
@@ -39,5 +42,6 @@ def clear_ground_floor() -> int:
         afar.clear_expired,
         farewell.clear_expired,
         events.clear_expired,
+        maintenance.clear_expired,
     )
     return sum(clear() for clear in over)

@@ -48,6 +48,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     if straight and not left:
         return answers.see_other(routes.login_path(straight.slug, next=next_url, **wished))
     context = {**_choice(ready, next_url, wished), "bound_for": place_of(next_url)}
+    context["announcements"] = answers.announcements()
     if request.GET.get("done") == "password":
         context["notice"] = "password"
     elif straight and left:

@@ -15,6 +15,7 @@ from accounts.source import catalogue, registry
 from portal.authorization_server import clients, keys, short_way
 from portal.gateway import known, persons
 from portal.gateway import rules as compiled
+from portal.operations import maintenance
 from portal.server.bounded import Bounded
 from portal.tokens import foreign
 from tests.peers import dead_cache
@@ -26,8 +27,9 @@ def feed() -> None:
 
 
 def sources() -> None:
-    """Read the sources anew."""
+    """Read the sources anew, and what else is configured."""
     catalogue._enabled.cache_clear()
+    maintenance._known.cache_clear()
 
 
 def rules() -> None:

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import outbox
 from accounts.session import following
 from accounts.session.store import end_expired
+from portal.operations import alarms
 from portal.operations.metrics import numbers
 
 EVERY_SECONDS = 15.0
@@ -56,6 +57,7 @@ def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
             end_expired()
             outbox.deliver_due()
             following.recheck_due()
+            alarms.look()
         except DatabaseError:
             log.warning("outbox.database_unavailable")
             connections.close_all()

@@ -1,0 +1,21 @@
+"""Maintenance notices, as operators write them."""
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from portal.operations.admin.guarded import Guarded
+from portal.operations.maintenance import MaintenanceNotice
+
+
+@admin.register(MaintenanceNotice)
+class MaintenanceNoticeAdmin(Guarded):
+    """A list with a form; only words and moments are written here."""
+
+    list_display = ("shown_from", "shown_until", "words")
+    ordering = ("-shown_until",)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MaintenanceNotice]) -> None:
+        """Delete one by one, so that workers are told."""
+        for notice in queryset:
+            notice.delete()

@@ -1,0 +1,55 @@
+"""The certificates in files that settings name: of authorities, and of this site as a client."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.models import Source
+from accounts.provider import Finding, verdict
+from portal.operations.doctor.certificate import DAYS
+
+LARGEST = 1024 * 1024
+_BEGINS = b"-----BEGIN CERTIFICATE-----"
+
+
+def findings(_look: Any) -> Iterator[Finding]:
+    """Yield for each file when the first of its certificates ends."""
+    for place, path in sorted(_named()):
+        ends = _ends(Path(path))
+        if not ends:
+            continue
+        days = (min(ends) - datetime.now(UTC)).days
+        told = {"place": place, "days": days}
+        yield verdict(
+            days >= DAYS,
+            _("%(place)s: the certificate is good for another %(days)d days.") % told,
+            _("%(place)s: the certificate ends in %(days)d days.") % told,
+            _("Put its successor into the file."),
+        )
+
+
+def _named() -> Iterator[tuple[str, str]]:
+    """Yield the files that settings name, with the place where they are named."""
+    if conf.http_limits().ca:
+        yield "VESTIBULE_HTTP_CA", conf.http_limits().ca
+    for row in Source.objects.filter(enabled=True):
+        for name, value in row.settings.items():
+            if isinstance(value, str) and value.startswith("/"):
+                yield f"{row.slug}: {name}", value
+
+
+def _ends(path: Path) -> list[datetime]:
+    """Return when the certificates in a file end; nothing of a file that holds none."""
+    try:
+        if not path.is_file() or path.stat().st_size > LARGEST:
+            return []
+        text = path.read_bytes()
+        loaded = x509.load_pem_x509_certificates(text) if _BEGINS in text else []
+    except (OSError, ValueError):
+        return []
+    return [each.not_valid_after_utc for each in loaded]

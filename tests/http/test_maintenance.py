@@ -1,0 +1,89 @@
+"""Maintenance notices: on the sign-in pages, in the reader's language, in their time."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.core.management import call_command
+from django.test import Client
+from django.utils import timezone
+
+from accounts.models import User
+from portal.operations.maintenance import MaintenanceNotice
+from tests.http.conftest import PASSWORD, sign_in
+
+pytestmark = pytest.mark.django_db(transaction=True)
+DANISH = "Vi arbejder på siden i aften <b>fra 20</b>."
+ENGLISH = "We work on this site tonight."
+
+
+def notice(begins: int, ends: int, **words: str) -> MaintenanceNotice:
+    """Make a notice that is shown from and until so many minutes from now."""
+    now = timezone.now()
+    made = MaintenanceNotice(
+        shown_from=now + timedelta(minutes=begins), shown_until=now + timedelta(minutes=ends),
+        **(words or {"danish": DANISH, "english": ENGLISH}),
+    )  # fmt: skip
+    made.full_clean()
+    made.save()
+    return made
+
+
+def page(path: str = "/login", language: str = "en") -> str:
+    return Client().get(path, headers={"Accept-Language": language}).content.decode()
+
+
+@pytest.mark.parametrize("path", ["/login", "/auth/login/local"])
+def test_it_is_told_in_the_readers_language(path: str) -> None:
+    notice(-1, 10)
+    assert ENGLISH in page(path)
+    assert "&lt;b&gt;fra 20&lt;/b&gt;" in page(path, "da")
+    assert ENGLISH in page(path, "de"), "the site's own language"
+
+
+def test_it_is_told_in_any_language_rather_than_not_at_all() -> None:
+    notice(-1, 10, german="Heute Abend.")
+    assert "Heute Abend." in page(language="da")
+
+
+@pytest.mark.parametrize(("begins", "ends", "shown"), [(-1, 1, True), (1, 2, False)])
+def test_it_is_told_in_its_time(begins: int, ends: int, shown: bool) -> None:
+    notice(begins, ends)
+    assert (ENGLISH in page()) is shown
+
+
+def test_workers_know_of_each_change_and_what_is_over_goes() -> None:
+    made = notice(-10, 10)
+    assert ENGLISH in page()
+    made.shown_until = timezone.now() - timedelta(minutes=1)
+    made.save()
+    from tests.peers import fresh
+
+    fresh.worker()  # half a second later
+    assert ENGLISH not in page()
+    call_command("clear_expired")
+    assert not MaintenanceNotice.objects.exists()
+
+
+def test_it_has_words_and_ends_after_it_begins() -> None:
+    with pytest.raises(ValidationError):
+        notice(-1, 10, english="")
+    with pytest.raises(ValidationError):
+        notice(10, 10)
+
+
+def test_an_administrator_writes_it(client: Client) -> None:
+    User.objects.create_superuser("ada", PASSWORD)
+    sign_in(client, "ada")
+    now = timezone.localtime()
+    form = {
+        "shown_from_0": now.date().isoformat(), "shown_from_1": "00:00:00",
+        "shown_until_0": (now + timedelta(days=1)).date().isoformat(), "shown_until_1": "00:00:00",
+        "english": ENGLISH,
+    }  # fmt: skip
+    answer = client.post("/admin/operations/maintenancenotice/add/", form)
+    assert answer.status_code in {200, 302, 303}
+    assert MaintenanceNotice.objects.get().english == ENGLISH
+    assert ENGLISH in client.get("/admin/operations/maintenancenotice/").content.decode()
