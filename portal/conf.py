@@ -86,18 +86,13 @@ def institution() -> dict[str, str]:
 
 
 def language() -> str:
-    """Return the language of the pages for who prefers none of theirs."""
-    return str(settings.LANGUAGE_CODE)
+    """Return the language of the site, for people whose browser asks for none of its own."""
+    return str(settings.LANGUAGE_CODE).partition("-")[0]
 
 
 def language_cookie() -> str:
     """Return the name of the cookie that keeps a person's language."""
     return str(settings.LANGUAGE_COOKIE_NAME)
-
-
-def language() -> str:
-    """Return the language of the site, for people whose browser asks for none of its own."""
-    return str(settings.LANGUAGE_CODE).partition("-")[0]
 
 
 def languages() -> tuple[str, ...]:

@@ -371,4 +371,11 @@ VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
 VESTIBULE_ALARM_MAIL = env.list("VESTIBULE_ALARM_MAIL", default=[])
 VESTIBULE_ALARM_WEBHOOK = secret("VESTIBULE_ALARM_WEBHOOK")
 VESTIBULE_ALARM_AFTER = env.float("VESTIBULE_ALARM_AFTER", default=300.0)
-LOGGING = logs.configure(level=env.str("VESTIBULE_LOG_LEVEL", default="INFO"))
+LOGGING = logs.configure(
+    level=env.str("VESTIBULE_LOG_LEVEL", default="INFO"),
+    own=[
+        *(SECRET_KEY, *SECRET_KEY_FALLBACKS, *VESTIBULE_VAULT_KEYS, VESTIBULE_METRICS_TOKEN),
+        *(str(DATABASES["default"].get("PASSWORD") or ""), vars().get("EMAIL_HOST_PASSWORD", "")),
+        *(urlsplit(REDIS_URL).password or "", urlsplit(VESTIBULE_ALARM_WEBHOOK).path),
+    ],
+)

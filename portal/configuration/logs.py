@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import structlog
@@ -14,27 +15,66 @@ _SECRET = re.compile(
     r"request|request_uri|client_assertion)"
     r"(=|%(?:25)*3D)(?:(?!%(?:25)*26)[^&\s\"'])+"
 )
-_IN_PATH = re.compile(r"(/login/reset/[^/\s]+/|/device/qr/)[^/?\s\"']+")
+# What a path holds after these is worth a sign-in.
+_PATHS = ("/login/reset/", "/device/qr/", "/login/letmein/")
+_IN_PATH = re.compile(r"(/login/reset/[^/\s]+/|/device/qr/|/login/letmein/(?!enter\b))[^/?\s\"']+")
 
 
-def redact(_logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
-    """Replace the values of secret parameters in every text of a log line."""
-    for key, value in event.items():
+# Fields whose whole value is secret, by the end of their name.
+_NAMED = re.compile(
+    r"(?i)(password|secret|token|authorization|cookie|api_?key|verifier|nonce|private_?key)$"
+)
+REDACTED = "[redacted]"
+# Shorter ones would be found in words.
+SHORTEST = 8
+
+
+class Redaction:
+    """Takes secrets out of lines: the site's own, and what is one by its name or its place."""
+
+    def __init__(self, own: Iterable[str] = ()) -> None:
+        words = sorted({each for each in own if len(each) >= SHORTEST}, key=len, reverse=True)
+        self._own = re.compile("|".join(map(re.escape, words))) if words else None
+
+    def __call__(self, _logger: Any, _name: str, event: dict[str, Any]) -> dict[str, Any]:
+        """Return a line without secrets, at whatever depth they stand."""
+        return {key: self._clean(key, value) for key, value in event.items()}
+
+    def _clean(self, key: object, value: Any) -> Any:
+        if value and not isinstance(value, bool) and _NAMED.search(str(key)):
+            return REDACTED
         if isinstance(value, str):
-            event[key] = _redacted(value)
-    return event
+            return self._text(value)
+        if isinstance(value, Mapping):
+            return {name: self._clean(name, each) for name, each in value.items()}
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return [self._clean("", each) for each in value]
+        if value is None or isinstance(value, (bool, int, float)):
+            return value
+        return self._text(
+            value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
+        )
+
+    def _text(self, text: str) -> str:
+        text = _redacted(text)
+        return self._own.sub(REDACTED, text) if self._own else text
+
+
+redact = Redaction()
 
 
 def _redacted(text: str) -> str:
     # Looking whether there can be a secret at all spares most texts the searches.
     if "=" in text or "%" in text:
         text = _SECRET.sub(r"\1\2[redacted]", text)
-    within = "/login/reset/" in text or "/device/qr/" in text
+    within = any(path in text for path in _PATHS)
     return _IN_PATH.sub(r"\1[redacted]", text) if within else text
 
 
-def configure(level: str) -> dict[str, Any]:
-    """Configure structlog and return Django's LOGGING, so that both write the same lines."""
+def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
+    """Configure structlog and return Django's LOGGING, so that both write the same lines. `own` are
+    the site's secrets, which no line holds.
+    """
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -64,7 +104,7 @@ def configure(level: str) -> dict[str, Any]:
         "processors": [
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
-            redact,
+            Redaction(own),
             renderer,
         ],
     }

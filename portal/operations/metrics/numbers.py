@@ -52,7 +52,6 @@ class Numbers:
         self.ended = self._counter("ended_sessions", "Sessions ended otherwise.", *where)
         self.events = self._counter("events", "Lines of the audit trail.", "event", "reason")
         self.refreshes = self._counter("refreshes", "Refreshes.", "kind", "source", "outcome")
-        self.late = self._counter("front_refused", "Requests refused by the front.", "reason")
         self.calls = Histogram(
             "vestibule_upstream_seconds", "Calls to upstreams.", ("source", "outcome"),
             buckets=SECONDS, registry=None,
