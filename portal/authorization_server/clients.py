@@ -40,6 +40,8 @@ def find(client_id: str) -> Client | None:
     """Return the client, or None. Our own front ends' is none that others may use."""
     if not client_id or len(client_id) > LONGEST_ID or client_id == FIRST_PARTY:
         return None
+    if not client_id.isprintable():  # a database takes neither NUL nor half a character
+        return None
     return Client.objects.filter(client_id=client_id).first()
 
 

@@ -4,9 +4,11 @@ registered (docs/contract.md 8).
 
 from __future__ import annotations
 
+import base64
+import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import pytest
 from django.test import Client as Browser
@@ -160,3 +162,26 @@ def test_no_origin_breaks_the_comparison(origin: str) -> None:
     row = Client(kind="browser", redirect_uris=CALLBACK)
     if origin in registration.origins_of(row):
         assert origin == "{0.scheme}://{0.netloc}".format(urlsplit(CALLBACK))
+
+
+@pytest.mark.parametrize(
+    "name", ["a\0b", "\ud800", "\udfff!", "app\0", "x" * 5000, "\x7f", "\u202e"]
+)
+def test_a_client_whose_name_no_database_takes_is_not_known(app: Application, name: str) -> None:
+    body = json.dumps({"iss": name, "sub": name, "exp": 4e9, "jti": "x"}).encode()
+    parts = [
+        base64.urlsafe_b64encode(each).decode().rstrip("=") for each in (b'{"alg":"ES256"}', body)
+    ]
+    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+    signed = {"client_assertion": ".".join([*parts, "AAAA"]), "client_assertion_type": kind}
+    pair = base64.b64encode(quote(name, errors="replace").encode() + b":x").decode()
+    for path in ("/oauth/token", "/oauth/par", "/oauth/introspect", "/oauth/revoke"):
+        fields = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
+        by_assertion = app.back.post(path, urlencode({**fields, **signed}), content_type=FORM)
+        assert by_assertion.status_code in {400, 401}
+        shown = {"Authorization": f"Basic {pair}"}
+        by_basic = app.back.post(path, urlencode(fields), content_type=FORM, headers=shown)
+        assert by_basic.status_code in {400, 401}
+    assert clients.find(name) is None
+    withdrawn = app.browser.post("/account/apps", {"withdraw": name.encode("utf-8", "replace")})
+    assert withdrawn.status_code in {400, 404}
