@@ -42,7 +42,7 @@ from portal.door import answers, cookies, incoming, routes
 from portal.door.destinations import LONGEST
 
 PATH = "/oauth/authorize"
-_AGAIN, _CONSENT = "asked-again", "consent"
+_AGAIN, _CONSENT = "asked-again", "consent-once"
 # The parameter in which we remember, sealed, when this request sent its person to sign in again.
 _MARK = "vestibule_asked"
 _CONSENT_LIFE = timedelta(minutes=10)

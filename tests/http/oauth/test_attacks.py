@@ -179,8 +179,9 @@ def test_x10_the_page_that_asks_cannot_be_rewritten(app: Application) -> None:
     uid = stored(app.browser).uid
     wide = ["k", {**app.request(), "scope": "openid groups"}, [], 4e9]
     forged = [
-        sealed[:-2] + "AA", sealed + "A", sealed.upper(), "", "x", seal(wide, "consent", "other"),
-        seal(wide, "login", uid), base64.b64encode(json.dumps(wide).encode()).decode(),
+        sealed[:-2] + "AA", sealed + "A", sealed.upper(), "", "x",
+        seal(wide, "consent-once", "other"), seal(wide, "login", uid),
+        seal(wide[1:], "consent", uid), base64.b64encode(json.dumps(wide).encode()).decode(),
     ]  # fmt: skip
     for each in forged:
         page = app.browser.post("/oauth/consent", {"request": each, "decision": "allow"})
