@@ -37,6 +37,10 @@ EVENTS = {
     "token.reused": _("Token used twice"),
     "code.reused": _("Code used twice"),
     "page.refused": _("Page refused"),
+    "gateway.refused": _("Not let into an application"),
+    "rule.saved": _("Access rule saved"),
+    "rule.disabled": _("Access rule disabled"),
+    "rule.deleted": _("Access rule deleted"),
     "source.created": _("Source added"),
     "source.changed": _("Source changed"),
     "source.deleted": _("Source deleted"),
@@ -71,6 +75,16 @@ REASONS = {
     "not-found": _("There is no such page"),
     "form-expired": _("The form was too old, or came from elsewhere"),
     "server-error": _("A defect of this site; the log says more"),
+    # What the gateway refuses (docs/gateway.md 2); no room knows its constants.
+    "no-rule": _("No rule speaks of this host, path and method, so nobody comes in."),
+    "method": _("This method is never let in."),
+    "upgrade": _("The rule lets no WebSocket in."),
+    "nobody": _("The rule lets nobody in."),
+    "awaiting-access": _("The person awaits access."),
+    "scope": _("The access token lacks the scope gateway."),
+    "reach": _("The app password does not reach so far."),
+    "type": _("The session is of none of the rule's types."),
+    "group": _("The person is in none of the rule's groups."),
 }
 
 

@@ -16,7 +16,9 @@ from django.utils import timezone
 
 from accounts.models import Event, User
 from accounts.session import people
+from portal.gateway import decision
 from portal.gateway.identity import NAMES
+from portal.operations.story import words
 from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
 from tests.http.gateway.asking import HOST, ask, rule
 from tests.http.oauth.application import Application, register
@@ -314,6 +316,24 @@ def test_a_refusal_is_a_page_for_a_browser_with_a_code_that_the_desk_finds(
     script = ask(alice, path="/desk", Sec_Fetch_Mode="cors")
     assert "Support code" in script.json()["error_description"]
     assert ask(alice, method="PROPFIND", path="/desk").content.startswith(b"<?xml")
+
+
+def test_the_trail_says_in_words_who_was_not_let_in_and_why(alice: Client) -> None:
+    rule("desk", path="/desk", groups=["Caseworkers"])
+    assert ask(alice, path="/desk").status_code == 403
+    User.objects.create_superuser("root", PASSWORD)
+    admin = Client()
+    sign_in(admin, "root")
+    event = Event.objects.get(name="gateway.refused")
+    page = admin.get(f"/admin/accounts/event/{event.pk}/change/").content.decode()
+    assert "Not let into an application" in page
+    assert "The person is in none of the rule&#x27;s groups." in page
+
+
+def test_every_refusal_has_its_words() -> None:
+    reasons = {decision.NO_RULE, decision.METHOD, decision.UPGRADE, decision.CLOSED}
+    reasons |= {decision.AWAITING, decision.SCOPED, decision.BEYOND, decision.TYPE, decision.GROUP}
+    assert reasons <= set(words.REASONS)
 
 
 def test_strangers_and_one_sessions_many_refusals_do_not_fill_the_trail(alice: Client) -> None:
