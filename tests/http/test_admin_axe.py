@@ -60,12 +60,14 @@ def places(house: Site) -> list[str]:
     for app, model, pk in json.loads(house.manage("shell", "--verbosity=0", stdin=ROWS)):
         kinds = [kind for kind in KINDS if pk or "{pk}" not in kind]
         found += [f"/admin/{app}/{model}/{kind.format(pk=pk)}" for kind in kinds]
+        if model == "user":
+            own = ("invite/", f"{pk}/person/", f"{pk}/merge/", f"{pk}/merge/?other=eve")
+            found += [f"/admin/{app}/{model}/{page}" for page in own]
     kinds = [f"/admin/accounts/source/add/?provider={kind}&slug=town" for kind in
              ("oidc", "ldap", "unilogin", "adgangsplatformen")]  # fmt: skip
     return [
         *found,
         *kinds,
-        "/admin/accounts/user/1/person/",
         "/admin/accounts/source/1/change/?json=1",
     ]
 
