@@ -28,6 +28,8 @@ User.objects.filter(username="alice").update(name={NAME!r})
 rule("private", path="/private", order=1, types=["unilogin"])
 rule("own", path="/own", order=2)
 rule("socket", path="/socket", order=2, websockets=True)
+rule("shop", path="/shop", order=2, clear_storage=True, cookies=[
+    {{"name": "app"}}, {{"name": "cart", "path": "/shop", "domain": {FILES!r}}}])
 rule("read", path="/read", order=2, methods=["GET"], access="public")
 rule("not-written", path="/read", order=3, access="nobody")
 rule("public", path="/", access="public", order=200)
@@ -377,6 +379,27 @@ def test_a_refusal_arrives_whole(wire: Wire, app: Application, place: Town) -> N
     assert wrong.status == 401
     assert 'error="invalid_token"' in wrong.one("WWW-Authenticate")
     assert not app.seen
+
+
+@pytest.mark.parametrize("line", ["Accept: text/html", "Accept: application/json"])
+def test_the_applications_own_cookies_end_with_a_refusal(
+    wire: Wire, server: str, line: str
+) -> None:
+    """docs/gateway.md 6: all that came at once; through nginx one after the other."""
+    held, ended = {"app": "1", "cart": "2", "theme": "3"}, []
+    for _ in range(3):
+        cookie = "; ".join(f"{name}={value}" for name, value in held.items())
+        found = wire.ask("GET /shop", line, f"Cookie: {cookie}")
+        assert found.status == (302 if "html" in line else 401)
+        names = [each.partition("=")[0] for each in found.all("Set-Cookie")]
+        assert found.all("Clear-Site-Data") == (['"storage"'] if names else [])
+        ended.append(len(names))
+        for each in found.all("Set-Cookie"):
+            assert "Max-Age=0" in each
+            assert "Secure" in each
+            del held[each.partition("=")[0]]
+    assert held == {"theme": "3"}
+    assert ended == ([1, 1, 0] if server == "nginx" else [2, 0, 0])
 
 
 def test_a_token_without_the_scope_is_told_so(wire: Wire, narrow: str, app: Application) -> None:
