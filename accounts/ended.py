@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
 from operator import or_
-from typing import Any
 
 from django.db import transaction
 from django.db.models import Max, Min, Q
@@ -147,20 +146,6 @@ def announce(kind: str, values: Iterable[str]) -> None:
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
     # The worker that ends something knows it at once.
     transaction.on_commit(lambda: _feed.expire())
-
-
-def announce_members(
-    action: str, instance: Any, pk_set: set[Any] | None, reverse: bool, **_more: Any
-) -> None:
-    """Tell of people who joined or left a group, whoever did it: Django's signal `m2m_changed`."""
-    if action not in {"post_add", "post_remove", "post_clear"}:
-        return
-    if not reverse:
-        announce(PERSON, [str(instance.pk)])
-    elif pk_set is None:  # a group lost all its members, of whom nothing is known any more
-        announce(RULE, ["groups"])
-    else:
-        announce(PERSON, [str(pk) for pk in pk_set])
 
 
 def at_hand() -> Feed | None:

@@ -57,3 +57,5 @@ def follow_groups(user: User, source: Source, outcome: Authentication) -> None:
         user.groups.add(*new)
     if held - wanted:
         user.groups.remove(*Group.objects.filter(name__in=held - wanted))
+    if held != wanted:
+        ended.announce(ended.PERSON, [str(user.pk)])

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
 
-from accounts import events
+from accounts import ended, events
 from accounts.models import Event, Identity, Source, User
 from accounts.offers import offered
 from accounts.provider import Visit
@@ -38,6 +38,7 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
             people.admit(stays, by)
             stays.status = User.Status.ACTIVE
         stays.groups.add(*groups)
+        ended.announce(ended.PERSON, [str(stays.pk)])
         Identity.objects.filter(user=goes).exclude(source__slug=Source.LOCAL).update(user=stays)
         for hand_over in offered("people_merge"):
             hand_over(stays, goes)

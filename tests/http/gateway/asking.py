@@ -6,6 +6,9 @@ from typing import Any
 
 from django.test import Client
 
+from accounts.login import profile
+from accounts.models import Source, User
+from accounts.provider import Authentication
 from portal.gateway.models import AccessRule
 from tests.peers import fresh
 
@@ -18,6 +21,13 @@ def rule(slug: str, host: str = HOST, **columns: Any) -> AccessRule:
     row = AccessRule.objects.create(slug=slug, host=host, **columns)
     fresh.rules()
     return row
+
+
+def claim(person: User, *groups: str) -> None:
+    """Have a source claim, as at a sign-in, of which groups somebody is."""
+    source = Source(slug="town", groups={"cw": "Caseworkers"})
+    source.pk = Source.objects.get().pk
+    profile.follow_groups(person, source, Authentication("s", groups=groups))
 
 
 def ask(

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
@@ -32,7 +31,7 @@ from portal.server.kept import KEEP
 from portal.server.short_ways import Answer, Environ
 from tests.http.at_front import by_django, shortly, told
 from tests.http.conftest import at_most, sign_in, stored
-from tests.http.gateway.asking import HOST, PAGE, rule
+from tests.http.gateway.asking import HOST, PAGE, claim, rule
 from tests.http.oauth.application import Application, register
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -188,9 +187,9 @@ def test_whoever_joins_or_leaves_a_group_is_judged_by_it_at_once(
 ) -> None:
     person = User.objects.get()
     assert same(asked("/cases/1", **cookie)).status == 403
-    person.groups.add(Group.objects.create(name="Caseworkers"))
+    claim(person, "cw")
     assert same(asked("/cases/1", **cookie)).status == 200
-    person.groups.clear()
+    claim(person)
     assert same(asked("/cases/1", **cookie)).status == 403
 
 
