@@ -14,7 +14,9 @@ _AT_MOST = 5000
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """A person as applications know them: the stable id, the username, name, address, groups."""
+    """A person as applications know them: the stable id, the username, name, groups, and an address
+    that is verified: applications take whoever has it for the same person.
+    """
 
     uid: str
     username: str
@@ -61,8 +63,10 @@ memory = Memory()
 
 def _read(pk: str) -> Person | None:
     rows = User.objects.filter(pk=pk).order_by("groups__name")
-    found = list(rows.values_list("uid", "username", "name", "email", "groups__name"))
+    columns = ("uid", "username", "name", "email", "email_verified", "groups__name")
+    found = list(rows.values_list(*columns))
     if not found:
         return None
-    groups = tuple(row[4] for row in found if row[4])
-    return Person(*found[0][:4], groups)
+    uid, username, name, email, is_verified, _group = found[0]
+    groups = tuple(row[5] for row in found if row[5])
+    return Person(uid, username, name, email if is_verified else "", groups)

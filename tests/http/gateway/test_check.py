@@ -75,6 +75,12 @@ def test_an_application_learns_who_asks(alice: Client, person: User) -> None:
     assert not answer.has_header("Authorization")
 
 
+def test_an_address_that_nobody_has_verified_is_not_told(alice: Client, person: User) -> None:
+    rule("files")
+    User.objects.filter(pk=person.pk).update(email_verified=False)
+    assert ask(alice)["Remote-Email"] == ""
+
+
 def test_h03_an_application_never_hears_the_callers_own_word(alice: Client, person: User) -> None:
     rule("files")
     rule("open", path="/open", access="public", order=1)
