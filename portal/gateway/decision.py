@@ -224,7 +224,7 @@ def _ask(
         again = isinstance(needed, FreshProofNeeded)
         location = sign_in_url(asked, settings, again=again)
         return SignIn(location, expires, clear, matched)
-    challenges = () if asked.is_script else tuple(_challenges(needed, settings))
+    challenges = () if asked.is_script else tuple(_challenges(needed, asked, settings))
     return Unauthorized(needed, challenges, expires, clear, matched)
 
 
@@ -242,12 +242,15 @@ def sign_in_url(asked: Forwarded, settings: Settings, *, again: bool = False) ->
     return f"{settings.site_url}/login?{urlencode(query)}"
 
 
-def _challenges(needed: ProtocolError, settings: Settings) -> list[str]:
+def _challenges(needed: ProtocolError, asked: Forwarded, settings: Settings) -> list[str]:
+    """Return the challenges. A browser would ask for a password in a window of its own: it is
+    offered no `Basic`.
+    """
     said = challenge(needed if isinstance(needed, InvalidToken) else LoginRequired())
     if isinstance(needed, FreshProofNeeded):
         said += f', error="{needed.error}", max_age="{needed.seconds}"'
     basic = 'Basic realm="vestibule", charset="UTF-8"'
-    return [said, basic] if settings.basic else [said]
+    return [said, basic] if settings.basic and not asked.in_browser else [said]
 
 
 def _allow(who: Who, asked: Forwarded, matched: tuple[Rule, ...]) -> Allow:

@@ -29,6 +29,10 @@ DAV = frozenset(
 _WITH_DESTINATION = frozenset({"COPY", "MOVE"})
 # By these an application may take a method for another than the web server does.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+# What `Connection` may name: the options of a connection, and headers that are for one alone.
+_HOP_BY_HOP = frozenset(
+    {"", "close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection", "trailer"}
+)
 _METHOD = re.compile(r"[A-Z][A-Z-]{0,30}\Z")
 _URL = re.compile(r"(?P<scheme>[A-Za-z]+)://(?P<authority>[^/?#]*)(?P<target>/.*)\Z", re.S)
 # Where a second line of `Destination` may begin, once lines are one.
@@ -54,6 +58,7 @@ class Forwarded:
     cookies: frozenset[str] = frozenset()
     navigates: bool = False
     is_script: bool = False
+    in_browser: bool = False
     is_preflight: bool = False
     upgrade: str = ""
 
@@ -75,6 +80,7 @@ def read(headers: Mapping[str, str]) -> Forwarded:
     on forwarding must have come from a trusted proxy (portal/server/proxies.py).
     """
     asked, scheme, authority, target = _form(headers)
+    _refuse_loss(headers)
     _refuse_others(headers, asked, scheme, authority)
     if not _METHOD.match(asked):
         raise InvalidRequest("The method cannot be read.")
@@ -92,6 +98,7 @@ def read(headers: Mapping[str, str]) -> Forwarded:
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
         navigates=_navigates(asked, headers),
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
+        in_browser=_is_of_a_browser(headers),
         is_preflight=asked == "OPTIONS"
         and bool(headers.get("origin") and headers.get("access-control-request-method")),
         upgrade=_upgrade(headers),
@@ -147,6 +154,13 @@ def _xforwarded(headers: Mapping[str, str]) -> Form | None:
     return method, scheme.lower(), authority.lower(), target
 
 
+def _refuse_loss(headers: Mapping[str, str]) -> None:
+    """Refuse a request whose caller wishes that a web server drops what it adds (RFC 9110, 7.6.1)."""
+    named = {each.strip().lower() for each in headers.get("connection", "").split(",")}
+    if not named <= _HOP_BY_HOP:
+        raise InvalidRequest("Connection names a header that is not for one connection alone.")
+
+
 def _refuse_others(headers: Mapping[str, str], method: str, scheme: str, authority: str) -> None:
     """Refuse a word on the same thing that says something else."""
     told = {"x-original-method": method, "x-forwarded-method": method}
@@ -196,6 +210,13 @@ def _navigates(method: str, headers: Mapping[str, str]) -> bool:
     if headers.get("authorization"):
         return False
     mode = headers.get("sec-fetch-mode")
-    if mode is not None:
-        return mode == "navigate"
+    return mode == "navigate" if mode is not None else _takes_html(headers)
+
+
+def _is_of_a_browser(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser sends the request, for whatever: a page, a form, a script."""
+    return "sec-fetch-mode" in headers or _takes_html(headers)
+
+
+def _takes_html(headers: Mapping[str, str]) -> bool:
     return bool(_HTML.search(headers.get("accept", "").lower()))

@@ -207,6 +207,9 @@ def test_basic_is_offered_only_where_it_is_taken_and_a_script_gets_no_challenge(
     schemes = [each.split()[0] for each in ask(NOBODY_THERE, settings=taken).challenges]  # type: ignore[union-attr]
     assert schemes == ["Bearer", "Basic"]
     assert ask(NOBODY_THERE, settings=taken, **XHR).challenges == ()  # type: ignore[union-attr]
+    form = {"method": "POST", "settings": taken, **PAGE}
+    for found in (ask(NOBODY_THERE, settings=taken, **FETCH), ask(NOBODY_THERE, **form)):  # type: ignore[arg-type]
+        assert [each.split()[0] for each in found.challenges] == ["Bearer"]  # type: ignore[union-attr]
 
 
 def test_where_the_sites_cookie_does_not_arrive_the_way_begins_at_the_host_itself() -> None:
@@ -290,6 +293,9 @@ def test_two_forms_say_the_same() -> None:
         {**ORIGINAL, "x-forwarded-method": "GET"},
         {**ORIGINAL, "x-forwarded-host": "public.example.org"},
         {**ORIGINAL, "x-forwarded-proto": "http"},
+        {**XFORWARDED, "connection": "close, Remote-User"},
+        {**XFORWARDED, "connection": "X-Forwarded-Uri"},
+        {**ORIGINAL, "connection": "Cookie"},
         {**XFORWARDED, "x-forwarded-method": "get"},
         {**XFORWARDED, "x-forwarded-method": "GET,PUT"},
         {**XFORWARDED, "x-forwarded-proto": "ftp"},
