@@ -35,6 +35,10 @@ _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
 
 
+# The number of changes, and when the feed was read.
+Moment = tuple[int, float]
+
+
 @dataclass(frozen=True, slots=True)
 class _Gap:
     """Ids that were missing among those read: of a transaction under way, or of none."""
@@ -61,9 +65,22 @@ class Feed:
         return time.monotonic() - self._read_at < FRESH_SECONDS
 
     @property
-    def version(self) -> int:
-        """A number that changes whenever anything was changed of which copies are kept."""
-        return sum(self.versions.values())
+    def moment(self) -> Moment:
+        """What to note before a copy is made: as of when the feed is read."""
+        return sum(self.versions.values()), self._read_at
+
+    def stands(self, noted: Moment, marks: Iterable[tuple[str, str]]) -> bool:
+        """Tell whether a copy still counts that was made after `noted`: no source and no rule has
+        changed since, and none of `marks`. A session that ended never counts.
+        """
+        version, read_at = noted
+        if version != sum(self.versions.values()):
+            return False
+        return not any(
+            mark[0] == "session" or self.entries.get(mark, read_at) > read_at
+            for mark in marks
+            if mark in self.entries
+        )
 
     def expire(self) -> None:
         """Have it read at the next look."""
@@ -118,9 +135,7 @@ class Feed:
             name = (kind, f"{value}#{row}" if kind in _COUNTED else value)
             if name not in self.entries and kind in _COUNTED:
                 self.versions[kind] += 1
-            if kind == PERSON:  # the last change counts
-                self.entries[name] = now
-            self.entries.setdefault(name, now)
+            self.entries[name] = now
 
     def _forget(self, now: float) -> None:
         limit = now - REMEMBER.total_seconds()

@@ -21,7 +21,7 @@ _MOST = 8 * 2**20
 
 class _Held(NamedTuple):
     who: Who
-    version: int
+    noted: ended.Moment
 
 
 _memory: Bounded[_Held] = Bounded(_MOST)
@@ -41,10 +41,10 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
     feed = ended.refreshed()
     found = _find(key, token, feed)
     if found is None:
-        version = feed.version
+        noted = feed.moment
         found = who.identify(headers, visit, host, at_home=at_home)
         if found.keep:
-            _memory.put(key, _Held(found, version), found.keep.until, _weight(found))
+            _memory.put(key, _Held(found, noted), found.keep.until, _weight(found))
     return found
 
 
@@ -52,7 +52,7 @@ def _find(key: bytes, token: str, feed: ended.Feed) -> Who | None:
     held = _memory.get(key)
     if held is None or held.who.keep is None:
         return None
-    stands = held.version == feed.version and held.who.keep.marks.isdisjoint(feed.entries)
+    stands = feed.stands(held.noted, held.who.keep.marks)
     if stands and (held.who.by is not By.BEARER or bearer.still_counts(token)):
         return held.who
     _memory.drop(key)

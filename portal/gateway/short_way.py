@@ -1,5 +1,7 @@
 """The short way of a web server's question: what Django's middleware of that name would say."""
 
+from functools import lru_cache
+
 from django.db import DatabaseError, close_old_connections
 from django.http.request import HttpHeaders
 
@@ -14,7 +16,7 @@ def answer(environ: Environ) -> Answer | None:
         return None
     question = check.Question(
         query=environ["QUERY_STRING"],
-        headers={name.lower(): value for name, value in HttpHeaders(environ).items()},
+        headers={_header(key): value for key, value in environ.items() if _header(key)},
         address=environ["REMOTE_ADDR"],
     )
     close_old_connections()
@@ -25,3 +27,9 @@ def answer(environ: Environ) -> Answer | None:
     if keep:
         environ[KEEP] = keep
     return Answer(found.status, found.headers, found.body, has_line=False)
+
+
+@lru_cache(maxsize=512)
+def _header(key: str) -> str:
+    """Return the name of the header that a variable holds, in lower case; nothing for any other."""
+    return (HttpHeaders.parse_header_name(key) or "").lower()

@@ -198,14 +198,14 @@ class Front:
             if answer is not None:
                 self._say(answer, environ, protocol)
                 return
-            version = kept.version() if kept and key else -1
+            noted = kept.moment() if kept and key else None
             answer = next(filter(None, (way(environ) for way in self._short_ways)), None)
             if answer is not None:
                 self._say(answer, environ, protocol)
             else:
                 answer = self._ask(environ, protocol)
             if kept and key:
-                kept.learn(key, environ, answer, version)
+                kept.learn(key, environ, answer, noted)
         except Exception:  # whatever it is, the thread goes on; the peer gets granian's 500
             log.exception("front.failed")
 

@@ -5,7 +5,7 @@ Kept answers).
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from sys import getsizeof
@@ -24,6 +24,7 @@ _BODY = frozenset({"content-length", "transfer-encoding", "expect"})
 _STATUSES = frozenset({200, 302, 304, 401, 403})
 
 Mark = tuple[str, str]
+Moment = tuple[int, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +41,18 @@ class Keep:
 class _Entry:
     answer: Answer
     marks: frozenset[Mark]
-    version: int
+    noted: Moment
 
 
 class Feed(Protocol):
     """The ended feed as of half a second ago."""
 
     @property
-    def entries(self) -> Mapping[Mark, float]:
-        """What ended."""
+    def moment(self) -> Moment:
+        """What to note before an answer is made."""
 
-    @property
-    def version(self) -> int:
-        """A number that changes with all else of which copies are kept."""
+    def stands(self, noted: Moment, marks: Iterable[Mark]) -> bool:
+        """Tell whether nothing has changed since."""
 
 
 class Feeds(Protocol):
@@ -103,28 +103,28 @@ class Kept:
         except DatabaseError:
             return None
 
-    def version(self) -> int:
-        """Return what is to be noted before an answer is made that may be kept; -1 if unknown."""
+    def moment(self) -> Moment | None:
+        """Return what is to be noted before an answer is made that may be kept; None if unknown."""
         try:
-            return self._feeds.refreshed().version
+            return self._feeds.refreshed().moment
         except DatabaseError:
-            return -1
+            return None
 
-    def learn(self, key: bytes, environ: Environ, answer: Answer, version: int) -> None:
+    def learn(self, key: bytes, environ: Environ, answer: Answer, noted: Moment | None) -> None:
         """Keep the answer if its view has said so. One that sets a cookie is somebody's alone."""
         keep = environ.get(KEEP)
-        if not isinstance(keep, Keep) or answer.status not in _STATUSES or version < 0:
+        if not isinstance(keep, Keep) or answer.status not in _STATUSES or noted is None:
             return
         if any(name.lower() == "set-cookie" for name, _value in answer.headers):
             return
         size = getsizeof(answer.body) + _weight(answer.headers) + _weight(keep.marks)
-        self.entries.put(key, _Entry(answer, keep.marks, version), keep.until, size)
+        self.entries.put(key, _Entry(answer, keep.marks, noted), keep.until, size)
 
     def _find(self, key: bytes, feed: Feed) -> Answer | None:
         entry = self.entries.get(key)
         if entry is None:
             return None
-        if entry.version == feed.version and feed.entries.keys().isdisjoint(entry.marks):
+        if feed.stands(entry.noted, entry.marks):
             return entry.answer
         self.entries.drop(key)
         return None

@@ -40,7 +40,7 @@ def kept() -> Kept:
 def test_an_answer_is_given_in_the_loop_once_the_feed_is_fresh(kept: Kept) -> None:
     key = kept.key(scope())
     assert key
-    kept.learn(key, keep(), ANSWER, kept.version())
+    kept.learn(key, keep(), ANSWER, kept.moment())
     assert kept.at_once(key) is ANSWER
     ended._feed.expire()
     assert kept.at_once(key) is None, "which would need a query"
@@ -49,12 +49,27 @@ def test_an_answer_is_given_in_the_loop_once_the_feed_is_fresh(kept: Kept) -> No
 
 
 @pytest.mark.django_db(transaction=True)
+def test_what_changed_before_it_was_made_does_not_end_it(kept: Kept) -> None:
+    person = ("person", "uid-of-alice")
+    key = kept.key(scope()) or b""
+    for _ in range(2):
+        ended.announce(*person[:1], [person[1]])
+        kept.learn(key, keep(60, person), ANSWER, kept.moment())
+        assert kept.find(key) is ANSWER
+        ended.announce(*person[:1], [person[1]])
+        assert kept.find(key) is None, "once more as well"
+    ended.announce(MARK[0], [MARK[1]])
+    kept.learn(key, keep(), ANSWER, kept.moment())
+    assert kept.find(key) is None, "a session that ended never counts again"
+
+
+@pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("entry", [MARK, ("source", "town"), ("rule", "files")])
 def test_it_ends_with_the_session_and_with_any_source_or_rule(
     kept: Kept, entry: tuple[str, str]
 ) -> None:
     key = kept.key(scope()) or b""
-    kept.learn(key, keep(), ANSWER, kept.version())
+    kept.learn(key, keep(), ANSWER, kept.moment())
     ended.announce("session", ["another"])
     assert kept.find(key) is ANSWER
     ended.announce(entry[0], [entry[1]])
@@ -65,7 +80,7 @@ def test_it_ends_with_the_session_and_with_any_source_or_rule(
 @pytest.mark.django_db(transaction=True)
 def test_what_another_process_ends_is_refused_within_half_a_second(kept: Kept) -> None:
     key = kept.key(scope()) or b""
-    kept.learn(key, keep(), ANSWER, kept.version())
+    kept.learn(key, keep(), ANSWER, kept.moment())
     EndedEntry.objects.create(kind=MARK[0], value=MARK[1])
     ended._feed._read_at -= ended.FRESH_SECONDS
     assert kept.at_once(key) is None
@@ -75,7 +90,7 @@ def test_what_another_process_ends_is_refused_within_half_a_second(kept: Kept) -
 @pytest.mark.django_db(transaction=True)
 def test_what_was_made_before_a_change_is_not_kept_after_it(kept: Kept) -> None:
     key = kept.key(scope()) or b""
-    before = kept.version()
+    before = kept.moment()
     ended.announce("source", ["town"])
     kept.learn(key, keep(), ANSWER, before)
     assert kept.find(key) is None
@@ -94,7 +109,7 @@ def test_what_was_made_before_a_change_is_not_kept_after_it(kept: Kept) -> None:
 )
 def test_what_is_not_kept(kept: Kept, environ: dict[str, Any], answer: Answer) -> None:
     key = kept.key(scope()) or b""
-    kept.learn(key, environ, answer, kept.version())
+    kept.learn(key, environ, answer, kept.moment())
     assert kept.find(key) is None
 
 
@@ -158,7 +173,7 @@ def test_it_never_holds_more_bytes_than_it_may(sizes: list[int]) -> None:
     kept = Kept("/auth/session", most=20_000, feeds=ended)
     for number, size in enumerate(sizes):
         key = number.to_bytes(32, "big")
-        kept.learn(key, keep(), Answer(200, [("ETag", "x" * 20)], b"x" * size), 0)
+        kept.learn(key, keep(), Answer(200, [("ETag", "x" * 20)], b"x" * size), (0, 0.0))
         held = kept.entries._entries.values()
         bodies = sum(sys.getsizeof(each.value.answer.body) for each in held)
         assert bodies < kept.entries.size <= 20_000
@@ -168,7 +183,7 @@ def test_it_never_holds_more_bytes_than_it_may(sizes: list[int]) -> None:
 
 def test_what_is_over_goes_first() -> None:
     kept = Kept("/auth/session", most=20_000, feeds=ended)
-    kept.learn(b"a" * 32, keep(0.01), ANSWER, 0)
+    kept.learn(b"a" * 32, keep(0.01), ANSWER, (0, 0.0))
     time.sleep(0.02)
-    kept.learn(b"b" * 32, keep(), ANSWER, 0)
+    kept.learn(b"b" * 32, keep(), ANSWER, (0, 0.0))
     assert list(kept.entries._entries) == [b"b" * 32]
