@@ -2,7 +2,8 @@
 
 Prints; judges nothing. Peers are the bare server (a WSGI function) and Django as it comes
 (contrib.sessions in the database, contrib.auth), under the same granian on the same machine.
-Arguments choose parts: `sessions`, `devices`, `passwords`, `logins`; without one all are measured.
+Arguments choose parts: `sessions`, `devices`, `passwords`, `gateway`, `logins`; without one these
+are measured. `million` is measured only when it is chosen.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from urllib.parse import urlencode
 
 import django
 
-from tests.benchmarks import devices, logins
+from tests.benchmarks import devices, gateway, logins
 from tests.benchmarks.client import Browser
 from tests.benchmarks.measuring import per_operation, report
 from tests.benchmarks.processes import resident_mib
@@ -43,6 +44,7 @@ def our_site(stack: ExitStack, more: Mapping[str, str] | None = None) -> tuple[S
         "VESTIBULE_LOG_LEVEL": "WARNING",
         "DATABASE_URL": stack.enter_context(fresh_database(os.environ.get("DATABASE_URL", ""))),
         "REDIS_URL": os.environ.get("REDIS_URL", ""),
+        "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1",
         **(more or {}),
     }
     site = Site(url, environment(given), 1, 8, data / "output")
@@ -113,7 +115,27 @@ def passwords(stack: ExitStack, site: Site, ours: Served) -> None:
     report("resident memory of a worker after 1,000 sign-ins", resident_mib(ours.pid), "MiB")
 
 
-PARTS = {"sessions": sessions, "devices": waiting, "passwords": passwords}
+def asked(stack: ExitStack, site: Site, _ours: Served) -> None:
+    """Measure the questions of web servers."""
+    slow, _start = our_site(stack, {"VESTIBULE_FAST_PATH": "0"})
+    gateway.measure(stack, site, slow, sign_in(site.url), sign_in(slow.url))
+
+
+def many(stack: ExitStack, site: Site, _ours: Served) -> None:
+    """Measure the questions of web servers with a million sessions."""
+    sign_in(site.url)
+    gateway.flat(stack, site)
+
+
+PARTS = {
+    "sessions": sessions,
+    "devices": waiting,
+    "passwords": passwords,
+    "gateway": asked,
+    "million": many,
+}
+# What takes long is measured only when it is asked for.
+RARELY = {"million"}
 
 
 def main(chosen: Sequence[str]) -> None:
@@ -121,7 +143,8 @@ def main(chosen: Sequence[str]) -> None:
     os.environ["DJANGO_SETTINGS_MODULE"] = "tests.settings"
     django.setup()  # commands for the site are run by a process that has loaded what we have
     kind = "PostgreSQL + Redis" if os.environ.get("DATABASE_URL") else "SQLite"
-    parts = [part for name, part in PARTS.items() if not chosen or name in chosen]
+    wanted = chosen or PARTS.keys() - RARELY
+    parts = [part for name, part in PARTS.items() if name in wanted]
     if parts:
         with ExitStack() as stack:
             site, start = our_site(stack)

@@ -4,8 +4,28 @@ from __future__ import annotations
 
 import http.client
 import ssl
+from collections.abc import Mapping
 from http.cookies import SimpleCookie
 from urllib.parse import urlsplit
+
+
+def asked(
+    connection: http.client.HTTPConnection,
+    method: str,
+    path: str,
+    body: str | None,
+    headers: Mapping[str, str],
+) -> http.client.HTTPResponse:
+    """Return an answer that has been read; a server may have ended a connection that was idle."""
+    try:
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+    except ConnectionError:
+        connection.close()
+        connection.request(method, path, body, headers)
+        answer = connection.getresponse()
+    answer.read()
+    return answer
 
 
 class Browser:
@@ -48,9 +68,7 @@ class Browser:
                 "Content-Type": "application/x-www-form-urlencoded",
                 "Origin": self.origin,
             }
-        self.connection.request(method, path, form, headers)
-        answer = self.connection.getresponse()
-        answer.read()
+        answer = asked(self.connection, method, path, form, headers)
         for line in answer.headers.get_all("Set-Cookie") or ():
             for name, morsel in SimpleCookie(line).items():
                 self.cookies[name] = morsel.value

@@ -65,7 +65,7 @@ def provider(certificates: Certificates | None = None) -> Iterator[str]:
     scheme = "https" if certificates else "http"
     files = [str(certificates.certificate), str(certificates.key)] if certificates else []
     command = [sys.executable, "-m", "tests.benchmarks.provider", str(port), *files]
-    with _running(command, {}, port):
+    with running(command, {}, port):
         yield f"{scheme}://127.0.0.1:{port}"
 
 
@@ -86,13 +86,13 @@ def mozilla(issuer: str, ca: Path, database_url: str) -> Iterator[Served]:
 
 
 @contextmanager
-def openid_client(issuer: str, ca: Path) -> Iterator[Served]:
+def openid_client(issuer: str, ca: Path | None = None) -> Iterator[Served]:
     """Serve the site on openid-client and iron-session; `ca` is trusted beside Node's own."""
     port = free_port()
     named = {name.replace("BENCH", "RP"): value for name, value in _client(issuer).items()}
-    given = {**named, "RP_PORT": str(port), "NODE_EXTRA_CA_CERTS": str(ca)}
+    given = {**named, "RP_PORT": str(port), **({"NODE_EXTRA_CA_CERTS": str(ca)} if ca else {})}
     script = ROOT / "tests" / "peers" / "relying-party" / "server.mjs"
-    with _running(["node", str(script)], given, port) as served:
+    with running(["node", str(script)], given, port) as served:
         yield served
 
 
@@ -111,12 +111,12 @@ def _granian(target: str, given: Mapping[str, str]) -> Iterator[Served]:
         sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1",
         "--port", str(port), "--workers", "1", "--blocking-threads", "8", target,
     ]  # fmt: skip
-    with _running(command, given, port) as served:
+    with running(command, given, port) as served:
         yield served
 
 
 @contextmanager
-def _running(command: list[str], given: Mapping[str, str], port: int) -> Iterator[Served]:
+def running(command: list[str], given: Mapping[str, str], port: int) -> Iterator[Served]:
     """Run a server that listens on `port` once it can be used. It ends with this process."""
     process = subprocess.Popen(
         ["setpriv", "--pdeathsig", "TERM", *command],
