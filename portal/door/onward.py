@@ -4,6 +4,7 @@ Chromium checks `form-action` (CSP 3) on every redirect that follows a submitted
 upstream redirects on to origins that nobody can list. From a page of ours a new navigation starts.
 """
 
+import re
 import secrets
 from collections.abc import Callable
 from urllib.parse import urlsplit
@@ -15,13 +16,15 @@ from portal import conf
 from portal.door import answers, cookies
 
 _PREFIX = "/onward/"
+_CALLBACK = re.compile(r"/auth/callback/|/openid/[^/]+/callback\Z")
 _SECONDS = 60
 # Paths of ours whose GET redirects to another origin.
-_ABROAD = ("/auth/login/", "/openid/", "/oauth/", "/gateway/")
+_BEGINNING = ("/auth/login/", "/openid/")
+_ABROAD = (*_BEGINNING, "/oauth/", "/gateway/")
 
 
 class AfterForm:
-    """Middleware: answers a POST that would lead abroad by a page that leads there."""
+    """Middleware: answers what would lead abroad after a form by a page that leads there."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self.get_response = get_response
@@ -30,11 +33,23 @@ class AfterForm:
         """Return the answer, or 303 to the page; the cookies of the answer stay."""
         response = self.get_response(request)
         url = response.headers.get("Location", "")
-        if request.method != "POST" or not url or not _may_end_abroad(url):
+        if not url or not _ends_a_form_abroad(request, url):
             return response
         page = _by_page(request, url)
         page.cookies.load(response.cookies)
         return page
+
+
+def _ends_a_form_abroad(request: HttpRequest, url: str) -> bool:
+    """Tell whether a form may have led here, and `url` leads on abroad.
+
+    It may be an upstream's, which sends its answer by redirects and allows them this site alone.
+    """
+    if request.method != "POST" and not _CALLBACK.match(request.path):
+        return False
+    # At an answer no other sign-in begins without a click.
+    begins = request.method != "POST" and urlsplit(url).path.startswith(_BEGINNING)
+    return _may_end_abroad(url) and not begins
 
 
 def page_of(request: HttpRequest, key: str) -> HttpResponse:

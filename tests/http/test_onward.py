@@ -8,7 +8,7 @@ from typing import Any
 from django.test import Client
 
 from accounts.models import Source, User
-from tests.http.conftest import sign_in
+from tests.http.conftest import enter, sign_in
 from tests.http.onward import onward
 
 
@@ -22,3 +22,15 @@ def test_it_leads_on_over_https_as_well(
     sign_in(client)
     asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     assert asked["Location"].startswith("http")
+
+
+def test_an_upstreams_answer_leads_abroad_by_it_too(
+    client: Client, tenant: Callable[..., Source], settings: Any
+) -> None:
+    """The upstream may have had a form, and allow what follows it this site alone (CSP 3)."""
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://front.example"]
+    tenant()
+    answer = enter(client, "town", next_url="https://front.example/a?b=c")
+    assert answer["Location"].startswith("/onward/")
+    assert onward(client, answer)["Location"] == "https://front.example/a?b=c"
+    assert enter(Client(), "town", next_url="/account/sessions")["Location"] == "/account/sessions"
