@@ -92,6 +92,8 @@ def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, 
             somebody = Who()
             decision = decide(somebody, asked, compiled, settings, timezone.now())
     found = rendered(decision, asked, settings, token)
+    if isinstance(decision, Forbidden) and settings.asks_again:
+        return found, None
     if isinstance(decision, Forbidden):  # each is counted
         code = refusal.record(decision, somebody, asked, visit)
         return _explained(found, decision, somebody, asked, question, code), None
@@ -126,12 +128,14 @@ def rendered(decision: Decision, asked: Forwarded, settings: Settings, token: st
 
 def settings_of(question: Question) -> Settings:
     """Return what the site is like for the web server that asks."""
+    said = question.query.split("&")
     return Settings(
         site_url=conf.site_url(),
         domain=portal_conf.cookie_domain(),
         origins=frozenset(conf.frontend_origins()),
         basic=portal_conf.app_passwords(),
-        redirect_as_401="redirect=401" in question.query.split("&"),
+        redirect_as_401="redirect=401" in said,
+        asks_again="again=1" in said,
     )
 
 

@@ -63,7 +63,7 @@ class Who:
 class Settings:
     """What the site is like: its address; the domain for which its cookie is set, if it is; the
     origins whose scripts may read a refusal; whether `Basic` is offered; whether this web server
-    cannot pass on a redirect (nginx).
+    cannot pass on a redirect (nginx), and will ask once more for what it shows of a 403.
     """
 
     site_url: str
@@ -71,6 +71,7 @@ class Settings:
     origins: frozenset[str] = frozenset()
     basic: bool = False
     redirect_as_401: bool = False
+    asks_again: bool = False
 
     @property
     def host(self) -> str:

@@ -378,3 +378,13 @@ def test_h02_a_question_without_a_request_is_refused(alice: Client) -> None:
     answer = alice.get("/gateway/check")
     assert (answer.status_code, answer.json()["error"]) == (400, "invalid_request")
     assert alice.get("/gateway/check/private").status_code == 404
+
+
+def test_who_asks_again_has_a_refusal_written_down_once(alice: Client, person: User) -> None:
+    """nginx shows nothing of the first answer."""
+    rule("files", access="nobody")
+    first = ask(alice, query="?redirect=401&again=1")
+    assert (first.status_code, first["Content-Type"]) == (403, "application/json")
+    assert not Event.objects.filter(name="gateway.refused").exists()
+    assert ask(alice)["Content-Type"].startswith("text/html")
+    assert Event.objects.filter(name="gateway.refused").count() == 1

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -402,11 +403,30 @@ def test_the_applications_own_cookies_end_with_a_refusal(
     assert ended == ([1, 1, 0] if server == "nginx" else [2, 0, 0])
 
 
+def test_whoever_is_refused_reads_why(
+    wire: Wire, app: Application, alice: Desktop, place: Town
+) -> None:
+    """A page in their language, with a code by which the desk finds the one event."""
+    held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
+    cookie, language = f"Cookie: vestibule={held}", "Accept-Language: da"
+    for method in ("GET", "HEAD"):
+        found = wire.ask(f"{method} /private", cookie, "Accept: text/html", language)
+        assert found.status == 403
+        assert method == "HEAD" or found.one("Content-Type").startswith("text/html")
+        assert f"style-src {place.login}" in found.one("Content-Security-Policy")
+        assert found.one("Cache-Control") == "no-store"
+        code = re.search(r"[0-9A-Z]{4}-[0-9A-Z]{4}", found.body.decode())
+        assert bool(code) == (method == "GET")
+    assert wire.ask("POST /private", cookie, "Content-Length: 1", body=b"x").status == 403
+    assert not app.seen
+
+
 def test_a_token_without_the_scope_is_told_so(wire: Wire, narrow: str, app: Application) -> None:
     """RFC 6750, 3.1."""
-    found = wire.ask("GET /own", f"Authorization: Bearer {narrow}")
-    assert found.status == 403
-    assert 'error="insufficient_scope"' in found.one("WWW-Authenticate")
+    for method in ("GET", "PROPFIND"):
+        found = wire.ask(f"{method} /own", f"Authorization: Bearer {narrow}")
+        assert found.status == 403
+        assert 'error="insufficient_scope"' in found.one("WWW-Authenticate")
     assert not app.seen
 
 
