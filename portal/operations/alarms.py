@@ -5,6 +5,7 @@ its self-test finds one, for `VESTIBULE_ALARM_AFTER`. Keys, certificates and the
 once an hour, by what the doctor says of them (docs/operations.md 6).
 """
 
+import threading
 import time
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,7 +13,7 @@ from typing import Any
 
 import structlog
 from django.core.mail import send_mail
-from django.db import models
+from django.db import DatabaseError, connections, models
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -33,6 +34,7 @@ SOURCE = "source:"
 
 log = structlog.get_logger("vestibule.alarms")
 _looked: dict[str, float] = {}
+_beside: list[threading.Thread] = []
 
 
 class Alarm(models.Model):
@@ -50,6 +52,27 @@ class Alarm(models.Model):
 
     def __str__(self) -> str:
         return self.key
+
+
+def look_beside() -> None:
+    """Look in a thread of its own, unless one is at it: deliveries do not wait for the self-tests
+    of what is down.
+    """
+    if _beside and _beside[0].is_alive():
+        return
+    _beside[:] = [threading.Thread(target=_look_and_close, name="alarms", daemon=True)]
+    _beside[0].start()
+
+
+def _look_and_close() -> None:
+    try:
+        look()
+    except DatabaseError:
+        log.warning("alarms.database_unavailable")
+    except Exception:  # whatever it is, the next look comes
+        log.exception("alarms.failed")
+    finally:
+        connections.close_all()
 
 
 def look() -> None:

@@ -15,6 +15,7 @@ LEAST_WORK = 5 * LEAST_KIB
 # What 50 random characters still have when they are packed, and how many of 32 random bytes differ.
 LEAST_PACKED = 40
 LEAST_DIFFERENT = 16
+LEAST_TOKEN = 16
 UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 
@@ -86,6 +87,17 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
         ),
         (mail_is_open, "VESTIBULE_MAIL_URL", "sends links to passwords without TLS (smtp+tls://)"),
         (any(is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a key of no chance"),
+        (
+            0 < len(settings.VESTIBULE_METRICS_TOKEN) < LEAST_TOKEN,
+            "VESTIBULE_METRICS_TOKEN",
+            f"can be guessed: it has fewer than {LEAST_TOKEN} characters",
+        ),
+        (
+            bool(settings.VESTIBULE_ALARM_WEBHOOK)
+            and not settings.VESTIBULE_ALARM_WEBHOOK.startswith("https:"),
+            "VESTIBULE_ALARM_WEBHOOK",
+            "posts alarms without TLS",
+        ),
         (
             settings.DATABASE_URL.startswith("sqlite") and not settings.VESTIBULE_SQLITE,
             "DATABASE_URL",

@@ -77,6 +77,8 @@ def test_production_needs_each_of_these(name: str, value: Any, said: str) -> Non
         ("VESTIBULE_TRUSTED_PROXIES", ["0.0.0.0/1", "128.0.0.0/1"], "VESTIBULE_TRUSTED_PROXIES"),
         ("VESTIBULE_TRUSTED_PROXIES", ["2000::/3"], "VESTIBULE_TRUSTED_PROXIES"),
         ("VESTIBULE_TRUSTED_PROXIES", ["everybody"], "VESTIBULE_TRUSTED_PROXIES"),
+        ("VESTIBULE_METRICS_TOKEN", "a-short-one", "VESTIBULE_METRICS_TOKEN"),
+        ("VESTIBULE_ALARM_WEBHOOK", "http://chat.example.org/x", "VESTIBULE_ALARM_WEBHOOK"),
         ("EMAIL_HOST", "mail.example.org", "VESTIBULE_MAIL_URL"),
         ("DATABASE_URL", "sqlite:////srv/vestibule.sqlite3", "VESTIBULE_SQLITE"),
         ("VESTIBULE_VAULT_KEYS", [base64.b64encode(bytes(32)).decode()], "VESTIBULE_VAULT_KEYS"),

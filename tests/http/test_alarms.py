@@ -167,3 +167,13 @@ def test_a_certificate_that_nears_its_end_is_told_of(tmp_path: Path) -> None:
         assert mail.outbox[-1].subject == "Vestibule: Well again: files"
     found = [each.message for _, each in examination.examine(["files"])]
     assert found == ["work: home: the certificate is good for another 300 days."]
+
+
+def test_it_is_looked_beside_the_deliveries(town: Upstream) -> None:
+    with told():
+        fail()
+        alarms.forget()
+        alarms._looked["doctor"] = float("inf")
+        alarms.look_beside()
+        alarms._beside[0].join(60)
+        assert [each.subject for each in mail.outbox] == ["Vestibule: Not well: town"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from io import StringIO
 
@@ -16,6 +17,7 @@ from accounts.models import Event, Source, StoredSession, User
 from accounts.session import people
 from portal.operations import rescue
 from tests.http.oidc.conftest import parallel
+from tests.peers.site import Site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ENTER = "/login/letmein/enter"
@@ -116,3 +118,10 @@ def test_a_page_elsewhere_signs_nobody_in(ada: User) -> None:
     assert client.post(ENTER).status_code == 403
     assert Client().post(ENTER).status_code == 400
     assert Client().get("/login/letmein/" + "x" * 500)["Location"] == ENTER
+
+
+def test_the_link_alone_is_printed(site: Callable[..., Site]) -> None:
+    house = site()
+    house.manage("createsuperuser", "--no-input", "--username", "ada")
+    printed = house.manage("letmein", "ada")
+    assert re.fullmatch(rf"{house.url}/login/letmein/[\w-]{{43}}\n", printed)

@@ -12,6 +12,7 @@ from portal.operations.maintenance import MaintenanceNotice
 class MaintenanceNoticeAdmin(Guarded):
     """A list with a form; only words and moments are written here."""
 
+    purpose_of_page = "sources"
     list_display = ("shown_from", "shown_until", "words")
     ordering = ("-shown_until",)
 

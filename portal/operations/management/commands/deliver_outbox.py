@@ -57,7 +57,7 @@ def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
             end_expired()
             outbox.deliver_due()
             following.recheck_due()
-            alarms.look()
+            alarms.look_beside()
         except DatabaseError:
             log.warning("outbox.database_unavailable")
             connections.close_all()

@@ -1,6 +1,7 @@
 """`manage.py letmein ADMIN`."""
 
 import getpass
+import logging
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -22,11 +23,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Print the link on standard output, and nothing else there. Raises `CommandError`."""
+        logging.disable(logging.INFO)  # the event is in the trail, and the link alone is printed
         try:
             secret = rescue.issue(options["admin"], _operator())
         except rescue.NotAnAdministrator:
             said = _("Nobody called %s is an administrator who is let in.") % options["admin"]
             raise CommandError(said) from None
+        finally:
+            logging.disable(logging.NOTSET)
         self.stderr.write(_("Open this link in a browser within ten minutes. It counts once."))
         self.stdout.write(conf.site_url() + reverse("letmein", args=[secret]))
 
