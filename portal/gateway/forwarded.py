@@ -155,7 +155,7 @@ def _xforwarded(headers: Mapping[str, str]) -> Form | None:
 
 
 def _refuse_loss(headers: Mapping[str, str]) -> None:
-    """Refuse a request whose caller wishes that a web server drops what it adds (RFC 9110, 7.6.1)."""
+    """Refuse a caller's wish that a web server drops what it adds (RFC 9110, 7.6.1)."""
     named = {each.strip().lower() for each in headers.get("connection", "").split(",")}
     if not named <= _HOP_BY_HOP:
         raise InvalidRequest("Connection names a header that is not for one connection alone.")
