@@ -46,7 +46,8 @@ def test_in_around_and_out(page: Page, chromium: Browser, house: Site) -> None:
     page.locator("li", has_text="Safari, iPhone").get_by_role("button").click()
     expect(page.get_by_role("heading", name="Safari, iPhone")).to_have_count(0)
     other.goto(f"{house.url}/account/")
-    expect(other).to_have_url(f"{house.url}/login?next=%2Faccount%2F")
+    expect(other).to_have_url(f"{house.url}/login?next=%2Faccount%2F&why=elsewhere")
+    expect(other.get_by_role("alert")).to_contain_text("from another of your devices")
     elsewhere.close()
     # Out, with a receipt that is shown once
     page.goto(house.url)

@@ -19,6 +19,7 @@ def process(port: int, site_url: str) -> Process:
     variables = {
         "DJANGO_SETTINGS_MODULE": "tests.sandbox.settings",
         "VESTIBULE_SANDBOX_URL": origin(port),
+        "VESTIBULE_SANDBOX_BACKCHANNEL": f"{site_url}/auth/backchannel/{SLUG}",
         "VESTIBULE_SITE_URL": site_url,
         "VESTIBULE_LOG_LEVEL": "ERROR",
     }

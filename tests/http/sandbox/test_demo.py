@@ -130,6 +130,23 @@ def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -
         assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
 
 
+def test_who_signs_out_at_the_stand_in_is_told_so_at_the_site(demo: Demo) -> None:
+    site, stand_in = demo.site, demo.stand_in
+    with requests.Session() as browser:
+        page = browser.get(f"{site}/auth/login/citizen", timeout=10)
+        form = {
+            "csrfmiddlewaretoken": browser.cookies["sandbox-csrf"],
+            "request": hidden(page, "request"),
+            "persona": CITIZEN,
+        }
+        browser.post(f"{stand_in}/openid/authorize/choose", data=form, timeout=10)
+        token = {"csrfmiddlewaretoken": browser.cookies["sandbox-csrf"]}
+        browser.post(f"{stand_in}/openid/leave", data=token, timeout=10)
+        time.sleep(0.6)  # until each worker has read the feed
+        page = browser.get(f"{site}/account/", timeout=10)
+        assert "your session ended where you had signed in" in page.text
+
+
 def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(
     migrated_file: str, tmp_path: Path
 ) -> None:
