@@ -2,7 +2,7 @@
 
     with running(tmp_path) as demo:
         demo.banner
-        demo.site, demo.stand_in, demo.library, demo.directory      # where its parts are
+        demo.site, demo.stand_in, demo.library, demo.directory, demo.files   # where its parts are
 
 It has no database but its own file, whatever the tests run on. `running` begins with the copy of a
 migrated one, when it is given one; without, the demo migrates, as on the day of its first run.
@@ -47,6 +47,10 @@ class Demo:
         return f"http://localhost:{self.port + 2}"
 
     @property
+    def files(self) -> str:
+        return f"http://localhost:{self.port + 4}"
+
+    @property
     def directory(self) -> str:
         return f"ldap://127.0.0.1:{self.port + 3}"
 
@@ -55,7 +59,7 @@ class Demo:
         self.process.send_signal(number)
         said, _ = self.process.communicate(timeout=30)
         assert self.process.returncode == 0, said
-        assert all(is_free(self.port + n) for n in range(4))
+        assert all(is_free(self.port + n) for n in range(5))
         return said
 
 

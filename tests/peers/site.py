@@ -34,8 +34,8 @@ def free_port() -> int:
 
 
 def demo_ports() -> int:
-    """Return a free port whose three successors are free as well: the demo's site and stand-ins."""
-    return _free_ports(4)
+    """Return a free port whose four successors are free as well: the demo's site and stand-ins."""
+    return _free_ports(5)
 
 
 def _free_ports(count: int) -> int:

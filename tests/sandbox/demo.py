@@ -16,6 +16,7 @@ from accounts.source import catalogue
 from tests.sandbox import mail, openid_demo, store
 from tests.sandbox.cms import demo as cms_demo
 from tests.sandbox.directory import demo as directory_demo
+from tests.sandbox.files import demo as files_demo
 from tests.sandbox.processes import Process, served
 from tests.sandbox.unilogin import demo as unilogin_demo
 
@@ -65,6 +66,7 @@ def furnish(port: int) -> None:
     unilogin_demo.furnish(port)
     cms_demo.furnish(port)
     directory_demo.furnish(port)
+    files_demo.furnish()
     if not Source.objects.filter(slug=Source.LOCAL).exists():
         catalogue.save(Source(slug=Source.LOCAL, provider="local", order=1000, enroll=False))
     clients = get_application_model().objects
@@ -92,6 +94,7 @@ def processes(port: int) -> list[Process]:
         openid_demo.process(port, url),
         cms_demo.process(port, url),
         *directory_demo.processes(port),
+        files_demo.process(port, url),
     ]
 
 
@@ -118,6 +121,7 @@ def banner(port: int) -> str:
         "  " + unilogin_demo.banner(port),
         "  " + cms_demo.banner(port),
         "  " + directory_demo.banner(port),
+        "  " + files_demo.banner(port),
         "  " + _("Mails:             %s") % mail.address(openid_demo.origin(port)),
         "",
         "  " + _("Sign in with a username and its password:"),

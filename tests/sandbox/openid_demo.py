@@ -7,6 +7,7 @@ from django.utils.translation import gettext as _
 from accounts.models import Source
 from tests.sandbox import sources
 from tests.sandbox.clients import CLIENT_ID, CLIENT_SECRET
+from tests.sandbox.files import demo as files_demo
 from tests.sandbox.personas import CLAIMS_OF_SCOPE
 from tests.sandbox.processes import Process, served
 from tests.sandbox.realms import OPENID
@@ -20,6 +21,7 @@ def process(port: int, site_url: str) -> Process:
         "DJANGO_SETTINGS_MODULE": "tests.sandbox.settings",
         "VESTIBULE_SANDBOX_URL": origin(port),
         "VESTIBULE_SANDBOX_BACKCHANNEL": f"{site_url}/auth/backchannel/{SLUG}",
+        "VESTIBULE_SANDBOX_FILES_URL": files_demo.origin(port),
         "VESTIBULE_SITE_URL": site_url,
         "VESTIBULE_LOG_LEVEL": "ERROR",
     }

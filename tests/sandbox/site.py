@@ -1,10 +1,18 @@
 """The settings of the demo's site: those of the product, and what a site with people never has."""
 
 from portal.settings import *  # noqa: F403
-from portal.settings import EMAIL_BACKEND, INSTALLED_APPS, STORAGES, VESTIBULE_INSTITUTION
+from portal.settings import (
+    EMAIL_BACKEND,
+    INSTALLED_APPS,
+    STORAGES,
+    VESTIBULE_INSTITUTION,
+    VESTIBULE_TRUSTED_PROXIES,
+)
 
 INSTALLED_APPS = ["tests.sandbox", *INSTALLED_APPS]
 VESTIBULE_HTTP_PLAIN = True  # as the stand-ins speak
+# The web server of the application of files asks from here.
+VESTIBULE_TRUSTED_PROXIES = VESTIBULE_TRUSTED_PROXIES or ["127.0.0.1"]
 # As in production: collected by the demo at its start, compressed, and kept by browsers.
 STORAGES = {
     **STORAGES,

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from tests.sandbox import backchannel, conf, faults, sessions
 from tests.sandbox.answers import SeeOther
+from tests.sandbox.files.conf import files_origin
 from tests.sandbox.realms import REALMS, Realm
 
 
@@ -26,6 +27,7 @@ def home(request: HttpRequest) -> HttpResponseBase:
         "kinds": faults.switch.kinds,
         "current": faults.switch.current,
         "site": conf.site_origin(),
+        "files": files_origin(),
     }
     return render(request, "sandbox/home.html", context)
 
