@@ -21,6 +21,7 @@ RULES = f"""
 user = User.objects.create_user("bob", {PASSWORD!r}, name="Bob", email="bob@example.org")
 user.give_local_identity()
 rule("files", cookies=[{{"name": "own"}}])
+rule("closed", path="/closed", access="nobody", order=1)
 """
 
 
@@ -102,3 +103,19 @@ def test_a_script_of_the_application_is_told_by_a_401(
         "async () => (await fetch('/api', {redirect: 'manual'})).status === 401"
     )
     assert "own" not in kept(secure, files)
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_refusal_is_a_page_with_its_style(place: Town, server: str, secure: Page) -> None:
+    files, said = place.places[server].files_url, []
+    secure.on("console", lambda line: said.append(line.text))
+    secure.goto(f"{files}/desk.html")
+    sign_in(secure, "alice")
+    expect(secure).to_have_url(f"{files}/desk.html")
+    answer = secure.goto(f"{files}/closed")
+    assert answer
+    assert answer.status == 403
+    expect(secure.get_by_role("heading")).to_have_text("You may not see this page")
+    assert secure.evaluate("document.styleSheets.length") >= 1
+    assert secure.evaluate("getComputedStyle(document.querySelector('.house')).display") != "inline"
+    assert not [line for line in said if "Content Security Policy" in line]
