@@ -14,7 +14,7 @@ def findings(look: Look) -> Iterator[Finding]:
     if not conf.redis_url():
         yield Finding(True, _("The cache is the worker's own memory, as there is one worker."))
         return
-    answers = look.share_nonce()
+    answers = look.cache_answers
     yield verdict(
         answers,
         _("Redis answers."),

@@ -20,8 +20,16 @@ class Look:
     nonce: str = field(default_factory=lambda: secrets.token_hex(16), repr=False)
 
     @cached_property
+    def cache_answers(self) -> bool:
+        """Whether something that is put into the cache, for the site to find it, is there."""
+        key = mirror.cache_key(self.nonce)
+        cache.shared.set(key, self.nonce, NONCE_SECONDS)
+        return bool(cache.shared.get(key) == self.nonce)
+
+    @cached_property
     def seen(self) -> Seen | Unseen:
-        """What the site answers, asked plainly."""
+        """What the site answers, asked plainly; it has the nonce to find by then."""
+        self.cache_answers  # noqa: B018  # put there
         return self.visit({})
 
     @cached_property
@@ -38,9 +46,3 @@ class Look:
         """Ask the site how this request has arrived."""
         own = {**headers, "Authorization": f"Bearer {mirror.token(self.nonce)}"}
         return ask(f"{conf.site_url()}{mirror.PATH}", own)
-
-    def share_nonce(self) -> bool:
-        """Put something into the cache, for the site to find it. Tells whether it is there."""
-        key = mirror.cache_key(self.nonce)
-        cache.shared.set(key, self.nonce, NONCE_SECONDS)
-        return bool(cache.shared.get(key) == self.nonce)
