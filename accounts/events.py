@@ -25,6 +25,8 @@ ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 REPEATED_WITHIN = timedelta(minutes=10)
 # How many rows one statement deletes: a table of millions stays usable meanwhile.
 _AT_ONCE = 2000
+# Of a stranger's rows each so manieth looks whether there are too many: no clock is needed.
+_CUT_EVERY = 1000
 # Who does what is recorded, where nobody else says so; by the beginning of the event's name.
 _USUALLY = {
     "session.ended": Event.Actor.SITE,
@@ -131,6 +133,8 @@ def count(failed: Event) -> str:
             announce([failed])
             return known[1]
     record(failed)
+    if failed.pk and failed.pk % _CUT_EVERY == 0:
+        cut()
     return failed.support_code
 
 
@@ -190,16 +194,22 @@ def announce(events: Iterable[Event]) -> None:
 
 
 def clear_expired() -> int:
-    """Delete events that are older than the site keeps them, and then, of more than it keeps, the
-    oldest: strangers' before people's. Returns how many went.
+    """Delete events that are older than the site keeps them, then what is beyond their number.
+    Returns how many went.
     """
     old = Event.objects.filter(last_at__lt=timezone.now() - conf.events_kept())
-    gone = _delete(old.order_by("id"), None)
+    return _delete(old.order_by("id"), None) + cut()
+
+
+def cut() -> int:
+    """Delete what is beyond the number of rows that the site keeps, the oldest first, strangers'
+    before people's. Returns how many went.
+    """
     surplus = Event.objects.count() - conf.events_most()
-    if surplus > 0:
-        went = _delete(Event.objects.filter(user=None).order_by("id"), surplus)
-        gone += went + _delete(Event.objects.order_by("id"), surplus - went)
-    return gone
+    if surplus <= 0:
+        return 0
+    went = _delete(Event.objects.filter(user=None).order_by("id"), surplus)
+    return went + _delete(Event.objects.order_by("id"), surplus - went)
 
 
 def _delete(rows: Any, most: int | None) -> int:

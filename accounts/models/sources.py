@@ -74,6 +74,8 @@ class Source(models.Model):
             "groups named here follow the source at each sign-in."
         ),
     )
+    # A `data:` URL of what `accounts.source.logos` has let in; empty, the provider's own sign.
+    logo = models.TextField(_("logo"), blank=True, editable=False)
     note = models.CharField(
         _("operator's note"),
         max_length=300,

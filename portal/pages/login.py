@@ -107,6 +107,7 @@ def _choice(
                 "label": each.label,
                 "help": each.help,
                 "icon": each.description.icon,
+                "logo": each.row.logo,
                 "url": routes.login_path(each.slug, next=next_url, **wished),
                 "trouble": trouble(each),
             }

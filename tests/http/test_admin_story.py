@@ -189,6 +189,19 @@ def test_the_trail_does_not_grow_without_bound(person: User, settings: Any) -> N
     assert not Event.objects.exists()
 
 
+def test_a_stranger_who_writes_rows_cuts_them_too(
+    person: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.VESTIBULE_EVENTS_MOST = 5
+    monkeypatch.setattr(events, "_CUT_EVERY", 1)
+    refresh_event(3, user=person)
+    for number in range(20):
+        events.count(events.event("page.refused", detail=str(number)))
+    assert Event.objects.count() == 5
+    assert Event.objects.filter(user=person).count() == 3
+    assert Event.objects.filter(detail="19").exists(), "the latest stay"
+
+
 def test_a_refresh_is_counted_for_its_session(
     admin: Client, tenant: Tenant, peer: Upstream
 ) -> None:

@@ -12,12 +12,13 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Source
 from accounts.provider.shown import MORE
-from accounts.source import catalogue, registry
+from accounts.source import catalogue, logos, registry
 from portal import conf
 from portal.operations import source_fields, source_rows
 from portal.operations.rights import may_map
 
 TYPED = "typed"
+_LOOK = ["note", "texts", "logo_file", "logo_clear"]
 _TEXTS = (("label", _("Label")), ("help", _("Help")), ("note", _("Note while in trouble")))
 
 
@@ -76,6 +77,15 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields.pop(name, None)
         assert self.kind is not None  # noqa: S101  # else nothing is typed
         self.fields.update(source_fields.fields_of(self.kind, self.stored))
+        self.fields["logo_file"] = forms.FileField(
+            label=_("Own logo"),
+            required=False,
+            widget=forms.FileInput(attrs={"accept": "image/png,image/webp"}),
+            help_text=_("A PNG or WebP of 48 KB at most, shown on the sign-in page."),
+        )
+        if self.instance.logo:
+            taken = forms.BooleanField(label=_("Take the logo away"), required=False)
+            self.fields["logo_clear"] = taken
         for language in conf.languages():
             for name, label in _TEXTS:
                 field = forms.CharField(label=label, required=False, max_length=300)
@@ -102,7 +112,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         policy = ["enroll", "require_assignment", "end_with_token", "allow_upstream_token",
                   "staff", "after_login", "mapping", "groups"]  # fmt: skip
         yield {"title": _("What happens at a sign-in"), "fields": self._bound(policy)}
-        yield {"title": _("Words"), "fields": self._bound(["note", "texts"])}
+        yield {"title": _("Words"), "fields": self._bound(_LOOK)}
         for language in conf.languages() if self.typed else ():
             names = [f"text-{language}-{name}" for name, _label in _TEXTS]
             yield {"language": language, "fields": self._bound(names), "folded": True}
@@ -140,6 +150,16 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         merge = partial(source_rows.with_stored_secrets, provider, stored=self.stored)
         merged: dict[str, Any] = _at_the_field("settings", merge, given)
         return merged
+
+    def clean_logo_file(self) -> str:
+        """Return the uploaded logo as it is kept, or nothing. Raises `ValidationError`."""
+        given = self.cleaned_data["logo_file"]
+        if not given:
+            return ""
+        try:
+            return logos.data_url(given.read(logos.MOST_BYTES + 1))
+        except ValueError as error:
+            raise ValidationError(str(error)) from None
 
     def clean_after_login(self) -> str:
         """Return the address when people may be sent there."""
@@ -196,6 +216,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         if self.typed and not self.errors:
             for name in ("settings", "groups", "texts"):
                 setattr(self.instance, name, self.given[name])
+            kept = "" if self.cleaned_data.get("logo_clear") else self.instance.logo
+            self.instance.logo = self.cleaned_data.get("logo_file") or kept
         if self.errors:
             return
         try:
