@@ -142,8 +142,8 @@ class PersonAdmin(PersonPage, InvitePage):
         """
         with administrators.kept():
             for person in queryset:
-                people.end_all(person.pk, "person deleted", farewell.CLOSED)
                 erasure.forget_words(person)
+                people.end_all(person.pk, "person deleted", farewell.CLOSED)
                 person.delete()
 
     @admin.action(description=_("Send a link to set a password"), permissions=["change"])
