@@ -34,6 +34,7 @@ def test_a_caseworker_comes_back_to_the_desk_and_leaves_everywhere(page: Page, d
     page.goto(demo.stand_in)
     page.get_by_role("link", name="An application behind the site: files").click()
     expect(page.get_by_role("heading", name="Nobody is known here")).to_be_visible()
+    expect(page.get_by_text("Not a real application")).to_be_visible()
     page.get_by_role("link", name="Opening hours").click()
     expect(page.get_by_text("Monday to Friday")).to_be_visible()
     page.get_by_role("link", name="All files").click()
