@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any, Protocol
 
 import structlog
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import conf, offers, trail
@@ -197,7 +197,10 @@ def clear_expired() -> int:
     """Delete events that are older than the site keeps them, then what is beyond their number.
     Returns how many went.
     """
-    old = Event.objects.filter(last_at__lt=timezone.now() - conf.events_kept())
+    ends = timezone.now() - conf.events_kept()
+    # A row of before there were counts has no `last_at` of its own.
+    over = Q(count=1) | Q(last_at__lt=ends)
+    old = Event.objects.filter(over, at__lt=ends)
     return _delete(old.order_by("id"), None) + cut()
 
 
