@@ -30,6 +30,8 @@ EVENTS = {
     "refresh.failed": _("Renewal at the source failed"),
     "password.changed": _("Password changed"),
     "password.link-sent": _("Link to a password sent"),
+    "app-password.created": _("App password created"),
+    "app-password.revoked": _("App password revoked"),
     "letmein.issued": _("Link printed on the terminal"),
     "letmein.used": _("Signed in by a link from the terminal"),
     "consent.withdrawn": _("Application's access withdrawn"),
