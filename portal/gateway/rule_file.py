@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from portal.configuration import toml
 from portal.configuration.toml import Change, RefusedError
-from portal.gateway import rule_checks, rule_rows
+from portal.gateway import rule_checks, rule_rows, rules
 from portal.gateway.models import AccessRule
 
 FIELDS: Mapping[str, type] = {
@@ -64,7 +64,14 @@ def export() -> str:
 def problems() -> dict[str, list[str]]:
     """Return what is wrong with each rule that is stored; an empty list when nothing is."""
     known = set(Group.objects.values_list("name", flat=True))
-    return {row.slug: list(_wrong(row, known)) for row in AccessRule.objects.all()}
+    found = {row.slug: list(_wrong(row, known)) for row in AccessRule.objects.all()}
+    asked = [rules.of_row(row) for row in AccessRule.objects.filter(enabled=True)]
+    for number, rule in enumerate(asked):
+        first = next((each for each in asked[:number] if each.hides(rule)), None)
+        if first:
+            said = _("It is never asked: %s comes first and speaks of all that it does.")
+            found[rule.slug].append("order: " + said % first.slug)
+    return found
 
 
 def _apply_one(slug: str, table: dict[str, Any]) -> Change:

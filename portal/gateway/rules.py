@@ -63,6 +63,12 @@ class Rule:
         named = named or (method == "HEAD" and "GET" in self.methods)
         return named and covers(self.forms[reading.form.value], reading.path)
 
+    def hides(self, later: "Rule") -> bool:
+        """Tell whether a rule that follows is never asked: all it speaks of is decided here."""
+        hosts = self.is_for(later.host) or self.is_for(later.host.removeprefix("*"))
+        wider = not self.methods or bool(later.methods and self.methods >= later.methods)
+        return hosts and wider and covers(self.path, later.path)
+
 
 class Rules:
     """All rules in their order."""

@@ -14,7 +14,7 @@ from accounts import ended
 from accounts.models import Event
 from portal.gateway import rules
 from portal.gateway.models import AccessRule
-from tests.http.gateway.asking import ask
+from tests.http.gateway.asking import ask, rule
 from tests.peers import fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
@@ -181,4 +181,32 @@ def test_check_says_what_is_not_well(file: Path) -> None:
     assert run("check").splitlines() == ["ok    status", "ok    files", "ok    kiosk"]
     AccessRule.objects.filter(slug="kiosk").update(path="no path")
     with pytest.raises(CommandError, match="Not well: kiosk"):
+        run("check")
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "hidden"),
+    [
+        ({}, {"path": "/admin"}, True),
+        ({}, {}, True),
+        ({"path": "/admin"}, {}, False),
+        ({"path": "/adm"}, {"path": "/admin"}, False),
+        ({"host": "*.example.org"}, {}, True),
+        ({"host": "*.example.org"}, {"host": "*.a.example.org"}, True),
+        ({"host": "*.a.example.org"}, {"host": "*.example.org"}, False),
+        ({"host": "*.example.org"}, {"host": "example.org"}, False),
+        ({"methods": ["GET"]}, {}, False),
+        ({"methods": ["GET", "PUT"]}, {"methods": ["PUT"]}, True),
+        ({"enabled": False}, {}, False),
+    ],
+)
+def test_check_finds_a_rule_that_is_never_asked(
+    first: dict[str, Any], second: dict[str, Any], hidden: bool
+) -> None:
+    rule("first", **{"host": "files.example.org", "order": 1, **first})
+    rule("second", **{"host": "files.example.org", "order": 2, **second})
+    if not hidden:
+        assert "FAIL" not in run("check")
+        return
+    with pytest.raises(CommandError, match="Not well: second"):
         run("check")
