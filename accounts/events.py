@@ -95,9 +95,9 @@ def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
 
 def record(*events: Event) -> None:
     """Save the events in one statement, and write a log line for each. Those without a support code
-    get one that they share. The steps stand in the last of them.
+    get one that they share. The steps, by which they came about, stand in the first of them.
     """
-    leave_steps_to_last(events)
+    leave_steps_to_first(events)
     code = next((each.support_code for each in events if each.support_code), "")
     for each in events:
         code = each.support_code = each.support_code or code or new_support_code()
@@ -105,9 +105,9 @@ def record(*events: Event) -> None:
     announce(events)
 
 
-def leave_steps_to_last(events: Sequence[Event]) -> None:
-    """Take the steps from all `events` but the last, which are told together."""
-    for each in events[:-1]:
+def leave_steps_to_first(events: Sequence[Event]) -> None:
+    """Take the steps from all `events` but the first, which are told together."""
+    for each in events[1:]:
         each.steps = []
 
 

@@ -338,5 +338,5 @@ def _trail(
         "session_uid": uid,
     }
     found = [events.event(name, visit, **told) for name in names]
-    events.leave_steps_to_last(found)
+    events.leave_steps_to_first(found)
     return found
