@@ -118,7 +118,10 @@ def _by_token(text: str, visit: Visit) -> Who:
         latest = timezone.now() + SEEN_EVERY
         until = min(held.session.expires_at or latest, latest)
         keep = _keep(until, held.session, held.key, pk)
-    return _somebody(By.BEARER, held.session, pk, scopes=held.scopes, keep=keep)
+    # What a source's own token is for stands in its audience; it knows no scope of ours.
+    is_ours = token_format.is_token(text, token_format.ACCESS)
+    scopes = held.scopes if is_ours else None
+    return _somebody(By.BEARER, held.session, pk, scopes=scopes, keep=keep)
 
 
 def _by_password(text: str, visit: Visit) -> Who:
