@@ -99,8 +99,7 @@ def read(headers: Mapping[str, str]) -> Forwarded:
         navigates=_navigates(asked, headers),
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
         in_browser=_is_of_a_browser(headers),
-        is_preflight=asked == "OPTIONS"
-        and bool(headers.get("origin") and headers.get("access-control-request-method")),
+        is_preflight=_is_preflight(asked, headers),
         upgrade=_upgrade(headers),
     )
 
@@ -178,8 +177,17 @@ def _same(one: str, other: str) -> bool:
 
 
 def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+    """Return what an application may take the method for; of a preflight, what it asks for."""
+    if _is_preflight(method, headers):
+        return (headers["access-control-request-method"].strip().upper(),)
     others = {headers[name].strip().upper() for name in _OVERRIDES if headers.get(name)}
     return (method, *sorted(others - {method}))
+
+
+def _is_preflight(method: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser asks before it sends something (Fetch, 3.3.2)."""
+    wanted = headers.get("access-control-request-method", "").strip().upper()
+    return method == "OPTIONS" and bool(headers.get("origin")) and bool(_METHOD.match(wanted))
 
 
 def _readings(

@@ -178,6 +178,16 @@ def test_a_preflight_carries_nobody() -> None:
     assert found.headers["Remote-User"] == ""
 
 
+def test_a_preflight_is_let_in_where_what_it_asks_for_has_a_rule() -> None:
+    rules = Rules([Rule("read", HOST, methods=frozenset({"GET"})), Rule("x", HOST, "/x")])
+    wish = {"origin": "https://go.example.org", "access_control_request_method": "GET"}
+    assert isinstance(ask(NOBODY_THERE, "OPTIONS", rules=rules, **wish), Allow)
+    wish["access_control_request_method"] = "PUT"
+    assert isinstance(ask(NOBODY_THERE, "OPTIONS", rules=rules, **wish), Forbidden)
+    wish["access_control_request_method"] = "TRACE"
+    assert isinstance(ask(NOBODY_THERE, "OPTIONS", "/x", rules=rules, **wish), Forbidden)
+
+
 def test_a_browser_comes_back_to_where_it_was() -> None:
     found = ask(NOBODY_THERE, path="/a?b=c&d", **PAGE)
     assert isinstance(found, SignIn)
