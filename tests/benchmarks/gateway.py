@@ -19,7 +19,14 @@ from urllib.parse import urlsplit
 from tests.benchmarks import apache
 from tests.benchmarks.client import Browser, asked
 from tests.benchmarks.measuring import Operation, in_turns, report_all
-from tests.benchmarks.servers import Served, bare_server, openid_client, provider, stock_django
+from tests.benchmarks.servers import (
+    Served,
+    bare_rsgi,
+    bare_server,
+    openid_client,
+    provider,
+    stock_django,
+)
 from tests.peers.site import Site
 
 HOST = "files.example.org"
@@ -58,7 +65,9 @@ def one(number):
         kind=row.kind, type=row.type, source=row.source, issuer=row.issuer, subject=row.subject,
         expire_date=row.ends_at, ends_at=row.ends_at, created_at=row.created_at,
         last_seen_at=row.last_seen_at)
-StoredSession.objects.bulk_create((one(n) for n in range(FIRST, LAST)), batch_size=500)
+for begun in range(FIRST, LAST, 10_000):
+    some = range(begun, min(begun + 10_000, LAST))
+    StoredSession.objects.bulk_create([one(n) for n in some], batch_size=500)
 """
 
 
@@ -70,13 +79,14 @@ def measure(
     """
     token, slow_token = _furnish(site), _furnish(slow)
     ours, by_django = _served(site), _served(slow)
-    bare = stack.enter_context(bare_server())
+    bare, bare_loop = stack.enter_context(bare_server()), stack.enter_context(bare_rsgi())
     cookie, bearer = {"Cookie": _line(person)}, {"Authorization": f"Bearer {token}"}
     slow_cookie = {"Cookie": _line(slow_person)}
     slow_bearer = {"Authorization": f"Bearer {slow_token}"}
     _more_sessions(site, 0, 10_000)
     cases: dict[str, tuple[Served, Operation]] = {
         BARE: (bare, _asking(bare, repeat({}), path="/")),
+        "bare granian, RSGI: a constant": (bare_loop, _asking(bare_loop, repeat({}), path="/")),
         "ours: cookie, hit": (ours, _asking(ours, repeat(cookie))),
         "ours: cookie, other page": (ours, _asking(ours, repeat(cookie), _pages())),
         "ours: cookie, miss": (ours, _asking(ours, _strangers(10_000))),

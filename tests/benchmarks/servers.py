@@ -36,6 +36,19 @@ def bare_server() -> Iterator[Served]:
 
 
 @contextmanager
+def bare_rsgi() -> Iterator[Served]:
+    """Serve a constant from the event loop, in the mode in which our site is served."""
+    port = free_port()
+    command = [
+        sys.executable, "-m", "granian", "--interface", "rsgi", "--runtime-mode", "mt", "--no-ws",
+        "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "tests.benchmarks.bare:in_the_loop",
+    ]  # fmt: skip
+    with running(command, {}, port) as served:
+        yield served
+
+
+@contextmanager
 def stock_django(username: str, password: str) -> Iterator[Served]:
     """Serve a stock Django project with one person in it."""
     with tempfile.TemporaryDirectory() as folder:
