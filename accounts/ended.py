@@ -35,7 +35,7 @@ _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
 
 
-# The number of changes, and when the feed was read.
+# The number of changes, and a moment of `time.monotonic`.
 Moment = tuple[int, float]
 
 
@@ -66,18 +66,18 @@ class Feed:
 
     @property
     def moment(self) -> Moment:
-        """What to note before a copy is made: as of when the feed is read."""
-        return sum(self.versions.values()), self._read_at
+        """What to note before a copy is made."""
+        return sum(self.versions.values()), time.monotonic()
 
     def stands(self, noted: Moment, marks: Iterable[tuple[str, str]]) -> bool:
         """Tell whether a copy still counts that was made after `noted`: no source and no rule has
         changed since, and none of `marks`. A session that ended never counts.
         """
-        version, read_at = noted
+        version, then = noted
         if version != sum(self.versions.values()):
             return False
         return not any(
-            mark[0] == "session" or self.entries.get(mark, read_at) > read_at
+            mark[0] == "session" or self.entries[mark] > then
             for mark in marks
             if mark in self.entries
         )
