@@ -129,7 +129,7 @@ OPEN = {
     "healthz", "readyz", "i18n/setlang/", "admin/login/",
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",
     "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",
-    "api/schema/", "docs",
+    "api/schema/", "docs", "docs/try", "doctor", "metrics", "login/letmein/<str:token>",
     "oauth/authorize", "oauth/consent", "oauth/par", "oauth/token", "oauth/userinfo",
     "oauth/introspect", "oauth/revoke", "oauth/jwks", "oauth/logout", "oauth/after-logout",
     "oauth/device_authorization", "device", "device/qr/<str:user_code>.svg",

@@ -13,8 +13,8 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import User
 from portal.door import answers, incoming
+from portal.door.guarded import Guarded
 from portal.operations import invitations
-from portal.operations.admin.guarded import Guarded
 
 LARGEST = 200 * 1024
 EXAMPLE = f"{','.join(invitations.COLUMNS)}\nmette,Mette Holm,mette@example.org,Readers|Registry"

@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from portal.operations.admin.guarded import Guarded
+from portal.door.guarded import Guarded
 from portal.operations.maintenance import MaintenanceNotice
 
 

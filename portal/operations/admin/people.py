@@ -18,9 +18,9 @@ from accounts.models import Identity, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
+from portal.door.guarded import Guarded
 from portal.operations import roles
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
-from portal.operations.admin.guarded import Guarded
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when

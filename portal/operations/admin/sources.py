@@ -24,8 +24,8 @@ from accounts.models.sources import slug_validator
 from accounts.session import administrators
 from accounts.source import catalogue, registry
 from portal.door import routes
+from portal.door.guarded import Guarded
 from portal.operations import source_fields, source_rows
-from portal.operations.admin.guarded import Guarded
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.admin.source_form import SourceForm
 
