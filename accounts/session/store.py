@@ -196,6 +196,9 @@ class SessionStore(SessionBase):
             self._row = self._row._replace(sealed=sealed)
             changes |= {"expire_date": self._row.expires, "ends_at": self._row.ends}
         if not StoredSession.objects.filter(session_key=self.key_digest).update(**changes):
+            # The cache may hold it still, and this worker may not have heard: the same request,
+            # made once more, would fail again.
+            cache.sessions.delete(self.key_digest)
             raise UpdateError
         self._written = written
         transaction.on_commit(self._remember)

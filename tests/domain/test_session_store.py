@@ -226,6 +226,24 @@ def test_a_late_cache_fill_does_not_revive(settings: Any) -> None:
     assert not reloaded(store).typed.exists
 
 
+def test_what_could_not_be_saved_is_not_read_from_the_cache_again(settings: Any) -> None:
+    settings.CACHES = {
+        **settings.CACHES,
+        "sessions": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "LOCATION": "unsaved",
+        },
+    }
+    store = started()
+    StoredSession.objects.all().delete()  # elsewhere; this worker has not heard of it
+    twin = reloaded(store)
+    assert twin.typed.exists, "from the cache"
+    twin["word"] = "x"
+    with pytest.raises(UpdateError):
+        twin.save()
+    assert not reloaded(store).typed.exists
+
+
 def test_a_late_cache_fill_under_a_replaced_key_does_not_revive(settings: Any) -> None:
     settings.CACHES = {
         **settings.CACHES,
