@@ -79,8 +79,8 @@ def test_an_administrator_writes_it(client: Client) -> None:
     sign_in(client, "ada")
     now = timezone.localtime()
     form = {
-        "shown_from_0": now.date().isoformat(), "shown_from_1": "00:00:00",
-        "shown_until_0": (now + timedelta(days=1)).date().isoformat(), "shown_until_1": "00:00:00",
+        "shown_from": f"{now.date()}T00:00",
+        "shown_until": f"{(now + timedelta(days=1)).date()}T00:00",
         "english": ENGLISH,
     }  # fmt: skip
     answer = client.post("/admin/operations/maintenancenotice/add/", form)
