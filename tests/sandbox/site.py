@@ -11,8 +11,8 @@ from portal.settings import (
 
 INSTALLED_APPS = ["tests.sandbox", *INSTALLED_APPS]
 VESTIBULE_HTTP_PLAIN = True  # as the stand-ins speak
-# The web server of the application of files asks from here.
-VESTIBULE_TRUSTED_PROXIES = VESTIBULE_TRUSTED_PROXIES or ["127.0.0.1"]
+# The web server of the application of files asks from here, and nobody else comes from there.
+VESTIBULE_TRUSTED_PROXIES = VESTIBULE_TRUSTED_PROXIES or ["127.0.0.2"]
 # As in production: collected by the demo at its start, compressed, and kept by browsers.
 STORAGES = {
     **STORAGES,
