@@ -23,7 +23,9 @@ NAMES = [role.word for role in roles.ROLES]
 # Each page and what it answers: to look, and to write. A dash is a 403.
 PAGES = {
     "accounts/source/": {"source-keeper": "write", "front-desk": "-", "auditor": "look"},
-    "accounts/source/add/": {"source-keeper": "write", "front-desk": "-", "auditor": "-"},
+    "accounts/source/add/?provider=oidc&slug=new": {
+        "source-keeper": "write", "front-desk": "-", "auditor": "-",
+    },
     "accounts/source/{town}/change/": {
         "source-keeper": "write", "front-desk": "-", "auditor": "look",
     },

@@ -154,6 +154,7 @@ def served(site: Callable[..., Site]) -> Site:
     return site({"VESTIBULE_HTTP_PLAIN": "1"})
 
 
+@pytest.mark.browser
 @pytest.mark.pages
 def test_a_browser_lets_the_provider_frame_it_and_nobody_else(served: Site, chromium: Any) -> None:
     known = {"client_id": tampering.CLIENT_ID, "client_secret": tampering.CLIENT_SECRET}

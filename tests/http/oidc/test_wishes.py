@@ -118,7 +118,7 @@ def test_an_acr_that_is_demanded_is_reached(
         url = way_upstream(app, claims=demanded)
         assert asked(url)["acr_values"] == HIGH
         done = browser.deliver(browser.go(url))
-        code = app.answer(app.browser.get(done["Location"]))["code"]
+        code = app.answer(app.browser.get(app.landing(done)))["code"]
         assert app.redeem(code).status_code == 200
     raw = app.tokens["id_token"].split(".")[1]
     assert json.loads(base64.urlsafe_b64decode(raw + "=="))["acr"] == HIGH
@@ -133,7 +133,7 @@ def test_who_is_not_here_signs_in_once(
     assert asked(url)["max_age"] == "0"
     done = browser.deliver(browser.go(url))
     with time_machine.travel(timezone.now() + timedelta(seconds=4), tick=True):  # a slow way back
-        assert "code" in app.answer(app.browser.get(done["Location"]))
+        assert "code" in app.answer(app.browser.get(app.landing(done)))
 
 
 @pytest.mark.parametrize("wish", [{"prompt": "login"}, {"max_age": "0"}], ids=str)

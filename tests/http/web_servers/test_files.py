@@ -51,7 +51,7 @@ def place(
         site, certificates, files.port, SERVERS, rules, VESTIBULE_APP_PASSWORDS="true"
     ) as own:
         file = Path(tmp_path_factory.mktemp("sources"), "sources.toml")
-        file.write_text(directory.file())
+        file.write_text(directory.file(mail_is_verified="true"))
         own.site.manage("sources", "apply", str(file))
         yield own
 
