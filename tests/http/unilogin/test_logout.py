@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import pairwise
 from typing import Any
 
@@ -87,7 +88,7 @@ def test_a_broker_in_trouble_keeps_nobody_signed_in_and_is_told_later(
     assert_gone(ida)
     assert standin.signed_in() == {"Ida"}
     item = OutboxItem.objects.get()
-    assert "eyJ" not in item.sealed
+    assert not re.search(r"eyJ[\w-]+\.eyJ", item.sealed), "no token can be read"
     assert ida.site.get("/").context["receipt"]["upstream"] == "pending"
     with later(60):
         assert outbox.deliver_due() == 0
