@@ -107,9 +107,8 @@ class SessionStore(SessionBase):
         if row is None or now - row.seen < SEEN_EVERY:
             return
         expires = min(now + self._lives()[0], row.ends)
-        StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now).update(
-            last_seen_at=now, expire_date=expires
-        )
+        mine = StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now)
+        mine.update(last_seen_at=now, expire_date=expires)
         self._row = row._replace(expires=expires, seen=now)
         self._typed = replace(self._typed, expires_at=expires)
         self._remember()
@@ -187,8 +186,7 @@ class SessionStore(SessionBase):
             self.create()
             return
         values = self._get_session(no_load=False)
-        written = self._fingerprint(values)
-        if written == self._written:
+        if (written := self._fingerprint(values)) == self._written:
             return
         sealed = seal(values, PURPOSE, self.key_digest)
         changes: dict[str, Any] = {"session_data": sealed}
@@ -196,8 +194,7 @@ class SessionStore(SessionBase):
             self._row = self._row._replace(sealed=sealed)
             changes |= {"expire_date": self._row.expires, "ends_at": self._row.ends}
         if not StoredSession.objects.filter(session_key=self.key_digest).update(**changes):
-            # The cache may hold it still, and this worker may not have heard: the same request,
-            # made once more, would fail again.
+            # Else the same request, made once more, may find it in the cache and fail again.
             cache.sessions.delete(self.key_digest)
             raise UpdateError
         self._written = written
