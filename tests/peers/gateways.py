@@ -18,7 +18,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.peers.certificates import Certificates, make_certificates
-from tests.peers.proxies import changed, nginx_around, served
+from tests.peers.proxies import changed, nginx_around, nginx_site, served
 
 NAMES = ("nginx", "Caddy", "Envoy", "Traefik")
 LOGIN, FILES = "login.town.localhost", "files.town.localhost"
@@ -82,14 +82,7 @@ def _answers(port: int, certificates: Certificates, output: Path) -> None:
 
 
 def _nginx(folder: Path, places: Places, certificates: Certificates) -> list[str]:
-    own = {
-        "/etc/ssl/login.example.org.pem": str(certificates.certificate),
-        "/etc/ssl/private/login.example.org.key": str(certificates.key),
-        "listen 443 ssl": f"listen 127.0.0.1:{places.login} ssl",
-        "server_name login.example.org": f"server_name {LOGIN}",
-        "127.0.0.1:8000": f"127.0.0.1:{places.site}",
-    }
-    (folder / "site.conf").write_text(changed("nginx.conf", own))
+    nginx_site(folder, LOGIN, places.login, places.site, certificates)
     own = {
         "/etc/ssl/files.example.org.pem": str(certificates.certificate),
         "/etc/ssl/private/files.example.org.key": str(certificates.key),

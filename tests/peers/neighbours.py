@@ -11,7 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tests.peers.certificates import Certificates, make_certificates
-from tests.peers.proxies import changed, nginx_around, served
+from tests.peers.proxies import changed, nginx_around, nginx_site, served
 from tests.peers.site import free_port
 
 LOGIN = "login.town.localhost"
@@ -34,14 +34,7 @@ def town(name: str, site: int, application: int) -> Iterator[int]:
 def _nginx(
     folder: Path, port: int, site: int, application: int, certificates: Certificates
 ) -> list[str]:
-    own = {
-        "/etc/ssl/login.example.org.pem": str(certificates.certificate),
-        "/etc/ssl/private/login.example.org.key": str(certificates.key),
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-        "server_name login.example.org": f"server_name {LOGIN}",
-        "127.0.0.1:8000": f"127.0.0.1:{site}",
-    }
-    (folder / "site.conf").write_text(changed("nginx.conf", own))
+    nginx_site(folder, LOGIN, port, site, certificates)
     own = {
         "/etc/ssl/files.example.org.pem": str(certificates.certificate),
         "/etc/ssl/private/files.example.org.key": str(certificates.key),

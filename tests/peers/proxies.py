@@ -65,19 +65,20 @@ def changed(file: str, changes: Mapping[str, str]) -> str:
 
 
 def _nginx(folder: Path, port: int, upstream: int, certificates: Certificates) -> list[str]:
-    (folder / "site.conf").write_text(
-        changed(
-            "nginx.conf",
-            {
-                "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
-                "server_name login.example.org": "server_name localhost",
-                "/etc/ssl/login.example.org.pem": str(certificates.certificate),
-                "/etc/ssl/private/login.example.org.key": str(certificates.key),
-                "127.0.0.1:8000": f"127.0.0.1:{upstream}",
-            },
-        )
-    )
+    nginx_site(folder, "localhost", port, upstream, certificates)
     return nginx_around(folder, "site.conf")
+
+
+def nginx_site(folder: Path, name: str, port: int, site: int, certificates: Certificates) -> None:
+    """Write `site.conf`: deploy/nginx.conf at `port` by `name`, before granian at port `site`."""
+    own = {
+        "/etc/ssl/login.example.org.pem": str(certificates.certificate),
+        "/etc/ssl/private/login.example.org.key": str(certificates.key),
+        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        "server_name login.example.org": f"server_name {name}",
+        "127.0.0.1:8000": f"127.0.0.1:{site}",
+    }
+    (folder / "site.conf").write_text(changed("nginx.conf", own))
 
 
 def nginx_around(folder: Path, *files: str) -> list[str]:
