@@ -127,9 +127,7 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
             log.exception("outbox.failed", source=item.source, support_code=item.support_code)
         _later(item, now, given_up=hopeless or now >= item.give_up_at, why=str(error))
         return False
-    item.delete()
-    if item.kind == OutboxItem.Kind.LOGOUT:
-        _record(item, "logout.delivered")
+    _close(item, "logout.delivered" if item.kind == OutboxItem.Kind.LOGOUT else "")
     return True
 
 
@@ -155,11 +153,18 @@ def _hand_over(item: OutboxItem) -> None:
 
 def _later(item: OutboxItem, now: datetime, *, given_up: bool, why: str) -> None:
     if given_up:
-        item.delete()
-        _record(item, f"{item.kind}.given_up", why)
+        _close(item, f"{item.kind}.given_up", why)
         return
     wait = min(FIRST_RETRY * 2 ** min(item.attempts, 12), LONGEST_WAIT)
     OutboxItem.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=now + wait)
+
+
+def _close(item: OutboxItem, name: str, why: str = "") -> None:
+    """Delete the item together with its event: no item is gone without a word."""
+    with transaction.atomic():
+        if name:
+            _record(item, name, why)
+        item.delete()
 
 
 def _record(item: OutboxItem, name: str, why: str = "") -> None:
