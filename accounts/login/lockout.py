@@ -44,6 +44,8 @@ DEVICE = RateLimitItemPerMinute(10, 5, namespace="device")
 CEILING = RateLimitItemPerDay(100, namespace="ceiling")
 # What else strangers may fail at: answers that are not to us, cookies that nobody knows.
 STRANGER = RateLimitItemPerMinute(60, 5, namespace="stranger")
+# Of the refusals at a place, one is written into the audit trail.
+REFUSAL = RateLimitItemPerMinute(1, 5, namespace="refusal")
 # One household, site or school has one of these networks of IPv6 (RFC 6177, 2): each counts, the
 # wider ones more generously.
 WIDTHS = ((64, 1), (56, 2), (48, 4))
@@ -162,6 +164,11 @@ def spend(limit: RateLimitItem, *parts: str) -> None:
     The limit's namespace keeps different uses apart; `parts` are stored as a digest.
     """
     _require(limit, digest("\0".join(parts)), FixedWindowRateLimiter.hit)
+
+
+def is_first_refusal(source: str, address: str) -> bool:
+    """Tell whether nobody was refused at `source` from this place within the last five minutes."""
+    return _hit(REFUSAL, digest("\0".join((source, network(address)))))
 
 
 def network(address: str) -> str:

@@ -94,9 +94,10 @@ def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
 
 def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str:
     """Write the one event of a failed login, or count it with those like it. Returns its support
-    code; none for who is locked out, whose further guesses cost no row.
+    code; none for the further guesses of who is locked out, which cost no row.
     """
-    if isinstance(error, TooManyRequests):
+    visit = incoming.visit(request)
+    if isinstance(error, TooManyRequests) and not lockout.is_first_refusal(slug, visit.address):
         log.info("login.locked-out", source=slug)
         return ""
     if isinstance(error, TemporarilyUnavailable) and error.reason == errors.UNAVAILABLE:
@@ -104,7 +105,7 @@ def record_failure(request: HttpRequest, error: ProtocolError, slug: str) -> str
     source = catalogue.find(slug)
     failed = events.event(
         "login.failed",
-        incoming.visit(request),
+        visit,
         reason=error.reason,
         source=slug[:50],
         session_type=source.session_type if source else "",

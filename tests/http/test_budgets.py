@@ -70,16 +70,19 @@ def test_invented_cookies_beyond_the_budget_cost_no_call(
     assert (peer.asked.total(), Event.objects.count()) == (calls, rows)
 
 
-def test_guesses_of_who_is_locked_out_cost_no_row(client: Client, person: User) -> None:
+def test_guesses_of_who_is_locked_out_cost_one_row(client: Client, person: User) -> None:
     for _ in range(5):
         sign_in(client, password="wrong")  # a guess
     rows = Event.objects.count()
+    first = sign_in(client, password="wrong")  # a guess
+    told = Event.objects.get(reason="locked-out")
+    assert (first.status_code, first.context["problem"]["code"]) == (429, told.support_code)
     for _ in range(20):
         answer = sign_in(client, password="wrong")  # a guess
         assert (answer.status_code, answer.context["problem"]["code"]) == (429, "")
     basic = {"username": "alice", "password": PASSWORD}
     assert client.post("/session/login", basic).status_code == 429
-    assert Event.objects.count() == rows
+    assert Event.objects.count() == rows + 1
     assert not StoredSession.objects.exists()
 
 
