@@ -5,6 +5,7 @@ out, and nothing may follow the picture (PNG, third edition, 5; RFC 9649, 2).
 """
 
 import base64
+import binascii
 import struct
 import zlib
 
@@ -26,6 +27,22 @@ def data_url(content: bytes) -> str:
     except (struct.error, IndexError):
         raise ValueError(_("This is no whole PNG or WebP.")) from None
     return f"data:image/{kind};base64,{base64.b64encode(clean).decode()}"
+
+
+def again(url: str) -> str:
+    """Return a picture that is a `data:` URL already, taken apart anew; nothing for nothing.
+
+    Raises `ValueError` with a sentence for people.
+    """
+    head, _comma, body = url.partition(",")
+    if not url:
+        return ""
+    if head not in {"data:image/png;base64", "data:image/webp;base64"}:
+        raise ValueError(_("The logo must be a PNG, or a WebP without animation."))
+    try:
+        return data_url(base64.b64decode(body, validate=True))
+    except binascii.Error:
+        raise ValueError(_("This is no whole PNG or WebP.")) from None
 
 
 def _png(content: bytes) -> bytes:

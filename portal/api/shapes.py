@@ -74,6 +74,7 @@ Source = shape(
     "type",
     kind=s.ChoiceField(["redirect", "form"]),
     loginUrl=_Url(),
+    logo=s.CharField(allow_null=True, help_text="A data: URL of a PNG or WebP (RFC 2397)."),
     trouble=_Trouble(allow_null=True),
 )
 # An anonymous session has the first two only; the provider's public claims join.

@@ -28,6 +28,7 @@ class SourcesView(OpenView):
                 "type": each.session_type,
                 "kind": each.kind,
                 "loginUrl": conf.site_url() + routes.login_path(each.slug),
+                "logo": each.row.logo or None,
                 "trouble": _trouble(troubled.get(each.slug), each.note),
             }
             for each in ready

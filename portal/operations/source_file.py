@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from accounts import events
 from accounts.models import Event, Source
-from accounts.source import catalogue, references, registry
+from accounts.source import catalogue, logos, references, registry
 from portal.configuration import toml
 from portal.configuration.toml import Change, RefusedError
 from portal.operations import source_rows
@@ -28,13 +28,14 @@ COLUMNS: Mapping[str, type] = {
     "after_login": str,
     "note": str,
     "texts": dict,
+    "logo": str,
 }
 
 
 def apply(text: str, *, prune: bool = False) -> list[Change]:
     """Make the sources what `text` says, in one transaction. Returns what became of each.
 
-    A key that is missing has its default; a secret that is missing stays as it is stored. `prune`
+    A key that is missing has its default; a secret or logo that is missing stays as it is. `prune`
     disables the sources that the file does not name, but never the `local` one, by which an
     administrator enters when all others are down. Raises `RefusedError`; then nothing has changed.
     """
@@ -73,8 +74,10 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
         raise ValidationError({"provider": message})
     before = {name: getattr(row, name) for name in COLUMNS}
     for name in COLUMNS:
-        setattr(row, name, table.get(name, _default_of(name, slug)))
+        default = row.logo if name == "logo" else _default_of(name, slug)
+        setattr(row, name, table.get(name, default))
     stored, row.settings = row.settings, table.get("settings", {})
+    row.logo = _logo(row.logo)
     source_rows.refuse_sealed(row.settings)
     source_rows.refuse_destination(row.after_login)
     row.settings = source_rows.with_stored_secrets(row.provider, row.settings, stored)
@@ -87,6 +90,13 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
     name, said = ("source.changed", ", ".join(changed)) if known else ("source.created", "")
     events.record(events.event(name, source=slug, detail=said, actor=Event.Actor.SITE))
     return Change(slug, "changed", tuple(changed)) if known else Change(slug, "created")
+
+
+def _logo(url: str) -> str:
+    try:
+        return logos.again(url)
+    except ValueError as error:
+        raise ValidationError({"logo": str(error)}) from None
 
 
 def _check_shape(table: dict[str, Any]) -> None:

@@ -17,6 +17,8 @@ from hypothesis import strategies as st
 
 from accounts.models import Source, User
 from accounts.source import logos
+from portal.configuration.toml import RefusedError
+from portal.operations import source_file
 from tests.http.conftest import PASSWORD, sign_in
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
@@ -96,3 +98,38 @@ def test_a_logo_is_uploaded_shown_and_taken_away(
     client.post(url, {**sent, "logo_clear": "on"})
     row.refresh_from_db()
     assert row.logo == ""
+
+
+def test_a_logo_travels_in_the_file_of_sources_and_to_front_ends(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    row = tenant()
+    row.logo = logos.data_url(png())
+    row.save()
+    with_it = source_file.export()
+    assert row.logo in with_it
+    Source.objects.filter(pk=row.pk).update(logo="")
+    source_file.apply(with_it)
+    assert Source.objects.get(pk=row.pk).logo == row.logo
+    source_file.apply(with_it.replace(f'logo = "{row.logo}"', ""))
+    assert Source.objects.get(pk=row.pk).logo == row.logo, "as a secret, it stays when left out"
+    fresh.feed()
+    told = {each["slug"]: each["logo"] for each in client.get("/auth/sources").json()}
+    assert told[row.slug] == row.logo
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://elsewhere.example/x.png", "data:image/svg+xml;base64,PHN2Zy8+",
+        "data:image/png;base64,%",
+    ],
+)  # fmt: skip
+def test_a_file_brings_no_other_logo(
+    tenant: Callable[..., Source], peer: Upstream, url: str
+) -> None:
+    row = tenant()
+    text = source_file.export().replace('provider = "', f'logo = "{url}"\nprovider = "')
+    with pytest.raises(RefusedError, match="logo"):
+        source_file.apply(text)
+    assert Source.objects.get(pk=row.pk).logo == ""
