@@ -5,13 +5,18 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 import requests
 from django.test import Client, override_settings
+from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families as parsed
 
+from accounts.models import User
 from portal.configuration.env import Misconfigured, networks
+from portal.operations.metrics import held
+from tests.http.conftest import sign_in
 from tests.http.test_workers import PERSON, signed_in
 from tests.peers.site import Site
 
@@ -63,6 +68,21 @@ def test_what_each_worker_did_is_summed_up(house: Site) -> None:
     assert found["vestibule_front_threads"] == WORKERS * house.threads
     assert found["vestibule_outbox_items kind=mail"] == 0
     assert found["vestibule_database_up"] == 1
+    assert "vestibule_sessions kind=browser" in found
+    on_server = [name for name in found if name.startswith("vestibule_database_connections ")]
+    assert bool(on_server) == ("DATABASE_URL" in os.environ)
+    assert sum(found[name] for name in on_server) <= found.get(
+        "vestibule_database_connections_most", 0
+    )
+
+
+@pytest.mark.django_db
+def test_sessions_that_expired_are_not_counted(client: Client, person: User) -> None:
+    now = timezone.now()
+    assert held.open_sessions(now) == {"browser": 0, "client": 0}
+    sign_in(client)
+    assert held.open_sessions(now) == {"browser": 1, "client": 0}
+    assert held.open_sessions(now + timedelta(days=400)) == {"browser": 0, "client": 0}
 
 
 def test_no_label_names_a_person(house: Site) -> None:

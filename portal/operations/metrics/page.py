@@ -1,15 +1,12 @@
 """`/metrics`: the numbers of all workers, for who may read them (docs/contract.md 7)."""
 
 from collections.abc import Iterator
-from datetime import datetime
 from ipaddress import ip_address
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
-from django.db.models import Count, Min
 from django.http import Http404, HttpRequest, HttpResponse
-from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Metric
@@ -17,9 +14,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
-from accounts.models import OutboxItem
 from portal import conf
-from portal.operations.metrics import files, numbers
+from portal.operations.metrics import files, held, numbers
 
 log = structlog.get_logger("vestibule.metrics")
 
@@ -58,27 +54,10 @@ class _Everything:
         yield from MultiProcessCollector.merge(files.readable())
         up = GaugeMetricFamily("vestibule_database_up", "Whether the database answers.")
         try:
-            yield from _outbox(timezone.now())
+            yield from (*held.outbox(), *held.sessions(), *held.connections())
         except DatabaseError:
             log.warning("metrics.database_unavailable")
             up.add_metric([], 0)
         else:
             up.add_metric([], 1)
         yield up
-
-
-def _outbox(now: datetime) -> Iterator[Metric]:
-    """Yield how much waits in the outbox, and for how long the oldest of it."""
-    rows = OutboxItem.objects.order_by().values("kind")
-    found = {row["kind"]: row for row in rows.annotate(items=Count("pk"), since=Min("created_at"))}
-    items = GaugeMetricFamily(
-        "vestibule_outbox_items", "Deliveries that wait for another try.", labels=["kind"]
-    )
-    oldest = GaugeMetricFamily(
-        "vestibule_outbox_oldest_seconds", "Age of the oldest delivery.", labels=["kind"]
-    )
-    for kind in OutboxItem.Kind.values:
-        row = found.get(kind)
-        items.add_metric([kind], row["items"] if row else 0)
-        oldest.add_metric([kind], (now - row["since"]).total_seconds() if row else 0)
-    yield from (items, oldest)
