@@ -14,9 +14,9 @@ from accounts.models import Event, Identity, StoredSession, User
 from accounts.offers import offered
 from accounts.session import people
 from accounts.source import catalogue
+from portal.door import event_words as words
 from portal.door.user_agents import device_name
 from portal.operations import roles
-from portal.operations.story import words
 
 _LATELY = 15
 _MOST_SESSIONS = 100

@@ -15,9 +15,10 @@ from django.utils.translation import ngettext
 
 from accounts import events
 from accounts.models import Event
+from portal.door import event_words as words
 from portal.operations import event_file
 from portal.operations.admin.records import ReadOnly, when
-from portal.operations.story import flowchart, reading, sequence, words
+from portal.operations.story import flowchart, reading, sequence
 
 _CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
 

@@ -12,7 +12,7 @@ from accounts.models import Event, StoredSession, User
 from accounts.source import catalogue
 from accounts.trail.steps import HERE, PERSON, read
 from portal import conf
-from portal.operations.story import words
+from portal.door import event_words as words
 
 ADMINISTRATOR, APPLICATION, SITE = "administrator", "application", "site"
 CHART = "chart"

@@ -15,9 +15,9 @@ from django.utils import timezone
 
 from accounts.models import Event, User
 from accounts.session import people
+from portal.door import event_words as words
 from portal.gateway import decision
 from portal.gateway.identity import NAMES
-from portal.operations.story import words
 from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
 from tests.http.gateway.asking import HOST, ask, claim, rule
 from tests.http.oauth.application import Application, register
