@@ -16,13 +16,16 @@ from accounts.models import Source, StoredSession, User
 from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
-from portal.door import answers, incoming, leaving, signing_in
+from portal.door import answers, event_words, incoming, leaving, signing_in
 from portal.door.user_agents import device_name
 
 _PATH = "/account/data"
 # The page shows the latest of them; the file has all.
 _MOST_SHOWN = 20
 _CHOICES = {"status": User.Status, "kind": StoredSession.Kind}
+_WORDS = {
+    "user_agent": device_name, "event": event_words.of_event, "reason": event_words.of_reason
+}  # fmt: skip
 
 
 @require_safe
@@ -85,6 +88,7 @@ def _topic(name: str, held: list[Held]) -> dict[str, Any]:
     left = len(held) - len(shown)
     return {
         "title": _titles().get(name, name),
+        "folded": len(shown) > 1,
         "parts": [_part(each) for each in shown],
         "more": ngettext("%d more stands in the file.", "%d more stand in the file.", left) % left
         if left
@@ -95,6 +99,7 @@ def _topic(name: str, held: list[Held]) -> dict[str, Any]:
 def _part(held: Held) -> dict[str, Any]:
     names = _names()
     return {
+        "summary": _summary(held),
         "source": ", ".join(_label(each) for each in held.source.split(", ") if each),
         "since": held.since,
         "until": held.until,
@@ -104,6 +109,13 @@ def _part(held: Held) -> dict[str, Any]:
     }
 
 
+def _summary(held: Held) -> str:
+    """Return what tells a part from others of its topic."""
+    telling = ("event", "label", "application", "user_agent")
+    found = next((name for name in telling if name in held.values), "")
+    return str(_shown(found, held.values[found])) if found else _label(held.source) or held.topic
+
+
 def _label(slug: str) -> str:
     source = catalogue.of_session(slug)
     return source.label if source else slug
@@ -111,8 +123,8 @@ def _label(slug: str) -> str:
 
 def _shown(name: str, value: Any) -> Any:
     """Return a value as people read it; the file has it as it is stored."""
-    if name == "user_agent":
-        return device_name(value)
+    if name in _WORDS:
+        return _WORDS[name](value)
     if name in _CHOICES:
         return dict(_CHOICES[name].choices).get(value, value)
     if value == dossier.SEALED:

@@ -87,6 +87,8 @@ def test_the_page_says_the_same_in_words(bob: Client) -> None:
     page = bob.get("/account/data").content.decode()
     for said in ("Your data", "Your ways to sign in", "Town", "Where you are signed in", "bob"):
         assert said in page
+    assert "<summary>Signed in" in page
+    assert "login.succeeded" not in page
     assert 'href="/account/data"' in bob.get("/account/").content.decode()
 
 
