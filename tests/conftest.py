@@ -26,6 +26,8 @@ from tests.peers.site import Site, environment, free_port, fresh_redis
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
+pytest_plugins = ["tests.peers.soak"]
+
 FLOORS = ("accounts", "providers", "portal")
 ARGON2_KIB = 1024  # real hashes, but of one MiB: the length of a hash is not what the tests test
 CHROMIUM_FLAGS = [
