@@ -6,6 +6,7 @@ from django.core.checks import CheckMessage, Error, register
 
 from accounts import conf, keyring
 from accounts.source import registry
+from accounts.strength import held, levels
 
 
 @register("vestibule")
@@ -39,3 +40,16 @@ def the_keyring_is_usable(**_: Any) -> list[CheckMessage]:
             )
         ]
     return []
+
+
+@register("vestibule")
+def strengths_are_known(**_: Any) -> list[CheckMessage]:
+    """Each word of an upstream's means one of the strengths."""
+    return [
+        Error(
+            f"VESTIBULE_STRENGTHS: {wrong} means none of {', '.join(levels.WORDS)} and none.",
+            hint="Write word=strength, separated by commas (docs/strength.md).",
+            id="vestibule.E015",
+        )
+        for wrong in levels.problems(held.pairs_of(conf.strengths()))
+    ]

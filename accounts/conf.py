@@ -43,6 +43,8 @@ client_absolute = _duration("VESTIBULE_REFRESH_ABSOLUTE")
 # How long a login may take, and for how long after it sensitive things may be done.
 flow_lifetime = _duration("VESTIBULE_FLOW_LIFETIME")
 recent = _duration("VESTIBULE_RECENT")
+# What upstreams' words of how somebody signed in mean, as `word=strength`, beside the known ones.
+strengths = _setting("VESTIBULE_STRENGTHS", _texts)
 # After how long people who stay away are erased; nothing is never.
 dormant = _duration("VESTIBULE_DORMANT")
 # What the references that are written in the administration begin with; the site's own folder.

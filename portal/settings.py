@@ -200,6 +200,7 @@ VESTIBULE_SESSION_ABSOLUTE = timedelta(
 )
 VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", default=600))
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
+VESTIBULE_STRENGTHS = listed(env.str("VESTIBULE_STRENGTHS", default=""))
 VESTIBULE_EVENTS_KEPT = timedelta(days=env.int("VESTIBULE_EVENTS_DAYS", default=180))
 VESTIBULE_EVENTS_MOST = env.int("VESTIBULE_EVENTS_MOST", default=2_000_000)
 VESTIBULE_DORMANT = timedelta(seconds=env.int("VESTIBULE_DORMANT", default=0))

@@ -37,6 +37,8 @@ class Description:
     deleted when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
     asked about those who have a session; 0 is never. `backchannel`: logout tokens of the upstream
     are taken here. `frontchannel`: so is a logout that the upstream tells of in a frame.
+    `strengths`: which words of the upstream's mean `low`, `substantial`, `high` or `none`; `*` is
+    all other words, and none at all (docs/strength.md 2).
     """
 
     label: str
@@ -53,6 +55,7 @@ class Description:
     bearer: str = ""
     backchannel: bool = False
     frontchannel: bool = False
+    strengths: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

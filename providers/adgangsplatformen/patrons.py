@@ -56,6 +56,7 @@ def authenticate(
             subject=subject,
             issuer=settings.origin,
             name=name,
+            acr="low",  # a number and a PIN, as far as the CMS tells
             tokens=tokens,
             expires_at=tokens.expires_at,
             bound_to=cookie.digest,

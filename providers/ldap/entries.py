@@ -139,6 +139,7 @@ def authentication(
         groups=None if groups is None else tuple(sorted(groups)),
         claims=own,
         public=own,
+        acr="low",
         amr=("pwd",),
         notice=notice,
     )

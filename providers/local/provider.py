@@ -85,6 +85,7 @@ class LocalProvider:
             username=user.username,
             email=user.email,
             email_verified=user.email_verified,
+            acr="low",
             amr=("pwd",),
             epoch=user.session_epoch,
         )

@@ -34,6 +34,8 @@ from providers.unilogin.settings import UniloginSettings
 LOGOUT_SECONDS = 3.0
 # A look-up takes at most this part of the time that is left, but for the last one.
 _SHARES = 3
+# What the broker's `loa` and `unilogin_loa` mean: one factor, or two (docs/unilogin.md).
+_STRENGTHS = {"2": "low", "3": "substantial", "EnFaktor": "low", "ToFaktor": "substantial"}
 
 
 class UniloginProvider(OidcProvider):
@@ -52,7 +54,12 @@ class UniloginProvider(OidcProvider):
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings and what is known already."""
         told = super().describe()
-        return replace(told, help=told.help or _("For pupils and teachers."), ends_with_token=True)
+        return replace(
+            told,
+            help=told.help or _("For pupils and teachers."),
+            ends_with_token=True,
+            strengths=_STRENGTHS,
+        )
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Cookies
@@ -128,6 +135,7 @@ class UniloginProvider(OidcProvider):
             username=uniid,  # never the name: it says nothing to its bearer's friends
             email="",
             email_verified=False,
+            acr=_loa(verified, introspected) or whole.acr,
             public={"uniLoginUserInfo": shown},  # docs/contract.md 1, `/auth/session`
             expires_at=tokens.refresh_expires_at or tokens.expires_at,
         )
@@ -167,6 +175,11 @@ def _explanations() -> dict[str, tuple[str, str]]:
             _("Ask the library where your school is which service it offers."),
         ),
     }
+
+
+def _loa(*told: Mapping[str, Any]) -> str:
+    """Return how strong the sign-in was, as the first of the broker's answers says that does."""
+    return next((each["loa"] for each in told if checks.is_name(each.get("loa"), longest=100)), "")
 
 
 def _first_to_end(tokens: TokenSet) -> TokenSet:

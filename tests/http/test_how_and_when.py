@@ -24,7 +24,7 @@ def test_a_password_is_one_means_and_counts_from_now(client: Client, person: Use
     before = int(time.time())
     sign_in(client)
     session = typed(client)
-    assert (list(session.amr), session.acr) == (["pwd"], "")
+    assert (list(session.amr), session.acr) == (["pwd"], "low")
     assert before <= session.auth_time <= time.time()
 
 
