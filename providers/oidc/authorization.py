@@ -1,6 +1,7 @@
 """The code flow: both requests and their answers (OIDC Core, 3.1; RFC 6749; RFC 7636, 9207)."""
 
 import hmac
+import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,6 +20,8 @@ from accounts.provider import LoginFlow, TokenSet
 from providers.oidc.discovery import Metadata
 from providers.oidc.settings import OidcSettings
 
+# Microsoft Entra's claim of authentication contexts, which is asked for by itself.
+_CONTEXTS = "acrs"
 _LONGEST_CODE = 8192
 _UNAVAILABLE = {"temporarily_unavailable", "server_error"}
 _ERRORS = {
@@ -42,21 +45,26 @@ _HINTS = {
 
 
 def request(
-    settings: OidcSettings, flow: LoginFlow, prompts: Collection[str] = ()
+    settings: OidcSettings,
+    flow: LoginFlow,
+    prompts: Collection[str] = (),
+    acrs: Collection[str] = (),
 ) -> dict[str, str]:
     """Return the parameters of the request (OIDC Core, 3.1.2.1; RFC 7636, 4.3).
 
     A flow that asks for a fresh proof adds `login` to what is prompted for, and `max_age=0`, which
     makes the provider say when it was given. One that asks for somebody else prompts for the
     account where the provider has that among its `prompts`. What an application wishes is passed
-    on, unless the settings say something stricter or else.
+    on, unless the settings say something stricter or else; what one of our own rules demands counts
+    more. Of the words for that the provider is sent those that are among its `acrs`.
     """
-    asked = {"acr_values": " ".join(settings.required_acr)} if settings.required_acr else {}
+    demanded = _strength(settings, flow, acrs)
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
     return {
         **_wishes(settings, flow),
-        **asked,
+        **({} if flow.wishes.get("strength") else demanded),
         **settings.authorize,
+        **(demanded if flow.wishes.get("strength") else {}),
         "response_type": "code",
         "client_id": settings.client_id,
         "redirect_uri": flow.redirect_uri,
@@ -73,10 +81,25 @@ def request(
 
 def _wishes(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
     """Return what an application wishes; no name of whom the source has just refused."""
-    names = (
-        ("acr_values", "ui_locales") if flow.other else ("login_hint", "acr_values", "ui_locales")
-    )
+    names = ("ui_locales",) if flow.other else ("login_hint", "ui_locales")
     return {name: flow.wishes[name] for name in names if name in flow.wishes}
+
+
+def _strength(settings: OidcSettings, flow: LoginFlow, acrs: Collection[str]) -> dict[str, str]:
+    """Return by which parameter the provider is asked for a kind of sign-in: `acr_values`, or the
+    claim itself where the words stand in Entra's `acrs`, of which it takes one (OIDC Core, 5.5).
+    """
+    wished = flow.wishes.get("acr_values", "").split()
+    words = [each for each in wished if each in acrs] or wished
+    if settings.required_acr:
+        both = [each for each in settings.required_acr if each in wished]
+        words = both if flow.wishes.get("strength") and both else list(settings.required_acr)
+    if not words:
+        return {}
+    if settings.strength_claim != _CONTEXTS:
+        return {"acr_values": " ".join(words)}
+    wanted = {"id_token": {_CONTEXTS: {"essential": True, "value": words[0]}}}
+    return {"claims": json.dumps(wanted)}
 
 
 def _max_age(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:

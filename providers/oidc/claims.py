@@ -11,12 +11,26 @@ from typing import Any
 
 from accounts.errors import AccessDenied
 from accounts.provider import Authentication, TokenSet
+from accounts.strength import levels
 from providers.oidc import checks
 from providers.oidc.settings import OidcSettings
 
 _PROTOCOL = frozenset(
     {
-        *("acr", "amr", "at_hash", "aud", "auth_time", "azp", "c_hash", "cnf", "exp", "iat", "iss"),
+        *(
+            "acr",
+            "acrs",
+            "amr",
+            "at_hash",
+            "aud",
+            "auth_time",
+            "azp",
+            "c_hash",
+            "cnf",
+            "exp",
+            "iat",
+            "iss",
+        ),
         *("jti", "nbf", "nonce", "s_hash", "sid", "sub"),
     }
 )
@@ -59,7 +73,7 @@ def authentication(
         public=_public(settings, claims),
         tokens=tokens,
         sid=session_id(claims),
-        acr=_text(claims.get("acr")),
+        acr=_acr(settings, claims),
         amr=_texts(claims.get("amr")),
         expires_at=_end(tokens),
         auth_time=checks.auth_time(claims),
@@ -98,6 +112,15 @@ def _refusal(settings: OidcSettings, outcome: Authentication) -> str:
     if settings.allowed_groups and not set(settings.allowed_groups) & set(outcome.groups or ()):
         return "The person is in none of the allowed groups."
     return ""
+
+
+def _acr(settings: OidcSettings, claims: Claims) -> str:
+    """Return what the provider calls the way in which the person signed in: of several words, as
+    Entra's `acrs` has them, the strongest by the settings.
+    """
+    known = levels.read(settings.strengths)
+    said = _texts(at(claims, settings.strength_claim))
+    return max(said, key=lambda word: known.get(word) or 0, default="")
 
 
 def _mapped(settings: OidcSettings, claims: Claims, name: str) -> Any:

@@ -54,6 +54,15 @@ SHOWN: Mapping[str, Shown] = {
         _("Takes no address that nobody has confirmed."),
         PEOPLE,
     ),
+    "strengths": Shown(
+        _("How strong its words are"),
+        _("A line each, such as gold = high. Known: low, substantial, high, none; * is all other "
+          "words. What is usual is known already."),
+        PEOPLE,
+    ),
+    "strength_claim": Shown(
+        _("Where its words stand"), _("acr; Entra's acrs; or a path to another claim."), PEOPLE
+    ),
     "public": Shown(
         _("Claims for front ends"), _("Shown to front ends in the session, one a line."), PEOPLE
     ),

@@ -56,6 +56,7 @@ class OidcProvider:
             bearer=self.settings.bearer_validation if self.settings.accept_bearer else "",
             backchannel=self.settings.backchannel_logout,
             frontchannel=self.settings.frontchannel_logout,
+            strengths=self.settings.strengths,
         )
 
     def begin_login(self, flow: LoginFlow) -> Redirect:
@@ -65,7 +66,10 @@ class OidcProvider:
         """
         known = self.upstream.metadata()
         asked = authorization.request(
-            self.settings, flow, known.supported("prompt_values_supported") or ()
+            self.settings,
+            flow,
+            known.supported("prompt_values_supported") or (),
+            known.supported("acr_values_supported") or (),
         )
         return Redirect(with_query(known.endpoint("authorization_endpoint"), asked))
 

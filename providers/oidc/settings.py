@@ -7,6 +7,7 @@ from typing import ClassVar
 from django.utils.translation import gettext as _
 
 from accounts.provider.shown import Shown
+from accounts.strength import levels
 from accounts.upstream import urls
 from providers.oidc.form import SHOWN
 
@@ -49,6 +50,8 @@ class OidcSettings:
     `claims` says where `name`, `username`, `email`, `email_verified`, `groups` and `roles` stand,
     as a claim or a path such as `realm_access.roles`; roles are told as groups. `public` lists the
     claims that the session shows. `required_role` must stand at `required_role_claim`.
+    `strengths` says which of the provider's words mean `low`, `substantial`, `high` or `none`; they
+    stand at `strength_claim` (docs/strength.md 2).
     `accept_bearer` lets this provider's access tokens in when they are for one of `audience`
     (our client when empty). `revoke`: a logout without a browser revokes the tokens upstream.
     `backchannel_logout`, `frontchannel_logout`: the provider may end sessions here, by its signed
@@ -79,6 +82,8 @@ class OidcSettings:
     required_role_claim: str = ""
     required_role: str = ""
     required_acr: tuple[str, ...] = ()
+    strengths: Mapping[str, str] = field(default_factory=dict)
+    strength_claim: str = "acr"
     verified_mail_only: bool = False
     allowed_groups: tuple[str, ...] = ()
     accept_bearer: bool = False
@@ -152,12 +157,16 @@ def _client_problems(settings: OidcSettings) -> Iterator[str]:
 
 
 def _mapping_problems(settings: OidcSettings) -> Iterator[str]:
-    for name in ("authorize", "logout", "logout_names", "claims"):
+    for name in ("authorize", "logout", "logout_names", "claims", "strengths"):
         if not all(isinstance(value, str) for value in getattr(settings, name).values()):
             yield _("%s must hold texts only") % name
     if taken := sorted(_RESERVED & set(settings.authorize)):
         yield _("authorize must not name %s") % ", ".join(taken)
     if not settings.authorize.get("max_age", "0").isdecimal():
         yield _("authorize.max_age must be a number of seconds")
+    if wrong := ", ".join(levels.problems(settings.strengths)):
+        yield _("strengths may only mean low, substantial, high or none: %s") % wrong
+    if not settings.strength_claim:
+        yield _("strength_claim must name a claim, such as acr")
     if not set(settings.claims) <= set(MAPPED):
         yield _("claims may only name: %s") % ", ".join(MAPPED)

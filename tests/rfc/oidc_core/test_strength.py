@@ -1,0 +1,106 @@
+"""OIDC Core 2 and 3.1.2.1, `acr` and `acr_values`: how strong a sign-in was, and is asked for."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.peers.tampering import OpenIdProvider
+from tests.rfc.oidc_core.portal import Portal
+
+SAID: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({}, {"acr": "gold"}, "gold"),
+    ({}, {"acr": ["a", "b"]}, "a"),
+    ({}, {"acr": 2}, ""),
+    ({}, {"acr": "gold", "acrs": ["c1"]}, "gold"),
+    ({"strength_claim": "acrs"}, {"acr": "1", "acrs": ["c1", "c3"]}, "c1"),
+    ({"strength_claim": "acrs", "strengths": {"c3": "high"}}, {"acrs": ["c1", "c3"]}, "c3"),
+    ({"strength_claim": "acrs"}, {"acr": "1"}, ""),
+    ({"strength_claim": "idp.loa"}, {"idp": {"loa": "3"}}, "3"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "claims", "acr"), SAID, ids=str)
+def test_the_word_stands_where_the_settings_say(
+    portal: Portal, op: OpenIdProvider, settings: dict[str, Any], claims: dict[str, Any], acr: str
+) -> None:
+    op.claims.update(claims)
+    assert portal.login(**settings).acr == acr
+
+
+def test_an_unsigned_answer_makes_nothing_stronger(portal: Portal, op: OpenIdProvider) -> None:
+    op.claims["acrs"] = ["c1"]
+    op.userinfo["acrs"] = ["c9"]
+    assert portal.login(strength_claim="acrs", strengths={"c9": "high"}).acr == "c1"
+
+
+def asked(
+    portal: Portal, op: OpenIdProvider, wishes: dict[str, str], **settings: Any
+) -> dict[str, str]:
+    flow = replace(portal.flow(), wishes=wishes)
+    query = parse_qs(urlsplit(portal.source(**settings).begin_login(flow).url).query)
+    return {name: values[0] for name, values in query.items()}
+
+
+DEMAND = {"strength": "substantial", "acr_values": "gold substantial high"}
+ASKED: list[tuple[dict[str, str], dict[str, Any], list[str], str]] = [
+    (DEMAND, {}, [], "gold substantial high"),
+    (DEMAND, {}, ["bronze", "substantial", "high"], "substantial high"),
+    (DEMAND, {}, ["bronze"], "gold substantial high"),
+    # What the settings demand is narrowed by a rule of ours, never widened by a wish.
+    (DEMAND, {"required_acr": ("bronze", "gold")}, [], "gold"),
+    (DEMAND, {"required_acr": ("bronze",)}, [], "bronze"),
+    ({"acr_values": "gold"}, {"required_acr": ("bronze", "gold")}, [], "bronze gold"),
+    # So is what they fix for all.
+    (DEMAND, {"authorize": {"acr_values": "bronze"}}, [], "gold substantial high"),
+    ({"acr_values": "gold"}, {"authorize": {"acr_values": "bronze"}}, [], "bronze"),
+]
+
+
+@pytest.mark.parametrize(("wishes", "settings", "announced", "words"), ASKED, ids=str)
+def test_the_provider_is_asked_in_the_words_that_it_knows(
+    portal: Portal,
+    op: OpenIdProvider,
+    wishes: dict[str, str],
+    settings: dict[str, Any],
+    announced: list[str],
+    words: str,
+) -> None:
+    if announced:
+        op.document["acr_values_supported"] = announced
+    found = asked(portal, op, wishes, **settings)
+    assert found["acr_values"] == words
+    assert "strength" not in found
+
+
+def test_entra_is_asked_for_one_context_by_its_claim(portal: Portal, op: OpenIdProvider) -> None:
+    found = asked(portal, op, {"acr_values": "c1 c3"}, strength_claim="acrs")
+    wanted = {"id_token": {"acrs": {"essential": True, "value": "c1"}}}
+    assert json.loads(found["claims"]) == wanted
+    assert "acr_values" not in found
+    assert "claims" not in asked(portal, op, {}, strength_claim="acrs")
+
+
+@pytest.mark.parametrize(
+    ("settings", "wrong"),
+    [
+        ({"strengths": {"gold": "medium"}}, "gold=medium"),
+        ({"strengths": {"gold": 3}}, "strengths"),
+        ({"strength_claim": ""}, "strength_claim"),
+    ],
+    ids=str,
+)
+def test_what_means_nothing_is_refused_by_name(
+    portal: Portal, settings: dict[str, Any], wrong: str
+) -> None:
+    with pytest.raises(ValueError, match=wrong):
+        portal.source(**settings)
+
+
+def test_the_house_is_told_what_the_words_mean(portal: Portal) -> None:
+    told = portal.source(strengths={"gold": "high", "*": "low"}).describe()
+    assert told.strengths == {"gold": "high", "*": "low"}
