@@ -64,9 +64,19 @@ def is_current(text: str) -> bool:
     return text.startswith(current_mark())
 
 
+def is_lost(text: str) -> bool:
+    """Tell whether `text` was sealed by a key that the ring does not hold."""
+    return text.partition(".")[0] not in _ring(conf.vault_keys())
+
+
+def key_ids() -> tuple[str, ...]:
+    """Return the ids of the keys, the one that seals first: what sealed texts begin with."""
+    return tuple(_ring(conf.vault_keys()))
+
+
 def current_mark() -> str:
     """Return what every text begins with that the first key has sealed."""
-    return f"{next(iter(_ring(conf.vault_keys())))}."
+    return f"{key_ids()[0]}."
 
 
 def digest(value: str) -> str:

@@ -13,7 +13,9 @@ from accounts.models import Farewell, StoredSession
 CLOSED, BARRED = "closed", "barred"
 # Who had it ended: the source, an administrator, a new password, the person on another device.
 SOURCE, ADMINISTRATOR, PASSWORD, ELSEWHERE = "source", "administrator", "password", "elsewhere"
-WORDS = frozenset({CLOSED, BARRED, SOURCE, ADMINISTRATOR, PASSWORD, ELSEWHERE})
+# The site cannot read the session: its key is gone (accounts/session/unreadable.py).
+UNREADABLE = "unreadable"
+WORDS = frozenset({CLOSED, BARRED, SOURCE, ADMINISTRATOR, PASSWORD, ELSEWHERE, UNREADABLE})
 
 
 def say(rows: Iterable[StoredSession], why: str) -> None:
@@ -22,7 +24,10 @@ def say(rows: Iterable[StoredSession], why: str) -> None:
     """
     browsers = [row for row in rows if row.kind == StoredSession.Kind.BROWSER]
     words = [Farewell(key=row.session_key, why=why, expires_at=row.ends_at) for row in browsers]
-    Farewell.objects.bulk_create(words, ignore_conflicts=True)
+    # What was said before of a session that could not be read, and can again, counts no more.
+    Farewell.objects.bulk_create(
+        words, update_conflicts=True, unique_fields=["key"], update_fields=["why", "expires_at"]
+    )
 
 
 def word(key: str) -> str:

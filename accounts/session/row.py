@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from django.utils.crypto import constant_time_compare
 
-from accounts.models import User
+from accounts.models import StoredSession, User
 from accounts.models.users import epoch_hash
 
 
@@ -22,6 +22,21 @@ class Row(NamedTuple):
     person: str | None
     epoch: int | None
     status: str | None
+
+    @classmethod
+    def of(cls, row: StoredSession) -> Row:
+        """Return what a whole row says, and its person."""
+        user = row.user
+        return cls(
+            row.uid,
+            row.expire_date,
+            row.ends_at,
+            row.last_seen_at,
+            row.session_data,
+            user.uid if user else None,
+            user.session_epoch if user else None,
+            user.status if user else None,
+        )
 
     def known(self) -> str:
         """Return the hash of the person's epoch by the present key, nothing without a person."""

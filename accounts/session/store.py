@@ -24,7 +24,7 @@ from accounts import cache, conf, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession
 from accounts.offers import offered
-from accounts.session import farewell
+from accounts.session import farewell, unreadable
 from accounts.session.row import Row
 from accounts.session.typed import Session, due_at
 from accounts.source import registry
@@ -72,7 +72,7 @@ class SessionStore(SessionBase):
         """
         store = cls()
         store._session_key = store._digest = row.session_key
-        store._at_hand = cls._row_of(row)
+        store._at_hand = Row.of(row)
         store.columns = {"kind": row.kind}
         return store
 
@@ -152,6 +152,7 @@ class SessionStore(SessionBase):
         except (ValueError, TypeError, AttributeError):  # `Unreadable` is a `ValueError`
             readable = False
         if not readable:
+            self.cut_off = unreadable.note(self.key_digest)
             self._typed = Session.unknown(self._row.uid)
             return {}
         status = self._row.status if typed.is_logged_in else None
@@ -286,20 +287,6 @@ class SessionStore(SessionBase):
         self._remember()
         return self._row
 
-    @staticmethod
-    def _row_of(row: StoredSession) -> Row:
-        user = row.user
-        return Row(
-            row.uid,
-            row.expire_date,
-            row.ends_at,
-            row.last_seen_at,
-            row.session_data,
-            user.uid if user else None,
-            user.session_epoch if user else None,
-            user.status if user else None,
-        )
-
     def _new_row(self) -> StoredSession:
         now = timezone.now()
         expires, ends = self._ends_of(self._typed, now)
@@ -315,7 +302,7 @@ class SessionStore(SessionBase):
             **({"uid": self._typed.uid} if self._typed.uid else {}),
             **self.columns,
         )
-        self._row = self._row_of(row)
+        self._row = Row.of(row)
         self._typed = replace(self._typed, expires_at=expires)
         self._written = self._fingerprint(values)
         transaction.on_commit(self._remember)

@@ -1,19 +1,22 @@
 """The keys that sign what we say of people: made at first use, sealed, and turned by a command.
 
-A worker keeps them for a minute. A key that is no longer used is published until nothing that it
-signed counts any more, so that no client is surprised (OIDC Core, 10.1.1).
+A worker keeps them for a minute. A new key is published before it signs, and one that is no longer
+used until nothing that it signed counts any more, so that no client is surprised (OIDC Core,
+10.1.1).
 """
 
 import json
 import secrets
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from threading import Lock
 from typing import Any
 
 import jwt
+import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -21,6 +24,7 @@ from django.utils.translation import gettext as _
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from accounts import conf
+from accounts.errors import TemporarilyUnavailable
 from accounts.keyring import Sealed, Unreadable, seal, unseal
 from accounts.provider import Finding, verdict
 from portal import conf as portal_conf
@@ -31,23 +35,33 @@ PURPOSE = "signing-key"
 TYPE = "JWT"  # of an id_token, whose `typ` it is
 KEPT = timedelta(days=30)
 OLD = timedelta(days=366)
+# A new key signs once no worker and no cache holds keys without it: 1 and 5 minutes at most.
+PUBLISHED_FIRST = timedelta(minutes=10)
 _KNOWN_FOR = 60.0
 _RSA_BITS = 3072
+log = structlog.get_logger("vestibule.keys")
 
 
 class NotOurs(ValueError):
     """What should be a token that we signed is none."""
 
 
+class NoKey(TemporarilyUnavailable):
+    """`temporarily_unavailable`: the key that signs cannot be opened; an operator must mend it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key, ready for use. `public` is what anybody may see of it (RFC 7517, 4)."""
+    """A key, ready for use. `public` is what anybody may see of it (RFC 7517, 4). `is_current` is
+    the one that signs, or will in some minutes; `signs` the one that does now.
+    """
 
     kid: str
     algorithm: str
     private: Any
     public: dict[str, Any]
     is_current: bool
+    signs: bool
 
     def __repr__(self) -> str:
         return f"Key({self.kid!r}, {self.algorithm!r})"
@@ -75,8 +89,8 @@ _known = _Known()
 
 
 def sign(claims: dict[str, Any], typ: str = TYPE) -> str:
-    """Return `claims` as a JWT, signed by the current key (RFC 7515)."""
-    key = _current()
+    """Return `claims` as a JWT, signed by the current key (RFC 7515). Raises `NoKey`."""
+    key = _signing()
     return jwt.encode(
         claims, key.private, algorithm=key.algorithm, headers={"kid": key.kid, "typ": typ}
     )
@@ -87,10 +101,21 @@ def algorithms() -> list[str]:
     return [portal_conf.signing_algorithm()]
 
 
+def require() -> None:
+    """Raise `NoKey` when nothing can be signed: before something is spent that counts once."""
+    _signing()
+
+
 def published() -> list[dict[str, Any]]:
-    """Return the public keys, the current one first (RFC 7517, 5)."""
-    _current()
-    return [each.public for each in _known.all()]
+    """Return the public keys that can be opened, the current one first (RFC 7517, 5). Raises
+    `NoKey` without any.
+    """
+    with suppress(NoKey):
+        _signing()  # which makes the first one
+    found = [each.public for each in _known.all()]
+    if not found:
+        raise NoKey("The keys cannot be opened.")
+    return found
 
 
 def claims_of(token: str) -> dict[str, Any]:
@@ -113,12 +138,17 @@ def claims_of(token: str) -> dict[str, Any]:
         raise NotOurs from None
 
 
-def rotate() -> str:
-    """Make a new key current; the one before verifies for a while. Returns the new key's id."""
+def rotate(*, at_once: bool = False) -> str:
+    """Make a new key current; the one before verifies for a while, and signs on for some minutes
+    unless the new one has to `at_once`. Returns the new key's id.
+    """
     algorithm = portal_conf.signing_algorithm()
     with transaction.atomic():
         SigningKey.objects.filter(current=algorithm).update(current=None)
         row = _make(algorithm)
+        if at_once:
+            row.created_at -= PUBLISHED_FIRST
+            row.save(update_fields=["created_at"])
     _known.forget()
     return row.kid
 
@@ -133,16 +163,18 @@ def clear_expired() -> int:
 
 def examine(_look: object) -> Iterator[Finding]:
     """Yield for the doctor whether the keys can be opened, and how old the current one is."""
-    try:
-        current = next((each for each in _load() if each.is_current), None)
-    except Unreadable:
-        fix = _("Put the former key at the end of VESTIBULE_VAULT_KEYS.")
-        yield Finding(False, _("A key that signs id_tokens cannot be opened."), fix)
-        return
+    current, lost = None, False
+    for row in SigningKey.objects.all():
+        is_open = _opened(row) is not None
+        lost = lost or not is_open
+        current = row if is_open and row.current else current
+    if lost:
+        said = _("A key that signs id_tokens cannot be opened.")
+        fix = _("Put the former key at the end of VESTIBULE_VAULT_KEYS; if it is lost, run: %s")
+        yield Finding(False, said, fix % "manage.py rotate_signing_key --now")
     if current is None:
         return  # made at first use
-    made = SigningKey.objects.values_list("created_at", flat=True).get(kid=current.kid)
-    days = (timezone.now() - made).days
+    days = (timezone.now() - current.created_at).days
     yield verdict(
         days < OLD.days,
         _("The key that signs id_tokens is %d days old.") % days,
@@ -161,15 +193,15 @@ def clear_all_expired() -> int:
     return clear_expired() + models.clear_expired()
 
 
-def _current() -> Key:
+def _signing() -> Key:
     algorithm = portal_conf.signing_algorithm()
     for anew in (False, True):
         for key in _known.all(anew=anew):
-            if key.is_current and key.algorithm == algorithm:
+            if key.signs and key.algorithm == algorithm:
                 return key
         if not anew:
             _make_first(algorithm)
-    raise NotOurs("There is no key to sign with.")
+    raise NoKey("The key that signs cannot be opened.")
 
 
 def _make_first(algorithm: str) -> None:
@@ -197,16 +229,38 @@ def _make(algorithm: str) -> SigningKey:
 
 
 def _load() -> list[Key]:
-    """Return the keys, the current ones first."""
+    """Return the keys that can be opened, the current ones first, then the newest."""
     rows = sorted(SigningKey.objects.all(), key=lambda row: row.created_at, reverse=True)
-    return [_opened(row) for row in sorted(rows, key=lambda row: row.current is None)]
+    opened = [key for row in rows if (key := _opened(row))]
+    young = {row.kid for row in rows if row.created_at > timezone.now() - PUBLISHED_FIRST}
+    algorithms = {key.algorithm for key in opened}
+    families = [[key for key in opened if key.algorithm == each] for each in algorithms]
+    signing = {_signs_now(family, young) for family in families}
+    loaded = [replace(key, signs=key.kid in signing) for key in opened]
+    return sorted(loaded, key=lambda key: not key.is_current)
 
 
-def _opened(row: SigningKey) -> Key:
-    jwk = unseal(row.sealed, PURPOSE, row.kid)
+def _signs_now(alike: list[Key], young: set[str]) -> str:
+    """Return the id of the key that signs, of those of one algorithm, the newest first. While the
+    current one is `young` the one before goes on. Empty when the current one cannot be opened.
+    """
+    current = next((each.kid for each in alike if each.is_current), "")
+    if current not in young:
+        return current
+    return next((each.kid for each in alike if each.kid not in young), alike[-1].kid)
+
+
+def _opened(row: SigningKey) -> Key | None:
+    """Return the key of `row`, None when no key of the vault opens it."""
+    try:
+        jwk = unseal(row.sealed, PURPOSE, row.kid)
+    except Unreadable:
+        log.warning("keys.unreadable", kid=row.kid)
+        return None
     kind = ECAlgorithm if row.algorithm == "ES256" else RSAAlgorithm
     private: Any = kind.from_jwk(json.dumps(jwk))
     names = ("kty", "crv", "x", "y") if row.algorithm == "ES256" else ("kty", "n", "e")
     public = {name: jwk[name] for name in names}
     public |= {"kid": row.kid, "use": "sig", "alg": row.algorithm}
-    return Key(row.kid, row.algorithm, private, public, is_current=row.current is not None)
+    is_current = row.current is not None
+    return Key(row.kid, row.algorithm, private, public, is_current=is_current, signs=False)

@@ -9,7 +9,7 @@ from accounts.errors import InvalidGrant
 from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
-from portal.authorization_server import asked, clients, codes, devices, wire
+from portal.authorization_server import asked, clients, codes, devices, keys, wire
 from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
 from portal.authorization_server.issued import Issued, narrowed, narrowed_scopes, require_active
 from portal.authorization_server.models import Client
@@ -26,6 +26,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
     visit = incoming.visit(request)
     grant_type = given.need("grant_type")
     authorization = request.headers.get("Authorization", "")
+    keys.require()
     if grant_type == Client.GRANT_DEVICE_CODE:  # the code says whose it is, by one query
         return JsonResponse(devices.poll(authorization, given, visit).public())
     if grant_type not in _GRANTS:

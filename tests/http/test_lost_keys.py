@@ -1,0 +1,128 @@
+"""docs/operations.md 5: a key that was taken away signs out, once and plainly; nothing breaks."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from datetime import timedelta
+from typing import Any
+
+import jwt
+import pytest
+import time_machine
+from django.test import Client, override_settings
+from django.utils import timezone
+
+from accounts.models import Event, Farewell, StoredSession, User
+from accounts.session import farewell
+from portal.authorization_server import keys
+from tests.http.conftest import sign_in
+from tests.http.oauth.application import Application, register
+from tests.http.oidc.conftest import parallel
+from tests.peers import fresh
+
+pytestmark = pytest.mark.django_db(transaction=True)
+OLD, NEW = (b64encode(bytes([n, *range(31)])).decode() for n in (210, 211))
+
+
+def gone(**settings: Any) -> Any:
+    """Run on with another key, as workers that have been started anew do."""
+    keys._known.forget()
+    fresh.worker()
+    return override_settings(VESTIBULE_VAULT_KEYS=[NEW], **settings)
+
+
+@pytest.fixture
+def app(person: User) -> Application:
+    """Give an application, and alice, who is signed in there and in her browser."""
+    with override_settings(VESTIBULE_VAULT_KEYS=[OLD]):
+        keys._known.forget()
+        browser = Client()
+        sign_in(browser)
+        own = Application(register(), browser)
+        own.sign_in(scope="openid offline_access")
+    return own
+
+
+def test_it_signs_out_with_one_event_and_a_word(app: Application) -> None:
+    with gone():
+        for path in ("/", "/auth/session", "/account/", "/account/", "/login"):
+            answer = app.browser.get(path, follow=True)
+            assert answer.status_code == 200, path
+        assert b"can no longer read your session" in app.browser.get("/login").content
+        assert not app.browser.get("/auth/session").json()["isLoggedIn"]
+        (told,) = Event.objects.filter(name="session.unreadable")
+        assert (told.reason, told.user, told.actor) == ("key-gone", User.objects.get(), "site")
+        sign_in(app.browser)
+        assert app.browser.get("/auth/session").json()["isLoggedIn"]
+        assert b"no longer read" not in app.browser.get("/account/").content
+
+
+def test_of_many_requests_at_once_one_records_it(app: Application) -> None:
+    cookie = app.browser.cookies["vestibule"].value
+
+    def look() -> int:
+        own = Client()
+        own.cookies["vestibule"] = cookie
+        return own.get("/auth/session").status_code
+
+    with gone():
+        assert parallel(8, look) == [200] * 8
+    assert Event.objects.filter(name="session.unreadable").count() == 1
+
+
+def test_a_key_that_is_put_back_opens_all_again(app: Application) -> None:
+    with gone():
+        assert not app.browser.get("/auth/session").json()["isLoggedIn"]
+    with override_settings(VESTIBULE_VAULT_KEYS=[NEW, OLD]):
+        keys._known.forget()
+        assert app.browser.get("/auth/session").json()["isLoggedIn"]
+        assert app.userinfo().status_code == 200
+        assert app.id_token()["sub"]
+    farewell.say(StoredSession.objects.all(), farewell.ADMINISTRATOR)
+    assert {each.why for each in Farewell.objects.all()} == {farewell.ADMINISTRATOR}
+
+
+def test_applications_are_told_by_the_code_of_the_rfc(app: Application) -> None:
+    with gone():
+        answer = app.userinfo()
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
+        for path, status in (("/oauth/jwks", 503), ("/oauth/logout", 303), ("/readyz", 200)):
+            assert app.back.get(path).status_code == status
+        hint = {"id_token_hint": app.tokens["id_token"]}
+        assert app.browser.get("/oauth/logout", hint).status_code == 400
+        answer = app.refresh()
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert answer["Retry-After"]
+        keys.rotate(at_once=True)
+        answer = app.refresh()
+        assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+        sign_in(app.browser)
+        app.sign_in()
+        assert app.id_token()["sub"] == User.objects.get().uid
+    with override_settings(VESTIBULE_VAULT_KEYS=[NEW, OLD]):
+        keys._known.forget()
+        assert len(keys.published()) == 2  # what was signed before the loss is verified again
+
+
+def test_a_new_signing_key_is_published_before_it_signs(app: Application) -> None:
+    def kid() -> str:
+        return str(jwt.get_unverified_header(app.tokens["id_token"])["kid"])
+
+    with (
+        override_settings(VESTIBULE_VAULT_KEYS=[OLD]),
+        time_machine.travel(timezone.now() + timedelta(hours=1)) as clock,
+    ):
+        first = kid()
+        second = keys.rotate()
+        assert [each["kid"] for each in keys.published()] == [second, first]
+        app.refresh()
+        assert kid() == first
+        before = app.tokens["id_token"]
+        clock.shift(keys.PUBLISHED_FIRST)
+        keys._known.forget()
+        app.refresh()
+        assert kid() == second
+        assert keys.claims_of(before)["sub"] == app.id_token()["sub"]
+        third = keys.rotate(at_once=True)
+        app.refresh()
+        assert kid() == third
