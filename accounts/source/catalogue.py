@@ -147,11 +147,16 @@ def instance(row: Source) -> Provider:
 
 def is_readable(row: Source) -> bool:
     """Tell whether the settings of `row` fit its provider, and each secret among them is there."""
+    return not why_unreadable(row)
+
+
+def why_unreadable(row: Source) -> str:
+    """Return a sentence on what of the settings of `row` cannot be read, or nothing."""
     try:
         instance(row)
-    except ValidationError:
-        return False
-    return True
+    except ValidationError as error:
+        return " ".join(error.messages)
+    return ""
 
 
 def validate(row: Source) -> None:

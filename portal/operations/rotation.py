@@ -4,14 +4,17 @@ Each text is replaced where it is still the one that was read, so that workers m
 what one of them writes at the same moment is sealed by its own first key already.
 """
 
-from collections.abc import Callable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Count, Value
+from django.db.models.functions import StrIndex, Substr
 
-from accounts import cache, ended, outbox
-from accounts.keyring import Sealed, Unreadable, current_mark, is_current, seal, unseal
+from accounts import cache, ended, events, outbox
+from accounts.keyring import Sealed, Unreadable, current_mark, is_current, key_ids, seal, unseal
 from accounts.models import OutboxItem, Source, StoredSession, StoredTokens
 from accounts.offers import offered
 from accounts.session import store, vault
@@ -19,6 +22,7 @@ from accounts.source import catalogue
 
 BATCH = 200
 SOURCE = "source"
+SECRETS = "secrets of sources"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,46 @@ def places() -> list[Sealed]:
         Sealed("outbox", OutboxItem.objects.all(), "sealed", outbox.PURPOSE),
     ]
     return own + [each for elsewhere in offered("sealed") for each in elsewhere()]
+
+
+def needed() -> dict[str, Mapping[str, int]]:
+    """Return how many texts of which kind each key has sealed, by the key's id: those of the ring
+    first, in its order, also where there are none; then those that no key of the ring opens.
+    """
+    found: dict[str, Counter[str]] = defaultdict(Counter)
+    for place in places():
+        marked = place.rows.annotate(
+            mark=Substr(place.column, 1, StrIndex(place.column, Value(".")))
+        )
+        for mark, count in marked.order_by().values_list("mark").annotate(Count("pk")):
+            found[mark.rstrip(".")][place.label] += count
+    for settings in Source.objects.values_list("settings", flat=True):
+        for value in filter(catalogue.is_sealed, settings.values()):
+            found[value.removeprefix(catalogue.SEALED).partition(".")[0]][SECRETS] += 1
+    ring = key_ids()
+    return {key: found[key] for key in (*ring, *sorted(found.keys() - set(ring)))}
+
+
+def forget_lost() -> list[Turned]:
+    """End the sessions that no key opens, and delete the other texts that none does. The secrets
+    of sources stay: their operators type them anew. Returns how many went, by kind.
+    """
+    return [Turned(place.label, _forget(place)) for place in places()]
+
+
+def _forget(place: Sealed) -> int:
+    lost = place.rows
+    for key in key_ids():
+        lost = lost.exclude(**{f"{place.column}__startswith": f"{key}."})
+    gone = 0
+    while pks := list(lost.order_by("pk").values_list("pk", flat=True)[:BATCH]):
+        rows = place.rows.model.objects.filter(pk__in=pks)
+        if place.rows.model is StoredSession:
+            events.record_ended(store.end(rows), "no key opens it")
+        else:
+            rows.delete()
+        gone += len(pks)
+    return gone
 
 
 def waiting(place: Sealed) -> int:
@@ -83,7 +127,7 @@ def turn_sources() -> Turned:
                     unreadable += 1
             Source.objects.filter(pk=row.pk).update(settings=row.settings)
         ended.announce("source", list(Source.objects.values_list("slug", flat=True)))
-    return Turned("secrets of sources", turned, unreadable)
+    return Turned(SECRETS, turned, unreadable)
 
 
 def _former(place: Sealed) -> Any:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+import json
+import re
 from base64 import b64encode
 from datetime import timedelta
 from typing import Any
@@ -9,13 +13,15 @@ from typing import Any
 import jwt
 import pytest
 import time_machine
+from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts.models import Event, Farewell, StoredSession, User
+from accounts.models import Event, Farewell, Source, StoredSession, User
 from accounts.session import farewell
+from accounts.source import catalogue
 from portal.authorization_server import keys
-from tests.http.conftest import sign_in
+from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.application import Application, register
 from tests.http.oidc.conftest import parallel
 from tests.peers import fresh
@@ -126,3 +132,72 @@ def test_a_new_signing_key_is_published_before_it_signs(app: Application) -> Non
         third = keys.rotate(at_once=True)
         app.refresh()
         assert kid() == third
+
+
+@pytest.fixture
+def town(app: Application) -> Source:
+    """Give a source whose secret the former key has sealed."""
+    with override_settings(VESTIBULE_VAULT_KEYS=[OLD]):
+        settings = {"upstream": "http://127.0.0.1:1", "secret": "kept"}
+        row = Source(slug="town", provider="tenant", settings=settings)
+        catalogue.save(row)
+    return row
+
+
+def doctor(subject: str) -> str:
+    out = io.StringIO()
+    with contextlib.suppress(CommandError):
+        call_command("doctor", subject, stdout=out)
+    return out.getvalue()
+
+
+def test_the_doctor_tells_which_keys_are_needed(town: Source) -> None:
+    with override_settings(VESTIBULE_VAULT_KEYS=[NEW, OLD]):
+        said = doctor("keys")
+        assert "Key 1 of VESTIBULE_VAULT_KEYS" in said
+        assert "seals nothing that is kept" in said
+        assert re.search(r"ok +Key 2 .* seals: sessions \d, signing keys 1, secrets of .* 1", said)
+        assert "Before you take it out: manage.py rotate_keys" in said
+        call_command("rotate_keys", stdout=io.StringIO())
+        said = doctor("keys")
+        assert re.search(r"Key 1 .* seals: sessions \d, signing keys 1, secrets of sources 1", said)
+        assert re.search(r"Key 2 .* seals nothing", said)
+
+
+def test_what_is_lost_for_good_is_forgotten(town: Source, app: Application) -> None:
+    with gone():
+        assert re.search(r"FAIL +A key that is not in .* has sealed: sessions \d", doctor("keys"))
+        with pytest.raises(CommandError, match="secrets of sources 1"):  # typed anew by somebody
+            call_command("rotate_keys", "--forget-lost", stdout=io.StringIO())
+        assert not StoredSession.objects.exists()
+        assert "sessions" not in doctor("keys")
+        assert "secrets of sources 1" in doctor("keys")
+        Source.objects.filter(pk=town.pk).delete()
+        assert "has sealed" not in doctor("keys")
+        assert len(keys.published()) == 1
+        sign_in(app.browser)
+        assert app.sign_in()["id_token"]
+
+
+def test_a_source_with_a_lost_secret_says_so(town: Source) -> None:
+    User.objects.create_superuser("ada", PASSWORD)
+    ada = Client()
+    with gone():
+        sign_in(ada, "ada")
+        said = "The secret of secret cannot be read."
+        assert said in ada.get("/admin/accounts/source/").content.decode()
+        form = f"/admin/accounts/source/{town.pk}/change/"
+        page = ada.get(form).content.decode()
+        assert f"{said} Nobody can sign in by this source." in page
+        assert said in doctor("sources")
+        ready = ada.get("/readyz")
+        assert (ready.status_code, ready.json()["sources"]["town"]) == (200, "unreadable")
+        assert "Town" not in ada.get("/login?choose=1").content.decode()
+        settings = json.dumps({"upstream": "http://127.0.0.1:1", "secret": "typed anew"})
+        typed = {"slug": "town", "provider": "tenant", "order": "100", "enabled": "on",
+                 "settings": settings, "groups": "{}", "texts": "{}"}  # fmt: skip
+        assert ada.post(f"{form}?json=1", typed).status_code == 302
+        page = ada.get(form).content.decode()
+        assert "Nobody can sign in by this source." not in page
+        assert ada.get("/readyz").json()["sources"]["town"] == "ok"
+        assert catalogue.instance(Source.objects.get(slug="town")).settings.secret == "typed anew"

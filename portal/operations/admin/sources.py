@@ -38,7 +38,7 @@ class SourceAdmin(Guarded):
 
     form = SourceForm
     change_form_template = "operations/source.html"
-    list_display = ("slug", "provider", "label", "order", "enabled")
+    list_display = ("slug", "provider", "label", "order", "enabled", "state")
     list_filter = ("enabled", "provider")
     list_per_page = PER_PAGE
     search_fields = ("slug", "label")
@@ -68,6 +68,11 @@ class SourceAdmin(Guarded):
         form.actor = request.user
         form.as_json = "json" in request.GET
         return form
+
+    @admin.display(description=_("State"))
+    def state(self, source: Source) -> str:
+        """Return what keeps people from signing in by it: settings that cannot be read."""
+        return catalogue.why_unreadable(source) or gettext("readable")
 
     @admin.display(description=_("Redirect URIs to register"))
     def redirect_uri(self, source: Source) -> SafeString:
@@ -174,6 +179,7 @@ class SourceAdmin(Guarded):
             "source_form": form,
             "addresses": self._addresses(slug, form.kind) if slug else [],
             "fills_in": not row and form.typed and hasattr(form.kind, "filled_in"),
+            "unreadable": catalogue.why_unreadable(row) if row else "",
             "may_save": row is None or self.has_change_permission(request, row),
             "changed": Event.objects.filter(
                 source=slug, name__in=("source.created", "source.changed", "source.tested")

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
 from accounts import conf
@@ -16,11 +16,19 @@ class Command(BaseCommand):
 
     help = "Seal sessions, tokens and secrets with the first of VESTIBULE_VAULT_KEYS."
 
-    def handle(self, *args: Any, **options: Any) -> None:
+    def add_arguments(self, parser: CommandParser) -> None:
+        """Take `--forget-lost`, for a key that is lost for good."""
+        said = _("end sessions and delete tokens that no key opens")
+        parser.add_argument("--forget-lost", action="store_true", help=said)
+
+    def handle(self, *args: Any, forget_lost: bool, **options: Any) -> None:
         """Seal in batches, while the site goes on. Running it twice is harmless.
 
         Raises `CommandError`, which is exit status 1, when something cannot be opened by any key.
         """
+        if forget_lost:
+            for each in rotation.forget_lost():
+                self.stdout.write(f"{each.label:<20} -{each.turned}")
         done = [rotation.turn_sources()]
         for place in rotation.places():
             with Progress(self.stdout, place.label, rotation.waiting(place)) as bar:
