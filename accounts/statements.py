@@ -68,7 +68,9 @@ def _step(row: Model) -> tuple[str, list[Any]]:
 
 @cache
 def _insertion(model: type[Model]) -> tuple[str, list[Field[Any, Any]]]:
-    fields = [field for field in model._meta.local_concrete_fields if not field.db_returning]
+    known = model._meta.local_concrete_fields
+    # A column with a default of the database's counts as its own; where ours has one too, it is.
+    fields = [field for field in known if field.has_default() or not field.db_returning]
     name = connection.ops.quote_name
     columns = ", ".join(name(str(field.column)) for field in fields)
     marks = ", ".join(["%s"] * len(fields))

@@ -7,9 +7,12 @@ from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, connection, models, transaction
+from django.db.models.functions import Now
+from django.test.utils import isolate_apps
 from django.utils import timezone
 
+from accounts import statements
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
 from accounts.statements import Lookup, insert
@@ -62,6 +65,19 @@ def test_objects_empty_addresses_and_counted_keys_are_written() -> None:
     assert Identity.objects.get(source=source).claimed_groups == groups
     found = Event.objects.order_by("name").values_list("name", "address", "user")
     assert list(found) == [("one", None, None), ("two", "192.0.2.1", person.pk)]
+
+
+@isolate_apps("accounts")
+def test_a_column_with_a_default_of_the_databases_is_written_as_well() -> None:
+    class Thing(models.Model):
+        flag = models.BooleanField(default=False, db_default=False)
+        made = models.DateTimeField(db_default=Now())
+
+        class Meta:
+            app_label = "accounts"
+
+    _sql, fields = statements._insertion(Thing)
+    assert [field.name for field in fields] == ["flag"], "the database has no other word for `made`"
 
 
 def test_all_or_none_is_written() -> None:
