@@ -4,10 +4,11 @@ so that tests can override them.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, time, timedelta
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.utils import timezone
 
 T = TypeVar("T")
 
@@ -66,6 +67,14 @@ events_kept = _duration("VESTIBULE_EVENTS_KEPT")
 events_most = _setting("VESTIBULE_EVENTS_MOST", int)
 # The address of Redis, empty in the embedded default.
 redis_url = _setting("REDIS_URL", str)
+
+
+def staff_second_factor() -> datetime | None:
+    """Return from when on whoever opens the administration must have a second factor, if ever."""
+    day = settings.VESTIBULE_STAFF_SECOND_FACTOR
+    if day is None:
+        return None
+    return timezone.make_aware(datetime.combine(day, time()), timezone.get_default_timezone())
 
 
 @dataclass(frozen=True, slots=True)

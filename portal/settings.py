@@ -19,6 +19,7 @@ from portal.configuration.env import (
     PORTAL,
     cookie_domain,
     data_directory,
+    day,
     env,
     generated_keys,
     is_production,
@@ -240,6 +241,9 @@ VESTIBULE_APP_PASSWORDS = env.bool("VESTIBULE_APP_PASSWORDS", default=False)
 AUTH_USER_MODEL = "accounts.User"
 AUTHENTICATION_BACKENDS = ["accounts.backend.TypedSessionBackend"]
 LOGIN_URL = "/login"
+VESTIBULE_STAFF_SECOND_FACTOR = day(
+    "VESTIBULE_STAFF_SECOND_FACTOR", env.str("VESTIBULE_STAFF_SECOND_FACTOR", default="")
+)
 VESTIBULE_ARGON2 = {
     "memory_cost": env.int("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024),
     "time_cost": env.int("VESTIBULE_ARGON2_TIME", default=1),

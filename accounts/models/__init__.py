@@ -1,6 +1,9 @@
-"""The tables of the ground floor: people, their ways in, their sessions, and what happened."""
+"""The tables of the ground floor: people, their ways in and factors, their sessions, and what
+happened.
+"""
 
 from accounts.models.events import Event, OutboxItem
+from accounts.models.factors import FactorDuty, PendingSignIn, RecoveryCode, TotpKey
 from accounts.models.sessions import (
     EndedEntry,
     Farewell,
@@ -14,12 +17,16 @@ from accounts.models.users import User
 __all__ = [
     "EndedEntry",
     "Event",
+    "FactorDuty",
     "Farewell",
     "Identity",
     "OutboxItem",
+    "PendingSignIn",
+    "RecoveryCode",
     "Source",
     "SpentLogoutToken",
     "StoredSession",
     "StoredTokens",
+    "TotpKey",
     "User",
 ]

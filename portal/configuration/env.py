@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 from contextlib import suppress
+from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,14 @@ def one_of(name: str, word: str, words: tuple[str, ...]) -> str:
     if word not in words:
         raise Misconfigured(f"{name}: {word!r} is none of {', '.join(words)}")
     return word
+
+
+def day(name: str, text: str) -> date | None:
+    """Return the day that `text` is, None for nothing. Raises `Misconfigured`."""
+    try:
+        return date.fromisoformat(text) if text else None
+    except ValueError:
+        raise Misconfigured(f"{name}: {text!r} is not a day such as 2027-02-01") from None
 
 
 def listed(text: str) -> list[str]:

@@ -1,0 +1,65 @@
+"""The second step of a sign-in by a form: whether it is needed, and what it makes of the outcome.
+
+`substantial` and `high` are our words for what a second factor gives.
+"""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from enum import Enum
+
+from accounts.factors import duty, totp
+from accounts.models import User
+from accounts.offers import offered
+from accounts.provider import Authentication
+
+LOW, SUBSTANTIAL = "low", "substantial"
+STRONG = frozenset({SUBSTANTIAL, "high"})
+# RFC 8176, 2: a one-time password, and several factors.
+_MEANS = ("otp", "mfa")
+
+
+class Step(Enum):
+    """What a person does after the password. `REMIND` may be put off, `SET_UP` may not."""
+
+    NONE = "none"
+    CODE = "code"
+    REMIND = "remind"
+    SET_UP = "set-up"
+
+
+def needed(outcome: Authentication, user: User, wanted: str = "") -> bool:
+    """Tell whether the sign-in of `user` by `outcome` must pass the second step: since they have a
+    second factor, since they must have one by now, or since `wanted` asks for it (`acr_values`,
+    OIDC Core, 3.1.2.1). Who has none is led to the page that sets one up.
+    """
+    return step(outcome, user, wanted) in {Step.CODE, Step.SET_UP}
+
+
+def step(outcome: Authentication, user: User, wanted: str = "") -> Step:
+    """Return what the person does next, who is known by `outcome` so far."""
+    if outcome.acr in STRONG:
+        return Step.NONE
+    if totp.exists(user):
+        return Step.CODE
+    words = set(wanted.split())
+    wished = bool(STRONG & words) and LOW not in words  # of several, each will do
+    moment = duty.due_at(user)
+    must = moment is not None and not duty.remaining(moment)
+    if ways(user):  # a key of theirs is the second factor: a password alone adds no other
+        return Step.CODE if wished or must else Step.NONE
+    if wished or must:
+        return Step.SET_UP
+    return Step.REMIND if moment else Step.NONE
+
+
+def ways(user: User) -> list[Mapping[str, str]]:
+    """Return the other factors of a person, each with `label` and `url` of the page that asks for
+    it, by rooms whose AppConfig has `second_ways`.
+    """
+    return [way for of in offered("second_ways") for way in of(user)]
+
+
+def stronger(outcome: Authentication) -> Authentication:
+    """Return the outcome of a person who has passed the second step as well."""
+    amr = tuple(dict.fromkeys((*outcome.amr, *_MEANS)))
+    return replace(outcome, acr=SUBSTANTIAL, amr=amr)
