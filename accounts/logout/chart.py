@@ -16,12 +16,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import structlog
-from django.db import transaction
+from django.db import DatabaseError, transaction
 
 from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
-from accounts.models import StoredSession
+from accounts.models import Event, StoredSession
 from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import end
@@ -33,6 +33,8 @@ log = structlog.get_logger("vestibule.logout")
 # What became of the session upstream: over, to be tried again, left to the browser, nothing to do;
 # or it may still be there, since the upstream does not answer.
 ENDED, PENDING, VISIT, NONE = "ended", "pending", "visit", "none"
+# The browser came back from the visit.
+VISITED = "visited"
 UNANSWERED = "unanswered"
 
 
@@ -112,6 +114,20 @@ def leave_by_api(
         upstream = UNANSWERED
     code = _destroy(session, visit, code, pending, upstream)
     return Departure(plan.visit, upstream, support_code=code)
+
+
+def returned(code: str) -> None:
+    """Complete the way of a logout whose browser the upstream has sent back: the event with the
+    support code `code` says so. Counts once, and fails silently: nothing depends on it.
+    """
+    away = Event.objects.filter(support_code=code, name="logout", detail=_said(VISIT))
+    back = ("LogoutRemoteAdgangsplatformen", "RedirectBackToGo")
+    try:
+        for pk, steps in away.values_list("pk", "steps"):
+            more = [trail.plain(trail.Step(trail.HERE, trail.HERE, "chart", node)) for node in back]
+            away.filter(pk=pk).update(steps=[*steps, *more], detail=_said(VISITED))
+    except DatabaseError:
+        log.warning("logout.return_not_noted", support_code=code)
 
 
 def left_upstream(session: Session, visit: Visit) -> None:
@@ -203,7 +219,11 @@ def _destroy(
             session_type=session.type,
             user_id=rows[0].user_id,
             session_uid=session.uid,
-            detail=f"upstream: {upstream}",
+            detail=_said(upstream),
         )
         events.record(gone)
     return code
+
+
+def _said(upstream: str) -> str:
+    return f"upstream: {upstream}"

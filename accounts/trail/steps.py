@@ -61,7 +61,7 @@ def note(step: Step) -> None:
 
 def taken() -> list[list[Any]]:
     """Return the steps so far as JSON holds them, without what may be secret in an address."""
-    return [_plain(step) for step in _under_way.get() or ()]
+    return [plain(step) for step in _under_way.get() or ()]
 
 
 def read(stored: Any) -> list[Step]:
@@ -78,6 +78,7 @@ def redacted(text: str) -> str:
     return f"{scheme}{mark}{host}{slash}{shown}"[:_LONGEST].replace("\0", "")
 
 
-def _plain(step: Step) -> list[Any]:
+def plain(step: Step) -> list[Any]:
+    """Return a step as an event keeps it."""
     sender, receiver, what, detail, milliseconds, failed = astuple(step)
     return [sender, receiver, what, redacted(detail), milliseconds, failed]

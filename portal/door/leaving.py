@@ -147,5 +147,10 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
 
 
 def back_from_leaving(request: HttpRequest) -> str:
-    """Return where somebody wanted to go who comes back from an upstream's logout, or nothing."""
+    """Return where somebody wanted to go who comes back from an upstream's logout, or nothing, and
+    note that they are back.
+    """
+    receipt = cookies.recall(request, cookies.RECEIPT)
+    if isinstance(receipt, dict) and receipt.get("upstream") == chart.VISIT:
+        chart.returned(receipt["code"])
     return safe_destination(cookies.recall(request, cookies.RETURN), internal=True)

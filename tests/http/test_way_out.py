@@ -86,6 +86,28 @@ def test_return_to_is_kept_over_the_upstream(
     assert client.get("/").context["receipt"]["upstream"] == "visit"
 
 
+def test_the_way_back_from_the_upstream_is_on_the_chart(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    onward(client, client.post("/auth/logout"))
+    gone = Event.objects.get(name="logout")
+    assert (gone.detail, gone.steps[-1][3]) == (
+        "upstream: visit",
+        "RedirectToAdgangsplatformenLogout",
+    )
+    for _ in range(2):
+        client.get("/auth/logout/done")
+    gone.refresh_from_db()
+    assert gone.detail == "upstream: visited"
+    assert [step[3] for step in gone.steps][-2:] == [
+        "LogoutRemoteAdgangsplatformen",
+        "RedirectBackToGo",
+    ]
+    assert [step[3] for step in gone.steps].count("RedirectBackToGo") == 1
+
+
 @pytest.mark.parametrize("to", ["//evil.example", "https://evil.example", "/auth/logout"])
 def test_return_to_leads_nowhere_else(client: Client, person: User, to: str) -> None:
     sign_in(client)
