@@ -9,12 +9,11 @@ import logging
 import os
 import secrets
 from datetime import timedelta
-from typing import Any
 from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import api, browsers, logs, oauth
+from portal.configuration import api, browsers, logs, oauth, stores
 from portal.configuration.env import (
     PORTAL,
     cookie_domain,
@@ -28,8 +27,6 @@ from portal.configuration.env import (
     one_of,
     origin,
     origins_of,
-    postgres,
-    private_file,
     secret,
 )
 
@@ -38,9 +35,9 @@ from portal.configuration.env import (
 VESTIBULE_PRODUCTION = is_production()
 DEBUG = False
 DATA_DIR = data_directory()
-DATABASE_URL = env.str("DATABASE_URL", default="")
+DATABASE_URL = secret("DATABASE_URL")
 VESTIBULE_SQLITE = env.bool("VESTIBULE_SQLITE", default=False)
-REDIS_URL = env.str("REDIS_URL", default="")
+REDIS_URL = stores.redis(secret("REDIS_URL"))
 
 # --- Where it stands: everything that leaves the site is built from these, never from a request ---
 
@@ -136,53 +133,19 @@ TEMPLATES = [
 
 # --- Where things are kept ----------------------------------------------------------------------
 
-DATABASES: dict[str, Any] = {
-    "default": {
-        "ENGINE": "django.db.backends.sqlite3",
-        "NAME": DATA_DIR / "vestibule.sqlite3",
-        "CONN_MAX_AGE": None,
-        "OPTIONS": {
-            "timeout": 20,
-            "transaction_mode": "IMMEDIATE",
-            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
-        },
-    }
-}
 VESTIBULE_DATABASE_CONNECT = env.int("VESTIBULE_DATABASE_CONNECT", default=2)
 VESTIBULE_DATABASE_STATEMENT = env.float("VESTIBULE_DATABASE_STATEMENT", default=10.0)
 VESTIBULE_DATABASE_LOCK = env.float("VESTIBULE_DATABASE_LOCK", default=5.0)
-if DATABASE_URL:
-    DATABASES["default"] = postgres(
-        env.db_url_config(DATABASE_URL),
+DATABASES = {
+    "default": stores.database(
+        DATABASE_URL,
+        DATA_DIR,
         connect=VESTIBULE_DATABASE_CONNECT,
         statement=VESTIBULE_DATABASE_STATEMENT,
         lock=VESTIBULE_DATABASE_LOCK,
     )
-else:
-    private_file(DATA_DIR / "vestibule.sqlite3")
-
-CACHES: dict[str, Any] = {
-    "default": {
-        "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
-        "OPTIONS": {"MAX_ENTRIES": 20_000},
-    },
-    # The embedded default reads each session from its row; only Redis is worth a second copy.
-    "sessions": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
 }
-if REDIS_URL:
-    _redis: dict[str, Any] = {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        "OPTIONS": {
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
-            "SOCKET_CONNECT_TIMEOUT": 1,
-            "SOCKET_TIMEOUT": 1,
-        },
-    }
-    CACHES = {
-        "default": {**_redis, "KEY_PREFIX": "vestibule"},
-        "sessions": {**_redis, "KEY_PREFIX": "vestibule-session"},
-    }
+CACHES = stores.caches(REDIS_URL)
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -381,6 +344,6 @@ LOGGING = logs.configure(
     own=[
         *(SECRET_KEY, *SECRET_KEY_FALLBACKS, *VESTIBULE_VAULT_KEYS, VESTIBULE_METRICS_TOKEN),
         *(str(DATABASES["default"].get("PASSWORD") or ""), vars().get("EMAIL_HOST_PASSWORD", "")),
-        *(urlsplit(REDIS_URL).password or "", urlsplit(VESTIBULE_ALARM_WEBHOOK).path),
+        *(*stores.redis_passwords(REDIS_URL), urlsplit(VESTIBULE_ALARM_WEBHOOK).path),
     ],
 )

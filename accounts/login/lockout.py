@@ -15,18 +15,17 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import lru_cache, partial
-from typing import Any, TypeVar
+from functools import cached_property, lru_cache, partial
+from typing import TypeVar
 
 import structlog
 from limits import RateLimitItem, RateLimitItemPerDay, RateLimitItemPerMinute
 from limits.errors import StorageError
-from limits.storage import Storage, storage_from_string
+from limits.storage import RedisStorage, Storage
 from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
 from accounts import conf
+from accounts.cache import servers
 from accounts.errors import TooManyRequests
 from accounts.keyring import digest
 from accounts.models.users import username_key
@@ -50,7 +49,8 @@ REFUSAL = RateLimitItemPerMinute(1, 5, namespace="refusal")
 # wider ones more generously.
 WIDTHS = ((64, 1), (56, 2), (48, 4))
 LONGEST_NAME = 1000
-REDIS_SECONDS = 0.5
+# A second in all: it stands in every login.
+REDIS_WAITS = servers.Waits(connect=0.5, answer=0.5, again=1)
 REDIS_PAUSE = 10.0
 
 T = TypeVar("T")
@@ -279,23 +279,37 @@ class Memory(Storage):
             self._purge_at = now + self.PURGE_SECONDS
 
 
+class _Redis(RedisStorage):
+    """Counts in Redis, by the client for its kind. Each count is one key, whichever node has it."""
+
+    def __init__(self, url: str) -> None:
+        Storage.__init__(self, wrap_exceptions=True)
+        self.key_prefix = "vestibule-lockout"
+        self.target_server = "redis"
+        self.storage = servers.client(url, REDIS_WAITS)
+        self.initialize_storage(url)
+
+    @property
+    def base_exceptions(self) -> tuple[type[Exception], ...]:
+        """What becomes `StorageError`."""
+        return servers.FAILURES
+
+
 class _Counters:
     """Where the counts are: Redis while it answers, else this worker's memory."""
 
     def __init__(self, redis_url: str) -> None:
         self.memory = FixedWindowRateLimiter(Memory())
-        self.redis = FixedWindowRateLimiter(_redis(redis_url)) if redis_url else None
+        self.redis_url = redis_url
         self.redis_rests_until = 0.0
 
-
-def _redis(url: str) -> Any:
-    """Return the shared storage, which gives up after a second in all: it stands in every login."""
-    options: dict[str, Any] = {
-        "socket_connect_timeout": REDIS_SECONDS,
-        "socket_timeout": REDIS_SECONDS,
-        "retry": Retry(NoBackoff(), 1),
-    }
-    return storage_from_string(url, wrap_exceptions=True, key_prefix="vestibule-lockout", **options)
+    @cached_property
+    def redis(self) -> FixedWindowRateLimiter:
+        """Redis, found at first use. Raises `StorageError` while it is not."""
+        try:
+            return FixedWindowRateLimiter(_Redis(self.redis_url))
+        except servers.FAILURES as error:
+            raise StorageError(error) from error
 
 
 _counters = lru_cache(maxsize=1)(_Counters)
@@ -304,7 +318,7 @@ _counters = lru_cache(maxsize=1)(_Counters)
 def _ask(question: Callable[[FixedWindowRateLimiter], T]) -> T:
     """Return the answer of Redis, or of memory while Redis does not answer."""
     counters = _counters(conf.redis_url())
-    if counters.redis and time.monotonic() >= counters.redis_rests_until:
+    if counters.redis_url and time.monotonic() >= counters.redis_rests_until:
         try:
             return question(counters.redis)
         except StorageError:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import environ
@@ -151,21 +150,3 @@ def origins_of(url: str) -> list[str]:
     """Return the origin of an absolute URL, as a list of one; nothing for a path or no URL."""
     parts = urlsplit(url)
     return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []
-
-
-def postgres(address: dict[str, Any], connect: int, statement: float, lock: float) -> Any:
-    """Return Django's settings of the database at `address`, whose waits end after so many seconds;
-    0 is never. What the address itself says, by `?options=`, counts more.
-    """
-    given = address.get("OPTIONS", {})
-    named = {"statement_timeout": statement, "lock_timeout": lock}
-    words = [f"-c {name}={int(seconds * 1000)}" for name, seconds in named.items() if seconds]
-    words += filter(None, [given.get("options", "")])
-    own = {"connect_timeout": connect, **given, **({"options": " ".join(words)} if words else {})}
-    return {
-        **address,
-        "ENGINE": "accounts.database",
-        "OPTIONS": own,
-        "CONN_MAX_AGE": None,
-        "CONN_HEALTH_CHECKS": True,
-    }

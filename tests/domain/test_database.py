@@ -12,7 +12,8 @@ from django.db.utils import ConnectionHandler
 
 from accounts import database
 from accounts.database import base
-from portal.configuration.env import env, postgres
+from portal.configuration.env import env
+from portal.configuration.stores import KEEPALIVE, postgres
 from tests.peers.commands import manage
 from tests.peers.services import Postgres
 from tests.peers.site import environment
@@ -89,7 +90,8 @@ def test_what_the_address_says_counts_more() -> None:
 
 def test_nothing_is_asked_of_a_pooler_that_refuses_it() -> None:
     address = env.db_url_config("postgres://a:b@c/d")
-    assert postgres(address, connect=2, statement=0, lock=0)["OPTIONS"] == {"connect_timeout": 2}
+    found = postgres(address, connect=2, statement=0, lock=0)["OPTIONS"]
+    assert found == {**KEEPALIVE, "connect_timeout": 2}  # which the client keeps to itself
 
 
 def test_a_command_may_take_its_time(server: Postgres, tmp_path: Any) -> None:

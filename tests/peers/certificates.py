@@ -13,6 +13,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+# The second, as servers that belong together call each other.
+USES = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
+
 
 @dataclass(frozen=True)
 class Certificates:
@@ -38,7 +41,7 @@ def make_certificates(folder: Path, names: tuple[str, ...]) -> Certificates:
     certificate = (
         _certificate(_name(names[0]), issuer, key)
         .add_extension(x509.SubjectAlternativeName([_general(n) for n in names]), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USES), critical=False)
         .sign(authority_key, hashes.SHA256())
     )
     files = Certificates(folder / "authority.pem", folder / "certificate.pem", folder / "key.pem")

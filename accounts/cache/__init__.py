@@ -1,4 +1,4 @@
-"""The cache: the only way to Redis but for `limits`, which keeps a connection of its own.
+"""The cache: the only way to Redis but for `limits`, which keeps a client of its own (servers.py).
 
 A cache may fail. Nothing here raises, and nothing may be decided by what is not there. A failure
 makes every cache silent for a second; then one thread tries again while the others go on without.

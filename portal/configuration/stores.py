@@ -1,0 +1,152 @@
+"""Where things are kept: what `DATABASE_URL` and `REDIS_URL` say, as Django's settings have it."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from psycopg import ProgrammingError
+from psycopg.conninfo import make_conninfo
+
+from accounts.cache import servers
+from portal.configuration.env import Misconfigured, env, one_of, private_file
+
+PORT = "5432"
+# What libpq takes for these (PostgreSQL, "Parameter Key Words"); what it does not it says when the
+# site connects, which is too late.
+WORDS = {
+    "sslmode": ("prefer", "disable", "allow", "require", "verify-ca", "verify-full"),
+    "target_session_attrs": (
+        *("any", "read-write", "read-only", "primary", "standby", "prefer-standby"),
+    ),
+}
+DJANGOS = {"assume_role", "isolation_level", "server_side_binding"}
+# A connection to a machine that is gone ends by itself, even where no statement has a time-out.
+KEEPALIVE = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
+
+
+def database(url: str, data: Path, connect: int, statement: float, lock: float) -> dict[str, Any]:
+    """Return Django's settings of the database at `url`, of a file in `data` without one.
+
+    The times are those of `postgres`. Raises `Misconfigured` for another kind of database.
+    """
+    if not url:
+        private_file(data / "vestibule.sqlite3")
+        return sqlite(data / "vestibule.sqlite3")
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        return sqlite(Path(env.db_url_config(url)["NAME"]))
+    one_of("DATABASE_URL", scheme, ("postgres", "postgresql", "sqlite"))
+    return postgres(address(url), connect, statement, lock)
+
+
+def sqlite(file: Path) -> dict[str, Any]:
+    """Return Django's settings of a database in a file."""
+    return {
+        "ENGINE": "django.db.backends.sqlite3",
+        "NAME": file,
+        "CONN_MAX_AGE": None,
+        "OPTIONS": {
+            "timeout": 20,
+            "transaction_mode": "IMMEDIATE",
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL;",
+        },
+    }
+
+
+def address(url: str) -> dict[str, Any]:
+    """Return the parts of the address of a PostgreSQL, by Django's names.
+
+    Of several hosts, each has the port that stands behind it, and the one that takes writes is
+    meant (libpq, `target_session_attrs`). Raises `Misconfigured`, which repeats no password.
+    """
+    try:
+        found: dict[str, Any] = env.db_url_config(url)
+        names = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        hosts = [urlsplit(f"//{unquote(name)}") for name in names]
+        ports = [str(host.port or PORT) for host in hosts]
+    except ValueError:
+        raise Misconfigured(f"DATABASE_URL: {servers.UNREADABLE}") from None
+    options = found.setdefault("OPTIONS", {})
+    if len(hosts) > 1:
+        found |= {"HOST": ",".join(host.hostname or "" for host in hosts), "PORT": ",".join(ports)}
+        options.setdefault("target_session_attrs", "read-write")
+    _require_known(options)
+    return found
+
+
+def _require_known(options: Mapping[str, Any]) -> None:
+    """Raise `Misconfigured` for an option that PostgreSQL's client does not know."""
+    for name, words in WORDS.items():
+        one_of(f"DATABASE_URL, {name}", str(options.get(name, words[0])), words)
+    try:
+        make_conninfo(**{name: options[name] for name in options.keys() - DJANGOS})
+    except ProgrammingError as error:
+        raise Misconfigured(f"DATABASE_URL: {str(error).strip()}") from None
+
+
+def postgres(
+    address: dict[str, Any], connect: int, statement: float, lock: float
+) -> dict[str, Any]:
+    """Return Django's settings of the database at `address`, whose waits end after so many seconds;
+    0 is never. What the address itself says, by `?options=`, counts more.
+    """
+    given = address.get("OPTIONS", {})
+    named = {"statement_timeout": statement, "lock_timeout": lock}
+    words = [f"-c {name}={int(seconds * 1000)}" for name, seconds in named.items() if seconds]
+    words += filter(None, [given.get("options", "")])
+    asked = {"options": " ".join(words)} if words else {}
+    own = {**KEEPALIVE, "connect_timeout": connect, **given, **asked}
+    return {
+        **address,
+        "ENGINE": "accounts.database",
+        "OPTIONS": own,
+        "CONN_MAX_AGE": None,
+        "CONN_HEALTH_CHECKS": True,
+    }
+
+
+def redis(url: str) -> str:
+    """Return the address of Redis when it can be read. Raises `Misconfigured`."""
+    try:
+        servers.read(url) if url else None
+    except ValueError as error:
+        raise Misconfigured(f"REDIS_URL: {error}") from None
+    return url
+
+
+def redis_passwords(url: str) -> list[str]:
+    """Return what of the address belongs in no log, as it is sent and as it is written."""
+    return [*servers.read(url).passwords, urlsplit(url).password or ""] if url else []
+
+
+def caches(url: str) -> Mapping[str, Any]:
+    """Return Django's settings of the caches: in the Redis at `url`, else in this process."""
+    if not url:
+        return {
+            "default": {
+                "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+                "OPTIONS": {"MAX_ENTRIES": 20_000},
+            },
+            # The embedded default reads each session from its row; only Redis is worth a copy.
+            "sessions": {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        }
+    own: dict[str, Any] = {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": [url],
+        "OPTIONS": {
+            "CLIENT_CLASS": "accounts.cache.servers.Client",
+            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SOCKET_CONNECT_TIMEOUT": 1,
+            "SOCKET_TIMEOUT": 1,
+        },
+    }
+    return {
+        "default": {**own, "KEY_PREFIX": "vestibule"},
+        "sessions": {**own, "KEY_PREFIX": "vestibule-session"},
+    }

@@ -1,0 +1,112 @@
+"""docs/configuration.md, Redis: the site on a server with TLS and a name, behind Sentinels with
+passwords, and on a Cluster: people come in, are known, are counted, and leave.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+from django.core.cache import CacheHandler
+from django.test import Client, override_settings
+
+from accounts import cache
+from accounts.cache import servers
+from accounts.keyring import digest
+from accounts.login import lockout
+from accounts.models import User
+from accounts.source import outage
+from portal.configuration import stores
+from tests.http.conftest import sign_in
+from tests.peers.redises import Alone, Chosen, Cluster, Group
+
+KINDS: dict[str, Callable[[], Group]] = {
+    "alone": lambda: Alone(tls=True),
+    "chosen": lambda: Chosen(tls=True, guarded=True),
+    "cluster": lambda: Cluster(tls=True),
+}
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def group(request: pytest.FixtureRequest) -> Iterator[Group]:
+    with KINDS[request.param]().running() as own:
+        yield own
+
+
+@contextmanager
+def kept_in(url: str) -> Iterator[None]:
+    """Let the house keep what it caches and counts in the Redis at `url`, for the block."""
+    with pytest.MonkeyPatch.context() as patch, override_settings(REDIS_URL=url):
+        patch.setattr(cache, "caches", CacheHandler(stores.caches(url)))
+        patch.setattr(cache, "_silence", cache.Silence())
+        lockout._counters.cache_clear()
+        yield
+        lockout._counters.cache_clear()
+
+
+@pytest.fixture
+def kept(group: Group, house: None) -> Iterator[Group]:
+    with kept_in(group.url):
+        yield group
+
+
+def keys(group: Group) -> set[str]:
+    """Return the keys in every server of the group that takes writes."""
+    own = servers.client(group.url, servers.Waits(5, 5))
+    return {key.decode() for key in own.scan_iter("*")}
+
+
+def test_a_person_comes_in_is_known_and_leaves(
+    kept: Group, person: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    browser = Client()
+    assert sign_in(browser)["Location"] == "/account/"
+    held = digest(browser.cookies["vestibule"].value)
+    for _ in range(2):
+        assert browser.get("/auth/session").json()["isLoggedIn"] is True
+    assert any(key.startswith("vestibule-session:") and held in key for key in keys(kept))
+    with django_capture_on_commit_callbacks(execute=True):
+        browser.post("/auth/logout")
+    assert not any(held in key for key in keys(kept))
+    assert browser.get("/auth/session").json()["isLoggedIn"] is False
+    assert not cache._silence.holds()
+
+
+def test_guesses_are_counted_there(kept: Group, person: User) -> None:
+    for _ in range(5):
+        assert sign_in(Client(), password="a wrong guess").status_code == 400
+    lockout._counters.cache_clear()  # what another worker starts with
+    assert sign_in(Client()).status_code == 429
+    assert any(key.startswith("vestibule-lockout:") for key in keys(kept))
+    assert lockout._counters(kept.url).redis_rests_until == 0
+
+
+def test_what_is_asked_and_deleted_at_once_may_lie_in_many_places(kept: Group) -> None:
+    slugs = [f"town-{number}" for number in range(20)]
+    for slug in slugs[::2]:
+        outage.note(slug)
+    assert set(outage.since(slugs)) == set(slugs[::2])
+    assert [outage.is_doubtful(slug) for slug in slugs] == [True, False] * 10
+    names = {f"name-{number}": number for number in range(20)}
+    for name, number in names.items():
+        cache.shared.set(name, number, 60)
+    assert cache.shared.get_many([*names, "nothing"]) == names
+    cache.shared.delete(*names)
+    assert cache.shared.get_many(names) == {}
+
+
+@pytest.mark.parametrize(
+    "url", ["redis+sentinel://127.0.0.1:9/town", "redis+cluster://127.0.0.1:9"]
+)
+def test_without_any_of_them_people_come_in_and_are_counted(
+    url: str, house: None, person: User
+) -> None:
+    with kept_in(url):
+        browser = Client()
+        assert sign_in(browser)["Location"] == "/account/"
+        assert browser.get("/auth/session").json()["isLoggedIn"] is True
+        for _ in range(5):
+            sign_in(Client(), password="a wrong guess")
+        assert sign_in(Client()).status_code == 429
