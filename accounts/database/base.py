@@ -2,8 +2,9 @@
 
 The server's own time-outs end a statement and a wait for a lock; they end nothing when the server
 itself stands still. So the client looks at the clock as well, and drops a connection that says
-nothing. A server that could not be reached is left alone for a second, but for one try: so one that
-hangs costs a worker one time-out a second, not one a request.
+nothing, or that leads to a server which takes no writes: another is the primary now. A server that
+could not be reached is left alone for a second, but for one try: so one that hangs costs a worker
+one time-out a second, not one a request.
 """
 
 from typing import Any
@@ -69,10 +70,15 @@ class _Wait:
         self.seconds = seconds
 
     def __call__(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return what the server says. Raises `OperationalError` and ends the connection else."""
+        """Return what the server says. Raises `OperationalError` and ends the connection else, and
+        where the server takes no writes: the next connection may find the one that does.
+        """
         try:
             return self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
         except psycopg.errors._WaitTimeout:
             self._connection.pgconn.finish()
             self._silence.begin()
             raise psycopg.OperationalError("The database does not answer.") from None
+        except psycopg.errors.ReadOnlySqlTransaction:
+            self._connection.pgconn.finish()
+            raise psycopg.OperationalError("The database takes no writes.") from None
