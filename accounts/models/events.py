@@ -32,6 +32,7 @@ class Event(models.Model):
         "accounts.User",
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,  # an index below begins with it
         related_name="events",
         verbose_name=_("person"),
     )
@@ -43,6 +44,7 @@ class Event(models.Model):
         "accounts.User",
         on_delete=models.SET_NULL,
         null=True,
+        db_index=False,
         related_name="acts",
         verbose_name=_("operator"),
     )
@@ -58,7 +60,19 @@ class Event(models.Model):
                 fields=["address", "name", "-last_at"],
                 name="event_of_strangers",
                 condition=models.Q(user=None),
-            )
+            ),
+            # What the list is searched and filtered by, in its order (docs/scale.md 2).
+            models.Index(fields=["user", "at"], name="event_user_at"),
+            models.Index(fields=["by", "at"], name="event_by_at"),
+            models.Index(fields=["name", "at"], name="event_name_at"),
+            models.Index(fields=["source", "at"], name="event_source_at"),
+            models.Index(fields=["address", "at"], name="event_address_at"),
+            models.Index(
+                fields=["reason", "at"], name="event_reason_at", condition=~models.Q(reason="")
+            ),
+            models.Index(
+                fields=["actor", "at"], name="event_actor_at", condition=~models.Q(actor="person")
+            ),
         ]
         verbose_name = _("event")
         verbose_name_plural = _("events")

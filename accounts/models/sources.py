@@ -113,7 +113,12 @@ class Identity(models.Model):
     `claimed_groups` are the groups that the source named last: a suggestion for administrators.
     """
 
-    source = models.ForeignKey(Source, on_delete=models.PROTECT, related_name="identities")
+    source = models.ForeignKey(
+        Source,
+        on_delete=models.PROTECT,
+        db_index=False,  # an index below begins with it
+        related_name="identities",
+    )
     subject = models.CharField(max_length=255)
     issuer = models.CharField(max_length=500, blank=True)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="identities")
@@ -125,6 +130,10 @@ class Identity(models.Model):
             models.UniqueConstraint(
                 fields=["source", "issuer", "subject"], name="identity_source_issuer_subject"
             )
+        ]
+        indexes = [
+            models.Index(fields=["source", "id"], name="identity_source_latest"),
+            models.Index(fields=["subject"], name="identity_subject"),
         ]
         verbose_name = _("identity")
         verbose_name_plural = _("identities")

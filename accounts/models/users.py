@@ -113,7 +113,16 @@ class User(AbstractBaseUser, PermissionsMixin):
     class Meta:
         verbose_name = _("person")
         verbose_name_plural = _("people")
-        indexes = [models.Index(fields=["email"])]
+        indexes = [
+            models.Index(fields=["email"]),
+            models.Index(fields=["status", "username_key"], name="person_status"),
+            models.Index(
+                fields=["username_key"], name="person_staff", condition=models.Q(is_staff=True)
+            ),
+            models.Index(
+                fields=["username_key"], name="person_of_all", condition=models.Q(is_superuser=True)
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name or self.username

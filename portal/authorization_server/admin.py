@@ -13,6 +13,7 @@ from oauth2_provider.models import revoke_access_token
 from portal.authorization_server import client_file
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
 from portal.door import signing_in
+from portal.door.lists import BoundedList, beginning, is_id
 from portal.tokens.pair import FIRST_PARTY
 
 _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
@@ -96,13 +97,18 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
 
 
-class IssuedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class IssuedAdmin(BoundedList):
     """What was issued: a list to read and search. Nothing is made or changed by hand."""
 
     list_display: Any = ("pk", "user", "application", "scope", "created", "expires")
     list_select_related: ClassVar[Any] = ("user", "application")
     list_display_links = None
-    search_fields: ClassVar[Any] = ("user__username", "user__name", "application__client_id")
+    search_fields: ClassVar[Any] = ("scope",)  # `found` looks
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return what a client of this name was given, or the people who are meant."""
+        client = Client.objects.filter(client_id=term).first()
+        return rows.filter(application=client) if client else super().found(rows, term)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds one."""
@@ -122,8 +128,12 @@ class TokenAdmin(IssuedAdmin):
 
     list_display = ("pk", "user", "application", "session", "created")
     list_select_related = ("user", "application", "session")
-    search_fields = (*IssuedAdmin.search_fields, "=session__uid")
     actions = ("revoke",)
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return what belongs to a session of this id as well."""
+        of_session = rows.filter(beginning("session_id", term)) if is_id(term) else rows.none()
+        return of_session if of_session.exists() else super().found(rows, term)
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
@@ -148,4 +158,3 @@ class DeviceGrantAdmin(IssuedAdmin):
 
     list_display = ("pk", "user", "client_id", "scope", "status", "expires")
     list_select_related = ("user",)
-    search_fields: ClassVar[Any] = ("user__username", "user__name", "client_id")

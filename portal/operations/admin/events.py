@@ -1,11 +1,11 @@
 """What happened: the trail as a list, and each support code as a story with its pictures."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
@@ -16,6 +16,7 @@ from django.utils.translation import ngettext
 from accounts import events
 from accounts.models import Event
 from portal.door import event_words as words
+from portal.door.lists import SourceFilter, WordFilter, beginning, is_id, persons
 from portal.operations import event_file
 from portal.operations.admin.records import ReadOnly, when
 from portal.operations.story import flowchart, reading, sequence
@@ -23,23 +24,24 @@ from portal.operations.story import flowchart, reading, sequence
 _CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
 
 
-class NameFilter(admin.AllValuesFieldListFilter):
-    """Filters by what happened, in words."""
+class NameFilter(WordFilter):
+    """Filters by what happened."""
 
-    def choices(self, changelist: Any) -> Any:
-        """Yield the choices; those that are an event's name say it in words."""
-        for choice in super().choices(changelist):
-            shown = str(choice["display"])
-            yield {**choice, "display": words.of_event(shown) if shown in words.EVENTS else shown}
+    words = words.EVENTS
 
 
-class ReasonFilter(admin.AllValuesFieldListFilter):
-    """Filters by the reason, in words."""
+class ReasonFilter(WordFilter):
+    """Filters by the reason."""
 
-    def choices(self, changelist: Any) -> Any:
-        """Yield the choices in words."""
-        for choice in super().choices(changelist):
-            yield {**choice, "display": words.of_reason(str(choice["display"]))}
+    words = words.REASONS
+    usual = ""
+
+
+class ActorFilter(WordFilter):
+    """Filters by who did it."""
+
+    words = dict(Event.Actor.choices)
+    usual = str(Event.Actor.PERSON)
 
 
 @admin.register(Event)
@@ -50,12 +52,12 @@ class EventAdmin(ReadOnly):
     fields = ("at", "what", "person", "session_uid", "source", "session_type", "address", "detail")
     readonly_fields = ("what", "person")
     list_display = ("what", "moment", "person", "source", "code", "done_by", "address")
-    list_filter = ("at", ("name", NameFilter), ("reason", ReasonFilter), "source", "actor")
-    list_select_related = ("user", "by")
-    search_fields = (
-        "=support_code", "=session_uid", "user__username", "user__name", "user__email",
-        "=source", "=address", "by__username", "by__name",
+    list_filter = (
+        "at", ("name", NameFilter), ("reason", ReasonFilter), ("source", SourceFilter),
+        ("actor", ActorFilter),
     )  # fmt: skip
+    list_select_related = ("user", "by")
+    search_fields = ("support_code",)  # `found` looks
     search_help_text = _(
         "A support code, a person or an operator by name or e-mail address, a source, an address "
         "(192.0.2.7) or a session's id."
@@ -66,16 +68,16 @@ class EventAdmin(ReadOnly):
         """Nobody deletes one; time does (`manage.py clear_expired`)."""
         return False
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Event], search_term: str
-    ) -> tuple[QuerySet[Event], bool]:
-        """Find a support code however it was read out on the telephone."""
-        code = _CODE.match(search_term)
-        if code:
-            found = queryset.filter(support_code=f"{code[1]}-{code[2]}".upper())
+    def found(self, rows: QuerySet[Event], term: str) -> QuerySet[Event]:
+        """Return the events of what `term` is: a support code, however it was read out on the
+        telephone, a session, an address, a source, or else people, as they are or as operators.
+        """
+        for known in _exactly(term):
+            found = rows.filter(known)
             if found.exists():
-                return found, False
-        return super().get_search_results(request, queryset, search_term)
+                return found
+        meant = persons(term)
+        return rows.filter(Q(user_id__in=meant) | Q(by_id__in=meant))
 
     # --- The columns ------------------------------------------------------------------------------
 
@@ -146,6 +148,17 @@ class EventAdmin(ReadOnly):
         response["Content-Disposition"] = 'attachment; filename="events.jsonl"'
         response["Cache-Control"] = "no-store"
         return response
+
+
+def _exactly(term: str) -> Iterator[Q]:
+    """Yield what `term` may be, the least common first."""
+    if code := _CODE.match(term):
+        yield Q(support_code=f"{code[1]}-{code[2]}".upper())
+    if is_id(term):
+        yield beginning("session_uid", term)
+    if address := events.address_or_none(term):
+        yield Q(address=address)
+    yield Q(source=term)
 
 
 def actor_of(event: Event) -> str:

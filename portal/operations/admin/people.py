@@ -17,8 +17,9 @@ from accounts import ended, events
 from accounts.models import Identity, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
-from portal.door import incoming
+from portal.door import incoming, lists
 from portal.door.guarded import Guarded
+from portal.door.lists import BoundedList, named, with_subject
 from portal.operations import roles
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
@@ -28,14 +29,14 @@ from portal.operations.rights import may_give, may_manage
 
 
 @admin.register(User)
-class PersonAdmin(PersonPage, InvitePage):
+class PersonAdmin(PersonPage, InvitePage, BoundedList):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
     list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
     list_display_links = ("username",)
     list_filter = ("status", "is_staff", "is_superuser", "groups")
     list_per_page = PER_PAGE
-    search_fields = ("username", "name", "email", "=uid", "identities__subject")
+    search_fields = ("username",)  # `found` looks
     ordering = ("username_key",)
     filter_horizontal = ("groups", "user_permissions")
     actions = ("delete_selected", "send_links")
@@ -69,6 +70,11 @@ class PersonAdmin(PersonPage, InvitePage):
         """Return people with what their row shows."""
         rows: QuerySet[User] = super().get_queryset(request)
         return rows.prefetch_related("groups", "identities__source")
+
+    def found(self, rows: QuerySet[User], term: str) -> QuerySet[User]:
+        """Return the people who are meant: found first, and then put in order."""
+        meant = User.objects.filter(named(term)).order_by().values("pk")
+        return rows.filter(pk__in=meant[: lists.MOST + 1])
 
     @admin.display(description=_("Person"), ordering="name")
     def shown_name(self, person: User) -> SafeString:
@@ -192,7 +198,12 @@ class IdentityAdmin(Guarded, ReadOnly):
     list_display = fields
     list_filter = ("source",)
     list_select_related = ("source", "user")
-    search_fields = ("=subject", "user__username", "user__name", "user__email")
+    search_fields = ("subject",)  # `found` looks
+
+    def found(self, rows: QuerySet[Identity], term: str) -> QuerySet[Identity]:
+        """Return the ways in with this subject, or those of the people who are meant."""
+        by_subject = rows.filter(pk__in=list(with_subject(term).values_list("pk", flat=True)))
+        return by_subject if by_subject.exists() else super().found(rows, term)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody shut out a person who may do more than they."""

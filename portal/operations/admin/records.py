@@ -23,16 +23,16 @@ from accounts.models import OutboxItem, StoredSession
 from accounts.session import farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
+from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, is_id
 from portal.door.user_agents import device_name
 
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
 
 
-class ReadOnly(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnly(BoundedList):
     """Rows that people look at; nothing is added or changed by hand."""
 
     list_per_page = PER_PAGE
-    show_full_result_count = False
     actions: Any = ("delete_selected",)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -60,9 +60,9 @@ class SessionAdmin(ReadOnly):
 
     list_display = ("user", "device", "came_by", "seen", "began", "ends", "address", "short_uid")
     list_display_links = None
-    list_filter = ("type", "source", "kind")
+    list_filter = (("type", TypeFilter), ("source", SourceFilter), "kind")
     list_select_related = ("user",)
-    search_fields = ("=uid", "user__username", "user__name", "user__email")
+    search_fields = ("uid",)  # `found` looks
     search_help_text = _("The session's id, or the person's username, name or e-mail address.")
     ordering = ("-last_seen_at",)
     actions = ("end_sessions",)
@@ -77,6 +77,11 @@ class SessionAdmin(ReadOnly):
         """Return the sessions without what is sealed in them."""
         rows: QuerySet[StoredSession] = super().get_queryset(request)
         return rows.defer("session_data").exclude(user=None)
+
+    def found(self, rows: QuerySet[StoredSession], term: str) -> QuerySet[StoredSession]:
+        """Return the session of this id, or the sessions of the people who are meant."""
+        by_id = rows.filter(beginning("uid", term)) if is_id(term) else rows.none()
+        return by_id if by_id.exists() else super().found(rows, term)
 
     @admin.display(description=_("Device"), ordering="user_agent")
     def device(self, obj: StoredSession) -> str:
@@ -145,9 +150,13 @@ class OutboxAdmin(ReadOnly):
     fields = ("kind", "source", "support_code", "attempts", "created_at", "next_at", "give_up_at")
     list_display = ("kind", "source", "attempts", "due", "lapses", "support_code")
     list_filter = ("kind", "source")
-    search_fields = ("=support_code",)
+    search_fields = ("support_code",)
     ordering = ("next_at",)
     actions = ("delete_selected", "try_now")
+
+    def found(self, rows: QuerySet[OutboxItem], term: str) -> QuerySet[OutboxItem]:
+        """Return what belongs to a support code."""
+        return rows.filter(support_code=term.upper())
 
     @admin.display(description=_("Next attempt"), ordering="next_at")
     def due(self, obj: OutboxItem) -> str:

@@ -1,6 +1,7 @@
 """What the first page counts: sign-ins, sources in trouble, sessions, and how long calls took.
 
-Four queries, each bounded by a day, by what is alive, or by a number of rows.
+Four queries, each bounded by a day, by what is alive, or by a number of rows. What is alive is
+counted every five minutes where that is much.
 """
 
 import math
@@ -13,7 +14,7 @@ from django.db.models import Count, Sum
 from django.db.models.functions import TruncHour
 from django.utils import timezone
 
-from accounts import errors
+from accounts import cache, errors
 from accounts.models import Event, StoredSession
 from accounts.source import catalogue, outage
 from accounts.trail.steps import read
@@ -22,6 +23,8 @@ HOURS = 24
 REFUSED = "refused"
 # Of so many events at most the calls are looked at, the latest first.
 _MOST = 2000
+# Beyond so many sessions a count of them serves for so many seconds.
+_MANY, _LATELY, _SESSIONS = 10_000, 300, "figures:sessions"
 _TROUBLE = frozenset({errors.UNAVAILABLE, errors.MISCONFIGURED})
 
 
@@ -144,6 +147,17 @@ def percentile(values: Sequence[int], part: float = 0.95) -> int:
 
 
 def _sessions(now: datetime) -> list[tuple[str, int]]:
+    """Return how many sessions of each type are alive; of very many, how many were lately."""
+    held = cache.shared.get(_SESSIONS)
+    if held:
+        return [(kind, size) for kind, size in held]
+    found = _counted_sessions(now)
+    if sum(size for _kind, size in found) > _MANY:
+        cache.shared.set(_SESSIONS, found, _LATELY)
+    return found
+
+
+def _counted_sessions(now: datetime) -> list[tuple[str, int]]:
     alive = StoredSession.objects.filter(expire_date__gt=now).exclude(user=None)
     counts = alive.order_by().values_list("type").annotate(size=Count("pk"))
     return sorted(((str(kind), int(size)) for kind, size in counts), key=lambda pair: -pair[1])

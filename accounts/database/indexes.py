@@ -1,0 +1,68 @@
+"""Indexes of large tables, made and taken away while the site runs (docs/scale.md 2).
+
+PostgreSQL builds them CONCURRENTLY: nobody who writes waits, and none of it may be part of a
+transaction, so a migration that uses these is `atomic = False`. One that was broken off is run
+again. SQLite, which has one writer at a time, builds them as ever.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import AddIndex
+
+_BROKEN = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
+
+
+class AddIndexMeanwhile(AddIndex):
+    """Django's `AddIndex`, for which no writer waits. What is there already stays."""
+
+    atomic = False
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Build the index."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        if not self.allow_migrate_model(schema_editor.connection.alias, model):
+            return
+        if schema_editor.connection.vendor != "postgresql":
+            super().database_forwards(app_label, schema_editor, from_state, to_state)
+        elif is_wanted(schema_editor, str(self.index.name)):
+            schema_editor.add_index(model, self.index, concurrently=True)
+
+
+def is_wanted(editor: BaseDatabaseSchemaEditor, name: str) -> bool:
+    """Tell whether the index must be built on PostgreSQL; one whose building was broken off is
+    taken away first.
+    """
+    quoted = editor.quote_name(name)
+    with editor.connection.cursor() as cursor:
+        cursor.execute(_BROKEN, [quoted])
+        if cursor.fetchone():
+            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
+        cursor.execute("SELECT to_regclass(%s) IS NULL", [quoted])
+        return bool(cursor.fetchone()[0])
+
+
+def without(model: str, *columns: str, patterns: bool) -> Callable[[Any, Any], None]:
+    """Return the function of a migration that takes away the plain indexes of these columns, each
+    of which has one column: with `patterns` only those that Django makes for LIKE on PostgreSQL.
+    """
+
+    def drop(apps: Any, schema_editor: Any) -> None:
+        table = apps.get_model(model)._meta.db_table
+        connection = schema_editor.connection
+        with connection.cursor() as cursor:
+            found = connection.introspection.get_constraints(cursor, table)
+            for name, about in found.items():
+                plain = about["index"] and not (about["unique"] or about["primary_key"])
+                if not plain or about["columns"] not in [[each] for each in columns]:
+                    continue
+                if name.endswith("_like") or not patterns:
+                    meanwhile = "CONCURRENTLY " if connection.vendor == "postgresql" else ""
+                    cursor.execute(
+                        f"DROP INDEX {meanwhile}IF EXISTS {connection.ops.quote_name(name)}"
+                    )
+
+    return drop

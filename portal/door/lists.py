@@ -1,0 +1,180 @@
+"""Lists of the administration whose price does not grow with the table (docs/scale.md 2).
+
+A list leads to its first ten thousand rows, and counts no further. Beyond them it has the one order
+that an index keeps. What is typed into its search is looked up by what it is: an id, or people.
+"""
+
+import re
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.filters import AllValuesFieldListFilter
+from django.contrib.admin.views.main import ORDER_VAR, ChangeList
+from django.core.paginator import Paginator
+from django.db.models import BooleanField, F, Func, Q, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+
+from accounts.models import Identity, Source, User
+from accounts.source import registry
+
+# So many rows a list leads to, and so many people a search means at most.
+MOST = 10_000
+MOST_PEOPLE = 200
+_WORDS = 4
+_ID = re.compile(r"[0-9a-f]{6,32}")
+
+
+class FirstRows(Paginator):  # type: ignore[type-arg]
+    """Pages of the first rows. `is_cut` tells that there are more."""
+
+    @cached_property
+    def _found(self) -> int:
+        rows: Any = self.object_list
+        return int(rows.order_by()[: MOST + 1].count())
+
+    @property
+    def count(self) -> int:
+        """Return how many rows the pages have, `MOST` at most."""
+        return min(self._found, MOST)
+
+    @property
+    def is_cut(self) -> bool:
+        """Tell whether there are more rows than the pages have."""
+        return self._found > MOST
+
+
+class _ChangeList(ChangeList):
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
+        """Return the rows; in the order that was asked for while there are few."""
+        rows = super().get_queryset(request, exclude_parameters)
+        if self.params.get(ORDER_VAR) and FirstRows(rows, 1).is_cut:
+            del self.params[ORDER_VAR]
+            rows = super().get_queryset(request, exclude_parameters)
+        return rows
+
+
+class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A list that leads to its first rows."""
+
+    paginator = FirstRows
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        """Return the list that sorts only what an index or their number permits."""
+        return _ChangeList
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        """Return what `found` finds; all rows without a term."""
+        term = search_term.strip().replace("\0", "")
+        return (self.found(queryset, term) if term else queryset), False
+
+    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+        """Return the rows of the people whom `term` may mean."""
+        return rows.filter(user_id__in=persons(term))
+
+
+class _Known(AllValuesFieldListFilter):
+    """Offers what is known, and asks the table for nothing."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.lookup_choices: Any = self.known()
+
+    def known(self) -> list[str]:
+        """Return what is offered."""
+        raise NotImplementedError
+
+
+class SourceFilter(_Known):
+    """Filters by a source's slug."""
+
+    def known(self) -> list[str]:
+        """Return the slugs of all sources."""
+        return list(Source.objects.order_by("slug").values_list("slug", flat=True))
+
+
+class TypeFilter(_Known):
+    """Filters by the type of a session."""
+
+    def known(self) -> list[str]:
+        """Return the types that providers declare."""
+        return sorted(registry.session_types())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows of a type, which are found by the sources that make it."""
+        rows: QuerySet[Any] | None = super().queryset(request, queryset)
+        makers = {name for name, each in registry.providers().items() if self._makes(each)}
+        if rows is None or not self.lookup_val or not makers:
+            return rows
+        slugs = Source.objects.filter(provider__in=makers).values_list("slug", flat=True)
+        return rows.filter(source__in=list(slugs))
+
+    def _makes(self, provider: Any) -> bool:
+        return provider.session_type in (self.lookup_val or ())
+
+
+class WordFilter(_Known):
+    """Filters by one of `words`, which a subclass names, and shows it as people read it. `usual` is
+    a word that most rows have, which their index leaves out.
+    """
+
+    words: Any = {}
+    usual: str | None = None
+
+    def known(self) -> list[str]:
+        """Return the words."""
+        return list(self.words)
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any] | None:
+        """Return the rows with the word; SQLite takes an index of some rows for its very words."""
+        rows: QuerySet[Any] | None = super().queryset(request, queryset)
+        if rows is None or self.usual is None or self.usual in (self.lookup_val or [self.usual]):
+            return rows
+        unlike = f"NOT (%(expressions)s = '{self.usual}')"
+        return rows.filter(Func(F(self.field_path), template=unlike, output_field=BooleanField()))
+
+    def choices(self, changelist: Any) -> Any:
+        """Yield the choices in words."""
+        for choice in super().choices(changelist):
+            shown = str(choice["display"])
+            yield {**choice, "display": self.words.get(shown, shown)}
+
+
+def is_id(term: str) -> bool:
+    """Tell whether `term` may be the beginning of an id of ours, or all of it."""
+    return _ID.fullmatch(term.lower()) is not None
+
+
+def beginning(column: str, term: str) -> Q:
+    """Return the condition that the id in `column` begins with `term`, in a form for which each
+    database has an index: no digit of an id is as great as a `g`.
+    """
+    low = term.lower()
+    return Q(**{f"{column}__gte": low, f"{column}__lt": f"{low}g"})
+
+
+def persons(term: str) -> list[int]:
+    """Return the primary keys of the people whom `term` may mean, `MOST_PEOPLE` at most."""
+    rows = User.objects.filter(named(term)).order_by()
+    return list(rows.values_list("pk", flat=True)[:MOST_PEOPLE])
+
+
+def named(term: str) -> Q:
+    """Return the condition that a person is meant by `term`: by parts of username, name and e-mail
+    address, each word in one of them, by their id, or by the subject by which a source knows them.
+    """
+    exact = [*User.objects.filter(uid=term.lower()).values_list("pk", flat=True)]
+    exact += with_subject(term).values_list("user_id", flat=True)[:MOST_PEOPLE]
+    said = Q()
+    for word in term.split()[:_WORDS]:
+        said &= Q(username__icontains=word) | Q(name__icontains=word) | Q(email__icontains=word)
+    return Q(pk__in=exact) | said if exact else said
+
+
+def with_subject(term: str) -> QuerySet[Identity]:
+    """Return the ways in with this subject, in any case."""
+    return Identity.objects.filter(subject__in={term, term.lower(), term.upper()})
