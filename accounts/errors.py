@@ -23,6 +23,8 @@ MISCONFIGURED = "misconfigured"
 EXPIRED = "expired"
 CANCELLED = "cancelled"
 NO_PROOF = "no-proof"
+PASSKEY = "passkey"
+PASSKEY_SUSPENDED = "passkey-suspended"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 

@@ -38,6 +38,7 @@ _USUALLY = {
     "token.reused": Event.Actor.APPLICATION,
     "code.reused": Event.Actor.APPLICATION,
     "logout.delivered": Event.Actor.SITE,
+    "passkey.cloned": Event.Actor.SITE,
 }
 
 

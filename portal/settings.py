@@ -87,6 +87,7 @@ INSTALLED_APPS = [
     "providers.unilogin",
     "providers.adgangsplatformen",
     "portal.pages",
+    "portal.passkeys",
     "portal.tokens",
     "portal.authorization_server",
     "portal.gateway",

@@ -31,6 +31,7 @@ from portal.operations import health, letmein_page
 from portal.operations.doctor import mirror
 from portal.operations.metrics import page
 from portal.pages import account, brand, data, framed, front, icons, login, openid, passwords
+from portal.passkeys import account_page, signing
 
 urlpatterns = [
     # What a person sees (1), and a browser on its way to MapStore (2).
@@ -41,6 +42,8 @@ urlpatterns = [
     path("login/forgotten/sent", passwords.sent, name="password-sent"),
     path("login/reset/<str:uidb64>/<str:token>", passwords.reset, name="password-reset"),
     path("login/letmein/<str:token>", letmein_page.letmein, name="letmein"),
+    path("login/passkey", signing.sign_in, name="passkey-sign-in"),
+    path("login/passkey/options", signing.options, name="passkey-options"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("openid/<slug:slug>/login", openid.login, name="openid-login"),
@@ -60,12 +63,14 @@ urlpatterns = [
     path("account/data/delete", data.delete, name="account-delete"),
     path("account/apps", apps_page.apps, name="account-apps"),
     path("account/app-passwords", app_passwords_page.page, name="account-app-passwords"),
+    path("account/passkeys", account_page.page, name="account-passkeys"),
     path("account/password", passwords.change, name="password-change"),
     path("icon.svg", icons.icon, name="icon"),
     path("favicon.ico", icons.formerly, name="icon-formerly"),
     path("apple-touch-icon.png", icons.touch_icon, name="touch-icon"),
     path("robots.txt", icons.robots, name="robots"),
     path(".well-known/change-password", icons.change_password, name="change-password"),
+    path(".well-known/passkey-endpoints", signing.endpoints, name="passkey-endpoints"),
     path("institution.css", brand.stylesheet, name="institution-stylesheet"),
     # What a front end calls (1, 2 and 5), and the description of it.
     path("auth/session", SessionView.as_view(), name="auth-session"),

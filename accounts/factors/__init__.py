@@ -1,0 +1,1 @@
+"""Factors: what proves who somebody is, beside a password."""

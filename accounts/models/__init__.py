@@ -4,6 +4,7 @@ happened.
 
 from accounts.models.events import Event, OutboxItem
 from accounts.models.factors import FactorDuty, PendingSignIn, RecoveryCode, TotpKey
+from accounts.models.passkeys import Passkey, SpentChallenge
 from accounts.models.sessions import (
     EndedEntry,
     Farewell,
@@ -21,9 +22,11 @@ __all__ = [
     "Farewell",
     "Identity",
     "OutboxItem",
+    "Passkey",
     "PendingSignIn",
     "RecoveryCode",
     "Source",
+    "SpentChallenge",
     "SpentLogoutToken",
     "StoredSession",
     "StoredTokens",

@@ -12,8 +12,10 @@ from django.utils import timezone
 
 from accounts import conf
 from accounts.errors import EXPIRED, InvalidGrant
+from accounts.factors import ceremony
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.login import proof
+from accounts.models import Source
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, devices, incoming, routes, wishes
@@ -37,7 +39,13 @@ def context_of(
         "next": next_url,
         "link": link,
         "values": {source.form.prompt().identifier: name},
+        "passkeys": ceremony.origin() if passkeys_count(source) else "",
     }
+
+
+def passkeys_count(source: ConfiguredSource) -> bool:
+    """Tell whether people sign in by passkeys beside the form of a source: its own."""
+    return source.slug == Source.LOCAL and ceremony.is_possible()
 
 
 def page(

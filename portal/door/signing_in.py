@@ -118,8 +118,8 @@ def conclude(
     if outcome.notice:
         messages.warning(request, outcome.notice)
     response = answers.see_other(landing(source, done.store.typed, next_url))
-    is_form = source.kind == "form"
-    who = forms.identifier_of(request, source) if is_form else outcome.subject
+    typed = source.kind == "form" and forms.identifier_of(request, source)
+    who = typed or (outcome.username if source.kind == "form" else outcome.subject)
     devices.remember(request, response, source.slug, who)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)

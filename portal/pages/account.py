@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import events
 from accounts.errors import ProtocolError
-from accounts.models import Identity, StoredSession, User
+from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
@@ -90,6 +90,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
         if each.slug not in linked and each.kind == "redirect"
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
+    context["has_passkeys"] = Source.LOCAL in linked
     return answers.page(request, "account/sign_ins.html", context)
 
 

@@ -71,6 +71,16 @@ _TEXTS = {
         _("The service that knows you does not tell us when you last signed in there."),
         _("Sign in another way for this, or tell the institution: it can be set up there."),
     ),
+    errors.PASSKEY: (
+        _("We could not sign you in"),
+        _("This passkey does not open an account here. It may have been removed."),
+        _("Try another passkey, or sign in with your password."),
+    ),
+    errors.PASSKEY_SUSPENDED: (
+        _("This passkey is blocked"),
+        _("Somebody may have a copy of it, so it does not sign you in any more."),
+        _("Sign in with your password, then remove it from your account."),
+    ),
 }
 _WRONG_PASSWORD = (
     _("We could not sign you in"),

@@ -55,7 +55,7 @@ class LocalProvider:
         """Return the form: username and password."""
         return Prompt(
             fields=(
-                PromptField("username", _("Username"), "text", "username", LONGEST_NAME),
+                PromptField("username", _("Username"), "text", "username webauthn", LONGEST_NAME),
                 PromptField(
                     "password", _("Password"), "password", "current-password", LONGEST_PASSWORD
                 ),

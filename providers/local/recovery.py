@@ -13,7 +13,6 @@ from typing import Any
 
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
-from django.core.mail import send_mail
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.template.loader import render_to_string
@@ -22,12 +21,13 @@ from django.utils.translation import gettext as _
 from limits import RateLimitItemPerHour
 
 from accounts import conf, events, outbox
-from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequests
+from accounts.errors import InvalidGrant, TooManyRequests
 from accounts.login import lockout
 from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import farewell, people
+from providers.local import told
 from providers.local.passwords import well_formed
 
 # Somebody new reads the mail when they first come to work, not within the hour.
@@ -132,8 +132,8 @@ def post(source: str, user: User, *, first: bool) -> bool:
 
 def post_farewell(source: str, uid: str, address: str) -> None:
     """Post the word to a former address of a person that an administrator has changed it."""
-    told = {"uid": uid, "former": address, "language": translation.get_language()}
-    outbox.post_mail(source, told)
+    moved = {"uid": uid, "former": address, "language": translation.get_language()}
+    outbox.post_mail(source, moved)
 
 
 def deliver(source: str, message: Mapping[str, Any]) -> None:
@@ -143,6 +143,9 @@ def deliver(source: str, message: Mapping[str, Any]) -> None:
         return
     if "former" in message:
         _tell(message)
+        return
+    if "told" in message:
+        told.deliver(message)
         return
     found = User.objects.filter(uid=message["uid"], status=User.Status.ACTIVE).exclude(email="")
     user = found.first()
@@ -174,7 +177,7 @@ def _send(user: User, language: str | None, *, first: bool) -> None:
         context = {"link": link, "site": conf.site_url(), "user": user, "first": first}
         subject = _("Choose your password") if first else _("Set a new password")
         text = render_to_string("password/mail.txt", context)
-    _mail(subject, text, user.email)
+    told.send(subject, text, user.email)
 
 
 def _tell(message: Mapping[str, Any]) -> None:
@@ -186,11 +189,4 @@ def _tell(message: Mapping[str, Any]) -> None:
         subject = _("Your e-mail address was changed")
         context = {"site": conf.site_url(), "user": user}
         text = render_to_string("password/moved.txt", context)
-    _mail(subject, text, message["former"])
-
-
-def _mail(subject: str, text: str, address: str) -> None:
-    try:
-        send_mail(subject, text, None, [address])
-    except OSError as error:  # smtplib's errors are such, too
-        raise TemporarilyUnavailable("The mail server does not take the mail.") from error
+    told.send(subject, text, message["former"])

@@ -1,0 +1,88 @@
+// Adds passkeys to an account, and signs in by them (WebAuthn). Without this the password way is
+// whole: the forms here stay hidden, and so they do on any host but the site's own.
+const bytes = (text) =>
+  Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (each) => each.charCodeAt(0));
+const text = (buffer) =>
+  btoa(String.fromCharCode(...new Uint8Array(buffer)))
+    .replace(/\+/g, "-")
+    .replace(/\//g, "_")
+    .replace(/=+$/, "");
+
+const send = (form, made) => {
+  const response = {};
+  for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+    if (made.response[name]) response[name] = text(made.response[name]);
+  }
+  if (made.response.getTransports) response.transports = made.response.getTransports();
+  form.elements.credential.value = JSON.stringify({ id: made.id, rawId: made.id, type: made.type, response });
+  form.submit();
+};
+
+// Runs when the button is pressed: `ask` returns the credential, or raises why there is none.
+const offer = (form, ask) => {
+  const said = form.querySelector("[role=alert]"), button = form.querySelector("button");
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    said.textContent = "";
+    button.disabled = true;
+    try {
+      send(form, await ask());
+    } catch (error) {
+      said.textContent = (error.name === "InvalidStateError" && form.dataset.known) || form.dataset.failed;
+      button.disabled = false;
+    }
+  });
+  form.hidden = false;
+};
+
+const make = (form) =>
+  offer(form, () => {
+    const options = JSON.parse(form.dataset.options);
+    options.challenge = bytes(options.challenge);
+    options.user.id = bytes(options.user.id);
+    for (const known of options.excludeCredentials) known.id = bytes(known.id);
+    return navigator.credentials.create({ publicKey: options });
+  });
+
+const use = (form) => {
+  let waiting = null;
+  const asked = async () => {
+    const body = new URLSearchParams({ csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
+    const answer = await fetch(form.dataset.options, { method: "POST", body });
+    if (!answer.ok) throw new Error(answer.status);
+    const options = await answer.json();
+    return { ...options, challenge: bytes(options.challenge) };
+  };
+  // The browser offers passkeys where the username is typed. A challenge is renewed before it ends.
+  const autofill = async () => {
+    const own = new AbortController();
+    waiting = own;
+    try {
+      const publicKey = await asked();
+      const renew = setTimeout(() => own.abort("renew"), publicKey.timeout * 0.8);
+      own.signal.addEventListener("abort", () => clearTimeout(renew));
+      send(form, await navigator.credentials.get({ publicKey, mediation: "conditional", signal: own.signal }));
+    } catch {
+      if (own.signal.reason === "renew") autofill();
+    }
+  };
+  const start = async () => {
+    if (await PublicKeyCredential.isConditionalMediationAvailable?.()) autofill();
+  };
+  offer(form, async () => {
+    waiting?.abort("pressed");
+    try {
+      return await navigator.credentials.get({ publicKey: await asked() });
+    } catch (error) {
+      start();
+      throw error;
+    }
+  });
+  start();
+};
+
+for (const form of document.querySelectorAll("form[data-passkey]")) {
+  if (window.PublicKeyCredential && location.origin === form.dataset.origin) {
+    (form.dataset.passkey === "make" ? make : use)(form);
+  }
+}

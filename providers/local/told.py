@@ -1,0 +1,54 @@
+"""Mails that tell people what happened to their account, so that they notice what was not they.
+
+Every word of them is ours: no name that somebody could fill with an offer.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.core.mail import send_mail
+from django.template.loader import render_to_string
+from django.utils import translation
+from django.utils.translation import gettext_lazy as _
+
+from accounts import conf
+from accounts.errors import TemporarilyUnavailable
+from accounts.models import User
+
+# By the event that is told: the subject, and what happened.
+_WORDS = {
+    "passkey.added": (
+        _("A passkey was added to your account"),
+        _("From now on it signs in to the account %(username)s at:"),
+    ),
+    "passkey.removed": (
+        _("A passkey was removed from your account"),
+        _("It does not sign in any more to the account %(username)s at:"),
+    ),
+    "passkey.cloned": (
+        _("A passkey of your account is blocked"),
+        _("There may be a copy of it, so it does not sign in to the account %(username)s at:"),
+    ),
+}
+
+
+def deliver(message: Mapping[str, Any]) -> None:
+    """Send what was posted; nothing to somebody who has gone, or has no address any more.
+
+    `message` has the `uid` of the person, what is `told` (an event's name), and the `language`.
+    """
+    user = User.objects.filter(uid=message["uid"]).exclude(email="").first()
+    if user is None:
+        return
+    with translation.override(message["language"]):
+        subject, sentence = _WORDS[message["told"]]
+        context = {"sentence": sentence % {"username": user.username}, "site": conf.site_url()}
+        send(str(subject), render_to_string("password/told.txt", context), user.email)
+
+
+def send(subject: str, text: str, address: str) -> None:
+    """Send a mail. Raises `TemporarilyUnavailable` when the mail server does not take it."""
+    try:
+        send_mail(subject, text, None, [address])
+    except OSError as error:  # smtplib's errors are such, too
+        raise TemporarilyUnavailable("The mail server does not take the mail.") from error
