@@ -25,6 +25,7 @@ CANCELLED = "cancelled"
 NO_PROOF = "no-proof"
 PASSKEY = "passkey"
 PASSKEY_SUSPENDED = "passkey-suspended"
+TOO_WEAK = "too-weak"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 
@@ -77,6 +78,29 @@ class LoginRequired(ProtocolError):
 
     error = "login_required"
     status = 401
+
+
+class InsufficientUserAuthentication(ProtocolError):
+    """`insufficient_user_authentication` (RFC 9470, 3): who is signed in has proved it less
+    strongly than `strength`, a word, or more than `max_age` seconds ago; None: whenever.
+    """
+
+    error = "insufficient_user_authentication"
+    status = 401
+
+    def __init__(self, strength: str = "", max_age: int | None = None) -> None:
+        kind = "stronger" if strength else "more recent"
+        super().__init__(f"A {kind} sign-in is needed.")
+        self.strength, self.max_age = strength, max_age
+
+    def parameters(self) -> dict[str, str]:
+        """Return what a challenge says of it, by name (RFC 9470, 3)."""
+        said = {"error": self.error, "error_description": self.description}
+        if self.strength:
+            said["acr_values"] = self.strength
+        if self.max_age is not None:
+            said["max_age"] = str(self.max_age)
+        return said
 
 
 class TemporarilyUnavailable(ProtocolError):

@@ -14,7 +14,13 @@ from django.utils.functional import SimpleLazyObject
 from django.utils.translation import gettext as _
 
 from accounts import trail
-from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
+from accounts.errors import (
+    AccessDenied,
+    InsufficientUserAuthentication,
+    InvalidRequest,
+    LoginRequired,
+    ProtocolError,
+)
 from accounts.models import User
 from accounts.session import access, renewal
 from accounts.session.typed import Session
@@ -89,6 +95,9 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         body = {"error": error.error, "error_description": error.description}
         response = JsonResponse(body, status=error.status)
         response["Cache-Control"] = "no-store"
+        if isinstance(error, InsufficientUserAuthentication):
+            said = [f'{name}="{value}"' for name, value in error.parameters().items()]
+            response["WWW-Authenticate"] = "Bearer " + ", ".join(said)
         return response
 
     @staticmethod
@@ -96,7 +105,15 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         session: Any = request.session
         if isinstance(error, LoginRequired):
             why = {"why": session.cut_off} if getattr(session, "cut_off", "") else {}
-            return redirect("/login?" + urlencode({"next": request.get_full_path(), **why}))
+            view = getattr(request.resolver_match, "func", None)
+            demand = getattr(view, "strength", "")  # so that one sign-in is enough
+            wanted = {"strength": demand} if demand else {}
+            query = {"next": request.get_full_path(), **why, **wanted}
+            return redirect("/login?" + urlencode(query))
+        if isinstance(error, InsufficientUserAuthentication):
+            wanted = {"strength": error.strength} if error.strength else {}
+            back = {"next": request.get_full_path(), "again": "1"}
+            return redirect("/login?" + urlencode({**back, **wanted}))
         if session.typed.status == User.Status.AWAITING_ACCESS:
             return redirect("/")
         if isinstance(error, AccessDenied):

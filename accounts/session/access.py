@@ -3,20 +3,30 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from accounts import conf
-from accounts.errors import AccessDenied, LoginRequired
+from django.utils import timezone
+
+from accounts import conf, strength
+from accounts.errors import AccessDenied, InsufficientUserAuthentication, LoginRequired
 from accounts.models import StoredSession, User
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.strength import Strength
 
 
 def require(
-    session: Session, *, types: Collection[str] = (), groups: Collection[str] = ()
+    session: Session,
+    *,
+    types: Collection[str] = (),
+    groups: Collection[str] = (),
+    acr: Strength | None = None,
+    max_age: int | None = None,
 ) -> Session:
-    """Return `session` when it is signed in, of one of `types`, and its person in one of `groups`.
+    """Return `session` when it is signed in, of one of `types`, and its person in one of `groups`,
+    who has proved who they are as strongly as `acr`, `max_age` seconds ago at most.
 
     Empty means any. Raises `LoginRequired` when nobody is signed in, `AccessDenied` when the
-    person awaits access or is not among those named. Only `groups` costs a query.
+    person awaits access or is not among those named, `InsufficientUserAuthentication` for a proof
+    that is too weak or too old. Only `groups` costs a query.
     """
     if not session.is_logged_in:
         raise LoginRequired("Sign in first.")
@@ -26,6 +36,10 @@ def require(
         raise AccessDenied("This kind of session may not come in here.")
     if groups and not _is_in_one(session, groups):
         raise AccessDenied("None of the groups that may come in here is yours.")
+    is_old = max_age is not None and timezone.now().timestamp() - session.auth_time >= max_age
+    is_weak = not strength.has(session, acr)
+    if is_old or is_weak:
+        raise InsufficientUserAuthentication(acr.word if acr and is_weak else "", max_age)
     return session
 
 

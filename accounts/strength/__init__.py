@@ -1,6 +1,16 @@
 """How strongly people prove who they are: `low`, `substantial` or `high` (docs/strength.md)."""
 
-from accounts.strength.held import asked_of, has, of, site_table, told
-from accounts.strength.levels import Strength, named
+from accounts.strength.held import asked_of, has, in_words_for, of, require, told
+from accounts.strength.levels import Strength, asked_for, named
 
-__all__ = ["Strength", "asked_of", "has", "named", "of", "site_table", "told"]
+__all__ = [
+    "Strength",
+    "asked_for",
+    "asked_of",
+    "has",
+    "in_words_for",
+    "named",
+    "of",
+    "require",
+    "told",
+]

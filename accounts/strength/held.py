@@ -5,10 +5,11 @@ from functools import lru_cache
 from typing import Protocol
 
 from accounts import conf
+from accounts.errors import TOO_WEAK, AccessDenied
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import levels
-from accounts.strength.levels import Strength, Table
+from accounts.strength.levels import Strength, Table, named
 
 
 class Proof(Protocol):
@@ -46,6 +47,14 @@ def has(session: Proof, wanted: Strength | None) -> bool:
     return wanted is None or (of(session) or 0) >= wanted
 
 
+def require(
+    source: ConfiguredSource, acr: str, amr: Sequence[str], wanted: Strength | None
+) -> None:
+    """Raise `AccessDenied` unless what `source` says of a sign-in is as strong as `wanted`."""
+    if wanted is not None and (in_words_of(source, acr, amr) or 0) < wanted:
+        raise AccessDenied("The sign-in is weaker than what was asked for.", reason=TOO_WEAK)
+
+
 def told(session: Proof, asked: Iterable[str]) -> str:
     """Return what an application is told of how its person signed in: of the words that it has
     `asked` for the strongest that is true, else what the source said.
@@ -55,6 +64,13 @@ def told(session: Proof, asked: Iterable[str]) -> str:
     if session.acr in words or not true:
         return session.acr
     return max(true, key=levels.WORDS.__getitem__)
+
+
+def in_words_for(source: ConfiguredSource, acr_values: Iterable[str]) -> tuple[str, ...]:
+    """Return `acr_values` as `source` knows them: words of ours in its own, others as they are."""
+    known = ((named(each), each) for each in acr_values)
+    found = [asked_of(source, level) if level else (word,) for level, word in known]
+    return tuple(dict.fromkeys(each for words in found for each in words))
 
 
 def asked_of(source: ConfiguredSource, wanted: Strength) -> tuple[str, ...]:

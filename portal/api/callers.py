@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from accounts.errors import InvalidRequest, LoginRequired
 from accounts.session import access
 from accounts.session.typed import Session
+from accounts.strength import Strength
 from portal.door import incoming
 from portal.tokens import foreign
 from portal.tokens.token_errors import InsufficientScope
@@ -57,19 +58,29 @@ class TypedSessionAuthentication(SessionAuthentication):
 
 
 class SignedIn(BasePermission):
-    """Admits signed-in people. A subclass may name `types`, `groups`, and the `scopes` that an
-    access token must have; a cookie has all.
+    """Admits signed-in people. A subclass may name `types`, `groups`, how strongly and when they
+    have proved who they are (`acr`, `max_age` in seconds), and the `scopes` that an access token
+    must have; a cookie has all.
 
-    Raises `LoginRequired` (401), `AccessDenied` or `InsufficientScope` (403).
+    Raises `LoginRequired` or `InsufficientUserAuthentication` (401), `AccessDenied` or
+    `InsufficientScope` (403).
     """
 
     types: Collection[str] = ()
     groups: Collection[str] = ()
+    acr: Strength | None = None
+    max_age: int | None = None
     scopes: Collection[str] = ()
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Return True, or raise why not."""
-        access.require(session_of(request), types=self.types, groups=self.groups)
+        access.require(
+            session_of(request),
+            types=self.types,
+            groups=self.groups,
+            acr=self.acr,
+            max_age=self.max_age,
+        )
         granted = granted_to(request)
         if granted is not None and not granted.issuperset(self.scopes):
             raise InsufficientScope(" ".join(self.scopes))

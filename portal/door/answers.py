@@ -14,7 +14,7 @@ from accounts.login import flow, lockout
 from accounts.offers import offered
 from accounts.provider import LoginFlow
 from accounts.source import catalogue, outage
-from portal.door import cookies, incoming, routes
+from portal.door import cookies, incoming, routes, wishes
 
 log = structlog.get_logger("vestibule.login")
 
@@ -69,7 +69,9 @@ def fail(
             lockout.spend_budget(incoming.visit(request), cost)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
-    page_of = routes.failed_path(code, routes.prefix_of(request.path), next_url)
+    demand = wishes.demanded(request, login_flow)
+    prefix, level = routes.prefix_of(request.path), demand.word if demand else ""
+    page_of = routes.failed_path(code, prefix, next_url, level)
     response = with_retry_after(see_other(page_of), error)
     if login_flow and error.reason == errors.BUSY:
         flow.release(login_flow.state)

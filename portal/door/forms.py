@@ -25,10 +25,14 @@ LINK = "link"
 
 
 def context_of(
-    source: ConfiguredSource, next_url: str, link: str = "", name: str = ""
+    source: ConfiguredSource,
+    next_url: str,
+    link: str = "",
+    name: str = "",
+    wished: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """Return what `login/_fields.html` shows of a source: its form, filled in with `name`, and what
-    the form carries.
+    the form carries: of what is `wished`, the strength that is demanded.
     """
     return {
         "slug": source.slug,
@@ -38,6 +42,7 @@ def context_of(
         "action": f"/auth/login/{source.slug}",
         "next": next_url,
         "link": link,
+        "demand": (wished or {}).get(wishes.STRENGTH, ""),
         "values": {source.form.prompt().identifier: name},
         "passkeys": ceremony.origin() if passkeys_count(source) else "",
     }
@@ -64,8 +69,10 @@ def page(
     """
     known = str(request.user.get_username()) if again and request.user.is_authenticated else ""
     name = identifier_of(request, source) or known or hint_of(request)
-    context = context_of(source, next_url, link, name)
-    context["choose"] = routes.choose_url(next_url)
+    demand = wishes.demanded(request, None)
+    level = demand.word if demand else ""
+    context = context_of(source, next_url, link, name, {wishes.STRENGTH: level})
+    context["choose"] = routes.choose_url(next_url, level)
     context["again"] = again
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem

@@ -16,7 +16,7 @@ def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
 
     `again="1"` asks for a fresh proof of who the person is, `why="1"` for the page that says first
     what it is for, `other="1"` for a sign-in of somebody else, `switch="1"` for the question
-    whether the session that is there should end.
+    whether the session that is there should end, `strength` demands one (docs/strength.md 5).
     """
     path = f"/openid/{slug}/login" if prefix == OPENID else f"/auth/login/{slug}"
     wanted = {name: value for name, value in query.items() if value}
@@ -43,9 +43,10 @@ def frontchannel_url(slug: str) -> str:
     return f"{conf.site_url()}/auth/frontchannel/{slug}"
 
 
-def failed_path(code: str, prefix: str = AUTH, next_url: str = "") -> str:
+def failed_path(code: str, prefix: str = AUTH, next_url: str = "", strength: str = "") -> str:
     """Return the path of the page of a failed sign-in, which leads on as the sign-in did."""
-    wanted = {"by": prefix if prefix == OPENID else "", "next": next_url}
+    by = prefix if prefix == OPENID else ""
+    wanted = {"by": by, "next": next_url, "strength": strength}
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"/login/failed/{code}{'?' if query else ''}{query}"
 
@@ -70,9 +71,10 @@ def logout_done_url() -> str:
     return f"{conf.site_url()}/auth/logout/done"
 
 
-def choose_url(next_url: str = "") -> str:
+def choose_url(next_url: str = "", strength: str = "") -> str:
     """Return the address of the choice of sources, which leads nowhere straight."""
-    return "/login?" + urlencode({"choose": "1", **({"next": next_url} if next_url else {})})
+    wanted = {"choose": "1", "next": next_url, "strength": strength}
+    return "/login?" + urlencode({name: value for name, value in wanted.items() if value})
 
 
 def sign_in_path(next_url: str, wishes: Mapping[str, str] | None = None) -> str:

@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf, errors, trail
+from accounts import conf, errors, strength, trail
 from accounts.errors import AccessDenied, Busy, InvalidRequest, ProtocolError, TooManyRequests
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
@@ -18,6 +18,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
+from accounts.strength import Strength
 from accounts.upstream import cookie_header
 from portal.door import answers, cookies, devices, forms, incoming, routes, wishes
 from portal.server.turns import LATE
@@ -50,7 +51,7 @@ def begin(
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
     asked = {"again": again, "other": other}
-    wished, now = wishes.of(request), timezone.now()
+    wished, now = wishes.told_to(source, wishes.of(request)), timezone.now()
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
     )
@@ -98,12 +99,14 @@ def conclude(
 ) -> HttpResponse:
     """Sign in, or link to the session `link_uid`, what a provider has verified; send the person on.
 
-    The state of `spent` makes one session only. Raises `AccessDenied` with the reason.
+    The state of `spent` makes one session only. Raises `AccessDenied` with the reason, also for a
+    sign-in that is weaker than what was demanded of it: whoever is signed in already stays so.
     """
     if link_uid:
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
         messages.success(request, _("Added. From now on you can sign in this way too."))
         return answers.see_other("/account/sign-ins")
+    strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
     try:
         done = sign_in.sign_in(
             source, outcome, spent, incoming.session_of(request), incoming.visit(request)
@@ -158,19 +161,28 @@ def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
     auth.login(request, done.user, backend=sign_in.BACKEND)
 
 
-def prove_again(request: HttpRequest, next_url: str) -> HttpResponse | None:
-    """Return the way to a fresh sign-in and on to `next_url`; None after a recent sign-in."""
+def prove_again(
+    request: HttpRequest, next_url: str, wanted: Strength | None = None
+) -> HttpResponse | None:
+    """Return the way to a fresh sign-in and on to `next_url`; None after a recent sign-in that was
+    as strong as `wanted`.
+    """
     session = incoming.session_of(request)
-    if access.is_recent(session, timezone.now()):
+    is_strong = strength.has(session, wanted)
+    if is_strong and access.is_recent(session, timezone.now()):
         return None
-    return ask_again(session, next_url)
+    return ask_again(session, next_url, None if is_strong else wanted)
 
 
-def ask_again(session: Session, next_url: str) -> HttpResponse:
-    """Return the way to a fresh sign-in by the same source, and on to `next_url`."""
+def ask_again(session: Session, next_url: str, wanted: Strength | None = None) -> HttpResponse:
+    """Return the way to a fresh sign-in by the same source, as strong as `wanted`, and on to
+    `next_url`: by GET, so what was posted there is not sent again.
+    """
     source = catalogue.of_session(session.source)
     why = "1" if source and source.kind == "redirect" else ""  # a form says it itself
-    return answers.see_other(routes.login_path(session.source, next=next_url, why=why, again="1"))
+    demand = {wishes.STRENGTH: wanted.word if wanted else ""}
+    path = routes.login_path(session.source, next=next_url, why=why, again="1", **demand)
+    return answers.see_other(path)
 
 
 def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:

@@ -1,26 +1,57 @@
 """What an application wishes of a sign-in, on its way to the source that is chosen (OIDC Core,
-3.1.2.1). It travels in the address of the sign-in, where anybody can write: so it is read strictly,
-and what does not fit is left out.
+3.1.2.1), and the strength that a rule of ours demands. It travels in the address of the sign-in,
+where anybody can write: so it is read strictly, and what does not fit is left out. It opens
+nothing: whoever takes a demand out meets the rule again.
 """
 
 import re
 
 from django.http import HttpRequest
 
+from accounts import strength
+from accounts.provider import LoginFlow
+from accounts.source.catalogue import ConfiguredSource
+from accounts.strength import Strength
+
+STRENGTH = "strength"
 _SHAPES = {
     "login_hint": re.compile(r"[^\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]{1,255}"),
     "acr_values": re.compile(r"[\x21-\x7e]+( [\x21-\x7e]+)*"),
     "max_age": re.compile(r"[0-9]{1,9}"),
     "ui_locales": re.compile(r"[A-Za-z0-9-]+( [A-Za-z0-9-]+)*"),
+    STRENGTH: re.compile("|".join(each.word for each in Strength)),
 }
 _LONGEST = 255
 
 
 def of(request: HttpRequest) -> dict[str, str]:
-    """Return the wishes in the address of a request, by their names in OpenID Connect."""
+    """Return the wishes in the address of a request, by their names in OpenID Connect, and the
+    demand as `strength`.
+    """
     found = {}
     for name, shape in _SHAPES.items():
         given = request.GET.getlist(name)
         if len(given) == 1 and len(given[0]) <= _LONGEST and shape.fullmatch(given[0]):
             found[name] = given[0]
     return found
+
+
+def told_to(source: ConfiguredSource, wished: dict[str, str]) -> dict[str, str]:
+    """Return the wishes as a source is told them: the words for a strength are its own. What is
+    demanded counts more than what is wished; the stronger of the two is asked for.
+    """
+    words = wished.get("acr_values", "").split()
+    demand = strength.named(wished.get(STRENGTH, ""))
+    if demand:
+        wish = strength.asked_for(words) or demand
+        words = [max(demand, wish).word]
+    found = " ".join(strength.in_words_for(source, words))
+    return {**wished, "acr_values": found} if found else wished
+
+
+def demanded(request: HttpRequest, login_flow: LoginFlow | None) -> Strength | None:
+    """Return how strong a sign-in must be: as its flow says, else the form or the address."""
+    if login_flow:
+        return strength.named(login_flow.wishes.get(STRENGTH, ""))
+    given = request.POST if request.method == "POST" else request.GET
+    return strength.named(given.get(STRENGTH, ""))

@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import errors
+from accounts import errors, strength
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.models import Event
 from accounts.provider import Authentication
@@ -34,8 +34,10 @@ def choose(request: HttpRequest) -> HttpResponse:
     """Show the choice of sources, or go straight to the only one."""
     session, next_url = incoming.session_of(request), safe_destination(request.GET.get("next"))
     wanted = bool(request.GET.get("choose"))
-    if session.is_logged_in and request.GET.get("again"):
-        return signing_in.ask_again(session, next_url)
+    demand = wishes.demanded(request, None)
+    is_weak = not strength.has(session, demand)
+    if session.is_logged_in and (request.GET.get("again") or (is_weak and not wanted)):
+        return signing_in.ask_again(session, next_url, demand)
     if session.is_logged_in and not wanted:
         return answers.see_other(signing_in.landing(None, session, next_url))
     known = signing_in.recognised(request) if not wanted else None
@@ -56,7 +58,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     elif told:
         context["why"] = told
     if known:
-        context["buttons"].insert(0, _continue_button(known[0], next_url))
+        context["buttons"].insert(0, _continue_button(known[0], next_url, wished))
     page = answers.page(request, "login/choose.html", context)
     leaving.drop_word(request, page)
     return page
@@ -71,12 +73,14 @@ def _continue_as(
         return answers.fail(request, error, source.slug, next_url=next_url)
 
 
-def _continue_button(source: ConfiguredSource, next_url: str) -> dict[str, Any]:
+def _continue_button(
+    source: ConfiguredSource, next_url: str, wished: Mapping[str, str]
+) -> dict[str, Any]:
     return {
         "label": _("Continue as patron of %(library)s") % {"library": source.label},
         "help": _("You are signed in there already."),
         "icon": source.description.icon,
-        "url": routes.login_path(source.slug, next=next_url),
+        "url": routes.login_path(source.slug, next=next_url, **wished),
         "trouble": None,
     }
 
@@ -115,7 +119,7 @@ def _choice(
             if each not in inline
         ],
         "forms": [
-            {**forms.context_of(each, next_url, name=hint), "trouble": trouble(each)}
+            {**forms.context_of(each, next_url, name=hint, wished=wished), "trouble": trouble(each)}
             for each in inline
         ],
     }
@@ -130,9 +134,12 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     next_url = safe_destination(request.GET.get("next"))
     session = incoming.session_of(request)
+    demand = wishes.demanded(request, None)
     if request.method == "POST" and "switch" in request.POST:
-        return leaving.leave(request, routes.login_path(slug, next=next_url))
-    again = bool(request.GET.get("again"))
+        onward = routes.login_path(slug, next=next_url, strength=request.GET.get("strength", ""))
+        return leaving.leave(request, onward)
+    is_weak = session.is_logged_in and not strength.has(session, demand)
+    again = bool(request.GET.get("again")) or is_weak
     posted = request.method == "POST" and source.kind == "form"
     if session.is_logged_in and not (posted and forms.wishes_to_link(request, source)):
         if session.source != slug or request.GET.get("switch"):
@@ -140,10 +147,10 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         if not again and not posted:
             return answers.see_other(signing_in.landing(source, session, next_url))
         if again and request.GET.get("why") and source.kind == "redirect":
-            onward = routes.login_path(slug, next=next_url, again="1")
-            return answers.page(
-                request, "login/again.html", {"label": source.label, "onward": onward}
-            )
+            level = demand.word if demand else ""
+            onward = routes.login_path(slug, next=next_url, again="1", strength=level)
+            context = {"label": source.label, "onward": onward, "demand": level}
+            return answers.page(request, "login/again.html", context)
     try:
         if posted:
             return _submit(request, source, next_url)
@@ -168,7 +175,9 @@ def ask_to_switch(
     context = {
         "current_label": current.label if current else session.source,
         "label": source.label,
-        "action": routes.login_path(source.slug, prefix, next=next_url),
+        "action": routes.login_path(
+            source.slug, prefix, next=next_url, strength=wishes.of(request).get("strength", "")
+        ),
         "stay": next_url or "/",
     }
     return answers.page(request, "login/switch.html", context)
@@ -242,12 +251,14 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     detail = event.detail.partition(": ")[2]
     refused = event.reason in errors.REFUSALS and known is not None and known.kind == "redirect"
     by = routes.OPENID if request.GET.get("by") == routes.OPENID else routes.AUTH
-    other = "1" if refused else ""
+    wished = wishes.of(request).get(wishes.STRENGTH, "")
+    more = {"other": "1"} if refused else {"again": "1"} if event.reason == errors.TOO_WEAK else {}
+    onward = {"next": next_url, wishes.STRENGTH: wished}
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known, detail=detail),
-        "retry": routes.login_path(known.slug, by, next=next_url, other=other) if known else "",
+        "retry": routes.login_path(known.slug, by, **onward, **more) if known else "",
         "refused": refused,
-        "choose": routes.choose_url(next_url),
+        "choose": routes.choose_url(next_url, wished),
     }
     status = problems.status_of(event.reason)
     response = answers.page(request, "login/failed.html", context, status)

@@ -14,6 +14,7 @@ _STATUS = {
     errors.NOT_AUTHORIZED: 403,
     errors.NOT_REGISTERED: 403,
     errors.DISABLED: 403,
+    errors.TOO_WEAK: 403,
     errors.LOCKED_OUT: 429,
     errors.UNAVAILABLE: 503,
     errors.BUSY: 503,
@@ -124,6 +125,8 @@ def explain(
         texts = _not_accepted(source) if asks_for_password else _WRONG_FIELDS
     elif detail == sign_in.BELONGS_ELSEWHERE:
         texts = _ANOTHER_ACCOUNT
+    elif reason == errors.TOO_WEAK:
+        texts = _too_weak(source.label if source else _("The source"))
     else:
         texts = _TEXTS.get(reason) or _failed(source.label if source else "")
     title, sentence, advice = texts
@@ -149,6 +152,17 @@ def _not_accepted(source: ConfiguredSource | None) -> tuple[Any, Any, Any]:
         title,
         _("%(source)s did not accept what you typed.") % {"source": source.label},
         _("Check both fields. The password is the one of that account, not one of this site."),
+    )
+
+
+def _too_weak(where: Any) -> tuple[Any, Any, Any]:
+    said = _("%(source)s did not confirm that you signed in with more than a password.")
+    return (
+        _("A stronger sign-in is needed"),
+        said % {"source": where},
+        _(
+            "Sign in there in a stronger way, such as by an app or a passkey, or choose another way."
+        ),
     )
 
 

@@ -59,7 +59,9 @@ class _Forms(HTMLParser):
 
 
 class Browser:
-    """One person's browser. `who` signs in at the providers; `refuses` presses Cancel there."""
+    """One person's browser. `who` signs in at the providers; `refuses` presses Cancel there. `acr`
+    is what the certified provider says of the sign-in, whatever it was asked for.
+    """
 
     def __init__(
         self,
@@ -68,9 +70,10 @@ class Browser:
         *,
         ca: str = "",
         refuses: bool = False,
+        acr: str = "",
     ) -> None:
         self.site = client or Client()
-        self.who, self.ca, self.refuses = who, ca, refuses
+        self.who, self.ca, self.refuses, self.acr = who, ca, refuses, acr
         self._away: dict[str, requests.Session] = defaultdict(requests.Session)
 
     def start(self, slug: str, next_url: str = "", **query: str) -> str:
@@ -142,4 +145,6 @@ class Browser:
         form = forms[0]
         mine = {"login": self.who, "sub": self.who, "password": PASSWORD}
         form.fields.update({name: mine[name] for name in form.fields if name in mine})
+        if self.acr and "password" in form.fields:
+            form.fields["acr"] = self.acr
         return form
