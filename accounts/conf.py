@@ -36,9 +36,12 @@ site_url = _setting("VESTIBULE_SITE_URL", str)
 frontend_origins = _setting("VESTIBULE_FRONTEND_ORIGINS", _texts)
 # The keyring: base64 keys of 32 bytes, the first of which encrypts.
 vault_keys = _setting("VESTIBULE_VAULT_KEYS", _texts)
-# How long an unused session lives, and any: of a browser, then of a device or application.
+# How long an unused session lives, and any: of a browser, at a computer that many share, of a
+# device or application.
 session_idle = _duration("VESTIBULE_SESSION_IDLE")
 session_absolute = _duration("VESTIBULE_SESSION_ABSOLUTE")
+shared_idle = _duration("VESTIBULE_SHARED_IDLE")
+shared_absolute = _duration("VESTIBULE_SHARED_ABSOLUTE")
 client_idle = _duration("VESTIBULE_REFRESH_IDLE")
 client_absolute = _duration("VESTIBULE_REFRESH_ABSOLUTE")
 # How long a login may take, and for how long after it sensitive things may be done.

@@ -58,7 +58,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         try:
             _refuse_nul(request)
             store: Any = request.session
-            if store.typed.is_logged_in:
+            if store.typed.is_logged_in and not getattr(view_func, "is_no_use", False):
                 store.touch(timezone.now())
                 if not getattr(view_func, "own_renewal", False):
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
@@ -132,6 +132,12 @@ def _tell_ended(request: HttpRequest, was: Session) -> None:
 def own_renewal(view_func: Any) -> Any:
     """Mark a view that renews the session itself, and answers what the upstream said."""
     view_func.own_renewal = True
+    return view_func
+
+
+def no_use(view_func: Any) -> Any:
+    """Mark a view whose asking does not prolong the session, nor renew it."""
+    view_func.is_no_use = True
     return view_func
 
 

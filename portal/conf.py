@@ -135,6 +135,11 @@ def secret_key_fallbacks() -> int:
     return len(settings.SECRET_KEY_FALLBACKS)
 
 
+def shared_networks() -> tuple[Network, ...]:
+    """Return the networks whose computers many people share."""
+    return tuple(settings.VESTIBULE_SHARED_NETWORKS)
+
+
 def signing_algorithm() -> str:
     """Return the algorithm by which id_tokens are signed: RS256 or ES256."""
     return str(settings.VESTIBULE_SIGNING_ALGORITHM)

@@ -105,6 +105,7 @@ MIDDLEWARE = [
     "corsheaders.middleware.CorsMiddleware",
     "portal.middleware.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
+    "portal.door.shared.NothingStays",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "portal.middleware.Slashes",
@@ -163,6 +164,11 @@ VESTIBULE_SESSION_IDLE = timedelta(seconds=env.int("VESTIBULE_SESSION_IDLE", def
 VESTIBULE_SESSION_ABSOLUTE = timedelta(
     seconds=env.int("VESTIBULE_SESSION_ABSOLUTE", default=7 * 86400)
 )
+VESTIBULE_SHARED_NETWORKS = networks(
+    "VESTIBULE_SHARED_NETWORKS", env.list("VESTIBULE_SHARED_NETWORKS", default=[])
+)
+VESTIBULE_SHARED_IDLE = timedelta(seconds=env.int("VESTIBULE_SHARED_IDLE", default=600))
+VESTIBULE_SHARED_ABSOLUTE = timedelta(seconds=env.int("VESTIBULE_SHARED_ABSOLUTE", default=1800))
 VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", default=600))
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
 VESTIBULE_STRENGTHS = listed(env.str("VESTIBULE_STRENGTHS", default=""))

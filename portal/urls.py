@@ -30,7 +30,18 @@ from portal.gateway.middleware import check
 from portal.operations import health, letmein_page
 from portal.operations.doctor import mirror
 from portal.operations.metrics import page
-from portal.pages import account, brand, data, framed, front, icons, login, openid, passwords
+from portal.pages import (
+    account,
+    brand,
+    data,
+    framed,
+    front,
+    icons,
+    login,
+    openid,
+    passwords,
+    staying,
+)
 from portal.passkeys import account_page, signing
 
 urlpatterns = [
@@ -53,6 +64,10 @@ urlpatterns = [
     path("auth/logout/again", front.leave_again, name="auth-logout-again"),
     path("auth/logout/cms", front.left_elsewhere, name="auth-logout-cms"),
     path("auth/logout/done", front.done, name="auth-logout-done"),
+    path("auth/logout/idle", staying.idle, name="auth-logout-idle"),
+    path("auth/logout/ended", staying.ended, name="auth-logout-ended"),
+    path("auth/ends", staying.ends, name="auth-ends"),
+    path("account/stay", staying.stay, name="account-stay"),
     path("auth/frontchannel/<slug:slug>", framed.frontchannel, name="auth-frontchannel"),
     path("onward/<str:key>", front.go_on, name="onward"),
     path("account/", account.profile, name="account"),

@@ -29,6 +29,7 @@ def new_flow(
     again: bool = False,
     other: bool = False,
     wishes: Mapping[str, str] | None = None,
+    shared: bool = False,
 ) -> LoginFlow:
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
@@ -43,6 +44,7 @@ def new_flow(
         again=again,
         other=other,
         wishes=wishes or {},
+        shared=shared,
     )
 
 

@@ -1,6 +1,6 @@
 """Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 
@@ -83,7 +83,7 @@ def sign_in(
 ) -> SignedIn:
     """Make a session for a verified outcome, in one transaction; a former one of the same person
     at the same source ends with it, and what applications hold of that moves to the new one. `kind`
-    decides how long it lives.
+    decides how long it lives, and whether many share the computer.
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed or the source has ended the session since it
@@ -98,6 +98,7 @@ def sign_in(
             user, decision = _person(source, outcome)
             now = timezone.now()
             typed = _typed(source, outcome, user, now, _auth_time(source, outcome, login_flow, now))
+            typed = replace(typed, shared=_is_shared(login_flow, current, visit))
             store, row = _begin(typed, user, visit, spent, kind)
             kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
@@ -297,6 +298,13 @@ def _auth_time(
     return int(min(now, outcome.auth_time).timestamp()) if outcome.auth_time else 0
 
 
+def _is_shared(login_flow: LoginFlow | None, current: Session, visit: Visit) -> bool:
+    """Tell whether many use this computer: its network says so, the person did when the sign-in
+    began, or has before.
+    """
+    return visit.shared or current.shared or bool(login_flow and login_flow.shared)
+
+
 def _begin(
     typed: Session, user: User, visit: Visit, spent: str | None, kind: str
 ) -> tuple[SessionStore, StoredSession]:
@@ -316,6 +324,7 @@ def _begin(
         sid=typed.sid,
         subject=typed.subject,
         state_digest=spent,
+        shared=typed.shared,
         address=events.address_or_none(visit.address),
         user_agent=visit.user_agent[:300].replace("\0", ""),
     )

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import DatabaseError, transaction
+from django.db.models import Q, QuerySet
 
 from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
@@ -192,6 +193,16 @@ def _call(slug: str, hint: TokenSet) -> bool:
     return True
 
 
+def _leaving(session: Session) -> QuerySet[StoredSession]:
+    """Return the rows of a session that is left; at a shared computer with what applications there
+    hold of it.
+    """
+    mine = Q(uid=session.uid)
+    if session.shared:
+        mine |= Q(parent_uid=session.uid, shared=True)
+    return StoredSession.objects.filter(mine)
+
+
 def _destroy(
     session: Session,
     visit: Visit,
@@ -206,8 +217,8 @@ def _destroy(
     for node in nodes:
         trail.note(trail.Step(trail.HERE, trail.HERE, "chart", node))
     with transaction.atomic():
-        rows = end(StoredSession.objects.filter(uid=session.uid))
-        if not rows:
+        rows = end(_leaving(session))
+        if not any(row.uid == session.uid for row in rows):
             return ""
         if pending:
             outbox.post_logout(session.source, pending, code)

@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0014_source_logo'),
+        ('accounts', '0015_passkeys'),
     ]
 
     operations = [

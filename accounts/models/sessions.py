@@ -13,7 +13,7 @@ class StoredSession(AbstractBaseSession):
 
     `uid` is stable and is what everything else points to; the key changes. `session_data` is
     sealed with the key as associated data (accounts/session/store.py). `label` is what a child
-    session is called: its application's name.
+    session is called: its application's name. `shared` says the same as in the typed session.
     """
 
     class Kind(models.TextChoices):
@@ -46,6 +46,7 @@ class StoredSession(AbstractBaseSession):
     created_at = models.DateTimeField(_("created"), default=timezone.now)
     last_seen_at = models.DateTimeField(_("last seen"), default=timezone.now)
     ends_at = models.DateTimeField(_("ends at the latest"), default=timezone.now)
+    shared = models.BooleanField(_("shared computer"), default=False, db_default=False)
 
     class Meta:
         verbose_name = _("session")

@@ -61,12 +61,13 @@ class Description:
 @dataclass(frozen=True, slots=True)
 class Visit:
     """The client of a request: its address, its User-Agent, and, as a digest, who has signed in in
-    this browser before.
+    this browser before. `shared`: its computer is one that many people use.
     """
 
     address: str = ""
     user_agent: str = ""
     known_as: str = ""
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,8 @@ class LoginFlow:
     `link_uid` names the session that asked for another way in to be linked; empty for a sign-in.
     `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`). `other` asks
     the upstream to let somebody else sign in than it remembers. `wishes` is what an application
-    asks of the sign-in: `login_hint`, `acr_values`, `max_age`, `ui_locales`.
+    asks of the sign-in: `login_hint`, `acr_values`, `max_age`, `ui_locales`. `shared`: the person
+    has said that many use this computer.
     """
 
     source: str
@@ -90,6 +92,7 @@ class LoginFlow:
     again: bool = False
     other: bool = False
     wishes: Mapping[str, str] = field(default_factory=dict, repr=False)
+    shared: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,7 @@ def begin(parent: StoredSession, session: Session, label: str, visit: Visit) -> 
         issuer=typed.issuer,
         sid=typed.sid,
         subject=typed.subject,
+        shared=typed.shared,
         address=events.address_or_none(visit.address),
         user_agent=visit.user_agent[:300].replace("\0", ""),
     )

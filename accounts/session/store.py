@@ -20,11 +20,11 @@ from django.contrib.sessions.backends.base import SessionBase, UpdateError
 from django.db import DatabaseError, transaction
 from django.utils import timezone
 
-from accounts import cache, conf, ended, serialization
+from accounts import cache, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession
 from accounts.offers import offered
-from accounts.session import farewell, unreadable
+from accounts.session import farewell, lives, unreadable
 from accounts.session.row import Row
 from accounts.session.typed import Session, due_at
 from accounts.source import registry
@@ -106,7 +106,7 @@ class SessionStore(SessionBase):
         row = self._row
         if row is None or now - row.seen < SEEN_EVERY:
             return
-        expires = min(now + self._lives()[0], row.ends)
+        expires = min(now + lives.of(self._kind, shared=self._typed.shared)[0], row.ends)
         mine = StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now)
         mine.update(last_seen_at=now, expire_date=expires)
         self._row = row._replace(expires=expires, seen=now)
@@ -127,7 +127,7 @@ class SessionStore(SessionBase):
     def replace(self, typed: Session) -> None:
         """Replace the typed session; `save` writes it. Its end moves with the upstream's."""
         if self._row and typed.upstream_ends_at != self._typed.upstream_ends_at:
-            expires, ends = self._ends_of(typed, typed.signed_in_at)
+            expires, ends = lives.ends(typed, self._kind, typed.signed_in_at)
             self._row = self._row._replace(expires=expires, ends=ends)
             typed = replace(typed, expires_at=expires)
         self[TYPED] = serialization.dump(typed)
@@ -240,18 +240,9 @@ class SessionStore(SessionBase):
 
     # --- Reading and writing ---------------------------------------------------------------------
 
-    def _lives(self) -> tuple[timedelta, timedelta]:
-        """Return how long the session lives unused, and at all."""
-        if self.columns.get("kind") == StoredSession.Kind.CLIENT:
-            return conf.client_idle(), conf.client_absolute()
-        return conf.session_idle(), conf.session_absolute()
-
-    def _ends_of(self, typed: Session, begun: datetime | None) -> tuple[datetime, datetime]:
-        """Return when `typed`, used now, ends if nothing happens, and when at the latest."""
-        now, (idle, absolute) = timezone.now(), self._lives()
-        ends = (begun or now) + absolute
-        ends = min(ends, typed.upstream_ends_at or ends)
-        return min(now + idle, ends), ends
+    @property
+    def _kind(self) -> str:
+        return str(self.columns.get("kind", StoredSession.Kind.BROWSER))
 
     def _read(self) -> Row | None:
         if not self.session_key:
@@ -289,7 +280,7 @@ class SessionStore(SessionBase):
 
     def _new_row(self) -> StoredSession:
         now = timezone.now()
-        expires, ends = self._ends_of(self._typed, now)
+        expires, ends = lives.ends(self._typed, self._kind, now)
         values = self._get_session(no_load=True)
         sealed = seal(values, PURPOSE, self.key_digest)
         row = StoredSession(

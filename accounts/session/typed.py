@@ -23,7 +23,8 @@ class Session:
     `upstream_ends_at` when the upstream's own does, `tokens_expire_at` when the access token in the
     vault does, which lived for `tokens_lifetime` seconds. `claims` are the provider's public ones.
     `acr`, `amr` and `auth_time` say how and when the person proved who they are (OIDC Core, 2), the
-    latter in seconds since 1970; 0 if nobody knows.
+    latter in seconds since 1970; 0 if nobody knows. `shared`: it is at a computer that many use,
+    and ends soon (docs/shared-computers.md).
     """
 
     uid: str = ""
@@ -46,6 +47,7 @@ class Session:
     tokens_lifetime: int = 0
     amr: Sequence[str] = ()
     auth_time: int = 0
+    shared: bool = False
 
     @property
     def is_logged_in(self) -> bool:

@@ -6,6 +6,7 @@ A device code rests as its SHA-256. The state moves by conditional UPDATEs and o
 
 import secrets
 import unicodedata
+from dataclasses import replace
 from functools import cache as once
 
 from django.db import IntegrityError, connection, transaction
@@ -28,7 +29,7 @@ from portal.authorization_server import asked, clients, consents, errors, wire
 from portal.authorization_server.issued import Issued, require_active, tell
 from portal.authorization_server.models import Client, DeviceGrant
 from portal.authorization_server.wire import Parameters
-from portal.door import incoming
+from portal.door import incoming, shared
 from portal.tokens import bearer, minting
 from portal.tokens.token_errors import InvalidToken
 
@@ -148,7 +149,9 @@ def approve(user_code: str, parent: StoredSession, session: Session, visit: Visi
             return False
         label = row.application.name or row.application.client_id
         device = Visit(address=row.address or "", user_agent=row.user_agent)
-        child = children.begin(parent, session, label, device)
+        # The computer at which it is approved may be shared, the device is another one.
+        own = replace(session, shared=shared.is_network(device.address))
+        child = children.begin(parent, own, label, device)
         mine = _pending().filter(pk=row.pk)
         approved = DeviceGrant.APPROVED
         if not mine.update(status=approved, session_id=child.uid, user_id=parent.user_id):

@@ -3,6 +3,7 @@
 A login flow travels in one of its own for ten minutes; a browser carries five at most.
 """
 
+import time
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -22,12 +23,14 @@ POSTED = "vestibule-post"
 STARTED = "vestibule-started"
 REFUSED = "vestibule-refused"
 WHY = "vestibule-why"
+SHARED = "vestibule-shared"
 
 # What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
 LONGEST = 3800
 # Beginnings of names by which a cookie binds itself to this host and to `/`, so that no neighbour
 # of ours can plant one (RFC 6265bis, 4.1.3.2).
 _HOST = "__Host-"
+_VALUE, _UNTIL = "value", "until"
 
 
 def named(name: str, path: str = "/") -> str:
@@ -35,13 +38,11 @@ def named(name: str, path: str = "/") -> str:
     return f"{_HOST}{name}" if path == "/" and conf.cookies_are_secure() else name
 
 
-def put(
-    response: HttpResponseBase, name: str, sealed: str, seconds: int, *, path: str = "/"
-) -> None:
+def put(response: HttpResponseBase, name: str, held: str, seconds: int, *, path: str = "/") -> None:
     """Set a cookie that only this site reads: HttpOnly, SameSite=Lax, Secure on https."""
     response.set_cookie(
         named(name, path),
-        sealed,
+        held,
         max_age=seconds,
         path=path,
         secure=conf.cookies_are_secure(),
@@ -54,18 +55,28 @@ def remember(
     response: HttpResponseBase, name: str, value: Any, seconds: int, *, path: str = "/"
 ) -> None:
     """Seal `value` into the cookie `name` for `seconds`."""
-    put(response, name, seal(value, name), seconds, path=path)
+    put(response, name, sealed(name, value, seconds), seconds, path=path)
+
+
+def sealed(name: str, value: Any, seconds: int) -> str:
+    """Return `value` as the cookie `name` holds it for `seconds`. The end stands within the seal,
+    for a browser may keep it longer than it was told to.
+    """
+    return seal({_VALUE: value, _UNTIL: int(time.time()) + seconds}, name)
 
 
 def recall(request: HttpRequest, name: str, *, path: str = "/") -> Any:
-    """Return what the cookie `name` holds, or None when it is missing or not ours."""
-    sealed = request.COOKIES.get(named(name, path))
-    if not sealed:
+    """Return what the cookie `name` holds, or None when it is missing, over, or not ours."""
+    held = request.COOKIES.get(named(name, path))
+    if not held:
         return None
     try:
-        return unseal(sealed, name)
+        found = unseal(held, name)
     except Unreadable:
         return None
+    if not isinstance(found, dict) or found.keys() != {_VALUE, _UNTIL}:
+        return found  # of a version that left the end to the browser
+    return found[_VALUE] if found[_UNTIL] > time.time() else None
 
 
 def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:

@@ -18,7 +18,7 @@ from accounts.login import proof
 from accounts.models import Source
 from accounts.provider import Authentication
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, devices, incoming, routes, wishes
+from portal.door import answers, devices, incoming, routes, shared, wishes
 from portal.door.destinations import place_of
 
 LINK = "link"
@@ -77,6 +77,8 @@ def page(
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem
     context["announcements"] = answers.announcements()
+    if not link and not again:
+        context["shared_computer"] = shared.box(request)
     return answers.page(request, "login/form.html", context, status)
 
 

@@ -11,7 +11,7 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
-from portal.door import cookies, devices
+from portal.door import cookies, devices, shared
 
 # Parameters of an authorization response that must not be repeated (RFC 6749, 3.1).
 _ONCE = ("code", "state", "iss", "error", "error_description", "id_token", "session_state")
@@ -23,6 +23,7 @@ def visit(request: HttpRequest) -> Visit:
         address=request.META.get("REMOTE_ADDR", ""),
         user_agent=request.headers.get("User-Agent", "")[:300],
         known_as=devices.anybody(request),
+        shared=shared.by_network(request),
     )
 
 

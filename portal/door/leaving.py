@@ -4,35 +4,46 @@ from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts import serialization
-from accounts.keyring import seal
 from accounts.logout import chart
 from accounts.provider import TokenSet
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, cookies, incoming, routes
+from portal import conf
+from portal.door import answers, cookies, incoming, routes, shared
 from portal.door.destinations import safe_destination
 
 _LEFT_SECONDS = 60
 _RECEIPT_SECONDS = 120
 _AGAIN_SECONDS = 600
 _WHY_SECONDS = 600
+# What became of a session upstream whose person may still be signed in there.
+_STAYS = frozenset({chart.PENDING, chart.UNANSWERED})
 
 
 def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
-    """Walk the chart, and land on the front page with a receipt, or at `return_to`.
+    """Walk the chart, and land on the front page with a receipt, or at `return_to`; at a shared
+    computer on a page that knows nothing of who has left, and the browser forgets the site.
 
     `return_to` was checked by the caller. It is kept in a cookie while an upstream is visited.
     """
     session = incoming.session_of(request)
+    if session.shared:
+        shared.mark(request)
+        return_to = return_to or routes.ENDED
     source = catalogue.of_session(session.source) if session.is_logged_in else None
     permitted = incoming.cookies_for(request, source.description) if source else {}
     departure = chart.leave(session, incoming.visit(request), permitted, routes.logout_done_url())
     forget_session(request)  # ended above, exactly once
-    if session.exists:
-        return _send_off(source, departure, departure.support_code, return_to)
-    return answers.see_other(return_to or "/")
+    if not session.exists:
+        return answers.see_other(return_to or "/")
+    response = _send_off(source, departure, departure.support_code, return_to)
+    if session.shared:
+        if departure.upstream not in _STAYS:
+            cookies.forget(response, cookies.RECEIPT)
+        shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
+    return response
 
 
 def leave_again(request: HttpRequest) -> HttpResponse:
@@ -41,6 +52,8 @@ def leave_again(request: HttpRequest) -> HttpResponse:
     source = catalogue.of_session(kept["source"]) if isinstance(kept, dict) else None
     if source is None or incoming.session_of(request).is_logged_in:
         return answers.see_other("/")
+    if shared.is_marked(request):
+        shared.mark(request)
     hint = serialization.load(TokenSet, kept["hint"])
     permitted = incoming.cookies_for(request, source.description)
     departure = chart.try_again(source.slug, hint, permitted, routes.logout_done_url())
@@ -51,11 +64,12 @@ def _send_off(
     source: ConfiguredSource | None, departure: chart.Departure, code: str, return_to: str
 ) -> HttpResponse:
     """Return the way out, with the receipt. Who may still be signed in upstream reads it first."""
-    stays = departure.upstream in {chart.PENDING, chart.UNANSWERED}
-    response = answers.see_other(departure.visit or ("" if stays else return_to) or "/")
+    stays = departure.upstream in _STAYS
+    lands = return_to if return_to == routes.ENDED or not stays else ""
+    response = answers.see_other(departure.visit or lands or "/")
     label = source.label if source else ""
     receipt = {"label": label, "upstream": departure.upstream, "code": code}
-    receipt["next"] = return_to if stays else ""
+    receipt["next"] = return_to if stays and return_to != routes.ENDED else ""
     cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
     cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
     if departure.visit and return_to:
@@ -71,7 +85,7 @@ def _send_off(
 def _keep_hint(response: HttpResponse, again: dict[str, str], hint: TokenSet) -> None:
     """Keep what another try needs, without an id_token that is too long for a cookie."""
     held = {**again, "hint": serialization.dump(hint)}
-    if len(seal(held, cookies.AGAIN)) > cookies.LONGEST:
+    if len(cookies.sealed(cookies.AGAIN, held, _AGAIN_SECONDS)) > cookies.LONGEST:
         held["hint"] = serialization.dump(TokenSet())
     cookies.remember(response, cookies.AGAIN, held, _AGAIN_SECONDS)
 
@@ -92,6 +106,9 @@ def leave_without_browser(
     if by_cookie:
         forget_session(request)
         cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        if session.shared:
+            shared.mark(request)
+            shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
     return departure
 
 

@@ -11,7 +11,6 @@ from urllib.parse import urlsplit
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts.keyring import seal
 from portal import conf
 from portal.door import answers, cookies
 
@@ -63,7 +62,7 @@ def _by_page(request: HttpRequest, url: str) -> HttpResponse:
     is too long for a cookie, such as one with an id_token_hint, is shown at once.
     """
     key = secrets.token_hex(8)
-    sealed = seal(url, _name(key))
+    sealed = cookies.sealed(_name(key), url, _SECONDS)
     if len(sealed) > cookies.LONGEST:
         return _page(request, url)
     response = answers.see_other(_PREFIX + key)

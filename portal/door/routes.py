@@ -9,6 +9,8 @@ from accounts import conf
 from accounts.source.catalogue import ConfiguredSource
 
 AUTH, OPENID = "auth", "openid"
+# Where who leaves a shared computer lands, and where a page of theirs goes when nobody used it.
+ENDED, IDLE = "/auth/logout/ended", "/auth/logout/idle"
 
 
 def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
@@ -16,7 +18,8 @@ def login_path(slug: str, prefix: str = AUTH, **query: str) -> str:
 
     `again="1"` asks for a fresh proof of who the person is, `why="1"` for the page that says first
     what it is for, `other="1"` for a sign-in of somebody else, `switch="1"` for the question
-    whether the session that is there should end, `strength` demands one (docs/strength.md 5).
+    whether the session that is there should end, `strength` demands one (docs/strength.md 5),
+    `shared="1"` says that many use the computer.
     """
     path = f"/openid/{slug}/login" if prefix == OPENID else f"/auth/login/{slug}"
     wanted = {name: value for name, value in query.items() if value}

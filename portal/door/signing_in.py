@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from django.contrib import auth, messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,7 +21,7 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
-from portal.door import answers, cookies, devices, forms, incoming, routes, wishes
+from portal.door import answers, cookies, devices, forms, incoming, routes, shared, wishes
 from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
@@ -44,13 +45,16 @@ def begin(
     if source.kind == "form":
         link = link_uid and forms.seal_link(source, link_uid)
         return forms.page(request, source, next_url, link, again=again)
-    other = wants_another(request, source)
+    is_shared = shared.is_told(request)
+    if is_shared:
+        shared.mark(request)
+    other = wants_another(request, source) or shared.is_marked(request)
     if other and source.description.unsolicited:
         away = _leave_upstream_first(request, source, next_url)
         if away:
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
-    asked = {"again": again, "other": other}
+    asked = {"again": again, "other": other, "shared": is_shared}
     wished, now = wishes.told_to(source, wishes.of(request)), timezone.now()
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
@@ -108,9 +112,8 @@ def conclude(
         return answers.see_other("/account/sign-ins")
     strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
     try:
-        done = sign_in.sign_in(
-            source, outcome, spent, incoming.session_of(request), incoming.visit(request)
-        )
+        visit = replace(incoming.visit(request), shared=shared.is_told(request))
+        done = sign_in.sign_in(source, outcome, spent, incoming.session_of(request), visit)
     except sign_in.AlreadyUsed:
         return answers.see_other(next_url or landing(source, incoming.session_of(request)))
     except sign_in.SwitchNeeded:
@@ -121,9 +124,12 @@ def conclude(
     if outcome.notice:
         messages.warning(request, outcome.notice)
     response = answers.see_other(landing(source, done.store.typed, next_url))
-    typed = source.kind == "form" and forms.identifier_of(request, source)
-    who = typed or (outcome.username if source.kind == "form" else outcome.subject)
-    devices.remember(request, response, source.slug, who)
+    if done.store.typed.shared:
+        shared.remember(request, response)
+    else:
+        typed = source.kind == "form" and forms.identifier_of(request, source)
+        who = typed or (outcome.username if source.kind == "form" else outcome.subject)
+        devices.remember(request, response, source.slug, who)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
     return response

@@ -18,7 +18,7 @@ from django.utils.crypto import constant_time_compare
 from limits import RateLimitItemPerMinute
 
 from accounts import events
-from accounts.errors import InvalidGrant, LoginRequired, TooManyRequests
+from accounts.errors import AccessDenied, InvalidGrant, LoginRequired, TooManyRequests
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import StoredSession, User
@@ -75,8 +75,11 @@ class Owner:
 def create(current: Session, name: str, reach: Reach, days: int, by: Visit) -> Made:
     """Make an app password for the person of the session `current`, for so many `days`.
 
-    Raises `TooMany` beyond `AT_MOST`, `LoginRequired` when the session has just ended.
+    Raises `TooMany` beyond `AT_MOST`, `LoginRequired` when the session has just ended,
+    `AccessDenied` at a shared computer, where nothing is made that outlives the session.
     """
+    if current.shared:
+        raise AccessDenied("Nothing that lasts is made at a shared computer.")
     letters = "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
     with transaction.atomic():
         # The lock holds off whoever ends all sessions of the person meanwhile.

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_safe
 
 from portal import conf
 from portal.door import incoming
+from portal.pages import staying
 
 # The default colour, and the surfaces of portal/static/vestibule.css on which links are read: the
 # darkest of its light ones and the lightest of its dark ones, so that the others only do better.
@@ -68,12 +69,12 @@ def palette(colour: str) -> Palette:
 
 
 def institution(request: HttpRequest) -> dict[str, Any]:
-    """Return the context of every page: `institution`, `session`, and whether there are
-    `app_passwords`.
+    """Return the context of every page: `institution`, `session` and when that `ends`, and whether
+    there are `app_passwords`.
 
     A request that never met the session middleware belongs to nobody.
     """
-    offered = {"app_passwords": conf.app_passwords()}
+    offered = {"app_passwords": conf.app_passwords(), "ends": staying.ends_of(request)}
     return {**face(), **offered, "session": incoming.session_of(request)}
 
 

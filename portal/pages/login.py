@@ -18,7 +18,17 @@ from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
-from portal.door import answers, cookies, forms, incoming, leaving, routes, signing_in, wishes
+from portal.door import (
+    answers,
+    cookies,
+    forms,
+    incoming,
+    leaving,
+    routes,
+    shared,
+    signing_in,
+    wishes,
+)
 from portal.door.destinations import place_of, safe_destination
 from portal.pages import problems
 
@@ -48,8 +58,11 @@ def choose(request: HttpRequest) -> HttpResponse:
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
     if straight and not left:
-        return answers.see_other(routes.login_path(straight.slug, next=next_url, **wished))
+        many = {shared.NAME: "1" if request.GET.get(shared.NAME) else ""}
+        path = routes.login_path(straight.slug, next=next_url, **wished, **many)
+        return answers.see_other(path)
     context = {**_choice(ready, next_url, wished), "bound_for": place_of(next_url)}
+    context["shared_computer"] = shared.box(request)
     context["announcements"] = answers.announcements()
     if request.GET.get("done") == "password":
         context["notice"] = "password"
@@ -81,6 +94,7 @@ def _continue_button(
         "help": _("You are signed in there already."),
         "icon": source.description.icon,
         "url": routes.login_path(source.slug, next=next_url, **wished),
+        "shared_url": routes.login_path(source.slug, next=next_url, **wished, shared="1"),
         "trouble": None,
     }
 
@@ -113,6 +127,7 @@ def _choice(
                 "icon": each.description.icon,
                 "logo": each.row.logo,
                 "url": routes.login_path(each.slug, next=next_url, **wished),
+                "shared_url": routes.login_path(each.slug, next=next_url, **wished, shared="1"),
                 "trouble": trouble(each),
             }
             for each in ready
@@ -136,7 +151,8 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     session = incoming.session_of(request)
     demand = wishes.demanded(request, None)
     if request.method == "POST" and "switch" in request.POST:
-        onward = routes.login_path(slug, next=next_url, strength=request.GET.get("strength", ""))
+        demanded, stays = request.GET.get("strength", ""), "1" if session.shared else ""
+        onward = routes.login_path(slug, next=next_url, strength=demanded, shared=stays)
         return leaving.leave(request, onward)
     is_weak = session.is_logged_in and not strength.has(session, demand)
     again = bool(request.GET.get("again")) or is_weak

@@ -29,7 +29,9 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     wanted = safe_destination(request.GET.get("next"))
     session = incoming.session_of(request)
     if request.method == "POST":
-        return leaving.leave(request, routes.login_path(slug, routes.OPENID, next=wanted))
+        told = "1" if session.shared else ""
+        onward = routes.login_path(slug, routes.OPENID, next=wanted, shared=told)
+        return leaving.leave(request, onward)
     if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
         return ask_to_switch(request, source, session, wanted, routes.OPENID)
     next_url = wanted or source.row.after_login or "/"

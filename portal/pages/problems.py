@@ -161,7 +161,8 @@ def _too_weak(where: Any) -> tuple[Any, Any, Any]:
         _("A stronger sign-in is needed"),
         said % {"source": where},
         _(
-            "Sign in there in a stronger way, such as by an app or a passkey, or choose another way."
+            "Sign in there in a stronger way, such as by an app or a passkey, or choose another "
+            "way."
         ),
     )
 

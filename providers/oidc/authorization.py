@@ -54,9 +54,11 @@ def request(
 
     A flow that asks for a fresh proof adds `login` to what is prompted for, and `max_age=0`, which
     makes the provider say when it was given. One that asks for somebody else prompts for the
-    account where the provider has that among its `prompts`. What an application wishes is passed
-    on, unless the settings say something stricter or else; what one of our own rules demands counts
-    more. Of the words for that the provider is sent those that are among its `acrs`.
+    account where the provider has that among its `prompts`. At a shared computer it prompts for
+    `login`, so that nobody comes in by a session that somebody before has left there. What an
+    application wishes is passed on, unless the settings say something stricter or else; what one of
+    our own rules demands counts more. Of the words for that the provider is sent those that are
+    among its `acrs`.
     """
     demanded = _strength(settings, flow, acrs)
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
@@ -74,7 +76,7 @@ def request(
         "code_challenge": code_challenge(flow),
         "code_challenge_method": "S256",
         **mode,
-        **({"prompt": _prompt(settings, flow, prompts)} if flow.again or flow.other else {}),
+        **_asking(settings, flow, prompts),
         **_max_age(settings, flow),
     }
 
@@ -111,11 +113,16 @@ def _max_age(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
     return {"max_age": str(min(ages))} if wished and ages else {}
 
 
-def _prompt(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -> str:
+def _asking(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -> dict[str, str]:
+    """Return what the provider must ask the person for, beside what the settings say."""
+    fresh = flow.again or flow.shared
+    if not (fresh or flow.other):
+        return {}
     configured = settings.authorize.get("prompt", "").split()
-    if not flow.again and "select_account" in {*configured, *prompts}:
-        return "select_account"
-    return " ".join(["login", *(each for each in configured if each not in {"login", "none"})])
+    if not fresh and "select_account" in {*configured, *prompts}:
+        return {"prompt": "select_account"}
+    rest = (each for each in configured if each not in {"login", "none"})
+    return {"prompt": " ".join(["login", *rest])}
 
 
 def check_state(flow: LoginFlow, response: Mapping[str, str]) -> None:

@@ -1,7 +1,6 @@
 """`/metrics`: the numbers of all workers, for who may read them (docs/contract.md 7)."""
 
 from collections.abc import Iterator
-from ipaddress import ip_address
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
@@ -15,6 +14,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 
 from portal import conf
+from portal.door import networks
 from portal.operations.metrics import files, held, numbers
 
 log = structlog.get_logger("vestibule.metrics")
@@ -38,12 +38,7 @@ def _may_read(request: HttpRequest) -> bool:
     token = conf.metrics_token()
     if token and constant_time_compare(given.encode(), f"Bearer {token}".encode()):
         return True
-    try:
-        address = ip_address(request.META.get("REMOTE_ADDR", ""))
-    except ValueError:
-        return False
-    address = getattr(address, "ipv4_mapped", None) or address
-    return any(address in network for network in conf.metrics_networks())
+    return networks.is_among(request.META.get("REMOTE_ADDR", ""), conf.metrics_networks())
 
 
 class _Everything:

@@ -1,0 +1,74 @@
+// Counts down to the end of the session, and keeps what a form holds when it is near. Nothing is
+// stored in the browser. Without this the sentence with the time stands, and the page goes by itself.
+const bar = document.getElementById("session-end");
+if (bar) {
+  const SOON = 120, PATIENCE = 5;
+  const said = bar.querySelector("[role=status]"), link = bar.querySelector("a"), count = bar.querySelector(".count"), at = bar.querySelector(".at");
+  const stays = link.textContent, shared = bar.classList.contains("shared");
+  let end = Date.now() + bar.dataset.left * 1000, state = "", asking = false, askedAt = 0;
+
+  const left = () => Math.round((end - Date.now()) / 1000);
+  const say = (word, text) => {
+    if (state === word) return;
+    state = word;
+    said.textContent = text;
+    bar.classList.toggle("near", Boolean(text));
+    link.textContent = word === "over" ? bar.dataset.again : stays;
+    link.hidden = !(shared || text) || word === "latest";
+  };
+  const learn = async (answer) => {
+    const told = await answer.json(), token = answer.headers.get("X-CSRFToken");
+    const other = told.who && told.who !== bar.dataset.who;
+    if (other || (shared && told.left === null)) {
+      location.replace(other ? location.href : "/auth/logout/idle");
+      return;
+    }
+    end = Date.now() + (told.left || 0) * 1000;
+    if (told.left && token) {  // a sign-in in another tab has turned it
+      for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) field.value = token;
+    }
+  };
+  const ask = async (path) => {
+    if (asking) return;
+    asking = true;
+    askedAt = Date.now();
+    try {
+      await learn(await fetch(path, {headers: {Accept: "application/json"}, redirect: "error"}));
+    } catch {
+      // No answer, or nobody is signed in any more: what is known stands.
+    }
+    asking = false;
+  };
+  const show = () => {
+    const seconds = left();
+    if (at) at.textContent = new Date(end).toLocaleTimeString(document.documentElement.lang, {timeStyle: "short"});
+    if (count) count.textContent = `(${Math.max(0, Math.floor(seconds / 60))}:${String(Math.max(0, seconds) % 60).padStart(2, "0")})`;
+    if (seconds > SOON) say("", "");
+    else if (seconds > 0) say(state === "latest" ? "latest" : "soon", bar.dataset[state === "latest" ? "latest" : "soon"]);
+    else if (!shared) say("over", bar.dataset.over);
+  };
+  const tick = async () => {
+    const seconds = left();
+    // Another window may have used the session: this one asks when the end seems near, and at the end.
+    const due = state === "" ? seconds <= SOON : seconds <= 0 && state !== "over";
+    if (due && Date.now() - askedAt > PATIENCE * 1000) await ask("/auth/ends");
+    if (shared && left() <= 0) location.replace("/auth/logout/idle");
+    show();
+  };
+  link.addEventListener("click", async (event) => {
+    if (state === "over") return;  // in a new tab, so that this page stays as it is
+    event.preventDefault();
+    await ask("/account/stay");
+    show();
+    if (left() <= SOON && state === "soon") say("latest", bar.dataset.latest);
+  });
+  addEventListener("focus", async () => {
+    if (state !== "over") return;
+    await ask("/auth/ends");
+    show();
+  });
+  // A page that Back brings out of the browser's memory may show somebody who has left.
+  addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
+  show();
+  setInterval(tick, 1000);
+}
