@@ -41,6 +41,7 @@ application = Front(
     short_ways=offered("short_way") if conf.fast_path() else (),
     kept=Kept(_OFTEN, 16 * 2**20, ended) if conf.fast_path() else None,
     watch=numbers.standing if conf.metrics_are_read() else None,
+    workers=conf.workers(),
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

@@ -14,6 +14,7 @@ import structlog
 from portal.server.hands import Hands
 from portal.server.kept import Kept
 from portal.server.proxies import TrustedProxies
+from portal.server.replaced import Replaced
 from portal.server.short_ways import LEARN, Answer, Environ, ShortWay, write_line, writes_lines
 from portal.server.turns import LATE, Turns
 
@@ -54,7 +55,8 @@ class Front:
     more than `largest` bytes is not read: the application sees its length, and refuses it. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     What is `kept` is answered in the event loop. In the thread the `short_ways` are asked first, in
-    their order. `watch` is told each second, in the event loop, how the front stands.
+    their order. `watch` is told each second, in the event loop, how the front stands. One of so
+    many `workers` that is replaced serves until its successor does.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Front:
         short_ways: Sequence[ShortWay] = (),
         kept: Kept | None = None,
         watch: Callable[[Standing], None] | None = None,
+        workers: int = 1,
     ) -> None:
         self._application = application
         self._proxies = proxies
@@ -79,10 +82,12 @@ class Front:
         self._kept = kept
         self._watch = watch
         self._hands = Hands(threads)
+        self._replaced = Replaced(workers)
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
         """Start the threads, in the worker that they are for."""
         self._hands.start()
+        self._replaced.watch(loop)
         if self._watch:
             loop.call_soon(self._look, loop, self._watch)
 
@@ -125,7 +130,7 @@ class Front:
         answer = self._kept.at_once(key) if self._kept else None
         if answer is None:
             return False
-        protocol.response_bytes(*answer[:3])
+        self._send(answer, scope.http_version, protocol)
         if answer.has_line and writes_lines():
             self._hands.give(partial(write_line, self._environ(scope), answer.status))
         return True
@@ -209,9 +214,12 @@ class Front:
         except Exception:  # whatever it is, the thread goes on; the peer gets granian's 500
             log.exception("front.failed")
 
-    @staticmethod
-    def _say(answer: Answer, environ: Environ, protocol: Any) -> None:
-        protocol.response_bytes(*answer[:3])
+    def _send(self, answer: Answer, version: str, protocol: Any) -> None:
+        head = self._replaced.head(answer.headers, version)
+        protocol.response_bytes(answer.status, head, answer.body)
+
+    def _say(self, answer: Answer, environ: Environ, protocol: Any) -> None:
+        self._send(answer, environ["SERVER_PROTOCOL"][5:], protocol)
         if answer.has_line:
             write_line(environ, answer.status)
 
@@ -226,7 +234,7 @@ class Front:
         pieces = self._application(environ, start_response)
         try:
             answer = Answer(status, head, b"".join(pieces))
-            protocol.response_bytes(*answer[:3])
+            self._send(answer, environ["SERVER_PROTOCOL"][5:], protocol)
         finally:
             getattr(pieces, "close", int)()
         if LEARN in environ:

@@ -21,14 +21,17 @@ from tests.benchmarks.processes import tree
 from tests.peers import proxies
 from tests.peers.site import KEPT_ALIVE, ROOT, Site
 from tests.sandbox import processes
+from tests.soak.traffic import Traffic, furnished
 
 PAUSE = 0.02  # seconds between two questions of a thread: the load is to be the site's, not ours
-LATER = 12  # seconds that an old worker serves beside the new one: README's thirty, for a test
+LATER = 5  # seconds until an old worker is told to end: less than it takes to start the new one
+PEOPLE = 6
 
 
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
-    house = site()
+    house = site({"VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"})
+    house.manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
     house.stop()
     house.respawn = LATER
     house.start()
@@ -105,6 +108,24 @@ def test_the_demo_keeps_its_workers_alive(application: str) -> None:
     assert KEPT_ALIVE[0] in processes.served("one", application, 1, {}).command
 
 
+def test_a_reload_disturbs_nobody_who_comes_or_goes(house: Site) -> None:
+    before, host = worker(house), house.url.removeprefix("http://")
+    with Traffic(int(host.rpartition(":")[2]), host, people=PEOPLE) as traffic:
+        os.kill(main_process(house), signal.SIGHUP)
+        ended(before)
+    assert traffic.tally["sign-in", "held"]
+    assert not traffic.reasons, traffic.reasons
+    assert (traffic.count("told"), traffic.wrong) == (0, {})
+    assert traffic.audit() == {"lost": 0, "back": 0}
+
+
+def ended(pid: int) -> None:
+    """Return once a process is gone."""
+    deadline = time.monotonic() + 90
+    while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+
+
 @pytest.mark.parametrize("name", proxies.NAMES)
 def test_a_reload_under_load_loses_no_request(house: Site, name: str) -> None:
     before, seen = worker(house), Counter[object]()
@@ -114,9 +135,7 @@ def test_a_reload_under_load_loses_no_request(house: Site, name: str) -> None:
         under_load(port, authority, seen),
     ):
         os.kill(main_process(house), signal.SIGHUP)
-        deadline = time.monotonic() + 90
-        while Path(f"/proc/{before}").exists() and time.monotonic() < deadline:
-            time.sleep(0.1)
+        ended(before)
         time.sleep(1)
     assert worker(house) != before
     assert set(seen) == {200}, seen

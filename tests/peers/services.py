@@ -96,6 +96,22 @@ class Service:
         """Let it go on. Harmless when it was not frozen."""
         self._signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End all its processes at once, as when the power fails; its data stays."""
+        assert self.process is not None
+        self._signal(signal.SIGKILL)
+        self.process.wait(30)
+        self.process = None
+
+    @contextlib.contextmanager
+    def killed(self) -> Iterator[None]:
+        """Kill it for the block, and start it again with its data."""
+        self.kill()
+        try:
+            yield
+        finally:
+            self.start()
+
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
         """Freeze it for the block."""
@@ -121,13 +137,19 @@ class Service:
                 os.kill(pid, number)
 
 
+@dataclass
 class Postgres(Service):
+    """A PostgreSQL. With `fsync` "on" what it has committed is there when it was killed."""
+
+    fsync: str = "off"
+
     @property
     def url(self) -> str:
         return f"postgres://vestibule:vestibule@127.0.0.1:{self.port}/vestibule"
 
     def script(self) -> tuple[str, dict[str, str]]:
-        return "start-postgres.sh", {"PG_PORT": str(self.port), "PG_FOLDER": str(self.folder)}
+        own = {"PG_PORT": str(self.port), "PG_FOLDER": str(self.folder), "PG_FSYNC": self.fsync}
+        return "start-postgres.sh", own
 
     def answers(self) -> bool:
         try:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.error import HTTPError
@@ -24,7 +24,7 @@ from tests.peers.commands import ROOT, manage
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
-KEPT_ALIVE = ("--respawn-failed-workers", "--workers-kill-timeout", "30")
+KEPT_ALIVE = ("--respawn-failed-workers", "--workers-kill-timeout", "60")
 PATIENCE = 120.0  # seconds until a started site must answer
 
 
@@ -61,7 +61,8 @@ def _reserve(port: int) -> socket.socket:
 class Site:
     """A running site. `url` is its origin, `env` what it and its commands are told.
 
-    `python` serves it from `folder`: the checkout, or wherever else the site is installed.
+    `python` serves it from `folder`: the checkout, or wherever else the site is installed, with
+    further `flags` of granian's.
     `process` is granian's; `log` is what all of it printed, by `output()`.
     """
 
@@ -73,6 +74,7 @@ class Site:
     python: str = sys.executable
     folder: Path = ROOT
     respawn: int = 30
+    flags: Sequence[str] = ()
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def manage(self, *args: str, stdin: str = "") -> str:
@@ -95,7 +97,7 @@ class Site:
             self.python, "-m", "granian", "--interface", "rsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
             "--workers", str(self.workers), "--runtime-mode", "mt", "--no-ws",
-            *KEPT_ALIVE, "--respawn-interval", str(self.respawn),
+            *KEPT_ALIVE, "--respawn-interval", str(self.respawn), *self.flags,
             "portal.rsgi:application",
         ]  # fmt: skip
         with self.log.open("ab") as log:

@@ -37,5 +37,5 @@ def findings(look: Look) -> Iterator[Finding]:
         told["kill"],
         _("An old worker is ended after a while."),
         _("An old worker with a request that does not end stays for ever."),
-        _("Start granian with --workers-kill-timeout 30 (docs/configuration.md, The server)."),
+        _("Start granian with --workers-kill-timeout 60 (docs/configuration.md, The server)."),
     )

@@ -1,0 +1,109 @@
+"""Workers are started anew while people come and go: nobody notices (docs/operations.md 9)."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.peers.site import Site
+from tests.peers.soak import Told
+from tests.soak.house import kill_a_worker
+from tests.soak.traffic import Traffic, furnished
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
+PEOPLE, WORKERS = 12, 2
+RELOADS, REQUESTS = 10, 10_000
+REPLACED = "Stopped old worker"
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    """Give the site, whose workers have one second beside their successors: less than a start."""
+    own = site({"VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}, workers=WORKERS)
+    own.manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
+    again(own, respawn=1)
+    return own
+
+
+@pytest.fixture
+def too_large(house: Site) -> Iterator[Site]:
+    """Give the site with workers that are too large from the beginning."""
+    again(house, respawn=1, flags=("--workers-max-rss", "10", "--rss-sample-interval", "30"))
+    yield house
+    again(house, respawn=1)
+
+
+def again(house: Site, respawn: int, flags: tuple[str, ...] = ()) -> None:
+    """Start the site once more, with these flags."""
+    house.stop()
+    house.respawn, house.flags = respawn, flags
+    house.start()
+
+
+def traffic_at(house: Site) -> Traffic:
+    host = house.url.removeprefix("http://")
+    return Traffic(int(host.rpartition(":")[2]), host, people=PEOPLE)
+
+
+def until(house: Site, word: str, times: int) -> None:
+    """Return once the site has written a word so many times."""
+    deadline = time.monotonic() + 300
+    while house.output().count(word) < times:
+        assert time.monotonic() < deadline, house.output()
+        time.sleep(0.1)
+
+
+def counted(told: Told, traffic: Traffic, operation: str) -> int:
+    """Tell what was counted, and return how many requests failed. Nothing else may be amiss."""
+    found = traffic.audit()
+    failed = traffic.count("failed") + traffic.count("told")
+    held = traffic.count("held")
+    told("reloads", operation=operation, requests=held + failed, held=held, failed=failed, **found)
+    assert found == {"lost": 0, "back": 0}
+    assert not traffic.wrong
+    return failed
+
+
+def test_ten_reloads_lose_no_request(house: Site, told: Told) -> None:
+    assert house.process is not None
+    before = house.output().count(REPLACED)
+    with traffic_at(house) as traffic:
+        for number in range(1, RELOADS + 1):
+            os.kill(house.process.pid, signal.SIGHUP)
+            until(house, REPLACED, before + number * WORKERS)
+        while traffic.requests < REQUESTS:
+            time.sleep(0.1)
+    assert counted(told, traffic, f"{RELOADS} reloads of {WORKERS} workers") == 0, traffic.reasons
+
+
+def test_a_worker_that_is_too_large_is_replaced_and_loses_no_request(
+    too_large: Site, told: Told
+) -> None:
+    before = too_large.output().count(REPLACED)
+    with traffic_at(too_large) as traffic:
+        until(too_large, REPLACED, before + WORKERS)
+    operation = f"{WORKERS} workers that are too large (`--workers-max-rss`)"
+    assert counted(told, traffic, operation) == 0, traffic.reasons
+
+
+def test_of_a_worker_that_is_killed_only_what_it_was_answering_fails(
+    house: Site, told: Told
+) -> None:
+    assert house.process is not None
+    word = "Spawning worker-"
+    time.sleep(
+        6
+    )  # granian takes a worker that dies within 5.5 s of its start for a loop of crashes
+    with traffic_at(house) as traffic:
+        time.sleep(3)
+        started, before = house.output().count(word), traffic.requests
+        kill_a_worker(house)
+        until(house, word, started + 1)
+        while traffic.requests < before + 1500:
+            time.sleep(0.1)
+    failed = counted(told, traffic, f"`kill -9` of one of {WORKERS} workers")
+    assert failed <= PEOPLE, traffic.reasons  # each of whom has one request under way
