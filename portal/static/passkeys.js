@@ -35,7 +35,8 @@ const offer = (form, ask) => {
   form.hidden = false;
 };
 
-const make = (form) =>
+const make = (form) => {
+  form.previousElementSibling.hidden = true; // which says that this cannot be done
   offer(form, () => {
     const options = JSON.parse(form.dataset.options);
     options.challenge = bytes(options.challenge);
@@ -43,6 +44,7 @@ const make = (form) =>
     for (const known of options.excludeCredentials) known.id = bytes(known.id);
     return navigator.credentials.create({ publicKey: options });
   });
+};
 
 const use = (form) => {
   let waiting = null;

@@ -204,7 +204,7 @@ def test_a_busy_moment_is_not_a_wrong_password(provider: LocalProvider, anna: Us
 def test_the_form_asks_for_a_username_and_a_password(provider: LocalProvider) -> None:
     prompt = provider.prompt()
     assert [(f.name, f.type, f.autocomplete, f.max_length) for f in prompt.fields] == [
-        ("username", "text", "username", 150),
+        ("username", "text", "username webauthn", 150),
         ("password", "password", "current-password", 4096),
     ]
     assert (prompt.identifier, prompt.recovery) == ("username", True)

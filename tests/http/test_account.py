@@ -121,11 +121,12 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
 # docs/contract.md: what an anonymous person may come to. Everything else asks to sign in.
 OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
-    "login/reset/<str:uidb64>/<str:token>", "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
+    "login/reset/<str:uidb64>/<str:token>", "login/passkey", "login/passkey/options",
+    "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
     "logout/", "auth/logout", "auth/logout/done", "auth/logout/again", "onward/<str:key>",
     "auth/backchannel/<slug:slug>", "auth/frontchannel/<slug:slug>",
     "auth/logout/cms", "favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt",
-    ".well-known/change-password", "auth/session", "auth/sources", "institution.css",
+    ".well-known/change-password", ".well-known/passkey-endpoints", "auth/session", "auth/sources", "institution.css",
     "healthz", "readyz", "i18n/setlang/", "admin/login/",
     "session/login", "session/refresh", "session/refreshToken", "openid/providers",
     "openid/<slug:slug>/login", "openid/<slug:slug>/callback", "openid/<str:slug>/tokens",

@@ -1,0 +1,245 @@
+"""Passkeys in Chromium, with its virtual authenticator: added, used, refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, Route, expect
+
+from tests.browser.conftest import PASSWORD, PEOPLE, sign_in
+from tests.peers.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
+
+ADMIN = """
+from accounts.models import Source, User
+from accounts.source import catalogue
+User.objects.create_superuser('ada', 'a-password-of-ada', name='Ada', email='ada@example.org')
+catalogue.save(Source(slug='city', provider='oidc', label='City', settings={
+    'issuer': 'https://login.example.org', 'client_id': 'us', 'client_secret': 'first secret'}))
+"""
+# As if the sign-in were an hour old.
+AN_HOUR_AGO = """
+from dataclasses import replace
+from accounts.models import StoredSession
+from accounts.session.store import rewrite
+mine = StoredSession.objects.filter(user__username='ada')
+rewrite(mine, lambda session: replace(session, auth_time=session.auth_time - 3600))
+"""
+# An assertion as another page of the machine would ask for it: the same host, another port.
+ELSEWHERE = """async (challenge) => {
+  const bytes = Uint8Array.from(atob(challenge.replace(/-/g, '+').replace(/_/g, '/')),
+    (each) => each.charCodeAt(0));
+  const made = await navigator.credentials.get(
+    {publicKey: {challenge: bytes, rpId: 'localhost', userVerification: 'required'}});
+  return JSON.stringify(made);
+}"""
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    own = site({"VESTIBULE_ALLOWED_HOSTS": "127.0.0.1"})
+    own.manage("shell", "--verbosity=0", stdin=PEOPLE + ADMIN)
+    return own
+
+
+class Device:
+    """The authenticator of a page, which a person unlocks at once, or cannot."""
+
+    def __init__(self, page: Page) -> None:
+        self.cdp = page.context.new_cdp_session(page)
+        self.cdp.send("WebAuthn.enable")
+        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
+        options |= {"hasUserVerification": True, "isUserVerified": True}
+        made = self.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+        self.id = made["authenticatorId"]
+        self.is_at_hand(False)
+
+    def send(self, name: str, **values: Any) -> Any:
+        return self.cdp.send(f"WebAuthn.{name}", {"authenticatorId": self.id, **values})
+
+    def is_at_hand(self, yes: bool) -> None:
+        """Let its person touch it, or not: what waits for the autofill waits then."""
+        self.send("setAutomaticPresenceSimulation", enabled=yes)
+
+    def belongs_to_somebody_else(self) -> None:
+        self.send("setUserVerified", isUserVerified=False)
+
+    def credential(self) -> dict[str, Any]:
+        found: list[dict[str, Any]] = self.send("getCredentials")["credentials"]
+        return found[0]
+
+
+@pytest.fixture
+def device(page: Page) -> Device:
+    return Device(page)
+
+
+def add(page: Page, house: Site, device: Device) -> None:
+    page.goto(f"{house.url}/account/passkeys")
+    device.is_at_hand(True)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("status")).to_contain_text("From now on it signs you in")
+    device.is_at_hand(False)
+
+
+def press(page: Page, device: Device) -> None:
+    button = page.get_by_role("button", name="Use a passkey")
+    expect(button).to_be_visible()
+    device.is_at_hand(True)
+    button.click()
+
+
+def leave(page: Page) -> None:
+    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    expect(page.get_by_role("status")).to_contain_text("Your session here has ended")
+
+
+def test_added_used_and_removed(page: Page, house: Site, device: Device) -> None:
+    sign_in(page, house)
+    add(page, house, device)
+    assert Axe().run(page).violations_count == 0
+    # The same device makes no second one.
+    device.is_at_hand(True)
+    page.get_by_role("button", name="Add a passkey").click()
+    expect(page.get_by_role("alert")).to_contain_text("has a passkey for your account already")
+    device.is_at_hand(False)
+    leave(page)
+    page.goto(f"{house.url}/login?next=/account/sessions")
+    expect(page.get_by_role("button", name="Use a passkey")).to_be_visible()
+    assert Axe().run(page).violations_count == 0
+    press(page, device)
+    expect(page).to_have_url(f"{house.url}/account/sessions")
+    told = page.context.request.get(f"{house.url}/account/data/export").json()["data"]
+    values = [each["value"] for each in told if each["name"] in {"acr", "amr"}]
+    assert values == ["substantial", ["hwk", "user"]]
+    # Removed, it opens nothing.
+    page.goto(f"{house.url}/account/passkeys")
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("status")).to_contain_text("It signs nobody in any more")
+    device.is_at_hand(False)
+    leave(page)
+    page.goto(f"{house.url}/login")
+    press(page, device)
+    expect(page.get_by_role("main")).to_contain_text("This passkey does not open an account here")
+    expect(page.get_by_text("Support code")).to_be_visible()
+    assert Axe().run(page).violations_count == 0
+
+
+def test_who_cannot_unlock_the_device_is_not_let_in(
+    page: Page, house: Site, device: Device
+) -> None:
+    sign_in(page, house)
+    add(page, house, device)
+    leave(page)
+    page.goto(f"{house.url}/login")
+    device.belongs_to_somebody_else()
+    press(page, device)
+    expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
+    page.get_by_label("Username", exact=True).fill("alice")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{house.url}/account/")
+
+
+def test_a_copy_is_found_by_its_counter(page: Page, house: Site, device: Device) -> None:
+    sign_in(page, house, "bob")
+    add(page, house, device)
+    copy = device.credential()
+    leave(page)
+    page.goto(f"{house.url}/login")
+    press(page, device)
+    expect(page).to_have_url(f"{house.url}/account/")
+    device.is_at_hand(False)
+    leave(page)
+    device.send("removeCredential", credentialId=copy["credentialId"])
+    device.send("addCredential", credential={**copy, "signCount": 0})
+    page.goto(f"{house.url}/login")
+    press(page, device)
+    expect(page.get_by_role("heading", level=1)).to_have_text("This passkey is blocked")
+
+
+def test_another_origin_gets_nothing(page: Page, house: Site, device: Device) -> None:
+    sign_in(page, house)
+    add(page, house, device)
+    leave(page)
+    port = house.url.rpartition(":")[2]
+    page.goto(f"http://127.0.0.1:{port}/login")
+    expect(page.get_by_label("Username", exact=True)).to_be_visible()
+    expect(page.get_by_role("button", name="Use a passkey")).to_be_hidden()
+    # A page at another port has the same host, and so the same relying party.
+    page.goto(f"{house.url}/login")
+    token = page.locator("[name=csrfmiddlewaretoken]").first.get_attribute("value") or ""
+    asks = page.context.request
+    form = {"csrfmiddlewaretoken": token}
+    options = asks.post(f"{house.url}/login/passkey/options", form=form).json()
+    page.route("http://localhost:1/", _page)
+    page.goto("http://localhost:1/")
+    device.is_at_hand(True)
+    answer = page.evaluate(ELSEWHERE, options["challenge"])
+    assert json.loads(answer)["type"] == "public-key"
+    sent = {**form, "credential": answer}
+    told = asks.post(f"{house.url}/login/passkey", form=sent)
+    assert told.url.startswith(f"{house.url}/login/failed/")
+    assert asks.get(f"{house.url}/auth/session").json()["isLoggedIn"] is False
+
+
+def _page(route: Route) -> None:
+    route.fulfill(content_type="text/html", body="<title>Elsewhere</title>")
+
+
+@pytest.fixture
+def plain(chromium: Browser) -> Iterator[Page]:
+    """Give a page of a browser that runs no script."""
+    context = chromium.new_context(java_script_enabled=False, locale="en")
+    yield context.new_page()
+    context.close()
+
+
+def test_without_a_script_the_password_is_whole(plain: Page, house: Site) -> None:
+    plain.goto(f"{house.url}/login")
+    expect(plain.get_by_role("button", name="Use a passkey")).to_be_hidden()
+    sign_in(plain, house, "long")
+    plain.goto(f"{house.url}/account/passkeys")
+    expect(plain.get_by_text("Your browser cannot add one here")).to_be_visible()
+    expect(plain.get_by_role("button", name="Add a passkey")).to_be_hidden()
+
+
+def test_an_administrator_is_asked_again_before_secrets_change(
+    page: Page, house: Site, device: Device
+) -> None:
+    page.goto(f"{house.url}/login")
+    page.get_by_label("Username", exact=True).fill("ada")
+    page.get_by_label("Password", exact=True).fill("a-password-of-ada")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page).to_have_url(f"{house.url}/account/")
+    add(page, house, device)
+    leave(page)
+    page.goto(f"{house.url}/login?next=/admin/")
+    press(page, device)
+    expect(page.get_by_role("heading", name="Administration")).to_be_visible()
+    device.is_at_hand(False)
+    house.manage("shell", "--verbosity=0", stdin=AN_HOUR_AGO)
+    page.goto(f"{house.url}/admin/accounts/source/")
+    page.locator("#result_list").get_by_role("link", name="City").click()
+    expect(page.get_by_text("needs a fresh sign-in")).to_be_visible()
+    press(page, device)
+    secret = page.locator("input[type=password]")
+    secret.fill("second secret")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+
+
+def test_the_browser_offers_it_where_the_username_is_typed(
+    page: Page, house: Site, device: Device
+) -> None:
+    sign_in(page, house)
+    add(page, house, device)
+    leave(page)
+    device.is_at_hand(True)
+    page.goto(f"{house.url}/login?next=/account/sessions")
+    expect(page).to_have_url(f"{house.url}/account/sessions")
