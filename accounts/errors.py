@@ -26,6 +26,7 @@ NO_PROOF = "no-proof"
 PASSKEY = "passkey"
 PASSKEY_SUSPENDED = "passkey-suspended"
 TOO_WEAK = "too-weak"
+SECOND_FACTOR = "second-factor"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 
@@ -82,15 +83,23 @@ class LoginRequired(ProtocolError):
 
 class InsufficientUserAuthentication(ProtocolError):
     """`insufficient_user_authentication` (RFC 9470, 3): who is signed in has proved it less
-    strongly than `strength`, a word, or more than `max_age` seconds ago; None: whenever.
+    strongly than `strength`, a word, or more than `max_age` seconds ago; None: whenever. A password
+    that was right, without the second factor that is needed as well, is too weak alike.
     """
 
     error = "insufficient_user_authentication"
     status = 401
 
-    def __init__(self, strength: str = "", max_age: int | None = None) -> None:
+    def __init__(
+        self,
+        strength: str = "",
+        max_age: int | None = None,
+        *,
+        description: str = "",
+        reason: str | None = None,
+    ) -> None:
         kind = "stronger" if strength else "more recent"
-        super().__init__(f"A {kind} sign-in is needed.")
+        super().__init__(description or f"A {kind} sign-in is needed.", reason=reason)
         self.strength, self.max_age = strength, max_age
 
     def parameters(self) -> dict[str, str]:

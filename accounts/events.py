@@ -35,6 +35,8 @@ _USUALLY = {
     "person.disabled": Event.Actor.ADMINISTRATOR,
     "person.merged": Event.Actor.ADMINISTRATOR,
     "person.invited": Event.Actor.ADMINISTRATOR,
+    "second.reset": Event.Actor.ADMINISTRATOR,
+    "duty.changed": Event.Actor.ADMINISTRATOR,
     "token.reused": Event.Actor.APPLICATION,
     "code.reused": Event.Actor.APPLICATION,
     "logout.delivered": Event.Actor.SITE,

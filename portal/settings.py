@@ -88,6 +88,7 @@ INSTALLED_APPS = [
     "providers.adgangsplatformen",
     "portal.pages",
     "portal.passkeys",
+    "portal.factors",
     "portal.tokens",
     "portal.authorization_server",
     "portal.gateway",

@@ -25,6 +25,7 @@ from portal.authorization_server import (
     userinfo,
     webfinger,
 )
+from portal.factors import account_page, step_page
 from portal.gateway import app_passwords_page, arrival
 from portal.gateway.middleware import check
 from portal.operations import health, letmein_page
@@ -42,7 +43,8 @@ from portal.pages import (
     passwords,
     staying,
 )
-from portal.passkeys import account_page, signing
+from portal.passkeys import account_page as passkeys_page
+from portal.passkeys import signing
 
 urlpatterns = [
     # What a person sees (1), and a browser on its way to MapStore (2).
@@ -55,6 +57,7 @@ urlpatterns = [
     path("login/letmein/<str:token>", letmein_page.letmein, name="letmein"),
     path("login/passkey", signing.sign_in, name="passkey-sign-in"),
     path("login/passkey/options", signing.options, name="passkey-options"),
+    path("login/second", step_page.step, name="login-second"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("openid/<slug:slug>/login", openid.login, name="openid-login"),
@@ -78,7 +81,9 @@ urlpatterns = [
     path("account/data/delete", data.delete, name="account-delete"),
     path("account/apps", apps_page.apps, name="account-apps"),
     path("account/app-passwords", app_passwords_page.page, name="account-app-passwords"),
-    path("account/passkeys", account_page.page, name="account-passkeys"),
+    path("account/passkeys", passkeys_page.page, name="account-passkeys"),
+    path("account/second-factor", account_page.page, name="second-factor"),
+    path("account/second-factor/codes", account_page.recovery_codes, name="recovery-codes"),
     path("account/password", passwords.change, name="password-change"),
     path("icon.svg", icons.icon, name="icon"),
     path("favicon.ico", icons.formerly, name="icon-formerly"),

@@ -129,6 +129,15 @@ def identify(source: ConfiguredSource, outcome: Authentication, visit: Visit) ->
     return user
 
 
+def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
+    """Return whom a verified outcome names; None for somebody new. Nothing is written of them.
+
+    Raises `AccessDenied` while people are known by another issuer.
+    """
+    with transaction.atomic():
+        return _known(source, outcome)
+
+
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
     """Add the identity of a verified outcome to the person whose session asked for it.
 

@@ -52,6 +52,7 @@ class Credentials(Form):
     username = Text(required=False)
     password = Text(4096, required=False)
     source = Text(50, required=False, allow_blank=True)  # type: ignore[assignment]
+    otp = Text(50, required=False, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Return the fields. Raises `ValidationError` without a name or a password."""

@@ -17,6 +17,7 @@ from accounts.errors import (
     ProtocolError,
     TemporarilyUnavailable,
 )
+from accounts.factors.answer import WrongCode
 from accounts.models import Source, StoredSession
 from accounts.provider import Visit
 from accounts.session.store import end
@@ -49,7 +50,7 @@ class LoginView(OpenView):
         source = _source_of(given.get("source", ""))
         visit = incoming.visit(request._request)
         try:
-            issued = _enter(source, given["username"], given["password"], visit)
+            issued = _enter(source, given, visit)
         except ProtocolError as error:
             record_failure(request._request, error, source.slug)
             raise
@@ -181,15 +182,18 @@ def _source_of(slug: str) -> ConfiguredSource:
     return found
 
 
-def _enter(source: ConfiguredSource, username: str, password: str, visit: Visit) -> pair.Pair:
+def _enter(source: ConfiguredSource, given: dict[str, Any], visit: Visit) -> pair.Pair:
     """Return the pair of a new session. The session ends again when its person may have no pair.
 
-    Raises `RefusedGrant` when name and password do not fit, `TooManyRequests` when locked out,
-    `AccessDenied` for people who are disabled, not registered or awaiting access, and
-    `TemporarilyUnavailable`.
+    Raises `RefusedGrant` when name and password do not fit, or the code is wrong, `TooManyRequests`
+    when locked out, `InsufficientUserAuthentication` when a code is needed, `AccessDenied` for
+    people who are disabled, not registered or awaiting access, and `TemporarilyUnavailable`.
     """
+    username, password, otp = given["username"], given["password"], given.get("otp", "")
     try:
-        session = signing_in.enter_without_browser(source, username, password, visit)
+        session = signing_in.enter_without_browser(source, username, password, visit, otp)
+    except WrongCode as wrong:
+        raise RefusedGrant(wrong.description, reason=wrong.reason) from None
     except InvalidGrant:
         if source.slug == Source.LOCAL:
             raise RefusedGrant("The username or the password is wrong.") from None

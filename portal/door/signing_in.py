@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import conf, errors, strength, trail
 from accounts.errors import AccessDenied, Busy, InvalidRequest, ProtocolError, TooManyRequests
+from accounts.factors.pending import Pending
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
 from accounts.models import StoredSession
@@ -21,7 +22,7 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
-from portal.door import answers, cookies, devices, forms, incoming, routes, shared, wishes
+from portal.door import answers, cookies, devices, forms, incoming, routes, second, shared, wishes
 from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
@@ -100,8 +101,10 @@ def conclude(
     *,
     link_uid: str = "",
     spent: LoginFlow | None = None,
+    passed: Pending | None = None,
 ) -> HttpResponse:
-    """Sign in, or link to the session `link_uid`, what a provider has verified; send the person on.
+    """Sign in, or link to the session `link_uid`, what a provider has verified; send the person on,
+    to the second step where there is one and it has not `passed`.
 
     The state of `spent` makes one session only. Raises `AccessDenied` with the reason, also for a
     sign-in that is weaker than what was demanded of it: whoever is signed in already stays so.
@@ -110,6 +113,9 @@ def conclude(
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
         messages.success(request, _("Added. From now on you can sign in this way too."))
         return answers.see_other("/account/sign-ins")
+    halted = None if passed else second.halt(request, source, outcome, next_url)
+    if halted:
+        return halted
     strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
     try:
         visit = replace(incoming.visit(request), shared=shared.is_told(request))
@@ -127,8 +133,9 @@ def conclude(
     if done.store.typed.shared:
         shared.remember(request, response)
     else:
-        typed = source.kind == "form" and forms.identifier_of(request, source)
-        who = typed or (outcome.username if source.kind == "form" else outcome.subject)
+        is_form = source.kind == "form"
+        typed = passed.name if passed else is_form and forms.identifier_of(request, source)
+        who = typed or (outcome.username if is_form else outcome.subject)
         devices.remember(request, response, source.slug, who)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
@@ -136,15 +143,18 @@ def conclude(
 
 
 def enter_without_browser(
-    source: ConfiguredSource, username: str, password: str, visit: Visit
+    source: ConfiguredSource, username: str, password: str, visit: Visit, otp: str = ""
 ) -> Session:
-    """Sign in with a password (docs/contract.md 2). Returns the new session, a client's.
+    """Sign in with a password, and the code `otp` where a second factor is needed (docs/contract.md
+    2). Returns the new session, a client's.
 
-    Raises `InvalidGrant` when name and password do not fit, `TooManyRequests` when locked out,
-    `AccessDenied` for people who are disabled or not registered, `TemporarilyUnavailable`, and
-    `InvalidRequest` for a source without a form.
+    Raises `InvalidGrant` when name and password do not fit, or the code is wrong, `TooManyRequests`
+    when locked out, `InsufficientUserAuthentication` when a code is needed, `AccessDenied` for
+    people who are disabled or not registered, `TemporarilyUnavailable`, and `InvalidRequest` for a
+    source without a form.
     """
     outcome = proof.verify_password(source, username, password, visit)
+    outcome = second.without_browser(source, outcome, otp, visit)
     kind = StoredSession.Kind.CLIENT
     return sign_in.sign_in(source, outcome, None, Session(), visit, kind).store.typed
 

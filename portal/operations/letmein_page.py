@@ -8,6 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import InvalidGrant
+from accounts.factors import totp
 from accounts.login.sign_in import SwitchNeeded
 from portal.door import answers, cookies, incoming, signing_in
 from portal.operations import rescue
@@ -32,11 +33,12 @@ def letmein(request: HttpRequest, token: str) -> HttpResponse:
     person = rescue.holder(secret)
     if person is None:
         return _lapsed(request)
-    context = {"person": person, "other": False}
+    context = {"person": person, "other": False, "has_factor": totp.exists(person)}
     if request.method != "POST":
         return answers.page(request, "login/letmein.html", context)
     try:
-        rescue.redeem(secret, partial(signing_in.enter, request), incoming.visit(request))
+        enter, lost = partial(signing_in.enter, request), "lost" in request.POST
+        rescue.redeem(secret, enter, incoming.visit(request), lost=lost)
     except InvalidGrant:
         return _lapsed(request)
     except SwitchNeeded:

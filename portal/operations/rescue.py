@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import events
 from accounts.errors import InvalidGrant
+from accounts.factors import keeping
 from accounts.keyring import digest
 from accounts.models import Source, User
 from accounts.models.users import username_key
@@ -76,9 +77,10 @@ def holder(secret: str) -> User | None:
     return row.user if row and row.epoch == row.user.session_epoch else None
 
 
-def redeem(secret: str, enter: Enter, visit: Visit) -> None:
+def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> None:
     """Sign the holder of a link in by `enter`, in one transaction. Of many uses of one link one
-    wins. Raises `InvalidGrant` for the others, and what `enter` raises.
+    wins. `lost` takes an authenticator away that is gone. Raises `InvalidGrant` for the others, and
+    what `enter` raises.
     """
     source = catalogue.of_session(Source.LOCAL)
     with transaction.atomic():
@@ -93,6 +95,8 @@ def redeem(secret: str, enter: Enter, visit: Visit) -> None:
         )
         uid = enter(source, outcome)
         events.record(events.event("letmein.used", visit, user=row.user, session_uid=uid))
+        if lost:
+            keeping.remove(row.user, visit, reason="by a link from the terminal")
 
 
 def _spend(row: Rescue) -> bool:

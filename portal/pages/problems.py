@@ -82,6 +82,11 @@ _TEXTS = {
         _("Somebody may have a copy of it, so it does not sign you in any more."),
         _("Sign in with your password, then remove it from your account."),
     ),
+    errors.SECOND_FACTOR: (
+        _("A second step is needed"),
+        _("The password was right, but here it is not enough."),
+        _("Sign in in a browser, where you are asked for the code."),
+    ),
 }
 _WRONG_PASSWORD = (
     _("We could not sign you in"),

@@ -29,6 +29,26 @@ _WORDS = {
         _("A passkey of your account is blocked"),
         _("There may be a copy of it, so it does not sign in to the account %(username)s at:"),
     ),
+    "second.added": (
+        _("A second step was set up for your account"),
+        _("Signing in with the password of the account %(username)s now takes a code as well at:"),
+    ),
+    "second.removed": (
+        _("The second step of your account was removed"),
+        _("The password alone now signs in to the account %(username)s at:"),
+    ),
+    "second.reset": (
+        _("The second step of your account was reset"),
+        _("An administrator took the authenticator of the account %(username)s away at:"),
+    ),
+    "recovery.used": (
+        _("A recovery code of your account was used"),
+        _("It signed in to the account %(username)s, and counts no more at:"),
+    ),
+    "recovery.made": (
+        _("New recovery codes were made for your account"),
+        _("Those of before count no more for the account %(username)s at:"),
+    ),
 }
 
 

@@ -96,13 +96,6 @@ class Service:
         """Let it go on. Harmless when it was not frozen."""
         self._signal(signal.SIGCONT)
 
-    def kill(self) -> None:
-        """End all its processes at once, as when the power fails; its data stays."""
-        assert self.process is not None
-        self._signal(signal.SIGKILL)
-        self.process.wait(30)
-        self.process = None
-
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:
         """Kill it for the block, and start it again with its data."""
