@@ -10,7 +10,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts.models import Event, Identity, StoredSession, User
+from accounts.factors import passkeys
+from accounts.models import Event, Identity, Passkey, StoredSession, User
 from accounts.offers import offered
 from accounts.session import people
 from accounts.source import catalogue
@@ -28,6 +29,7 @@ class Dossier:
 
     person: User
     ways: Sequence[dict[str, Any]]
+    passkeys: Sequence[Passkey]
     sessions: Sequence[dict[str, Any]]
     groups: Sequence[dict[str, str]]
     applications: Sequence[dict[str, Any]]
@@ -41,6 +43,7 @@ def dossier(person: User) -> Dossier:
     return Dossier(
         person,
         [_way(each) for each in identities],
+        list(passkeys.of_person(person.pk)),
         [_session(each) for each in _alive(person)],
         [_group(each, identities) for each in person.groups.order_by("name")],
         [row for of in offered("applications_of") for row in of(person.pk)],

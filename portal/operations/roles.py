@@ -59,7 +59,8 @@ ROLES = (
         _("Lets people in, ends sessions, disables people, and looks up support codes."),
         (
             "accounts.view_user", "accounts.change_user", "accounts.view_identity",
-            "accounts.delete_identity", "accounts.view_storedsession",
+            "accounts.delete_identity", "accounts.view_passkey", "accounts.delete_passkey",
+            "accounts.view_storedsession",
             "accounts.delete_storedsession", "accounts.view_event",
             "operations.view_awaitingperson", "operations.change_awaitingperson",
         ),

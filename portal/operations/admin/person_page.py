@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from accounts import events
+from accounts.factors import passkeys
 from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, people
 from portal.door import answers, incoming
@@ -55,13 +56,15 @@ class PersonPage(MergePage):
                 "merge": may_merge(request.user, person),
                 "disable": self._may_disable(request, person),
                 "unlink": self._may_unlink(request, person),
+                "remove_passkey": self._may_remove_passkey(request, person),
                 "end": request.user.has_perm("accounts.delete_storedsession"),
             },
             "shows": {
                 name: request.user.has_perm(f"accounts.view_{name}")
                 or request.user.has_perm(f"accounts.{verb}_{name}")
                 for name, verb in (
-                    ("identity", "delete"), ("storedsession", "delete"), ("event", "view"),
+                    ("identity", "delete"), ("passkey", "delete"),
+                    ("storedsession", "delete"), ("event", "view"),
                 )
             },
         }  # fmt: skip
@@ -72,6 +75,7 @@ class PersonPage(MergePage):
         doing = {
             "end": self._end, "end-all": self._end_all, "disable": self._disable,
             "enable": self._enable, "unlink": self._unlink,
+            "remove-passkey": self._remove_passkey,
         }.get(act)  # fmt: skip
         if doing is None:
             raise Http404
@@ -118,19 +122,36 @@ class PersonPage(MergePage):
     def _unlink(self, request: HttpRequest, person: User) -> None:
         if not self._may_unlink(request, person):
             raise PermissionDenied
-        key = request.POST.get("identity", "")
         mine = person.identities.select_related("source")
-        way = mine.filter(pk=int(key) if key.isdecimal() and len(key) < 18 else 0).first()
-        reason = request.POST.get("reason", "").strip()
+        way = mine.filter(pk=_number(request, "identity")).first()
         if way is None:
             raise Http404
+        reason = self._reason(request)
         if not reason:
-            said = _("Say why this way in is taken away: the events keep the reason.")
-            self.message_user(request, said, messages.ERROR)
             return
         unlink(request, way, reason)
         said = _("Taken away. Nobody can sign in as %s that way any more.") % person
         self.message_user(request, said, messages.SUCCESS)
+
+    def _remove_passkey(self, request: HttpRequest, person: User) -> None:
+        if not self._may_remove_passkey(request, person):
+            raise PermissionDenied
+        reason = self._reason(request)
+        if not reason:
+            return
+        number, visit = _number(request, "passkey"), incoming.visit(request)
+        if not passkeys.remove(person.pk, number, visit, reason):
+            raise Http404
+        said = _("Taken away. Nobody can sign in as %s by that passkey any more.") % person
+        self.message_user(request, said, messages.SUCCESS)
+
+    def _reason(self, request: HttpRequest) -> str:
+        """Return why something is taken away; nothing, and say so, where none was given."""
+        reason = request.POST.get("reason", "").strip()
+        if not reason:
+            said = _("Say why this way in is taken away: the events keep the reason.")
+            self.message_user(request, said, messages.ERROR)
+        return reason
 
     # --- Who may ----------------------------------------------------------------------------------
 
@@ -140,6 +161,11 @@ class PersonPage(MergePage):
     @staticmethod
     def _may_unlink(request: HttpRequest, person: User) -> bool:
         permitted = request.user.has_perm("accounts.delete_identity")
+        return permitted and may_manage(request.user, person)
+
+    @staticmethod
+    def _may_remove_passkey(request: HttpRequest, person: User) -> bool:
+        permitted = request.user.has_perm("accounts.delete_passkey")
         return permitted and may_manage(request.user, person)
 
 
@@ -152,6 +178,12 @@ def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
         visit = incoming.visit(request)
         gone = events.event("identity.unlinked", visit, source=slug, user=user, detail=reason)
         events.record(gone)
+
+
+def _number(request: HttpRequest, name: str) -> int:
+    """Return the primary key that was posted; 0, which is nobody's, for what is none."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def link_to(person: Any) -> str:
