@@ -104,12 +104,12 @@ class InsufficientUserAuthentication(ProtocolError):
 
     def parameters(self) -> dict[str, str]:
         """Return what a challenge says of it, by name (RFC 9470, 3)."""
-        said = {"error": self.error, "error_description": self.description}
+        said = {"error": self.error}
         if self.strength:
             said["acr_values"] = self.strength
         if self.max_age is not None:
             said["max_age"] = str(self.max_age)
-        return said
+        return {**said, "error_description": self.description}
 
 
 class TemporarilyUnavailable(ProtocolError):

@@ -53,6 +53,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             "order": _("Smaller numbers are asked first; the first rule that matches decides."),
             "host": _("Without scheme and port. *.example.org is every name below example.org."),
             "path": _("This path and everything below it."),
+            "strength": _("How strongly they proved who they are, or more strongly."),
             "proof_seconds": _("So long ago at most they proved who they are. 0: whenever."),
             "remote_user": _("Usernames change hands: prefer the id."),
             "pass_token": _("The application acts in the person's name at their source."),
@@ -136,7 +137,10 @@ class AccessRuleAdmin(Guarded):
     fieldsets = (
         (None, {"fields": ("slug", "order", "enabled", "note")}),
         (_("Which requests"), {"fields": ("host", "path", "methods")}),
-        (_("Who may come in"), {"fields": ("access", "types", "groups", "proof_seconds")}),
+        (
+            _("Who may come in"),
+            {"fields": ("access", "types", "groups", "strength", "proof_seconds")},
+        ),
         (_("What the application gets"), {"fields": ("remote_user", "pass_token", "websockets")}),
         (_("Signing out"), {"fields": ("cookies", "clear_storage")}),
     )

@@ -30,9 +30,9 @@ def start(request: HttpRequest) -> HttpResponse:
     """
     place = _place(request)
     session = incoming.session_of(request)
-    if handover.needs_proof(session, place, timezone.now()):
-        here = request.get_full_path()
-        return answers.see_other(routes.login_path(session.source, next=here, again="1"))
+    if lacks := handover.lacking(session, place, timezone.now()):
+        wanted = {"next": request.get_full_path(), "again": "1", "strength": lacks.strength}
+        return answers.see_other(routes.login_path(session.source, **wanted))
     if handover.shares_cookie(place.host):
         return _found(place.url)
     if request.GET.get("failed"):

@@ -1,19 +1,21 @@
 """The decision: one pure function of who asks, what for, and the rules (docs/gateway.md 2)."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
+from functools import reduce
 from urllib.parse import urlencode, urlsplit
 
-from accounts.errors import LoginRequired, ProtocolError
+from accounts.errors import InsufficientUserAuthentication, LoginRequired, ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
+from accounts.strength.levels import WORDS, Strength
 from portal.gateway import identity
 from portal.gateway.forwarded import Forwarded
 from portal.gateway.hosts import LOCAL, arrives
 from portal.gateway.reach import Reach
-from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
+from portal.gateway.rules import NOBODY, PUBLIC, SIGNED_IN, AppCookie, Rule, Rules
 from portal.server.kept import Keep
 from portal.tokens.challenge import challenge
 from portal.tokens.token_errors import InsufficientScope, InvalidToken
@@ -38,7 +40,8 @@ class Who:
     may be believed.
 
     `scopes` are an access token's; None for credentials that have no scopes. `reach` is an app
-    password's. `failed` is why a token or a password that was given does not count.
+    password's. `strength` is how strong the proof is, None if nobody knows. `failed` is why a token
+    or a password that was given does not count.
     """
 
     by: By = By.NOTHING
@@ -50,6 +53,7 @@ class Who:
     reach: Reach = field(default_factory=Reach)
     failed: ProtocolError | None = None
     username: str = ""
+    strength: Strength | None = None
     keep: Keep | None = field(default=None, repr=False, compare=False)
 
     def is_in(self, asked: Forwarded) -> bool:
@@ -131,17 +135,6 @@ TYPE = "type"
 GROUP = "group"
 
 
-class FreshProofNeeded(ProtocolError):
-    """`insufficient_user_authentication` (RFC 9470, 3): the proof is older than `seconds`."""
-
-    error = "insufficient_user_authentication"
-    status = 401
-
-    def __init__(self, seconds: int) -> None:
-        super().__init__("A more recent sign-in is needed.")
-        self.seconds = seconds
-
-
 def decide(who: Who, asked: Forwarded, rules: Rules, settings: Settings, now: datetime) -> Decision:
     """Return what becomes of a request: the strictest that any of its readings leads to."""
     if not _REFUSED_METHODS.isdisjoint(asked.methods):
@@ -161,6 +154,9 @@ def decide(who: Who, asked: Forwarded, rules: Rules, settings: Settings, now: da
         if isinstance(refused, str):
             return _forbidden(refused, matched)
         needed = refused or needed
+    if isinstance(needed, InsufficientUserAuthentication):  # of all rules together
+        proof = who.strength, who.session.auth_time, now
+        needed = all_that_lacks(_for_people(matched), *proof)
     if needed:
         return _ask(needed, asked, matched, settings)
     return _allow(who, asked, matched)
@@ -199,9 +195,53 @@ def _judge(  # one line for each reason
         return TYPE
     if rule.groups and rule.groups.isdisjoint(who.groups):
         return GROUP
-    if rule.proof and now.timestamp() - session.auth_time >= rule.proof:
-        return FreshProofNeeded(rule.proof)
-    return None
+    return lacks(rule, who.strength, session.auth_time, now)
+
+
+def lacks(
+    rule: Rule, level: Strength | None, auth_time: int, now: datetime
+) -> InsufficientUserAuthentication | None:
+    """Return what a rule wants of a proof that is of this `level` and of `auth_time`; None when it
+    is strong and recent enough.
+    """
+    is_weak = rule.strength is not None and (level or 0) < rule.strength
+    is_old = rule.proof and now.timestamp() - auth_time >= rule.proof
+    if not is_weak and not is_old:
+        return None
+    word = rule.strength.word if rule.strength and is_weak else ""
+    return InsufficientUserAuthentication(word, rule.proof or None)
+
+
+def all_that_lacks(
+    matched: Iterable[Rule], level: Strength | None, auth_time: int, now: datetime
+) -> InsufficientUserAuthentication | None:
+    """Return what several rules want of a proof together, as `lacks` says it of one."""
+    found = [each for rule in matched if (each := lacks(rule, level, auth_time, now))]
+    return reduce(_both, found) if found else None
+
+
+def is_too_weak(who: Who, decided: Decision, now: datetime) -> bool:
+    """Tell whether it is the strength of the proof that a decision misses."""
+    missed = all_that_lacks(decided.rules, who.strength, who.session.auth_time, now)
+    return missed is not None and bool(missed.strength)
+
+
+def demanded(matched: Iterable[Rule]) -> str:
+    """Return the strongest word that rules ask for, nothing when none does."""
+    wanted = max((each.strength for each in matched if each.strength), default=None)
+    return wanted.word if wanted else ""
+
+
+def _both(
+    one: InsufficientUserAuthentication, other: InsufficientUserAuthentication
+) -> InsufficientUserAuthentication:
+    ages = [each.max_age for each in (one, other) if each.max_age is not None]
+    word = max(one.strength, other.strength, key=lambda each: WORDS.get(each, 0))
+    return InsufficientUserAuthentication(word, min(ages, default=None))
+
+
+def _for_people(matched: Iterable[Rule]) -> list[Rule]:
+    return [each for each in matched if each.access == SIGNED_IN]
 
 
 def _forbidden(why: str, matched: tuple[Rule, ...]) -> Forbidden:
@@ -222,16 +262,20 @@ def _ask(
         expires = expires[:1]
     clear = any(rule.clear_storage for rule in matched) and bool(expires)
     if asked.navigates:
-        again = isinstance(needed, FreshProofNeeded)
-        location = sign_in_url(asked, settings, again=again)
+        if isinstance(needed, InsufficientUserAuthentication):
+            location = sign_in_url(asked, settings, again=True, strength=needed.strength)
+        else:
+            location = sign_in_url(asked, settings, strength=demanded(matched))
         return SignIn(location, expires, clear, matched)
     challenges = () if asked.is_script else tuple(_challenges(needed, asked, settings))
     return Unauthorized(needed, challenges, expires, clear, matched)
 
 
-def sign_in_url(asked: Forwarded, settings: Settings, *, again: bool = False) -> str:
+def sign_in_url(
+    asked: Forwarded, settings: Settings, *, again: bool = False, strength: str = ""
+) -> str:
     """Return where a browser signs in, on its way to the page that it asked for: at the site, or
-    first at the page's own host, where the site's cookie does not arrive.
+    first at the page's own host, where the site's cookie does not arrive. `strength` is a demand.
     """
     if not arrives(asked.host, urlsplit(settings.site_url).hostname or "", settings.domain):
         there = urlencode({"rd": asked.target})
@@ -239,17 +283,17 @@ def sign_in_url(asked: Forwarded, settings: Settings, *, again: bool = False) ->
     url = asked.url
     if url.startswith(f"{settings.site_url}/"):
         url = url.removeprefix(settings.site_url)
-    query = {"next": url, **({"again": "1"} if again else {})}
-    return f"{settings.site_url}/login?{urlencode(query)}"
+    query = {"next": url, "again": "1" if again else "", "strength": strength}
+    wanted = {name: value for name, value in query.items() if value}
+    return f"{settings.site_url}/login?{urlencode(wanted)}"
 
 
 def _challenges(needed: ProtocolError, asked: Forwarded, settings: Settings) -> list[str]:
     """Return the challenges. A browser would ask for a password in a window of its own: it is
     offered no `Basic`.
     """
-    said = challenge(needed if isinstance(needed, InvalidToken) else LoginRequired())
-    if isinstance(needed, FreshProofNeeded):
-        said += f', error="{needed.error}", max_age="{needed.seconds}"'
+    told = isinstance(needed, (InvalidToken, InsufficientUserAuthentication))
+    said = challenge(needed if told else LoginRequired())
     basic = 'Basic realm="vestibule", charset="UTF-8"'
     return [said, basic] if settings.basic and not asked.in_browser else [said]
 

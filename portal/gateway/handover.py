@@ -17,14 +17,14 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from limits import RateLimitItemPerMinute
 
-from accounts import conf
-from accounts.errors import InvalidGrant, InvalidRequest
+from accounts import conf, strength
+from accounts.errors import InsufficientUserAuthentication, InvalidGrant, InvalidRequest
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.session.typed import Session
 from portal import conf as portal_conf
-from portal.gateway import paths, rules
+from portal.gateway import decision, paths, rules
 from portal.gateway.held import HandOff, HostSession
 from portal.gateway.hosts import LOCAL, arrives, host_of
 from portal.tokens import bearer
@@ -88,13 +88,12 @@ def place_of(url: str) -> Place | None:
     return Place(scheme, authority, "/" if path.startswith(LOCAL) else target)
 
 
-def needs_proof(session: Session, place: Place, now: datetime) -> bool:
-    """Tell whether a rule of the page wants a more recent proof of who the person is."""
-    known = rules.compiled()
+def lacking(session: Session, place: Place, now: datetime) -> InsufficientUserAuthentication | None:
+    """Return what the rules of the page want of the person's proof; None when it is enough."""
+    known, level = rules.compiled(), strength.of(session)
     readings = paths.readings(paths.split(place.target)[0])
-    found = (known.first(place.host, "GET", each) for each in readings)
-    age = now.timestamp() - session.auth_time
-    return any(rule is not None and 0 < rule.proof <= age for rule in found)
+    found = [known.first(place.host, "GET", each) for each in readings]
+    return decision.all_that_lacks([each for each in found if each], level, session.auth_time, now)
 
 
 def is_state(text: str) -> bool:

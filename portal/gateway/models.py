@@ -22,6 +22,14 @@ class AccessRule(models.Model):
         SIGNED_IN = "signed_in", _("who is signed in")
         NOBODY = "nobody", _("nobody")
 
+    class Strength(models.TextChoices):
+        """How strongly a person must have proved who they are (docs/strength.md)."""
+
+        ANY = "", _("any")
+        LOW = "low", _("low")
+        SUBSTANTIAL = "substantial", _("substantial")
+        HIGH = "high", _("high")
+
     class RemoteUser(models.TextChoices):
         """By what the application knows a person."""
 
@@ -39,6 +47,10 @@ class AccessRule(models.Model):
     )
     types = models.JSONField(_("session types"), default=list, blank=True)
     groups = models.JSONField(_("groups"), default=list, blank=True)
+    strength = models.CharField(
+        _("strength of the sign-in"), max_length=12, choices=Strength.choices, blank=True,
+        default=Strength.ANY, db_default="",
+    )  # fmt: skip
     proof_seconds = models.PositiveIntegerField(_("fresh proof, seconds"), default=0)
     remote_user = models.CharField(
         "Remote-User", max_length=10, choices=RemoteUser.choices, default=RemoteUser.ID

@@ -57,7 +57,7 @@ def _problems(rule: AccessRule) -> Iterator[tuple[str, str]]:
             yield "methods", _("%s is no method; they are written in capitals.") % method
     for kind in sorted({*rule.types} - registry.session_types()):
         yield "types", _("There is no session type %s.") % kind
-    asks = rule.types or rule.groups or rule.proof_seconds
+    asks = rule.types or rule.groups or rule.proof_seconds or rule.strength
     if asks and rule.access != AccessRule.Access.SIGNED_IN:
         yield "access", _("Types, groups and a fresh proof are asked of who is signed in.")
     if rule.pass_token and rule.access != AccessRule.Access.SIGNED_IN:

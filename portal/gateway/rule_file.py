@@ -22,6 +22,7 @@ FIELDS: Mapping[str, type] = {
     "access": str,
     "types": list,
     "groups": list,
+    "strength": str,
     "proof_seconds": int,
     "remote_user": str,
     "pass_token": bool,

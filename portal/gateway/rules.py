@@ -9,6 +9,7 @@ from django.db import DatabaseError
 
 from accounts import ended
 from accounts.errors import InvalidRequest
+from accounts.strength.levels import Strength, named
 from portal import conf
 from portal.gateway.hosts import host_of
 from portal.gateway.models import AccessRule
@@ -30,7 +31,8 @@ class AppCookie:
 @dataclass(frozen=True, slots=True)
 class Rule:
     """Who may come in at a host, below a path, by some methods. `proof` is how many seconds ago a
-    person must have proved who they are at most; 0 asks for none.
+    person must have proved who they are at most; 0 asks for none. `strength` is how strongly; None
+    asks for nothing.
     """
 
     slug: str
@@ -41,6 +43,7 @@ class Rule:
     types: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     proof: int = 0
+    strength: Strength | None = None
     pass_token: bool = False
     by_username: bool = False
     websockets: bool = False
@@ -124,6 +127,7 @@ def of_row(row: AccessRule) -> Rule:
         types=frozenset(row.types),
         groups=frozenset(row.groups),
         proof=row.proof_seconds,
+        strength=named(row.strength),
         pass_token=row.pass_token,
         by_username=row.remote_user == AccessRule.RemoteUser.USERNAME,
         websockets=row.websockets,

@@ -11,6 +11,7 @@ from accounts import conf
 from accounts.errors import InvalidRequest
 from accounts.models import User
 from accounts.session.typed import Session
+from accounts.strength import named
 from portal import conf as portal_conf
 from portal.gateway import check, decision, forwarded
 from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, SignIn, Who
@@ -45,9 +46,9 @@ class Outcome:
     looked: tuple[Looked, ...]
 
 
-def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None) -> Who:
+def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None, level: str = "") -> Who:
     """Return somebody with a session of this type and these groups, who proved who they are so long
-    ago; nobody without a type.
+    ago and as strongly as `level` says; nobody without a type.
     """
     if not kind:
         return Who()
@@ -57,13 +58,13 @@ def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None) -> Who
         auth_time=int((now - proof).timestamp()) if proof is not None else 0,
     )  # fmt: skip
     known = "0" * 32, "jane@example.org", groups
-    return Who(By.COOKIE, session, *known, username="jane")
+    return Who(By.COOKIE, session, *known, username="jane", strength=named(level))
 
 
-def known(person: User, kind: str, proof: timedelta | None) -> Who:
+def known(person: User, kind: str, proof: timedelta | None, level: str = "") -> Who:
     """Return a person as they are, with a session of this type."""
     groups = tuple(person.groups.order_by("name").values_list("name", flat=True))
-    base = imagined(kind or "local", groups, proof)
+    base = imagined(kind or "local", groups, proof, level)
     session = replace(
         base.session, name=person.name, username=person.username, status=person.status
     )
@@ -82,7 +83,7 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
     looked = tuple(dict.fromkeys(_looked(asked, rules)))
-    return Outcome(answer.status, _why(who, decided), answer.headers, looked)
+    return Outcome(answer.status, _why(who, decided, now), answer.headers, looked)
 
 
 def url_problem(url: str) -> str:
@@ -102,13 +103,15 @@ def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:
             yield Looked(method, reading.path, rule.slug if rule else "")
 
 
-def _why(who: Who, decided: Decision) -> str:
+def _why(who: Who, decided: Decision, now: datetime) -> str:
     if isinstance(decided, Allow):
         if not decided.headers["Remote-User"]:
             return _("The rule lets everybody in.")
         return _("The rule lets this person in.")
     if isinstance(decided, Forbidden):
         return _refusals()[decided.why]
+    if who.session.is_logged_in and decision.is_too_weak(who, decided, now):
+        return _("The sign-in is too weak: a stronger one is asked for.")
     if isinstance(decided, SignIn) and who.session.is_logged_in:
         return _("The proof of who it is is too old: the browser is sent to sign in again.")
     if isinstance(decided, SignIn):

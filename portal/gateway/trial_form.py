@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.source import registry
 from portal.gateway import rules, tester
+from portal.gateway.models import AccessRule
 
 
 class TrialForm(forms.Form):
@@ -41,6 +42,10 @@ class TrialForm(forms.Form):
     proof = forms.IntegerField(
         label=_("Proved who they are, minutes ago"), min_value=0, required=False
     )
+    strength = forms.ChoiceField(
+        label=_("Strength of the sign-in"), required=False,
+        choices=[("", _("not known")), *AccessRule.Strength.choices[1:]],
+    )  # fmt: skip
     person = forms.CharField(
         label=_("Or as this person"), required=False, max_length=150,
         help_text=_("A username. Their own groups count."),
@@ -84,8 +89,9 @@ class TrialForm(forms.Form):
         given = self.cleaned_data
         proof = timedelta(minutes=given["proof"]) if given["proof"] is not None else None
         if given.get("person"):
-            who = tester.known(given["person"], given["type"], proof)
+            who = tester.known(given["person"], given["type"], proof, given["strength"])
         else:
-            who = tester.imagined(given["type"], tuple(given["groups"]), proof)
+            groups = tuple(given["groups"])
+            who = tester.imagined(given["type"], groups, proof, given["strength"])
         asked = given["url"], given["method"], given["manner"]
         return tester.outcome(who, *asked, rules.compiled(), timezone.now())

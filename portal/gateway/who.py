@@ -10,13 +10,14 @@ from django.contrib.sessions.backends.base import UpdateError
 from django.http import parse_cookie
 from django.utils import timezone
 
-from accounts import ended
+from accounts import ended, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import SEEN_EVERY, SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.strength import Strength
 from accounts.upstream import cookie_header
 from accounts.upstream.cookie_header import RawCookies
 from portal import conf
@@ -129,7 +130,10 @@ def _by_password(text: str, visit: Visit) -> Who:
         owner = app_passwords.find(text, visit)
     except (InvalidGrant, TooManyRequests) as error:
         return Who(failed=error)
-    return _somebody(By.BASIC, owner.session, str(owner.person.pk), reach=owner.reach)
+    # A password that a program keeps is one factor, however strong the sign-in was that made it.
+    level = min(strength.of(owner.session) or 0, Strength.LOW)
+    found = _somebody(By.BASIC, owner.session, str(owner.person.pk), reach=owner.reach)
+    return replace(found, strength=Strength(level) if level else None)
 
 
 def _somebody(by: By, session: Session, pk: str, **more: Any) -> Who:
@@ -138,4 +142,5 @@ def _somebody(by: By, session: Session, pk: str, **more: Any) -> Who:
     if person is None:
         return Who()
     known = person.uid, person.email, person.groups
-    return Who(by, session, *known, username=person.username, **more)
+    level = strength.of(session)
+    return Who(by, session, *known, username=person.username, strength=level, **more)

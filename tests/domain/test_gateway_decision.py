@@ -13,6 +13,7 @@ import pytest
 
 from accounts.errors import InvalidRequest
 from accounts.session.typed import Session
+from accounts.strength import Strength
 from portal.gateway import forwarded, identity
 from portal.gateway.decision import (
     Allow,
@@ -40,6 +41,10 @@ RULES = Rules(
         Rule("pupils", HOST, "/school", types=frozenset({"unilogin"})),
         Rule("desk", HOST, "/desk", groups=frozenset({"Caseworkers", "Leaders"})),
         Rule("salaries", HOST, "/salaries", proof=600),
+        Rule("loans", HOST, "/loans", strength=Strength.LOW),
+        Rule("cases", HOST, "/cases", strength=Strength.SUBSTANTIAL),
+        Rule("secret", HOST, "/cases;x", strength=Strength.HIGH, proof=300),
+        Rule("seal", HOST, "/seal", strength=Strength.SUBSTANTIAL, proof=600),
         Rule("live", HOST, "/live", websockets=True),
         Rule("map", HOST, "/map", pass_token=True, by_username=True),
         Rule("rest", HOST, cookies=(AppCookie("app", "/"), AppCookie("cart", "/shop"))),
@@ -63,6 +68,11 @@ ALICE = Who(
 WAITING = replace(ALICE, session=replace(SESSION, status="awaiting_access"))
 PUPIL = replace(ALICE, session=replace(SESSION, type="unilogin"), groups=())
 YESTERDAY = replace(ALICE, session=replace(SESSION, auth_time=SESSION.auth_time - 86400))
+WEAK = replace(ALICE, strength=Strength.LOW)
+STRONG = replace(ALICE, strength=Strength.SUBSTANTIAL)
+STRONGEST = replace(ALICE, strength=Strength.HIGH)
+WEAK_CLIENT = replace(WEAK, by=By.BEARER, scopes=frozenset({"gateway"}))
+STRONG_ONCE = replace(YESTERDAY, strength=Strength.HIGH)
 CLIENT = replace(ALICE, by=By.BEARER, scopes=frozenset({"gateway"}))
 NARROW = replace(ALICE, by=By.BEARER, scopes=frozenset({"profile"}))
 STALE = Who(failed=InvalidToken("The access token is not known, or it has expired."))
@@ -108,6 +118,18 @@ CASES: list[tuple[str, Who, str, str, dict[str, str], Any]] = [
     ("a fresh proof",                    ALICE,        "GET",      "/salaries",     PAGE,      200),
     ("an old one",                       YESTERDAY,    "GET",      "/salaries",     PAGE,      302),
     ("an old one, by a script",          YESTERDAY,    "GET",      "/salaries",     FETCH,     401),
+    ("what nobody knows is not low",     ALICE,        "GET",      "/loans",        PAGE,      302),
+    ("a weak one where that is enough",  WEAK,         "GET",      "/loans",        PAGE,      200),
+    ("a stronger one is enough",         STRONGEST,    "GET",      "/loans",        PAGE,      200),
+    ("too weak",                         WEAK,         "GET",      "/cases",        PAGE,      302),
+    ("too weak, by a script",            WEAK,         "GET",      "/cases",        FETCH,     401),
+    ("too weak, by a token",             WEAK_CLIENT,  "PROPFIND", "/cases",        CURL,      401),
+    ("a form that is too weak",          WEAK,         "POST",     "/cases",        PAGE,      401),
+    ("strong enough",                    STRONG,       "GET",      "/cases",        PAGE,      200),
+    ("the strictest reading decides",    STRONG,       "GET",      "/cases;x",      PAGE,      302),
+    ("strong, but long ago",             STRONG_ONCE,  "GET",      "/seal",         PAGE,      302),
+    ("recent, but weak",                 WEAK,         "GET",      "/seal",         PAGE,      302),
+    ("both",                             STRONG,       "GET",      "/seal",         PAGE,      200),
     ("a socket where one may be",        ALICE,        "GET",      "/live",         SOCKET,    200),
     ("a socket elsewhere",               ALICE,        "GET",      "/",             SOCKET,    403),
     ("h2c",                              ALICE,        "GET",      "/live",         H2C,       403),
@@ -252,6 +274,24 @@ def test_a_step_up_names_itself() -> None:
     assert again.location.endswith("&again=1")
     assert isinstance(challenged, Unauthorized)
     assert 'error="insufficient_user_authentication", max_age="600"' in challenged.challenges[0]
+
+
+def test_a_stronger_sign_in_is_asked_for_by_its_word() -> None:
+    again, challenged = ask(WEAK, path="/seal", **PAGE), ask(WEAK, path="/seal")
+    assert isinstance(again, SignIn)
+    assert again.location.endswith("&again=1&strength=substantial")
+    assert isinstance(challenged, Unauthorized)
+    (said,) = challenged.challenges
+    assert 'insufficient_user_authentication", acr_values="substantial", max_age="600"' in said
+    stranger = ask(NOBODY_THERE, path="/seal", **PAGE)
+    assert isinstance(stranger, SignIn)
+    assert stranger.location.endswith("%2Fseal&strength=substantial"), "one sign-in is enough"
+
+
+def test_who_meets_two_rules_brings_enough_for_both_at_once() -> None:
+    found = ask(replace(WEAK, session=YESTERDAY.session), path="/cases;x")
+    assert isinstance(found, Unauthorized)
+    assert 'acr_values="high", max_age="300"' in found.challenges[0]
 
 
 def test_a_missing_scope_is_named() -> None:

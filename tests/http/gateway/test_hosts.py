@@ -303,6 +303,16 @@ def test_a_rule_that_wants_a_fresh_proof_gets_one(browser: Browser) -> None:
         assert (url, page.status_code) == (f"https://{FILES}/safe/x", 200)
 
 
+def test_a_rule_that_wants_a_stronger_sign_in_asks_for_it_on_the_way(browser: Browser) -> None:
+    rule("safe", FILES, path="/safe", strength="substantial", order=1)
+    browser.go(f"https://{FILES}/")
+    url, page = browser.go(f"https://{FILES}/safe/x")
+    assert url.startswith(f"{SITE}/auth/login/local?")
+    assert parse_qs(urlsplit(url).query)["strength"] == ["substantial"]
+    assert "stronger sign-in than a password" in page.content.decode()
+    assert HandOff.objects.count() == 0, "no code is given for what the session does not open"
+
+
 def test_who_awaits_access_is_handed_over_to_nobody(browser: Browser) -> None:
     User.objects.update(status="awaiting_access")
     fresh.caches()

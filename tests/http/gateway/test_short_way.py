@@ -93,6 +93,9 @@ QUESTIONS: dict[str, dict[str, Any]] = {
     "of caseworkers": {"path": "/cases/1", **SHORT},
     "freshly proved": {"path": "/proof", **SHORT},
     "freshly proved, too long ago": {"path": "/now", **SHORT},
+    "signed in strongly": {"path": "/strong", **SHORT},
+    "signed in at all": {"path": "/low", **SHORT},
+    "signed in strongly, by a script": {"path": "/strong"},
     "nginx": {"HTTP_X_FORWARDED_URI": "", "HTTP_X_FORWARDED_METHOD": "",
               "HTTP_X_ORIGINAL_URL": f"https://{HOST}/a", "HTTP_X_ORIGINAL_METHOD": "GET"},
     "nginx, which cannot redirect": {"QUERY_STRING": "redirect=401", **SHORT},
@@ -116,6 +119,8 @@ def rules(house: None) -> None:
     rule("cases", path="/cases", groups=["Caseworkers"], order=3)
     rule("proof", path="/proof", proof_seconds=600, order=4)
     rule("now", path="/now", proof_seconds=1, order=5)
+    rule("strong", path="/strong", strength="substantial", order=6)
+    rule("low", path="/low", strength="low", order=7)
     rule("files", cookies=[{"name": "app"}])
 
 

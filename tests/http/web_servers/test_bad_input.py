@@ -28,6 +28,8 @@ RULES = f"""
 User.objects.filter(username="alice").update(name={NAME!r})
 rule("private", path="/private", order=1, types=["unilogin"])
 rule("own", path="/own", order=2)
+rule("weak", path="/weak", order=2, strength="low")
+rule("strong", path="/strong", order=2, strength="substantial", proof_seconds=600)
 rule("socket", path="/socket", order=2, websockets=True)
 rule("shop", path="/shop", order=2, clear_storage=True, cookies=[
     {{"name": "app"}}, {{"name": "cart", "path": "/shop", "domain": {FILES!r}}}])
@@ -136,6 +138,23 @@ def test_an_application_is_told_who_asks(
     assert "".join(seen.all("Remote-Groups")) == ""
     assert seen.all("X-Session-Type") == ["client"] or seen.all("X-Session-Type") == ["local"]
     assert seen.all("Host")[0].startswith(FILES)
+
+
+def test_who_has_signed_in_too_weakly_is_asked_for_more(
+    wire: Wire, app: Application, alice: Desktop, bearer: str
+) -> None:
+    """RFC 9470, 3, and the way to a stronger sign-in, as each web server passes them on."""
+    assert wire.ask("GET /weak", bearer).status == 200
+    app.seen.clear()
+    refused = wire.ask("GET /strong", bearer)
+    assert refused.status == 401
+    said = refused.one("WWW-Authenticate")
+    assert 'insufficient_user_authentication", acr_values="substantial", max_age="600"' in said
+    held = next(each for each in alice.http.cookies if each.name == "vestibule")
+    page = wire.ask("GET /strong", f"Cookie: vestibule={held.value}", "Accept: text/html")
+    assert page.status == 302
+    assert page.one("Location").endswith("%2Fstrong&again=1&strength=substantial")
+    assert not app.seen, "the application hears nothing of it"
 
 
 def test_h03_identity_is_the_gateways_word(

@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from accounts.errors import InvalidRequest
 from accounts.models import User
 from accounts.models.users import username_key
+from accounts.strength import Strength
 from portal.configuration import file_command
 from portal.gateway import rule_file, rules, tester
 from portal.gateway.decision import Who
@@ -37,6 +38,8 @@ class Command(BaseCommand):
         test.add_argument("--type", default="", help="somebody with a session of this type")
         test.add_argument("--group", action="append", default=[], help="one of their groups")
         test.add_argument("--proof", type=int, help="minutes since they proved who they are")
+        levels = [each.word for each in Strength]
+        test.add_argument("--strength", choices=levels, default="", help="of their sign-in")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what the verb says. Raises `CommandError`, which is exit status 1."""
@@ -79,9 +82,10 @@ class Command(BaseCommand):
     @staticmethod
     def _who(options: dict[str, Any], proof: timedelta | None) -> Who:
         if not options["person"]:
-            return tester.imagined(options["type"], tuple(options["group"]), proof)
+            groups = tuple(options["group"])
+            return tester.imagined(options["type"], groups, proof, options["strength"])
         folded = username_key(options["person"])
         person = User.objects.filter(username_key=folded).first()
         if person is None:
             raise CommandError(_("Nobody has the username %s.") % options["person"])
-        return tester.known(person, options["type"], proof)
+        return tester.known(person, options["type"], proof, options["strength"])
