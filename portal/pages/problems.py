@@ -165,10 +165,7 @@ def _too_weak(where: Any) -> tuple[Any, Any, Any]:
     return (
         _("A stronger sign-in is needed"),
         said % {"source": where},
-        _(
-            "Sign in there in a stronger way, such as by an app or a passkey, or choose another "
-            "way."
-        ),
+        _("Sign in there more strongly, such as by an app or a passkey, or choose another way."),
     )
 
 
