@@ -304,8 +304,8 @@ SILENCED_SYSTEM_CHECKS: list[str] = [
 # --- Mail -----------------------------------------------------------------------------------------
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
-if env.str("VESTIBULE_MAIL_URL", default=""):
-    vars().update(env.email_url("VESTIBULE_MAIL_URL"))
+if _mail := secret("VESTIBULE_MAIL_URL"):
+    vars().update(env.email_url_config(_mail))
 EMAIL_TIMEOUT = 5
 DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
 

@@ -99,9 +99,9 @@ def _caddy(folder: Path, port: int, upstream: int, certificates: Certificates) -
         "Caddyfile",
         {
             "{\n\tservers": "{\n\tadmin off\n\tauto_https off\n\tservers",
-            "login.example.org {": f"https://localhost:{port} {{\n\tbind 127.0.0.1\n"
+            "{$SITE_HOST:login.example.org} {": f"https://localhost:{port} {{\n\tbind 127.0.0.1\n"
             f"\ttls {certificates.certificate} {certificates.key}",
-            "127.0.0.1:8000": f"127.0.0.1:{upstream}",
+            "{$SITE_UPSTREAM:127.0.0.1:8000}": f"127.0.0.1:{upstream}",
         },
     )
     (folder / "Caddyfile").write_text(text)

@@ -1,0 +1,270 @@
+"""The files of deploy/ that install the site: each is sound by the rules of who reads it, names
+settings that exist and commands that run, and says the same as docs/configuration.md and the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import get_commands, load_command_class
+from django.urls import resolve
+from jsonschema import Draft202012Validator
+from jsonschema.validators import validator_for
+
+from tests.architecture.test_deploy import PRODUCTION
+from tests.architecture.test_wheel import BUILT_FROM
+from tests.architecture.tree import ROOT, text
+from tests.peers.commands import manage
+from tests.peers.site import KEPT_ALIVE, environment
+
+DEPLOY = ROOT / "deploy"
+SCHEMAS = Path(__file__).parent / "data" / "schemas"
+INSTALLED = "/opt/vestibule/bin"
+UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
+MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
+IMAGE, COMPOSE = DEPLOY / "Dockerfile", DEPLOY / "compose.yaml"
+FILES = [*UNITS, *MANIFESTS, IMAGE, COMPOSE, DEPLOY / "systemd" / "vestibule.env"]
+VARIABLE = re.compile(r"\b(?:VESTIBULE_[A-Z_]+[A-Z]|DATABASE_URL(?:_FILE)?|REDIS_URL(?:_FILE)?)\b")
+
+
+def documents() -> Iterator[tuple[Path, dict[str, Any]]]:
+    for path in MANIFESTS:
+        for each in yaml.safe_load_all(path.read_text()):
+            yield path, each
+
+
+def pods() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield the name and the specification of each pod of the manifests."""
+    for _path, each in documents():
+        spec = each.get("spec", {})
+        spec = spec.get("jobTemplate", {}).get("spec", spec)
+        if "template" in spec:
+            yield each["metadata"]["name"], spec["template"]["spec"]
+
+
+def configured() -> dict[str, Any]:
+    return next(each["data"] for _, each in documents() if each["kind"] == "ConfigMap")
+
+
+def composed() -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load(COMPOSE.read_text())
+    return found
+
+
+def image_lines(word: str) -> list[str]:
+    """Return what stands behind an instruction of the image, its lines put together."""
+    whole = IMAGE.read_text().replace("\\\n", " ")
+    return [line[len(word) :].strip() for line in whole.splitlines() if line.startswith(f"{word} ")]
+
+
+def commands() -> Iterator[tuple[str, list[str]]]:
+    """Yield where a command of Vestibule or granian stands, and its words."""
+    for path in UNITS:
+        for line in re.findall(r"^Exec\w+=(.*)$", path.read_text(), re.M):
+            yield path.name, shlex.split(line.replace(f"{INSTALLED}/", ""))
+    for name, pod in pods():
+        for each in [*pod.get("initContainers", []), *pod["containers"]]:
+            yield name, each.get("command", [])
+    for name, service in composed()["services"].items():
+        yield name, service.get("command", [])
+    for line in image_lines("CMD"):
+        yield "Dockerfile", json.loads(line)
+
+
+def spoken() -> list[tuple[str, list[str]]]:
+    """Return the commands, those within a shell's words among them."""
+    found = []
+    for where, words in commands():
+        if words[:2] == ["sh", "-c"]:
+            parts = re.split(r"[;&|]+", words[2].replace("$VESTIBULE_WORKERS", "4"))
+            found += [(where, shlex.split(re.sub(r"\b(exec|do)\b", "", part))) for part in parts]
+        else:
+            found.append((where, words))
+    return [(where, words) for where, words in found if words]
+
+
+def test_the_image_is_sound() -> None:
+    hadolint = Path(sys.executable).with_name("hadolint")
+    done = subprocess.run([hadolint, "--no-color", IMAGE], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="this system has no systemd")
+def test_the_units_are_sound(tmp_path: Path) -> None:
+    """The commands of an installation stand where systemd finds something to run."""
+    own = tmp_path / "bin"
+    own.mkdir()
+    for name in ("vestibule", "granian"):
+        (own / name).symlink_to("/bin/true")
+    units = []
+    for path in (DEPLOY / "systemd").glob("vestibule*.*"):
+        if path.suffix in {".service", ".timer"}:
+            units.append(tmp_path / path.name)
+            units[-1].write_text(path.read_text().replace(INSTALLED, str(own)))
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", "--recursive-errors=no", *units],
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_composition_is_one() -> None:
+    schema = json.loads((SCHEMAS / "compose.json").read_text())
+    assert [error.message for error in validator_for(schema)(schema).iter_errors(composed())] == []
+
+
+def test_each_manifest_is_of_its_kind() -> None:
+    schema = json.loads((SCHEMAS / "kubernetes.json").read_text())
+    problems = []
+    for path, each in documents():
+        own = {**schema, "oneOf": [{"$ref": f"#/$defs/{each['kind']}"}]}
+        found = Draft202012Validator(own).iter_errors(each)
+        problems += [f"{path.name}: {error.json_path}: {error.message}" for error in found]
+    assert not problems
+
+
+def test_the_schemas_find_a_wrong_word() -> None:
+    schema = json.loads((SCHEMAS / "kubernetes.json").read_text())
+    site = next(each for _, each in documents() if each["kind"] == "Deployment")
+    site["spec"]["template"]["spec"]["containers"][0]["readyProbe"] = {}
+    own = Draft202012Validator({**schema, "oneOf": [{"$ref": "#/$defs/Deployment"}]})
+    assert any("readyProbe" in error.message for error in own.iter_errors(site))
+    compose = json.loads((SCHEMAS / "compose.json").read_text())
+    wrong = {"services": {"site": {"image": "vestibule", "readonly": True}}}
+    assert list(validator_for(compose)(compose).iter_errors(wrong))
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: path.name)
+def test_each_variable_is_documented(path: Path) -> None:
+    told = text(Path("docs/configuration.md"))
+    named = {name.removesuffix("_FILE") for name in VARIABLE.findall(path.read_text())}
+    assert [name for name in sorted(named) if f"`{name}`" not in told] == []
+
+
+def test_each_command_exists_and_takes_these_words() -> None:
+    ours = [(where, words[1:]) for where, words in spoken() if words[0] == "vestibule"]
+    assert {words[0] for _, words in ours} >= {
+        *("migrate", "deliver_outbox", "clear_expired", "collectstatic"),
+    }
+    for where, (name, *words) in ours:
+        assert name in get_commands(), where
+        app = get_commands()[name]
+        command = load_command_class(app, name) if isinstance(app, str) else app
+        command.create_parser("vestibule", name).parse_args(words)  # exits for a word too many
+
+
+def test_the_server_is_started_as_the_tests_start_it() -> None:
+    told = re.search(r"^    granian (.*?)\n\n", text(Path("docs/configuration.md")), re.M | re.S)
+    assert told
+    wanted = shlex.split(told[1].replace("\\\n", " "))
+    servers = [(where, words[1:]) for where, words in spoken() if words[0] == "granian"]
+    assert [where for where, _ in servers] == ["vestibule.service", "Dockerfile"]
+    for where, words in servers:
+        own = [word for word in words if word not in {"--host", "--port", "8000"}]
+        assert [word for word in own if word not in {"127.0.0.1", "0.0.0.0"}] == wanted, where
+        assert {*KEPT_ALIVE} <= {*words}, where
+
+
+def test_the_numbers_of_workers_agree() -> None:
+    environment = text(Path("deploy/systemd/vestibule.env"))
+    unit = text(Path("deploy/systemd/vestibule.service"))
+    assert (
+        re.search(r"^VESTIBULE_WORKERS=(\d+)$", environment, re.M)[1]
+        == (  # type: ignore[index]
+            re.search(r"--workers (\d+)", unit)[1]  # type: ignore[index]
+        )
+    )
+
+
+def told_by(file: str) -> dict[str, str]:
+    """Return what a way to run it tells the site."""
+    if file == "kubernetes":
+        return dict(configured())
+    if file == "compose":
+        found = composed()["x-vestibule"]["environment"]
+        return {
+            name: re.sub(r"\$\{SITE_HOST:.*\}", "login.example.org", v) for name, v in found.items()
+        }
+    unit, own = text(Path("deploy/systemd/vestibule.service")), {}
+    for line in [*text(Path("deploy/systemd/vestibule.env")).splitlines(), *unit.splitlines()]:
+        name, _, value = line.removeprefix("Environment=").partition("=")
+        if VARIABLE.fullmatch(name):
+            own[name] = value
+    return own
+
+
+@pytest.mark.parametrize("file", ["systemd", "compose", "kubernetes"])
+def test_production_finds_nothing_to_say(file: str, tmp_path: Path) -> None:
+    """The secrets are files, wherever each way puts them."""
+    own = {**told_by(file), "VESTIBULE_DATA": str(tmp_path)}
+    for name in (
+        "VESTIBULE_SECRET_KEY",
+        "VESTIBULE_VAULT_KEYS",
+        "VESTIBULE_MAIL_URL",
+        "DATABASE_URL",
+    ):
+        assert f"{name}_FILE" in own, name
+        (tmp_path / name).write_text(PRODUCTION[name] + "\n")
+        own[f"{name}_FILE"] = str(tmp_path / name)
+    if "REDIS_URL_FILE" in own:
+        (tmp_path / "redis").write_text("redis+sentinel://:secret@one,two,three/vestibule\n")
+        own["REDIS_URL_FILE"] = str(tmp_path / "redis")
+    done = manage(["check", "--deploy", "--fail-level", "WARNING"], environment(own))
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_pod_is_closed_and_awaits_nothing_of_its_disk() -> None:
+    for name, pod in pods():
+        assert pod["securityContext"]["runAsNonRoot"] is True, name
+        assert pod["automountServiceAccountToken"] is False, name
+        for each in [*pod.get("initContainers", []), *pod["containers"]]:
+            own = each["securityContext"]
+            assert own["readOnlyRootFilesystem"] is True, name
+            assert own["allowPrivilegeEscalation"] is False, name
+            assert own["capabilities"]["drop"] == ["ALL"], name
+            assert {mount["name"] for mount in each["volumeMounts"]} <= {
+                volume["name"] for volume in pod["volumes"]
+            }, name
+    for name, service in composed()["services"].items():
+        assert service.get("read_only") is True or name == "postgres", name
+    assert image_lines("USER")[-1] == "10001"
+
+
+def test_probes_ask_a_route_that_is_served_by_the_sites_own_name() -> None:
+    probes = [
+        each[probe]["httpGet"]
+        for _, pod in pods()
+        for each in pod["containers"]
+        for probe in ("startupProbe", "readinessProbe", "livenessProbe")
+        if probe in each
+    ]
+    assert len(probes) == 3
+    for asked in probes:
+        assert resolve(asked["path"]).url_name == "healthz"
+        named = {header["name"]: header["value"] for header in asked["httpHeaders"]}
+        assert configured()["VESTIBULE_SITE_URL"] == f"https://{named['Host']}"
+
+
+def test_the_image_takes_what_the_wheel_is_made_of() -> None:
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    copied = {
+        source.removeprefix("./")
+        for line in image_lines("COPY")
+        if not line.startswith("--from")
+        for source in line.split()[:-1]
+    }
+    for name in copied:
+        assert (ROOT / name).exists(), name
+        assert f"!{name}" in allowed, name
+    assert copied - {"requirements.txt"} == {*BUILT_FROM} - {"manage.py", "tests"}
