@@ -69,6 +69,11 @@ def is_lost(text: str) -> bool:
     return text.partition(".")[0] not in _ring(conf.vault_keys())
 
 
+def key_id(key: str) -> str:
+    """Return the id of a key: what all that it seals begins with."""
+    return hashlib.sha256(_raw(key)).hexdigest()[:8]
+
+
 def key_ids() -> tuple[str, ...]:
     """Return the ids of the keys, the one that seals first: what sealed texts begin with."""
     return tuple(_ring(conf.vault_keys()))
@@ -87,7 +92,7 @@ def digest(value: str) -> str:
 def valid_key(text: str) -> bool:
     """Tell whether `text` is base64 of 32 bytes."""
     try:
-        return len(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))) == 32
+        return len(_raw(text)) == 32
     except (binascii.Error, ValueError):
         return False
 
@@ -98,8 +103,8 @@ def _context(purpose: str, bound: str) -> bytes:
 
 @lru_cache(maxsize=4)
 def _ring(keys: tuple[str, ...]) -> dict[str, AESGCM]:
-    ring = {}
-    for text in keys:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
-        ring[hashlib.sha256(raw).hexdigest()[:8]] = AESGCM(raw)
-    return ring
+    return {key_id(text): AESGCM(_raw(text)) for text in keys}
+
+
+def _raw(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

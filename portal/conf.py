@@ -130,6 +130,11 @@ def secret_key() -> str:
     return str(settings.SECRET_KEY)
 
 
+def secret_keys() -> tuple[str, ...]:
+    """Return the key that signs cookies and links, and its former values that still count."""
+    return (secret_key(), *settings.SECRET_KEY_FALLBACKS)
+
+
 def secret_key_fallbacks() -> int:
     """Return how many former values of the key count."""
     return len(settings.SECRET_KEY_FALLBACKS)

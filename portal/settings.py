@@ -62,7 +62,9 @@ _generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
 SECRET_KEY = (
     secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key") or secrets.token_urlsafe(16)
 )
-SECRET_KEY_FALLBACKS = listed(secret("VESTIBULE_SECRET_KEY_FALLBACKS"))
+SECRET_KEY_FALLBACKS = listed(
+    secret("VESTIBULE_SECRET_KEY_FALLBACKS") or _generated.get("secret_key_fallbacks", "")
+)
 VESTIBULE_VAULT_KEYS = listed(secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", ""))
 
 # --- The rooms ----------------------------------------------------------------------------------

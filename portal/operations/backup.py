@@ -1,0 +1,197 @@
+"""A copy of all that the site holds, taken while it runs, and the way back (docs/moving.md).
+
+SQLite is copied by its own online backup, PostgreSQL by pg_dump: both are of one moment. The keys
+come along when that is asked for; without them no copy opens what is sealed.
+"""
+
+import json
+import os
+import shutil
+import sqlite3
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from django.db import connection
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.recorder import MigrationRecorder
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.keyring import key_ids
+from portal import conf as portal_conf
+from portal.operations import archive, key_file, rotation, version
+from portal.operations.archive import DATABASE, KEYS, Refused
+
+# What of an address of PostgreSQL its own programs read, and where: no password stands in a
+# list of processes.
+_VARIABLES = {
+    "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
+    "dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
+    "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "connect_timeout": "PGCONNECT_TIMEOUT",
+    "target_session_attrs": "PGTARGETSESSIONATTRS",
+}  # fmt: skip
+
+
+def take(file: IO[bytes], *, with_keys: bool) -> None:
+    """Write a backup to `file`, the keys in it if `with_keys`. Raises `Refused`."""
+    with _workshop() as folder:
+        members = {DATABASE: folder / DATABASE}
+        _DUMPS[connection.vendor](folder / DATABASE)
+        if with_keys:
+            members[KEYS] = folder / KEYS
+            members[KEYS].write_text(json.dumps(key_file.current()))
+        manifest = {
+            "version": version.running(),
+            "taken_at": timezone.now().isoformat(timespec="seconds"),
+            "database": connection.vendor,
+            "site": conf.site_url(),
+            "migrations": sorted(".".join(each) for each in _applied()),
+            "keys": sorted(key for key, kinds in rotation.needed().items() if kinds),
+        }
+        archive.write(file, manifest, members)
+
+
+def restore(file: IO[bytes], *, keys_to: Path | None, without_keys: bool) -> dict[str, Any]:
+    """Restore a backup into the empty database of the settings, and its keys into `VESTIBULE_DATA`,
+    or the new file `keys_to` where the environment gives the keys. Returns its manifest.
+
+    Raises `Refused`, and has changed nothing then, for what is damaged, newer than this version, of
+    another kind of database, or sealed by keys that are neither in it nor in the settings; unless
+    `without_keys` gives up what they have sealed.
+    """
+    with _workshop() as folder:
+        manifest = archive.read(file, folder)
+        _require_known(manifest)
+        keys = json.loads((folder / KEYS).read_text()) if (folder / KEYS).exists() else {}
+        if not without_keys:
+            _require_keys(manifest, keys, keys_to)
+        _RESTORES[connection.vendor](folder / DATABASE)
+        if keys and not without_keys:
+            _put_keys(keys, keys_to)
+    return manifest
+
+
+@contextmanager
+def _workshop() -> Iterator[Path]:
+    """Give a folder beside the data that nobody else reads, and that is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="backup-", dir=portal_conf.data_directory()))
+    mask = os.umask(0o077)
+    try:
+        yield folder
+    finally:
+        os.umask(mask)
+        shutil.rmtree(folder)
+
+
+def _applied() -> set[tuple[str, str]]:
+    return {*MigrationRecorder(connection).applied_migrations()}
+
+
+def _require_known(manifest: Mapping[str, Any]) -> None:
+    loader = MigrationLoader(None)
+    known = {".".join(each) for each in loader.disk_migrations}
+    strange = sorted({*manifest["migrations"]} - known)
+    if strange:
+        said = _("The archive was written by a newer version, %(version)s: it has %(strange)s.")
+        raise Refused(said % {"version": manifest["version"], "strange": strange[0]})
+    if manifest["database"] != connection.vendor:
+        said = _("The archive is of %(kind)s, and DATABASE_URL names another kind of database.")
+        raise Refused(said % {"kind": manifest["database"]})
+
+
+# --- SQLite ---------------------------------------------------------------------------------------
+
+
+def _copy_sqlite(to: Path) -> None:
+    """Copy the file as it is at one moment. Whoever writes meanwhile waits for nothing."""
+    name = str(connection.settings_dict["NAME"])
+    with closing(sqlite3.connect(name)) as source, closing(sqlite3.connect(to)) as copy:
+        source.backup(copy)
+        copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+
+
+def _put_sqlite(copy: Path) -> None:
+    name = Path(connection.settings_dict["NAME"])
+    beside = [name, *(Path(f"{name}-{end}") for end in ("wal", "journal"))]
+    if any(each.exists() and each.stat().st_size for each in beside):
+        raise Refused(_("There is a database already, %s: move it away first.") % name)
+    try:
+        with closing(sqlite3.connect(copy)) as own:
+            (word,) = own.execute("PRAGMA integrity_check").fetchone()
+    except sqlite3.DatabaseError:
+        word = ""
+    if word != "ok":
+        raise Refused(_("The archive is damaged: its database is not whole."))
+    connection.close()
+    copy.replace(name)
+
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+
+def _dump_postgres(to: Path) -> None:
+    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+
+
+def _load_postgres(dump: Path) -> None:
+    with connection.cursor() as cursor:
+        if names := sorted(connection.introspection.table_names(cursor)):
+            raise Refused(_("The database is not empty: it has a table %s.") % names[0])
+    name = connection.settings_dict["NAME"]
+    own = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
+    _run("pg_restore", *own, f"--dbname={name}", str(dump))
+
+
+def _run(program: str, *args: str) -> None:
+    """Run one of PostgreSQL's own programs. Raises `Refused` with what it says."""
+    params = connection.get_connection_params()
+    told = {name: str(params[key]) for key, name in _VARIABLES.items() if params.get(key)}
+    path = shutil.which(program)
+    if path is None:
+        said = _("%s is missing: install PostgreSQL's client, of the server's version or newer.")
+        raise Refused(said % program)
+    done = subprocess.run(  # noqa: S603  # a program of a name that is fixed
+        [path, *args],
+        env={"LC_ALL": "C.UTF-8", **told},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise Refused(f"{program}: {done.stderr.strip().splitlines()[0] if done.stderr else ''}")
+
+
+_DUMPS = {"sqlite": _copy_sqlite, "postgresql": _dump_postgres}
+_RESTORES = {"sqlite": _put_sqlite, "postgresql": _load_postgres}
+
+
+# --- Keys -----------------------------------------------------------------------------------------
+
+
+def _require_keys(manifest: Mapping[str, Any], keys: Mapping[str, str], to: Path | None) -> None:
+    lost = {*manifest["keys"]} - key_file.ids(keys) - {*key_ids()}
+    if lost:
+        said = _(
+            "The archive has no keys, and VESTIBULE_VAULT_KEYS lacks the key %s, which has sealed "
+            "some of it. Set it; or give --without-keys: everybody is signed out, and the secrets "
+            "of sources are lost."
+        )
+        raise Refused(said % sorted(lost)[0])
+    if to is not None:
+        key_file.require_new(to)
+    elif keys and key_file.missing(keys) and not key_file.are_used():
+        said = _("The environment gives other keys. Give --env FILE to have those written there.")
+        raise Refused(said)
+
+
+def _put_keys(keys: Mapping[str, str], to: Path | None) -> None:
+    """Write the keys: for the environment, or where a site finds them that was given none."""
+    if to is not None:
+        key_file.write_environment(to, keys)
+    elif key_file.are_used():
+        key_file.write(Path(portal_conf.data_directory()), keys)

@@ -1,0 +1,96 @@
+"""The keys in files: where an embedded site keeps its own, and lines for an environment."""
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from django.utils.translation import gettext as _
+
+from accounts import conf
+from accounts.keyring import key_id
+from portal import conf as portal_conf
+
+NAME = "keys.json"
+# What the file calls them, and the variables; lists are separated by commas in both.
+SECRET, FALLBACKS, VAULT = "secret_key", "secret_key_fallbacks", "vault_key"
+_VARIABLES = {
+    SECRET: "VESTIBULE_SECRET_KEY",
+    FALLBACKS: "VESTIBULE_SECRET_KEY_FALLBACKS",
+    VAULT: "VESTIBULE_VAULT_KEYS",
+}
+
+
+class Unusable(ValueError):
+    """Why a file of keys cannot be read or written: a sentence for the operator."""
+
+
+def current() -> dict[str, str]:
+    """Return the keys of this process, as the file has them."""
+    first, *former = portal_conf.secret_keys()
+    return {SECRET: first, FALLBACKS: ",".join(former), VAULT: ",".join(conf.vault_keys())}
+
+
+def read(folder: Path) -> dict[str, str]:
+    """Return the keys that a site in `folder` has made for itself; none where it was given them.
+    Raises `Unusable`.
+    """
+    try:
+        known: dict[str, str] = json.loads((folder / NAME).read_text())
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        raise Unusable(_("%s cannot be read.") % (folder / NAME)) from None
+    return known
+
+
+def are_used() -> bool:
+    """Tell whether this process runs by the keys of its own file, as nothing else was set."""
+    known = read(Path(portal_conf.data_directory()))
+    own = current()
+    return bool(known) and all(known.get(name) == own[name] for name in (SECRET, VAULT))
+
+
+def missing(known: Mapping[str, str]) -> str:
+    """Return the variable that lacks what `known` has, so that people would be signed out; nothing
+    when all of it counts here.
+    """
+    if not {*listed(known.get(VAULT, ""))} <= {*conf.vault_keys()}:
+        return _VARIABLES[VAULT]
+    given = {*listed(known.get(SECRET, ""))} <= {*portal_conf.secret_keys()}
+    return "" if given else _VARIABLES[SECRET]
+
+
+def ids(known: Mapping[str, str]) -> set[str]:
+    """Return the ids of the vault's keys among `known`."""
+    return {key_id(each) for each in listed(known.get(VAULT, ""))}
+
+
+def listed(text: str) -> list[str]:
+    """Return the keys of a list that commas separate."""
+    return [part for part in text.split(",") if part]
+
+
+def require_new(file: Path) -> None:
+    """Raise `Unusable` unless `file` can be made."""
+    if file.exists() or not os.access(file.absolute().parent, os.W_OK):
+        raise Unusable(_("%s exists already, or cannot be written.") % file)
+
+
+def write_environment(file: Path, known: Mapping[str, str]) -> None:
+    """Write lines `NAME=value` for an environment to a new file that only its owner reads."""
+    given = ((_VARIABLES[name], known.get(name, "")) for name in _VARIABLES)
+    _write(file, "".join(f"{name}={value}\n" for name, value in given if value))
+
+
+def write(folder: Path, known: Mapping[str, str]) -> None:
+    """Put `known` in the place of the keys that the site in `folder` has made for itself."""
+    draft = folder / f"{NAME}.{os.getpid()}"
+    _write(draft, json.dumps({name: known[name] for name in _VARIABLES if known.get(name)}))
+    draft.replace(folder / NAME)
+
+
+def _write(file: Path, text: str) -> None:
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as own:
+        own.write(text)
