@@ -32,7 +32,7 @@ def context_of(
     wished: Mapping[str, str] | None = None,
 ) -> dict[str, object]:
     """Return what `login/_fields.html` shows of a source: its form, filled in with `name`, and what
-    the form carries: of what is `wished`, the strength that is demanded.
+    the form carries: of what is `wished`, how strong the sign-in shall be.
     """
     return {
         "slug": source.slug,
@@ -43,6 +43,7 @@ def context_of(
         "next": next_url,
         "link": link,
         "demand": (wished or {}).get(wishes.STRENGTH, ""),
+        "acr_values": (wished or {}).get("acr_values", ""),
         "values": {source.form.prompt().identifier: name},
         "passkeys": ceremony.origin() if passkeys_count(source) else "",
     }
@@ -71,7 +72,8 @@ def page(
     name = identifier_of(request, source) or known or hint_of(request)
     demand = wishes.demanded(request, None)
     level = demand.word if demand else ""
-    context = context_of(source, next_url, link, name, {wishes.STRENGTH: level})
+    wished = {wishes.STRENGTH: level, "acr_values": wishes.posted(request)}
+    context = context_of(source, next_url, link, name, wished)
     context["choose"] = routes.choose_url(next_url, level)
     context["again"] = again
     context["bound_for"] = place_of(next_url)

@@ -5,6 +5,7 @@
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 
+from accounts import strength
 from accounts.errors import SECOND_FACTOR, InsufficientUserAuthentication
 from accounts.factors import answer, pending, second_step, tell
 from accounts.factors.pending import Pending
@@ -25,15 +26,17 @@ def halt(
 ) -> HttpResponse | None:
     """Return the way to the second step of a sign-in by a form; None where nothing more is asked.
 
-    A reminder is for who signs in, not for who is signed in and asked again. Raises `AccessDenied`.
+    A reminder is for who signs in, not for who is signed in and asked again. Raises `AccessDenied`,
+    also where a second factor is not enough for what is demanded.
     """
     if source.kind != "form" or outcome.acr in second_step.STRONG:
         return None
+    demand, best = wishes.demanded(request, None), second_step.stronger(outcome)
+    strength.require(source, best.acr, best.amr, demand)
     session = incoming.session_of(request)
     if session.is_logged_in and not sign_in.same_person(source, outcome, session):
         return None  # which is for the person to decide first
-    demand = wishes.demanded(request, None)
-    wanted = demand.word if demand else wishes.of(request).get("acr_values", "")
+    wanted = demand.word if demand else wishes.posted(request)
     person = pending.person_of(source, outcome, incoming.visit(request), wanted)
     step = second_step.step(outcome, person, wanted) if person else Step.NONE
     if person is None or step is Step.NONE or (step is Step.REMIND and session.is_logged_in):

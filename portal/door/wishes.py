@@ -6,7 +6,7 @@ nothing: whoever takes a demand out meets the rule again.
 
 import re
 
-from django.http import HttpRequest
+from django.http import HttpRequest, QueryDict
 
 from accounts import strength
 from accounts.provider import LoginFlow
@@ -28,12 +28,18 @@ def of(request: HttpRequest) -> dict[str, str]:
     """Return the wishes in the address of a request, by their names in OpenID Connect, and the
     demand as `strength`.
     """
-    found = {}
-    for name, shape in _SHAPES.items():
-        given = request.GET.getlist(name)
-        if len(given) == 1 and len(given[0]) <= _LONGEST and shape.fullmatch(given[0]):
-            found[name] = given[0]
-    return found
+    return {name: word for name in _SHAPES if (word := _read(request.GET, name))}
+
+
+def posted(request: HttpRequest) -> str:
+    """Return the `acr_values` that a posted form has carried on, or those of the address."""
+    return _read(request.POST, "acr_values") or _read(request.GET, "acr_values")
+
+
+def _read(given: QueryDict, name: str) -> str:
+    found = given.getlist(name)
+    fits = len(found) == 1 and len(found[0]) <= _LONGEST and _SHAPES[name].fullmatch(found[0])
+    return found[0] if fits else ""
 
 
 def told_to(source: ConfiguredSource, wished: dict[str, str]) -> dict[str, str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client
 
 from accounts.factors import second_step
-from accounts.models import User
+from accounts.models import PendingSignIn, User
 from accounts.session.store import SessionStore
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.factors.conftest import SECOND, Factor
@@ -49,10 +51,18 @@ def test_who_has_one_gives_a_code_and_goes_on(person: User) -> None:
 
 def test_what_no_second_step_reaches_is_said_plainly(person: User) -> None:
     browser = Client()
-    factor = Factor(person)
-    browser.post("/auth/login/local", {**PROVEN, "strength": "high"})
-    answer = browser.post(SECOND, {"code": factor.code(), "strength": "high"})
-    assert answer["Location"].startswith("/login/failed/")
-    failed = browser.get(answer["Location"]).content.decode()
-    assert "A stronger sign-in is needed" in failed
+    Factor(person)
+    answer = browser.post("/auth/login/local", {**PROVEN, "strength": "high"})
+    assert answer.status_code == 403
+    assert "A stronger sign-in is needed" in answer.content.decode()
     assert browser.get("/auth/session").json()["isLoggedIn"] is False
+    assert not PendingSignIn.objects.exists()
+
+
+def test_a_demand_opens_no_way_around_the_second_step(person: User, settings: Any) -> None:
+    Factor(person)
+    settings.VESTIBULE_STRENGTHS = ["low=high", "substantial=high"]
+    for word in ("low", "substantial", "high"):
+        browser = Client()
+        answer = browser.post("/auth/login/local", {**PROVEN, "strength": word})
+        assert answer["Location"] == SECOND, word

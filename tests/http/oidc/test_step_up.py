@@ -22,6 +22,8 @@ from portal.api.json_view import JsonView
 from portal.door import incoming
 from portal.door.required import require_session
 from tests.http.conftest import PASSWORD, sign_in
+from tests.http.factors.conftest import Factor
+from tests.http.factors.test_second_step import offered
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure
 from tests.peers.certified import Certified
@@ -181,22 +183,53 @@ def test_who_is_a_stranger_is_asked_to_sign_in(client: Client, house: None) -> N
     assert client.get("/vault.json").status_code == 401
 
 
-def test_a_password_alone_is_not_enough(client: Client, person: User) -> None:
+FORM = {"username": "alice", "password": PASSWORD, "next": "/vault"}
+
+
+def at_the_form(client: Client) -> dict[str, str]:
+    """Sign in weakly, and be led to the form again. Returns what it posts."""
     sign_in(client)
     door = client.get(client.get("/vault", **PAGE)["Location"])
     page = client.get(door["Location"])
     assert "stronger sign-in than a password" in page.content.decode()
     assert 'name="strength" value="substantial"' in page.content.decode()
-    posted = {
-        "username": "alice", "password": PASSWORD, "next": "/vault", "strength": "substantial",
-    }  # fmt: skip
-    refused = client.post("/auth/login/local", posted)
+    return {**FORM, "strength": "substantial"}
+
+
+def test_who_has_no_second_factor_is_led_to_set_one_up(client: Client, person: User) -> None:
+    posted = at_the_form(client)
+    assert client.post("/auth/login/local", posted)["Location"] == "/login/second"
+    page = client.get("/login/second").content.decode()
+    assert 'name="strength" value="substantial"' in page, "the demand goes along"
+    assert 'name="later"' not in page, "it cannot be put off"
+    sealed, code = offered(client.get("/login/second"))
+    sent = {"offer": sealed, "code": code, "strength": "substantial"}
+    codes = client.post("/login/second", sent)
+    assert codes.status_code == 303, codes.content
+    assert client.get("/vault", **PAGE).status_code == 200
+
+
+def test_who_has_one_types_the_code_and_is_back(client: Client, person: User) -> None:
+    posted = at_the_form(client)
+    factor = Factor(person)
+    assert client.post("/auth/login/local", posted)["Location"] == "/login/second"
+    done = client.post("/login/second", {"code": factor.code(), "strength": "substantial"})
+    assert done["Location"] == "/vault"
+    assert client.get("/vault", **PAGE).content == b"substantial"
+
+
+def test_a_password_is_never_high(client: Client, person: User) -> None:
+    sign_in(client)
+    refused = client.post("/auth/login/local", {**FORM, "strength": "high"})
     assert refused.status_code == 403
     assert "did not confirm" in refused.content.decode()
     assert client.get("/auth/session").json()["isLoggedIn"], "who is signed in stays so"
-    del posted["strength"]
-    assert client.post("/auth/login/local", posted)["Location"] == "/vault"
-    assert client.get("/vault", **PAGE).status_code == 302, "it opens nothing"
+
+
+def test_a_form_without_its_demand_opens_nothing(client: Client, person: User) -> None:
+    at_the_form(client)
+    assert client.post("/auth/login/local", FORM)["Location"] == "/vault"
+    assert client.get("/vault", **PAGE).status_code == 302
 
 
 @pytest.mark.parametrize("wrong", [{"acr": "medium"}, {"max_age": 30}], ids=str)
