@@ -54,7 +54,7 @@ def test_what_no_second_step_reaches_is_said_plainly(person: User) -> None:
     Factor(person)
     answer = browser.post("/auth/login/local", {**PROVEN, "strength": "high"})
     assert answer.status_code == 403
-    assert "A stronger sign-in is needed" in answer.content.decode()
+    assert "with more than a password" in answer.content.decode()
     assert browser.get("/auth/session").json()["isLoggedIn"] is False
     assert not PendingSignIn.objects.exists()
 
