@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import MISSING, fields
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, NoReturn, TypeVar, get_type_hints
@@ -25,23 +26,45 @@ def strict_object(raw: bytes | str) -> dict[str, Any]:
 
 
 def dump(value: Any) -> dict[str, Any]:
-    """Return a dataclass as JSON holds it: times in ISO 8601, mappings as objects."""
-    return {name: _plain(getattr(value, name)) for name in value.__dataclass_fields__}
+    """Return a dataclass as JSON holds it: times in ISO 8601, mappings as objects.
+
+    A member that has its default is left out, but for times: so the release before, which does not
+    know what is new, reads all that makes no use of it (docs/moving.md 4).
+    """
+    held = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
+    usual = _usual(type(value))  # type: ignore[arg-type]  # a class is hashable
+    return {name: _plain(each) for name, each in held if name not in usual or each != usual[name]}
 
 
 def load(kind: type[T], values: Any) -> T:
     """Return the dataclass that `dump` wrote. Raises `ValueError` for anything else.
 
-    A member that an older version did not write has its default, but for times.
+    A member that an older version did not write has its default, but for times; one that only a
+    newer version knows is left out.
     """
     try:
+        known = kind.__dataclass_fields__  # type: ignore[attr-defined]
         times = {
             name: datetime.fromisoformat(values[name]) if values[name] else None
             for name in _times(kind)  # type: ignore[arg-type]  # a class is hashable
         }
-        return kind(**{**values, **times})
+        return kind(**{name: values[name] for name in values if name in known} | times)
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a {kind.__name__}") from error
+
+
+@lru_cache
+def _usual(kind: type) -> dict[str, Any]:
+    """Return the defaults of the fields that have one and hold no time."""
+    found: dict[str, Any] = {}
+    for each in fields(kind):
+        if each.name in _times(kind):
+            continue
+        if each.default is not MISSING:
+            found[each.name] = each.default
+        elif each.default_factory is not MISSING:
+            found[each.name] = each.default_factory()
+    return found
 
 
 @lru_cache
