@@ -1,0 +1,71 @@
+"""The release before this one, to run it on this one's tables.
+
+Its code is taken out of the history, where a clone has it; what its tables were like stands in
+`previous.json` beside this file, so that something is held wherever the tests run.
+
+    python -m tests.peers.previous > tests/peers/previous.json    # after a release; needs the tag
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import subprocess
+import sys
+import tarfile
+import tempfile
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+from tests.peers.site import ROOT, environment
+
+VERSION = "0.3.0"
+COMMIT = "1a6d9eda0fb98c22f26e086f1c6147c6efef890f"  # which the tag v0.3 names
+PARTS = ("accounts", "portal", "providers", "templates", "manage.py")
+KEPT = Path(__file__).with_name("previous.json")
+
+
+def is_here() -> bool:
+    """Tell whether the history reaches back to it: a shallow clone's does not."""
+    asked = ["git", "cat-file", "-e", f"{COMMIT}^{{commit}}"]
+    return subprocess.run(asked, cwd=ROOT, capture_output=True).returncode == 0
+
+
+def unpacked(folder: Path) -> Path:
+    """Put its code into `folder`, and return that."""
+    packed = subprocess.run(
+        ["git", "archive", COMMIT, *PARTS], cwd=ROOT, capture_output=True, check=True
+    )
+    with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
+        archive.extractall(folder, filter="tar")
+    return folder
+
+
+def kept() -> dict[str, Any]:
+    """Return its `tables`, columns by name, and the last of its `migrations` by app."""
+    found: dict[str, Any] = json.loads(KEPT.read_text())
+    return found
+
+
+def described() -> dict[str, Any]:
+    """Migrate a database by its code, and return what is kept of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        code, data = unpacked(Path(folder, "code")), Path(folder, "data")
+        env = environment({"VESTIBULE_DATA": str(data)})
+        migrate = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+        subprocess.run(migrate, cwd=code, env=env, check=True)
+        with contextlib.closing(sqlite3.connect(data / "vestibule.sqlite3")) as own:
+            listed = own.execute("SELECT name FROM sqlite_master WHERE type = 'table'")
+            names = sorted(name for (name,) in listed if not name.startswith("sqlite_"))
+            tables = {
+                name: sorted(row[1] for row in own.execute(f"PRAGMA table_info({name})"))
+                for name in names
+            }
+            applied = own.execute("SELECT app, max(name) FROM django_migrations GROUP BY app")
+            return {"tables": tables, "migrations": dict(sorted(applied.fetchall()))}
+
+
+if __name__ == "__main__":
+    print(json.dumps(described(), indent=1))
