@@ -176,6 +176,16 @@ def test_the_server_is_started_as_the_tests_start_it() -> None:
         assert {*KEPT_ALIVE} <= {*words}, where
 
 
+def test_whoever_ends_a_server_waits_for_longer_than_it_waits_for_its_workers() -> None:
+    own = int(KEPT_ALIVE[KEPT_ALIVE.index("--workers-kill-timeout") + 1])
+    unit = text(Path("deploy/systemd/vestibule.service"))
+    assert int(re.search(r"^TimeoutStopSec=(\d+)$", unit, re.M)[1]) > own  # type: ignore[index]
+    assert int(composed()["services"]["site"]["stop_grace_period"].rstrip("s")) > own
+    site = dict(pods())["vestibule-site"]
+    paused = int(site["containers"][0]["lifecycle"]["preStop"]["exec"]["command"][1])
+    assert site["terminationGracePeriodSeconds"] > own + paused
+
+
 def test_the_numbers_of_workers_agree() -> None:
     environment = text(Path("deploy/systemd/vestibule.env"))
     unit = text(Path("deploy/systemd/vestibule.service"))

@@ -71,13 +71,6 @@ class Service:
             self.process.wait(30)
             self.process = None
 
-    def kill(self) -> None:
-        """End all its processes at once, as a machine that is gone does. Its data stays."""
-        assert self.process is not None
-        self._signal(signal.SIGKILL)
-        self.process.wait(30)
-        self.process = None
-
     @contextlib.contextmanager
     def running(self) -> Iterator[Self]:
         """Start it for the block, and leave nothing of it behind."""
