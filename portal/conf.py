@@ -150,6 +150,13 @@ def signing_algorithm() -> str:
     return str(settings.VESTIBULE_SIGNING_ALGORITHM)
 
 
+def staff_strength() -> str:
+    """Return how strongly whoever enters the administration must have signed in: `low`,
+    `substantial` or `high`, or nothing.
+    """
+    return str(settings.VESTIBULE_STAFF_STRENGTH)
+
+
 def threads() -> int:
     """Return how many requests one worker process answers at the same time."""
     return int(settings.VESTIBULE_THREADS)

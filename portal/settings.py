@@ -174,6 +174,11 @@ VESTIBULE_SHARED_IDLE = timedelta(seconds=env.int("VESTIBULE_SHARED_IDLE", defau
 VESTIBULE_SHARED_ABSOLUTE = timedelta(seconds=env.int("VESTIBULE_SHARED_ABSOLUTE", default=1800))
 VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", default=600))
 VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
+VESTIBULE_STAFF_STRENGTH = one_of(
+    "VESTIBULE_STAFF_STRENGTH",
+    env.str("VESTIBULE_STAFF_STRENGTH", default=""),
+    ("", "low", "substantial", "high"),
+)
 VESTIBULE_STRENGTHS = listed(env.str("VESTIBULE_STRENGTHS", default=""))
 VESTIBULE_EVENTS_KEPT = timedelta(days=env.int("VESTIBULE_EVENTS_DAYS", default=180))
 VESTIBULE_EVENTS_MOST = env.int("VESTIBULE_EVENTS_MOST", default=2_000_000)

@@ -10,6 +10,8 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import revoke_access_token
 
+from accounts.strength import named
+from portal import conf
 from portal.authorization_server import client_file
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
 from portal.door import signing_in
@@ -65,7 +67,8 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
         may = self.has_change_permission(request)
-        again = signing_in.prove_again(request, request.get_full_path()) if may else None
+        path, level = request.get_full_path(), named(conf.staff_strength())
+        again = signing_in.prove_again(request, path, level) if may else None
         return again or super().changeform_view(request, *args, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
@@ -81,7 +84,8 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Make a new secret"), permissions=["change"])
     def renew_secret(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         """Make a new secret for clients that have one; the former ones count no more."""
-        again = signing_in.prove_again(request, request.get_full_path())
+        path, level = request.get_full_path(), named(conf.staff_strength())
+        again = signing_in.prove_again(request, path, level)
         if again:
             return again
         for row in rows.filter(auth_method__in=client_file.WITH_SECRET):

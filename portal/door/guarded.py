@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
 from accounts.session import administrators
+from accounts.strength import named
+from portal import conf
 from portal.door import answers, signing_in
 
 
@@ -36,7 +38,8 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
         self, ask: bool, view: Callable[..., Any], request: HttpRequest, *args: Any, **kwargs: Any
     ) -> HttpResponse:
         path = request.get_full_path()
-        again = signing_in.prove_again(request, path) if ask else None
+        level = named(conf.staff_strength())
+        again = signing_in.prove_again(request, path, level) if ask else None
         if again:
             return again
         try:

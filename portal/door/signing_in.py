@@ -184,10 +184,9 @@ def prove_again(
     as strong as `wanted`.
     """
     session = incoming.session_of(request)
-    is_strong = strength.has(session, wanted)
-    if is_strong and access.is_recent(session, timezone.now()):
+    if strength.has(session, wanted) and access.is_recent(session, timezone.now()):
         return None
-    return ask_again(session, next_url, None if is_strong else wanted)
+    return ask_again(session, next_url, wanted)
 
 
 def ask_again(session: Session, next_url: str, wanted: Strength | None = None) -> HttpResponse:

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
 
 from django.contrib.admin import AdminSite
 from django.contrib.auth.decorators import login_not_required
@@ -14,10 +13,10 @@ from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
-from accounts import events
+from accounts import events, strength
 from accounts.trail import Act, acting
 from portal import conf
-from portal.door import answers, incoming
+from portal.door import answers, incoming, routes, signing_in
 from portal.operations.charts import bars, figures
 
 # What an operator wants, and the pages of it in the order of their use.
@@ -46,19 +45,27 @@ class VestibuleAdminSite(AdminSite):
     """Sends people to `/login` and, when they leave, through the chart."""
 
     index_title = _("Administration")
+    strength = staticmethod(conf.staff_strength)  # what strangers are asked for at once
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.disable_action("delete_selected")  # a page where it does no harm names it
 
     def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
-        """Guard a view: strangers are sent to the door, people without the right get a 403."""
+        """Guard a view: strangers are sent to the door, people without the right get a 403, and who
+        has signed in too weakly for it signs in once more (docs/strength.md 3).
+        """
         inner = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
             if request.user.is_authenticated and not self.has_permission(request):
                 raise PermissionDenied
+            session = incoming.session_of(request)
+            wanted = strength.named(conf.staff_strength())
+            leaves = request.path == reverse("admin:logout", current_app=self.name)
+            if session.is_logged_in and not leaves and not strength.has(session, wanted):
+                return signing_in.ask_again(session, request.get_full_path(), wanted)
             visit = incoming.visit(request)
             act = Act("administrator", request.user.pk, events.address_or_none(visit.address))
             with acting(act):
@@ -136,7 +143,9 @@ class VestibuleAdminSite(AdminSite):
             return answers.see_other(reverse("admin:index"))
         if request.user.is_authenticated:
             raise PermissionDenied
-        return answers.see_other("/login?" + urlencode({"next": next_url}))
+        wanted = conf.staff_strength()
+        demand = {"strength": wanted} if wanted else {}
+        return answers.see_other(routes.sign_in_path(next_url, demand))
 
     def logout(self, request: HttpRequest, extra_context: Any = None) -> Any:
         """Leave by the chart."""

@@ -22,6 +22,7 @@ from accounts.models.users import username_key
 from accounts.provider import Authentication, Visit
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
+from portal import conf
 
 LIFE = timedelta(minutes=10)
 LONGEST = 100
@@ -92,6 +93,7 @@ def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> No
             name=row.user.get_full_name(),
             username=row.user.username,
             epoch=row.epoch,
+            acr=conf.staff_strength(),  # whoever has the terminal vouches for them
         )
         uid = enter(source, outcome)
         events.record(events.event("letmein.used", visit, user=row.user, session_uid=uid))

@@ -19,6 +19,7 @@ from portal.operations.doctor import (
     front,
     keys,
     sources,
+    staff,
     start,
     workers,
 )
@@ -39,6 +40,7 @@ SUBJECTS: dict[str, Subject] = {
     "body": body.findings,
     "workers": workers.findings,
     "keys": keys.findings,
+    "staff": staff.findings,
     "disk": disk.findings,
     "outbox": delivery.outbox,
     "expiry": delivery.expiry,
