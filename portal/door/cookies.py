@@ -38,8 +38,12 @@ def named(name: str, path: str = "/") -> str:
     return f"{_HOST}{name}" if path == "/" and conf.cookies_are_secure() else name
 
 
-def put(response: HttpResponseBase, name: str, held: str, seconds: int, *, path: str = "/") -> None:
-    """Set a cookie that only this site reads: HttpOnly, SameSite=Lax, Secure on https."""
+def put(
+    response: HttpResponseBase, name: str, held: str, seconds: int | None, *, path: str = "/"
+) -> None:
+    """Set a cookie that only this site reads: HttpOnly, SameSite=Lax, Secure on https. None lets it
+    go with the browser.
+    """
     response.set_cookie(
         named(name, path),
         held,
@@ -52,10 +56,17 @@ def put(response: HttpResponseBase, name: str, held: str, seconds: int, *, path:
 
 
 def remember(
-    response: HttpResponseBase, name: str, value: Any, seconds: int, *, path: str = "/"
+    response: HttpResponseBase,
+    name: str,
+    value: Any,
+    seconds: int,
+    *,
+    path: str = "/",
+    outlives: bool = True,
 ) -> None:
-    """Seal `value` into the cookie `name` for `seconds`."""
-    put(response, name, sealed(name, value, seconds), seconds, path=path)
+    """Seal `value` into the cookie `name` for `seconds`; it `outlives` the browser or does not."""
+    held = sealed(name, value, seconds)
+    put(response, name, held, seconds if outlives else None, path=path)
 
 
 def sealed(name: str, value: Any, seconds: int) -> str:

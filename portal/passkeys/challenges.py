@@ -25,7 +25,9 @@ def give(request: HttpRequest, response: HttpResponse, challenge: str) -> None:
     fresh = [challenge, timezone.now().isoformat()]
     known = [[each, at.isoformat()] for each, at in _of_browser(request)]
     seconds = int(flow_lifetime().total_seconds())
-    cookies.remember(response, COOKIE, [fresh, *known][:AT_MOST], seconds)
+    # A page asks before anybody can say that many use the computer.
+    held = [fresh, *known][:AT_MOST]
+    cookies.remember(response, COOKIE, held, seconds, outlives=False)
 
 
 def of_browser(request: HttpRequest) -> frozenset[str]:

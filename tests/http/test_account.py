@@ -122,8 +122,10 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
 OPEN = {
     "", "login", "login/failed/<str:code>", "login/forgotten", "login/forgotten/sent",
     "login/reset/<str:uidb64>/<str:token>", "login/passkey", "login/passkey/options",
+    "login/second",
     "auth/login/<slug:slug>", "auth/callback/<slug:slug>",
     "logout/", "auth/logout", "auth/logout/done", "auth/logout/again", "onward/<str:key>",
+    "auth/logout/ended", "auth/logout/idle", "auth/ends", "account/second-factor/codes",
     "auth/backchannel/<slug:slug>", "auth/frontchannel/<slug:slug>",
     "auth/logout/cms", "favicon.ico", "icon.svg", "apple-touch-icon.png", "robots.txt",
     ".well-known/change-password", ".well-known/passkey-endpoints", "auth/session", "auth/sources",
