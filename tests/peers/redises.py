@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -93,6 +94,10 @@ class Group:
         """End one server at once."""
         self.processes[port].kill()
         self.processes[port].wait()
+
+    def freeze(self, port: int) -> None:
+        """Stop one server where it is: it takes connections, and never answers."""
+        self.processes[port].send_signal(signal.SIGSTOP)
 
 
 def until(true: Any, seconds: float = PATIENCE) -> None:
