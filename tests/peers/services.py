@@ -89,6 +89,12 @@ class Service:
         """Let it go on. Harmless when it was not frozen."""
         self._signal(signal.SIGCONT)
 
+    def start_if_ended(self) -> None:
+        """Start it when it has ended by itself, as systemd does."""
+        assert self.process is not None
+        if self.process.poll() is not None:
+            self.start()
+
     @contextlib.contextmanager
     def killed(self) -> Iterator[None]:
         """Kill it for the block, and start it again with its data."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import requests
@@ -41,6 +41,19 @@ class House:
         """Return people who visit all of its machines by turns."""
         ports = [int(each.url.rpartition(":")[2]) for each in self.sites]
         return Traffic(ports, self.host, PEOPLE, pause)
+
+    @contextmanager
+    def another_machine(self, variables: Mapping[str, str]) -> Iterator[House]:
+        """Serve the same site on another machine as well, for the block. Gives both."""
+        port, own = free_port(), self.site
+        log = own.log.with_name(f"output-{port}")
+        env = {**own.env, **variables}
+        second = Site(f"http://localhost:{port}", env, own.workers, own.threads, log)
+        try:
+            second.start()
+            yield replace(self, sites=[own, second])
+        finally:
+            second.stop()
 
     def kill_a_worker(self) -> None:
         """Kill the worker that was started last."""
@@ -80,16 +93,15 @@ def opened(
     data: Path,
     postgres: Postgres,
     redis: Redis,
-    machines: tuple[dict[str, str], ...] = ({},),
     **variables: str,
 ) -> House:
-    """Start the site on these, with people in it. `machines` have variables of their own each."""
-    ports = [free_port() for _ in machines]
+    """Start the site on these, with people in it."""
+    url = f"http://localhost:{free_port()}"
     known = {
         "DATABASE_URL": postgres.url,
         "REDIS_URL": redis.url,
         "VESTIBULE_DATA": str(data),
-        "VESTIBULE_SITE_URL": f"http://localhost:{ports[0]}",
+        "VESTIBULE_SITE_URL": url,
         "VESTIBULE_ARGON2_MEMORY_KIB": str(ARGON2_KIB),
         "VESTIBULE_THREADS": "8",
         "VESTIBULE_WORKERS": str(WORKERS),
@@ -99,19 +111,9 @@ def opened(
         "VESTIBULE_DATABASE_LOCK": "1",
         **variables,
     }
-    sites = [
-        Site(
-            f"http://localhost:{port}",
-            environment({**known, **own}),
-            WORKERS,
-            8,
-            data / f"output-{port}",
-        )
-        for port, own in zip(ports, machines, strict=True)
-    ]
-    sites[0].manage("migrate", "--verbosity=0")
-    sites[0].manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
-    for each in sites:
-        stack.callback(each.stop)
-        each.start()
-    return House(sites, postgres, redis)
+    site = Site(url, environment(known), WORKERS, 8, data / "output")
+    site.manage("migrate", "--verbosity=0")
+    site.manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
+    stack.callback(site.stop)
+    site.start()
+    return House([site], postgres, redis)

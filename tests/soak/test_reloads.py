@@ -95,9 +95,7 @@ def test_of_a_worker_that_is_killed_only_what_it_was_answering_fails(
 ) -> None:
     assert house.process is not None
     word = "Spawning worker-"
-    time.sleep(
-        6
-    )  # granian takes a worker that dies within 5.5 s of its start for a loop of crashes
+    time.sleep(6)  # to granian, two that die within 5.5 s of their start are a loop of crashes
     with traffic_at(house) as traffic:
         time.sleep(3)
         started, before = house.output().count(word), traffic.requests
