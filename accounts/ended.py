@@ -15,10 +15,10 @@ from functools import reduce
 from operator import or_
 
 from django.db import transaction
-from django.db.models import Max, Min, Q
+from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
-from accounts.models import EndedEntry
+from accounts.models import EndedEntry, clearing
 
 FRESH_SECONDS = 0.5
 # A cached session may live for CACHE_SECONDS, so an ending must be remembered for longer than that.
@@ -96,8 +96,7 @@ class Feed:
                 return self
             if self._last is None:
                 self._begin(now)
-            rows = EndedEntry.objects.filter(self._unread()).order_by("id")
-            found = list(rows.values_list("id", "kind", "value"))
+            found = [row for some in self._unread() for row in some]
             self._note([row for row, _kind, _value in found], now)
             self._add(found, time.monotonic())
             self._forget(now)
@@ -106,16 +105,25 @@ class Feed:
 
     def _begin(self, now: float) -> None:
         """Begin before the first row that still counts, and before what may be committed late."""
-        still_counts = EndedEntry.objects.filter(at__gte=Now() - REMEMBER)
-        first = still_counts.aggregate(Min("id"))["id__min"]
+        # By time, and not the least key: to find that, a database may read all that came before.
+        rows = EndedEntry.objects.values_list("id", flat=True)
+        first = rows.filter(at__gte=Now() - REMEMBER).order_by("at", "id").first()
         if first is None:
-            first = (EndedEntry.objects.aggregate(Max("id"))["id__max"] or 0) + 1
+            first = (rows.order_by("-id").first() or 0) + 1
         self._gaps = [_Gap(first - _BEFORE_FIRST, first - 1, now + LATEST_COMMIT)]
         self._last = first - 1
 
-    def _unread(self) -> Q:
-        late = (Q(id__range=(gap.first, gap.last)) for gap in self._gaps)
-        return reduce(or_, late, Q(id__gt=self._last))
+    def _unread(self) -> Iterator[QuerySet[EndedEntry, tuple[int, str, str]]]:
+        """Yield what may have come late, and then what is new, each by a range of the key."""
+        rows = EndedEntry.objects.order_by("id").values_list("id", "kind", "value")
+        if self._gaps:
+            within = (
+                min(gap.first for gap in self._gaps),
+                max(gap.last for gap in self._gaps),
+            )
+            late = (Q(id__range=(gap.first, gap.last)) for gap in self._gaps)
+            yield rows.filter(reduce(or_, late), id__range=within)
+        yield rows.filter(id__gt=self._last)
 
     def _note(self, ids: list[int], now: float) -> None:
         """Keep the greatest id, and the gaps that a transaction under way may still fill."""
@@ -202,4 +210,4 @@ def sources_version() -> int:
 def clear_expired() -> int:
     """Delete the rows that no worker needs any more. Returns their number."""
     limit = Now() - 2 * REMEMBER
-    return EndedEntry.objects.filter(at__lt=limit).delete()[0]
+    return clearing.delete(EndedEntry.objects.filter(at__lt=limit).order_by("at"))

@@ -14,7 +14,7 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from accounts import conf, offers, trail
-from accounts.models import Event, StoredSession
+from accounts.models import Event, StoredSession, clearing
 from accounts.provider import Visit
 
 log = structlog.get_logger("vestibule.events")
@@ -23,8 +23,6 @@ log = structlog.get_logger("vestibule.events")
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 # A failure that a stranger repeats within this time is counted in its row.
 REPEATED_WITHIN = timedelta(minutes=10)
-# How many rows one statement deletes: a table of millions stays usable meanwhile.
-_AT_ONCE = 2000
 # Of a stranger's rows each so manieth looks whether there are too many: no clock is needed.
 _CUT_EVERY = 1000
 # Who does what is recorded, where nobody else says so; by the beginning of the event's name.
@@ -204,30 +202,22 @@ def clear_expired() -> int:
     # A row of before there were counts has no `last_at` of its own.
     over = Q(count=1) | Q(last_at__lt=ends)
     old = Event.objects.filter(over, at__lt=ends)
-    return _delete(old.order_by("id"), None) + cut()
+    return clearing.delete(old.order_by("at")) + cut()
 
 
 def cut() -> int:
     """Delete what is beyond the number of rows that the site keeps, the oldest first, strangers'
     before people's. Returns how many went.
     """
+    keys = Event.objects.values_list("id", flat=True)
+    first, last = keys.order_by("id").first(), keys.order_by("-id").first()
+    if (last or 0) - (first or 0) < conf.events_most():
+        return 0  # there are not so many keys, so there are not so many rows to count
     surplus = Event.objects.count() - conf.events_most()
     if surplus <= 0:
         return 0
-    went = _delete(Event.objects.filter(user=None).order_by("id"), surplus)
-    return went + _delete(Event.objects.order_by("id"), surplus - went)
-
-
-def _delete(rows: Any, most: int | None) -> int:
-    """Delete the first `most` of `rows`, all of them for None, in small statements."""
-    gone = 0
-    while most is None or gone < most:
-        size = _AT_ONCE if most is None else min(_AT_ONCE, most - gone)
-        chosen = list(rows.values_list("pk", flat=True)[:size])
-        if not chosen:
-            break
-        gone += Event.objects.filter(pk__in=chosen).delete()[0]
-    return gone
+    went = clearing.delete(Event.objects.filter(user=None).order_by("at"), surplus)
+    return went + clearing.delete(Event.objects.order_by("at"), surplus - went)
 
 
 def _usual(name: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import AddIndex
+from django.db.migrations import AddIndex, RunPython
 
 _BROKEN = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
 
@@ -43,6 +43,23 @@ def is_wanted(editor: BaseDatabaseSchemaEditor, name: str) -> bool:
             cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
         cursor.execute("SELECT to_regclass(%s) IS NULL", [quoted])
         return bool(cursor.fetchone()[0])
+
+
+def on_postgresql(model: str, name: str, definition: str) -> RunPython:
+    """Return the operation that builds an index on PostgreSQL alone: what follows the table's name
+    in CREATE INDEX is its `definition`.
+    """
+
+    def build(apps: Any, schema_editor: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql" and is_wanted(schema_editor, name):
+            table = schema_editor.quote_name(apps.get_model(model)._meta.db_table)
+            schema_editor.execute(f"CREATE INDEX CONCURRENTLY {name} ON {table} {definition}")
+
+    def drop(_apps: Any, schema_editor: Any) -> None:
+        if schema_editor.connection.vendor == "postgresql":
+            schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
+
+    return RunPython(build, drop)
 
 
 def without(model: str, *columns: str, patterns: bool) -> Callable[[Any, Any], None]:

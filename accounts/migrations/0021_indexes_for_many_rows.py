@@ -3,7 +3,7 @@
 from django.db import migrations, models
 from django.db.models import Q
 
-from accounts.database.indexes import AddIndexMeanwhile
+from accounts.database.indexes import AddIndexMeanwhile, on_postgresql
 
 
 def _index(model, name, *fields, **more):
@@ -22,9 +22,12 @@ class Migration(migrations.Migration):
         _index("event", "event_reason_at", "reason", "at", condition=~Q(reason="")),
         _index("event", "event_actor_at", "actor", "at", condition=~Q(actor="person")),
         _index("identity", "identity_source_latest", "source", "id"),
-        _index("identity", "identity_subject", "subject"),
+        _index("identity", "identity_subject", "subject", opclasses=["varchar_pattern_ops"]),
         _index("storedsession", "session_seen", "-last_seen_at"),
-        _index("storedsession", "session_source_seen", "source", "-last_seen_at"),
+        # SQLite, before it has statistics, takes it for what is found by issuer and sid.
+        on_postgresql(
+            "accounts.StoredSession", "session_source_seen", "(source, last_seen_at DESC)"
+        ),
         _index("storedsession", "session_apart_seen", "-last_seen_at", condition=Q(kind="client")),
         _index("user", "person_status", "status", "username_key"),
         _index("user", "person_staff", "username_key", condition=Q(is_staff=True)),

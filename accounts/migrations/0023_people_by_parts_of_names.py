@@ -6,9 +6,11 @@ read from one end to the other, as on SQLite.
 import structlog
 from django.db import DatabaseError, migrations, transaction
 
-from accounts.database.indexes import is_wanted
+from accounts.database.indexes import on_postgresql
 
-_NAME = "person_named"
+# As Django writes `icontains`.
+_PARTS = ", ".join(f"UPPER({name}::text) gin_trgm_ops" for name in ("username", "name", "email"))
+_NAMED = on_postgresql("accounts.User", "person_named", f"USING gin ({_PARTS})")
 log = structlog.get_logger("vestibule.migrations")
 
 
@@ -16,27 +18,16 @@ def build(apps, schema_editor):
     connection = schema_editor.connection
     if connection.vendor != "postgresql":
         return
-    with connection.cursor() as cursor:
-        try:
-            with transaction.atomic(using=connection.alias):
-                cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
-        except DatabaseError as error:
-            log.warning("people.without_trigrams", error=type(error).__name__)
-            return
-    if not is_wanted(schema_editor, _NAME):
+    try:
+        with transaction.atomic(using=connection.alias), connection.cursor() as cursor:
+            cursor.execute("CREATE EXTENSION IF NOT EXISTS pg_trgm")
+    except DatabaseError as error:
+        log.warning("people.without_trigrams", error=type(error).__name__)
         return
-    table = schema_editor.quote_name(apps.get_model("accounts.User")._meta.db_table)
-    # As Django writes `icontains`.
-    columns = ", ".join(f"UPPER({name}::text) gin_trgm_ops" for name in ("username", "name", "email"))
-    schema_editor.execute(f"CREATE INDEX CONCURRENTLY {_NAME} ON {table} USING gin ({columns})")
-
-
-def drop(apps, schema_editor):
-    if schema_editor.connection.vendor == "postgresql":
-        schema_editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {_NAME}")
+    _NAMED.code(apps, schema_editor)
 
 
 class Migration(migrations.Migration):
     atomic = False
     dependencies = [("accounts", "0022_indexes_that_nobody_uses")]
-    operations = [migrations.RunPython(build, drop)]
+    operations = [migrations.RunPython(build, _NAMED.reverse_code)]

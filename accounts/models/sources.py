@@ -133,7 +133,10 @@ class Identity(models.Model):
         ]
         indexes = [
             models.Index(fields=["source", "id"], name="identity_source_latest"),
-            models.Index(fields=["subject"], name="identity_subject"),
+            # Of this class PostgreSQL finds the beginnings of subjects by it, too.
+            models.Index(
+                fields=["subject"], name="identity_subject", opclasses=["varchar_pattern_ops"]
+            ),
         ]
         verbose_name = _("identity")
         verbose_name_plural = _("identities")

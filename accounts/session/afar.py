@@ -14,7 +14,7 @@ from django.utils import timezone
 from accounts import events
 from accounts.errors import InvalidGrant, InvalidRequest
 from accounts.keyring import digest
-from accounts.models import SpentLogoutToken, StoredSession
+from accounts.models import SpentLogoutToken, StoredSession, clearing
 from accounts.provider import Authentication, Ended, VerifiesLogoutToken
 from accounts.session import farewell, people
 from accounts.session.store import end
@@ -88,7 +88,8 @@ def _has_ended(source: ConfiguredSource, outcome: Authentication) -> bool:
 
 def clear_expired() -> int:
     """Delete the spent tokens that nobody would believe any more. Returns their number."""
-    return SpentLogoutToken.objects.filter(expires_at__lt=timezone.now()).delete()[0]
+    over = SpentLogoutToken.objects.filter(expires_at__lt=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))
 
 
 def _spend(source: ConfiguredSource, told: Ended) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from django.utils import timezone
 
-from accounts.models import Farewell, StoredSession
+from accounts.models import Farewell, StoredSession, clearing
 
 # Its upstream lets the person in no more: the account is closed, or this site is not open to it.
 CLOSED, BARRED = "closed", "barred"
@@ -38,4 +38,5 @@ def word(key: str) -> str:
 
 def clear_expired() -> int:
     """Delete the words that nobody comes for any more. Returns their number."""
-    return Farewell.objects.filter(expires_at__lt=timezone.now()).delete()[0]
+    over = Farewell.objects.filter(expires_at__lt=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))

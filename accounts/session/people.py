@@ -19,6 +19,7 @@ from accounts.trail import Act, acting
 
 PERSON = Event.Actor.PERSON
 FLEETING_FOR = timedelta(hours=1)
+_AT_ONCE = 500
 
 
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:
@@ -125,21 +126,31 @@ def forget_fleeting() -> int:
 
 
 def _forget_fleeting(source: Source, prefix: str) -> int:
-    alive = StoredSession.objects.filter(source=source.slug, subject=OuterRef("subject"))
+    alive = StoredSession.objects.filter(
+        user=OuterRef("user_id"), source=source.slug, subject=OuterRef("subject")
+    )
     over = Identity.objects.filter(
         ~Exists(alive), source=source, subject__startswith=prefix
     ).filter(created_at__lt=timezone.now() - FLEETING_FOR)
     gone = 0
-    for pk, user_id in over.values_list("pk", "user_id"):
-        with transaction.atomic():
-            # Whoever signs in with it now holds this lock, and has a session once it is ours.
-            person = User.objects.select_for_update().get(pk=user_id)
-            if not over.filter(pk=pk).delete()[0]:
-                continue
-            gone += 1
-            if not _is_known_otherwise(person):
-                person.delete()
+    last = 0
+    known = over.order_by("pk").values_list("pk", "user_id")
+    while batch := list(known.filter(pk__gt=last)[:_AT_ONCE]):
+        last = batch[-1][0]
+        gone += sum(_forget(over.filter(pk=pk), user_id) for pk, user_id in batch)
     return gone
+
+
+def _forget(over: QuerySet[Identity], user_id: int) -> bool:
+    """Delete an identity if it is over still, and its person without another one."""
+    with transaction.atomic():
+        # Whoever signs in with it now holds this lock, and has a session once it is ours.
+        person = User.objects.select_for_update().get(pk=user_id)
+        if not over.delete()[0]:
+            return False
+        if not _is_known_otherwise(person):
+            person.delete()
+    return True
 
 
 def _is_known_otherwise(person: User) -> bool:

@@ -24,7 +24,7 @@ from oauth2_provider.models import (
 from oauth2_provider.models import clear_expired as clear_tokens
 
 from accounts.keyring import digest
-from accounts.models import StoredSession
+from accounts.models import StoredSession, clearing
 from portal.authorization_server import registration
 
 
@@ -321,8 +321,8 @@ def clear_expired() -> int:
     clear_tokens()
     now = timezone.now()
     over = (
-        DeviceGrant.objects.filter(expires__lt=now),
-        PushedRequest.objects.filter(expires_at__lt=now),
-        Spent.objects.filter(expires_at__lt=now),
+        DeviceGrant.objects.filter(expires__lt=now).order_by("expires"),
+        PushedRequest.objects.filter(expires_at__lt=now).order_by("expires_at"),
+        Spent.objects.filter(expires_at__lt=now).order_by("expires_at"),
     )
-    return sum(rows.delete()[0] for rows in over)
+    return sum(clearing.delete(rows) for rows in over)

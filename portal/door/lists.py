@@ -53,9 +53,17 @@ class _ChangeList(ChangeList):
             rows = super().get_queryset(request, exclude_parameters)
         return rows
 
+    def _get_deterministic_ordering(self, ordering: Any) -> Any:
+        settled = super()._get_deterministic_ordering(ordering)  # type: ignore[misc]
+        return settled if getattr(self.model_admin, "settles_ties", True) else ordering
+
 
 class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list that leads to its first rows."""
+    """A list that leads to its first rows. `settles_ties` tells whether rows that are alike in its
+    order have an order among them.
+    """
+
+    settles_ties = True
 
     paginator = FirstRows
     show_full_result_count = False

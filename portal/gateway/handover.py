@@ -21,7 +21,7 @@ from accounts import conf, strength
 from accounts.errors import InsufficientUserAuthentication, InvalidGrant, InvalidRequest
 from accounts.keyring import digest
 from accounts.login import lockout
-from accounts.models import StoredSession
+from accounts.models import StoredSession, clearing
 from accounts.session.typed import Session
 from portal import conf as portal_conf
 from portal.gateway import decision, paths, rules
@@ -173,4 +173,5 @@ def shares_cookie(host: str) -> bool:
 
 def clear_expired() -> int:
     """Delete the codes that nobody fetched. Returns their number."""
-    return HandOff.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    over = HandOff.objects.filter(expires_at__lte=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))

@@ -3,6 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 from accounts import ended, events
+from accounts.database import statistics
 from accounts.models import User
 from accounts.session import afar, erasure, farewell, people
 from accounts.session.store import SessionStore
@@ -29,7 +30,7 @@ class AwaitingPerson(User):
 def clear_ground_floor() -> int:
     """Delete expired sessions with their tokens, and then people who stay away, fleeting
     identities, the feed's old rows, logout tokens that count no more, words that nobody comes for,
-    and events that are kept no longer.
+    and events that are kept no longer. At last SQLite looks at its tables.
 
     Returns the number of people, identities, and of those rows. Pending logouts go when they are
     delivered or given up.
@@ -44,4 +45,6 @@ def clear_ground_floor() -> int:
         events.clear_expired,
         maintenance.clear_expired,
     )
-    return sum(clear() for clear in over)
+    gone = sum(clear() for clear in over)
+    statistics.settle()
+    return gone

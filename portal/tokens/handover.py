@@ -13,6 +13,7 @@ from django.utils.crypto import constant_time_compare
 
 from accounts.errors import InvalidGrant
 from accounts.keyring import digest
+from accounts.models import clearing
 from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf
@@ -78,4 +79,5 @@ def withdraw(response: HttpResponseBase) -> None:
 
 def clear_expired() -> int:
     """Delete the expired hand-overs. Returns their number."""
-    return HandOver.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    over = HandOver.objects.filter(expires_at__lte=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))

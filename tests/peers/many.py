@@ -16,6 +16,8 @@ from django.db import connection
 from django.db.models import Model
 from django.db.models.fields import NOT_PROVIDED
 
+from accounts.database import statistics
+
 ISSUER = "https://id.many.example"
 EVENTS_EACH = 10
 # Above the keys that a site counts by itself.
@@ -39,13 +41,28 @@ def uid_of(number: int) -> str:
     return hashlib.md5(f"s{number}".encode(), usedforsecurity=False).hexdigest()
 
 
+def sid_of(number: int) -> str:
+    """Return the sid by which the source knows the session of this number."""
+    return hashlib.md5(f"sid{number}".encode(), usedforsecurity=False).hexdigest()
+
+
 def subject_of(number: int) -> str:
     """Return the subject by which the source knows the person of this number."""
     return hashlib.md5(f"i{number}".encode(), usedforsecurity=False).hexdigest()
 
 
+def crowd(person: int, slug: str, first: int, last: int, expires: str = "") -> None:
+    """Give the person of a primary key the sessions of these numbers. They expire in twelve days,
+    or have expired `expires` seconds ago.
+    """
+    _begin()
+    columns = _session(slug, str(person), f"'crowd{person}'", _ago(expires or "-1000000"))
+    _insert(apps.get_model("accounts.StoredSession"), (first, last), columns)
+
+
 def settle() -> None:
-    """Bring PostgreSQL's statistics up to date, as it does by itself; SQLite has none."""
+    """Bring the statistics up to date, as PostgreSQL and a day's clean-up on SQLite do."""
+    statistics.settle()
     if _is_postgres():
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
@@ -80,28 +97,10 @@ def _rows(
             "created_at": _ago(f"(n * 7919) % {HAPPENED_WITHIN}"),
         },
     )
-    seen = f"(n * 7919) % {SEEN_WITHIN}"
     yield (
         apps.get_model("accounts.StoredSession"),
         (first, last),
-        {
-            "session_key": _sha256("'s' || n"),
-            "session_data": f"'{'x' * 900}'",
-            "uid": _md5("'s' || n"),
-            "user_id": person,
-            "type": "'oidc'",
-            "source": f"'{slug}'",
-            "issuer": f"'{ISSUER}'",
-            "sid": _md5("'sid' || n"),
-            "subject": _md5("'i' || n"),
-            "state_digest": _sha256("'state' || n"),
-            "address": "'192.0.2.' || (n % 250)",
-            "user_agent": "'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/1'",
-            "created_at": _ago(seen),
-            "last_seen_at": _ago(seen),
-            "expire_date": _ago(f"{seen} - {2 * SEEN_WITHIN}"),
-            "ends_at": _ago(f"{seen} - {3 * SEEN_WITHIN}"),
-        },
+        _session(slug, person, "'i' || n", _ago(f"(n * 7919) % {SEEN_WITHIN} - {2 * SEEN_WITHIN}")),
     )
     code = _md5("'c' || n")
     name = "CASE n % 10 WHEN 0 THEN 'session.ended' WHEN 1 THEN 'logout' ELSE 'login.succeeded' END"
@@ -137,6 +136,28 @@ def _rows(
             "updated": _ago("0"),
         },
     )
+
+
+def _session(slug: str, person: str, subject: str, expires: str) -> Mapping[str, str]:
+    seen = f"(n * 7919) % {SEEN_WITHIN}"
+    return {
+        "session_key": _sha256("'s' || n"),
+        "session_data": f"'{'x' * 900}'",
+        "uid": _md5("'s' || n"),
+        "user_id": person,
+        "type": "'oidc'",
+        "source": f"'{slug}'",
+        "issuer": f"'{ISSUER}'",
+        "sid": _md5("'sid' || n"),
+        "subject": _md5(subject),
+        "state_digest": _sha256("'state' || n"),
+        "address": "'192.0.2.' || (n % 250)",
+        "user_agent": "'Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/1'",
+        "created_at": _ago(seen),
+        "last_seen_at": _ago(seen),
+        "expire_date": expires,
+        "ends_at": expires,
+    }
 
 
 def _insert(model: type[Model], count: tuple[int, int], columns: Mapping[str, str]) -> None:

@@ -22,6 +22,7 @@ LARGE = {
     "accounts_storedtokens",
     "accounts_identity",
     "accounts_event",
+    "accounts_endedentry",
     "accounts_user",
     "authorization_server_accesstoken",
     "authorization_server_refreshtoken",
@@ -124,11 +125,12 @@ def _sqlite(sql: str, params: Any, most: int) -> str:
 
 
 def _is_large(sql: str) -> bool:
-    """Tell whether it is about a large table; people are read from one end to the other here, when
-    a part of a name is looked for (docs/scale.md 2).
+    """Tell whether it is about a large table; people and their ways in are read from one end to the
+    other here, when a part of a name is looked for (docs/scale.md 2).
     """
-    return any(f'"{table}"' in sql for table in LARGE) and not (
-        "accounts_user" in sql and " LIKE " in sql
+    read = {"accounts_user", "accounts_identity"} if " LIKE " in sql else set()
+    return any(f'"{table}"' in sql for table in LARGE - read) and not any(
+        f'FROM "{table}"' in sql for table in read
     )
 
 

@@ -197,8 +197,13 @@ class IdentityAdmin(Guarded, ReadOnly):
     fields = ("source", "subject", "issuer", "user", "created_at")
     list_display = fields
     list_filter = ("source",)
-    list_select_related = ("source", "user")
+    list_select_related = ()  # a join with few sources tempts SQLite to begin there, and to sort
     search_fields = ("subject",)  # `found` looks
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Identity]:
+        """Return the ways in with what their row shows."""
+        rows: QuerySet[Identity] = super().get_queryset(request)
+        return rows.prefetch_related("source", "user")
 
     def found(self, rows: QuerySet[Identity], term: str) -> QuerySet[Identity]:
         """Return the ways in with this subject, or those of the people who are meant."""

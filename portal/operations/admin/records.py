@@ -65,6 +65,7 @@ class SessionAdmin(ReadOnly):
     search_fields = ("uid",)  # `found` looks
     search_help_text = _("The session's id, or the person's username, name or e-mail address.")
     ordering = ("-last_seen_at",)
+    settles_ties = False  # it has microseconds, and a second column tempts SQLite to sort all
     actions = ("end_sessions",)
 
     def get_urls(self) -> list[URLPattern]:
