@@ -13,6 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.models.users import username_key
 from portal.operations import roles
+from portal.operations.admin import duty_field
+from portal.operations.admin.duty_field import DutyField
 from portal.operations.rights import may_give
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
@@ -43,6 +45,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         label=_("Roles"),
         help_text=_("What the person does in this administration."),
     )
+    second_factor = DutyField()
 
     class Meta:
         model = User
@@ -68,6 +71,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         self.held = set(self.instance.groups.all()) if self.saved else set()
         if "groups" in self.fields:
             self.fields["groups"].queryset = roles.departments()  # type: ignore[attr-defined]
+        duty_field.fill(self)
         if "user_permissions" in self.fields:
             single: Any = self.fields["user_permissions"]
             single.label_from_instance = roles.in_words
@@ -109,6 +113,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         permissions = set(cleaned.get("user_permissions") or ()) - allowed
         if not may_give(self.actor, groups, permissions):
             raise ValidationError(OWN_RIGHTS)
+        duty_field.refuse_own(self, self.actor)
         return cleaned
 
 
@@ -138,12 +143,15 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
 
     actor: ClassVar[Any] = None
 
+    second_factor = DutyField()
+
     class Meta:
         model = Group
         fields = "__all__"
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        duty_field.fill(self)
         if "permissions" in self.fields:
             shown: Any = self.fields["permissions"]
             shown.label_from_instance = roles.in_words
@@ -163,3 +171,9 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         if not may_give(self.actor, (), set(wanted) - held):
             raise ValidationError(OWN_RIGHTS)
         return wanted
+
+    def clean(self) -> dict[str, Any]:
+        """Let nobody lift the duty of a group that they are in."""
+        cleaned = super().clean() or self.cleaned_data
+        duty_field.refuse_own(self, self.actor)
+        return cleaned

@@ -17,9 +17,9 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.session import merging
 from portal.door import answers, incoming
-from portal.door.guarded import Guarded
 from portal.operations import person as reading
 from portal.operations import roles
+from portal.operations.admin.reset_page import ResetPage
 from portal.operations.rights import may_give, may_manage
 
 _RIGHTS = ("accounts.change_user", "accounts.delete_user", "accounts.delete_identity")
@@ -48,7 +48,7 @@ class OtherForm(forms.Form):
         return found[0]
 
 
-class MergePage(Guarded):
+class MergePage(ResetPage):
     """Adds the page to the people's pages of the administration."""
 
     def get_urls(self) -> list[URLPattern]:

@@ -21,6 +21,7 @@ from portal.door import incoming, lists
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, named, with_subject
 from portal.operations import roles
+from portal.operations.admin import duty_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
@@ -58,6 +59,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         return [
             (None, {"fields": ["uid", *known] if obj else [*known, "send_link"]}),
             (_("What the person may do"), {"fields": [*given, "groups"]}),
+            (_("Second step"), {"fields": [duty_field.NAME]}),
             (_("Single rights"), single),
         ]
 
@@ -92,6 +94,11 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         rows = [each.source for each in person.identities.all()]
         return ", ".join(dict.fromkeys(row.label or row.slug for row in rows)) or "-"
 
+    @admin.display(description=_("Must have a second step"))
+    def second_factor(self, person: User) -> str:
+        """Return the duty in words, for who may only look."""
+        return duty_field.shown(person)
+
     @admin.display(description=_("Since"), ordering="created_at")
     def since(self, person: User) -> str:
         """Return since when the person is known."""
@@ -120,12 +127,14 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
             obj.set_unusable_password()
             obj.save()
             obj.give_local_identity()
+            duty_field.save(request, form, obj)
             if form.cleaned_data.get("send_link"):
                 self._send(request, [obj], first=True)
             return
         wanted, obj.status = obj.status, form.initial["status"]
         with administrators.kept():
             obj.save()
+            duty_field.save(request, form, obj)
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)
             former, provider = form.initial["email"], catalogue.recovering()
@@ -260,6 +269,11 @@ class RoleAdmin(Guarded, GroupAdmin):
         """Return how many are in it."""
         return int(group.size)  # type: ignore[attr-defined]  # get_queryset
 
+    @admin.display(description=_("Must have a second step"))
+    def second_factor(self, group: Group) -> str:
+        """Return the duty in words, for who may only look."""
+        return duty_field.shown(group)
+
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
         form: Any = super().get_form(request, obj, *args, form=GroupForm, **kwargs)
@@ -276,9 +290,11 @@ class RoleAdmin(Guarded, GroupAdmin):
         return permitted and (obj is None or self._may_touch(request, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody take away what gives more than they have."""
+        """Let nobody take away what gives more than they have, or a duty of their own."""
         permitted = super().has_delete_permission(request, obj)
-        return permitted and (obj is None or self._may_touch(request, obj))
+        lifts = obj is not None and obj.pk in duty_field.groups_under(request.user)
+        kept = lifts and not request.user.is_superuser
+        return permitted and not kept and (obj is None or self._may_touch(request, obj))
 
     @staticmethod
     def _may_touch(request: HttpRequest, group: Group) -> bool:
@@ -288,6 +304,7 @@ class RoleAdmin(Guarded, GroupAdmin):
     def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
         """Save; the rules of applications go by a group's name."""
         super().save_model(request, obj, form, change)
+        duty_field.save(request, form, obj)
         ended.announce(ended.RULE, [str(obj.pk)])
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:

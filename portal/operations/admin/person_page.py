@@ -19,6 +19,7 @@ from portal.door import answers, incoming
 from portal.operations import person as reading
 from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
+from portal.operations.admin.reset_page import state_of
 from portal.operations.rights import may_manage
 
 
@@ -51,6 +52,7 @@ class PersonPage(MergePage):
             "opts": self.opts,
             "original": person,
             "known": reading.dossier(person),
+            "second": state_of(request.user, person),
             "may": {
                 "change": self.has_change_permission(request, person),
                 "merge": may_merge(request.user, person),
