@@ -68,6 +68,8 @@ database_statement = _setting("VESTIBULE_DATABASE_STATEMENT", float)
 # How long events are kept, and how many rows at most.
 events_kept = _duration("VESTIBULE_EVENTS_KEPT")
 events_most = _setting("VESTIBULE_EVENTS_MOST", int)
+# Whether people are told by mail of a sign-in in a browser that was not theirs before.
+new_device_mail = _setting("VESTIBULE_NEW_DEVICE_MAIL", bool)
 # The address of Redis, empty in the embedded default.
 redis_url = _setting("REDIS_URL", str)
 

@@ -314,6 +314,9 @@ EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if _mail := secret("VESTIBULE_MAIL_URL"):
     vars().update(env.email_url_config(_mail))
 EMAIL_TIMEOUT = 5
+VESTIBULE_NEW_DEVICE_MAIL = env.bool(
+    "VESTIBULE_NEW_DEVICE_MAIL", default=bool(env.str("VESTIBULE_MAIL_URL", default=""))
+)
 DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
 
 # --- Languages and time ---------------------------------------------------------------------------

@@ -43,6 +43,7 @@ from portal.pages import (
     passwords,
     staying,
 )
+from portal.pages import devices as known_devices
 from portal.passkeys import account_page as passkeys_page
 from portal.passkeys import signing
 
@@ -75,6 +76,7 @@ urlpatterns = [
     path("onward/<str:key>", front.go_on, name="onward"),
     path("account/", account.profile, name="account"),
     path("account/sessions", account.sessions, name="account-sessions"),
+    path("account/devices", known_devices.page, name="account-devices"),
     path("account/sign-ins", account.sign_ins, name="account-sign-ins"),
     path("account/data", data.data, name="account-data"),
     path("account/data/export", data.export, name="account-export"),

@@ -45,8 +45,7 @@ def follow_groups(user: User, source: Source, outcome: Authentication) -> None:
         source=source, issuer=outcome.issuer, subject=outcome.subject
     )
     remembered = list(outcome.groups)[:_MOST_REMEMBERED]
-    if identity.values_list("claimed_groups", flat=True).first() != remembered:
-        identity.update(claimed_groups=remembered)
+    identity.exclude(claimed_groups=remembered).update(claimed_groups=remembered)
     if not source.groups:
         return
     managed = set(source.groups.values())

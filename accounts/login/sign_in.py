@@ -46,10 +46,11 @@ class SwitchNeeded(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignedIn:
-    """A new session: its store and its person."""
+    """A new session: its store and its person, who may be `new` here."""
 
     store: SessionStore
     user: User
+    new: bool = False
 
 
 def decide(
@@ -111,7 +112,7 @@ def sign_in(
         raise
     events.announce(trail)
     afar.refuse_ended(source, outcome, typed.uid)
-    return SignedIn(store, user)
+    return SignedIn(store, user, decision is Decision.ENROLL)
 
 
 def identify(source: ConfiguredSource, outcome: Authentication, visit: Visit) -> User:

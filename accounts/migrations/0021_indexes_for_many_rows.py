@@ -12,7 +12,7 @@ def _index(model, name, *fields, **more):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("accounts", "0019_shared_sessions")]
+    dependencies = [("accounts", "0020_known_devices")]
     operations = [
         _index("event", "event_user_at", "user", "at"),
         _index("event", "event_by_at", "by", "at"),

@@ -2,6 +2,7 @@
 happened.
 """
 
+from accounts.models.devices import KnownDevice
 from accounts.models.events import Event, OutboxItem
 from accounts.models.factors import FactorDuty, PendingSignIn, RecoveryCode, TotpKey
 from accounts.models.passkeys import Passkey, SpentChallenge
@@ -21,6 +22,7 @@ __all__ = [
     "FactorDuty",
     "Farewell",
     "Identity",
+    "KnownDevice",
     "OutboxItem",
     "Passkey",
     "PendingSignIn",

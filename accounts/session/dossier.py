@@ -13,10 +13,11 @@ from accounts import conf, serialization
 from accounts.keyring import unseal
 from accounts.models import StoredSession, User
 from accounts.offers import offered
+from accounts.session import devices
 from accounts.session.store import PURPOSE, TYPED
 from accounts.session.typed import Session
 
-PERSON, SIGN_IN, SESSION = "person", "sign-in", "session"
+PERSON, SIGN_IN, SESSION, DEVICE = "person", "sign-in", "session", "device"
 APPLICATION, EVENT = "application", "event"
 SEALED = "sealed"
 _MOST_EVENTS = 5000
@@ -50,7 +51,8 @@ class Held:
 def of(person: User) -> list[Held]:
     """Return all that is stored of a person, but for secrets: that there are some is told."""
     more = [held for tell in offered("person_data") for held in tell(person)]
-    return [_account(person), *_ways_in(person), *_sessions(person), *more, *_events(person)]
+    own = [_account(person), *_ways_in(person), *_sessions(person), *_devices(person)]
+    return [*own, *more, *_events(person)]
 
 
 def erased_at(person: User) -> datetime | None:
@@ -90,6 +92,7 @@ def _sessions(person: User) -> Iterator[Held]:
         values = {
             "kind": row.kind,
             "label": row.label,
+            "shared": row.shared or "",
             "name": typed.name,
             "username": typed.username,
             "sid": row.sid,
@@ -101,6 +104,13 @@ def _sessions(person: User) -> Iterator[Held]:
             **_flat(typed.claims),
         }
         yield Held(SESSION, _filled(values), row.source, row.created_at, row.expire_date)
+
+
+def _devices(person: User) -> Iterator[Held]:
+    for row in devices.of_person(person.pk):
+        values = {"address": row.address or "", "user_agent": row.user_agent, "cookie": SEALED}
+        until = row.last_seen_at + devices.LIFE
+        yield Held(DEVICE, _filled(values), since=row.created_at, until=until)
 
 
 def _opened(row: StoredSession) -> Session:

@@ -12,7 +12,7 @@ from accounts import ended, events
 from accounts.models import Event, Identity, Source, User
 from accounts.offers import offered
 from accounts.provider import Visit
-from accounts.session import administrators, people
+from accounts.session import administrators, devices, people
 
 
 class CannotMerge(Exception):
@@ -40,6 +40,7 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
         stays.groups.add(*groups)
         ended.announce(ended.PERSON, [str(stays.pk)])
         Identity.objects.filter(user=goes).exclude(source__slug=Source.LOCAL).update(user=stays)
+        devices.hand_over(stays, goes)
         for hand_over in offered("people_merge"):
             hand_over(stays, goes)
         Event.objects.filter(user=goes).update(user=stays)

@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts import ended, events
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
-from accounts.session import farewell
+from accounts.session import devices, farewell
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -107,6 +107,7 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         others = StoredSession.objects.filter(user_id=user.pk)
         others = others.exclude(uid=keep.uid) if keep else others
         _end(others, "password changed", farewell.PASSWORD, by)
+        devices.forget_others(user.pk, by)
         events.record(
             events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
         )

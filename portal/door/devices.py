@@ -1,26 +1,38 @@
 """The device cookie: which people have signed in in this browser (OWASP's guard against lock-outs).
 
-A sealed cookie holds, for the last few of them, a digest of who and a random name of the browser.
-It lets nobody in: it gives their guesses counters of their own, so that strangers who guess at a
-name, or fail from the same address, shut its owner out of no browser that they use.
+A sealed cookie holds, for the last few of them, a digest of who and a secret of the browser, whose
+row says that it is known still (accounts/session/devices.py). It lets nobody in: it gives their
+guesses counters of their own, so that strangers who guess at a name, or fail from the same address,
+shut its owner out of no browser that they use.
 """
 
-import secrets
+from collections.abc import Iterable
 
 from django.http import HttpRequest, HttpResponse
 
 from accounts.keyring import digest
+from accounts.login import new_device
+from accounts.models import User
 from accounts.models.users import username_key
+from accounts.provider import Visit
+from accounts.session import devices
 from portal.door import cookies
+from portal.door.user_agents import device_name
 
 COOKIE = "vestibule-device"
-SECONDS = 180 * 86400
+SECONDS = int(devices.LIFE.total_seconds())
 AT_MOST = 5
+# Before there were rows a secret was shorter. Such a browser is no news, but it counts only again
+# once its person has signed in.
+_SHORTER = 22
 
 
 def known(request: HttpRequest, source: str, name: str) -> str:
-    """Return the name of this browser when `name` has signed in at `source` in it, or nothing."""
-    return _held(request).get(_key(source, name), "")
+    """Return the secret of this browser when `name` has signed in at `source` in it and trusts it
+    still, or nothing.
+    """
+    secret = _held(request).get(_key(source, name), "")
+    return secret if secret and devices.is_known(secret) else ""
 
 
 def anybody(request: HttpRequest) -> str:
@@ -28,11 +40,39 @@ def anybody(request: HttpRequest) -> str:
     return next(iter(_held(request)), "")
 
 
-def remember(request: HttpRequest, response: HttpResponse, source: str, name: str) -> None:
-    """Leave a browser the cookie in which `name` has just signed in at `source`."""
-    held, key = _held(request), _key(source, name)
-    entry = {key: held.pop(key, "") or secrets.token_urlsafe(16)}
-    kept = list({**entry, **held}.items())[:AT_MOST]
+def secrets_of(request: HttpRequest) -> list[str]:
+    """Return what this browser holds, for whomever."""
+    return list(_held(request).values())
+
+
+def meet(
+    request: HttpRequest,
+    response: HttpResponse,
+    who: tuple[str, str],
+    user: User,
+    visit: Visit,
+    session_uid: str,
+    *,
+    new: bool,
+) -> None:
+    """Leave a browser the cookie in which `user` has just signed in: by a source, and the name that
+    was typed there or by which the source knows them. `new`: they have never been here.
+    """
+    secret = _held(request).get(_key(*who), "")
+    is_old, label = 0 < len(secret) <= _SHORTER, device_name(visit.user_agent)
+    secret = new_device.meet(user, secret, visit, session_uid, label, new=new, quiet=is_old)
+    remember(request, response, [who], secret)
+
+
+def remember(
+    request: HttpRequest, response: HttpResponse, names: Iterable[tuple[str, str]], secret: str
+) -> None:
+    """Keep a person's secret in the cookie of a browser, by each of the `names` by which a source
+    knows them, before those of others.
+    """
+    mine = {_key(*who): secret for who in names}
+    others = {key: held for key, held in _held(request).items() if key not in mine}
+    kept = list({**mine, **others}.items())[:AT_MOST]
     cookies.remember(response, COOKIE, kept, SECONDS)
 
 

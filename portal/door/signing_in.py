@@ -135,8 +135,9 @@ def conclude(
     else:
         is_form = source.kind == "form"
         typed = passed.name if passed else is_form and forms.identifier_of(request, source)
-        who = typed or (outcome.username if is_form else outcome.subject)
-        devices.remember(request, response, source.slug, who)
+        who = (source.slug, typed or (outcome.username if is_form else outcome.subject))
+        uid = done.store.typed.uid
+        devices.meet(request, response, who, done.user, visit, uid, new=done.new)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
     return response

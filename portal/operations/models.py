@@ -5,7 +5,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts import ended, events
 from accounts.database import statistics
 from accounts.models import User
-from accounts.session import afar, erasure, farewell, people
+from accounts.session import afar, devices, erasure, farewell, people
 from accounts.session.store import SessionStore
 from portal.operations import maintenance
 from portal.operations.alarms import Alarm
@@ -30,7 +30,8 @@ class AwaitingPerson(User):
 def clear_ground_floor() -> int:
     """Delete expired sessions with their tokens, and then people who stay away, fleeting
     identities, the feed's old rows, logout tokens that count no more, words that nobody comes for,
-    and events that are kept no longer. At last SQLite looks at its tables.
+    devices that nobody uses, and events that are kept no longer. At last SQLite looks at its
+    tables.
 
     Returns the number of people, identities, and of those rows. Pending logouts go when they are
     delivered or given up.
@@ -42,6 +43,7 @@ def clear_ground_floor() -> int:
         ended.clear_expired,
         afar.clear_expired,
         farewell.clear_expired,
+        devices.clear_expired,
         events.clear_expired,
         maintenance.clear_expired,
     )

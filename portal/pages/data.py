@@ -141,6 +141,7 @@ def _titles() -> dict[str, str]:
         dossier.PERSON: _("You"),
         dossier.SIGN_IN: _("Your ways to sign in"),
         dossier.SESSION: _("Where you are signed in"),
+        dossier.DEVICE: _("Browsers that you trust"),
         dossier.APPLICATION: _("What you have allowed applications"),
         dossier.EVENT: _("What happened lately"),
     }
@@ -168,6 +169,8 @@ def _names() -> dict[str, str]:
         "address": _("Address"),
         "user_agent": _("Browser"),
         "tokens": _("Tokens of the source"),
+        "cookie": _("Mark in the browser"),
+        "shared": _("Shared computer"),
         "application": _("Application"),
         "scope": _("Allowed"),
         "event": _("Event"),

@@ -26,7 +26,7 @@ from accounts.login import lockout
 from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
-from accounts.session import farewell, people
+from accounts.session import devices, farewell, people
 from providers.local import told
 from providers.local.passwords import well_formed
 
@@ -106,6 +106,7 @@ def redeem(user: User, password: str, by: Visit) -> None:
             raise InvalidGrant("This link was used already.")
         user.give_local_identity()
         people.end_all(user.pk, "password changed", farewell.PASSWORD)
+        devices.forget_others(user.pk, by)
         events.record(events.event("password.changed", by, user=user, detail="by a mailed link"))
 
 

@@ -1,0 +1,60 @@
+"""Known devices: the browsers in which a person has signed in, and which they trust.
+
+A browser keeps a secret for each person (portal/door/devices.py). It lets nobody in: it gives their
+guesses a counter of their own (accounts/login/lockout.py), and a sign-in by it is told to nobody.
+Whoever ends the trust deletes the row, and the secret counts no more.
+"""
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from accounts import events
+from accounts.keyring import digest
+from accounts.models import KnownDevice, User
+from accounts.provider import Visit
+
+# A browser that nobody has signed in with for so long is forgotten.
+LIFE = timedelta(days=180)
+AT_MOST = 20
+
+
+def is_known(secret: str) -> bool:
+    """Tell whether a browser's secret still counts."""
+    return KnownDevice.objects.filter(digest=digest(secret)).exists()
+
+
+def of_person(user_id: int) -> QuerySet[KnownDevice]:
+    """Return the known devices of a person, the last used first."""
+    return KnownDevice.objects.filter(user_id=user_id).order_by("-last_seen_at", "-pk")
+
+
+def forget(user_id: int, pk: int, visit: Visit) -> bool:
+    """End the trust in one device of a person. Returns False when it is not theirs, or another
+    request has done it.
+    """
+    with transaction.atomic():
+        if not KnownDevice.objects.filter(pk=pk, user_id=user_id).delete()[0]:
+            return False
+        events.record(events.event("device.forgotten", visit, user_id=user_id))
+    return True
+
+
+def forget_others(user_id: int, visit: Visit) -> None:
+    """End the trust in each device but what looks like the one of `visit`: whoever knew the former
+    password may have come by one of them.
+    """
+    alike = {"address": events.address_or_none(visit.address), "user_agent": visit.user_agent[:300]}
+    KnownDevice.objects.filter(user_id=user_id).exclude(**alike).delete()
+
+
+def hand_over(stays: User, goes: User) -> None:
+    """Give the devices of `goes` to `stays`, who are one person."""
+    KnownDevice.objects.filter(user=goes).update(user=stays)
+
+
+def clear_expired() -> int:
+    """Delete the devices that nobody has used for `LIFE`. Returns their number."""
+    return KnownDevice.objects.filter(last_seen_at__lt=timezone.now() - LIFE).delete()[0]
