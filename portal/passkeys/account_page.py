@@ -60,10 +60,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def _add(request: HttpRequest, person: User) -> HttpResponse:
-    form = _New(request.POST)
+    form, session = _New(request.POST), incoming.session_of(request)
+    if session.shared:
+        return _show(request, person, status=403)
     if not form.is_valid():
         return _show(request, person, form, 400)
-    sent, session = form.cleaned_data, incoming.session_of(request)
+    sent = form.cleaned_data
     try:
         challenge = challenges.of_session(sent["challenge"], session)
         answer = ceremony.read(sent["credential"])
@@ -123,6 +125,7 @@ def _show(
         "challenge": sealed,
         "options": json.dumps(options),
         "may_have": may_have,
+        "is_shared": session.shared,
         "may_change": access.is_recent(session, timezone.now()),
         "origin": ceremony.origin(),
         "here": "passkeys",

@@ -8,12 +8,26 @@ const text = (buffer) =>
     .replace(/\//g, "_")
     .replace(/=+$/, "");
 
+// What the form with the password would take along goes with a passkey too: what is hidden or ticked.
+const carry = (form) => {
+  const password = form.dataset.beside && document.querySelector(form.dataset.beside);
+  for (const each of password ? password.elements : []) {
+    const counts = each.type === "hidden" || (each.type === "checkbox" && each.checked);
+    if (!counts || !each.name || form.elements[each.name]) continue;
+    const own = document.createElement("input");
+    own.type = "hidden";
+    [own.name, own.value] = [each.name, each.value];
+    form.append(own);
+  }
+};
+
 const send = (form, made) => {
   const response = {};
   for (const name of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
     if (made.response[name]) response[name] = text(made.response[name]);
   }
   if (made.response.getTransports) response.transports = made.response.getTransports();
+  carry(form);
   form.elements.credential.value = JSON.stringify({ id: made.id, rawId: made.id, type: made.type, response });
   form.submit();
 };
@@ -35,8 +49,17 @@ const offer = (form, ask) => {
   form.hidden = false;
 };
 
+// Says which passkeys count, so that none is offered any more that was removed here.
+const tell = ({ rp, user, excludeCredentials: known }) =>
+  PublicKeyCredential.signalAllAcceptedCredentials?.({
+    rpId: rp.id,
+    userId: user.id,
+    allAcceptedCredentialIds: known.map((each) => each.id),
+  }).catch(() => {});
+
 const make = (form) => {
   form.previousElementSibling.hidden = true; // which says that this cannot be done
+  tell(JSON.parse(form.dataset.options));
   offer(form, () => {
     const options = JSON.parse(form.dataset.options);
     options.challenge = bytes(options.challenge);
