@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from oauth2_provider.settings import oauth2_settings
 
+from accounts import strength
 from accounts.errors import InvalidRequest
 from accounts.serialization import strict_object
 from portal.authorization_server import errors
@@ -27,7 +28,8 @@ _NONCE_AT_MOST, _MAX_AGE_AT_MOST, _RESOURCES_AT_MOST = 255, 10**9, 5
 @dataclass(frozen=True, slots=True)
 class Asked:
     """One authorization request, checked. `id_token_claims` and `userinfo_claims` are the names
-    that `claims` lists; `acr` those of which the client insists on one.
+    that `claims` lists; `acr` those of which the client insists on one, `acr_values` those of which
+    it would like one.
     """
 
     client_id: str
@@ -50,7 +52,20 @@ class Asked:
     @property
     def wishes_proof(self) -> bool:
         """Whether the client asks for a sign-in of its own, or for one of a kind."""
-        return "login" in self.prompts or self.max_age is not None or bool(self.acr)
+        return "login" in self.prompts or self.max_age is not None or bool(self.needed_acr)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words for a kind of sign-in that the client has named, those it insists on first."""
+        return (*sorted(self.acr), *self.acr_values.split())
+
+    @property
+    def needed_acr(self) -> frozenset[str]:
+        """Those of which one must be true: the essential ones (OIDC Core, 5.5.1.1), else all that
+        are listed where one is a strength of ours (RFC 9470, 5).
+        """
+        listed = frozenset(self.acr_values.split())
+        return self.acr or (listed if strength.asked_for(listed) else frozenset())
 
 
 def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:

@@ -15,7 +15,7 @@ from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
-from accounts import conf, events
+from accounts import conf, events, strength
 from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import User
@@ -124,6 +124,7 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
         wished,
         session,
         _subject(request) if wished.subject and person_id else "",
+        level=strength.of(session),
         granted=known,
         first_party=first_party,
         asked_again_at=_asked_again_at(case),

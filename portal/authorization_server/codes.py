@@ -62,7 +62,7 @@ def issue(asked: Asked, client: Client, session: Session, user_id: int) -> str:
         code_challenge=asked.code_challenge,
         code_challenge_method="S256",
         nonce=asked.nonce,
-        claims=json.dumps(asked.claims),
+        claims=json.dumps({**asked.claims, "acr_values": asked.words}),
         resource=list(asked.resource),
     )
     return code
@@ -137,8 +137,9 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
     )
     if not spent:
         raise _Lost
-    wanted = json.loads(row.claims or "{}").get("id_token", {})
-    return Issued(minted, client, session, row.user, sid, row.nonce, tuple(wanted))
+    held = json.loads(row.claims or "{}")
+    wanted, words = tuple(held.get("id_token", {})), tuple(held.get("acr_values", ()))
+    return Issued(minted, client, session, row.user, sid, row.nonce, wanted, words)
 
 
 def _undo(row: Any, visit: Visit) -> None:

@@ -8,6 +8,7 @@ from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf
+from accounts.strength import Strength
 from portal import conf as portal_conf
 from portal.authorization_server import asked, elsewhere, issued, keys, token, wire
 from portal.authorization_server.models import Client
@@ -82,6 +83,7 @@ def _metadata() -> dict[str, Any]:
             *("iss", "sub", "aud", "exp", "iat", "auth_time", "nonce", "acr", "amr", "sid"),
             *("at_hash", *issued.CLAIMS),
         ],
+        "acr_values_supported": [each.word for each in Strength],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

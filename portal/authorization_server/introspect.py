@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonRespons
 from django.utils import timezone
 from oauth2_provider.models import revoke_access_token
 
-from accounts import conf
+from accounts import conf, strength
 from accounts.keyring import digest
 from accounts.models import User
 from portal.authorization_server import clients, wire
@@ -80,7 +80,11 @@ def _described(row: Any) -> dict[str, Any]:
     if session.status != User.Status.ACTIVE:
         return _INACTIVE
     expires = row.session.expire_date if is_refresh else row.expires
+    level = strength.of(session)
+    # RFC 9470, 6.2. A source need not tell either.
+    proof = {"acr": level.word if level else session.acr, "auth_time": session.auth_time}
     return {
+        **{name: value for name, value in proof.items() if value},
         "active": True,
         "iss": conf.site_url(),
         "sub": row.session.user.uid,

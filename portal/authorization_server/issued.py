@@ -11,7 +11,7 @@ from typing import Any
 
 from oauth2_provider.settings import oauth2_settings
 
-from accounts import conf
+from accounts import conf, strength
 from accounts.errors import AccessDenied
 from accounts.models import User
 from accounts.session.typed import Session
@@ -24,7 +24,7 @@ from portal.tokens.minting import Minted
 @dataclass(frozen=True, slots=True)
 class Issued:
     """Tokens for a client, and of whom its id_token speaks. `claims` are those that were asked for
-    by name.
+    by name, `acr_values` the words for a kind of sign-in.
     """
 
     minted: Minted
@@ -34,6 +34,7 @@ class Issued:
     sid: str
     nonce: str = ""
     claims: Sequence[str] = ()
+    acr_values: Sequence[str] = ()
 
     def public(self) -> dict[str, Any]:
         """Return the answer of the token endpoint."""
@@ -61,7 +62,7 @@ class Issued:
             "iat": now,
             "exp": now + oauth2_settings.ID_TOKEN_EXPIRE_SECONDS,
             "auth_time": self.session.auth_time or "",  # a source need not tell
-            "acr": self.session.acr,
+            "acr": strength.told(self.session, self.acr_values),
             "amr": list(self.session.amr),
             "sid": self.sid,
             "nonce": self.nonce,

@@ -6,6 +6,7 @@ from enum import Enum
 
 from accounts.errors import LoginRequired
 from accounts.session.typed import Session
+from accounts.strength import Strength, asked_for
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticationRequirements
 
@@ -28,6 +29,7 @@ def next_step(
     session: Session,
     subject: str,
     *,
+    level: Strength | None = None,
     granted: Set[str] | None,
     first_party: bool,
     asked_again_at: datetime | None,
@@ -35,9 +37,9 @@ def next_step(
 ) -> Step:
     """Return the next step. Pure.
 
-    `subject` is whom an id_token would speak of; `granted` what the person has allowed before, None
-    when never asked; `asked_again_at` when this request has sent them to sign in, None when it has
-    not. Raises the error of which the client is told.
+    `subject` is whom an id_token would speak of; `level` how strong the proof is; `granted` what
+    the person has allowed before, None when never asked; `asked_again_at` when this request has
+    sent them to sign in, None when it has not. Raises the error of which the client is told.
     """
     silent = "none" in asked.prompts
     wrong_person = session.is_logged_in and asked.subject not in {"", subject}
@@ -51,7 +53,7 @@ def next_step(
     is_old = _is_old(asked, session, now, _WAY_BACK if done else _ROUNDING)
     if wrong_person or ("login" in asked.prompts and not done) or is_old:
         return _sign_in_again(silent=silent, done=done)
-    if asked.acr and session.acr not in asked.acr:
+    if not _is_of_a_kind(asked.needed_acr, session.acr, level):
         if silent or done:
             raise UnmetAuthenticationRequirements("No sign-in of this kind is offered.")
         return Step.SIGN_IN_AGAIN
@@ -66,6 +68,14 @@ def _sign_in_again(*, silent: bool, done: bool) -> Step:
     if silent or done:
         raise LoginRequired("The person must sign in again.")
     return Step.SIGN_IN_AGAIN
+
+
+def _is_of_a_kind(needed: Set[str], acr: str, level: Strength | None) -> bool:
+    """Tell whether one of the words that are `needed` is true: one of ours of whatever is as
+    strong, every other to the letter.
+    """
+    wanted = asked_for(needed)
+    return not needed or acr in needed or (wanted is not None and (level or 0) >= wanted)
 
 
 def _proved_since(session: Session, moment: datetime) -> bool:

@@ -13,6 +13,7 @@ from accounts.factors.second_step import Step
 from accounts.login import sign_in
 from accounts.provider import Authentication, Visit
 from accounts.source.catalogue import ConfiguredSource
+from accounts.strength import Strength, asked_for
 from portal.door import answers, cookies, forms, incoming, shared, wishes
 
 COOKIE = "vestibule-second"
@@ -33,10 +34,12 @@ def halt(
         return None
     demand, best = wishes.demanded(request, None), second_step.stronger(outcome)
     strength.require(source, best.acr, best.amr, demand)
+    wanted = demand.word if demand else wishes.posted(request)
+    if (asked_for(wanted.split()) or 0) > Strength.SUBSTANTIAL:
+        wanted = ""  # to set a second factor up would not be enough either
     session = incoming.session_of(request)
     if session.is_logged_in and not sign_in.same_person(source, outcome, session):
         return None  # which is for the person to decide first
-    wanted = demand.word if demand else wishes.posted(request)
     person = pending.person_of(source, outcome, incoming.visit(request), wanted)
     step = second_step.step(outcome, person, wanted) if person else Step.NONE
     if person is None or step is Step.NONE or (step is Step.REMIND and session.is_logged_in):

@@ -9,7 +9,9 @@ import pytest
 
 from accounts.errors import LoginRequired
 from accounts.session.typed import Session
+from accounts.strength import Strength
 from portal.authorization_server.asked import Asked
+from portal.authorization_server.errors import UnmetAuthenticationRequirements
 from portal.authorization_server.steps import Step, next_step
 
 NOW = datetime(2026, 1, 2, 12, tzinfo=UTC)
@@ -63,3 +65,60 @@ def test_a_proof_for_this_very_request_outlives_a_slow_way_back() -> None:
     assert after(61, SENT) == Step.SIGN_IN_AGAIN, "it was proved before this request"
     with pytest.raises(LoginRequired):
         after(61, SENT - timedelta(hours=1))
+
+
+NSIS = "https://data.gov.dk/concept/core/nsis/loa/Substantial"
+LOW, SUBSTANTIAL, HIGH = Strength
+KINDS = [
+    # what is asked, what the source said, how strong it is, is it enough
+    ("", "", None, True),
+    ("urn:x", "", None, True),  # voluntary (OIDC Core, 3.1.2.1)
+    ("urn:x urn:y", "urn:z", HIGH, True),
+    ("low", "low", LOW, True),
+    ("low", "", None, False),
+    ("low", NSIS, SUBSTANTIAL, True),
+    ("substantial", NSIS, SUBSTANTIAL, True),
+    ("substantial", "low", LOW, False),
+    ("substantial", "high", HIGH, True),
+    ("high", NSIS, SUBSTANTIAL, False),
+    ("high substantial", NSIS, SUBSTANTIAL, True),  # one of them is enough
+    ("high urn:x", "urn:x", None, True),
+    ("high urn:x", "urn:y", SUBSTANTIAL, False),
+]
+
+
+@pytest.mark.parametrize(("asked", "acr", "level", "enough"), KINDS, ids=str)
+def test_9470_5_words_of_ours_are_needed_and_stronger_is_enough(
+    asked: str, acr: str, level: Strength | None, enough: bool
+) -> None:
+    plain = replace(ASKED, prompts=frozenset(), acr_values=asked)
+    session = replace(REMEMBERED, acr=acr, auth_time=int(NOW.timestamp()))
+    known = {"level": level, "granted": {"openid"}, "first_party": True, "now": NOW}
+    first = next_step(plain, session, "", asked_again_at=None, **known)
+    assert first == (Step.ANSWER if enough else Step.SIGN_IN_AGAIN)
+    if not enough:
+        with pytest.raises(UnmetAuthenticationRequirements):
+            next_step(plain, session, "", asked_again_at=SENT, **known)
+        silent = replace(plain, prompts=frozenset({"none"}))
+        with pytest.raises(UnmetAuthenticationRequirements):
+            next_step(silent, session, "", asked_again_at=None, **known)
+
+
+ESSENTIAL = [
+    ({"urn:x"}, "urn:x", None, True),
+    ({"urn:x"}, "urn:y", HIGH, False),
+    ({"substantial"}, NSIS, SUBSTANTIAL, True),
+    ({"substantial"}, NSIS, LOW, False),
+    ({"urn:x", "low"}, "urn:y", LOW, True),
+]
+
+
+@pytest.mark.parametrize(("needed", "acr", "level", "enough"), ESSENTIAL, ids=str)
+def test_5_5_1_1_what_is_essential_goes_before_what_is_wished(
+    needed: set[str], acr: str, level: Strength | None, enough: bool
+) -> None:
+    plain = replace(ASKED, prompts=frozenset(), acr=frozenset(needed), acr_values="low")
+    session = replace(REMEMBERED, acr=acr, auth_time=int(NOW.timestamp()))
+    known = {"level": level, "granted": {"openid"}, "first_party": True, "now": NOW}
+    first = next_step(plain, session, "", asked_again_at=None, **known)
+    assert first == (Step.ANSWER if enough else Step.SIGN_IN_AGAIN)
