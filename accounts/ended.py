@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -54,6 +55,7 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.entries: dict[tuple[str, str], float] = {}
+        self._heard: deque[tuple[float, tuple[str, str]]] = deque()
         self._read_at = float("-inf")
         self._last: int | None = None
         self._gaps: list[_Gap] = []
@@ -144,11 +146,14 @@ class Feed:
             if name not in self.entries and kind in _COUNTED:
                 self.versions[kind] += 1
             self.entries[name] = now
+            self._heard.append((now, name))
 
     def _forget(self, now: float) -> None:
         limit = now - REMEMBER.total_seconds()
-        for name in [name for name, at in self.entries.items() if at < limit]:
-            del self.entries[name]
+        while self._heard and self._heard[0][0] < limit:
+            at, name = self._heard.popleft()
+            if self.entries.get(name) == at:  # else it was heard once more
+                del self.entries[name]
 
 
 def _without(gap: _Gap, row: int) -> Iterator[_Gap]:

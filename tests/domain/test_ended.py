@@ -101,3 +101,17 @@ def test_what_nobody_needs_any_more_is_deleted(worker: Any) -> None:
     ended.announce("session", ["b"])
     assert ended.clear_expired() == 1
     assert worker("b")
+
+
+def test_what_nobody_needs_any_more_is_forgotten(worker: Any, clock: Clock) -> None:
+    assert not worker("a")
+    ended.announce("person", ["a"])
+    ended.announce("session", ["b"])
+    assert worker("b")
+    clock.now += ended.REMEMBER.total_seconds() - 5
+    ended.announce("person", ["a"])
+    assert worker("b")
+    clock.now += 10
+    assert not worker("b")
+    assert ("person", "a") in worker.feed.entries
+    assert len(worker.feed._heard) == 1
