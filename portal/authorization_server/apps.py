@@ -18,4 +18,5 @@ class AuthorizationServerConfig(AppConfig):
     person_data = "portal.authorization_server.consents.held_of"
     session_ends = "portal.authorization_server.backchannel.session_ends"
     applications_of = "portal.authorization_server.consents.told_of"
+    names_place = "portal.authorization_server.clients.name_of"
     delivers_notices = "portal.authorization_server.backchannel.deliver"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from urllib.parse import unquote_plus
+from urllib.parse import parse_qs, unquote_plus, urlsplit
 
 from django.utils.crypto import constant_time_compare
 
@@ -43,6 +43,17 @@ def find(client_id: str) -> Client | None:
     if not client_id.isprintable():  # a database takes neither NUL nor half a character
         return None
     return Client.objects.filter(client_id=client_id).first()
+
+
+def name_of(destination: str) -> str:
+    """Return the name of the application whose authorization request `destination` is, or nothing.
+    A request that was pushed says whose it is as well (RFC 9126, 4).
+    """
+    parts = urlsplit(destination)
+    if parts.path != "/oauth/authorize":
+        return ""
+    client = find(parse_qs(parts.query).get("client_id", [""])[0])
+    return client.name or client.client_id if client else ""
 
 
 def shown(authorization: str, form: Mapping[str, str]) -> Credentials:

@@ -24,6 +24,7 @@ STARTED = "vestibule-started"
 REFUSED = "vestibule-refused"
 WHY = "vestibule-why"
 SHARED = "vestibule-shared"
+SOURCE = "vestibule-source"
 
 # What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
 LONGEST = 3800

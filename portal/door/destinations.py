@@ -44,7 +44,14 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
 
 
 def place_of(destination: str) -> str:
-    """Return the host of a front end that a person goes on to; nothing for a page of this site."""
+    """Return what a person goes on to, as they know it: the name of an application that a room
+    knows (`names_place` of its AppConfig), else the host of a front end; nothing for a page of this
+    site.
+    """
+    if destination:
+        for name_of in offered("names_place"):
+            if name := name_of(destination):
+                return str(name)
     return urlsplit(destination).netloc
 
 

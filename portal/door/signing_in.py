@@ -26,6 +26,8 @@ from portal.door import answers, cookies, devices, forms, incoming, routes, seco
 from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
+# For how long a browser knows by which source its person signs in.
+_SOURCE_SECONDS = 180 * 86_400
 # Of one browser so many people are tried; each costs its upstream a call, or a few.
 _MOST_TURNS = 3
 
@@ -133,6 +135,7 @@ def conclude(
     if done.store.typed.shared:
         shared.remember(request, response)
     else:
+        cookies.remember(response, cookies.SOURCE, source.slug, _SOURCE_SECONDS)
         is_form = source.kind == "form"
         typed = passed.name if passed else is_form and forms.identifier_of(request, source)
         who = (source.slug, typed or (outcome.username if is_form else outcome.subject))

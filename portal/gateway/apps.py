@@ -14,3 +14,4 @@ class GatewayConfig(AppConfig):
     session_ends = "portal.gateway.handover.session_ends"
     short_way = "portal.gateway.short_way.answer"
     leads_to = "portal.gateway.rules.leads_to"
+    names_place = "portal.gateway.handover.name_of"

@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from django.db import transaction
 from django.utils import timezone
@@ -35,6 +35,7 @@ _OFFERS = RateLimitItemPerMinute(60, 5, namespace="gateway-offer")
 # Tabs that arrive at once may each have been given a cookie; the newest one is the browser's.
 _AT_MOST = 5
 _URL = re.compile(r"(https?)://([a-z0-9_.:\[\]-]+)(/.*)?", re.S)
+START_HERE = "/gateway/start"
 _USUAL_PORTS = {"http": ":80", "https": ":443"}
 _STATE = re.compile(r"[0-9a-f]{64}")
 
@@ -86,6 +87,15 @@ def place_of(url: str) -> Place | None:
     if not is_safe or authority not in ports or not rules.compiled().of(host):
         return None
     return Place(scheme, authority, "/" if path.startswith(LOCAL) else target)
+
+
+def name_of(destination: str) -> str:
+    """Return the host of the application to which the way to its host leads, or nothing."""
+    parts = urlsplit(destination)
+    if parts.path != START_HERE:
+        return ""
+    place = place_of(parse_qs(parts.query).get("rd", [""])[0])
+    return place.host if place else ""
 
 
 def lacking(session: Session, place: Place, now: datetime) -> InsufficientUserAuthentication | None:

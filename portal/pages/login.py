@@ -53,7 +53,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     known = signing_in.recognised(request) if not wanted else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return _continue_as(request, *known, next_url)
-    ready = catalogue.enabled()
+    ready = list(catalogue.enabled())
     told = incoming.cut_off(request)
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
@@ -61,7 +61,10 @@ def choose(request: HttpRequest) -> HttpResponse:
         many = {shared.NAME: "1" if request.GET.get(shared.NAME) else ""}
         path = routes.login_path(straight.slug, next=next_url, **wished, **many)
         return answers.see_other(path)
-    context = {**_choice(ready, next_url, wished), "bound_for": place_of(next_url)}
+    last = _used_last(request)
+    ready.sort(key=lambda each: each.slug != last)  # the source that was used last is first
+    context = {**_choice(ready, next_url, wished, last), "bound_for": place_of(next_url)}
+    context["form_first"] = bool(ready) and ready[0].kind == "form" and ready[0].slug == last
     context["shared_computer"] = shared.box(request)
     context["announcements"] = answers.announcements()
     if request.GET.get("done") == "password":
@@ -99,6 +102,14 @@ def _continue_button(
     }
 
 
+def _used_last(request: HttpRequest) -> str:
+    """Return the slug of the source by which somebody has signed in in this browser last, nothing
+    at a shared computer.
+    """
+    found = "" if shared.is_marked(request) else cookies.recall(request, cookies.SOURCE)
+    return found if isinstance(found, str) else ""
+
+
 def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
     """Return the source to go to without a choice: the default, or the only one, redirecting."""
     default = conf.default_source()
@@ -109,7 +120,7 @@ def _straight_to(ready: list[ConfiguredSource]) -> ConfiguredSource | None:
 
 
 def _choice(
-    ready: list[ConfiguredSource], next_url: str, wished: Mapping[str, str]
+    ready: list[ConfiguredSource], next_url: str, wished: Mapping[str, str], last: str
 ) -> dict[str, Any]:
     hint = wished.get("login_hint", "")
     with_form = [each for each in ready if each.kind == "form"]
@@ -129,6 +140,7 @@ def _choice(
                 "url": routes.login_path(each.slug, next=next_url, **wished),
                 "shared_url": routes.login_path(each.slug, next=next_url, **wished, shared="1"),
                 "trouble": trouble(each),
+                "last": each.slug == last,
             }
             for each in ready
             if each not in inline

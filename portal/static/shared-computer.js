@@ -2,6 +2,11 @@
 // page says so by itself.
 const box = document.getElementById("shared"), fact = document.getElementById("shared-fact");
 const turn = () => {
+  // A form of its own, such as a passkey's, says it as well.
+  for (const form of document.querySelectorAll("main form.passkey")) {
+    form.querySelector("[name=shared]")?.remove();
+    if (box?.checked) form.insertAdjacentHTML("beforeend", '<input type="hidden" name="shared" value="1">');
+  }
   for (const form of document.querySelectorAll("main form.form")) {
     for (const field of [form, ...form.querySelectorAll("input:not([type=hidden])")]) {
       field.dataset.kept ??= field.getAttribute("autocomplete") ?? "on";
