@@ -74,6 +74,11 @@ def frontpage_url() -> str:
     return str(settings.VESTIBULE_FRONTPAGE_URL)
 
 
+def given_names() -> tuple[str, ...]:
+    """Return the names of the variables of the environment that look like ours."""
+    return tuple(settings.VESTIBULE_GIVEN)
+
+
 def handover_lifetime() -> timedelta:
     """Return for how long a front end may fetch what was handed over to it."""
     life: timedelta = settings.VESTIBULE_HANDOVER_LIFETIME
@@ -83,6 +88,12 @@ def handover_lifetime() -> timedelta:
 def institution() -> dict[str, str]:
     """Return the institution's face: name, logo, colour, contact and statements."""
     return dict(settings.VESTIBULE_INSTITUTION)
+
+
+def known_names() -> frozenset[str]:
+    """Return the names of the variables of the environment that are read."""
+    names: frozenset[str] = settings.VESTIBULE_KNOWN()
+    return names
 
 
 def language() -> str:

@@ -21,7 +21,9 @@ from portal.configuration.env import (
     day,
     env,
     generated_keys,
+    given_names,
     is_production,
+    known_names,
     listed,
     networks,
     one_of,
@@ -37,6 +39,8 @@ DEBUG = False
 DATA_DIR = data_directory()
 DATABASE_URL = secret("DATABASE_URL")
 VESTIBULE_SQLITE = env.bool("VESTIBULE_SQLITE", default=False)
+VESTIBULE_GIVEN = given_names()
+VESTIBULE_KNOWN = known_names
 REDIS_URL = stores.redis(secret("REDIS_URL"))
 
 # --- Where it stands: everything that leaves the site is built from these, never from a request ---

@@ -7,6 +7,7 @@ that every platform spells alike, `DATABASE_URL` and `REDIS_URL`, and for `XDG_S
 import base64
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from datetime import date
@@ -18,10 +19,22 @@ import environ
 
 env = environ.Env()
 PORTAL = Path(__file__).resolve().parent.parent
+_NAME = re.compile(r"""["'](VESTIBULE_[A-Z0-9_]*[A-Z0-9]|DATABASE_URL|REDIS_URL)["']""")
 
 
 class Misconfigured(SystemExit):
     """A setting that cannot be used: one sentence on standard error and exit status 1."""
+
+
+def given_names() -> list[str]:
+    """Return the names of the variables that are set and look like ours."""
+    return sorted(name for name in os.environ if name.startswith("VESTIBULE_"))
+
+
+def known_names() -> frozenset[str]:
+    """Return the names of the variables that are read: those that the settings' own text quotes."""
+    texts = [PORTAL / "settings.py", *sorted((PORTAL / "configuration").glob("*.py"))]
+    return frozenset(name for each in texts for name in _NAME.findall(each.read_text("utf-8")))
 
 
 def data_directory() -> Path:

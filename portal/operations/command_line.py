@@ -7,8 +7,11 @@ from django.core.management import execute_from_command_line
 
 
 def main() -> None:
-    """Run the command named on the command line: `demo`, `sources`, `migrate` and Django's own."""
+    """Run the command named on the command line: `demo`, `sources`, `upgrade-check` and Django's
+    own.
+    """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
     os.environ.update(VESTIBULE_DATABASE_STATEMENT="0", VESTIBULE_DATABASE_LOCK="0")
-    execute_from_command_line(sys.argv)
+    named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
+    execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])

@@ -153,6 +153,7 @@ def test_without_its_keys_it_is_not_restored_by_mistake(house: Household, tmp_pa
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.soak
 def test_who_writes_meanwhile_is_in_it_whole(house: Household, tmp_path: Path) -> None:
     """A row and its events are written together: of each attempt there are both or neither."""
     with contextlib.closing(sqlite3.connect(data(house) / database.SQLITE)) as own:
@@ -206,6 +207,7 @@ def test_a_site_that_was_lost_comes_back_with_who_was_signed_in(
     assert stat.S_IMODE((data(house) / database.SQLITE).stat().st_mode) == 0o600
 
 
+@pytest.mark.soak
 def test_postgresql_is_copied_by_its_own_program(
     house: Household, archive: Path, tmp_path: Path
 ) -> None:

@@ -40,6 +40,7 @@ def restarted(house: Household, **env: str) -> None:
     house.site.start()
 
 
+@pytest.mark.soak
 def test_all_keys_are_turned_one_after_the_other(house: Household) -> None:
     assert house.lost() == []
     first = jwt.get_unverified_header(house.app["id_token"])["kid"]

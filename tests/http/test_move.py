@@ -102,6 +102,7 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         assert counted(services["DATABASE_URL"]) == before
 
 
+@pytest.mark.soak
 def test_a_row_that_does_not_fit_leaves_the_database_as_it_was(
     services: dict[str, str], migrated_file: str, tmp_path: Path
 ) -> None:

@@ -56,6 +56,7 @@ def served_by(house: Household, folder: Path) -> None:
     house.site.start()
 
 
+@pytest.mark.soak
 def test_it_goes_on_where_this_one_was(house: Household, code: Path) -> None:
     assert house.lost() == []
     house.begins_again()

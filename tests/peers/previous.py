@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +25,9 @@ from tests.peers.site import ROOT, environment
 VERSION = "0.3.0"
 COMMIT = "1a6d9eda0fb98c22f26e086f1c6147c6efef890f"  # which the tag v0.3 names
 PARTS = ("accounts", "portal", "providers", "templates", "manage.py")
+# Where it reads its environment, and how.
+READERS = ("portal/settings.py", "portal/configuration/env.py")
+READ = re.compile(r"""\b(?:env(?:\.\w+)?|secret|origin)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']""")
 KEPT = Path(__file__).with_name("previous.json")
 
 
@@ -44,7 +48,9 @@ def unpacked(folder: Path) -> Path:
 
 
 def kept() -> dict[str, Any]:
-    """Return its `tables`, columns by name, and the last of its `migrations` by app."""
+    """Return its `tables`, columns by name, the last of its `migrations` by app, and the `names` of
+    the variables that it reads.
+    """
     found: dict[str, Any] = json.loads(KEPT.read_text())
     return found
 
@@ -64,7 +70,9 @@ def described() -> dict[str, Any]:
                 for name in names
             }
             applied = own.execute("SELECT app, max(name) FROM django_migrations GROUP BY app")
-            return {"tables": tables, "migrations": dict(sorted(applied.fetchall()))}
+            last = dict(sorted(applied.fetchall()))
+        names = {name for each in READERS for name in READ.findall((code / each).read_text())}
+        return {"tables": tables, "migrations": last, "names": sorted(names)}
 
 
 if __name__ == "__main__":

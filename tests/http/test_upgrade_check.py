@@ -1,0 +1,146 @@
+"""docs/moving.md 4: an upgrade says what it will do, and its migrations hold nobody up."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from portal.conf import known_names
+from portal.operations.upgrades import locks, look
+from portal.operations.upgrades import previous as told
+from tests.peers import database, previous
+from tests.peers.commands import manage
+from tests.peers.services import Postgres
+from tests.peers.site import environment
+
+# Tables of few rows, whatever the site: a lock on one of them is a moment's.
+SMALL = {
+    "accounts_source", "auth_group", "auth_group_permissions", "auth_permission",
+    "authorization_server_client", "authorization_server_signingkey", "django_content_type",
+    "django_migrations", "gateway_accessrule", "operations_alarm", "operations_maintenancenotice",
+    "operations_rescue",
+}  # fmt: skip
+MIGRATE = """
+import json
+from django.core.management import call_command
+from django.db import connection
+said = []
+def keep(execute, sql, *rest):
+    said.append(str(sql))
+    return execute(sql, *rest)
+with connection.execute_wrapper(keep):
+    call_command("migrate", verbosity=0)
+print(json.dumps([each for each in said if "django_migrations" not in each]))
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres() -> Iterator[Postgres]:
+    with Postgres().running() as own:
+        yield own
+
+
+@pytest.fixture(scope="module")
+def of_before(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give a database as the release before this one has left it."""
+    with database.fresh_database(postgres.url) as url:
+        env = environment(
+            {"VESTIBULE_DATA": str(tmp_path_factory.mktemp("a")), "DATABASE_URL": url}
+        )
+        migrated_to(env, told.MIGRATIONS)
+        yield url
+
+
+def migrated_to(env: dict[str, str], last: dict[str, str]) -> None:
+    for app, name in last.items():
+        done = manage(["migrate", "--verbosity=0", app, name], env)
+        assert done.returncode == 0, done.stderr
+
+
+def upgrade_check(data: Path, url: str = "", **variables: str) -> tuple[int, str]:
+    env = environment({"VESTIBULE_DATA": str(data), "DATABASE_URL": url, **variables})
+    done = manage(["upgrade-check"], env)
+    assert "Traceback" not in done.stderr, done.stderr
+    return done.returncode, done.stdout
+
+
+def test_what_is_told_of_the_release_before_is_so() -> None:
+    kept = previous.kept()
+    assert previous.VERSION == told.VERSION
+    assert {*kept["names"]} == told.NAMES
+    assert told.MIGRATIONS.items() <= kept["migrations"].items()
+    assert {*told.GONE} == told.NAMES - known_names()
+
+
+def test_no_migration_since_then_holds_anybody_up(
+    postgres: Postgres, of_before: str, tmp_path: Path
+) -> None:
+    with database.fresh_database(postgres.url, of_before.rpartition("/")[2]) as url:
+        env = environment({"VESTIBULE_DATA": str(tmp_path), "DATABASE_URL": url})
+        done = manage(["shell", "--verbosity=0"], env, MIGRATE)
+        assert done.returncode == 0, done.stderr
+    statements = json.loads(done.stdout.splitlines()[-1])
+    wrong = [
+        f"{each.table}: {each.why}"
+        for each in locks.judged(statements)
+        if each.table in previous.kept()["tables"]
+        and (each.is_in_the_way or (each.is_long and each.table not in SMALL))
+    ]
+    assert not wrong
+
+
+def test_nothing_waits_where_all_is_done(migrated_file: str, tmp_path: Path) -> None:
+    database.copied(migrated_file, tmp_path)
+    status, said = upgrade_check(tmp_path)
+    assert status == 0, said
+    assert "The tables are those of this version." in said
+    assert "local is taken as it is." in said
+
+
+def test_a_file_of_before_is_told_of(tmp_path: Path) -> None:
+    env = environment({"VESTIBULE_DATA": str(tmp_path)})
+    migrated_to(env, {"accounts": "0013_events_tell_how"})
+    status, said = upgrade_check(tmp_path)
+    assert status == 0, said
+    assert "accounts.0014_source_logo waits." in said
+    assert "SQLite has one writer: stop the site" in said
+
+
+@pytest.mark.soak
+def test_postgresql_tells_what_each_table_meets(postgres: Postgres, tmp_path: Path) -> None:
+    with database.fresh_database(postgres.url) as url:
+        env = environment({"VESTIBULE_DATA": str(tmp_path), "DATABASE_URL": url})
+        migrated_to(env, {**told.MIGRATIONS, "accounts": "0006_email_verified"})
+        status, said = upgrade_check(tmp_path, url)
+        assert status == 1
+        assert "accounts.0014_source_logo: accounts_source (about 0 rows)" in said
+        assert "Stop all workers, run manage.py migrate" in said
+        migrated_to(env, told.MIGRATIONS)
+        status, said = upgrade_check(tmp_path, url)
+        assert "The former version cannot run" not in said
+        make = "from accounts.models import Source; Source.objects.filter(slug='local')"
+        broken = f"{make}.update(settings={{'gone': 1}})"
+        manage(["shell", "--verbosity=0", "--command", broken], env)
+        newer = "INSERT INTO django_migrations (app, name, applied) VALUES ('accounts', '9', now())"
+        manage(["shell", "--verbosity=0"], env, stdin=f"""
+from django.db import connection
+connection.cursor().execute({newer!r})
+""")  # fmt: skip
+        status, said = upgrade_check(tmp_path, url, VESTIBULE_SESSION_IDEL="3")
+        assert status == 1
+        assert "The tables are of a newer version than this one: accounts.9." in said
+        assert "Perhaps VESTIBULE_SESSION_IDLE is meant." in said
+
+
+def test_variables_are_compared_with_what_is_read() -> None:
+    given = ("VESTIBULE_SECRET_KEY_FILE", "VESTIBULE_SOURCE_TOWN", "VESTIBULE_NAME")
+    known = known_names()
+    assert [each.ok for each in look.settings(given, known)][:1] == [True]
+    (wrong, *_rest) = look.settings(("VESTIBULE_COLOR",), known)
+    assert (wrong.ok, wrong.fix) == (False, "Perhaps VESTIBULE_COLOUR is meant.")
+    (*_rest, new) = look.settings((), known | {"VESTIBULE_OF_TOMORROW"})
+    assert "VESTIBULE_OF_TOMORROW" in new.message
+    assert "VESTIBULE_SOURCE_" not in new.message
