@@ -4,6 +4,7 @@ import time
 from collections.abc import Mapping
 
 import structlog
+from django.db import InterfaceError, OperationalError
 
 from accounts import cache, events, trail
 from accounts.errors import (
@@ -36,7 +37,8 @@ def verify_form(
     `device` names a browser in which the same name has signed in before.
 
     Raises `InvalidGrant` when it does not fit, `TooManyRequests` when locked out,
-    `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises.
+    `TemporarilyUnavailable` when nothing could be tried, and what else the provider raises. An
+    attempt that could not be judged, since an upstream or the database does not answer, is none.
     """
     provider = source.form
     name = form.get(provider.prompt().identifier, "")
@@ -52,7 +54,7 @@ def verify_form(
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address, device)
         raise
-    except TemporarilyUnavailable:
+    except (TemporarilyUnavailable, OperationalError, InterfaceError):
         lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
         raise
     lockout.succeeded(source.slug, name, visit.address, device)

@@ -144,6 +144,22 @@ def test_every_route_says_503_while_the_database_is_stopped(
     assert ask(alice, f"{house.url}/auth/session").json()["user"]["username"] == "alice"
 
 
+def test_an_attempt_that_could_not_be_judged_is_none(postgres: Postgres, house: Site) -> None:
+    enter(house)
+
+    def attempt(_number: int = 0) -> requests.Response:
+        pair = {"username": "alice", "password": PASSWORD}
+        return requests.post(f"{house.url}/session/login", pair, timeout=30)
+
+    with psycopg.connect(postgres.url) as other, ThreadPoolExecutor(5) as threads:
+        other.execute("LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE")
+        # As many as a name may guess from an address.
+        assert all(is_unavailable(answer) for answer in threads.map(attempt, range(5)))
+        other.rollback()
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    assert attempt().status_code == 200
+
+
 def until(true: Any, seconds: float = 20.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
