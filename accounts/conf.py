@@ -62,6 +62,8 @@ hashes_at_once = _setting("VESTIBULE_HASHES_AT_ONCE", int)
 argon2 = _setting("VESTIBULE_ARGON2", dict[str, int])
 # The threads of one worker process.
 threads = _setting("VESTIBULE_THREADS", int)
+# Whether the ended feed is read from the table only when a mark in the cache has moved.
+feed_mark = _setting("VESTIBULE_FEED_MARK", bool)
 # How long, in seconds, connecting to PostgreSQL may take, and a statement; 0 is for ever.
 database_connect = _setting("VESTIBULE_DATABASE_CONNECT", int)
 database_statement = _setting("VESTIBULE_DATABASE_STATEMENT", float)

@@ -6,6 +6,7 @@ finds its copy older than half a second; there is no thread and no push.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
 from collections import deque
@@ -19,6 +20,7 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
+from accounts import cache, conf
 from accounts.models import EndedEntry, clearing
 
 FRESH_SECONDS = 0.5
@@ -27,6 +29,10 @@ CACHE_SECONDS = 300
 REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
 # A transaction can commit a smaller id after a greater one, at most so many seconds later.
 LATEST_COMMIT = 120.0
+# The mark in the cache that moves with each ending, for how long it stays, and for how long nobody
+# relies on its standing still (docs/scale.md 6).
+_MARK, _MARK_SECONDS = "ended-feed:mark", 3600
+UNMOVED_SECONDS = 5.0
 # What is kept in copies: kinds of which each row counts, whatever its value.
 SOURCE, RULE = "source", "rule"
 # A person whose name, address or groups were changed: the value is their primary key.
@@ -55,6 +61,8 @@ class Feed:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self.entries: dict[tuple[str, str], float] = {}
+        self._mark: str | None = None
+        self._asked_at = float("-inf")
         self._heard: deque[tuple[float, tuple[str, str]]] = deque()
         self._read_at = float("-inf")
         self._last: int | None = None
@@ -96,13 +104,18 @@ class Feed:
         with self._lock:
             if now - self._read_at < FRESH_SECONDS:
                 return self
+            mark = _mark() if conf.feed_mark() else None
+            if mark and mark == self._mark and now - self._asked_at < UNMOVED_SECONDS:
+                self._read_at = now
+                return self
             if self._last is None:
                 self._begin(now)
             found = [row for some in self._unread() for row in some]
             self._note([row for row, _kind, _value in found], now)
             self._add(found, time.monotonic())
             self._forget(now)
-            self._read_at = now
+            # The mark is of before the table was read: what moves it meanwhile is read next time.
+            self._read_at, self._asked_at, self._mark = now, now, mark
         return self
 
     def _begin(self, now: float) -> None:
@@ -166,14 +179,29 @@ def _without(gap: _Gap, row: int) -> Iterator[_Gap]:
 _feed = Feed()
 
 
+def _mark() -> str | None:
+    """Return the mark; None when the cache does not answer or has lost it, and then sets one."""
+    mark = cache.shared.get(_MARK)
+    if not isinstance(mark, str):
+        cache.shared.add(_MARK, secrets.token_hex(8), _MARK_SECONDS)
+        return None
+    return mark
+
+
+def _committed() -> None:
+    """Have the worker that ends something know it at once, and tell the others to look."""
+    _feed.expire()
+    if conf.feed_mark():
+        cache.shared.set(_MARK, secrets.token_hex(8), _MARK_SECONDS)
+
+
 def announce(kind: str, values: Iterable[str]) -> None:
     """Append to the feed, in the caller's transaction.
 
     `kind`: session, key, source, rule or person.
     """
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
-    # The worker that ends something knows it at once.
-    transaction.on_commit(lambda: _feed.expire())
+    transaction.on_commit(_committed)
 
 
 def at_hand() -> Feed | None:

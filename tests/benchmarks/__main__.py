@@ -3,12 +3,13 @@
 Prints; judges nothing. Peers are the bare server (a WSGI function) and Django as it comes
 (contrib.sessions in the database, contrib.auth), under the same granian on the same machine.
 Arguments choose parts: `sessions`, `devices`, `passwords`, `gateway`, `logins`; without one these
-are measured. `million` is measured only when it is chosen.
+are measured. `million` and `scale` are measured only when they are chosen.
 """
 
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -154,6 +155,8 @@ def main(chosen: Sequence[str]) -> None:
             for part in parts:
                 part(stack, site, Served(site.url, site.process.pid))
             report("start to first 200", start * 1000, "ms")
+    if "scale" in chosen:
+        subprocess.run([sys.executable, "-m", "tests.benchmarks.scale"], check=True)
     if not chosen or "logins" in chosen:
         with ExitStack() as stack:
             print(f"CPU per complete OpenID login, median of {logins.ROUNDS} rounds")

@@ -33,8 +33,13 @@ def cpu_seconds(pid: int) -> float:
     total = 0.0
     for each in tree(pid):
         with suppress(OSError):  # it has just ended
-            total += time.clock_gettime(~each << 3 | _CPUCLOCK_SCHED)
+            total += cpu_seconds_of(each)
     return total
+
+
+def cpu_seconds_of(pid: int) -> float:
+    """Return user and system time of one process, in seconds. Raises `OSError` for none."""
+    return time.clock_gettime(~pid << 3 | _CPUCLOCK_SCHED)
 
 
 def resident_mib(pid: int) -> float:

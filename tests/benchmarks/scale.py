@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from itertools import count
 from typing import Any
 
-from tests.benchmarks.processes import cpu_seconds, resident_mib
+from tests.benchmarks.processes import cpu_seconds_of, resident_mib
 from tests.peers.database import fresh_database
 
 SIZES = (1_000, 100_000, 1_000_000)
@@ -103,7 +103,7 @@ def _cpu() -> float:
     own = time.process_time()
     if connection.vendor != "postgresql" or connection.connection is None:
         return own
-    return own + cpu_seconds(connection.connection.info.backend_pid)
+    return own + cpu_seconds_of(connection.connection.info.backend_pid)
 
 
 # --- What is measured -----------------------------------------------------------------------------

@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts import ended
+from accounts import cache, ended
 from accounts.models import EndedEntry
+from tests.peers.dead_cache import dead_cache
 
 pytestmark = pytest.mark.django_db
 
@@ -115,3 +117,70 @@ def test_what_nobody_needs_any_more_is_forgotten(worker: Any, clock: Clock) -> N
     assert not worker("b")
     assert ("person", "a") in worker.feed.entries
     assert len(worker.feed._heard) == 1
+
+
+# --- The mark in the cache ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def told(settings: Any, django_capture_on_commit_callbacks: Any) -> Callable[[str], None]:
+    """Announce an ending as one transaction does that has committed."""
+    settings.VESTIBULE_FEED_MARK = True
+
+    def tell(uid: str) -> None:
+        with django_capture_on_commit_callbacks(execute=True):
+            ended.announce("session", [uid])
+
+    return tell
+
+
+def asks(worker: Any, uid: str = "a") -> int:
+    """Return how many statements it takes to know whether a session has ended."""
+    with CaptureQueriesContext(connection) as captured:
+        worker(uid)
+    return len(captured)
+
+
+@pytest.mark.remembers
+def test_the_table_is_asked_when_the_mark_has_moved(worker: Any, told: Any) -> None:
+    assert not worker("a")
+    assert not worker("a")
+    assert asks(worker) == 0
+    told("a")
+    assert worker("a")
+    assert asks(worker) == 0
+
+
+@pytest.mark.remembers
+def test_a_mark_that_is_lost_says_nothing(worker: Any, told: Any) -> None:
+    worker("a")
+    worker("a")
+    cache.shared.delete(ended._MARK)
+    assert asks(worker) > 0
+    told("a")
+    cache.shared.delete(ended._MARK)
+    assert worker("a")
+
+
+@pytest.mark.remembers
+def test_an_ending_that_moved_no_mark_is_heard_in_five_seconds(worker: Any, told: Any) -> None:
+    worker("a")
+    worker("a")
+    EndedEntry.objects.create(kind="session", value="a")
+    heard = [worker("a") for _second in range(6)]
+    assert heard[-1]
+
+
+def test_without_a_cache_the_table_is_asked_each_time(worker: Any, told: Any) -> None:
+    with dead_cache():
+        for _second in range(3):
+            assert asks(worker) > 0
+        told("a")
+        assert worker("a")
+
+
+@pytest.mark.remembers
+def test_without_the_setting_no_mark_is_asked(worker: Any) -> None:
+    for _second in range(3):
+        assert asks(worker) > 0
+    assert cache.shared.get(ended._MARK) is None
