@@ -62,6 +62,7 @@ def places(house: Site) -> list[str]:
         found += [f"/admin/{app}/{model}/{kind.format(pk=pk)}" for kind in kinds]
         if model == "user":
             own = ("invite/", f"{pk}/person/", f"{pk}/merge/", f"{pk}/merge/?other=eve")
+            found.append(f"/admin/{app}/{model}/{pk}/second-factor/")
             found += [f"/admin/{app}/{model}/{page}" for page in own]
     kinds = [f"/admin/accounts/source/add/?provider={kind}&slug=town" for kind in
              ("oidc", "ldap", "unilogin", "adgangsplatformen")]  # fmt: skip
