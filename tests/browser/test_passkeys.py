@@ -4,35 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, Route, expect
 
+from tests.browser.authenticator import NO_AUTOFILL, Device, add, leave, press
 from tests.browser.conftest import PASSWORD, PEOPLE, sign_in
 from tests.peers.site import Site
 
 pytestmark = [pytest.mark.browser, pytest.mark.pages]
 
-ADMIN = """
-from accounts.models import Source, User
-from accounts.source import catalogue
-User.objects.create_superuser('ada', 'a-password-of-ada', name='Ada', email='ada@example.org')
-catalogue.save(Source(slug='city', provider='oidc', label='City', settings={
-    'issuer': 'https://login.example.org', 'client_id': 'us', 'client_secret': 'first secret'}))
-"""
-# As if the sign-in were an hour old.
-AN_HOUR_AGO = """
-from dataclasses import replace
-from accounts.models import StoredSession
-from accounts.session.store import rewrite
-mine = StoredSession.objects.filter(user__username='ada')
-rewrite(mine, lambda session: replace(session, auth_time=session.auth_time - 3600))
-"""
-NO_AUTOFILL = """if (window.PublicKeyCredential) {
-  PublicKeyCredential.isConditionalMediationAvailable = async () => false;
-}"""
 # An assertion as another page of the machine would ask for it: the same host, another port.
 ELSEWHERE = """async (challenge) => {
   const bytes = Uint8Array.from(atob(challenge.replace(/-/g, '+').replace(/_/g, '/')),
@@ -46,41 +28,8 @@ ELSEWHERE = """async (challenge) => {
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
     own = site({"VESTIBULE_ALLOWED_HOSTS": "127.0.0.1"})
-    own.manage("shell", "--verbosity=0", stdin=PEOPLE + ADMIN)
+    own.manage("shell", "--verbosity=0", stdin=PEOPLE)
     return own
-
-
-class Device:
-    """The authenticator of a page, which a person unlocks at once, or cannot."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.cdp = page.context.new_cdp_session(page)
-        self.cdp.send("WebAuthn.enable")
-        options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True}
-        options |= {"hasUserVerification": True, "isUserVerified": True}
-        made = self.cdp.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-        self.id = made["authenticatorId"]
-        self.is_at_hand(False)
-
-    def send(self, name: str, **values: Any) -> Any:
-        return self.cdp.send(f"WebAuthn.{name}", {"authenticatorId": self.id, **values})
-
-    def is_at_hand(self, yes: bool) -> None:
-        """Let its person touch it, or not: what waits for the autofill waits then."""
-        self.send("setAutomaticPresenceSimulation", enabled=yes)
-
-    def belongs_to_somebody_else(self) -> None:
-        self.send("setUserVerified", isUserVerified=False)
-
-    def forgets(self) -> None:
-        """Wait until it has heard that its passkey counts no more."""
-        while self.send("getCredentials")["credentials"]:
-            self.page.wait_for_timeout(50)
-
-    def credential(self) -> dict[str, Any]:
-        found: list[dict[str, Any]] = self.send("getCredentials")["credentials"]
-        return found[0]
 
 
 @pytest.fixture
@@ -90,29 +39,9 @@ def device(page: Page) -> Device:
     return Device(page)
 
 
-def add(page: Page, house: Site, device: Device) -> None:
-    page.goto(f"{house.url}/account/passkeys")
-    device.is_at_hand(True)
-    page.get_by_role("button", name="Add a passkey").click()
-    expect(page.get_by_text("From now on it signs you in")).to_be_visible()
-    device.is_at_hand(False)
-
-
-def press(page: Page, device: Device) -> None:
-    button = page.get_by_role("button", name="Use a passkey")
-    expect(button).to_be_visible()
-    device.is_at_hand(True)
-    button.click()
-
-
-def leave(page: Page) -> None:
-    page.get_by_role("banner").get_by_role("button", name="Sign out").click()
-    expect(page.get_by_text("Your session here has ended")).to_be_visible()
-
-
 def test_added_used_and_removed(page: Page, house: Site, device: Device) -> None:
     sign_in(page, house)
-    add(page, house, device)
+    add(page, house.url, device)
     assert Axe().run(page).violations_count == 0
     # The same device makes no second one.
     device.is_at_hand(True)
@@ -148,7 +77,7 @@ def test_who_cannot_unlock_the_device_is_not_let_in(
     page: Page, house: Site, device: Device
 ) -> None:
     sign_in(page, house)
-    add(page, house, device)
+    add(page, house.url, device)
     leave(page)
     page.goto(f"{house.url}/login")
     device.belongs_to_somebody_else()
@@ -162,7 +91,7 @@ def test_who_cannot_unlock_the_device_is_not_let_in(
 
 def test_a_copy_is_found_by_its_counter(page: Page, house: Site, device: Device) -> None:
     sign_in(page, house, "bob")
-    add(page, house, device)
+    add(page, house.url, device)
     copy = device.credential()
     leave(page)
     page.goto(f"{house.url}/login")
@@ -179,7 +108,7 @@ def test_a_copy_is_found_by_its_counter(page: Page, house: Site, device: Device)
 
 def test_another_origin_gets_nothing(page: Page, house: Site, device: Device) -> None:
     sign_in(page, house)
-    add(page, house, device)
+    add(page, house.url, device)
     leave(page)
     port = house.url.rpartition(":")[2]
     page.goto(f"http://127.0.0.1:{port}/login")
@@ -223,35 +152,10 @@ def test_without_a_script_the_password_is_whole(plain: Page, house: Site) -> Non
     expect(plain.get_by_role("button", name="Add a passkey")).to_be_hidden()
 
 
-def test_an_administrator_is_asked_again_before_secrets_change(
-    page: Page, house: Site, device: Device
-) -> None:
-    page.goto(f"{house.url}/login")
-    page.get_by_label("Username", exact=True).fill("ada")
-    page.get_by_label("Password", exact=True).fill("a-password-of-ada")
-    page.get_by_role("button", name="Sign in").click()
-    expect(page).to_have_url(f"{house.url}/account/")
-    add(page, house, device)
-    leave(page)
-    page.goto(f"{house.url}/login?next=/admin/")
-    press(page, device)
-    expect(page.get_by_role("heading", name="Administration")).to_be_visible()
-    device.is_at_hand(False)
-    house.manage("shell", "--verbosity=0", stdin=AN_HOUR_AGO)
-    page.goto(f"{house.url}/admin/accounts/source/")
-    page.locator("#result_list").get_by_role("link", name="City").click()
-    expect(page.get_by_text("needs a fresh sign-in")).to_be_visible()
-    press(page, device)
-    secret = page.locator("input[type=password]")
-    secret.fill("second secret")
-    page.get_by_role("button", name="Save", exact=True).click()
-    expect(page.get_by_text("was changed successfully")).to_be_visible()
-
-
 def test_the_browser_offers_it_where_the_username_is_typed(page: Page, house: Site) -> None:
     device = Device(page)
     sign_in(page, house)
-    add(page, house, device)
+    add(page, house.url, device)
     leave(page)
     device.is_at_hand(True)
     page.goto(f"{house.url}/login?next=/account/sessions&shared=1")

@@ -170,7 +170,7 @@ json_like = st.recursive(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(part=st.sampled_from(PARTS), raw=st.binary(max_size=120) | st.none())
 def test_no_bytes_break_the_use_of_one(part: str, raw: bytes | None) -> None:
     answer = changed(KNOWN.use(ceremony.new_challenge()), part, raw)
@@ -178,7 +178,7 @@ def test_no_bytes_break_the_use_of_one(part: str, raw: bytes | None) -> None:
         ceremony.asserted(ceremony.read(answer), ROW)
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(raw=st.binary(max_size=200), cut=st.integers(0, 250))
 def test_no_bytes_break_a_new_one(raw: bytes, cut: int) -> None:
     person = User(username="x", uid="u")
@@ -196,7 +196,7 @@ def _cut(answer: Any, at: int) -> bytes:
     return whole[: min(at, len(whole) - 1)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(value=json_like, name=st.sampled_from(("id", "rawId", "type", "response", "x")))
 def test_no_shape_breaks_an_answer(value: Any, name: str) -> None:
     sent = {**json.loads(KNOWN.use(ceremony.new_challenge())), name: value}
