@@ -197,11 +197,12 @@ def ask_again(session: Session, next_url: str, wanted: Strength | None = None) -
     """Return the way to a fresh sign-in by the same source, as strong as `wanted`, and on to
     `next_url`: by GET, so what was posted there is not sent again.
     """
-    source = catalogue.of_session(session.source)
-    why = "1" if source and source.kind == "redirect" else ""  # a form says it itself
-    demand = {wishes.STRENGTH: wanted.word if wanted else ""}
-    path = routes.login_path(session.source, next=next_url, why=why, again="1", **demand)
-    return answers.see_other(path)
+    source, demand = catalogue.find(session.source), wanted.word if wanted else ""
+    if source is None:  # disabled since: by another one, if there is any
+        return answers.see_other(routes.choose_url(next_url, demand))
+    why = "1" if source.kind == "redirect" else ""  # a form says it itself
+    onward = {"next": next_url, "why": why, "again": "1", wishes.STRENGTH: demand}
+    return answers.see_other(routes.login_path(source.slug, **onward))
 
 
 def landing(source: ConfiguredSource | None, session: Session, next_url: str = "") -> str:

@@ -26,6 +26,14 @@ label = "The town"
 [sources.town.settings]
 issuer = "{issuer}"
 client_id = "portal-public"
+strengths = {{ "urn:test:loa:low" = "low", "urn:test:loa:high" = "substantial" }}
+[sources.guests]
+provider = "oidc"
+label = "The guests"
+[sources.guests.settings]
+issuer = "{issuer}"
+client_id = "portal-public"
+strengths = {{ "*" = "low" }}
 """
 
 
@@ -34,7 +42,7 @@ def both(site: Callable[..., Site]) -> Iterator[tuple[Site, Certified]]:
     own = site({"VESTIBULE_HTTP_PLAIN": "true"})
     own.manage("shell", "--verbosity=0", stdin=PERSON)
     addresses = {
-        "OP_REDIRECT_URIS": f"{own.url}/auth/callback/town",
+        "OP_REDIRECT_URIS": f"{own.url}/auth/callback/town {own.url}/auth/callback/guests",
         "OP_POST_LOGOUT_URIS": f"{own.url}/auth/logout/done",
     }
     with certified(OP_AUTO_CONSENT="1", **addresses) as provider:
@@ -100,3 +108,34 @@ def test_it_is_linked_from_the_account(page: Page, both: tuple[Site, Certified])
     expect(page.get_by_role("main")).to_contain_text("The town")
     expect(page.get_by_role("status")).to_contain_text("Added")
     assert session_type(page, site) == "local"
+
+
+@pytest.mark.parametrize("browser", ["page", "without_scripts"])
+def test_a_stronger_sign_in_is_asked_for_and_confirmed_or_not(
+    browser: str, request: pytest.FixtureRequest, both: tuple[Site, Certified]
+) -> None:
+    """docs/strength.md 4, as a person sees it."""
+    page: Page = request.getfixturevalue(browser)
+    site, _provider = both
+    wanted = f"{site.url}/login?next=/account/sessions&strength=substantial"
+
+    def step_up(slug: str) -> None:
+        page.goto(f"{site.url}/auth/login/{slug}?next=/account/")
+        at_the_provider(page, "bob")
+        page.wait_for_url(f"{site.url}/account/")
+        page.goto(wanted)
+        expect(page.get_by_role("main")).to_contain_text("needs a stronger sign-in than a password")
+        page.get_by_role("link", name="Sign in").click()
+        at_the_provider(page, "bob")
+
+    step_up("town")
+    page.wait_for_url(f"{site.url}/account/sessions")
+    page.goto(wanted)
+    page.wait_for_url(f"{site.url}/account/sessions")
+    page.context.clear_cookies()
+    step_up("guests")
+    expect(page.get_by_role("heading", name="A stronger sign-in is needed")).to_be_visible()
+    expect(page.get_by_role("main")).to_contain_text("The guests did not confirm")
+    assert session_type(page, site) == "oidc", "who is signed in stays so"
+    page.get_by_role("link", name="Other ways to sign in").click()
+    expect(page.get_by_role("heading", name="Sign in").first).to_be_visible()
