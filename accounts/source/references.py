@@ -19,6 +19,7 @@ PREFIXES = ("env:", "file:")
 _OWN = (
     *("VESTIBULE_SECRET_KEY", "VESTIBULE_SECRET_KEY_FALLBACKS", "VESTIBULE_VAULT_KEYS"),
     *("VESTIBULE_MAIL_URL", "DATABASE_URL", "REDIS_URL"),
+    *("VESTIBULE_METRICS_TOKEN", "VESTIBULE_ALARM_WEBHOOK"),
 )
 # Where a process shows its own environment and memory.
 _MACHINE = ("/proc", "/sys", "/dev")

@@ -47,6 +47,8 @@ def places(settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pa
     monkeypatch.setenv("TOWN_SECRET", "of-the-town")
     monkeypatch.setenv("VESTIBULE_SECRET_KEY", "the-key")
     monkeypatch.setenv("VESTIBULE_VAULT_KEYS_FILE", str(tmp_path / "other"))
+    monkeypatch.setenv("VESTIBULE_ALARM_WEBHOOK_FILE", str(tmp_path / "webhook"))
+    (tmp_path / "webhook").write_text("https://alarms.example.org/the-path\n")
     return folder
 
 
@@ -110,7 +112,8 @@ def test_nobody_names_what_the_site_is_kept_by(
     row = tenant()
     for own in (
         "env:VESTIBULE_SECRET_KEY", "env:VESTIBULE_VAULT_KEYS", "env:VESTIBULE_VAULT_KEYS_FILE",
-        "env:DATABASE_URL", f"file:{tmp_path}/other", f"file:{places}/out",
+        "env:DATABASE_URL", "env:VESTIBULE_METRICS_TOKEN", f"file:{tmp_path}/webhook",
+        f"file:{tmp_path}/other", f"file:{places}/out",
         "file:/proc/self/environ", "file:/dev/stdin", f"file:{site.DATA_DIR}/keys.json",
     ):  # fmt: skip
         assert write(admin, row, secret=own)
