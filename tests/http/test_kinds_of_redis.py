@@ -24,7 +24,7 @@ from tests.peers.redises import Alone, Chosen, Cluster, Group
 
 KINDS: dict[str, Callable[[], Group]] = {
     "alone": lambda: Alone(tls=True),
-    "chosen": lambda: Chosen(tls=True, guarded=True),
+    "chosen": lambda: Chosen(tls=True, guarded=True, watchers=1),
     "cluster": lambda: Cluster(tls=True),
 }
 
