@@ -22,18 +22,20 @@ from tests.http.conftest import PASSWORD
 from tests.peers import database
 from tests.peers.services import Postgres
 from tests.peers.site import Site, environment, free_port
+from tests.soak.traffic import Traffic, furnished
 
 PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
 JSON = ("/auth/session", "/users/user/details", "/auth/sources", "/auth/upstream-token")
 ACCEPT = ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "application/json")
 CONNECT, STATEMENT, LOCK = 2, 3, 1
+PEOPLE = 4
 # A statement that hangs, the look whether its connection lives, and a try to connect anew.
 LONGEST = 2 * STATEMENT + 2 * CONNECT
 
 
 @pytest.fixture(scope="module")
 def postgres() -> Iterator[Postgres]:
-    with Postgres().running() as own:
+    with Postgres(fsync="on").running() as own:
         yield own
 
 
@@ -48,6 +50,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
             VESTIBULE_DATABASE_CONNECT=str(CONNECT),
             VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
             VESTIBULE_DATABASE_LOCK=str(LOCK),
+            VESTIBULE_TRUSTED_PROXIES="127.0.0.1",
         )
 
 
@@ -158,6 +161,22 @@ def test_an_attempt_that_could_not_be_judged_is_none(postgres: Postgres, house: 
         other.rollback()
     until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
     assert attempt().status_code == 200
+
+
+def test_nothing_that_was_acknowledged_is_lost_when_the_database_is_killed(
+    postgres: Postgres, house: Site
+) -> None:
+    host = house.url.removeprefix("http://")
+    house.manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
+    with Traffic(int(host.rpartition(":")[2]), host, people=PEOPLE) as traffic:
+        until(lambda: traffic.tally["sign-out", "held"] >= PEOPLE)
+        with postgres.killed():
+            until(lambda: traffic.count("told") >= PEOPLE)
+        before = traffic.tally["sign-out", "held"]
+        until(lambda: traffic.tally["sign-out", "held"] > before + PEOPLE)
+    assert not traffic.reasons, traffic.reasons
+    assert not traffic.wrong
+    assert traffic.audit() == {"lost": 0, "back": 0}
 
 
 def until(true: Any, seconds: float = 20.0) -> None:
