@@ -34,6 +34,8 @@ UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 IMAGE, COMPOSE = DEPLOY / "Dockerfile", DEPLOY / "compose.yaml"
 FILES = [*UNITS, *MANIFESTS, IMAGE, COMPOSE, DEPLOY / "systemd" / "vestibule.env"]
+# The PostgreSQL of each release of Debian.
+CLIENTS = {"bookworm": 15, "trixie": 17}
 VARIABLE = re.compile(r"\b(?:VESTIBULE_[A-Z_]+[A-Z]|DATABASE_URL(?:_FILE)?|REDIS_URL(?:_FILE)?)\b")
 
 
@@ -264,6 +266,14 @@ def test_probes_ask_a_route_that_is_served_by_the_sites_own_name() -> None:
         assert resolve(asked["path"]).url_name == "healthz"
         named = {header["name"]: header["value"] for header in asked["httpHeaders"]}
         assert configured()["VESTIBULE_SITE_URL"] == f"https://{named['Host']}"
+
+
+def test_a_backup_of_the_composed_database_can_be_taken_in_the_image() -> None:
+    """pg_dump refuses a server that is newer than itself."""
+    debian = image_lines("FROM")[-1].rpartition("-")[2]
+    served = composed()["services"]["postgres"]["image"].partition(":")[2].partition("-")[0]
+    assert CLIENTS[debian] >= int(served)
+    assert any("postgresql-client" in line for line in image_lines("RUN"))
 
 
 def test_the_image_takes_what_the_wheel_is_made_of() -> None:

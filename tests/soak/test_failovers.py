@@ -31,19 +31,22 @@ def postgres() -> Iterator[Postgres]:
         yield own
 
 
-def test_a_standby_takes_over_and_nothing_acknowledged_is_lost(told: Told, tmp_path: Path) -> None:
+@pytest.mark.parametrize("way", ["killed", "frozen"])
+def test_a_standby_takes_over_and_nothing_acknowledged_is_lost(
+    way: str, told: Told, tmp_path: Path
+) -> None:
     with primary_and_standby() as (primary, standby), Redis().running() as redis, ExitStack() as on:
         both = address(primary, standby)
         house = opened(on, tmp_path, primary, redis, DATABASE_URL=both)
         with house.traffic() as traffic:
             time.sleep(BEFORE)
-            primary.kill()
+            primary.kill() if way == "killed" else primary.freeze()
             until(lambda: bool(traffic.count("told")))
             time.sleep(MEANWHILE)
             standby.promote()
             seconds = back(house, traffic)
             time.sleep(AFTERWARDS)
-        judged(told, "PostgreSQL: the primary is killed, its standby takes over", traffic, seconds)
+        judged(told, f"PostgreSQL: the primary is {way}, its standby takes over", traffic, seconds)
     assert traffic.count("failed") == 0, traffic.reasons
 
 
