@@ -169,6 +169,7 @@ class Grant(AbstractGrant):
     access_checksum = models.CharField(max_length=64, blank=True, editable=False)
 
     class Meta(AbstractGrant.Meta):
+        indexes = [models.Index(fields=["expires"], name="grant_expires")]
         verbose_name = _("authorization code")
         verbose_name_plural = _("authorization codes")
 
@@ -179,6 +180,7 @@ class AccessToken(AbstractAccessToken):
     session = of_session("access_tokens", null=True)
 
     class Meta(AbstractAccessToken.Meta):
+        indexes = [models.Index(fields=["expires"], name="access_token_expires")]
         verbose_name = _("access token")
         verbose_name_plural = _("access tokens")
 
@@ -193,6 +195,10 @@ class RefreshToken(AbstractRefreshToken):
     family_began_at = models.DateTimeField(_("first issued"), default=timezone.now)
 
     class Meta(AbstractRefreshToken.Meta):
+        indexes = [
+            models.Index(fields=["token_family"]),  # the toolkit's own
+            models.Index(fields=["revoked"], name="refresh_token_revoked"),
+        ]
         verbose_name = _("refresh token")
         verbose_name_plural = _("refresh tokens")
 
@@ -201,6 +207,7 @@ class IDToken(AbstractIDToken):
     """An id_token (OpenID Connect Core 1.0, 2)."""
 
     class Meta(AbstractIDToken.Meta):
+        indexes = [models.Index(fields=["expires"], name="id_token_expires")]
         verbose_name = _("id_token")
         verbose_name_plural = _("id_tokens")
 

@@ -19,6 +19,7 @@ from accounts.models import EndedEntry, Source, StoredSession, User, clearing
 from accounts.provider import Ended, Visit
 from accounts.session import afar, following, people
 from accounts.session.typed import Session
+from portal.authorization_server.models import AccessToken
 from portal.door import lists
 from portal.operations.charts import figures
 from tests.http.conftest import PASSWORD, enter, sign_in
@@ -160,6 +161,13 @@ def test_fleeting_ways_in_are_found_by_their_beginning(town: Source) -> None:
     for beginning in ("nobody:", many.subject_of(1)[:2]):
         with plans.looking(200):
             assert people._forget_fleeting(town, beginning) == 0
+
+
+def test_expired_tokens_are_found_without_a_look_at_the_others(town: Source) -> None:
+    AccessToken.objects.filter(session_id=many.uid_of(0)).update(expires=timezone.now())
+    with plans.looking(500):
+        call_command("clear_expired")
+    assert AccessToken.objects.count() == MANY // 10 - 1
 
 
 def test_the_clean_up_goes_in_small_steps(
