@@ -19,6 +19,9 @@ from accounts.source import catalogue
 from portal.door import answers, incoming, leaving, signing_in
 from portal.door.user_agents import device_name
 
+# Of somebody with more sessions those that were used last are shown.
+MOST_SHOWN = 100
+
 
 @require_safe
 def profile(request: HttpRequest) -> HttpResponse:
@@ -51,12 +54,12 @@ def sessions(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("That device is signed out."))
         return answers.see_other("/account/sessions")
     labels = {ready.slug: ready.label for ready in catalogue.enabled()}
-    rows = [
-        _row(each, labels, current.uid)
-        for each in people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
-    ]
+    alive = people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
+    found = list(alive.defer("session_data")[: MOST_SHOWN + 1])
+    rows = [_row(each, labels, current.uid) for each in found[:MOST_SHOWN]]
     context = {
         "rows": rows,
+        "most": MOST_SHOWN if len(found) > MOST_SHOWN else 0,
         "browsers": [row for row in rows if row["session"].kind == StoredSession.Kind.BROWSER],
         "apart": [row for row in rows if row["session"].kind == StoredSession.Kind.CLIENT],
         "here": "sessions",
