@@ -54,7 +54,7 @@ def step(outcome: Authentication, user: User, wanted: str = "") -> Step:
 
 def ways(user: User) -> list[Mapping[str, str]]:
     """Return the other factors of a person, each with `label` and `url` of the page that asks for
-    it, by rooms whose AppConfig has `second_ways`.
+    it, empty for the choice of ways, by rooms whose AppConfig has `second_ways`.
     """
     return [way for of in offered("second_ways") for way in of(user)]
 

@@ -49,12 +49,12 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
     """Return the way to a fresh sign-in; None after one, which took the second factor where there
-    is one.
+    is one, whichever: a password alone adds no other beside it.
     """
     session = incoming.session_of(request)
     if not access.is_recent(session, timezone.now()):
         return signing_in.ask_again(session, PATH)
-    if not totp.exists(person) or _is_strong(session):
+    if not _has_factor(person) or _is_strong(session):
         return None
     source = catalogue.of_session(session.source)
     if source and source.kind == "form":
@@ -100,7 +100,8 @@ def _show(
     row = TotpKey.objects.filter(user=person).first()
     fresh = access.is_recent(session, timezone.now())
     another = row is not None and ("another" in request.GET or problem is not None)
-    may_offer = fresh and (row is None or (another and _is_strong(session)))
+    may_offer = fresh and (row is None or another)
+    may_offer = may_offer and (_is_strong(session) or not _has_factor(person))
     usable = _has_password(person)
     context = {
         "person": person,
@@ -121,6 +122,10 @@ def _offer(request: HttpRequest, person: User) -> keeping.Offer:
         return keeping.offered(person, request.POST.get("offer", ""))
     except InvalidGrant:
         return keeping.offer(person)
+
+
+def _has_factor(person: User) -> bool:
+    return totp.exists(person) or bool(second_step.ways(person))
 
 
 def _is_strong(session: Session) -> bool:

@@ -108,7 +108,9 @@ def _ask(
     show = partial(answers.page, request, status=error.status if error else 200)
     if now is Step.CODE:
         context["recovery"] = "recovery" in request.GET
-        context["has"], context["ways"] = totp.exists(held.user), second_step.ways(held.user)
+        context["has"] = totp.exists(held.user)
+        ways = second_step.ways(held.user)
+        context["ways"] = [{**way, "url": way["url"] or context["choose"]} for way in ways]
         response = show("login/second.html", context)
     else:
         context["due"], context["may_wait"] = duty.due_at(held.user), now is not Step.SET_UP

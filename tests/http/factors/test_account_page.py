@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.apps import apps
 from django.test import Client
 from django.utils import timezone
 
-from accounts.factors import codes, totp
+from accounts import offers
+from accounts.factors import codes, keeping, totp
 from accounts.models import Event, TotpKey, User
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.factors.conftest import SECOND, Factor, begun, under
@@ -150,3 +153,41 @@ def test_x12_no_inline_code_and_no_secret_in_an_address(person: User) -> None:
     assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\sstyle=|\son\w+=", html)
     assert "otpauth:" not in html
     assert PASSWORD not in html
+
+
+# --- Beside another factor ------------------------------------------------------------------------
+
+
+def a_key(user: User) -> list[dict[str, str]]:
+    """Stand in for a room whose people have factors of another kind."""
+    return [{"label": "Turn your key", "url": ""}] if user.username == "alice" else []
+
+
+@pytest.fixture
+def key(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    config = apps.get_app_config("pages")
+    monkeypatch.setattr(config, "second_ways", f"{__name__}.a_key", raising=False)
+    offers.offered.cache_clear()
+    yield
+    monkeypatch.undo()
+    offers.offered.cache_clear()
+
+
+@pytest.mark.usefixtures("key")
+def test_a_password_alone_adds_no_authenticator_beside_another_factor(person: User) -> None:
+    browser = Client(HTTP_HOST="localhost")
+    assert sign_in(browser)["Location"] == "/account/", "nobody asks for more"
+    assert b'name="offer"' not in browser.get(PAGE).content
+    made = keeping.offer(person)
+    code = totp.code_of(made.secret, totp.step_at(timezone.now()))
+    answer = onward(browser, act(browser, "take", offer=made.sealed, code=code))
+    assert "again=1" in answer["Location"]
+    under(person)
+    waiting = begun()
+    page = waiting.get(SECOND).content.decode()
+    assert "Turn your key" in page
+    assert 'name="offer"' not in page
+    waiting.post(SECOND, {"offer": made.sealed, "code": code})
+    waiting.post(SECOND, {"later": "1"})
+    assert not waiting.get("/auth/session").json()["isLoggedIn"]
+    assert not TotpKey.objects.exists()
