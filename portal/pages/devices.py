@@ -7,6 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import conf
 from accounts.keyring import digest
 from accounts.login import new_device
 from accounts.models import KnownDevice, User
@@ -27,7 +28,11 @@ def page(request: HttpRequest) -> HttpResponse:
     here = {digest(secret) for secret in devices.secrets_of(request)}
     rows = [_row(each, here) for each in known.of_person(person.pk)]
     is_known = any(row["current"] for row in rows)
-    context = {"rows": rows, "may_trust": _may_trust(request, is_known), "here": "devices"}
+    context = {
+        "rows": rows,
+        "may_trust": _may_trust(request, is_known),
+        "mails": conf.new_device_mail() and bool(person.email) and person.email_verified,
+    }
     return answers.page(request, "account/devices.html", context)
 
 

@@ -9,6 +9,8 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
 from accounts.keyring import digest
@@ -84,6 +86,7 @@ def ended(request: HttpRequest) -> HttpResponse:
 
 def _said(request: HttpRequest) -> HttpResponse:
     told = ends_of(request)
-    body = {"left": told.get("left"), "who": told.get("who", "")}
+    at = time_format(localtime(told["at"]), "TIME_FORMAT") if told else ""
+    body = {"left": told.get("left"), "at": at, "who": told.get("who", "")}
     headers = {"Cache-Control": "no-store", "X-CSRFToken": get_token(request)}
     return JsonResponse(body, headers=headers)

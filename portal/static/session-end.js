@@ -24,6 +24,7 @@ if (bar) {
       return;
     }
     end = Date.now() + (told.left || 0) * 1000;
+    if (at && told.at) at.textContent = told.at;
     if (told.left && token) {  // a sign-in in another tab has turned it
       for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) field.value = token;
     }
@@ -41,7 +42,6 @@ if (bar) {
   };
   const show = () => {
     const seconds = left();
-    if (at) at.textContent = new Date(end).toLocaleTimeString(document.documentElement.lang, {timeStyle: "short"});
     if (count) count.textContent = `(${Math.max(0, Math.floor(seconds / 60))}:${String(Math.max(0, seconds) % 60).padStart(2, "0")})`;
     if (seconds > SOON) say("", "");
     else if (seconds > 0) say(state === "latest" ? "latest" : "soon", bar.dataset[state === "latest" ? "latest" : "soon"]);

@@ -14,10 +14,15 @@ import pytest
 import time_machine
 from django.test import Client
 from django.utils import timezone
+from django.utils.formats import time_format
+from django.utils.timezone import localtime
 
 from accounts.models import Event, Source, StoredSession, User
 from accounts.session import people
+from portal.gateway import check, known
 from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.gateway.asking import rule
+from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 from tests.peers.upstream import Upstream
 
@@ -270,7 +275,9 @@ def test_asking_how_long_it_lasts_is_no_use(client: Client, person: User) -> Non
         assert 590 <= again.json()["left"] <= 595
         assert again["X-CSRFToken"]
         assert again.json()["who"] == told["who"] != ""
-    assert Client().get("/auth/ends").json() == {"left": None, "who": ""}
+        at = again.json()["at"]
+        assert at == time_format(localtime(stored(client).expire_date), "TIME_FORMAT")
+    assert Client().get("/auth/ends").json() == {"left": None, "at": "", "who": ""}
 
 
 def test_each_page_tells_the_end(client: Client, person: User) -> None:
@@ -313,3 +320,38 @@ def test_nothing_that_lasts_is_made_there(client: Client, person: User, settings
     made = client.post("/account/app-passwords", {"name": "Calendar", "days": "90", "place": ""})
     assert made.status_code == 403
     assert not StoredSession.objects.filter(kind="client").exists()
+
+
+def test_the_gateway_lets_it_in_as_long_and_no_longer(client: Client, person: User) -> None:
+    rule("files", access="signed_in")
+    tell(client)
+    row = stored(client)
+    headers = {
+        "cookie": f"vestibule={client.cookies['vestibule'].value}",
+        "x-forwarded-method": "GET",
+        "x-forwarded-proto": "http",
+        "x-forwarded-host": "files.example.org",
+        "x-forwarded-uri": "/",
+        "accept": "text/html",
+    }
+    question = check.Question("", headers)
+    # Just before the end, when a minute would be too long
+    with time_machine.travel(row.expire_date - timedelta(seconds=20), tick=False):
+        StoredSession.objects.update(last_seen_at=timezone.now())
+        answer, keep = check.weighed(question, known.identify)
+        assert answer.status == 200
+        assert keep is not None
+        assert keep.until <= row.expire_date.timestamp()
+    with time_machine.travel(row.expire_date + timedelta(seconds=1), tick=False):
+        assert check.weighed(question, known.identify)[0].status == 302
+
+
+def test_an_application_of_the_computer_ends_with_it(client: Client, person: User) -> None:
+    tell(client)
+    app = Application(register("desktop"), client)
+    app.redeem(app.code(scope="openid profile offline_access"))
+    child = StoredSession.objects.get(kind="client")
+    assert child.shared
+    assert child.ends_at <= stored(client).ends_at
+    client.post("/auth/logout")
+    assert not StoredSession.objects.exists()
