@@ -24,6 +24,7 @@ from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.gateway.asking import rule
 from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
+from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -338,6 +339,7 @@ def test_the_gateway_lets_it_in_as_long_and_no_longer(client: Client, person: Us
     # Just before the end, when a minute would be too long
     with time_machine.travel(row.expire_date - timedelta(seconds=20), tick=False):
         StoredSession.objects.update(last_seen_at=timezone.now())
+        fresh.caches()
         answer, keep = check.weighed(question, known.identify)
         assert answer.status == 200
         assert keep is not None
