@@ -11,11 +11,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
-from accounts import errors
+from accounts import errors, strength
 from accounts.errors import ProtocolError
-from accounts.factors import ceremony, passkeys
-from accounts.models import Passkey, User
+from accounts.factors import ceremony, passkeys, totp
+from accounts.models import Passkey, Source, User
 from accounts.session import access
+from accounts.session.typed import Session
+from accounts.strength import Strength
 from portal import conf
 from portal.door import answers, incoming, signing_in
 from portal.door.user_agents import device_name
@@ -51,7 +53,9 @@ def page(request: HttpRequest) -> HttpResponse:
         return _show(request, person)
     if "rename" in request.POST:
         return _rename(request, person)
-    again = signing_in.prove_again(request, PATH)
+    if _came_weakly(incoming.session_of(request)):
+        return answers.see_other(PATH)  # which says what to do
+    again = signing_in.prove_again(request, PATH, _wanted(person))
     if again:
         return again
     if "remove" in request.POST:
@@ -110,6 +114,20 @@ def _sentence(error: ProtocolError) -> str:
     return gettext("Your device's answer could not be used. Try again, or with another device.")
 
 
+def _came_weakly(session: Session) -> bool:
+    """Tell whether a session is another source's, and weaker than a passkey would make the next: so
+    nobody makes a strong way in of a weak one.
+    """
+    return session.source != Source.LOCAL and not strength.has(session, Strength.SUBSTANTIAL)
+
+
+def _wanted(person: User) -> Strength | None:
+    """Return how strong the sign-in must be: a password alone is not enough for who has a second
+    factor.
+    """
+    return Strength.SUBSTANTIAL if totp.exists(person) else None
+
+
 def _show(
     request: HttpRequest, person: User, form: _New | None = None, status: int = 200
 ) -> HttpResponse:
@@ -126,7 +144,9 @@ def _show(
         "options": json.dumps(options),
         "may_have": may_have,
         "is_shared": session.shared,
-        "may_change": access.is_recent(session, timezone.now()),
+        "came_weakly": _came_weakly(session),
+        "may_change": access.is_recent(session, timezone.now())
+        and strength.has(session, _wanted(person)),
         "origin": ceremony.origin(),
         "here": "passkeys",
     }

@@ -12,7 +12,7 @@ from django.core import mail
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Event, Passkey, Source, SpentChallenge, User
+from accounts.models import Event, Passkey, Source, SpentChallenge, TotpKey, User
 from accounts.session import people
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.onward import onward
@@ -225,7 +225,32 @@ def test_whoever_comes_by_another_service_has_none(client: Client, tenant: Tenan
     options = {"rp": {"id": "localhost"}, "user": {"id": ""}, "challenge": ""}
     options["challenge"] = _challenge_in(page.context["challenge"], client)
     refused = send_new(client, Authenticator().make(options), page.context["challenge"])
-    assert refused.status_code == 403
+    assert refused["Location"] == PAGE
+    assert not Passkey.objects.exists()
+
+
+def test_a_weak_way_in_makes_no_strong_one(
+    own: Authenticator, person: User, tenant: Tenant
+) -> None:
+    person.identities.create(source=tenant(), subject="bob")
+    browser = Client()
+    enter(browser, "town", "bob")
+    page = browser.get(PAGE)
+    assert "then sign in with your username and password" in page.content.decode()
+    answer = Authenticator().make(json.loads(page.context["options"]))
+    assert send_new(browser, answer, page.context["challenge"])["Location"] == PAGE
+    browser.post(PAGE, {"remove": Passkey.objects.get().pk})
+    assert Passkey.objects.get().credential_id == encoded(own.id)
+
+
+def test_who_has_a_second_factor_needs_it_for_a_passkey(alice: Client, person: User) -> None:
+    options, challenge = new(alice)
+    own = Authenticator()
+    answer = own.make(options)
+    TotpKey.objects.create(user=person)
+    asked_again = onward(alice, send_new(alice, answer, challenge))["Location"]
+    assert "strength=substantial" in asked_again
+    assert 'name="prove"' in alice.get(PAGE).content.decode()
     assert not Passkey.objects.exists()
 
 
