@@ -105,7 +105,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         session: Any = request.session
         if isinstance(error, LoginRequired):
             why = {"why": session.cut_off} if getattr(session, "cut_off", "") else {}
-            demand = _demand_of(getattr(request.resolver_match, "func", None))
+            demand = _demand_of(request)
             wanted = {"strength": demand} if demand else {}
             query = {"next": request.get_full_path(), **why, **wanted}
             return redirect("/login?" + urlencode(query))
@@ -120,13 +120,14 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         raise SuspiciousOperation(error.description)
 
 
-def _demand_of(view_func: Any) -> str:
-    """Return the strength that a view, or the administration that it is of, says that it wants: so
-    one sign-in is enough for a stranger.
+def _demand_of(request: HttpRequest) -> str:
+    """Return the strength that the view of a request, or the administration that it is of, says
+    that it wants: so one sign-in is enough for a stranger.
     """
-    of = getattr(view_func, "model_admin", view_func)
+    view = getattr(request.resolver_match, "func", None)
+    of = getattr(view, "model_admin", view)
     demand = getattr(getattr(of, "admin_site", of), "strength", "")
-    return demand() if callable(demand) else demand
+    return demand(request) if callable(demand) else demand
 
 
 def _tell_ended(request: HttpRequest, was: Session) -> None:

@@ -47,6 +47,17 @@ def start(request: HttpRequest) -> HttpResponse:
     return _found(f"{place.origin}{LOCAL}accept?{urlencode({'code': code})}")
 
 
+def _demanded(request: HttpRequest) -> str:
+    """Return how strongly a stranger must sign in for the page; nothing for none of ours."""
+    try:
+        return handover.demanded(_place(request))
+    except InvalidRequest:
+        return ""
+
+
+start.strength = _demanded  # type: ignore[attr-defined]  # read by accounts/middleware.py
+
+
 @login_not_required
 @require_safe
 def local_start(request: HttpRequest) -> HttpResponse:

@@ -27,6 +27,7 @@ from portal import conf as portal_conf
 from portal.gateway import decision, paths, rules
 from portal.gateway.held import HandOff, HostSession
 from portal.gateway.hosts import LOCAL, arrives, host_of
+from portal.gateway.rules import Rule
 from portal.tokens import bearer
 
 _LIFE = timedelta(seconds=120)
@@ -100,10 +101,19 @@ def name_of(destination: str) -> str:
 
 def lacking(session: Session, place: Place, now: datetime) -> InsufficientUserAuthentication | None:
     """Return what the rules of the page want of the person's proof; None when it is enough."""
-    known, level = rules.compiled(), strength.of(session)
-    readings = paths.readings(paths.split(place.target)[0])
-    found = [known.first(place.host, "GET", each) for each in readings]
-    return decision.all_that_lacks([each for each in found if each], level, session.auth_time, now)
+    level = strength.of(session)
+    return decision.all_that_lacks(_rules_of(place), level, session.auth_time, now)
+
+
+def demanded(place: Place) -> str:
+    """Return how strongly people must have signed in for the page, or nothing."""
+    return decision.demanded(_rules_of(place))
+
+
+def _rules_of(place: Place) -> list[Rule]:
+    known, readings = rules.compiled(), paths.readings(paths.split(place.target)[0])
+    found = (known.first(place.host, "GET", each) for each in readings)
+    return [each for each in found if each]
 
 
 def is_state(text: str) -> bool:

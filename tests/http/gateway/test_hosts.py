@@ -313,6 +313,15 @@ def test_a_rule_that_wants_a_stronger_sign_in_asks_for_it_on_the_way(browser: Br
     assert HandOff.objects.count() == 0, "no code is given for what the session does not open"
 
 
+def test_a_stranger_is_asked_for_the_stronger_sign_in_at_once(person: User) -> None:
+    rule("safe", FILES, path="/safe", strength="substantial", order=1)
+    for path, wanted in (("/safe/x", ["substantial"]), ("/", None)):
+        url, _page = Browser().go(f"https://{FILES}{path}")
+        query = parse_qs(urlsplit(url).query)
+        assert urlsplit(url).path == "/login"
+        assert query.get("strength") == wanted
+
+
 def test_who_awaits_access_is_handed_over_to_nobody(browser: Browser) -> None:
     User.objects.update(status="awaiting_access")
     fresh.caches()
