@@ -50,6 +50,9 @@ def unseal(text: str, purpose: str, bound: str = "") -> Any:
 class Sealed:
     """Where sealed texts rest: a `column` of `rows` (a queryset), sealed for `purpose` and bound to
     what the column `bound` holds, if it is named. `label` says to operators what they are.
+
+    `may_go`: a row that no key opens any more may be deleted, since its person or worker makes
+    another. Never so where its absence would let more in than its presence.
     """
 
     label: str
@@ -57,6 +60,7 @@ class Sealed:
     column: str
     purpose: str
     bound: str = ""
+    may_go: bool = False
 
 
 def is_current(text: str) -> bool:

@@ -37,12 +37,11 @@ class Turned:
 def places() -> list[Sealed]:
     """Return where sealed texts rest, but for the secrets of sources."""
     sessions = StoredSession.objects.exclude(session_data="")
+    tokens = StoredTokens.objects.all()
     own = [
-        Sealed("sessions", sessions, "session_data", store.PURPOSE, "session_key"),
-        Sealed(
-            "upstreams' tokens", StoredTokens.objects.all(), "sealed", vault.PURPOSE, "session_id"
-        ),
-        Sealed("outbox", OutboxItem.objects.all(), "sealed", outbox.PURPOSE),
+        Sealed("sessions", sessions, "session_data", store.PURPOSE, "session_key", may_go=True),
+        Sealed("upstreams' tokens", tokens, "sealed", vault.PURPOSE, "session_id", may_go=True),
+        Sealed("outbox", OutboxItem.objects.all(), "sealed", outbox.PURPOSE, may_go=True),
     ]
     return own + [each for elsewhere in offered("sealed") for each in elsewhere()]
 
@@ -70,10 +69,10 @@ def needed() -> dict[str, Mapping[str, int]]:
 
 
 def forget_lost() -> list[Turned]:
-    """End the sessions that no key opens, and delete the other texts that none does. The secrets
-    of sources stay: their operators type them anew. Returns how many went, by kind.
+    """End the sessions that no key opens, and delete the other texts that none does and that may
+    go. The secrets of sources stay, which operators type anew. Returns how many went, by kind.
     """
-    return [Turned(place.label, _forget(place)) for place in places()]
+    return [Turned(place.label, _forget(place)) for place in places() if place.may_go]
 
 
 def _forget(place: Sealed) -> int:

@@ -6,11 +6,12 @@ from base64 import b64encode
 from io import StringIO
 
 import pytest
+from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 
 from accounts import outbox
-from accounts.keyring import unseal
+from accounts.keyring import Sealed, unseal
 from accounts.models import OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import TokenSet
 from accounts.session import vault
@@ -21,6 +22,8 @@ from portal.operations.progress import Progress
 from tests.http.oidc.conftest import parallel
 
 pytestmark = pytest.mark.django_db(transaction=True)
+# Minutes old at most, so that they are over before a former key is taken out.
+FLEETING = {"PushedRequest", "PendingSignIn"}
 OLD, NEW = (b64encode(bytes([n, *range(31)])).decode() for n in (200, 201))
 
 
@@ -79,6 +82,28 @@ def test_of_many_at_once_each_text_is_turned_once(client: Client) -> None:
             turned = parallel(6, lambda place=place: rotation.turn(place, int).turned)
             assert sum(turned) == 1, place.label
         assert client.get("/auth/session").json()["isLoggedIn"]
+
+
+def test_whatever_rests_sealed_is_turned() -> None:
+    known = {(place.rows.model.__name__, place.column) for place in rotation.places()}
+    resting = {
+        (model.__name__, field.name)
+        for model in apps.get_models()
+        for field in model._meta.concrete_fields
+        if field.name in {"sealed", "session_data"} and model.__name__ not in FLEETING
+    }
+    assert resting == known
+
+
+def test_what_nobody_said_may_go_stays_when_its_key_is_lost(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without a second factor one comes in by less than with one that is unreadable."""
+    kept = Sealed("factors", StoredTokens.objects.all(), "sealed", vault.PURPOSE, "session_id")
+    monkeypatch.setattr(rotation, "places", lambda: [kept])
+    with override_settings(VESTIBULE_VAULT_KEYS=[NEW]):
+        assert rotation.forget_lost() == []
+    assert StoredTokens.objects.exists()
 
 
 class Terminal(StringIO):
