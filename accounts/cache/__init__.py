@@ -14,11 +14,14 @@ import structlog
 from django.core.cache import caches
 
 SILENT_SECONDS = 1.0
+# For how long a try keeps the others from trying: Sentinels, and nodes of a Cluster, are asked one
+# after the other, and so are the hosts of a database.
+TRYING_SECONDS = 10.0
 log = structlog.get_logger("vestibule.cache")
 
 
 class Silence:
-    """One worker's memory of a cache that failed."""
+    """One worker's memory of a cache that failed. Who may try says `begin` or `end` afterwards."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -32,7 +35,7 @@ class Silence:
             now = time.monotonic()
             held = now < self._until
             if not held and self._until:
-                self._until = now + SILENT_SECONDS
+                self._until = now + TRYING_SECONDS
             return held
 
     def begin(self) -> None:

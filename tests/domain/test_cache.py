@@ -122,6 +122,20 @@ def test_after_the_second_one_thread_tries_while_the_others_go_on(
     assert slow.calls == ["get"]
 
 
+def test_a_try_that_takes_long_stays_the_only_one(clock: Clock) -> None:
+    silence = cache.Silence()
+    silence.begin()
+    clock.now += 1.1
+    assert not silence.holds()
+    clock.now += 5  # of three Sentinels, each of which says nothing
+    assert silence.holds()
+    silence.begin()
+    clock.now += 1.1
+    assert not silence.holds()
+    clock.now += cache.TRYING_SECONDS + 0.1  # one that never came back
+    assert not silence.holds()
+
+
 def test_a_cache_that_answers_again_is_used_again(
     driver: Failing, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
