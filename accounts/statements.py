@@ -8,6 +8,8 @@ say.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from functools import cache
 from itertools import chain
 from typing import Any, Generic, TypeVar
@@ -36,6 +38,37 @@ class Lookup(Generic[Row]):
             self._sql = rows.filter(same).query.sql_with_params()[0]
         ordered = [values[name] for name in self._examples]
         return next(iter(self._model._default_manager.raw(self._sql, ordered)), None)
+
+
+class Existence(Generic[Row]):
+    """Whether `model` has a row of which a condition holds. `condition` makes it of values whose
+    `examples`, texts and moments that differ from each other, have the same names.
+    """
+
+    def __init__(self, model: type[Row], condition: Callable[..., Q], **examples: Any) -> None:
+        self._model = model
+        self._condition = condition
+        self._examples = examples
+        self._sql = ""
+        self._order: list[tuple[str | None, Any]] = []
+
+    def holds(self, **values: Any) -> bool:
+        """Return whether there is such a row. The names are those of the examples."""
+        if not self._sql:
+            asked = self._model._default_manager.filter(self._condition(**self._examples))
+            sql, parameters = asked.query.exists().sql_with_params()
+            names = {_adapted(example): name for name, example in self._examples.items()}
+            self._order = [(names.get(each), each) for each in parameters]
+            self._sql = sql
+        ordered = [_adapted(values[name]) if name else each for name, each in self._order]
+        with connection.cursor() as cursor:
+            cursor.execute(self._sql, ordered)
+            return cursor.fetchone() is not None
+
+
+def _adapted(value: Any) -> Any:
+    is_moment = isinstance(value, datetime)
+    return connection.ops.adapt_datetimefield_value(value) if is_moment else value
 
 
 def insert(*rows: Model) -> None:

@@ -5,7 +5,7 @@ Back-Channel Logout 1.0). An address that a browser opens in a frame is signed b
 one browser's session and nothing else (OpenID Connect Front-Channel Logout 1.0).
 """
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
@@ -19,6 +19,7 @@ from accounts.provider import Authentication, Ended, VerifiesLogoutToken
 from accounts.session import farewell, people
 from accounts.session.store import end
 from accounts.source.catalogue import ConfiguredSource
+from accounts.statements import Existence
 
 WHY = "by the source"
 # Longer than a logout token is believed, and than a sign-in takes from its id_token to its end.
@@ -76,14 +77,28 @@ def refuse_ended(source: ConfiguredSource, outcome: Authentication, uid: str) ->
 
 
 def _has_ended(source: ConfiguredSource, outcome: Authentication) -> bool:
-    meant = Q(subject_digest=_name(source, outcome.issuer, "sub", outcome.subject))
-    if outcome.sid:
-        sid = _name(source, outcome.issuer, "sid", outcome.sid)
-        meant = Q(sid_digest=sid) | meant & Q(sid_digest="")
-    told = SpentLogoutToken.objects.filter(meant)
-    if outcome.issued_at:
-        told = told.filter(issued_at__gte=outcome.issued_at)
-    return told.exists()
+    issuer, since = outcome.issuer, outcome.issued_at or _LONG_AGO
+    subject = _name(source, issuer, "sub", outcome.subject)
+    if not outcome.sid:
+        return _of_subject.holds(subject=subject, since=since)
+    sid = _name(source, issuer, "sid", outcome.sid)
+    return _of_session.holds(subject=subject, sid=sid, since=since)
+
+
+def _session_meant(subject: str, sid: str, since: datetime) -> Q:
+    named = Q(sid_digest=sid) | Q(subject_digest=subject, sid_digest="")
+    return named & Q(issued_at__gte=since)
+
+
+def _subject_meant(subject: str, since: datetime) -> Q:
+    return Q(subject_digest=subject, issued_at__gte=since)
+
+
+_LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
+_of_subject = Existence(SpentLogoutToken, _subject_meant, subject="subject", since=_LONG_AGO)
+_of_session = Existence(
+    SpentLogoutToken, _session_meant, subject="subject", sid="sid", since=_LONG_AGO
+)
 
 
 def clear_expired() -> int:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import IntegrityError, connection, models, transaction
+from django.db.models import Q
 from django.db.models.functions import Now
-from django.test.utils import isolate_apps
+from django.test.utils import CaptureQueriesContext, isolate_apps
 from django.utils import timezone
 
 from accounts import statements
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
-from accounts.statements import Lookup, insert
+from accounts.statements import Existence, Lookup, insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -155,3 +157,19 @@ def test_what_a_look_up_finds_is_what_the_orm_finds() -> None:
     found.name = "Bob"
     found.save(update_fields=["name"])
     assert User.objects.get().name == "Bob"
+
+
+def test_whether_there_is_a_row_is_what_the_orm_says() -> None:
+    now = timezone.now()
+    insert(session(uid="a" * 16, address="192.0.2.1", created_at=now))
+
+    def meant(uid: str, since: datetime) -> Q:
+        return Q(uid=uid, address="192.0.2.1") & Q(created_at__gte=since)
+
+    asked = Existence(StoredSession, meant, uid="uid", since=datetime(1970, 1, 1, tzinfo=UTC))
+    later = now + timedelta(microseconds=1)
+    for uid, since in (("a" * 16, now), ("a" * 16, later), ("b" * 16, now), ("%s", now)):
+        with CaptureQueriesContext(connection) as said:
+            there = asked.holds(uid=uid, since=since)
+        assert len(said) == 1
+        assert there is StoredSession.objects.filter(meant(uid, since)).exists(), (uid, since)
