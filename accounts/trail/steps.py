@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 # The parties of a step. Others are `source:<slug>`, as `accounts.http` names who calls.
@@ -80,5 +80,5 @@ def redacted(text: str) -> str:
 
 def plain(step: Step) -> list[Any]:
     """Return a step as an event keeps it."""
-    sender, receiver, what, detail, milliseconds, failed = astuple(step)
-    return [sender, receiver, what, redacted(detail), milliseconds, failed]
+    seen = redacted(step.detail)
+    return [step.sender, step.receiver, step.what, seen, step.milliseconds, step.failed]
