@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import events, outbox
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession, User
 from accounts.provider import TokenSet
+from portal.operations.admin import records
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
@@ -103,6 +104,20 @@ def test_all_that_a_search_found_can_be_ended(admin: Client, theirs: Client) -> 
     admin.post(f"{SESSIONS}?q=alice", {**chosen, "select_across": "1"})
     assert not is_signed_in(theirs)
     assert is_signed_in(admin)
+
+
+def test_of_very_many_sessions_some_end_at_one_click(
+    admin: Client, person: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(records, "AT_ONCE", 1)
+    monkeypatch.setattr(records, "MOST_ENDED", 2)
+    for _browser in range(3):
+        sign_in(Client())
+    chosen = {"action": "end_sessions", "_selected_action": ["x"], "select_across": "1"}
+    said = admin.post(f"{SESSIONS}?q=alice", chosen, follow=True).content.decode()
+    assert "2 sessions have ended." in said
+    assert "There are more." in said
+    assert StoredSession.objects.filter(user=person).count() == 1
 
 
 def test_rows_are_never_just_deleted(admin: Client, theirs: Client) -> None:

@@ -26,6 +26,8 @@ from portal.door import incoming
 from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, is_id
 from portal.door.user_agents import device_name
 
+# How many sessions end in one transaction, and at one click.
+AT_ONCE, MOST_ENDED = 500, 2000
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
 
 
@@ -135,11 +137,22 @@ class SessionAdmin(ReadOnly):
 
     @admin.action(description=_("End the selected sessions"), permissions=["delete"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
-        """End sessions with the devices under them, and say how many."""
-        with transaction.atomic():
-            rows = people.end_with_children(queryset, farewell.ADMINISTRATOR)
-            record_ended(request, rows)
-        count = len(rows)
+        """End sessions with the devices under them, so many in a transaction and no more than one
+        request can, and say how many.
+        """
+        count = 0
+        uids = list(queryset.values_list("uid", flat=True)[: MOST_ENDED + 1])
+        for begun in range(0, min(len(uids), MOST_ENDED), AT_ONCE):
+            some = uids[begun : min(begun + AT_ONCE, MOST_ENDED)]
+            with transaction.atomic():
+                chosen = StoredSession.objects.filter(uid__in=some)
+                rows = people.end_with_children(chosen, farewell.ADMINISTRATOR)
+                record_ended(request, rows)
+            count += len(rows)
+        if len(uids) > MOST_ENDED:
+            self.message_user(
+                request, _("There are more. End them in the same way."), messages.WARNING
+            )
         said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
         self.message_user(request, said, messages.SUCCESS)
 
