@@ -38,6 +38,7 @@ from accounts.provider import (
     members,
 )
 from accounts.source import registry
+from accounts.strength import levels
 
 CALLBACK = "http://localhost:8000/auth/callback/contract"
 NONSENSE: tuple[dict[str, str], ...] = (
@@ -130,6 +131,7 @@ class ProviderContract:
             description = self.provider_class(source, settings, NoCalls(), now).describe()
         assert isinstance(description, Description)
         assert description.label
+        assert list(levels.problems(description.strengths)) == []
 
     def test_it_has_one_way_in(self, provider: Any) -> None:
         assert len([way for way in WAYS_IN if isinstance(provider, way)]) == 1

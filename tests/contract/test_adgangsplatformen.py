@@ -34,3 +34,6 @@ class TestAdgangsplatformen(ProviderContract):
         patron = Patron(library)
         patron.sign_in("rikke", provider.begin_login(flow).url)
         return provider.complete_login(flow, {}, patron.cookies)
+
+    def test_a_card_and_its_pin_are_low(self, outcome: Authentication) -> None:
+        assert outcome.acr == "low"

@@ -35,3 +35,6 @@ class TestLdap(ProviderContract):
         self, provider: LdapProvider, outcome: Authentication
     ) -> None:
         assert provider.recheck([outcome.subject, "somebody"]) == {"somebody": "disabled"}
+
+    def test_a_password_is_low(self, outcome: Authentication) -> None:
+        assert (outcome.acr, outcome.amr) == ("low", ("pwd",))

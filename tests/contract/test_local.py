@@ -15,3 +15,6 @@ class TestLocal(ProviderContract):
     def outcome(self, provider: LocalProvider) -> Authentication:
         User.objects.create_user("alice", "a long enough password", name="Alice")
         return provider.verify({"username": "alice", "password": "a long enough password"})
+
+    def test_a_password_is_low(self, outcome: Authentication) -> None:
+        assert (outcome.acr, outcome.amr) == ("low", ("pwd",))

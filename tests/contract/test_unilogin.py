@@ -10,6 +10,7 @@ import pytest
 from accounts.contract.suite import ProviderContract
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.provider import Authentication, LoginFlow, SessionRef, TokenSet
+from accounts.strength import Strength, levels
 from providers.unilogin.provider import UniloginProvider
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.peers.site import free_port
@@ -44,6 +45,34 @@ class TestUnilogin(ProviderContract):
                 "sub": outcome.subject, "uniid": "liar1234", "institutionIds": ["A10101"],
             }
         }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("signed", "introspected", "means"),
+        [
+            ("2", None, Strength.LOW),
+            ("3", "2", Strength.SUBSTANTIAL),
+            (None, "3", Strength.SUBSTANTIAL),
+            ("EnFaktor", None, Strength.LOW),
+            ("ToFaktor", None, Strength.SUBSTANTIAL),
+            ("9", None, None),
+            (None, None, None),
+        ],
+    )
+    def test_its_loa_says_how_strong_a_sign_in_was(
+        self,
+        provider: UniloginProvider,
+        flow: LoginFlow,
+        liar: Liar,
+        signed: str | None,
+        introspected: str | None,
+        means: Strength | None,
+    ) -> None:
+        for told, loa in ((liar.op.claims, signed), (liar.introspection, introspected)):
+            told.update({"loa": loa} if loa else {})
+        answer = liar.op.authorize(provider.begin_login(flow).url)
+        outcome = provider.complete_login(flow, answer, {})
+        own = levels.read(provider.describe().strengths)
+        assert levels.judged(outcome.acr, outcome.amr, own, levels.BUILT_IN) == means
 
     def test_the_plan_is_a_call_with_nothing_but_the_hint(
         self, provider: UniloginProvider, held: SessionRef, outcome: Authentication
