@@ -1,5 +1,7 @@
 """The way out: the chart walked, the cookie taken back, the receipt written."""
 
+from typing import Any
+
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
@@ -40,10 +42,17 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
         return answers.see_other(return_to or "/")
     response = _send_off(source, departure, departure.support_code, return_to)
     if session.shared:
-        if departure.upstream not in _STAYS:
+        if departure.upstream not in {*_STAYS, chart.VISIT}:
             cookies.forget(response, cookies.RECEIPT)
         shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
     return response
+
+
+def open_receipt(request: HttpRequest) -> Any:
+    """Return the receipt of who has left and may still be signed in upstream; else None."""
+    receipt = cookies.recall(request, cookies.RECEIPT)
+    is_open = isinstance(receipt, dict) and receipt.get("upstream") in _STAYS
+    return receipt if is_open else None
 
 
 def leave_again(request: HttpRequest) -> HttpResponse:

@@ -76,7 +76,7 @@ def ended(request: HttpRequest) -> HttpResponse:
     """Show who left a shared computer that it is so, and nothing of who it was."""
     if incoming.session_of(request).is_logged_in:
         return answers.see_other("/")
-    receipt = cookies.recall(request, cookies.RECEIPT)
+    receipt = leaving.open_receipt(request)
     response = answers.page(request, "logout/ended.html", {"receipt": receipt})
     shared.mark(request)
     kept = {cookies.LEFT, *((cookies.AGAIN,) if receipt else ())}

@@ -58,7 +58,7 @@ def wrong(page: Page, house: Site) -> None:
     page.locator("#local-username").fill("alice")
     page.locator("#local-password").fill("wrong")
     page.locator("#local-password").press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
+    expect(page.locator("#problem")).to_be_visible()
 
 
 def at(path: str) -> Callable[[Page, Site], None]:
