@@ -320,6 +320,18 @@ def test_it_proves_again_who_somebody_is(alice: Client, own: Authenticator) -> N
         assert stored(alice).uid != before
 
 
+def test_it_is_as_strong_as_it_is_and_no_stronger(own: Authenticator) -> None:
+    browser = Client()
+    form = browser.get("/auth/login/local?strength=substantial").content.decode()
+    assert 'name="strength" value="substantial"' in form
+    refused = send(browser, own.use(asked(browser)), strength="high")
+    assert browser.get(refused["Location"]).status_code == 403
+    assert not browser.get("/auth/session").json()["isLoggedIn"]
+    answer = send(browser, own.use(asked(browser)), strength="substantial", next=PAGE)
+    assert answer["Location"] == PAGE
+    assert 'name="prove"' not in browser.get(PAGE).content.decode()
+
+
 def test_linking_by_a_passkey_adds_nothing_of_another_account(
     own: Authenticator, tenant: Tenant
 ) -> None:
