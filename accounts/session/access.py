@@ -39,7 +39,11 @@ def require(
     is_old = max_age is not None and timezone.now().timestamp() - session.auth_time >= max_age
     is_weak = not strength.has(session, acr)
     if is_old or is_weak:
-        raise InsufficientUserAuthentication(acr.word if acr and is_weak else "", max_age)
+        raise InsufficientUserAuthentication(
+            strength=acr.word if acr else "",  # a sign-in anew must not be weaker
+            max_age=max_age,
+            description="" if is_weak else "A more recent sign-in is needed.",
+        )
     return session
 
 

@@ -208,8 +208,11 @@ def lacks(
     is_old = rule.proof and now.timestamp() - auth_time >= rule.proof
     if not is_weak and not is_old:
         return None
-    word = rule.strength.word if rule.strength and is_weak else ""
-    return InsufficientUserAuthentication(word, rule.proof or None)
+    return InsufficientUserAuthentication(
+        strength=rule.strength.word if rule.strength else "",  # a sign-in anew must not be weaker
+        max_age=rule.proof or None,
+        description="" if is_weak else "A more recent sign-in is needed.",
+    )
 
 
 def all_that_lacks(
@@ -220,10 +223,9 @@ def all_that_lacks(
     return reduce(_both, found) if found else None
 
 
-def is_too_weak(who: Who, decided: Decision, now: datetime) -> bool:
+def is_too_weak(who: Who, decided: Decision) -> bool:
     """Tell whether it is the strength of the proof that a decision misses."""
-    missed = all_that_lacks(decided.rules, who.strength, who.session.auth_time, now)
-    return missed is not None and bool(missed.strength)
+    return any(each.strength and (who.strength or 0) < each.strength for each in decided.rules)
 
 
 def demanded(matched: Iterable[Rule]) -> str:

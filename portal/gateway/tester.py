@@ -83,7 +83,7 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
     looked = tuple(dict.fromkeys(_looked(asked, rules)))
-    return Outcome(answer.status, _why(who, decided, now), answer.headers, looked)
+    return Outcome(answer.status, _why(who, decided), answer.headers, looked)
 
 
 def url_problem(url: str) -> str:
@@ -103,14 +103,14 @@ def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:
             yield Looked(method, reading.path, rule.slug if rule else "")
 
 
-def _why(who: Who, decided: Decision, now: datetime) -> str:
+def _why(who: Who, decided: Decision) -> str:
     if isinstance(decided, Allow):
         if not decided.headers["Remote-User"]:
             return _("The rule lets everybody in.")
         return _("The rule lets this person in.")
     if isinstance(decided, Forbidden):
         return _refusals()[decided.why]
-    if who.session.is_logged_in and decision.is_too_weak(who, decided, now):
+    if who.session.is_logged_in and decision.is_too_weak(who, decided):
         return _("The sign-in is too weak: a stronger one is asked for.")
     if isinstance(decided, SignIn) and who.session.is_logged_in:
         return _("The proof of who it is is too old: the browser is sent to sign in again.")

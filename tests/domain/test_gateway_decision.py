@@ -288,6 +288,15 @@ def test_a_stronger_sign_in_is_asked_for_by_its_word() -> None:
     assert stranger.location.endswith("%2Fseal&strength=substantial"), "one sign-in is enough"
 
 
+def test_a_sign_in_that_is_old_is_made_anew_as_strongly() -> None:
+    again, challenged = ask(STRONG_ONCE, path="/seal", **PAGE), ask(STRONG_ONCE, path="/seal")
+    assert isinstance(again, SignIn)
+    assert again.location.endswith("&again=1&strength=substantial")
+    assert isinstance(challenged, Unauthorized)
+    assert 'acr_values="substantial", max_age="600"' in challenged.challenges[0]
+    assert "A more recent sign-in is needed." in challenged.challenges[0]
+
+
 def test_who_meets_two_rules_brings_enough_for_both_at_once() -> None:
     found = ask(replace(WEAK, session=YESTERDAY.session), path="/cases;x")
     assert isinstance(found, Unauthorized)

@@ -4,13 +4,16 @@ and back, at the certified provider (U30, U31).
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from django.http import HttpRequest, HttpResponse
 from django.test import Client
 from django.urls import path
+from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -96,6 +99,17 @@ def test_who_is_too_weak_signs_in_once_more_and_comes_back(alice: Browser) -> No
     assert alice.site.get("/vault", **PAGE).content.decode() == HIGH
     assert row_of(alice).uid != before
     assert StoredSession.objects.count() == 1, "the stronger session took the place of the former"
+
+
+def test_what_is_old_is_made_anew_as_strongly(alice: Browser) -> None:
+    alice.deliver(alice.go(step_up(alice)))
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        refused = alice.site.get("/vault", **PAGE)
+        assert asked(refused["Location"]) == {
+            "next": "/vault", "again": "1", "strength": "substantial",
+        }  # fmt: skip
+        program = alice.site.get("/vault.json")
+        assert "A more recent sign-in is needed." in program["WWW-Authenticate"]
 
 
 @pytest.mark.parametrize("said", [LOW, "urn:unknown", "Level9", "SUBSTANTIAL", "high low"])
