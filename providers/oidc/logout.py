@@ -19,6 +19,9 @@ from providers.oidc.settings import OidcSettings
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 
+# 2.4: `exp` is required, and is at most two minutes ahead.
+WITHOUT_EXP_SECONDS = 120
+
 
 def plan(
     settings: OidcSettings,
@@ -66,6 +69,8 @@ def verify_logout_token(client: OidcClient, raw: str) -> Ended:
     """
     try:
         claims = client.signed_claims(SignedToken(raw), "jwt", "logout+jwt")
+        if client.settings.logout_without_exp and "exp" not in claims:
+            claims["exp"] = checks.moment(claims, "iat") + WITHOUT_EXP_SECONDS
         client.check_claims({"sub": "-", **claims})  # 2.4: `sub` may be left out here
         checks.issued_at(claims, client.clock(), client.settings.leeway)
         return _ended(claims)

@@ -55,7 +55,8 @@ class OidcSettings:
     `accept_bearer` lets this provider's access tokens in when they are for one of `audience`
     (our client when empty). `revoke`: a logout without a browser revokes the tokens upstream.
     `backchannel_logout`, `frontchannel_logout`: the provider may end sessions here, by its signed
-    token or by a page that it frames.
+    token or by a page that it frames. `logout_without_exp`: its logout tokens have no `exp`, and
+    count for two minutes.
     `logout` adds parameters to the logout address, `logout_names` renames ours; an empty name
     leaves one out.
     `inside`: calls may reach addresses inside our own net.
@@ -93,6 +94,7 @@ class OidcSettings:
     revoke: bool = True
     backchannel_logout: bool = True
     frontchannel_logout: bool = True
+    logout_without_exp: bool = False
     logout: Mapping[str, str] = field(default_factory=dict)
     logout_names: Mapping[str, str] = field(default_factory=dict)
     label: str = ""

@@ -93,6 +93,21 @@ def test_2_6_refused(portal: Portal, op: OpenIdProvider, case: str) -> None:
     assert caught.value.status == 400
 
 
+def test_2_4_without_exp_it_counts_for_two_minutes_where_that_is_set(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    """Keycloak up to 23.0.3 leaves `exp` out, which the final text requires."""
+    source = portal.source(logout_without_exp=True)
+    for age in (0, 120):
+        given = op.logout_token(exp=REMOVED, iat=_now(op) - age)
+        assert source.verify_logout_token(given).sid == "sid-1"
+    for wrong in (_now(op) - 151, _now(op) + 31, REMOVED, "now"):
+        with pytest.raises(InvalidRequest):
+            source.verify_logout_token(op.logout_token(exp=REMOVED, iat=wrong))
+    with pytest.raises(InvalidRequest):  # one that has it is held to it
+        source.verify_logout_token(op.logout_token(exp=_now(op) - 31))
+
+
 @pytest.mark.parametrize("typ", [REMOVED, "JWT", "logout+jwt", "application/logout+JWT"])
 def test_2_4_the_types_that_it_may_have(portal: Portal, op: OpenIdProvider, typ: str) -> None:
     assert portal.source().verify_logout_token(op.logout_token({"typ": typ})).sid == "sid-1"
