@@ -1,14 +1,15 @@
 """What the first page counts: sign-ins, sources in trouble, sessions, and how long calls took.
 
-Four queries, each bounded by a day, by what is alive, or by a number of rows. What is alive is
-counted every five minutes where that is much.
+Four queries, each bounded by a day, by what is alive, or by a number of rows. Where that is much
+it is counted every five minutes.
 """
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncHour
@@ -23,8 +24,8 @@ HOURS = 24
 REFUSED = "refused"
 # Of so many events at most the calls are looked at, the latest first.
 _MOST = 2000
-# Beyond so many sessions a count of them serves for so many seconds.
-_MANY, _LATELY, _SESSIONS = 10_000, 300, "figures:sessions"
+# Beyond so many rows a count of them serves for so many seconds.
+_MANY, _LATELY = 10_000, 300
 _TROUBLE = frozenset({errors.UNAVAILABLE, errors.MISCONFIGURED})
 
 
@@ -82,11 +83,16 @@ class _Outcome:
 
 
 def _outcomes(since: datetime) -> list[_Outcome]:
+    rows = _lately(f"{since:%d-%H}", lambda: _counted_outcomes(since), lambda row: int(row[-1]))
+    return [_Outcome(*row) for row in rows]
+
+
+def _counted_outcomes(since: datetime) -> list[tuple[Any, ...]]:
     rows = Event.objects.filter(at__gte=since, name__in=("login.succeeded", "login.failed"))
     grouped = rows.annotate(hour=TruncHour("at")).order_by()
     columns = ("hour", "name", "session_type", "source", "reason")
     counts = grouped.values_list(*columns).annotate(times=Sum("count"))
-    return [_Outcome(*row) for row in counts]
+    return list(counts)
 
 
 def _by_hour(outcomes: Sequence[_Outcome], hours: Sequence[datetime]) -> dict[str, list[int]]:
@@ -147,13 +153,22 @@ def percentile(values: Sequence[int], part: float = 0.95) -> int:
 
 
 def _sessions(now: datetime) -> list[tuple[str, int]]:
-    """Return how many sessions of each type are alive; of very many, how many were lately."""
-    held = cache.shared.get(_SESSIONS)
+    """Return how many sessions of each type are alive."""
+    found = _lately("sessions", lambda: _counted_sessions(now), lambda row: int(row[1]))
+    return [(kind, size) for kind, size in found]
+
+
+def _lately(what: str, count: Callable[[], list[Any]], size: Callable[[Any], int]) -> list[Any]:
+    """Return what `count` does; where that is many by the `size` of its rows, what it was within
+    the last minutes.
+    """
+    key = f"figures:{what}"
+    held = cache.shared.get(key)
     if held:
-        return [(kind, size) for kind, size in held]
-    found = _counted_sessions(now)
-    if sum(size for _kind, size in found) > _MANY:
-        cache.shared.set(_SESSIONS, found, _LATELY)
+        return list(held)
+    found = count()
+    if sum(map(size, found)) > _MANY:
+        cache.shared.set(key, found, _LATELY)
     return found
 
 
