@@ -144,6 +144,9 @@ def test_own_data_names_it_and_gives_no_secret_away(factor: Factor) -> None:
     text = browser.get("/account/data/export").content.decode()
     assert factor.secret not in text
     assert TotpKey.objects.get().sealed not in text
+    page = browser.get("/account/data").content.decode()
+    for said in ("Authenticator", "Recovery codes left", "Second step needed from"):
+        assert said in page
 
 
 def test_x12_no_inline_code_and_no_secret_in_an_address(person: User) -> None:

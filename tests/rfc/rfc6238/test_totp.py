@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
 
 from accounts.factors import totp
 from accounts.models import TotpKey, User
+from portal.operations import rotation
 from tests.http.oidc.conftest import parallel
 
 SECRET = base64.b32encode(b"12345678901234567890").decode()
@@ -130,3 +132,21 @@ def test_another_persons_code_fits_nobody_and_the_secret_rests_sealed(ada: User)
     TotpKey.objects.filter(user=ada).update(sealed=row.sealed)  # planted by who writes the table
     assert not totp.use(ada, code, NOW)
     assert totp.use(grace, code, NOW)
+
+
+def test_the_turn_of_the_vaults_key_seals_secrets_anew(ada: User, settings: Any) -> None:
+    secret, former = kept(ada), settings.VESTIBULE_VAULT_KEYS
+    new = base64.urlsafe_b64encode(b"n" * 32).decode()
+    settings.VESTIBULE_VAULT_KEYS = [new, *former]
+    [place] = totp.sealed()
+    assert rotation.waiting(place) == 1
+    assert rotation.turn(place, lambda _count: None).turned == 1
+    settings.VESTIBULE_VAULT_KEYS = [new]
+    assert totp.use(ada, totp.code_of(secret, totp.step_at(NOW)), NOW)
+
+
+def test_a_secret_whose_key_is_gone_lets_nobody_in(ada: User, settings: Any) -> None:
+    secret = kept(ada)
+    settings.VESTIBULE_VAULT_KEYS = [base64.urlsafe_b64encode(b"n" * 32).decode()]
+    assert totp.exists(ada), "the person would be let in by the password alone"
+    assert not totp.use(ada, totp.code_of(secret, totp.step_at(NOW)), NOW)
