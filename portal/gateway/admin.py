@@ -13,10 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts.source import registry
 from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.gateway import cookie_lines, rule_checks, rule_rows
+from portal.gateway import choices, cookie_lines, rule_checks, rule_rows
 from portal.gateway.models import AccessRule
 from portal.gateway.trial_form import TrialForm
 
@@ -65,16 +64,16 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         own: Any = self.fields
         stored = self.instance
         names = {*Group.objects.values_list("name", flat=True), *stored.groups}
-        self._offer(own, "groups", names)
-        self._offer(own, "types", {*registry.session_types(), *stored.types})
+        self._offer(own, "groups", choices.of_groups(names))
+        self._offer(own, "types", choices.of_types(stored.types))
         self.initial["methods"] = ", ".join(stored.methods)
         self.initial["cookies"] = cookie_lines.written(stored.cookies)
         self.was = (stored.host, stored.pass_token)
 
     @staticmethod
-    def _offer(fields: Any, name: str, choices: set[str]) -> None:
+    def _offer(fields: Any, name: str, offer: list[tuple[str, str]]) -> None:
         if name in fields:
-            fields[name].choices = [(each, each) for each in sorted(choices)]
+            fields[name].choices = offer
 
     def clean_methods(self) -> list[str]:
         """Return the methods as a list."""

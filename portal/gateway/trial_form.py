@@ -11,8 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
-from accounts.source import registry
-from portal.gateway import rules, tester
+from portal.gateway import choices, rules, tester
 from portal.gateway.models import AccessRule
 
 
@@ -54,10 +53,9 @@ class TrialForm(forms.Form):
     def __init__(self, *args: Any, sees_people: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         own: Any = self.fields
-        types = [(each, each) for each in sorted(registry.session_types())]
-        own["type"].choices = [("", _("nobody is signed in")), *types]
+        own["type"].choices = [("", _("nobody is signed in")), *choices.of_types()]
         names = Group.objects.order_by("name").values_list("name", flat=True)
-        own["groups"].choices = [(each, each) for each in names]
+        own["groups"].choices = choices.of_groups(names)
         if not sees_people:
             del own["person"]
 

@@ -11,6 +11,7 @@ class OperationsConfig(AppConfig):
     name = "portal.operations"
     label = "operations"
     verbose_name = _("Reception")
+    names_group = "portal.operations.roles.named"
     announces = "portal.operations.maintenance.now"
     counts = "portal.operations.metrics.numbers.count"
     clear_expired = "portal.operations.models.clear_ground_floor"

@@ -95,6 +95,11 @@ def label_of(group: Group) -> str:
     return str(role.label) if role else group.name
 
 
+def named(name: str) -> str:
+    """Return what people call the role whose group has this name; nothing for any other group."""
+    return next((str(role.label) for role in ROLES if role.group == name), "")
+
+
 def of_person(person: Any) -> list[str]:
     """Return the roles that a person has, in words."""
     held = [label_of(group) for group in person.groups.all() if is_role(group)]

@@ -257,3 +257,14 @@ def test_hostile_words_stay_text(admin: Client) -> None:
     html = page(admin, Event.objects.get(name="page.refused"))
     assert "<script>alert" not in html
     assert "<b>" not in html
+
+
+def test_the_name_of_a_house_is_read_whole(admin: Client, tenant: Tenant, settings: Any) -> None:
+    name = "Sommerby Bibliotek og Borgerservice"
+    settings.VESTIBULE_INSTITUTION = {**settings.VESTIBULE_INSTITUTION, "name": name}
+    tenant()
+    enter(Client(), "town", "bob")
+    event = Event.objects.get(name="login.succeeded", source="town")
+    svg = picture(page(admin, event), "sequence")
+    said = words(svg)
+    assert "Sommerby Bibliotek og | Borgerservice" in said

@@ -4,10 +4,13 @@ All lengths are in the units of the picture, whose width is always `WIDTH`.
 """
 
 from dataclasses import dataclass
+from textwrap import wrap
 
 from portal.operations.story.reading import Line, Story
 
-WIDTH, MARGIN, HEAD, ROW = 960, 110, 62, 54
+WIDTH, MARGIN, HEAD, ROW = 960, 110, 78, 54
+# Where the names stand in their boxes, one line or two.
+_LINES: dict[int, tuple[int, ...]] = {1: (38,), 2: (28, 47)}
 # The widths of a letter of what is said, and of the smaller detail below it.
 _LETTER, _SMALL, _BOLD = 7.2, 6.7, 8.4
 _LOOP, _TIP, _NARROW = 34, 8, 22
@@ -15,9 +18,11 @@ _LOOP, _TIP, _NARROW = 34, 8, 22
 
 @dataclass(frozen=True, slots=True)
 class Party:
-    """A column: the box with a name, and the line below it."""
+    """A column: the box with a name in one or two `lines`, each with its height, and the line below
+    it.
+    """
 
-    name: str
+    lines: tuple[tuple[int, str], ...]
     full: str
     x: int
     box: int
@@ -61,7 +66,7 @@ def draw(story: Story) -> Drawing:
     }
     width = round(min(span - 16, 200)) if len(story.parties) > 1 else 200
     parties = [
-        Party(_cut(name, width - 16, _BOLD), name, place[key], place[key] - width // 2, width)
+        Party(_named(name, width - 16), name, place[key], place[key] - width // 2, width)
         for key, name in story.parties
     ]
     arrows = [_arrow(number, line, place) for number, line in enumerate(story.lines)]
@@ -112,6 +117,14 @@ def _loop(number: int, line: Line, x: int, y: int) -> Arrow:
         detail=_shortened(line.detail, room, _SMALL),
         failed=line.failed,
     )
+
+
+def _named(name: str, room: float) -> tuple[tuple[int, str], ...]:
+    """Return a name in two lines, where one does not hold it; what is too long for both is cut."""
+    most = max(4, int(room / _BOLD))
+    first, *rest = wrap(name, most) or [""]
+    lines = [first, _cut(" ".join(rest), room, _BOLD)] if rest else [first]
+    return tuple(zip(_LINES[len(lines)], lines, strict=True))
 
 
 def _with_time(line: Line) -> str:

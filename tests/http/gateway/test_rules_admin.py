@@ -213,3 +213,15 @@ def test_it_works_on_the_terminal(person: User) -> None:
         run("--as", "nobody-there")
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("rules", "test", "https://a b/")
+
+
+@pytest.mark.parametrize("place", [ADD, TRY])
+def test_types_and_roles_are_offered_in_words(root: Client, place: str) -> None:
+    Group.objects.get_or_create(name="role:auditor")
+    Group.objects.create(name="Caseworkers")
+    page = unescape(root.get(place).content.decode())
+    assert "Auditor (role)" in page
+    assert "> role:auditor" not in page
+    assert "Caseworkers" in page
+    assert "Directory (LDAP) (ldap)" in page
+    assert 'value="role:auditor"' in page
