@@ -44,12 +44,12 @@ def step(outcome: Authentication, user: User, wanted: str = "") -> Step:
     words = set(wanted.split())
     wished = bool(STRONG & words) and LOW not in words  # of several, each will do
     moment = duty.due_at(user)
+    if not wished and moment is None:
+        return Step.NONE
     must = moment is not None and not duty.remaining(moment)
     if ways(user):  # a key of theirs is the second factor: a password alone adds no other
         return Step.CODE if wished or must else Step.NONE
-    if wished or must:
-        return Step.SET_UP
-    return Step.REMIND if moment else Step.NONE
+    return Step.SET_UP if wished or must else Step.REMIND
 
 
 def ways(user: User) -> list[Mapping[str, str]]:

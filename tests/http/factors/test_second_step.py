@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.factors import codes, totp
@@ -58,6 +60,16 @@ def test_without_a_factor_and_without_a_duty_the_password_is_enough(person: User
     assert sign_in(browser)["Location"] == "/account/"
     assert went_in(browser)
     assert not PendingSignIn.objects.exists()
+
+
+def test_whoever_has_no_factor_and_no_duty_pays_two_small_looks(person: User) -> None:
+    sign_in(Client())
+    browser = Client()
+    with CaptureQueriesContext(connection) as asked:
+        sign_in(browser)
+    mine = ("totpkey", "factorduty", "pendingsignin", "recoverycode")
+    looks = [each["sql"] for each in asked if any(name in each["sql"] for name in mine)]
+    assert len(looks) <= 2, looks
 
 
 def test_a_wrong_code_is_told_with_a_support_code_and_may_be_typed_again(factor: Factor) -> None:
