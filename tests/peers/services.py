@@ -89,6 +89,13 @@ class Service:
         """Let it go on. Harmless when it was not frozen."""
         self._signal(signal.SIGCONT)
 
+    def kill(self) -> None:
+        """End all its processes at once, as when the power fails; its data stays."""
+        assert self.process is not None
+        self._signal(signal.SIGKILL)
+        self.process.wait(30)
+        self.process = None
+
     def start_if_ended(self) -> None:
         """Start it when it has ended by itself, as systemd does."""
         assert self.process is not None
