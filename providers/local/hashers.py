@@ -18,7 +18,8 @@ from accounts import conf
 from accounts.errors import BUSY, TemporarilyUnavailable
 from accounts.login import precedence
 
-PATIENCE = 1.0
+# Seconds in which a place must become free: who is known goes first, and gets one for certain.
+PATIENCE, PATIENCE_OF_THE_KNOWN = 1.0, 5.0
 RETRY_AFTER = 5
 
 
@@ -57,6 +58,11 @@ class _Turn:
     place: str
     is_displaced: bool = False
 
+    @property
+    def is_known(self) -> bool:
+        """Whether it is somebody's in a browser that knows them."""
+        return not self.rank[0]
+
 
 def _rank(turn: _Turn) -> tuple[bool, int, int]:
     return turn.rank
@@ -77,11 +83,12 @@ class _Queue:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold one of the places. Raises `TemporarilyUnavailable` when none is free in a second."""
+        """Hold one of the places. Raises `TemporarilyUnavailable` when none is free in time."""
         with self._changed:
             mine = self._join()
+            seconds = PATIENCE_OF_THE_KNOWN if mine.is_known else PATIENCE
             try:
-                self._changed.wait_for(lambda: mine.is_displaced or self._is_next(mine), PATIENCE)
+                self._changed.wait_for(lambda: mine.is_displaced or self._is_next(mine), seconds)
                 if not self._is_next(mine):
                     raise _busy()
                 self._running.append(mine)

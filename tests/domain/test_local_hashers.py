@@ -109,7 +109,7 @@ def test_beyond_a_bounded_queue_the_answer_is_to_come_back() -> None:
 
 
 def test_waiting_for_a_place_ends_after_the_patience(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(hashers, "PATIENCE", 0.01)
+    monkeypatch.setattr(hashers, "PATIENCE_OF_THE_KNOWN", 0.01)
     with (
         override_settings(VESTIBULE_HASHES_AT_ONCE=1, VESTIBULE_THREADS=16),
         hashers._queue.turn(),
@@ -205,6 +205,7 @@ class Crowd:
 def held_up(monkeypatch: pytest.MonkeyPatch) -> Iterator[Crowd]:
     """Hold the one place until the crowd has come; give who was served in which order."""
     monkeypatch.setattr(hashers, "PATIENCE", 30.0)
+    monkeypatch.setattr(hashers, "PATIENCE_OF_THE_KNOWN", 30.0)
     with override_settings(VESTIBULE_HASHES_AT_ONCE=1, VESTIBULE_THREADS=8):
         crowd = Crowd(monkeypatch)
         yield crowd
@@ -221,6 +222,20 @@ def test_a_flood_from_everywhere_leaves_known_browsers_the_first_place(held_up: 
     assert held_up.served == ["owner", "guess 0", "guess 1", "guess 2"]
     assert len(held_up.refused) == 37
     assert {each.rpartition(": ")[2] for each in held_up.refused} == {"busy"}
+
+
+def test_who_is_known_waits_for_a_slow_hash_and_a_guess_does_not(
+    held_up: Crowd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hashers, "PATIENCE", 0.01)
+    with hashers._queue.turn():
+        held_up.joined.acquire()
+        held_up.comes("owner", KNOWN)
+        held_up.comes("guess", stranger(1))
+        held_up.threads[-1].join(30)
+        assert held_up.refused == ["guess: busy"]
+    held_up.ends()
+    assert held_up.served == ["owner"]
 
 
 def test_a_flood_from_one_network_leaves_the_others_a_place(held_up: Crowd) -> None:
