@@ -37,6 +37,7 @@ def main(most: int) -> None:
     ):
         os.environ |= {"VESTIBULE_DATA": data, "DJANGO_SETTINGS_MODULE": "tests.settings"}
         os.environ |= {"VESTIBULE_DATABASE_STATEMENT": "0", "VESTIBULE_DATABASE_LOCK": "0"}
+        os.environ["VESTIBULE_EVENTS_MOST"] = str(100 * SIZES[-1])
         if own:
             os.environ["DATABASE_URL"] = own
         import django
