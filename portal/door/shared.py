@@ -72,7 +72,8 @@ def is_here(request: HttpRequest) -> bool:
     session, as far as that was looked at.
     """
     store: Any = getattr(request, "session", None)
-    known = store is not None and store.accessed and store.typed.shared
+    # Only one that is there: whoever could not read it just now need not try and fail once more.
+    known = hasattr(store, "_session_cache") and store.typed.shared
     return known or getattr(request, _HERE, False) or by_network(request)
 
 

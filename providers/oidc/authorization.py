@@ -115,11 +115,12 @@ def _max_age(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
 
 def _asking(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -> dict[str, str]:
     """Return what the provider must ask the person for, beside what the settings say."""
-    fresh = flow.again or flow.shared
-    if not (fresh or flow.other):
+    if not (flow.again or flow.shared or flow.other):
         return {}
     configured = settings.authorize.get("prompt", "").split()
-    if not fresh and "select_account" in {*configured, *prompts}:
+    # One whose settings ask for the account may know no `login`, as Google does not.
+    known = configured if flow.shared else [*configured, *prompts]
+    if not flow.again and "select_account" in known:
         return {"prompt": "select_account"}
     rest = (each for each in configured if each not in {"login", "none"})
     return {"prompt": " ".join(["login", *rest])}

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 from django.utils.formats import time_format
@@ -19,8 +20,10 @@ from django.utils.timezone import localtime
 
 from accounts.models import Event, Source, StoredSession, User
 from accounts.session import people
+from accounts.session.store import SessionStore
+from portal.door.shared import NothingStays
 from portal.gateway import check, known
-from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.gateway.asking import rule
 from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
@@ -357,3 +360,11 @@ def test_an_application_of_the_computer_ends_with_it(client: Client, person: Use
     assert child.ends_at <= stored(client).ends_at
     client.post("/auth/logout")
     assert not StoredSession.objects.exists()
+
+
+def test_a_session_that_could_not_be_read_is_not_read_once_more(rf: Any) -> None:
+    request = rf.get("/")
+    request.session = SessionStore("a" * 43)
+    request.session.accessed = True  # as after a load that has failed
+    with at_most(0):
+        NothingStays(lambda _request: HttpResponse())(request)
