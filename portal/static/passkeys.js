@@ -34,15 +34,18 @@ const send = (form, made) => {
 
 // Runs when the button is pressed: `ask` returns the credential, or raises why there is none.
 const offer = (form, ask) => {
-  const said = form.querySelector("[role=alert]"), button = form.querySelector("button");
+  const said = document.createElement("p"), button = form.querySelector("button");
+  said.className = "trouble";
+  said.setAttribute("role", "alert");
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
-    said.textContent = "";
+    said.remove();
     button.disabled = true;
     try {
       send(form, await ask());
     } catch (error) {
       said.textContent = (error.name === "InvalidStateError" && form.dataset.known) || form.dataset.failed;
+      form.append(said);
       button.disabled = false;
     }
   });
