@@ -152,7 +152,7 @@ class SessionStore(SessionBase):
         except (ValueError, TypeError, AttributeError):  # `Unreadable` is a `ValueError`
             readable = False
         if not readable:
-            self.cut_off = unreadable.note(self.key_digest)
+            self.cut_off = unreadable.note(self.key_digest, PURPOSE)
             self._typed = Session.unknown(self._row.uid)
             return {}
         status = self._row.status if typed.is_logged_in else None

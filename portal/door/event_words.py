@@ -95,6 +95,7 @@ REASONS = {
     errors.PASSKEY: _("The passkey is not known, or does not fit"),
     errors.PASSKEY_SUSPENDED: _("The passkey is blocked"),
     errors.SECOND_FACTOR: _("The code of the second step is wrong or missing"),
+    "not-understood": _("No provider here makes such sessions, or a newer version did"),
     "bad-request": _("The address or form was malformed"),
     "forbidden": _("No right to see this page"),
     "not-found": _("There is no such page"),

@@ -13,20 +13,26 @@ from typing import Any
 import jwt
 import pytest
 import time_machine
+from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.utils import timezone
 
+from accounts.keyring import seal
 from accounts.models import Event, Farewell, Source, StoredSession, User
 from accounts.session import farewell
 from accounts.source import catalogue
 from portal.authorization_server import keys
-from tests.http.conftest import PASSWORD, sign_in
+from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oidc.conftest import parallel
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
+TIMES = (
+    *("signed_in_at", "expires_at", "refresh_expires_at", "upstream_ends_at"),
+    "tokens_expire_at",
+)
 OLD, NEW = (b64encode(bytes([n, *range(31)])).decode() for n in (210, 211))
 
 
@@ -61,6 +67,23 @@ def test_it_signs_out_with_one_event_and_a_word(app: Application) -> None:
         sign_in(app.browser)
         assert app.browser.get("/auth/session").json()["isLoggedIn"]
         assert b"no longer read" not in app.browser.get("/account/").content
+
+
+def test_the_event_tells_what_is_wrong_with_it(app: Application) -> None:
+    def reason() -> str:
+        app.browser.get("/auth/session")
+        told = Event.objects.filter(name="session.unreadable").latest("pk").reason
+        Farewell.objects.all().delete()
+        return str(told)
+
+    with override_settings(VESTIBULE_VAULT_KEYS=[OLD]):
+        row = stored(app.browser)
+        typed = {"uid": row.uid, "type": "of-a-wheel", **dict.fromkeys(TIMES)}
+        strange = seal({"vestibule": typed}, "session", row.session_key)
+        for text, why in ((strange, "not-understood"), (strange[:-4] + "AAAA", "damaged")):
+            StoredSession.objects.filter(pk=row.pk).update(session_data=text)
+            caches["sessions"].clear()
+            assert reason() == why
 
 
 def test_of_many_requests_at_once_one_records_it(app: Application) -> None:
