@@ -19,6 +19,9 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from accounts import conf
 
+# How many characters the id of a key has.
+KEY_ID = 8
+
 
 class Unreadable(ValueError):
     """What should be sealed text is not, or was sealed by a key that is gone."""
@@ -75,7 +78,7 @@ def is_lost(text: str) -> bool:
 
 def key_id(key: str) -> str:
     """Return the id of a key: what all that it seals begins with."""
-    return hashlib.sha256(_raw(key)).hexdigest()[:8]
+    return hashlib.sha256(_raw(key)).hexdigest()[:KEY_ID]
 
 
 def key_ids() -> tuple[str, ...]:

@@ -10,11 +10,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import connection, transaction
-from django.db.models import Count, Value
-from django.db.models.functions import StrIndex, Substr
+from django.db.models import Count
+from django.db.models.functions import Substr
 
 from accounts import cache, ended, events, outbox
-from accounts.keyring import Sealed, Unreadable, current_mark, is_current, key_ids, seal, unseal
+from accounts.keyring import (
+    KEY_ID,
+    Sealed,
+    Unreadable,
+    current_mark,
+    is_current,
+    key_ids,
+    seal,
+    unseal,
+)
 from accounts.models import OutboxItem, Source, StoredSession, StoredTokens
 from accounts.offers import offered
 from accounts.session import store, vault
@@ -56,11 +65,9 @@ def needed() -> dict[str, Mapping[str, int]]:
     for place in places():
         if place.rows.model._meta.db_table not in there:
             continue
-        marked = place.rows.annotate(
-            mark=Substr(place.column, 1, StrIndex(place.column, Value(".")))
-        )
+        marked = place.rows.annotate(mark=Substr(place.column, 1, KEY_ID))  # not the whole text
         for mark, count in marked.order_by().values_list("mark").annotate(Count("pk")):
-            found[mark.rstrip(".")][place.label] += count
+            found[mark][place.label] += count
     for settings in Source.objects.values_list("settings", flat=True):
         for value in filter(catalogue.is_sealed, settings.values()):
             found[value.removeprefix(catalogue.SEALED).partition(".")[0]][SECRETS] += 1
