@@ -174,13 +174,11 @@ class ProviderContract:
             begun = any(hasattr(provider, name) for name in members(protocol))
             assert isinstance(provider, protocol) is begun
 
-    def test_a_login_that_it_completes_is_a_whole_identity(self, outcome: Authentication) -> None:
-        assert_whole(outcome)
-
-    def test_it_describes_the_issuer_that_its_outcomes_name(
+    def test_a_login_that_it_completes_is_a_whole_identity(
         self, provider: Any, outcome: Authentication
     ) -> None:
-        assert outcome.issuer == provider.describe().issuer
+        assert_whole(outcome)
+        assert outcome.issuer == provider.describe().issuer, "describe() names another issuer"
 
     @pytest.fixture
     def outcome(self) -> Authentication:

@@ -82,7 +82,6 @@ def test_the_page_is_followed_word_for_word(shell: Shell, wheel: Path) -> None: 
         "test_the_self_test_is_content_with_a_healthy_upstream",
         "test_leaving_is_decided",
         "test_a_login_that_it_completes_is_a_whole_identity",
-        "test_it_describes_the_issuer_that_its_outcomes_name",
     }
     for name, text in FILES.items():
         assert (shell.folder / name).is_file(), f"startprovider writes no {name}"
