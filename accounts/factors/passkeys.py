@@ -34,6 +34,11 @@ def may_have(person: User) -> bool:
     return ceremony.is_possible() and _is_local(person)
 
 
+def counts(person: User) -> bool:
+    """Tell whether a person has a passkey that signs them in."""
+    return may_have(person) and of_person(person.pk).filter(suspended_at=None).exists()
+
+
 def of_person(person_id: int) -> QuerySet[Passkey]:
     """Return the passkeys of a person, the newest first."""
     return Passkey.objects.filter(user_id=person_id).order_by("-created_at", "-pk")

@@ -13,13 +13,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods
 
+from accounts import strength
 from accounts.errors import InvalidGrant
 from accounts.factors import codes, duty, keeping, second_step, totp
 from accounts.factors.answer import WrongCode
 from accounts.models import TotpKey, User
 from accounts.session import access
-from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.strength import Strength
 from portal.door import answers, incoming, signing_in
 from portal.factors import shown
 from portal.factors.problems import problem_of
@@ -51,17 +52,8 @@ def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
     """Return the way to a fresh sign-in; None after one, which took the second factor where there
     is one, whichever: a password alone adds no other beside it.
     """
-    session = incoming.session_of(request)
-    if not access.is_recent(session, timezone.now()):
-        return signing_in.ask_again(session, PATH)
-    if not _has_factor(person) or _is_strong(session):
-        return None
-    source = catalogue.of_session(session.source)
-    if source and source.kind == "form":
-        return signing_in.ask_again(session, PATH)
-    said = _("Sign out, then sign in with your password and a code: only then this can be changed.")
-    messages.warning(request, said)
-    return answers.see_other(PATH)
+    wanted = Strength.SUBSTANTIAL if _has_factor(person) else None
+    return signing_in.prove_again(request, PATH, wanted)
 
 
 def _take(request: HttpRequest, person: User) -> HttpResponse:
@@ -101,7 +93,9 @@ def _show(
     fresh = access.is_recent(session, timezone.now())
     another = row is not None and ("another" in request.GET or problem is not None)
     may_offer = fresh and (row is None or another)
-    may_offer = may_offer and (_is_strong(session) or not _has_factor(person))
+    may_offer = may_offer and (
+        strength.has(session, Strength.SUBSTANTIAL) or not _has_factor(person)
+    )
     usable = _has_password(person)
     context = {
         "person": person,
@@ -126,10 +120,6 @@ def _offer(request: HttpRequest, person: User) -> keeping.Offer:
 
 def _has_factor(person: User) -> bool:
     return totp.exists(person) or bool(second_step.ways(person))
-
-
-def _is_strong(session: Session) -> bool:
-    return session.acr in second_step.STRONG
 
 
 def _has_password(person: User) -> bool:

@@ -13,3 +13,4 @@ class PasskeysConfig(AppConfig):
     clear_expired = "accounts.factors.passkeys.clear_expired"
     people_merge = "accounts.factors.passkeys.hand_over"
     person_data = "portal.passkeys.stored.of_person"
+    second_ways = "portal.passkeys.signing.second_ways"

@@ -2,13 +2,14 @@
 
 from django.contrib.auth.decorators import login_not_required
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.conf import site_url
 from accounts.errors import ProtocolError, TooManyRequests
 from accounts.factors import ceremony, passkeys
 from accounts.login import lockout
-from accounts.models import Source
+from accounts.models import Source, User
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, forms, incoming, signing_in
 from portal.door.destinations import safe_destination
@@ -61,6 +62,13 @@ def endpoints(_request: HttpRequest) -> HttpResponse:
     response = JsonResponse({"enroll": page, "manage": page})
     response["Cache-Control"] = "max-age=86400"
     return response
+
+
+def second_ways(person: User) -> list[dict[str, str]]:
+    """Return the passkey as the second factor of who has one: a password alone sets up no other
+    beside it. It is used on the choice of ways, so it has no page of its own.
+    """
+    return [{"label": _("Use your passkey"), "url": ""}] if passkeys.counts(person) else []
 
 
 def _source() -> ConfiguredSource:
