@@ -4,7 +4,8 @@ A thread that waits for an upstream serves nobody else. So at most `per_upstream
 origin are in flight (a bulkhead) and others queue while the origin answers; those in flight and in
 the queue leave a fifth of the threads to other origins, and all calls together one thread. An
 origin that failed five times in a row is not asked for ten seconds, after which one call tries (a
-circuit breaker).
+circuit breaker). A minute after that, when nobody has tried, the failures are forgotten: the class
+that is the first to come in the morning is not refused for an outage of the night.
 """
 
 import math
@@ -19,6 +20,7 @@ from accounts.http.answer import NO_PLACE, CallFailed
 
 FAILURES = 5
 REST = 10.0
+FORGOTTEN = 60.0  # seconds after a rest in which nobody asked
 # A burst of logins queues for a place as long as some call of the last seconds was answered, which
 # a slow upstream, or a slow machine, may take. A deadline of five seconds leaves the call two.
 PATIENCE = 3.0
@@ -107,6 +109,9 @@ class Upstreams:
         if upstream.rests_until is None:
             return
         seconds = upstream.rests_until - self._clock()
+        if seconds < -FORGOTTEN and not upstream.in_flight:
+            upstream.failures, upstream.rests_until = 0, None
+            return
         if seconds > 0 or upstream.probed:
             raise CallFailed(
                 f"{origin} failed {upstream.failures} times in a row and is not asked for a while.",

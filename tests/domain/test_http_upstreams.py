@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -178,6 +179,19 @@ def test_while_one_call_tries_the_others_fail_at_once(
         ends = sorted(each.result() for each in tries)
     assert ends == ["CircuitOpen"] * 19 + ["RemoteDisconnected"]
     assert upstream.requests["/hang"] == 1
+
+
+def test_a_class_in_the_morning_is_not_refused_for_an_outage_of_the_night(
+    known: Upstreams, clock: Clock
+) -> None:
+    origin, how = "https://broker.example.org", {"at_once": 4, "in_all": 20}
+    for _ in range(upstreams.FAILURES):
+        with known.visit(origin, **how):
+            pass  # left alone, it counts as failed
+    clock.now += upstreams.REST + upstreams.FORGOTTEN + 1
+    with ExitStack() as pupils:
+        for _ in range(4):
+            pupils.enter_context(known.visit(origin, **how)).succeeded = True
 
 
 def test_a_failure_left_over_from_before_does_not_prolong_the_rest(
