@@ -46,7 +46,7 @@ def admin(town: Source, house: None, monkeypatch: pytest.MonkeyPatch) -> Client:
     User.objects.create_superuser("ada", PASSWORD, name="Ada")
     browser = Client()
     sign_in(browser, "ada")
-    figures.counted()  # every five minutes
+    figures.counted()  # once a minute
     return browser
 
 

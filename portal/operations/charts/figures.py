@@ -1,7 +1,7 @@
 """What the first page counts: sign-ins, sources in trouble, sessions, and how long calls took.
 
 Four queries, each bounded by a day, by what is alive, or by a number of rows. Where that is much
-it is counted every five minutes.
+it is counted once a minute.
 """
 
 import math
@@ -25,7 +25,7 @@ REFUSED = "refused"
 # Of so many events at most the calls are looked at, the latest first.
 _MOST = 2000
 # Beyond so many rows a count of them serves for so many seconds.
-_MANY, _LATELY = 10_000, 300
+_MANY, _LATELY = 1_000, 60
 _TROUBLE = frozenset({errors.UNAVAILABLE, errors.MISCONFIGURED})
 
 
