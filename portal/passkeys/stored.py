@@ -22,5 +22,5 @@ def of_person(person: User) -> Iterator[Held]:
         if each.used_at:
             values["last_used"] = each.used_at.isoformat(timespec="seconds")
         if each.suspended_at:
-            values["suspended"] = each.suspended_at.isoformat(timespec="seconds")
+            values["blocked_since"] = each.suspended_at.isoformat(timespec="seconds")
         yield Held(SIGN_IN, values, Source.LOCAL, each.created_at, until)

@@ -117,6 +117,11 @@ def test_they_are_told_of_and_go_with_their_person(own: Authenticator, person: U
     [held] = [each for each in dossier.of(person) if "passkey" in each.values]
     assert (held.values["passkey"], held.source) == ("Telephone", "local")
     assert "public_key" not in held.values
+    browser = Client()
+    sign_in(browser)
+    page = browser.get("/account/data").content.decode()
+    for words in ("Passkey", "Model of the device", "Shared between devices"):
+        assert words in page, words
     erasure.erase(person, "test")
     assert not Passkey.objects.exists()
     assert not Event.objects.filter(detail__contains="Telephone").exists()
