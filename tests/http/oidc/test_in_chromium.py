@@ -106,7 +106,7 @@ def test_it_is_linked_from_the_account(page: Page, both: tuple[Site, Certified])
     at_the_provider(page, "alice")
     page.wait_for_url(f"{site.url}/account/sign-ins")
     expect(page.get_by_role("main")).to_contain_text("The town")
-    expect(page.get_by_role("status")).to_contain_text("Added")
+    expect(page.get_by_role("main").get_by_role("status")).to_contain_text("Added")
     assert session_type(page, site) == "local"
 
 
