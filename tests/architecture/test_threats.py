@@ -73,3 +73,10 @@ def test_each_row_and_case_that_a_test_names_is_explained(word: str, number: str
 def _range(first: str, last: str) -> list[str]:
     numbers = range(int(first[1:]), int(last[1:]) + 1)
     return [f"{first[0]}{number:0{len(first) - 1}}" for number in numbers]
+
+
+@pytest.mark.parametrize("number", [ATTACKS, GO, MAPSTORE, ZMS])
+def test_each_code_has_one_meaning(number: str) -> None:
+    parts = re.split(r"^#+ (\d+(?:\.\d+)?)\.? .*$", text(PAGE), flags=re.M)
+    rows = _TABLED.findall(dict(zip(parts[1::2], parts[2::2], strict=True))[number])
+    assert len(rows) == len(set(rows)), [each for each in set(rows) if rows.count(each) > 1]

@@ -1,4 +1,4 @@
-"""docs/strength.md 3: a rule that asks for a strength, as it is stored and as it is asked (U32)."""
+"""docs/strength.md 3: a rule that asks for a strength, as it is stored and as it is asked (U35)."""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 """docs/strength.md 3 and 5: a rule that wants more than a session has leads to a stronger sign-in
-and back, at the certified provider (U30, U31).
+and back, at the certified provider (U33, U34).
 """
 
 from __future__ import annotations
