@@ -205,3 +205,19 @@ def _app_attributes(path: Path) -> set[str]:
         for target in (item.targets if isinstance(item, ast.Assign) else [item.target])
         if isinstance(target, ast.Name)
     }
+
+
+def test_each_room_has_its_line_in_the_table() -> None:
+    table = text(Path("docs/architecture.md")).split("## 1. The house")[1].split("\n\n- ")[0]
+    told: dict[str, list[str]] = {}
+    floor = ""
+    for first, names in re.findall(r"^\| (`\w+/`|) ?\| (.*?) \|", table, re.M):
+        floor = first.strip("`/") or floor
+        told.setdefault(floor, []).extend(re.findall(r"`(\w+)/`", names))
+    for floor in ("portal", "accounts"):
+        there = {
+            each.parts[1] for each in files() if each.parts[0] == floor and len(each.parts) > 2
+        }
+        rooms = {name for name in there if (ROOT / floor / name / "__init__.py").is_file()}
+        kept = rooms - {"migrations", "provider"}
+        assert sorted(told[floor]) == sorted(kept), floor
