@@ -59,6 +59,11 @@ def ways(user: User) -> list[Mapping[str, str]]:
     return [way for of in offered("second_ways") for way in of(user)]
 
 
+def exists(user: User) -> bool:
+    """Tell whether a person has a second factor, whichever: what makes a strong way in takes it."""
+    return totp.exists(user) or bool(ways(user))
+
+
 def stronger(outcome: Authentication) -> Authentication:
     """Return the outcome of a person who has passed the second step as well."""
     amr = tuple(dict.fromkeys((*outcome.amr, *_MEANS)))

@@ -52,7 +52,7 @@ def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
     """Return the way to a fresh sign-in; None after one, which took the second factor where there
     is one, whichever: a password alone adds no other beside it.
     """
-    wanted = Strength.SUBSTANTIAL if _has_factor(person) else None
+    wanted = Strength.SUBSTANTIAL if second_step.exists(person) else None
     return signing_in.prove_again(request, PATH, wanted)
 
 
@@ -94,7 +94,7 @@ def _show(
     another = row is not None and ("another" in request.GET or problem is not None)
     may_offer = fresh and (row is None or another)
     may_offer = may_offer and (
-        strength.has(session, Strength.SUBSTANTIAL) or not _has_factor(person)
+        strength.has(session, Strength.SUBSTANTIAL) or not second_step.exists(person)
     )
     usable = _has_password(person)
     context = {
@@ -116,10 +116,6 @@ def _offer(request: HttpRequest, person: User) -> keeping.Offer:
         return keeping.offered(person, request.POST.get("offer", ""))
     except InvalidGrant:
         return keeping.offer(person)
-
-
-def _has_factor(person: User) -> bool:
-    return totp.exists(person) or bool(second_step.ways(person))
 
 
 def _has_password(person: User) -> bool:

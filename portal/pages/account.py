@@ -11,11 +11,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import events
 from accounts.errors import ProtocolError
+from accounts.factors import second_step
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.strength import Strength
 from portal.door import answers, incoming, leaving, signing_in
 from portal.door.user_agents import device_name
 
@@ -98,9 +100,13 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
 
 
 def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
-    """Link or unlink, only soon after a sign-in; else the person signs in again first."""
+    """Link or unlink, only soon after a sign-in, which took the second factor of who has one; else
+    the person signs in again first.
+    """
     session = incoming.session_of(request)
-    again = signing_in.prove_again(request, "/account/sign-ins")
+    has_factor = second_step.exists(cast(User, request.user))
+    wanted = Strength.SUBSTANTIAL if has_factor else None
+    again = signing_in.prove_again(request, "/account/sign-ins", wanted)
     if again:
         return again
     if "link" in request.POST:

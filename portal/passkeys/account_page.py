@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import errors, strength
 from accounts.errors import ProtocolError
-from accounts.factors import ceremony, passkeys, totp
+from accounts.factors import ceremony, passkeys, second_step
 from accounts.models import Passkey, Source, User
 from accounts.session import access
 from accounts.session.typed import Session
@@ -123,9 +123,9 @@ def _came_weakly(session: Session) -> bool:
 
 def _wanted(person: User) -> Strength | None:
     """Return how strong the sign-in must be: a password alone is not enough for who has a second
-    factor.
+    factor, of which a passkey is one (NIST SP 800-63B, 4.1.2).
     """
-    return Strength.SUBSTANTIAL if totp.exists(person) else None
+    return Strength.SUBSTANTIAL if second_step.exists(person) else None
 
 
 def _show(

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from accounts.factors import duty, keeping, totp
-from accounts.models import Passkey, TotpKey, User
+from accounts.models import Passkey, Source, TotpKey, User
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.onward import onward
 from tests.http.passkeys.authenticator import Authenticator
 from tests.http.passkeys.steps import PAGE, add, new, send_new, use
 
 pytestmark = pytest.mark.django_db(transaction=True)
+Tenant = Callable[..., Source]
 SECOND, CODE = "/login/second", "/account/second-factor"
 
 
@@ -80,6 +83,34 @@ def test_u20_beside_an_authenticator_a_password_alone_adds_and_removes_no_passke
     gone = onward(browser, browser.post(PAGE, {"remove": str(Passkey.objects.get().pk)}))
     assert "again=1" in gone["Location"]
     assert Passkey.objects.count() == 1
+
+
+def test_u20_beside_a_passkey_a_password_alone_adds_and_removes_no_other(
+    person: User, own: Authenticator
+) -> None:
+    browser = by_password()
+    options, challenge = new(browser)
+    answer = onward(browser, send_new(browser, Authenticator().make(options), challenge))
+    assert "strength=substantial" in answer["Location"]
+    gone = onward(browser, browser.post(PAGE, {"remove": str(Passkey.objects.get().pk)}))
+    assert "strength=substantial" in gone["Location"]
+    typed = {"username": "alice", "password": PASSWORD, "strength": "substantial"}
+    assert browser.post("/auth/login/local", typed)["Location"] == SECOND
+    assert use(browser, own, PAGE)["Location"] == PAGE
+    add(browser)
+    assert Passkey.objects.count() == 2
+
+
+def test_u20_beside_a_passkey_a_password_alone_links_no_other_way_in(
+    person: User, own: Authenticator, tenant: Tenant
+) -> None:
+    tenant()
+    browser = by_password()
+    answer = onward(browser, browser.post("/account/sign-ins", {"link": "town"}))
+    assert "strength=substantial" in answer["Location"]
+    use(browser, own, "/account/sign-ins")
+    away = onward(browser, browser.post("/account/sign-ins", {"link": "town"}))
+    assert "state=" in away["Location"]
 
 
 def test_a_passkey_that_is_suspended_is_no_second_factor(person: User, own: Authenticator) -> None:

@@ -191,6 +191,7 @@ def test_adding_and_removing_ask_for_a_recent_sign_in(alice: Client, own: Authen
 def test_who_removes_one_is_told_and_it_opens_nothing(
     alice: Client, own: Authenticator, person: User
 ) -> None:
+    use(alice, own)
     alice.post(PAGE, {"remove": Passkey.objects.get().pk})
     assert Event.objects.get(name="passkey.removed").user == person
     fresh.delivered()
@@ -273,7 +274,8 @@ def test_a_disabled_person_is_told_so(own: Authenticator, person: User) -> None:
 
 
 def test_an_account_has_twenty_at_most(alice: Client, person: User) -> None:
-    for number in range(20):
+    use(alice, add(alice))
+    for number in range(19):
         Passkey.objects.create(user=person, credential_id=f"id{number}", label="x")
     options, challenge = new(alice)
     refused = send_new(alice, Authenticator().make(options), challenge)
