@@ -69,9 +69,9 @@ def fail(
             lockout.spend_budget(incoming.visit(request), cost)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
-    demand = wishes.demanded(request, login_flow)
-    prefix, level = routes.prefix_of(request.path), demand.word if demand else ""
-    page_of = routes.failed_path(code, prefix, next_url, level)
+    onward = {"next": next_url, **wishes.carried(request, login_flow)}
+    onward.pop("login_hint", "")  # the address of this page is told to the desk
+    page_of = routes.failed_path(code, routes.prefix_of(request.path), **onward)
     response = with_retry_after(see_other(page_of), error)
     if login_flow and error.reason == errors.BUSY:
         flow.release(login_flow.state)

@@ -74,7 +74,7 @@ def page(
     level = demand.word if demand else ""
     wished = {wishes.STRENGTH: level, "acr_values": wishes.posted(request)}
     context = context_of(source, next_url, link, name, wished)
-    context["choose"] = routes.choose_url(next_url, level)
+    context["choose"] = routes.choose_url(next_url, **wishes.carried(request))
     context["again"] = again
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem

@@ -46,10 +46,11 @@ def frontchannel_url(slug: str) -> str:
     return f"{conf.site_url()}/auth/frontchannel/{slug}"
 
 
-def failed_path(code: str, prefix: str = AUTH, next_url: str = "", strength: str = "") -> str:
-    """Return the path of the page of a failed sign-in, which leads on as the sign-in did."""
-    by = prefix if prefix == OPENID else ""
-    wanted = {"by": by, "next": next_url, "strength": strength}
+def failed_path(code: str, prefix: str = AUTH, **more: str) -> str:
+    """Return the path of the page of a failed sign-in, which leads on as the sign-in did, with
+    `next` and all else that is carried.
+    """
+    wanted = {"by": prefix if prefix == OPENID else "", **more}
     query = urlencode({name: value for name, value in wanted.items() if value})
     return f"/login/failed/{code}{'?' if query else ''}{query}"
 
@@ -74,9 +75,11 @@ def logout_done_url() -> str:
     return f"{conf.site_url()}/auth/logout/done"
 
 
-def choose_url(next_url: str = "", strength: str = "") -> str:
-    """Return the address of the choice of sources, which leads nowhere straight."""
-    wanted = {"choose": "1", "next": next_url, "strength": strength}
+def choose_url(next_url: str = "", **more: str) -> str:
+    """Return the address of the choice of sources, which leads nowhere straight. `more` is what
+    goes along (portal/door/wishes.py); empty values are left out.
+    """
+    wanted = {"choose": "1", "next": next_url, **more}
     return "/login?" + urlencode({name: value for name, value in wanted.items() if value})
 
 

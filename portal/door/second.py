@@ -19,7 +19,7 @@ from portal.door import answers, cookies, forms, incoming, shared, wishes
 COOKIE = "vestibule-second"
 PATH = "/login/second"
 # What a form of the first step holds beside name and password, and counts when all is done.
-_CARRIED = (shared.NAME, wishes.STRENGTH)
+_CARRIED = (shared.NAME, wishes.STRENGTH, "acr_values")
 
 
 def halt(
@@ -44,6 +44,7 @@ def halt(
     step = second_step.step(outcome, person, wanted) if person else Step.NONE
     if person is None or step is Step.NONE or (step is Step.REMIND and session.is_logged_in):
         return None
+    along = wishes.carried(request)
     secret = pending.keep(
         person,
         source.slug,
@@ -51,8 +52,10 @@ def halt(
         forms.identifier_of(request, source),
         next=next_url,
         wanted=wanted,
-        carried={name: request.POST[name][:20] for name in _CARRIED if request.POST.get(name)},
+        carried={name: word for name, word in along.items() if name in _CARRIED},
     )
+    if shared.is_told(request):
+        shared.mark(request)  # the cookie goes with the browser
     response = answers.see_other(PATH)
     cookies.put(response, COOKIE, secret, int(pending.life().total_seconds()))
     return response

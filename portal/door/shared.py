@@ -42,6 +42,13 @@ def is_told(request: HttpRequest) -> bool:
     return by_network(request) or bool(told)
 
 
+def counts(request: HttpRequest, *, asked: bool) -> bool:
+    """Tell whether a sign-in is at a shared computer. Where nobody is `asked` by the box, the mark
+    says it.
+    """
+    return is_told(request) or (not asked and is_marked(request))
+
+
 def is_marked(request: HttpRequest) -> bool:
     """Tell whether somebody has said so in this browser, since it was opened."""
     return by_network(request) or cookies.recall(request, cookies.SHARED) is True
@@ -58,8 +65,7 @@ def box(request: HttpRequest) -> dict[str, bool]:
     """Return what a sign-in page says of it: `fact` where the network is known, else whether the
     box is `ticked`.
     """
-    ticked = is_told(request) or is_marked(request)
-    return {"fact": by_network(request), "ticked": ticked}
+    return {"fact": by_network(request), "ticked": counts(request, asked=False)}
 
 
 def mark(request: HttpRequest) -> None:

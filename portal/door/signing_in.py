@@ -48,7 +48,7 @@ def begin(
     if source.kind == "form":
         link = link_uid and forms.seal_link(source, link_uid)
         return forms.page(request, source, next_url, link, again=again)
-    is_shared = shared.is_told(request)
+    is_shared = shared.counts(request, asked=routes.prefix_of(request.path) == routes.AUTH)
     if is_shared:
         shared.mark(request)
     other = wants_another(request, source) or shared.is_marked(request)
@@ -120,13 +120,13 @@ def conclude(
         return halted
     strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
     try:
-        visit = replace(incoming.visit(request), shared=shared.is_told(request))
+        is_shared = shared.counts(request, asked=bool(spent) or source.kind == "form")
+        visit = replace(incoming.visit(request), shared=is_shared)
         done = sign_in.sign_in(source, outcome, spent, incoming.session_of(request), visit)
     except sign_in.AlreadyUsed:
         return answers.see_other(next_url or landing(source, incoming.session_of(request)))
     except sign_in.SwitchNeeded:
-        prefix = routes.prefix_of(request.path)
-        return answers.see_other(routes.login_path(source.slug, prefix, next=next_url, switch="1"))
+        return answers.see_other(_switch_path(request, source, next_url, spent))
     admit(request, done)
     outage.over(source.slug)
     if outcome.notice:
@@ -144,6 +144,13 @@ def conclude(
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
     return response
+
+
+def _switch_path(
+    request: HttpRequest, source: ConfiguredSource, next_url: str, spent: LoginFlow | None
+) -> str:
+    along = {"next": next_url, "switch": "1", **wishes.carried(request, spent)}
+    return routes.login_path(source.slug, routes.prefix_of(request.path), **along)
 
 
 def enter_without_browser(
@@ -168,9 +175,8 @@ def enter(request: HttpRequest, source: ConfiguredSource, outcome: Authenticatio
 
     Raises what `sign_in` raises.
     """
-    done = sign_in.sign_in(
-        source, outcome, None, incoming.session_of(request), incoming.visit(request)
-    )
+    visit = replace(incoming.visit(request), shared=shared.counts(request, asked=False))
+    done = sign_in.sign_in(source, outcome, None, incoming.session_of(request), visit)
     admit(request, done)
     return done.store.typed.uid
 
@@ -199,7 +205,7 @@ def ask_again(session: Session, next_url: str, wanted: Strength | None = None) -
     """
     source, demand = catalogue.find(session.source), wanted.word if wanted else ""
     if source is None:  # disabled since: by another one, if there is any
-        return answers.see_other(routes.choose_url(next_url, demand))
+        return answers.see_other(routes.choose_url(next_url, strength=demand))
     why = "1" if source.kind == "redirect" else ""  # a form says it itself
     onward = {"next": next_url, "why": why, "again": "1", wishes.STRENGTH: demand}
     return answers.see_other(routes.login_path(source.slug, **onward))

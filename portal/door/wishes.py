@@ -12,6 +12,7 @@ from accounts import strength
 from accounts.provider import LoginFlow
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
+from portal.door import shared
 
 STRENGTH = "strength"
 _SHAPES = {
@@ -34,6 +35,22 @@ def of(request: HttpRequest) -> dict[str, str]:
 def posted(request: HttpRequest) -> str:
     """Return the `acr_values` that a posted form has carried on, or those of the address."""
     return _read(request.POST, "acr_values") or _read(request.GET, "acr_values")
+
+
+def carried(request: HttpRequest, login_flow: LoginFlow | None = None) -> dict[str, str]:
+    """Return what goes along where a sign-in is led another way: its wishes and its demand, as its
+    flow, its form or its address has them, and that many use the computer.
+    """
+    if login_flow:
+        found, is_shared = dict(login_flow.wishes), login_flow.shared
+        if found.get(STRENGTH):  # of which the source's own words were made
+            found.pop("acr_values", None)
+    else:
+        both = request.POST, request.GET
+        read = {name: [_read(each, name) for each in both] for name in _SHAPES}
+        found = {name: word for name, words in read.items() if (word := words[0] or words[1])}
+        is_shared = any(each.get(shared.NAME) for each in both)
+    return {**found, shared.NAME: "1"} if is_shared else found
 
 
 def _read(given: QueryDict, name: str) -> str:

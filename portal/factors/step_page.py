@@ -18,8 +18,8 @@ from accounts.factors.pending import Pending
 from accounts.factors.second_step import Step
 from accounts.provider import Authentication
 from accounts.source import catalogue
-from portal.door import answers, devices, incoming, routes, second, signing_in
-from portal.door.destinations import place_of
+from portal.door import answers, devices, incoming, routes, second, signing_in, wishes
+from portal.door.destinations import place_of, safe_destination
 from portal.factors import shown
 from portal.factors.problems import problem_of
 
@@ -102,8 +102,8 @@ def _ask(
         "person": held.user,
         "problem": problem,
         "bound_for": place_of(held.next),
-        "carried": held.carried,
-        "choose": routes.choose_url(held.next),
+        "carried": {**held.carried, "next": held.next},
+        "choose": routes.choose_url(held.next, **held.carried),
     }
     show = partial(answers.page, request, status=error.status if error else 200)
     if now is Step.CODE:
@@ -130,11 +130,11 @@ def _offer(request: HttpRequest, held: Pending) -> dict[str, Any]:
 
 def _lapsed(request: HttpRequest) -> HttpResponse:
     """Lead back to the beginning, or on for who is signed in, by another tab or click."""
-    session = incoming.session_of(request)
+    session, next_url = incoming.session_of(request), safe_destination(request.POST.get("next"))
     if session.is_logged_in:
-        response = answers.see_other(signing_in.landing(None, session))
+        response = answers.see_other(signing_in.landing(None, session, next_url))
     else:
         messages.warning(request, _("That took too long, or was done already. Sign in once more."))
-        response = answers.see_other(routes.choose_url())
+        response = answers.see_other(routes.choose_url(next_url, **wishes.carried(request)))
     second.forget(response)
     return response

@@ -58,7 +58,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
     if straight and not left:
-        many = {shared.NAME: "1" if request.GET.get(shared.NAME) else ""}
+        many = {shared.NAME: "1" if shared.counts(request, asked=False) else ""}
         path = routes.login_path(straight.slug, next=next_url, **wished, **many)
         return answers.see_other(path)
     last = _used_last(request)
@@ -159,13 +159,11 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     source = incoming.source_or_404(slug)
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
-    next_url = safe_destination(request.GET.get("next"))
+    next_url = safe_destination(request.GET.get("next") or request.POST.get("next"))
     session = incoming.session_of(request)
     demand = wishes.demanded(request, None)
     if request.method == "POST" and "switch" in request.POST:
-        demanded, stays = request.GET.get("strength", ""), "1" if session.shared else ""
-        onward = routes.login_path(slug, next=next_url, strength=demanded, shared=stays)
-        return leaving.leave(request, onward)
+        return leaving.leave(request, after_switch(request, slug, next_url))
     is_weak = session.is_logged_in and not strength.has(session, demand)
     again = bool(request.GET.get("again")) or is_weak
     posted = request.method == "POST" and source.kind == "form"
@@ -203,17 +201,24 @@ def ask_to_switch(
     context = {
         "current_label": current.label if current else session.source,
         "label": source.label,
-        "action": routes.login_path(
-            source.slug, prefix, next=next_url, strength=wishes.of(request).get("strength", "")
-        ),
+        "action": routes.login_path(source.slug, prefix, next=next_url, **wishes.carried(request)),
         "stay": next_url or "/",
     }
     return answers.page(request, "login/switch.html", context)
 
 
+def after_switch(request: HttpRequest, slug: str, next_url: str, prefix: str = routes.AUTH) -> str:
+    """Return where a sign-in by the source `slug` starts when the session that is in the way has
+    ended: with all that was wished, and at a shared computer still.
+    """
+    along = wishes.carried(request)
+    if incoming.session_of(request).shared:
+        along[shared.NAME] = "1"
+    return routes.login_path(slug, prefix, next=next_url, **along)
+
+
 def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> HttpResponse:
     """Take a posted form. What is wrong with it is said on the same form."""
-    next_url = next_url or safe_destination(request.POST.get("next"))
     link_uid = forms.linking_session(request, source)
     try:
         outcome = forms.verify(request, source)
@@ -230,7 +235,8 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
             asks_for_password="password" in names,
         )
         link = request.POST[forms.LINK] if link_uid else ""
-        response = forms.page(request, source, next_url, link, problem, error.status)
+        again = incoming.session_of(request).is_logged_in and not link
+        response = forms.page(request, source, next_url, link, problem, error.status, again=again)
         return answers.with_retry_after(response, error)
 
 
@@ -279,14 +285,14 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     detail = event.detail.partition(": ")[2]
     refused = event.reason in errors.REFUSALS and known is not None and known.kind == "redirect"
     by = routes.OPENID if request.GET.get("by") == routes.OPENID else routes.AUTH
-    wished = wishes.of(request).get(wishes.STRENGTH, "")
+    along = wishes.carried(request)
     more = {"other": "1"} if refused else {"again": "1"} if event.reason == errors.TOO_WEAK else {}
-    onward = {"next": next_url, wishes.STRENGTH: wished}
+    onward = {"next": next_url, **along}
     context: Mapping[str, Any] = {
         "problem": problems.explain(event.reason, code, source=known, detail=detail),
         "retry": routes.login_path(known.slug, by, **onward, **more) if known else "",
         "refused": refused,
-        "choose": routes.choose_url(next_url, wished),
+        "choose": routes.choose_url(next_url, **along),
     }
     status = problems.status_of(event.reason)
     response = answers.page(request, "login/failed.html", context, status)

@@ -11,7 +11,7 @@ from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
-from portal.pages.login import ask_to_switch
+from portal.pages.login import after_switch, ask_to_switch
 from portal.tokens import handover
 
 
@@ -29,9 +29,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     wanted = safe_destination(request.GET.get("next"))
     session = incoming.session_of(request)
     if request.method == "POST":
-        told = "1" if session.shared else ""
-        onward = routes.login_path(slug, routes.OPENID, next=wanted, shared=told)
-        return leaving.leave(request, onward)
+        return leaving.leave(request, after_switch(request, slug, wanted, routes.OPENID))
     if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
         return ask_to_switch(request, source, session, wanted, routes.OPENID)
     next_url = wanted or source.row.after_login or "/"
