@@ -21,6 +21,7 @@ from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import User
 from accounts.session import access
 from accounts.session.typed import Session
+from accounts.source import catalogue
 from portal import conf as portal_conf
 from portal.authorization_server import (
     answer,
@@ -138,7 +139,10 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
         case Step.SIGN_IN_AGAIN:
             back = _return_path(request, case, again=True)
             kind = {"acr_values": _wishes(case.asked).get("acr_values", "")}
-            path = routes.login_path(session.source, next=back, again="1", **kind)
+            if catalogue.find(session.source):
+                path = routes.login_path(session.source, next=back, again="1", **kind)
+            else:  # disabled since: by another one, if there is any
+                path = routes.choose_url(back, **kind)
             return _in_language(answers.see_other(path), case.asked)
         case Step.ASK:
             return _ask(request, case, session)

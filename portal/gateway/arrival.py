@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
-from accounts import conf
+from accounts import conf, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
-from portal.door import answers, cookies, incoming, routes
+from portal.door import answers, cookies, incoming, signing_in
 from portal.gateway import forwarded, handover
 from portal.gateway.handover import Place
 from portal.gateway.hosts import HELD, LOCAL, START
@@ -31,8 +31,8 @@ def start(request: HttpRequest) -> HttpResponse:
     place = _place(request)
     session = incoming.session_of(request)
     if lacks := handover.lacking(session, place, timezone.now()):
-        wanted = {"next": request.get_full_path(), "again": "1", "strength": lacks.strength}
-        return answers.see_other(routes.login_path(session.source, **wanted))
+        wanted = strength.named(lacks.strength)
+        return signing_in.ask_again(session, request.get_full_path(), wanted)
     if handover.shares_cookie(place.host):
         return _found(place.url)
     if request.GET.get("failed"):

@@ -81,6 +81,20 @@ def test_a_password_opens_what_asks_for_low_and_no_more(alice: Client) -> None:
     assert not Event.objects.filter(name="gateway.refused").exists(), "nobody is turned away"
 
 
+def test_at_the_way_to_a_host_they_read_why_and_whose_source_is_gone_chooses(alice: Client) -> None:
+    start = "/gateway/start?rd=http%3A%2F%2Flocalhost%2Fcases%2F7"
+    asked = alice.get(start)["Location"]
+    assert asked.startswith("/auth/login/local?")
+    assert parse_qs(urlsplit(asked).query) == {
+        "next": [start], "again": ["1"], "strength": ["substantial"],
+    }  # fmt: skip
+    Source.objects.filter(slug="local").update(enabled=False)
+    fresh.sources()
+    chooses = alice.get(start)["Location"]
+    assert chooses.startswith("/login?choose=1&")
+    assert alice.get(chooses).status_code == 200
+
+
 def test_a_program_gets_the_challenge(alice: Client) -> None:
     refused = ask(alice, path="/cases/7", accept="application/json")
     assert refused.status_code == 401

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.test import Client as Browser
 
-from accounts.models import User
+from accounts.models import Source, User
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.factors.conftest import Factor
 from tests.http.oauth.application import Application, register
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -102,3 +103,12 @@ def test_6_2_an_api_finds_it_by_introspection(person: User) -> None:
     ).json()
     assert said["acr"] == "low"
     assert said["auth_time"] == server.id_token()["auth_time"]
+
+
+def test_whose_source_is_gone_chooses_another_way(app: Application) -> None:
+    Source.objects.filter(slug="local").update(enabled=False)
+    fresh.sources()
+    there = app.ask(acr_values="substantial")["Location"]
+    assert there.startswith("/login?choose=1&next=")
+    assert "&acr_values=substantial" in there
+    assert app.browser.get(there).status_code == 200
