@@ -68,6 +68,7 @@ def test_a_passkey_is_added_and_told(alice: Client, person: User) -> None:
 def test_the_form_suggests_a_name_and_leaves_out_what_is_there(
     alice: Client, own: Authenticator
 ) -> None:
+    use(alice, own)
     options, _challenge = new(alice)
     assert [each["id"] for each in options["excludeCredentials"]] == [encoded(own.id)]
     assert 'value="Chrome, Android"' in alice.get(PAGE).content.decode()
