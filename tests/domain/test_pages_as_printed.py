@@ -30,7 +30,7 @@ from tests.sandbox.unilogin import broker
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 _CALLED = r"(?:manage\.py|(?<![\w/.-])vestibule(?= \w+`))"
-_COMMAND = re.compile(_CALLED + r"((?:(?: |\n  (?=--))(?![#>\\])[^\s`]+)+)")
+_COMMAND = re.compile(_CALLED + r"((?:(?: |\n  (?=--))(?![#>\\|])[^\s`]+)+)")
 _TOML = re.compile(r"^```toml\n(.*?)^```$", re.M | re.S)
 SECRET = "a-secret-of-at-least-32-characters"
 _ROW = re.compile(r"^\| (`[^|]+`) \|(.*)\|$", re.M)
@@ -56,6 +56,7 @@ def tables(page: str, heading: str) -> list[tuple[list[str], str]]:
 @pytest.mark.parametrize(("page", "line"), printed())
 def test_each_command_is_there_and_takes_its_arguments(page: str, line: str) -> None:
     name, *words = shlex.split(line.translate(str.maketrans("", "", "[],;:")).rstrip("."))
+    name = name.replace("-", "_")  # as portal/operations/command_line.py reads it
     command = Demo() if name == "demo" else load_command_class(get_commands()[name], name)
     try:
         command.create_parser("manage.py", name).parse_args(words)
@@ -66,7 +67,7 @@ def test_each_command_is_there_and_takes_its_arguments(page: str, line: str) -> 
 def test_the_commands_of_the_contract_are_those_that_are_ours() -> None:
     told = re.search(r"^Commands: (.*?)\.$", (ROOT / "docs/contract.md").read_text(), re.M | re.S)
     assert told
-    names = {each.split()[0] for each in re.findall(r"`([^`]+)`", told[1])}
+    names = {each.split()[0].replace("-", "_") for each in re.findall(r"`([^`]+)`", told[1])}
     ours = {name for name, app in get_commands().items() if str(app).startswith("portal.")}
     assert names == ours
     verbs = re.search(r"`sources ([^`]+)`", told[1])
