@@ -11,7 +11,7 @@ from django.test import Client, override_settings
 
 from accounts.models import Event, Source, User
 from accounts.source import catalogue
-from providers.local import recovery
+from providers.local import recovery, told
 from tests.http.passwords import (
     DEAD_SERVER,
     LINK,
@@ -117,7 +117,7 @@ def test_the_answer_does_not_wait_for_the_mail_server(
     person: User, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go = threading.Event()
-    monkeypatch.setattr(recovery, "send_mail", lambda *_args: go.wait(30))
+    monkeypatch.setattr(told, "send_mail", lambda *_args: go.wait(30))
     assert client.post("/login/forgotten", {"identifier": "alice"}).status_code == 303
     go.set()
     fresh.delivered()

@@ -128,6 +128,7 @@ def test_sources_in_their_order(client: Client, tenant: Callable[..., Source]) -
         "type": "tenant",
         "kind": "redirect",
         "loginUrl": "http://localhost:8000/auth/login/school",
+        "logo": None,
         "trouble": None,
     }
 
