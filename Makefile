@@ -5,7 +5,7 @@
 #   make check             while you work: lint, types, floors and the unit tests, in a minute or so
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
-#   make test WORKERS=4    the same with so many processes on each database (one for each processor)
+#   make test WORKERS=4    the same with so many processes on each database (one more than processors)
 #   make soak              what takes long: the HTTP tests with a dead Redis, then loads and faults
 #   make soak ARGS=...     the same with arguments for pytest, such as ARGS="-k reload"
 #   make lint types unit bench lock clean
@@ -19,7 +19,8 @@ PYTHON ?= python3
 ARGS ?=
 TYPES ?=
 RESET ?=
-WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
+# The tests wait for time-outs more than they compute: one process more than there are processors.
+WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
 VENV := .venv
 BIN = $(VENV)/bin
 # The house is written for Python 3.11; those of these that are here are tried as well.
