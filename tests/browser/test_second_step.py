@@ -12,7 +12,7 @@ from accounts.factors import totp
 from tests.browser.conftest import PASSWORD
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.pages
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
 MUST = """
 from accounts.factors import duty

@@ -92,9 +92,14 @@ class Service:
     def kill(self) -> None:
         """End all its processes at once, as when the power fails; its data stays."""
         assert self.process is not None
+        killed = [*_with_descendants(self.process.pid)]
         self._signal(signal.SIGKILL)
         self.process.wait(30)
         self.process = None
+        deadline = time.monotonic() + PATIENCE
+        while any(Path(f"/proc/{pid}").exists() for pid in killed):  # the next one looks for them
+            assert time.monotonic() < deadline, killed
+            time.sleep(0.02)
 
     def start_if_ended(self) -> None:
         """Start it when it has ended by itself, as systemd does."""
