@@ -10,19 +10,21 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import QuerySet
-from django.utils import timezone, translation
+from django.utils import timezone
 
-from accounts import conf, errors, events, outbox, trail
+from accounts import conf, errors, trail
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
 from accounts.factors import ceremony
 from accounts.factors.ceremony import Answer, Asserted
+from accounts.factors.tell import tell
 from accounts.keyring import digest
+from accounts.login import own
 from accounts.models import Passkey, Source, SpentChallenge, User
 from accounts.provider import Authentication, Visit
+from accounts.strength.levels import Strength
 
 AT_MOST = 20
 LONGEST_LABEL = 100
-SUBSTANTIAL = "substantial"
 
 
 class TooMany(InvalidGrant):
@@ -116,16 +118,8 @@ def authenticate(answer: Answer, challenges: Collection[str], by: Visit) -> Auth
     if user.status == User.Status.DISABLED:
         raise AccessDenied("This person is not let in.", reason=errors.DISABLED)
     trail.note(trail.Step(trail.PERSON, trail.HERE, "passkey"))
-    return Authentication(
-        subject=user.uid,
-        name=user.get_full_name(),
-        username=user.username,
-        email=user.email,
-        email_verified=user.email_verified,
-        acr=SUBSTANTIAL,
-        amr=("swk" if used.backed_up else "hwk", "user"),
-        epoch=user.session_epoch,
-    )
+    kind = "swk" if used.backed_up else "hwk"
+    return own.vouched(user, acr=Strength.SUBSTANTIAL.word, amr=(kind, "user"))
 
 
 def hand_over(stays: User, goes: User) -> None:
@@ -182,8 +176,4 @@ def _suspend(rows: QuerySet[Passkey], passkey: Passkey, now: datetime, by: Visit
 
 def _tell(name: str, user: User, detail: str, by: Visit) -> None:
     """Record what happened to a passkey, and mail its person, in the caller's transaction."""
-    kind = {"source": Source.LOCAL, "session_type": "local"}
-    events.record(events.event(name, by, user=user, detail=detail, **kind))
-    if user.email:
-        told = {"uid": user.uid, "told": name, "language": translation.get_language()}
-        outbox.post_mail(Source.LOCAL, told)
+    tell(name, user, by, detail=detail, source=Source.LOCAL, session_type="local")

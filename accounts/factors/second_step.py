@@ -11,9 +11,10 @@ from accounts.factors import duty, totp
 from accounts.models import User
 from accounts.offers import offered
 from accounts.provider import Authentication
+from accounts.strength.levels import Strength
 
-LOW, SUBSTANTIAL = "low", "substantial"
-STRONG = frozenset({SUBSTANTIAL, "high"})
+LOW, SUBSTANTIAL = Strength.LOW.word, Strength.SUBSTANTIAL.word
+STRONG = frozenset(each.word for each in Strength if each > Strength.LOW)
 # RFC 8176, 2: a one-time password, and several factors.
 _MEANS = ("otp", "mfa")
 

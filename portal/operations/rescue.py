@@ -17,6 +17,7 @@ from accounts import events
 from accounts.errors import InvalidGrant
 from accounts.factors import keeping
 from accounts.keyring import digest
+from accounts.login import own
 from accounts.models import Source, User
 from accounts.models.users import username_key
 from accounts.provider import Authentication, Visit
@@ -88,13 +89,8 @@ def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> No
         row = _good(secret).select_related("user").first()
         if row is None or source is None or not _spend(row):
             raise InvalidGrant("This link does not work.")
-        outcome = Authentication(
-            subject=row.user.uid,
-            name=row.user.get_full_name(),
-            username=row.user.username,
-            epoch=row.epoch,
-            acr=conf.staff_strength(),  # whoever has the terminal vouches for them
-        )
+        # Whoever has the terminal vouches for them.
+        outcome = own.vouched(row.user, acr=conf.staff_strength(), epoch=row.epoch)
         uid = enter(source, outcome)
         events.record(events.event("letmein.used", visit, user=row.user, session_uid=uid))
         if lost:

@@ -17,6 +17,7 @@ from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, Temporari
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.provider import Authentication
+from accounts.strength.levels import Strength
 from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
@@ -56,7 +57,7 @@ def authenticate(
             subject=subject,
             issuer=settings.origin,
             name=name,
-            acr="low",  # a number and a PIN, as far as the CMS tells
+            acr=Strength.LOW.word,  # a number and a PIN, as far as the CMS tells
             tokens=tokens,
             expires_at=tokens.expires_at,
             bound_to=cookie.digest,

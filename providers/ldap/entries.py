@@ -9,6 +9,7 @@ from typing import Any
 from accounts.errors import AccessDenied, Misconfigured
 from accounts.models.users import username_key
 from accounts.provider import Authentication
+from accounts.strength.levels import Strength
 from providers.ldap.client import Entry, escaped
 from providers.ldap.settings import DN, USERNAME, LdapSettings
 
@@ -139,7 +140,7 @@ def authentication(
         groups=None if groups is None else tuple(sorted(groups)),
         claims=own,
         public=own,
-        acr="low",
+        acr=Strength.LOW.word,
         amr=("pwd",),
         notice=notice,
     )

@@ -8,6 +8,7 @@ from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, check_password
 from django.utils.translation import gettext as _
 
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant, InvalidRequest, ProtocolError
+from accounts.login import own
 from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import (
@@ -26,6 +27,7 @@ from accounts.provider import (
     Visit,
     verdict,
 )
+from accounts.strength.levels import Strength
 from providers.local import new_device, recovery
 from providers.local.passwords import LONGEST_NAME, fits, renew, well_formed
 
@@ -79,16 +81,7 @@ class LocalProvider:
         if user.status == User.Status.DISABLED:
             raise AccessDenied("This person is not let in.", reason=DISABLED)
         renew(user, password)
-        return Authentication(
-            subject=user.uid,
-            name=user.get_full_name(),
-            username=user.username,
-            email=user.email,
-            email_verified=user.email_verified,
-            acr="low",
-            amr=("pwd",),
-            epoch=user.session_epoch,
-        )
+        return own.vouched(user, acr=Strength.LOW.word, amr=("pwd",))
 
     def plan_logout(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
