@@ -39,7 +39,8 @@ def step(request: HttpRequest) -> HttpResponse:
     try:
         return act(request, held)
     except WrongCode as error:
-        return _ask(request, held, now, problem_of(error), error)
+        problem = problem_of(error, recovery="recovery" in request.GET)
+        return _ask(request, held, now, problem, error)
     except TooManyRequests as error:
         return _ask(request, held, now, problem_of(error), error)
     except (InvalidGrant, totp.AlreadyThere):

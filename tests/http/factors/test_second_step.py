@@ -84,6 +84,13 @@ def test_a_wrong_code_is_told_with_a_support_code_and_may_be_typed_again(factor:
     assert went_in(browser)
 
 
+def test_a_wrong_recovery_code_is_no_matter_of_the_clock(factor: Factor) -> None:
+    browser = begun()
+    for path, said in ((SECOND, "check the time"), (f"{SECOND}?recovery=1", "with your sheet")):
+        wrong = browser.post(path, {"code": "000000"})
+        assert wrong.context["problem"]["advice"].count(said) == 1, path
+
+
 def test_u21_a_code_that_was_used_opens_nothing_more(factor: Factor) -> None:
     code = factor.code()
     assert begun().post(SECOND, {"code": code}).status_code == 303
