@@ -198,7 +198,7 @@ def _committed() -> None:
 def announce(kind: str, values: Iterable[str]) -> None:
     """Append to the feed, in the caller's transaction.
 
-    `kind`: session, key, source, rule or person.
+    `kind`: session, key, source, rule, person or token.
     """
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
     transaction.on_commit(_committed)

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, models, transaction
+from django.db.models.signals import pre_delete
+from django.dispatch import receiver
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import (
@@ -26,6 +28,7 @@ from oauth2_provider.models import clear_expired as clear_tokens
 from accounts.keyring import digest
 from accounts.models import StoredSession, clearing
 from portal.authorization_server import registration
+from portal.tokens import revoked
 
 
 def of_session(related_name: str, *, null: bool = False) -> Any:
@@ -156,6 +159,12 @@ class Client(AbstractApplication):
         return (self.client_id,)
 
 
+@receiver(pre_delete, sender=Client)
+def _revoke_all(instance: Client, **_: Any) -> None:
+    """Revoke the access tokens of a client that is deleted: a cascade tells nobody."""
+    AccessToken.objects.filter(application=instance).delete()
+
+
 class Grant(AbstractGrant):
     """An authorization code (RFC 6749, 4.1.2). `code` holds its SHA-256.
 
@@ -179,10 +188,18 @@ class AccessToken(AbstractAccessToken):
 
     session = of_session("access_tokens", null=True)
 
+    objects = revoked.TokenQuerySet.as_manager()
+
     class Meta(AbstractAccessToken.Meta):
         indexes = [models.Index(fields=["expires"], name="access_token_expires")]
         verbose_name = _("access token")
         verbose_name_plural = _("access tokens")
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Revoke the token, in every worker."""
+        with transaction.atomic():
+            revoked.tell(self)
+            return super().delete(*args, **kwargs)
 
 
 class RefreshToken(AbstractRefreshToken):

@@ -101,14 +101,14 @@ def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, 
 
 
 def _keep(somebody: Who, decision: Decision, question: Question) -> Keep | None:
-    """Return how long a decision stands: by a cookie as its session does, without any credentials
-    as the rules do. A token is looked at each time.
+    """Return how long a decision stands: by a cookie as its session does, by an access token as
+    both do, without any credentials as the rules do.
     """
     now = timezone.now().timestamp()
     if somebody.by is By.NOTHING:
         shown = question.headers.get("authorization") or who.shown(question.headers)
         return None if shown or somebody.failed else Keep(now + 60, frozenset())
-    if somebody.by is not By.COOKIE or somebody.keep is None:
+    if somebody.keep is None:
         return None
     proofs = (rule.proof + somebody.session.auth_time for rule in decision.rules if rule.proof)
     until = min([somebody.keep.until, *(moment for moment in proofs if moment > now)])

@@ -18,9 +18,9 @@ from portal.gateway.reach import Reach
 from portal.gateway.rules import NOBODY, PUBLIC, SIGNED_IN, AppCookie, Rule, Rules
 from portal.server.kept import Keep
 from portal.tokens.challenge import challenge
+from portal.tokens.revoked import GATEWAY
 from portal.tokens.token_errors import InsufficientScope, InvalidToken
 
-SCOPE = "gateway"
 # A server that echoes a request would show what was added to it (RFC 9110, 9.3.8).
 _REFUSED_METHODS = frozenset({"TRACE", "TRACK", "CONNECT"})
 
@@ -59,7 +59,7 @@ class Who:
     def is_in(self, asked: Forwarded) -> bool:
         """Tell whether the person is known to the application that is `asked` for."""
         is_active = self.session.is_logged_in and self.session.status == User.Status.ACTIVE
-        has_scope = self.scopes is None or SCOPE in self.scopes
+        has_scope = self.scopes is None or GATEWAY in self.scopes
         return is_active and has_scope and self.reach.covers(asked)
 
 
@@ -185,7 +185,7 @@ def _judge(  # one line for each reason
         return None
     if not session.is_logged_in:
         return who.failed or LoginRequired("Sign in first.")
-    if who.scopes is not None and SCOPE not in who.scopes:
+    if who.scopes is not None and GATEWAY not in who.scopes:
         return SCOPED
     if session.status != User.Status.ACTIVE:
         return AWAITING
@@ -247,7 +247,7 @@ def _for_people(matched: Iterable[Rule]) -> list[Rule]:
 
 
 def _forbidden(why: str, matched: tuple[Rule, ...]) -> Forbidden:
-    said = (challenge(InsufficientScope(SCOPE)),) if why == SCOPED else ()
+    said = (challenge(InsufficientScope(GATEWAY)),) if why == SCOPED else ()
     return Forbidden(why, said, matched)
 
 

@@ -1,7 +1,7 @@
 """Who is known by the credentials that they have shown before: a worker's memory of them.
 
 What is remembered counts until something is to be done for the session, a minute at most, and while
-neither it nor its person is in the ended feed. An access token is looked up each time.
+neither it, its person nor the access token is in the ended feed.
 """
 
 from collections.abc import Mapping
@@ -12,9 +12,8 @@ from typing import NamedTuple
 from accounts import ended
 from accounts.provider import Visit
 from portal.gateway import who
-from portal.gateway.decision import By, Who
+from portal.gateway.decision import Who
 from portal.server.bounded import Bounded
-from portal.tokens import bearer
 
 _MOST = 8 * 2**20
 
@@ -30,7 +29,7 @@ _memory: Bounded[_Held] = Bounded(_MOST)
 def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bool) -> Who:
     """Return who asks for something of `host`, as `who.identify` does.
 
-    Of somebody who is remembered it costs no query by cookie, and one by access token.
+    Of somebody who is remembered it costs no query.
     """
     scheme, _, text = headers.get("authorization", "").partition(" ")
     if scheme.lower() == "basic":
@@ -39,7 +38,7 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
     shown = "\n".join((host, token, *who.shown(headers)))
     key = sha256(shown.encode("utf-8", "surrogatepass")).digest()
     feed = ended.refreshed()
-    found = _find(key, token, feed)
+    found = _find(key, feed)
     if found is None:
         noted = feed.moment
         found = who.identify(headers, visit, host, at_home=at_home)
@@ -48,12 +47,11 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
     return found
 
 
-def _find(key: bytes, token: str, feed: ended.Feed) -> Who | None:
+def _find(key: bytes, feed: ended.Feed) -> Who | None:
     held = _memory.get(key)
     if held is None or held.who.keep is None:
         return None
-    stands = feed.stands(held.noted, held.who.keep.marks)
-    if stands and (held.who.by is not By.BEARER or bearer.still_counts(token)):
+    if feed.stands(held.noted, held.who.keep.marks):
         return held.who
     _memory.drop(key)
     return None

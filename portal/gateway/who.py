@@ -12,6 +12,7 @@ from django.utils import timezone
 
 from accounts import ended, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
+from accounts.keyring import digest
 from accounts.provider import Visit
 from accounts.session import renewal
 from accounts.session.store import SEEN_EVERY, SessionStore
@@ -26,7 +27,7 @@ from portal.gateway import app_passwords, handover, persons
 from portal.gateway.decision import By, Who
 from portal.gateway.hosts import HELD
 from portal.server.kept import Keep
-from portal.tokens import bearer, foreign, token_format
+from portal.tokens import bearer, foreign, revoked, token_format
 from portal.tokens.token_errors import InvalidToken
 
 
@@ -84,9 +85,11 @@ def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
     return _somebody(By.COOKIE, session, str(pk), keep=keep)
 
 
-def _keep(until: datetime | None, session: Session, key: str, pk: Any) -> Keep | None:
+def _keep(
+    until: datetime | None, session: Session, key: str, pk: Any, *also: tuple[str, str]
+) -> Keep | None:
     """Return how long it may be believed that this is so, and what of the ended feed ends it."""
-    marks = {("session", session.uid), ("key", key), (ended.PERSON, str(pk))}
+    marks = {("session", session.uid), ("key", key), (ended.PERSON, str(pk)), *also}
     return Keep(until.timestamp(), frozenset(marks)) if until else None
 
 
@@ -114,15 +117,15 @@ def _by_token(text: str, visit: Visit) -> Who:
         held = foreign.find(text, visit)
     except InvalidToken as error:
         return Who(failed=error)
-    pk, keep = str(held.user.pk), None
-    if held.key:
+    pk = str(held.user.pk)
+    if held.expires is None:  # a source's own: what it is for stands in its audience
+        return _somebody(By.BEARER, held.session, pk)
+    keep = None
+    if revoked.GATEWAY in held.scopes:
         latest = timezone.now() + SEEN_EVERY
-        until = min(held.session.expires_at or latest, latest)
-        keep = _keep(until, held.session, held.key, pk)
-    # What a source's own token is for stands in its audience; it knows no scope of ours.
-    is_ours = token_format.is_token(text, token_format.ACCESS)
-    scopes = held.scopes if is_ours else None
-    return _somebody(By.BEARER, held.session, pk, scopes=scopes, keep=keep)
+        until = min(held.session.expires_at or latest, held.expires, latest)
+        keep = _keep(until, held.session, held.key, pk, (revoked.TOKEN, digest(text)))
+    return _somebody(By.BEARER, held.session, pk, scopes=held.scopes, keep=keep)
 
 
 def _by_password(text: str, visit: Visit) -> Who:

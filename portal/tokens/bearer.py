@@ -1,6 +1,7 @@
 """The owner of an access token: one query for the token, its session and its person."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from django.utils import timezone
@@ -18,14 +19,15 @@ from portal.tokens.token_errors import InvalidToken
 
 @dataclass(frozen=True, slots=True)
 class Bearer:
-    """The caller: the session as it stands now, its person, the scopes of the token, and the key of
-    the session's row; the latter is empty where there is no row.
+    """The caller: the session as it stands now, its person, the scopes of the token; of one of ours
+    the key of the session's row, and when the token expires.
     """
 
     session: Session
     user: User
     scopes: frozenset[str] = field(default_factory=frozenset)
     key: str = ""
+    expires: datetime | None = None
 
 
 def find(text: str) -> Bearer:
@@ -39,7 +41,8 @@ def find(text: str) -> Bearer:
         raise InvalidToken("The access token is meant for another service.")
     session = standing(row.session)
     person = access.as_signed_in(row.session.user, session)
-    return Bearer(session, person, frozenset(row.scope.split()), row.session.session_key)
+    scopes = frozenset(row.scope.split())
+    return Bearer(session, person, scopes, row.session.session_key, row.expires)
 
 
 def row_of(text: str) -> Any:
@@ -51,12 +54,6 @@ def row_of(text: str) -> Any:
     if row is None or row.is_expired() or row.session is None:
         raise InvalidToken("The access token is not known, or it has expired.")
     return row
-
-
-def still_counts(text: str) -> bool:
-    """Tell whether the access token `text` is there and has not expired. Costs one query."""
-    rows = get_access_token_model().objects.filter(token_checksum=digest(text))
-    return bool(rows.filter(expires__gt=timezone.now()).exists())
 
 
 def is_here(resource: str) -> bool:

@@ -26,13 +26,14 @@ from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal.tokens import bearer, token_format
 from portal.tokens.bearer import Bearer
+from portal.tokens.revoked import GATEWAY
 from portal.tokens.token_errors import InvalidToken
 
 ASKED = "introspection"
 _SECONDS = 60
 _AT_MOST = 5000
 # What a token that was issued for this site lets its bearer read; it keeps nobody signed in.
-_NOT_GIVEN = frozenset({"offline_access", "gateway"})
+_NOT_GIVEN = frozenset({"offline_access", GATEWAY})
 
 
 @dataclass(frozen=True, slots=True)

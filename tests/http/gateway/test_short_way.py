@@ -7,28 +7,33 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import time_machine
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
+from oauth2_provider.models import revoke_access_token
 
 from accounts import ended
 from accounts.keyring import digest
-from accounts.models import StoredSession, User
+from accounts.models import EndedEntry, StoredSession, User
 from accounts.session import people
 from accounts.session.store import SEEN_EVERY, end
-from portal.authorization_server.models import AccessToken
+from portal.authorization_server.models import AccessToken, RefreshToken
+from portal.authorization_server.models import Client as Registered
 from portal.gateway import known
 from portal.gateway.held import HostSession
 from portal.gateway.hosts import HELD
 from portal.gateway.models import AccessRule
 from portal.server.kept import KEEP
 from portal.server.short_ways import Answer, Environ
+from portal.tokens import minting
 from tests.http.at_front import by_django, shortly, told
 from tests.http.conftest import at_most, sign_in, stored
 from tests.http.gateway.asking import HOST, PAGE, claim, rule
@@ -133,12 +138,12 @@ def test_the_answer_is_djangos(
         same(asked(**{**credentials, **QUESTIONS[question]}))
 
 
-def test_who_is_known_costs_no_query_and_a_token_one(
+def test_who_is_known_costs_no_query(
     rules: None, cookie: dict[str, str], token: dict[str, str]
 ) -> None:
-    for credentials, queries in ((cookie, 0), (token, 1)):
+    for credentials in (cookie, token):
         assert same(asked("/", **credentials)).status == 200
-        with at_most(queries):
+        with at_most(0):
             assert short(asked("/another", **credentials)).status == 200
 
 
@@ -174,10 +179,52 @@ def test_an_end_is_seen(
     assert same(asked(**credentials)).status == 401
 
 
-def test_a_token_that_is_revoked_counts_no_more(rules: None, token: dict[str, str]) -> None:
-    assert same(asked(**token)).status == 200
+def refresh(row: AccessToken) -> None:
+    """Have the client of a token get another one."""
+    held = row.refresh_token
+    with transaction.atomic():
+        request = minting.request_for(row.application, row.session, row.scope.split())
+        request.grant_type, request.refresh_token_instance = "refresh_token", held
+        minting.mint(request, refresh=True)
+
+
+REVOKED: dict[str, Callable[[AccessToken], object]] = {
+    "alone": revoke_access_token,
+    "with its client": lambda row: Registered.objects.get(pk=row.application_id).delete(),
+    "with all of a client": lambda row: Registered.objects.all().delete(),
+    "with all of its session": lambda row: AccessToken.objects.filter(session=row.session).delete(),
+    "with its family": lambda row: RefreshToken.revoke_family(row.refresh_token.token_family),
+    "with what refreshes it": lambda row: RefreshToken.objects.get(access_token=row).revoke(),
+    "by a refresh": refresh,
+}
+
+
+@pytest.mark.parametrize("way", REVOKED)
+def test_a_token_that_is_revoked_counts_no_more(rules: None, person: User, way: str) -> None:
+    browser = Client()
+    sign_in(browser)
+    app = Application(register(allowed_scopes="openid gateway offline_access"), browser)
+    app.sign_in(scope="openid gateway offline_access")
+    shown = {"HTTP_AUTHORIZATION": f"Bearer {app.tokens['access_token']}"}
+    assert same(asked(**shown)).status == 200
+    REVOKED[way](AccessToken.objects.get())
+    assert same(asked(**shown)).status == 401
+
+
+def test_only_tokens_that_the_gateway_lets_in_are_told_of(rules: None, person: User) -> None:
+    browser = Client()
+    sign_in(browser)
+    Application(register(allowed_scopes="openid"), browser).sign_in(scope="openid")
+    told_before = EndedEntry.objects.count()
     AccessToken.objects.all().delete()
-    assert same(asked(**token)).status == 401
+    assert EndedEntry.objects.count() == told_before
+
+
+def test_a_token_is_kept_no_longer_than_it_lives(rules: None, token: dict[str, str]) -> None:
+    with time_machine.travel(AccessToken.objects.get().expires - timedelta(seconds=20)):
+        assert 0 < kept(asked(**token)) <= 20
+    with time_machine.travel(AccessToken.objects.get().expires):
+        assert same(asked(**token)).status == 401
 
 
 def test_a_rule_that_changes_counts(rules: None, cookie: dict[str, str]) -> None:
@@ -215,8 +262,13 @@ def kept(environ: Environ) -> float:
 
 def test_what_the_front_may_keep(rules: None, cookie: dict[str, str], token: Any) -> None:
     assert 50 < kept(asked(**cookie)) <= 60
+    assert 50 < kept(asked(**token)) <= 60
     assert 50 < kept(asked(**SHORT)) <= 60, "nobody's, by the rules"
-    for other in (token, {"HTTP_AUTHORIZATION": "Basic eDp5"}, {"HTTP_COOKIE": "vestibule=x"}):
+    for other in (
+        {**cookie, **token},
+        {"HTTP_AUTHORIZATION": "Basic eDp5"},
+        {"HTTP_COOKIE": "vestibule=x"},
+    ):
         assert kept(asked(**other)) == 0
     AccessRule.objects.filter(slug="files").update(pass_token=True)
     ended.announce(ended.RULE, ["files"])
