@@ -313,11 +313,14 @@ class _Counters:
 
 
 _counters = lru_cache(maxsize=1)(_Counters)
+# The first who come, at once, would each be given counters of their own.
+_one_at_a_time = threading.Lock()
 
 
 def _ask(question: Callable[[FixedWindowRateLimiter], T]) -> T:
     """Return the answer of Redis, or of memory while Redis does not answer."""
-    counters = _counters(conf.redis_url())
+    with _one_at_a_time:
+        counters = _counters(conf.redis_url())
     if counters.redis_url and time.monotonic() >= counters.redis_rests_until:
         try:
             return question(counters.redis)

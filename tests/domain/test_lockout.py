@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 import time_machine
@@ -259,6 +261,30 @@ def test_what_has_expired_is_not_kept() -> None:
         clock.shift(86400)
         guess()
         assert len(counts) > len(lockout._counters("").memory.storage._counts) == 5
+
+
+@in_memory
+def test_the_first_guesses_of_all_count_together_however_many_come_at_once() -> None:
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(30):
+            lockout._counters.cache_clear()  # what a worker starts with
+            gate = Barrier(12)
+            with ThreadPoolExecutor(12) as pool:
+                told = list(pool.map(_at_gate, [gate] * 12))
+            assert sum(told) == 2
+    finally:
+        sys.setswitchinterval(before)
+
+
+def _at_gate(gate: Barrier) -> bool:
+    gate.wait()
+    try:
+        lockout.spend(RateLimitItemPerHour(2, namespace="first"), "thing")
+    except TooManyRequests:
+        return False
+    return True
 
 
 def test_spend_allows_so_many_uses_of_a_thing() -> None:
