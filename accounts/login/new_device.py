@@ -6,12 +6,13 @@ sign-in.
 
 import secrets
 from contextlib import suppress
+from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, Exists, OuterRef
+from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone, translation
 
-from accounts import conf, events, outbox
+from accounts import conf, events, outbox, statements
 from accounts.keyring import digest
 from accounts.models import Event, KnownDevice, Source, User
 from accounts.provider import Visit
@@ -36,24 +37,20 @@ def meet(
     """
     agent, address = visit.user_agent[:300].replace("\0", ""), events.address_or_none(visit.address)
     seen = {"last_seen_at": timezone.now(), "address": address, "user_agent": agent}
-    mine = KnownDevice.objects.filter(digest=digest(secret), user=user)
-    if secret and mine.update(**seen):
+    if secret and KnownDevice.objects.filter(digest=digest(secret), user=user).update(**seen):
         return secret
     fresh = secrets.token_urlsafe(24)
     row = KnownDevice(digest=digest(fresh), user=user, **seen)
     number, has_come = (0, False) if new else _former(user, session_uid)
     tells = (number or has_come) and not quiet
+    trail = [_event(user, visit, session_uid, label)] if tells else []
     with suppress(IntegrityError), transaction.atomic():  # the person may be deleted meanwhile
-        if tells:
-            where = {"user": user, "session_uid": session_uid}
-            events.record(events.event("device.new", visit, detail=label, **where))
         if tells and conf.new_device_mail() and user.email and user.email_verified and _told(row):
             _post(row, label)
-        if row.pk is None:
-            row.save(force_insert=True)
+        statements.insert(*trail, *([] if row.pk else [row]))
         if number >= devices.AT_MOST:
-            surplus = devices.of_person(user.pk).values_list("pk", flat=True)[devices.AT_MOST :]
-            KnownDevice.objects.filter(pk__in=list(surplus)).delete()
+            _SURPLUS.carry_out(person=user.pk)
+        events.announce(trail)
     return fresh
 
 
@@ -66,10 +63,27 @@ def trust(user: User, visit: Visit, session_uid: str, label: str) -> str:
 
 def _former(user: User, session_uid: str) -> tuple[int, bool]:
     """Return how many devices the person has, and whether they have signed in before."""
+    found = _FORMER.first(person=user.pk, session=session_uid)
+    return (found[0], bool(found[1])) if found else (0, False)
+
+
+def _of_former(person: int, session: str) -> QuerySet[User, Any]:
     came = Event.objects.filter(user=OuterRef("pk"), name="login.succeeded")
-    came = came.exclude(session_uid=session_uid)
-    known = User.objects.filter(pk=user.pk).annotate(number=Count("devices"), came=Exists(came))
-    return known.values_list("number", "came").first() or (0, False)
+    came = came.exclude(session_uid=session)
+    known = User.objects.filter(pk=person).annotate(number=Count("devices"), came=Exists(came))
+    return known.values_list("number", "came")
+
+
+_FORMER = statements.Values(_of_former, person=0, session="session")
+
+_SURPLUS = statements.Deletion(
+    lambda person: devices.of_person(person).values("pk")[devices.AT_MOST :], person=0
+)
+
+
+def _event(user: User, visit: Visit, session_uid: str, label: str) -> Event:
+    told = {"user": user, "session_uid": session_uid, "support_code": events.new_support_code()}
+    return events.event("device.new", visit, detail=label, **told)
 
 
 def _told(row: KnownDevice) -> bool:

@@ -23,7 +23,7 @@ from accounts.source.catalogue import ConfiguredSource
 BACKEND = "accounts.backend.TypedSessionBackend"
 BELONGS_ELSEWHERE = "This way in belongs to somebody else."
 _OWNER = statements.Lookup(
-    User, identities__source=0, identities__issuer="", identities__subject=""
+    User, identities__source=0, identities__issuer="issuer", identities__subject="subject"
 )
 
 

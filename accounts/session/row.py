@@ -7,8 +7,23 @@ from typing import NamedTuple
 
 from django.utils.crypto import constant_time_compare
 
+from accounts import statements
 from accounts.models import StoredSession, User
 from accounts.models.users import epoch_hash
+
+_STORED = statements.Values(
+    lambda key: StoredSession.objects.filter(session_key=key).values_list(
+        "uid",
+        "expire_date",
+        "ends_at",
+        "last_seen_at",
+        "session_data",
+        "user__uid",
+        "user__session_epoch",
+        "user__status",
+    ),
+    key="key",
+)
 
 
 class Row(NamedTuple):
@@ -37,6 +52,12 @@ class Row(NamedTuple):
             user.session_epoch if user else None,
             user.status if user else None,
         )
+
+    @classmethod
+    def stored(cls, key: str) -> Row | None:
+        """Return what is stored of the session of this key digest. Costs one query."""
+        found = _STORED.first(key=key)
+        return cls(*found) if found else None
 
     def known(self) -> str:
         """Return the hash of the person's epoch by the present key, nothing without a person."""

@@ -33,16 +33,6 @@ PURPOSE = "session"
 TYPED = "vestibule"
 SEEN_EVERY = timedelta(seconds=60)
 AT_ONCE = 500
-_COLUMNS = (
-    "uid",
-    "expire_date",
-    "ends_at",
-    "last_seen_at",
-    "session_data",
-    "user__uid",
-    "user__session_epoch",
-    "user__status",
-)
 _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 
 
@@ -269,14 +259,11 @@ class SessionStore(SessionBase):
         return row
 
     def _read_row(self) -> Row | None:
-        found = (
-            StoredSession.objects.filter(session_key=self.key_digest).values_list(*_COLUMNS).first()
-        )
-        if found is None:
-            return None
-        self._row = Row(*found)
-        self._remember()
-        return self._row
+        found = Row.stored(self.key_digest)
+        if found is not None:
+            self._row = found
+            self._remember()
+        return found
 
     def _new_row(self) -> StoredSession:
         now = timezone.now()

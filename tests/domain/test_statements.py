@@ -17,7 +17,7 @@ from django.utils import timezone
 from accounts import statements
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
-from accounts.statements import Existence, Lookup, insert
+from accounts.statements import Deletion, Existence, Lookup, Values, insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,7 +79,9 @@ def test_a_column_with_a_default_of_the_databases_is_written_as_well() -> None:
             app_label = "accounts"
 
     _sql, fields = statements._insertion(Thing)
-    assert [field.name for field in fields] == ["flag"], "the database has no other word for `made`"
+    assert [name for name, _field, _plain in fields] == ["flag"], (
+        "the database has no other word for `made`"
+    )
 
 
 def test_all_or_none_is_written() -> None:
@@ -140,7 +142,7 @@ def test_where_the_server_binds_the_values_each_statement_goes_alone() -> None:
 
 def test_a_look_up_finds_by_other_values_and_says_none() -> None:
     people = [User.objects.create_user(name) for name in ("ada", "bob")]
-    by_name = Lookup(User, username="", status="")
+    by_name = Lookup(User, username="name", status="status")
     with transaction.atomic():
         assert by_name.find(username="bob", status="active") == people[1]
         assert by_name.find(status="active", username="ada") == people[0]
@@ -173,3 +175,55 @@ def test_whether_there_is_a_row_is_what_the_orm_says() -> None:
             there = asked.holds(uid=uid, since=since)
         assert len(said) == 1
         assert there is StoredSession.objects.filter(meant(uid, since)).exists(), (uid, since)
+
+
+def test_columns_are_what_values_list_says() -> None:
+    now = timezone.now()
+    ada = User.objects.create_user("ada", is_staff=True)
+    insert(
+        session(session_key="mine", user=ada, created_at=now),
+        session(session_key="nobody's", created_at=now),
+    )
+
+    def meant(key: str, since: datetime) -> Any:
+        rows = StoredSession.objects.filter(session_key=key, created_at__gte=since)
+        return rows.values_list("uid", "created_at", "user__is_staff", "address", "state_digest")
+
+    columns_of = Values(meant, key="key", since=datetime(1970, 1, 1, tzinfo=UTC))
+    for key, since in (("mine", now), ("nobody's", now), ("mine", now + timedelta(days=1))):
+        with CaptureQueriesContext(connection) as said:
+            found = columns_of.first(key=key, since=since)
+        assert len(said) == 1
+        assert found == meant(key, since).first(), (key, since)
+
+
+def test_the_rows_that_a_query_names_are_deleted_and_no_others() -> None:
+    people = [User.objects.create_user(name) for name in ("ada", "bob")]
+    for number in range(5):
+        at = timezone.now() - timedelta(days=number)
+        insert(*(session(user=each, created_at=at) for each in people))
+    latest = Deletion(
+        lambda person: (
+            StoredSession.objects.filter(user_id=person).order_by("-created_at").values("pk")[2:]
+        ),
+        person=0,
+    )
+    kept = list(StoredSession.objects.filter(user=people[0]).order_by("-created_at")[:2])
+    latest.carry_out(person=people[0].pk)
+    assert list(StoredSession.objects.filter(user=people[0]).order_by("-created_at")) == kept
+    assert StoredSession.objects.filter(user=people[1]).count() == 5
+    latest.carry_out(person=people[0].pk)
+    assert StoredSession.objects.count() == 7
+
+
+def test_the_values_of_each_kind_of_column_are_prepared_as_saving_does() -> None:
+    rows = (
+        session(kind=StoredSession.Kind.CLIENT, shared=True),
+        Event(name="x", steps=[{"of": 1}], address="192.0.2.1", actor=Event.Actor.SITE),
+    )
+    for row in rows:
+        sql, values = statements._step(row)
+        known = [name for name, _field, _plain in statements._insertion(type(row))[1]]
+        fields = {each.attname: each for each in row._meta.concrete_fields}
+        slow = [statements._prepared(row, fields[name]) for name in known]
+        assert [repr(each) for each in values] == [repr(each) for each in slow], sql
