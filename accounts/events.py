@@ -7,6 +7,7 @@ import ipaddress
 import secrets
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Protocol
 
 import structlog
@@ -60,10 +61,14 @@ class Session(Protocol):
 
 def new_support_code() -> str:
     """Return a code that a person can read out: eight characters, `XXXX-XXXX`, 38 random bits."""
-    letters = [secrets.choice(ALPHABET) for _ in range(8)]
-    return "".join(letters[:4]) + "-" + "".join(letters[4:])
+    number, letters = secrets.randbelow(len(ALPHABET) ** 8), ""
+    for _ in range(8):
+        number, rest = divmod(number, len(ALPHABET))
+        letters += ALPHABET[rest]
+    return f"{letters[:4]}-{letters[4:]}"
 
 
+@lru_cache(maxsize=1024)
 def address_or_none(text: str) -> str | None:
     """Return `text` when it is an IP address, else None."""
     try:
