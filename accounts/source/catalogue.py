@@ -8,9 +8,9 @@ import inspect
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any
+from typing import Any, cast
 
 from django.conf.locale import LANG_INFO
 from django.core.exceptions import ValidationError
@@ -36,15 +36,29 @@ TEXTS = frozenset({"label", "help", "note"})
 
 @dataclass(frozen=True, slots=True)
 class ConfiguredSource:
-    """A source that is ready for use: its row and its provider."""
+    """A source that is ready for use: its row and its provider. `kind` is how people sign in:
+    `form` of ours, or `redirect` to an upstream.
+    """
 
     row: Source
     provider: Provider
+    kind: str = field(init=False)
+    _told: dict[str, Description] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Find out once what each login asks several times: a protocol is looked for at length."""
+        kind = "form" if isinstance(self.provider, Prompts) else "redirect"
+        object.__setattr__(self, "kind", kind)
+        object.__setattr__(self, "_told", {})
 
     @property
     def description(self) -> Description:
         """What the pages show of it, in the language of the moment."""
-        return self.provider.describe()
+        spoken = get_language() or ""
+        told = self._told.get(spoken)
+        if told is None:
+            told = self._told[spoken] = self.provider.describe()
+        return told
 
     @property
     def slug(self) -> str:
@@ -76,23 +90,18 @@ class ConfiguredSource:
         return self.provider.session_type
 
     @property
-    def kind(self) -> str:
-        """How people sign in: `form` of ours, or `redirect` to an upstream."""
-        return "form" if isinstance(self.provider, Prompts) else "redirect"
-
-    @property
     def form(self) -> Prompts:
         """The provider as one with a form. Raises `InvalidRequest` for one that redirects."""
-        if not isinstance(self.provider, Prompts):
+        if self.kind != "form":
             raise InvalidRequest("This source has no form.")
-        return self.provider
+        return cast("Prompts", self.provider)
 
     @property
     def upstream(self) -> Redirects:
         """The provider as one that redirects. Raises `InvalidRequest` for one with a form."""
-        if not isinstance(self.provider, Redirects):
+        if self.kind == "form":
             raise InvalidRequest("This source has no upstream to go to.")
-        return self.provider
+        return cast("Redirects", self.provider)
 
     @property
     def ends_with_token(self) -> bool:
@@ -246,8 +255,8 @@ def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
     for name in values:
         if name not in fields:
             raise ValidationError({"settings": _("Unknown setting: %s") % name})
-    for name, field in fields.items():
-        if field.default is field.empty and name not in values:
+    for name, known in fields.items():
+        if known.default is known.empty and name not in values:
             raise ValidationError({"settings": _("Missing setting: %s") % name})
     secrets = registry.secrets_of(provider)
     read = {name: _opened(name, each) if name in secrets else each for name, each in values.items()}
