@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from django.contrib import auth, messages
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -23,6 +23,7 @@ from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
 from portal.door import answers, cookies, devices, forms, incoming, routes, second, shared, wishes
+from portal.door.admitting import admit
 from portal.server.turns import LATE
 
 _RETURN_SECONDS = 120
@@ -179,12 +180,6 @@ def enter(request: HttpRequest, source: ConfiguredSource, outcome: Authenticatio
     done = sign_in.sign_in(source, outcome, None, incoming.session_of(request), visit)
     admit(request, done)
     return done.store.typed.uid
-
-
-def admit(request: HttpRequest, done: sign_in.SignedIn) -> None:
-    """Put the new session in the place of the request's own; Django turns the CSRF token."""
-    request.session = done.store
-    auth.login(request, done.user, backend=sign_in.BACKEND)
 
 
 def prove_again(
