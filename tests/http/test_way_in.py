@@ -657,6 +657,15 @@ def test_the_owner_gets_in_from_a_known_browser_while_strangers_guess(
     assert sign_in(client).status_code == 303
 
 
+def test_a_sign_in_turns_the_csrf_token_of_a_browser_that_has_one(person: User) -> None:
+    known, new = Client(), Client()
+    known.get("/auth/session")
+    before = known.cookies["csrftoken"].value
+    assert sign_in(known).status_code == sign_in(new).status_code == 303
+    assert known.cookies["csrftoken"].value != before
+    assert "csrftoken" not in new.cookies
+
+
 def test_a_guesser_at_a_school_shuts_nobody_out_who_has_been_there(person: User) -> None:
     school = Client(REMOTE_ADDR="192.0.2.77")
     sign_in(school)
