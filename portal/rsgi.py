@@ -39,6 +39,7 @@ application = Front(
         seconds=40.0,
     ),
     short_ways=offered("short_way") if conf.fast_path() else (),
+    at_hand=offered("at_hand") if conf.fast_path() else (),
     kept=Kept(_OFTEN, 16 * 2**20, ended) if conf.fast_path() else None,
     watch=numbers.standing if conf.metrics_are_read() else None,
     workers=conf.workers(),

@@ -13,5 +13,6 @@ class GatewayConfig(AppConfig):
     clear_expired = "portal.gateway.handover.clear_expired"
     session_ends = "portal.gateway.handover.session_ends"
     short_way = "portal.gateway.short_way.answer"
+    at_hand = "portal.gateway.short_way.at_hand"
     leads_to = "portal.gateway.rules.leads_to"
     names_place = "portal.gateway.handover.name_of"

@@ -77,6 +77,26 @@ def weighed(
         return _failed(error), None
 
 
+def at_hand(
+    question: Question, remembered: Callable[[Mapping[str, str], str], Who | None]
+) -> tuple[Answer, Keep | None] | None:
+    """Return the same as `weighed` where that takes no query and writes nothing: who asks is
+    `remembered`, and is neither refused nor given the upstream's token. Else None.
+    """
+    try:
+        asked = forwarded_request.read(question.headers)
+    except ProtocolError:
+        return None
+    compiled, somebody = rules.at_hand(), remembered(question.headers, asked.host)
+    if compiled is None or somebody is None:
+        return None
+    settings = settings_of(question)
+    decision = decide(somebody, asked, compiled, settings, timezone.now())
+    if isinstance(decision, Forbidden) or (isinstance(decision, Allow) and decision.pass_token):
+        return None
+    return rendered(decision, asked, settings), _keep(somebody, decision, question)
+
+
 def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, Keep | None]:
     headers = question.headers
     asked = forwarded_request.read(headers)

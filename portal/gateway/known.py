@@ -31,12 +31,9 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
 
     Of somebody who is remembered it costs no query.
     """
-    scheme, _, text = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic":
+    key = _key(headers, host)
+    if key is None:
         return who.identify(headers, visit, host, at_home=at_home)
-    token = text.strip(" ") if scheme.lower() == "bearer" else ""
-    shown = "\n".join((host, token, *who.shown(headers)))
-    key = sha256(shown.encode("utf-8", "surrogatepass")).digest()
     feed = ended.refreshed()
     found = _find(key, feed)
     if found is None:
@@ -45,6 +42,28 @@ def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bo
         if found.keep:
             _memory.put(key, _Held(found, noted), found.keep.until, _weight(found))
     return found
+
+
+def at_hand(headers: Mapping[str, str], host: str) -> Who | None:
+    """Return who asks for something of `host`, nobody without credentials; None if that takes a
+    query.
+    """
+    feed, key = ended.at_hand(), _key(headers, host)
+    if feed is None or key is None:
+        return None
+    if not headers.get("authorization") and not who.shown(headers):
+        return Who()
+    return _find(key, feed)
+
+
+def _key(headers: Mapping[str, str], host: str) -> bytes | None:
+    """Return the digest of the credentials at `host`; None with `Basic`, which is always judged."""
+    scheme, _, text = headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "basic":
+        return None
+    token = text.strip(" ") if scheme.lower() == "bearer" else ""
+    shown = "\n".join((host, token, *who.shown(headers)))
+    return sha256(shown.encode("utf-8", "surrogatepass")).digest()
 
 
 def _find(key: bytes, feed: ended.Feed) -> Who | None:

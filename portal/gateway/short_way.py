@@ -6,7 +6,7 @@ from django.db import DatabaseError, close_old_connections
 from django.http.request import HttpHeaders
 
 from portal.gateway import check, known
-from portal.server.kept import KEEP
+from portal.server.kept import KEEP, Keep
 from portal.server.short_ways import Answer, Environ
 
 
@@ -14,16 +14,30 @@ def answer(environ: Environ) -> Answer | None:
     """Return the answer to a question, None for anything else and while there is no database."""
     if environ["PATH_INFO"] != check.PATH:
         return None
-    question = check.Question(
-        query=environ["QUERY_STRING"],
-        headers={_header(key): value for key, value in environ.items() if _header(key)},
-        address=environ["REMOTE_ADDR"],
-    )
     close_old_connections()
     try:
-        found, keep = check.weighed(question, known.identify)
+        return _said(environ, *check.weighed(_question(environ), known.identify))
     except DatabaseError:
         return None
+
+
+def at_hand(environ: Environ) -> Answer | None:
+    """Return the same where it takes no query, in the event loop; else None."""
+    if environ["PATH_INFO"] != check.PATH:
+        return None
+    found = check.at_hand(_question(environ), known.at_hand)
+    return _said(environ, *found) if found else None
+
+
+def _question(environ: Environ) -> check.Question:
+    return check.Question(
+        query=environ["QUERY_STRING"],
+        headers={name: value for key, value in environ.items() if (name := _header(key))},
+        address=environ["REMOTE_ADDR"],
+    )
+
+
+def _said(environ: Environ, found: check.Answer, keep: Keep | None) -> Answer:
     if keep:
         environ[KEEP] = keep
     return Answer(found.status, found.headers, found.body, has_line=False)

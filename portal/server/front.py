@@ -54,9 +54,10 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is not read: the application sees its length, and refuses it. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
-    What is `kept` is answered in the event loop. In the thread the `short_ways` are asked first, in
-    their order. `watch` is told each second, in the event loop, how the front stands. One of so
-    many `workers` that is replaced serves until its successor does.
+    What is `kept` is answered in the event loop, and of what may be kept what is `at_hand`: these
+    ways make no query. In the thread the `short_ways` are asked first, in their order. `watch` is
+    told each second, in the event loop, how the front stands. One of so many `workers` that is
+    replaced serves until its successor does.
     """
 
     def __init__(
@@ -69,6 +70,7 @@ class Front:
         largest: int,
         turns: Turns | None = None,
         short_ways: Sequence[ShortWay] = (),
+        at_hand: Sequence[ShortWay] = (),
         kept: Kept | None = None,
         watch: Callable[[Standing], None] | None = None,
         workers: int = 1,
@@ -79,6 +81,7 @@ class Front:
         self._largest = largest
         self._turns = turns
         self._short_ways = short_ways
+        self._at_hand = at_hand
         self._kept = kept
         self._watch = watch
         self._hands = Hands(threads)
@@ -108,6 +111,8 @@ class Front:
             return
         environ = self._environ(scope)
         environ[_KEY] = key
+        if key and self._decided(key, environ, protocol):
+            return
         if scope.method not in {"GET", "HEAD"} or _announced(environ):
             try:
                 async with asyncio.timeout(self._deadline):
@@ -133,6 +138,25 @@ class Front:
         self._send(answer, scope.http_version, protocol)
         if answer.has_line and writes_lines():
             self._hands.give(partial(write_line, self._environ(scope), answer.status))
+        return True
+
+    def _decided(self, key: bytes, environ: Environ, protocol: Any) -> bool:
+        """Give the answer that is at hand, if there is one, and keep it."""
+        kept = self._kept
+        noted = kept.at_hand() if kept and self._at_hand else None
+        if kept is None or noted is None:
+            return False
+        try:
+            answer = next(filter(None, (way(environ) for way in self._at_hand)), None)
+        except Exception:  # whatever it is, a thread finds it again
+            log.exception("front.failed")
+            return False
+        if answer is None:
+            return False
+        self._send(answer, environ["SERVER_PROTOCOL"][5:], protocol)
+        kept.learn(key, environ, answer, noted)
+        if answer.has_line and writes_lines():
+            self._hands.give(partial(write_line, environ, answer.status))
         return True
 
     async def _served(

@@ -103,6 +103,11 @@ class Kept:
         except DatabaseError:
             return None
 
+    def at_hand(self) -> Moment | None:
+        """Return the same as `moment` if that needs no query."""
+        feed = self._feeds.at_hand()
+        return feed.moment if feed else None
+
     def moment(self) -> Moment | None:
         """Return what is to be noted before an answer is made that may be kept; None if unknown."""
         try:

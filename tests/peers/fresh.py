@@ -34,7 +34,7 @@ def sources() -> None:
 
 def rules() -> None:
     """Read the rules of the gateway anew."""
-    compiled._compiled.cache_clear()
+    compiled.forget()
     persons.memory = persons.Memory()
 
 

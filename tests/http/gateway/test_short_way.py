@@ -31,6 +31,7 @@ from portal.gateway import known
 from portal.gateway.held import HostSession
 from portal.gateway.hosts import HELD
 from portal.gateway.models import AccessRule
+from portal.gateway.short_way import at_hand
 from portal.server.kept import KEEP
 from portal.server.short_ways import Answer, Environ
 from portal.tokens import minting
@@ -145,6 +146,38 @@ def test_who_is_known_costs_no_query(
         assert same(asked("/", **credentials)).status == 200
         with at_most(0):
             assert short(asked("/another", **credentials)).status == 200
+
+
+def test_what_is_at_hand_is_the_same_and_costs_no_query(
+    rules: None, cookie: dict[str, str], token: dict[str, str]
+) -> None:
+    told = 0
+    for credentials in ({}, cookie, token, {**cookie, **token}, {"HTTP_COOKIE": "vestibule=x"}):
+        shortly(asked("/another", **credentials))
+        for name, question in QUESTIONS.items():
+            ended.refreshed()
+            environ = asked(**{**credentials, **question})
+            with at_most(0):
+                answer = at_hand(environ)
+            if answer is not None:
+                plain = by_django(asked(**{**credentials, **question}))
+                assert answer[:3] == (plain.status, tuple(plain.headers), plain.body), name
+                assert answer.status != 403
+                told += 1
+    assert told > 30
+
+
+def test_nothing_is_at_hand_of_an_old_feed_or_of_the_upstreams_token(
+    rules: None, cookie: dict[str, str]
+) -> None:
+    assert short(asked("/a", **cookie)).status == 200
+    assert at_hand(asked("/b", **cookie)) is not None
+    ended._feed.expire()
+    assert at_hand(asked("/b", **cookie)) is None
+    AccessRule.objects.filter(slug="files").update(pass_token=True)
+    ended.announce(ended.RULE, ["files"])
+    assert short(asked("/a", **cookie)).status == 200
+    assert at_hand(asked("/b", **cookie)) is None
 
 
 def test_who_is_known_at_one_host_is_nobody_elsewhere_and_without_their_cookie(
@@ -307,5 +340,7 @@ def test_no_header_breaks_the_short_way(cookie: str, url: str) -> None:
     )
     answer = short(environ)
     assert answer.status in {302, 400, 401, 403}
+    near = at_hand(environ)
+    assert near is None or near[:3] == (answer.status, tuple(answer.headers), answer.body)
     if answer.status == 400:
         assert json.loads(answer.body)["error"] == "invalid_request"
