@@ -134,7 +134,7 @@ soak: set-up-tests
 
 bench: set-up-tests
 	@tests/peers/install
-	@tests/benchmarks/install
+	@PYTHON=$(BIN)/python tests/benchmarks/install
 	@folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
 	  $(BARE) VESTIBULE_DATA=$$folder tests/peers/with-services $(BIN)/python -m tests.benchmarks $(ARGS)
 

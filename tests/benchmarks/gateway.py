@@ -14,15 +14,17 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from http.client import HTTPConnection
 from itertools import count, cycle, repeat
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from tests.benchmarks import apache
+from tests.benchmarks import apache, oauth2_proxy
 from tests.benchmarks.client import Browser, asked
 from tests.benchmarks.measuring import Operation, in_turns, report_all
 from tests.benchmarks.servers import (
     Served,
     bare_rsgi,
     bare_server,
+    headless,
     openid_client,
     provider,
     stock_django,
@@ -30,6 +32,7 @@ from tests.benchmarks.servers import (
 from tests.peers.site import Site
 
 HOST = "files.example.org"
+PEERS = Path(__file__).parent / ".peers"
 AT_ONCE, ROUNDS = 300, 5
 FLAT = (100, 10_000, 1_000_000)
 BARE = "bare granian: a constant"
@@ -136,6 +139,16 @@ def _peers(stack: ExitStack) -> dict[str, tuple[Served, Operation]]:
         httpd = stack.enter_context(apache.mod_auth_openidc(issuer))
         held = _entered(httpd, issuer, "/check.json")
         found["Apache, mod_auth_openidc: a file"] = (httpd, lambda: held.get("/check.json"))
+    if oauth2_proxy.is_installed():
+        proxy = stack.enter_context(oauth2_proxy.oauth2_proxy(issuer))
+        known = _entered(proxy, issuer, "/oauth2/start")
+        found["oauth2-proxy: /oauth2/auth"] = (proxy, lambda: known.get("/oauth2/auth"))
+    if (PEERS / "python" / "allauth").exists():
+        allauth = stack.enter_context(headless())
+        signed_in = Browser(allauth.url)
+        signed_in.get("/enter")
+        path = "/_allauth/browser/v1/auth/session"
+        found["django-allauth: its session endpoint"] = (allauth, lambda: signed_in.get(path))
     return found
 
 

@@ -62,6 +62,15 @@ def stock_django(username: str, password: str) -> Iterator[Served]:
 
 
 @contextmanager
+def headless() -> Iterator[Served]:
+    """Serve a Django project with django-allauth and one person in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        given = {"BENCH_DATABASE": str(Path(folder, "headless.sqlite3"))}
+        with _granian("tests.benchmarks.headless:application", given) as served:
+            yield served
+
+
+@contextmanager
 def toolkit(devices: int) -> Iterator[Served]:
     """Serve django-oauth-toolkit's device grant, with so many devices that wait."""
     with tempfile.TemporaryDirectory() as folder:
