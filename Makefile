@@ -98,22 +98,24 @@ newer-%:
 # has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
 # arguments that select nothing but that leave the second run empty (status 5). The processes of both,
 # which start together, would each compile what is not compiled yet: the first run does it before.
+# What reads the code goes beside them, since most tests wait.
 test: set-up-tests
 	@tests/peers/install
-	@$(MAKE) --no-print-directory lint
 	@$(if $(ARGS),,$(MAKE) --no-print-directory $(NEWER:%=newer-%))
-	@folder=$$(mktemp -d); mkdir $$folder/embedded $$folder/services; second=; \
+	@folder=$$(mktemp -d); mkdir $$folder/embedded $$folder/services; second=; reader=; \
 	  trap 'exit 130' INT TERM; \
-	  trap 'kill $$second 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
+	  trap 'kill $$second $$reader 2>/dev/null || :; wait; rm -rf "$$folder"' EXIT; \
+	  $(MAKE) --no-print-directory lint >$$folder/read 2>&1 & reader=$$!; \
 	  compgen -G 'tests/__pycache__/*-pytest-*.pyc' >/dev/null || \
 	    $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) --collect-only -qq >/dev/null || :; \
 	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
 	    $(PYTEST) $(SPREAD) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
 	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) $(SPREAD) $(ARGS) || embedded=$$?; \
+	  read=0; wait $$reader || read=$$?; reader=; echo "== lint"; cat $$folder/read; \
 	  services=0; wait $$second || services=$$?; second=; \
 	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
-	  [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
+	  [ $$read = 0 ] && [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
 
 # First the HTTP tests with a Redis that is dead from beginning to end: nothing is decided by what a
 # cache does not hold; left out are the tests of what one remembers. Then the tests marked `soak`, on
