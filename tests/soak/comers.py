@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Self
 
 import requests
 
 from tests.http.oidc.browser import Browser
 from tests.peers.certified import Certified
 from tests.peers.cms import Cms, Patron
+from tests.soak.crowd import Crowd
 
 FAILED = "/login/failed/"
 OPENID = """
@@ -32,7 +31,7 @@ catalogue.save(row)
 """
 
 
-class Comers:
+class Comers(Crowd):
     """So many threads that call `attempt` again and again until the end of the block.
 
     It returns where the site led: to the account is held, to a page that says what is wrong is
@@ -40,31 +39,20 @@ class Comers:
     """
 
     def __init__(self, attempt: Callable[[], str], threads: int = 3) -> None:
-        self._attempt, self._over = attempt, threading.Event()
-        self._lock = threading.Lock()
+        super().__init__(threads)
+        self._attempt = attempt
         self.tally: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        self._threads = [threading.Thread(target=self._come, daemon=True) for _ in range(threads)]
 
-    def __enter__(self) -> Self:
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(120)
-
-    def _come(self) -> None:
-        while not self._over.wait(0.05):
+    def live(self, number: int) -> None:
+        while not self.over.wait(0.05):
             try:
                 where = self._attempt()
             except requests.RequestException as error:
                 where = type(error).__name__
             told = where.startswith(FAILED)
             outcome = "held" if where == "/account/" else "told" if told else "failed"
-            with self._lock:
+            with self.lock:
                 self.tally[outcome] += 1
                 self.reasons[where] += 1
 

@@ -3,40 +3,28 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable
 from statistics import quantiles
-from typing import Self
 
+from tests.soak.crowd import Crowd
 from tests.soak.wire import Said, Wire
 
 PAUSE = 0.01  # seconds between two questions of one of them
 
 
-class Others:
+class Others(Crowd):
     """So many threads that ask `/auth/session` with a cookie until the end of the block.
 
     `failed` is how many answers were none, or did not know the person.
     """
 
     def __init__(self, wire: Callable[[], Wire], cookie: str, threads: int = 4) -> None:
+        super().__init__(threads)
         self._wire, self._cookie = wire, cookie
-        self._lock, self._over = threading.Lock(), threading.Event()
         self._seconds: list[float] = []
         self.reasons: Counter[str] = Counter()
-        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(threads)]
-
-    def __enter__(self) -> Self:
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(60)
 
     @property
     def asked(self) -> int:
@@ -48,17 +36,17 @@ class Others:
 
     def begin(self) -> float:
         """Forget what was felt so far, and return its 99th percentile in milliseconds."""
-        with self._lock:
+        with self.lock:
             felt, self._seconds = self._seconds, []
         return percentile(felt)
 
-    def _ask(self) -> None:
+    def live(self, number: int) -> None:
         wire = self._wire()
         wire.cookies = {"vestibule": self._cookie}
-        while not self._over.wait(PAUSE):
+        while not self.over.wait(PAUSE):
             begun = time.monotonic()
             said = wire.get("/auth/session")
-            with self._lock:
+            with self.lock:
                 self._seconds.append(time.monotonic() - begun)
                 if not _knows(said):
                     self.reasons[f"{said.status} {said.body[:60]}"] += 1

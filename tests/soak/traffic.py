@@ -16,8 +16,8 @@ import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import Self
 
+from tests.soak.crowd import Crowd
 from tests.soak.wire import Said, Wire
 
 PASSWORD = "correct horse battery staple"
@@ -79,7 +79,7 @@ class Ledger:
             return next((c for c, at in reversed(self.ended.items()) if at < known), None)
 
 
-class Traffic:
+class Traffic(Crowd):
     """So many people at a port of the site, until the end of the block.
 
     Every second one keeps the connection, the others make a new one for each request. `pause` is
@@ -94,6 +94,7 @@ class Traffic:
         pause: float = 0.02,
         trust: ssl.SSLContext | None = None,
     ) -> None:
+        super().__init__(people)
         self.ports = ports if isinstance(ports, list) else [ports]
         self.host, self.people, self.pause, self.trust = host, people, pause, trust
         self.tally: Counter[tuple[str, str]] = Counter()
@@ -101,31 +102,16 @@ class Traffic:
         self.ledger = Ledger()
         self.wrong: Counter[str] = Counter()
         self.longest = 0.0
-        self._over = threading.Event()
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
-
-    def __enter__(self) -> Self:
-        for number in range(self.people):
-            own = threading.Thread(target=self._live, args=(number,), daemon=True)
-            own.start()
-            self._threads.append(own)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        for each in self._threads:
-            each.join(120)
 
     def count(self, outcome: str) -> int:
         """Return how many requests had an outcome: held, told or failed."""
-        with self._lock:
+        with self.lock:
             return sum(n for (_, found), n in self.tally.items() if found == outcome)
 
     @property
     def requests(self) -> int:
         """How many requests were made."""
-        with self._lock:
+        with self.lock:
             return sum(self.tally.values())
 
     def wire(self, number: int, keep: bool) -> Wire:
@@ -149,16 +135,16 @@ class Traffic:
         assert said.status == 200, said
         return bool(json.loads(said.body)["isLoggedIn"])
 
-    def _live(self, number: int) -> None:
+    def live(self, number: int) -> None:
         ended = self.wire(number, keep=True)
         for turn in itertools.count():
-            if self._over.is_set():
+            if self.over.is_set():
                 return
             wire = self.wire(number + turn * self.people, keep=number % 2 == 0)
             self._visit(wire, f"person{number}", leaves=turn % 3 != 2)
             self._look_at_ended(ended)
             wire.close()
-            with self._lock:
+            with self.lock:
                 self.longest = max(self.longest, wire.longest)
 
     def _visit(self, wire: Wire, name: str, leaves: bool) -> None:
@@ -204,16 +190,16 @@ class Traffic:
                 self._wrong("in")
 
     def _wrong(self, what: str) -> None:
-        with self._lock:
+        with self.lock:
             self.wrong[what] += 1
 
     def _note(self, kind: str, said: Said, status: int) -> Said:
         held = said.status == status and "/login/failed/" not in said.headers.get("Location", "")
         outcome = "held" if held else "told" if said.is_told else "failed"
-        with self._lock:
+        with self.lock:
             self.tally[kind, outcome] += 1
             if outcome == "failed":
                 where = said.headers.get("Location", "")
                 self.reasons[f"{kind}: {said.status or said.body} {where}".strip()] += 1
-        self._over.wait(self.pause)
+        self.over.wait(self.pause)
         return said
