@@ -17,13 +17,14 @@ from statistics import median
 import certifi
 
 from tests.benchmarks.client import Browser
+from tests.benchmarks.instructions import per_login
 from tests.benchmarks.processes import cpu_seconds
 from tests.benchmarks.provider import CLIENT_ID, CLIENT_SECRET, PEOPLE
 from tests.benchmarks.servers import Served, mozilla, openid_client, provider
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.site import Site
 
-ROUNDS, LOGINS, WARM_UP = 5, 80, 50
+ROUNDS, LOGINS, WARM_UP = 9, 80, 50
 _SOURCE = """
 [sources.{slug}]
 provider = "oidc"
@@ -101,7 +102,7 @@ def registered(site: Site, slug: str, issuer: str) -> RelyingParty:
 
 
 def measure(
-    site_with: Callable[[dict[str, str]], Site], report: Callable[[str, float], None]
+    site_with: Callable[[dict[str, str]], Site], report: Callable[..., None]
 ) -> None:
     """Measure all, and report each. `site_with` starts our site with more variables.
 
@@ -123,6 +124,8 @@ def measure(
             parties |= _others(issuer, authority.bundle, stack)
             for label, value in costs(parties, issuer, authority.bundle).items():
                 report(f"{label}: login, provider over {scheme}", value)
+            if scheme == "http" and (counted := per_login(sites["ours"], issuer, "bench-http")):
+                report("ours: login, thousands of instructions", counted / 1000, "")
 
 
 def _others(issuer: str, ca: Path, stack: ExitStack) -> dict[str, RelyingParty]:
