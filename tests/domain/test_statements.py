@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, connection, models, transaction
+from django.db import IntegrityError, connection, connections, models, transaction
 from django.db.models import Q
 from django.db.models.functions import Now
 from django.test.utils import CaptureQueriesContext, isolate_apps
@@ -222,8 +222,9 @@ def test_the_values_of_each_kind_of_column_are_prepared_as_saving_does() -> None
         Event(name="x", steps=[{"of": 1}], address="192.0.2.1", actor=Event.Actor.SITE),
     )
     for row in rows:
-        sql, values = statements._step(row)
+        own = connections["default"]
+        sql, values = statements._step(row, own)
         known = [name for name, _field, _plain in statements._insertion(type(row))[1]]
         fields = {each.attname: each for each in row._meta.concrete_fields}
-        slow = [statements._prepared(row, fields[name]) for name in known]
+        slow = [statements._prepared(row, fields[name], own) for name in known]
         assert [repr(each) for each in values] == [repr(each) for each in slow], sql
