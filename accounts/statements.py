@@ -20,13 +20,12 @@ from django.db.models.sql import Query
 
 Row = TypeVar("Row", bound=Model)
 
-# Fields that leave a value of one of these very types as it is, and moments, where the driver does.
+# Fields that leave a value of one of these types as it is, and moments, where the driver does.
 _AS_THEY_ARE = frozenset({
     models.CharField, models.TextField, models.BooleanField,
     models.ForeignKey, models.OneToOneField,
 })  # fmt: skip
-_PLAIN = frozenset[type]({str, bool, type(None)})
-_MOMENTS, _NONE = frozenset[type]({datetime, type(None)}), frozenset[type]()
+_PLAIN, _MOMENTS = (str, bool, type(None)), (datetime, type(None))
 _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -175,7 +174,7 @@ def _step(row: Model, own: BaseDatabaseWrapper) -> tuple[str, list[Any]]:
     sql, fields = _insertion(type(row))
     held = vars(row)
     return sql, [
-        held[name] if type(held[name]) in plain else _prepared(row, field, own)
+        held[name] if isinstance(held[name], plain) else _prepared(row, field, own)
         for name, field, plain in fields
     ]
 
@@ -187,7 +186,7 @@ def _prepared(row: Model, field: Field[Any, Any], own: BaseDatabaseWrapper) -> A
 @cache
 def _insertion(
     model: type[Model],
-) -> tuple[str, list[tuple[str, Field[Any, Any], frozenset[type]]]]:
+) -> tuple[str, list[tuple[str, Field[Any, Any], tuple[type, ...]]]]:
     """Return the statement; and for each column where a row holds its value, the field, and the
     types of values that the field would leave as they are.
     """
@@ -202,11 +201,11 @@ def _insertion(
     return f"INSERT INTO {table} ({columns}) VALUES ({marks})", held  # noqa: S608  # the models' names
 
 
-def _plain(field: Field[Any, Any]) -> frozenset[type]:
+def _plain(field: Field[Any, Any]) -> tuple[type, ...]:
     """Return the types of which a field hands values to the driver as they are."""
     if type(field) in _AS_THEY_ARE:
         return _PLAIN
     is_moment = isinstance(field, models.DateTimeField) and not (
         field.auto_now or field.auto_now_add
     )
-    return _MOMENTS if is_moment and _adapted(_LONG_AGO) is _LONG_AGO else _NONE
+    return _MOMENTS if is_moment and _adapted(_LONG_AGO) is _LONG_AGO else ()

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
-from urllib.parse import urlencode
 
 import structlog
 
@@ -19,6 +18,7 @@ from accounts.http import upstreams
 from accounts.http.address import target_of
 from accounts.http.answer import NO_PLACE, Answer, CallFailed, RefusedUrl
 from accounts.http.transport import INSIDE, Outgoing, exchange
+from accounts.http.urlencoded import urlencoded
 
 log = structlog.get_logger("vestibule.http")
 
@@ -204,7 +204,7 @@ def _body_of(form: Form | None, content: bytes | None, value: Any) -> tuple[byte
     if content is not None:
         return content, {}
     if form is not None:
-        return urlencode(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
+        return urlencoded(form).encode(), {"Content-Type": "application/x-www-form-urlencoded"}
     if value is not None:
         return json.dumps(value, allow_nan=False).encode(), {"Content-Type": "application/json"}
     return b"", {}

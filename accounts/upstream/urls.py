@@ -1,11 +1,12 @@
 """Which URLs of an upstream are believed: https, unambiguous, not inside our net."""
 
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django.utils.translation import gettext as _
 
 from accounts import conf
 from accounts.http.address import UNCLEAR, origin_of
+from accounts.http.urlencoded import urlencoded
 
 _LONGEST = 2000
 
@@ -41,5 +42,5 @@ def leads_inside(url: str, issuer: str) -> bool:
 def with_query(url: str, parameters: dict[str, str]) -> str:
     """Return a URL with more parameters, keeping those that it has (RFC 6749, 3.1)."""
     parts = urlsplit(url)
-    query = "&".join(each for each in (parts.query, urlencode(parameters)) if each)
+    query = "&".join(each for each in (parts.query, urlencoded(parameters)) if each)
     return urlunsplit(parts._replace(query=query))
