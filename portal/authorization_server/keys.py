@@ -40,6 +40,7 @@ PUBLISHED_FIRST = timedelta(minutes=10)
 _KNOWN_FOR = 60.0
 _RSA_BITS = 3072
 log = structlog.get_logger("vestibule.keys")
+_one_at_a_time = Lock()
 
 
 class NotOurs(ValueError):
@@ -143,12 +144,12 @@ def rotate(*, at_once: bool = False) -> str:
     unless the new one has to `at_once`. Returns the new key's id.
     """
     algorithm = portal_conf.signing_algorithm()
+    row = _made(algorithm)
+    if at_once:
+        row.created_at -= PUBLISHED_FIRST
     with transaction.atomic():
         SigningKey.objects.filter(current=algorithm).update(current=None)
-        row = _make(algorithm)
-        if at_once:
-            row.created_at -= PUBLISHED_FIRST
-            row.save(update_fields=["created_at"])
+        row.save(force_insert=True)
     _known.forget()
     return row.kid
 
@@ -206,17 +207,18 @@ def _signing() -> Key:
 
 
 def _make_first(algorithm: str) -> None:
-    """Make the first key. Of several workers that start at once one makes it."""
-    if SigningKey.objects.filter(current=algorithm).exists():
-        return
-    try:
-        with transaction.atomic():
-            _make(algorithm)
-    except IntegrityError:
-        return
+    """Make the first key, of several threads once. Of several workers that start at once the first
+    one's stays. No transaction lasts while a key is made: a busy machine takes seconds for it.
+    """
+    with _one_at_a_time:
+        if SigningKey.objects.filter(current=algorithm).exists():
+            return
+        made = _made(algorithm)
+        with suppress(IntegrityError), transaction.atomic():
+            made.save(force_insert=True)
 
 
-def _make(algorithm: str) -> SigningKey:
+def _made(algorithm: str) -> SigningKey:
     kid = secrets.token_hex(8)
     private: Any
     if algorithm == "ES256":
@@ -224,7 +226,7 @@ def _make(algorithm: str) -> SigningKey:
     else:
         fresh = rsa.generate_private_key(public_exponent=65537, key_size=_RSA_BITS)
         private = RSAAlgorithm.to_jwk(fresh, as_dict=True)
-    return SigningKey.objects.create(
+    return SigningKey(
         kid=kid, algorithm=algorithm, current=algorithm, sealed=seal(private, PURPOSE, kid)
     )
 
