@@ -42,16 +42,20 @@ class Door:
             session.verify = str(self.authority)
         return session
 
-    def unfinished(self, host: str) -> socket.socket:
-        """Return the connection of a sign-in whose body does not go on."""
+    def connected(self) -> socket.socket:
+        """Return a connection that has said nothing yet."""
         wire = socket.create_connection(("127.0.0.1", self.port), 30)
         if self.authority is not None:
             context = ssl.create_default_context(cafile=self.authority)
             wire = context.wrap_socket(wire, server_hostname="localhost")
+        return wire
+
+    @staticmethod
+    def begin(wire: socket.socket, host: str) -> None:
+        """Begin a sign-in whose body does not go on."""
         form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500"
         head = f"POST /auth/login/local HTTP/1.1\r\nHost: {host}\r\n{form}\r\n\r\n"
         wire.sendall(head.encode() + b"username=")
-        return wire
 
 
 @pytest.fixture(scope="module")
@@ -98,14 +102,16 @@ def test_unfinished_bodies_hold_nobody_up(door: Door, house: Site) -> None:
     host = f"localhost:{door.port}"
     sign_in(door, house.url)  # once before, so that only the bodies make a difference
     with ExitStack() as stack:
+        waiting = [stack.enter_context(closing(door.connected())) for _ in range(UNFINISHED)]
         began = time.monotonic()
-        waiting = [stack.enter_context(closing(door.unfinished(host))) for _ in range(UNFINISHED)]
+        for wire in waiting:
+            door.begin(wire, host)
         opened = time.monotonic() - began
         visitor = door.visitor()
         for path in ("/healthz", "/auth/session"):
             assert within(lambda path=path: visitor.get(door.url + path)).status_code == 200
         sign_in(door, house.url)
-        assert time.monotonic() - began < DEADLINE, f"none has been cut off; {opened} to open"
+        assert time.monotonic() - began < DEADLINE, f"none has been cut off; {opened} to begin"
         for wire in waiting:
             wire.settimeout(2 * DEADLINE)
             assert wire.recv(65536).startswith(b"HTTP/1.1 408 ")
