@@ -1,21 +1,38 @@
-"""The one place below the roof where Django's settings are read. Values are read when asked for,
-so that tests can override them.
+"""The one place below the roof where Django's settings are read: when they are asked for, and anew
+once one was overridden, as tests do.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
+from functools import cache
 from typing import Any, TypeVar
 
 from django.conf import settings
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils import timezone
 
 T = TypeVar("T")
+_kept: list[Any] = []
+
+
+def kept(read: Callable[[], T]) -> Callable[[], T]:
+    """Return `read`, a function of the settings, which is called once."""
+    held = cache(read)
+    _kept.append(held)
+    return held
+
+
+@receiver(setting_changed)
+def _read_anew(**_: Any) -> None:
+    for each in _kept:
+        each.cache_clear()
 
 
 def _setting(name: str, kind: Callable[[Any], T]) -> Callable[[], T]:
     """Return the function that reads the setting `name`, as `kind` makes it."""
-    return lambda: kind(getattr(settings, name))
+    return kept(lambda: kind(getattr(settings, name)))
 
 
 def _texts(value: Any) -> tuple[str, ...]:
@@ -57,9 +74,8 @@ secret_files = _setting("VESTIBULE_SECRET_FILES", str)
 data = _setting("DATA_DIR", str)
 # The names of third-party providers that count.
 provider_wheels = _setting("VESTIBULE_PROVIDER_WHEELS", _texts)
-# How many passwords one process hashes at once, and Argon2id's memory in KiB, passes and lanes.
+# How many passwords one process hashes at once.
 hashes_at_once = _setting("VESTIBULE_HASHES_AT_ONCE", int)
-argon2 = _setting("VESTIBULE_ARGON2", dict[str, int])
 # The threads of one worker process.
 threads = _setting("VESTIBULE_THREADS", int)
 # Whether the ended feed is read from the table only when a mark in the cache has moved.
@@ -72,8 +88,16 @@ events_kept = _duration("VESTIBULE_EVENTS_KEPT")
 events_most = _setting("VESTIBULE_EVENTS_MOST", int)
 # Whether people are told by mail of a sign-in in a browser that was not theirs before.
 new_device_mail = _setting("VESTIBULE_NEW_DEVICE_MAIL", bool)
-# The address of Redis, empty in the embedded default.
-redis_url = _setting("REDIS_URL", str)
+
+
+def argon2() -> dict[str, int]:
+    """Return Argon2id's memory in KiB, its passes and lanes."""
+    return dict(settings.VESTIBULE_ARGON2)
+
+
+def redis_url() -> str:
+    """Return the address of Redis, empty in the embedded default."""
+    return str(settings.REDIS_URL)
 
 
 def staff_second_factor() -> datetime | None:
@@ -97,6 +121,7 @@ class HttpLimits:
     inside: bool
 
 
+@kept
 def http_limits() -> HttpLimits:
     """Return the limits of outbound calls."""
     return HttpLimits(

@@ -5,6 +5,8 @@ from ipaddress import IPv4Network, IPv6Network
 
 from django.conf import settings
 
+from accounts.conf import kept
+
 Network = IPv4Network | IPv6Network
 
 
@@ -38,6 +40,7 @@ def cookie_domain() -> str:
     return str(settings.SESSION_COOKIE_DOMAIN or "")
 
 
+@kept
 def cookies_are_secure() -> bool:
     """Tell whether cookies are for https only."""
     return bool(settings.SESSION_COOKIE_SECURE)
@@ -151,6 +154,7 @@ def secret_key_fallbacks() -> int:
     return len(settings.SECRET_KEY_FALLBACKS)
 
 
+@kept
 def shared_networks() -> tuple[Network, ...]:
     """Return the networks whose computers many people share."""
     return tuple(settings.VESTIBULE_SHARED_NETWORKS)

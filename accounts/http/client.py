@@ -144,7 +144,8 @@ class Client:
         self, method: str, url: str, body: bytes | None, kind: Headers, options: Options
     ) -> Answer:
         limits = conf.http_limits()
-        limits = replace(limits, inside=limits.inside or self._inside)
+        if self._inside and not limits.inside:
+            limits = replace(limits, inside=True)
         seconds = min(limits.deadline, options.get("deadline", limits.deadline))
         ends = time.monotonic() + seconds
         most = min(limits.max_bytes, options.get("max_bytes", limits.max_bytes))

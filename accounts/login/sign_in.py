@@ -1,8 +1,9 @@
 """Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum
+from typing import Any
 
 from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
 from django.db import IntegrityError, transaction
@@ -98,10 +99,14 @@ def sign_in(
         with transaction.atomic():
             user, decision = _person(source, outcome)
             now = timezone.now()
-            typed = _typed(source, outcome, user, now, _auth_time(source, outcome, login_flow, now))
-            typed = replace(typed, shared=_is_shared(login_flow, current, visit))
+            tokens = vault.dated(outcome.tokens or TokenSet())
+            typed = _typed(
+                source, outcome, tokens, user, now,
+                auth_time=_auth_time(source, outcome, login_flow, now),
+                shared=_is_shared(login_flow, current, visit),
+            )  # fmt: skip
             store, row = _begin(typed, user, visit, spent, kind)
-            kept = [vault.new_row(typed.uid, outcome.tokens)] if outcome.tokens else []
+            kept = [vault.new_row(typed.uid, tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
             statements.insert(row, *kept, *trail)
             if current.exists:
@@ -271,9 +276,13 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
 
 
 def _typed(
-    source: ConfiguredSource, outcome: Authentication, user: User, now: datetime, auth_time: int
+    source: ConfiguredSource,
+    outcome: Authentication,
+    tokens: TokenSet,
+    user: User,
+    now: datetime,
+    **of_this_sign_in: Any,
 ) -> Session:
-    tokens = vault.dated(outcome.tokens or TokenSet())
     return Session(
         uid=new_uid(),
         type=source.session_type,
@@ -287,13 +296,13 @@ def _typed(
         acr=outcome.acr,
         amr=outcome.amr,
         signed_in_at=now,
-        auth_time=auth_time,
         refresh_expires_at=tokens.refresh_expires_at,
         upstream_ends_at=outcome.expires_at if source.ends_with_token else None,
         tokens_expire_at=tokens.expires_at,
         tokens_lifetime=tokens.lifetime,
         bound_to=outcome.bound_to,
         claims=dict(outcome.public),
+        **of_this_sign_in,
     )
 
 

@@ -47,8 +47,10 @@ class _Kept:
 
 
 def new_row(uid: str, tokens: TokenSet) -> StoredTokens:
-    """Return the row of the first tokens of the session `uid`, for the caller to insert."""
-    return StoredTokens(session_id=uid, **_columns(uid, dated(tokens)))
+    """Return the row of the first tokens of the session `uid`, which are `dated`, for the caller to
+    insert.
+    """
+    return StoredTokens(session_id=uid, **_columns(uid, tokens))
 
 
 def tokens_of(uid: str) -> TokenSet | None:

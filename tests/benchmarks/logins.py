@@ -101,9 +101,7 @@ def registered(site: Site, slug: str, issuer: str) -> RelyingParty:
     return RelyingParty(served, f"/auth/login/{slug}", "/account/")
 
 
-def measure(
-    site_with: Callable[[dict[str, str]], Site], report: Callable[..., None]
-) -> None:
+def measure(site_with: Callable[[dict[str, str]], Site], report: Callable[..., None]) -> None:
     """Measure all, and report each. `site_with` starts our site with more variables.
 
     Ours runs twice: silent as the others are, and with the line for each request, call and event
