@@ -44,10 +44,12 @@ def meet(
     number, has_come = (0, False) if new else _former(user, session_uid)
     tells = (number or has_come) and not quiet
     trail = [_event(user, visit, session_uid, label)] if tells else []
-    with suppress(IntegrityError), transaction.atomic():  # the person may be deleted meanwhile
-        if tells and conf.new_device_mail() and user.email and user.email_verified and _told(row):
-            _post(row, label)
-        statements.insert(*trail, *([] if row.pk else [row]))
+    by_mail = tells and conf.new_device_mail() and user.email and user.email_verified
+    with suppress(IntegrityError):  # the person may be deleted meanwhile
+        if by_mail:
+            _keep_and_tell(row, trail, label)
+        else:
+            statements.insert(*trail, row)
         if number >= devices.AT_MOST:
             _SURPLUS.carry_out(person=user.pk)
         events.announce(trail)
@@ -84,6 +86,13 @@ _SURPLUS = statements.Deletion(
 def _event(user: User, visit: Visit, session_uid: str, label: str) -> Event:
     told = {"user": user, "session_uid": session_uid, "support_code": events.new_support_code()}
     return events.event("device.new", visit, detail=label, **told)
+
+
+def _keep_and_tell(row: KnownDevice, trail: list[Event], label: str) -> None:
+    with transaction.atomic():
+        if _told(row):
+            _post(row, label)
+        statements.insert(*trail, *([] if row.pk else [row]))
 
 
 def _told(row: KnownDevice) -> bool:

@@ -118,6 +118,17 @@ def test_rows_of_several_models_are_one_round_trip_on_postgresql(
     assert StoredTokens.objects.get().session == one
 
 
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite takes one at a time")
+def test_what_goes_in_one_trip_is_one_transaction_without_saying_so() -> None:
+    taken = session()
+    with CaptureQueriesContext(connection) as said:
+        insert(Event(name="kept"), taken)
+    assert not [each for each in said if each["sql"].startswith(("BEGIN", "COMMIT"))]
+    with pytest.raises(IntegrityError):
+        insert(Event(name="lost"), session(session_key=taken.session_key))
+    assert [each.name for each in Event.objects.all()] == ["kept"]
+
+
 @contextmanager
 def values_bound_by_the_server() -> Iterator[None]:
     """Connect so that each statement must go alone, as on SQLite all do."""
