@@ -48,6 +48,10 @@ from portal.passkeys import account_page as passkeys_page
 from portal.passkeys import signing
 
 urlpatterns = [
+    # What is asked most often, as each is looked for from the first on.
+    path("auth/session", SessionView.as_view(), name="auth-session"),
+    path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
+    path("auth/login/<slug:slug>", login.start, name="auth-login"),
     # What a person sees (1), and a browser on its way to MapStore (2).
     path("", front.front, name="front"),
     path("login", login.choose, name="login"),
@@ -59,8 +63,6 @@ urlpatterns = [
     path("login/passkey", signing.sign_in, name="passkey-sign-in"),
     path("login/passkey/options", signing.options, name="passkey-options"),
     path("login/second", step_page.step, name="login-second"),
-    path("auth/login/<slug:slug>", login.start, name="auth-login"),
-    path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("openid/<slug:slug>/login", openid.login, name="openid-login"),
     path("openid/<slug:slug>/callback", openid.callback, name="openid-callback"),
     path("logout/", front.formerly, name="logout-formerly"),
@@ -95,7 +97,6 @@ urlpatterns = [
     path(".well-known/passkey-endpoints", signing.endpoints, name="passkey-endpoints"),
     path("institution.css", brand.stylesheet, name="institution-stylesheet"),
     # What a front end calls (1, 2 and 5), and the description of it.
-    path("auth/session", SessionView.as_view(), name="auth-session"),
     path("auth/sources", SourcesView.as_view(), name="auth-sources"),
     path("auth/backchannel/<slug:slug>", afar.backchannel, name="auth-backchannel"),
     path("auth/upstream-token", UpstreamTokenView.as_view(), name="upstream-token"),

@@ -176,20 +176,21 @@ def network(address: str) -> str:
     return _networks(address)[0][0]
 
 
-def _networks(address: str) -> list[tuple[str, int]]:
+@lru_cache(maxsize=1024)
+def _networks(address: str) -> tuple[tuple[str, int], ...]:
     """Return the networks that an address counts for, and how many times a limit each may have."""
     try:
         found = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return [("", 1)]
+        return (("", 1),)
     if isinstance(found, ipaddress.IPv6Address):
         if found.ipv4_mapped is None:
-            return [
+            return tuple(
                 (str(ipaddress.ip_network((found, width), strict=False)), times)
                 for width, times in WIDTHS
-            ]
+            )
         found = found.ipv4_mapped
-    return [(str(found), 1)]
+    return ((str(found), 1),)
 
 
 def require_places(limit: RateLimitItem, address: str) -> None:
