@@ -1,5 +1,5 @@
-"""The one place below the roof where Django's settings are read: when they are asked for, and anew
-once one was overridden, as tests do.
+"""The one place below the roof where Django's settings are read: when they are asked for first,
+and anew once a test has overridden one (tests/conftest.py).
 """
 
 from collections.abc import Callable
@@ -9,8 +9,6 @@ from functools import cache
 from typing import Any, TypeVar
 
 from django.conf import settings
-from django.core.signals import setting_changed
-from django.dispatch import receiver
 from django.utils import timezone
 
 T = TypeVar("T")
@@ -24,8 +22,8 @@ def kept(read: Callable[[], T]) -> Callable[[], T]:
     return held
 
 
-@receiver(setting_changed)
-def _read_anew(**_: Any) -> None:
+def read_anew() -> None:
+    """Have what is kept read anew: a setting was overridden."""
     for each in _kept:
         each.cache_clear()
 

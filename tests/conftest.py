@@ -14,11 +14,14 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from django.conf import settings
+from django.core.signals import setting_changed
 from django.db import connections
+from django.dispatch import receiver
 from django.test import TransactionTestCase
 from hypothesis import HealthCheck
 from whitenoise.middleware import WhiteNoiseMiddleware
 
+from accounts import conf
 from accounts.upstream.last_good import Registry
 from tests.peers import database, network, once, patience
 from tests.peers.site import Site, environment, free_port, fresh_redis
@@ -52,6 +55,11 @@ def pytest_configure() -> None:
     patient = hypothesis.settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
     hypothesis.settings.register_profile("patient", patient)
     hypothesis.settings.load_profile("patient")
+
+
+@receiver(setting_changed)
+def _read_settings_anew(**_: Any) -> None:
+    conf.read_anew()
 
 
 @pytest.fixture(scope="session")
