@@ -1,6 +1,5 @@
 """The end of a login: the request goes on as the person who has just signed in."""
 
-from django.contrib.auth import user_logged_in
 from django.http import HttpRequest
 from django.middleware.csrf import rotate_token
 
@@ -8,11 +7,11 @@ from accounts.login.sign_in import SignedIn
 
 
 def admit(request: HttpRequest, done: SignedIn) -> None:
-    """Put the new session in the place of the request's own, as Django's `login` does.
+    """Put the new session in the place of the request's own, as Django's `login` does, but that
+    nobody is signalled.
 
     A CSRF token is turned where the browser has one; else the first page with a form makes it.
     """
     request.session, request.user = done.store, done.user
     if "CSRF_COOKIE" in request.META:
         rotate_token(request)
-    user_logged_in.send(sender=type(done.user), request=request, user=done.user)
