@@ -6,9 +6,12 @@ from __future__ import annotations
 
 from django.conf import settings
 
+from accounts import conf
+
 LONG, SHORT = 20.0, 1.0  # seconds
 
 
 def hangs(on_purpose: bool) -> None:
     """Say whether an upstream lets the site wait from now on."""
     settings.VESTIBULE_HTTP_DEADLINE = SHORT if on_purpose else LONG
+    conf.read_anew()
