@@ -33,6 +33,13 @@ pytest_plugins = ["tests.peers.soak"]
 
 FLOORS = ("accounts", "providers", "portal")
 ARGON2_KIB = 1024  # real hashes, but of one MiB: the length of a hash is not what the tests test
+# Of files, each of which stays in one process.
+LONGEST = frozenset({
+    "tests/http/test_rights_table.py", "tests/http/sandbox/test_demo.py",
+    "tests/architecture/test_startprovider.py", "tests/http/oidc/test_real_site.py",
+    "tests/http/test_front.py", "tests/http/test_front_workers.py",
+    "tests/http/test_front_unfinished.py", "tests/http/gateway/test_short_way.py",
+})  # fmt: skip
 CHROMIUM_FLAGS = [
     "--disable-gpu",
     "--disable-quic",
@@ -153,8 +160,11 @@ def _no_network() -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests need not run a second time, so that `-m "not once"` leaves them out."""
+    """Say which tests need not run a second time, so that `-m "not once"` leaves them out; and let
+    the longest begin, so that no process ends long after the others.
+    """
     once.mark(items)
+    items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONGEST)
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,9 @@ A test is one of them when it uses no fixture that leads to a database or a cach
 for such a test there is no database, no cache, and no setting that names one. Who reaches a cache
 without such a fixture says so by the marker `services`, and runs twice.
 
-So is a test that opens pages in Chromium and is marked `pages`: its subject is what a browser makes
-of them, which no database changes. What the site stores meanwhile has tests of its own, which run
+So is a test that opens pages in Chromium, or each page of the administration, and is marked
+`pages`: its subject is what a browser makes of them, or what each lets somebody do, which no
+database changes. What the site stores meanwhile has tests of its own, which run
 twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
 """
 

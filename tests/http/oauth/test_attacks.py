@@ -178,8 +178,10 @@ def test_x10_the_page_that_asks_cannot_be_rewritten(app: Application) -> None:
     sealed = unescape(found[1])
     uid = stored(app.browser).uid
     wide = ["k", {**app.request(), "scope": "openid groups"}, [], 4e9]
+    middle = len(sealed) // 2
+    other = "A" if sealed[middle] != "A" else "B"
     forged = [
-        sealed[:-2] + "AA", sealed + "A", sealed.upper(), "", "x",
+        sealed[:middle] + other + sealed[middle + 1 :], sealed + "A", sealed.upper(), "", "x",
         seal(wide, "consent-once", "other"), seal(wide, "login", uid),
         seal(wide[1:], "consent", uid), base64.b64encode(json.dumps(wide).encode()).decode(),
     ]  # fmt: skip
