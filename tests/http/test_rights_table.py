@@ -142,7 +142,7 @@ def writes(client: Client, url: str, sent: dict[str, Any]) -> bool:
     return not all(sql.startswith(HARMLESS) for sql in told)
 
 
-@pytest.mark.pages
+@pytest.mark.rights
 @pytest.mark.parametrize("role", ROLES)
 def test_no_right_makes_more_of_itself(
     role: str, root: User, waiting: User, tenant: Tenant

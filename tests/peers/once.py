@@ -4,10 +4,12 @@ A test is one of them when it uses no fixture that leads to a database or a cach
 for such a test there is no database, no cache, and no setting that names one. Who reaches a cache
 without such a fixture says so by the marker `services`, and runs twice.
 
-So is a test that opens pages in Chromium, or each page of the administration, and is marked
-`pages`: its subject is what a browser makes of them, or what each lets somebody do, which no
-database changes. What the site stores meanwhile has tests of its own, which run
+So is a test that opens pages in Chromium and is marked `pages`: its subject is what a browser makes
+of them, which no database changes. What the site stores meanwhile has tests of its own, which run
 twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
+
+So is the table of what each right of staff makes of itself, which is marked `rights`: it is long,
+and the judgement is the administration's alone.
 """
 
 from __future__ import annotations
@@ -26,11 +28,11 @@ NAMED = ("DATABASE_URL", "REDIS_URL")
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
-    """Mark by `once` each test that uses nothing that differs, or is about pages."""
+    """Mark by `once` each test that uses nothing that differs, or is about pages or rights."""
     for item in items:
         said = {each.name for each in item.iter_markers()}
         used = SERVED.intersection(getattr(item, "fixturenames", ()))
-        if "pages" in said or not (used or said & {"django_db", "services"}):
+        if said & {"pages", "rights"} or not (used or said & {"django_db", "services"}):
             item.add_marker("once")
 
 
