@@ -5,7 +5,7 @@
 #   make check             while you work: lint, types, floors and the unit tests, in a minute or so
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
-#   make test WORKERS=4    the same with so many processes on each database (one more than processors)
+#   make test WORKERS=4    the same with 4 processes on PostgreSQL (one more than processors), 5 on SQLite
 #   make soak              what takes long: the HTTP tests with a dead Redis, then loads and faults
 #   make soak ARGS=...     the same with arguments for pytest, such as ARGS="-k reload"
 #   make lint types unit bench lock clean
@@ -33,7 +33,8 @@ BARE = env -u PYTHONDONTWRITEBYTECODE $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*
 PYTEST = $(BIN)/python -m pytest
 # A file of tests stays in one process, which keeps the servers that it started. As they are listed:
 # the browsers, which take longest, go first.
-SPREAD = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+SPREAD = -n $(WORKERS) $(FILES)
+FILES = --dist loadfile --no-loadscope-reorder
 
 mypy = folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
   $(BARE) VESTIBULE_DATA=$$folder $(BIN)/mypy $(TYPES)
@@ -98,7 +99,8 @@ newer-%:
 # has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
 # arguments that select nothing but that leave the second run empty (status 5). The processes of both,
 # which start together, would each compile what is not compiled yet: the first run does it before.
-# What reads the code goes beside them, since most tests wait.
+# What reads the code goes beside them, since most tests wait. The first run has a process more, as
+# it alone has what runs once.
 test: set-up-tests
 	@tests/peers/install
 	@$(if $(ARGS),,$(MAKE) --no-print-directory $(NEWER:%=newer-%))
@@ -111,7 +113,8 @@ test: set-up-tests
 	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
 	    $(PYTEST) $(SPREAD) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
-	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) $(SPREAD) $(ARGS) || embedded=$$?; \
+	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded \
+	    $(PYTEST) -n $$(($(WORKERS) + 1)) $(FILES) $(ARGS) || embedded=$$?; \
 	  read=0; wait $$reader || read=$$?; reader=; echo "== lint"; cat $$folder/read; \
 	  services=0; wait $$second || services=$$?; second=; \
 	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
