@@ -31,9 +31,12 @@ def dump(value: Any) -> dict[str, Any]:
     A member that has its default is left out, but for times: so the release before, which does not
     know what is new, reads all that makes no use of it (docs/moving.md 4).
     """
-    held = ((name, getattr(value, name)) for name in value.__dataclass_fields__)
     usual = _usual(type(value))  # type: ignore[arg-type]  # a class is hashable
-    return {name: _plain(each) for name, each in held if name not in usual or each != usual[name]}
+    return {
+        name: each if each is None or isinstance(each, str) else _plain(each)
+        for name in value.__dataclass_fields__
+        if (each := getattr(value, name)) != usual.get(name, MISSING)
+    }
 
 
 def load(kind: type[T], values: Any) -> T:
@@ -75,8 +78,6 @@ def _times(kind: type) -> tuple[str, ...]:
 
 
 def _plain(value: Any) -> Any:
-    if value is None or isinstance(value, str):  # nearly every field of a session
-        return value
     if isinstance(value, datetime):
         return value.isoformat()
     return dict(value) if isinstance(value, Mapping) else value

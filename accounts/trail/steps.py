@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 # The parties of a step. Others are `source:<slug>`, as `accounts.http` names who calls.
@@ -70,6 +71,7 @@ def read(stored: Any) -> list[Step]:
     return [Step(*row) for row in rows if isinstance(row, list) and 3 <= len(row) <= 6]
 
 
+@lru_cache(maxsize=256)
 def redacted(text: str) -> str:
     """Return an address without the parts that look like keys, and no longer than a line."""
     scheme, mark, rest = text.rpartition("://")
