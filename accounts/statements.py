@@ -117,11 +117,8 @@ class Existence(Built):
         return self.first(**values) is not None
 
 
-class Deletion(Built):
+class Deletion(Values):
     """The rows whose keys a queryset of `make` has; no other rows hang on them."""
-
-    def __init__(self, make: Callable[..., QuerySet[Any, Any]], **examples: Any) -> None:
-        super().__init__(lambda **values: make(**values).query, **examples)
 
     def carry_out(self, **values: Any) -> None:
         """Delete the rows. The names are those of the examples."""
