@@ -6,33 +6,20 @@ ours has, with its connections kept, so that the two differ in the login alone.
 
 import os
 
-import django
 import environ
-from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, JsonResponse
 from django.urls import include, path
 
+from tests.benchmarks import project
+
 ISSUER = os.environ["BENCH_ISSUER"]
 
-settings.configure(
-    SECRET_KEY="bench" * 10,
-    ALLOWED_HOSTS=["*"],
-    ROOT_URLCONF=__name__,
-    INSTALLED_APPS=[
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "django.contrib.messages",
-        "mozilla_django_oidc",
-    ],
-    MIDDLEWARE=[
-        "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
+project.begin(
+    __name__,
+    ["django.contrib.messages", "mozilla_django_oidc"],
+    [
         "django.contrib.messages.middleware.MessageMiddleware",
         "django.middleware.clickjacking.XFrameOptionsMiddleware",
     ],
@@ -53,7 +40,6 @@ settings.configure(
         }
     },
 )
-django.setup()
 call_command("migrate", verbosity=0)
 
 

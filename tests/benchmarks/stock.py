@@ -2,39 +2,14 @@
 
 import os
 
-import django
-from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 
-settings.configure(
-    SECRET_KEY="bench" * 10,
-    ALLOWED_HOSTS=["*"],
-    ROOT_URLCONF=__name__,
-    INSTALLED_APPS=[
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-    ],
-    MIDDLEWARE=[
-        "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-    ],
-    PASSWORD_HASHERS=["django.contrib.auth.hashers.Argon2PasswordHasher"],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["BENCH_DATABASE"],
-            "CONN_MAX_AGE": None,
-        }
-    },
-)
-django.setup()
+from tests.benchmarks import project
+
+project.begin(__name__)
 
 from django.contrib.auth import authenticate, login  # noqa: E402
 from django.contrib.auth.models import User  # noqa: E402

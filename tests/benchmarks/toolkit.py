@@ -3,40 +3,14 @@
 import os
 from datetime import timedelta
 
-import django
-from django.conf import settings
 from django.core.management import call_command
 from django.core.wsgi import get_wsgi_application
 from django.urls import path
 from django.utils import timezone
 
-settings.configure(
-    SECRET_KEY="bench" * 10,
-    ALLOWED_HOSTS=["*"],
-    ROOT_URLCONF=__name__,
-    USE_TZ=True,
-    INSTALLED_APPS=[
-        "django.contrib.auth",
-        "django.contrib.contenttypes",
-        "django.contrib.sessions",
-        "oauth2_provider",
-    ],
-    MIDDLEWARE=[
-        "django.middleware.security.SecurityMiddleware",
-        "django.contrib.sessions.middleware.SessionMiddleware",
-        "django.middleware.common.CommonMiddleware",
-        "django.middleware.csrf.CsrfViewMiddleware",
-        "django.contrib.auth.middleware.AuthenticationMiddleware",
-    ],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["BENCH_DATABASE"],
-            "CONN_MAX_AGE": None,
-        }
-    },
-)
-django.setup()
+from tests.benchmarks import project
+
+project.begin(__name__, ["oauth2_provider"], USE_TZ=True)
 
 from oauth2_provider.models import (  # noqa: E402
     get_application_model,
