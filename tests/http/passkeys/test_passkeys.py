@@ -196,7 +196,7 @@ def test_who_removes_one_is_told_and_it_opens_nothing(
     alice.post(PAGE, {"remove": Passkey.objects.get().pk})
     assert Event.objects.get(name="passkey.removed").user == person
     fresh.delivered()
-    assert "removed" in mail.outbox[-1].subject
+    assert any("removed" in each.subject for each in mail.outbox)
     assert code_of(use(Client(), own)) == "passkey"
     assert person.sessions.count() == 1
 
@@ -293,7 +293,7 @@ def test_u12_a_counter_that_does_not_grow_suspends_it(own: Authenticator, person
     event = Event.objects.get(name="passkey.cloned")
     assert (event.user, event.actor) == (person, "site")
     fresh.delivered()
-    assert "blocked" in mail.outbox[-1].subject
+    assert any("blocked" in each.subject for each in mail.outbox)
     page = Client()
     sign_in(page)
     assert "Blocked" in page.get(PAGE).content.decode()
