@@ -20,6 +20,7 @@ def demo(migrated_file: str, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def be(page: Page, name: str) -> None:
     """Sign in as one of the five people, from the site's sign-in page."""
+    page.wait_for_load_state()  # its style sheet shows one of the two lists of sources
     page.get_by_role("link", name="Citizen login").click()
     page.get_by_role("button", name=name).click()
 
