@@ -56,9 +56,14 @@ let generation = 0;
 /** Return a new private key of each kind, in JWK. */
 export function newKeys() {
   generation += 1;
+  // By PEM: Node 20 stops for ever when it collects the garbage of the generation while it exports
+  // the very object that was generated, since both lock the same key.
+  const publicKeyEncoding = { type: 'spki', format: 'pem' };
+  const privateKeyEncoding = { type: 'pkcs8', format: 'pem' };
   const key = (alg, type, options) => {
-    const { privateKey } = crypto.generateKeyPairSync(type, options);
-    return { ...privateKey.export({ format: 'jwk' }), use: 'sig', alg, kid: `${alg}-${generation}` };
+    const made = crypto.generateKeyPairSync(type, { ...options, publicKeyEncoding, privateKeyEncoding });
+    const jwk = crypto.createPrivateKey(made.privateKey).export({ format: 'jwk' });
+    return { ...jwk, use: 'sig', alg, kid: `${alg}-${generation}` };
   };
   return [
     key('RS256', 'rsa', { modulusLength: 2048 }),
