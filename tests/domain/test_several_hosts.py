@@ -15,6 +15,7 @@ from django.db.utils import ConnectionHandler
 from accounts import database
 from accounts.database import base
 from portal.configuration import stores
+from portal.operations.doctor.database import acknowledged
 from tests.peers.replicated import Server, address, primary_and_standby
 
 
@@ -71,6 +72,18 @@ def test_a_server_that_takes_no_writes_is_down_and_its_connection_is_dropped(
             ask(own, "CREATE TABLE written (number int)")
         assert database.is_down(raised.value)
         assert own.connection is None or own.connection.closed
+
+
+def test_the_doctor_asks_for_a_standby_that_has_what_is_acknowledged(
+    servers: tuple[Server, Server], connect: Any
+) -> None:
+    primary, _standby = servers
+    with connect(address(*servers)) as own:
+        assert [each.ok for each in acknowledged(own)] == [True]
+        ask(own, "SET synchronous_commit = local")
+        assert [each.ok for each in acknowledged(own)] == [False]
+    with connect(address(primary)) as own:
+        assert not list(acknowledged(own)), "nobody would take over"
 
 
 def test_the_one_that_takes_writes_is_used_and_the_other_once_it_has_taken_over(

@@ -71,6 +71,27 @@ def _postgres(told: dict[str, str]) -> Iterator[Finding]:
         % {"most": most, "wanted": wanted},
         _("Raise max_connections, or lower VESTIBULE_WORKERS or VESTIBULE_THREADS."),
     )
+    yield from acknowledged(connection)
+
+
+def acknowledged(asked: Any) -> Iterator[Finding]:
+    """Yield whether what the database of the connection `asked` has acknowledged survives its loss,
+    where DATABASE_URL names another host that would take over (docs/city.md 6).
+    """
+    if "," not in asked.settings_dict["HOST"]:
+        return
+    with asked.cursor() as cursor:
+        cursor.execute(
+            "SELECT current_setting('synchronous_commit') NOT IN ('off', 'local')"
+            " AND current_setting('synchronous_standby_names') <> ''"
+        )
+        waits = cursor.fetchone()[0]
+    yield verdict(
+        waits,
+        _("PostgreSQL acknowledges a commit once a standby has it."),
+        _("PostgreSQL acknowledges a commit that no standby has: a failover forgets the latest."),
+        _("Set synchronous_standby_names, and leave synchronous_commit on."),
+    )
 
 
 def _file() -> Finding:
