@@ -6,7 +6,8 @@
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
 #   make test WORKERS=4    the same with 4 processes on PostgreSQL (one more than processors), 5 on SQLite
-#   make soak              what takes long: the HTTP tests with a dead Redis, then loads and faults
+#   make soak              what takes long: the HTTP tests with a dead Redis, and with the fast path
+#                          before Django; then loads and faults
 #   make soak ARGS=...     the same with arguments for pytest, such as ARGS="-k reload"
 #   make lint types unit bench lock clean
 
@@ -121,21 +122,26 @@ test: set-up-tests
 	  [ $$read = 0 ] && [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
 
 # First the HTTP tests with a Redis that is dead from beginning to end: nothing is decided by what a
-# cache does not hold; left out are the tests of what one remembers. Then the tests marked `soak`, on
-# PostgreSQL and Redis, one after the other, as each has the machine to itself. Their tables are
-# printed at the end; ARGS=--soak-page writes them to docs/soak.md. Of two runs that ARGS choose from,
-# one may be empty (status 5).
+# cache does not hold; left out are the tests of what one remembers. Then they run with the fast path
+# before Django, whose answers must be the same (tests/peers/fast_path.py). Then the tests marked
+# `soak`, on PostgreSQL and Redis, one after the other, as each has the machine to itself. Their tables
+# are printed at the end; ARGS=--soak-page writes them to docs/soak.md. Of the runs that ARGS choose
+# from, some may be empty (status 5).
 soak: CHOSEN = $(if $(filter-out -%,$(firstword $(ARGS))),,$(1)) $(ARGS)
 soak: set-up-tests
 	@tests/peers/install
-	@folder=$$(mktemp -d); mkdir $$folder/dead $$folder/services; trap 'rm -rf "$$folder"' EXIT; \
+	@folder=$$(mktemp -d); mkdir $$folder/dead $$folder/fast $$folder/services; \
+	  trap 'rm -rf "$$folder"' EXIT; \
 	  echo "== a dead Redis"; \
 	  dead=0; $(BARE) VESTIBULE_DATA=$$folder/dead REDIS_URL=redis://127.0.0.1:9/0 \
 	    $(PYTEST) $(SPREAD) -m "not remembers" $(call CHOSEN,tests/http) || dead=$$?; \
+	  echo "== the fast path before Django"; \
+	  fast=0; $(BARE) VESTIBULE_DATA=$$folder/fast \
+	    $(PYTEST) $(SPREAD) --fast-path $(call CHOSEN,tests/http) || fast=$$?; \
 	  echo "== loads and faults, on PostgreSQL and Redis"; \
 	  loads=0; $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
 	    $(PYTEST) -v -m soak $(call CHOSEN,tests) || loads=$$?; \
-	  may() { [ $$1 = 0 ] || { [ $$1 = 5 ] && [ -n "$(ARGS)" ]; }; }; may $$dead && may $$loads
+	  may() { [ $$1 = 0 ] || { [ $$1 = 5 ] && [ -n "$(ARGS)" ]; }; }; may $$dead && may $$fast && may $$loads
 
 bench: set-up-tests
 	@tests/peers/install
