@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import shutil
 import ssl
@@ -190,6 +191,21 @@ def test_a_disk_that_is_full_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     usage = type(shutil.disk_usage("/"))
     monkeypatch.setattr(shutil, "disk_usage", lambda _: usage(2**40, 2**40 - 2**27, 2**27))
     assert "VESTIBULE_DATA" in wrong("disk")
+
+
+@pytest.mark.django_db
+def test_what_is_read_only_need_not_be_written(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """As in the image: a folder for the numbers alone, where somebody reads them."""
+    own = {"DATABASE_URL": "postgres://none", "DATA_DIR": str(tmp_path)}
+    read = {**own, "VESTIBULE_METRICS_TOKEN": "a token of the operator's"}
+    monkeypatch.setattr(os, "access", lambda place, _: Path(place).name == "metrics")
+    assert not wrong("disk", **own)
+    assert str(tmp_path) in wrong("disk", **read)
+    (tmp_path / "metrics").mkdir()
+    assert not wrong("disk", **read)
+    assert str(tmp_path) in wrong("disk", **{**own, "DATABASE_URL": ""})
 
 
 @pytest.mark.django_db(transaction=True)
