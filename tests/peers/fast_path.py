@@ -38,10 +38,11 @@ class _Front:
 
     def asked(self, client: ClientHandler, environ: Environ) -> HttpResponse:
         environ["wsgi.input"] = io.BytesIO(environ["wsgi.input"].read())
-        ended._feed.expire()  # as half a second later
-        key, before = self.kept.key(_scope(environ)), dict(environ)
-        with _uncounted():
-            noted = self.kept.moment() if key else None
+        key, before, noted = self.kept.key(_scope(environ)), dict(environ), None
+        if key:
+            ended._feed.expire()  # as half a second later
+            with _uncounted():
+                noted = self.kept.moment()
         found = self._of_the_loop(key, environ) or _of_a_thread(environ)
         if found is None:
             response = _of_django(client, environ)
