@@ -10,9 +10,11 @@ from typing import Any
 
 import pytest
 from django.core.cache import CacheHandler
+from django.db import connection
 from django.test import Client, override_settings
+from django.test.utils import CaptureQueriesContext
 
-from accounts import cache
+from accounts import cache, ended
 from accounts.cache import servers
 from accounts.keyring import digest
 from accounts.login import lockout
@@ -95,6 +97,26 @@ def test_what_is_asked_and_deleted_at_once_may_lie_in_many_places(kept: Group) -
     assert cache.shared.get_many([*names, "nothing"]) == names
     cache.shared.delete(*names)
     assert cache.shared.get_many(names) == {}
+
+
+def test_an_ending_moves_the_mark_for_another_worker(
+    kept: Group, settings: Any, django_capture_on_commit_callbacks: Any
+) -> None:
+    settings.VESTIBULE_FEED_MARK = True
+    other = ended.Feed()
+
+    def asks() -> int:
+        other.expire()
+        with CaptureQueriesContext(connection) as captured:
+            other.refreshed()
+        return len(captured)
+
+    assert [asks() > 0 for _ in range(3)] == [True, True, False]
+    with django_capture_on_commit_callbacks(execute=True):
+        ended.announce("session", ["left"])
+    assert asks() > 0
+    assert ("session", "left") in other.entries
+    assert asks() == 0
 
 
 @pytest.mark.parametrize(
