@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.contrib import admin
 from django.contrib.auth.models import Group, Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
@@ -104,6 +106,17 @@ def of_person(person: Any) -> list[str]:
     """Return the roles that a person has, in words."""
     held = [label_of(group) for group in person.groups.all() if is_role(group)]
     return [_text("Administrator"), *held] if person.is_superuser else held
+
+
+def single_rights(held: Iterable[Permission]) -> QuerySet[Permission]:
+    """Return the permissions that do something by themselves: of what the administration shows,
+    those of roles, and the ones that somebody has `held` so far.
+    """
+    pages = ContentType.objects.get_for_models(*admin.site._registry, for_concrete_models=False)
+    of_roles = {name.partition(".")[2] for role in ROLES for name in role.permissions}
+    of_use = Q(content_type__in=pages.values()) | Q(codename__in=of_roles)
+    found = Permission.objects.filter(of_use | Q(pk__in=[each.pk for each in held]))
+    return found.select_related("content_type")
 
 
 def in_words(permission: Permission) -> str:

@@ -209,6 +209,23 @@ def test_a_clerk_gives_the_rights_that_they_have_and_no_other(clerk: Client, per
     assert list(person.groups.all()) == [own]
 
 
+def offered(admin: Client, page: str, field: str) -> set[str]:
+    shown = admin.get(page).context["adminform"].form.fields[field].queryset
+    return set(shown.values_list("codename", flat=True))
+
+
+def test_rights_that_do_nothing_by_themselves_are_not_offered(admin: Client, person: User) -> None:
+    group = Group.objects.create(name="Readers")
+    of_group = f"/admin/auth/group/{group.pk}/change/"
+    for page, field in ((url(person), "user_permissions"), (of_group, "permissions")):
+        found = offered(admin, page, field)
+        assert found >= {"view_event", "delete_passkey", "change_awaitingperson"}
+        assert not found & {"view_signingkey", "add_contenttype", "change_storedtokens"}
+    given = Permission.objects.get(codename="view_signingkey")
+    person.user_permissions.add(given)
+    assert "view_signingkey" in offered(admin, url(person), "user_permissions"), "to be taken away"
+
+
 @pytest.mark.parametrize("disabled", [False, True])
 def test_a_clerk_does_not_touch_those_who_may_do_more(
     clerk: Client, administrator: User, person: User, disabled: bool

@@ -75,7 +75,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         if "user_permissions" in self.fields:
             single: Any = self.fields["user_permissions"]
             single.label_from_instance = roles.in_words
-            single.queryset = single.queryset.select_related("content_type")
+            own = self.instance.user_permissions.all() if self.saved else ()
+            single.queryset = roles.single_rights(own)
         if not self.actor.is_superuser:  # a declared field is there whatever a page shows
             del self.fields["roles"]
         else:
@@ -155,7 +156,8 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         if "permissions" in self.fields:
             shown: Any = self.fields["permissions"]
             shown.label_from_instance = roles.in_words
-            shown.queryset = shown.queryset.select_related("content_type")
+            own = self.instance.permissions.all() if self.instance.pk else ()
+            shown.queryset = roles.single_rights(own)
 
     def clean_name(self) -> str:
         """Return the name. Refuses one that would make the group a role."""
