@@ -104,7 +104,7 @@ def test_nobody_else_reads_it_and_it_overwrites_nothing(house: Household, archiv
         (with_manifest(format=2, version="9.0.0"), "another version, 9.0.0"),
         (with_manifest(migrations=["accounts.9999_far"], version="9.0.0"), "newer version, 9.0.0"),
         (with_manifest(database="postgresql"), "another kind of database"),
-        (lambda members: members.update(database=members["database"][:-1] + b"x"), "damaged"),
+        (lambda members: members.update(database=members["database"][:-5] + b"other"), "damaged"),
         (lambda members: members.pop("database"), "damaged"),
         (lambda members: members.update({"../keys.json": b"{}"}), "not part of a backup"),
         (lambda members: members.pop("manifest.json"), "no backup"),
