@@ -116,12 +116,14 @@ class TemporarilyUnavailable(ProtocolError):
     """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds.
 
     `is_hearsay`: whoever made the request may have brought it about by what they sent, so it counts
-    as their failure and says nothing of the upstream.
+    as their failure and says nothing of the upstream. `answered`: so many other questions that
+    they brought about were answered before, which count as theirs as well.
     """
 
     error = "temporarily_unavailable"
     status = 503
     reason = UNAVAILABLE
+    answered = 0
 
     def __init__(
         self,

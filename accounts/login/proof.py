@@ -108,7 +108,7 @@ def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authe
     cost = cookie_header.count(cookies)
     try:
         with lockout.held(visit, cost):
-            outcome = _asked(source, source.provider, cookies)
+            outcome = _asked(source, source.provider, cookies, visit)
             if outcome is None:
                 lockout.spend_budget(visit, cost)
     except TooManyRequests:
@@ -123,11 +123,13 @@ def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authe
 
 
 def _asked(
-    source: ConfiguredSource, provider: Recognises, cookies: Cookies
+    source: ConfiguredSource, provider: Recognises, cookies: Cookies, visit: Visit
 ) -> Authentication | None:
     try:
         return provider.recognise(cookies)
-    except TemporarilyUnavailable:
+    except TemporarilyUnavailable as error:
+        if error.answered:
+            lockout.spend_budget(visit, error.answered)
         raise
     except ProtocolError as error:
         log.info("recognition.refused", source=source.slug, reason=error.reason)

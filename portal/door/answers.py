@@ -67,6 +67,8 @@ def fail(
             return refuse(request, over)
         finally:
             lockout.spend_budget(incoming.visit(request), cost)
+    elif error.answered:
+        lockout.spend_budget(incoming.visit(request), error.answered)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
     onward = {"next": next_url, **wishes.carried(request, login_flow)}

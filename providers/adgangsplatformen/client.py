@@ -129,10 +129,11 @@ class Cms:
         An error for one cookie does not hide another that works.
         """
         failed: TemporarilyUnavailable | None = None
-        for cookie in mine:
+        for number, cookie in enumerate(mine):
             try:
                 held = self.user_token(cookie, budget, now)
-            except CallFailed:
+            except CallFailed as error:
+                error.answered = number
                 raise  # no answer at all: the next question would wait as long
             except TemporarilyUnavailable as error:
                 failed = error

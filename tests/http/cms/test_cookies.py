@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count, islice
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -310,3 +312,38 @@ def test_a_stranger_has_so_many_calls_however_many_cookies_they_bring(
     statuses = {ask(number) for number in islice(numbers, 30)}
     assert 0 < library.calls["graphql:dplTokens"] <= lockout.STRANGER.amount
     assert statuses <= {200, 302, 303, 429}
+
+
+class _HalfAnswering(BaseHTTPRequestHandler):
+    """A CMS that answers two questions of three that nobody is signed in, and drops the third."""
+
+    answered = 0
+    asked = count(1)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.close_connection = next(self.asked) % 3 == 0
+        if not self.close_connection:
+            type(self).answered += 1
+            self.send_response(403)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("path", ["/login", "/auth/callback/adgangsplatformen"])
+def test_calls_that_were_answered_count_though_a_later_one_was_not(
+    source: Make, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_HalfAnswering, "answered", 0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), _HalfAnswering) as upstream:
+        Thread(target=upstream.serve_forever, daemon=True).start()
+        source(cms_url=f"http://localhost:{upstream.server_port}")
+        for number in range(40):
+            invented = "; ".join(f"SESS{number:030x}{n:02x}=invented" for n in range(3))
+            Client().get(path, headers={"Cookie": invented})
+        upstream.shutdown()
+    assert 0 < _HalfAnswering.answered <= lockout.STRANGER.amount
