@@ -6,6 +6,7 @@ A fault lasts until somebody chooses another or the CMS starts anew.
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -45,7 +46,9 @@ _defaults: dict[str, Any] = {
     "slow_seconds": SLOW_SECONDS,
 }
 _now = dict(_defaults)
-_calls: Counter[str] = Counter()
+_calls: list[Counter[str]] = [Counter()]
+# A slow request that ends when the next counting has begun still belongs to the one before.
+_of_request = threading.local()
 
 
 def current() -> str:
@@ -65,7 +68,7 @@ def token_seconds() -> int:
 
 def count(what: str) -> None:
     """Count that the CMS was asked for something."""
-    _calls[what] += 1
+    _of_request.calls[what] += 1
 
 
 @require_POST
@@ -89,8 +92,8 @@ def controls(request: HttpRequest) -> HttpResponseBase:
         if not set(wanted) <= set(_defaults) or wanted.get("trouble", NORMAL) not in NAMES:
             return HttpResponse(status=400)
         _now.update({**_defaults, **wanted})
-        _calls.clear()
-    return JsonResponse({**_now, "calls": dict(_calls)})
+        _calls[:] = [Counter()]
+    return JsonResponse({**_now, "calls": dict(_calls[0])})
 
 
 @require_safe
@@ -107,7 +110,7 @@ class ControlsMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer, late or not at all as the fault of the moment says."""
-        path = request.path
+        path, _of_request.calls = request.path, _calls[0]
         for_servers = path.startswith(_FOR_SERVERS)
         if path != "/" and not path.startswith(_ALWAYS):
             count(path)
