@@ -88,13 +88,13 @@ def test_an_installed_site_draws_the_login_page_and_keeps_its_data(installed: In
     assert (installed.home / "state" / "vestibule" / "vestibule.sqlite3").is_file()
     installed.site.start()
     danish = Request(f"{installed.site.url}/login", headers={"Accept-Language": "da"})
-    with urlopen(danish, timeout=10) as answer:
+    with urlopen(danish, timeout=60) as answer:
         assert answer.status == 200
         page = answer.read().decode()
     assert '<html lang="da"' in page
     assert "Adgangskode" in page
     (link,) = STYLESHEET.findall(page)
-    with urlopen(installed.site.url + link, timeout=10) as answer:
+    with urlopen(installed.site.url + link, timeout=60) as answer:
         assert answer.read() == (ROOT / "portal" / "static" / "vestibule.css").read_bytes()
 
 

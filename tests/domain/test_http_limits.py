@@ -206,8 +206,10 @@ def test_bytes_after_the_announced_end_never_become_the_next_answer(
 
 
 def test_a_call_that_was_cut_off_leaves_nothing_to_the_next(
-    client: Client, upstream: TroubleServer
+    client: Client, upstream: TroubleServer, settings: Any
 ) -> None:
     for path in ("/hang-in-body", "/huge", "/drip-chunks", "/short"):
+        settings.VESTIBULE_HTTP_DEADLINE = 0.5
         failing(client, upstream.url(path))
+        settings.VESTIBULE_HTTP_DEADLINE = GENEROUS
         assert client.get(upstream.url("/json")).json() == {"hello": "world"}

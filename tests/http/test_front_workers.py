@@ -82,7 +82,7 @@ def under_load(port: int, authority: Path, seen: Counter[object]) -> Iterator[No
 
 def status(port: int, trust: ssl.SSLContext) -> int:
     """Ask once, on a connection of its own."""
-    connection = http.client.HTTPSConnection("localhost", port, timeout=30, context=trust)
+    connection = http.client.HTTPSConnection("localhost", port, timeout=60, context=trust)
     try:
         connection.request("GET", "/auth/session")
         answer = connection.getresponse()
@@ -151,7 +151,7 @@ def test_a_worker_that_dies_is_started_anew(house: Site) -> None:
     while not answered and time.monotonic() < deadline:
         time.sleep(0.2)
         try:
-            answered = requests.get(f"{house.url}/healthz", timeout=30).status_code == 200
+            answered = requests.get(f"{house.url}/healthz", timeout=60).status_code == 200
         except requests.ConnectionError:
             continue
     assert answered

@@ -58,7 +58,7 @@ def cookies(on: Site) -> dict[str, str]:
 
 def ask(site: Site, headers: dict[str, str], method: str = "GET", path: str = "") -> Heard:
     """Ask on a connection of its own; the moment of the answer is left out."""
-    connection = HTTPConnection(urlsplit(site.url).netloc, timeout=30)
+    connection = HTTPConnection(urlsplit(site.url).netloc, timeout=60)
     connection.request(method, path or "/auth/session", headers={"Host": "localhost", **headers})
     answer = connection.getresponse()
     body = answer.read()

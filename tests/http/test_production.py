@@ -109,7 +109,7 @@ def wait(url: str, log: Path) -> None:
     while True:
         assert time.monotonic() < deadline, log.read_text()
         try:
-            if requests.get(url, headers={"Host": "localhost"}, timeout=10).status_code == 200:
+            if requests.get(url, headers={"Host": "localhost"}, timeout=60).status_code == 200:
                 return
         except requests.ConnectionError:
             time.sleep(0.2)
@@ -125,19 +125,19 @@ def test_people_sign_in_and_leave_behind_each_proxy(production: Production, name
         browser.trust_env, browser.verify = False, str(authority)
         site = f"https://localhost:{port}"
         browser.headers["Referer"] = f"{site}/login"
-        page = browser.get(f"{site}/login", timeout=30)
+        page = browser.get(f"{site}/login", timeout=60)
         style = re.search(r'href="(/static/[^"]+\.css)"', page.text)
         assert style
-        served = browser.get(f"{site}{style[1]}", timeout=30)
+        served = browser.get(f"{site}{style[1]}", timeout=60)
         assert (served.status_code, served.headers["Content-Encoding"]) == (200, "gzip")
         token = {"csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken")}
         form = {**token, "username": PERSON, "password": PASSWORD}
-        entered = browser.post(f"{site}/auth/login/local", form, timeout=30)
+        entered = browser.post(f"{site}/auth/login/local", form, timeout=60)
         assert entered.url == f"{site}/account/", entered.text
         assert {cookie.name for cookie in browser.cookies} >= {"__Host-vestibule"}
-        session = browser.get(f"{site}/auth/session", timeout=30)
+        session = browser.get(f"{site}/auth/session", timeout=60)
         assert session.json()["user"]["username"] == PERSON
         token = {"csrfmiddlewaretoken": session.headers["X-CSRFToken"]}
-        browser.post(f"{site}/auth/logout", token, timeout=30)
-        assert not browser.get(f"{site}/auth/session", timeout=30).json()["isLoggedIn"]
+        browser.post(f"{site}/auth/logout", token, timeout=60)
+        assert not browser.get(f"{site}/auth/session", timeout=60).json()["isLoggedIn"]
     assert "Traceback" not in production.log.read_text()

@@ -84,9 +84,9 @@ def alice(house: Site) -> requests.Session:
 
 
 def enter(house: Site) -> requests.Session:
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
     browser = requests.Session()
-    browser.get(f"{house.url}/auth/login/local", timeout=30)
+    browser.get(f"{house.url}/auth/login/local", timeout=60)
     form = {"username": "alice", "password": PASSWORD, **csrf(browser)}
     answer = browser.post(
         f"{house.url}/auth/login/local", data=form, allow_redirects=False, timeout=30
@@ -138,11 +138,11 @@ def test_every_route_says_503_while_the_database_is_stopped(
                 assert is_unavailable(answer), (path, accept, answer.status_code, answer.text)
                 assert answer.json()["error"] == "temporarily_unavailable", (path, accept)
         pair = {"username": "alice", "password": PASSWORD}
-        answer = requests.post(f"{house.url}/session/login", data=pair, timeout=30)
+        answer = requests.post(f"{house.url}/session/login", data=pair, timeout=60)
         assert is_unavailable(answer)
         assert answer.json()["error"] == "temporarily_unavailable"
-        assert requests.get(f"{house.url}/healthz", timeout=30).status_code == 200
-        assert requests.get(f"{house.url}/readyz", timeout=30).json()["database"] == "unavailable"
+        assert requests.get(f"{house.url}/healthz", timeout=60).status_code == 200
+        assert requests.get(f"{house.url}/readyz", timeout=60).json()["database"] == "unavailable"
     until(lambda: ask(alice, f"{house.url}/auth/session").status_code == 200)
     assert ask(alice, f"{house.url}/auth/session").json()["user"]["username"] == "alice"
 
@@ -152,14 +152,14 @@ def test_an_attempt_that_could_not_be_judged_is_none(postgres: Postgres, house: 
 
     def attempt(_number: int = 0) -> requests.Response:
         pair = {"username": "alice", "password": PASSWORD}
-        return requests.post(f"{house.url}/session/login", pair, timeout=30)
+        return requests.post(f"{house.url}/session/login", pair, timeout=60)
 
     with psycopg.connect(postgres.url) as other, ThreadPoolExecutor(5) as threads:
         other.execute("LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE")
         # As many as a name may guess from an address.
         assert all(is_unavailable(answer) for answer in threads.map(attempt, range(5)))
         other.rollback()
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
     assert attempt().status_code == 200
 
 
@@ -203,7 +203,7 @@ def test_leaving_takes_the_cookie_back_without_the_database(
     front_end = enter(house)
     forged = alice.cookies.copy()
     with postgres.stopped():
-        stranger = requests.post(f"{house.url}/auth/logout", cookies=forged, timeout=30)
+        stranger = requests.post(f"{house.url}/auth/logout", cookies=forged, timeout=60)
         assert stranger.status_code == 403 or "vestibule" not in stranger.cookies
         assert not any(c.startswith("vestibule=") for c in set_cookies(stranger))
 
@@ -216,10 +216,10 @@ def test_leaving_takes_the_cookie_back_without_the_database(
         assert "vestibule" not in alice.cookies
 
         url = f"{house.url}/session/logout"
-        refused = front_end.post(url, timeout=30)
+        refused = front_end.post(url, timeout=60)
         assert "vestibule" in front_end.cookies, refused.text
         token = {"X-CSRFToken": front_end.cookies["csrftoken"]}
-        told = front_end.post(url, headers=token, timeout=30)
+        told = front_end.post(url, headers=token, timeout=60)
         assert is_unavailable(told)
         assert told.json()["error"] == "temporarily_unavailable"
         assert "vestibule" not in front_end.cookies
@@ -250,7 +250,7 @@ def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
         assert max(seconds for seconds, _ in found) < LONGEST, found
         assert timed("/readyz")[0] < 2.5
         begun = time.monotonic()
-        alice.post(f"{house.url}/auth/logout", data=csrf(alice), timeout=30)
+        alice.post(f"{house.url}/auth/logout", data=csrf(alice), timeout=60)
         assert "vestibule" not in alice.cookies
         assert time.monotonic() - begun < LONGEST
     until(lambda: timed("/auth/session")[1] == 200)
@@ -259,14 +259,14 @@ def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
 def test_ready_says_no_within_two_seconds_while_the_database_hangs(
     postgres: Postgres, house: Site
 ) -> None:
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
     with postgres.frozen():
         for _ in range(3):
             begun = time.monotonic()
-            answer = requests.get(f"{house.url}/readyz", timeout=30)
+            answer = requests.get(f"{house.url}/readyz", timeout=60)
             assert time.monotonic() - begun < 2.0
             assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=30).status_code == 200)
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
 
 
 def test_a_lock_that_somebody_holds_is_left_in_time(
@@ -287,17 +287,17 @@ def test_a_full_disk_shows(migrated_file: str, tmp_path: Path) -> None:
         own = open_site(stack, tmp_path, migrated_file)
         assert own.process is not None
         ready = f"{own.url}/readyz"
-        until(lambda: requests.get(ready, timeout=30).status_code == 200)
+        until(lambda: requests.get(ready, timeout=60).status_code == 200)
         workers = [int(pid) for pid in _children(own.process.pid)]
         for pid in workers:  # no file may grow, and none be written beyond its first byte
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
-        answer = requests.get(ready, timeout=30)
+        answer = requests.get(ready, timeout=60)
         assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
         for pid in workers:
             resource.prlimit(
                 pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
             )
-        until(lambda: requests.get(ready, timeout=30).status_code == 200)
+        until(lambda: requests.get(ready, timeout=60).status_code == 200)
 
 
 def _children(pid: int) -> list[str]:

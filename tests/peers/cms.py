@@ -72,13 +72,13 @@ class Cms(StandIn):
     @property
     def calls(self) -> Counter[str]:
         """How often each thing was asked for since the last `trouble`."""
-        answer = requests.get(f"{self.url}/controls", verify=self.verify, timeout=10)
+        answer = requests.get(f"{self.url}/controls", verify=self.verify, timeout=60)
         return Counter(answer.json()["calls"])
 
     def trouble(self, name: str = "normal", **more: Any) -> None:
         """Begin anew with this trouble, and with `token_seconds` or `slow_seconds` where given."""
         wanted = {"trouble": name, **more}
-        answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=10)
+        answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=60)
         assert answer.status_code == 200, answer.text
         patience.hangs(name == "slow")
 
@@ -126,7 +126,7 @@ class Patron:
     def get(self, address: str) -> requests.Response:
         """Follow an address, a path or a URL of the CMS, to the site's door or the CMS's page."""
         url = address if address.startswith("http") else self.library.url + address
-        answer = self.browser.get(url, allow_redirects=False, timeout=10)
+        answer = self.browser.get(url, allow_redirects=False, timeout=60)
         return self._followed(answer)
 
     def sign_in(self, person: str = "rikke", address: str = "/login?current-path=/go-login") -> str:
@@ -144,7 +144,7 @@ class Patron:
             data=form,
             headers={"Referer": f"{self.library.url}/login"},
             allow_redirects=False,
-            timeout=10,
+            timeout=60,
         )
         assert answer.status_code == 303, (answer.status_code, answer.text)
         return place(self._followed(answer))
@@ -158,7 +158,7 @@ class Patron:
             onward = requests.compat.urljoin(answer.url, answer.headers["Location"])
             if not onward.startswith((self.library.url, f"{self.library.bibdk}/")):
                 break
-            answer = self.browser.get(onward, allow_redirects=False, timeout=10)
+            answer = self.browser.get(onward, allow_redirects=False, timeout=60)
         return answer
 
 

@@ -60,11 +60,11 @@ def test_graphql_answers_the_user_and_the_patron_and_no_stranger(
     patron: Patron, library: Cms
 ) -> None:
     url = f"{library.url}/graphql"
-    assert requests.post(url, json=QUERY, timeout=10).status_code == 403
-    nobody = requests.post(url, json=QUERY, auth=OURS, timeout=10).json()
+    assert requests.post(url, json=QUERY, timeout=60).status_code == 403
+    nobody = requests.post(url, json=QUERY, auth=OURS, timeout=60).json()
     assert nobody["data"]["dplTokens"]["adgangsplatformen"]["user"] is None
     patron.sign_in()
-    somebody = requests.post(url, json=QUERY, cookies=patron.cookies, timeout=10).json()
+    somebody = requests.post(url, json=QUERY, cookies=patron.cookies, timeout=60).json()
     assert somebody["data"]["dplTokens"]["adgangsplatformen"]["user"]["expire"]["timestamp"]
 
 
@@ -73,7 +73,7 @@ def test_people_switch_the_trouble_on_the_front_page(patron: Patron) -> None:
     assert 'value="slow"' in page.text
     form = {"csrfmiddlewaretoken": patron.browser.cookies["cms-csrf"], "trouble": "down"}
     url = f"{patron.library.url}/trouble"
-    assert patron.browser.post(url, data=form, timeout=10).status_code == 200
+    assert patron.browser.post(url, data=form, timeout=60).status_code == 200
     assert patron.get("/go-login").status_code == 503
     assert patron.get("/").status_code == 200
 

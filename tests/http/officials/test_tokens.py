@@ -50,7 +50,7 @@ def later(seconds: float) -> Any:
 def is_taken(provider: Certified, access_token: str) -> bool:
     """Tell whether the provider still takes an access token."""
     bearer = {"Authorization": f"Bearer {access_token}"}
-    return requests.get(f"{provider.issuer}/me", headers=bearer, timeout=10).status_code == 200
+    return requests.get(f"{provider.issuer}/me", headers=bearer, timeout=60).status_code == 200
 
 
 def until_it_has_ended(provider: Certified, access_token: str) -> None:

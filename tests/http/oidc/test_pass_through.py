@@ -36,7 +36,7 @@ def test_the_upstreams_own_document_is_served(
     client: Client, source: Make, provider: Certified
 ) -> None:
     source(provider)
-    theirs = requests.get(provider.issuer + OWN, timeout=30).json()
+    theirs = requests.get(provider.issuer + OWN, timeout=60).json()
     for path in BOTH:
         answer = client.get(path)
         assert answer.json() == theirs

@@ -61,7 +61,7 @@ def test_all_wishes_reach_the_provider(app: Application, source: Make, provider:
     }  # fmt: skip
     url = way_upstream(app, **wishes)
     assert asked(url) | wishes == asked(url)
-    page = requests.get(url, timeout=10)
+    page = requests.get(url, timeout=60)
     assert 'name="login" value="zoë@example.org"' in page.text, "the certified provider reads it"
 
 

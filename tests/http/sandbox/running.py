@@ -57,11 +57,11 @@ class Sandbox(StandIn):
 
     def post(self, path: str, auth: Any = SECRET, **form: str) -> requests.Response:
         """Call an endpoint for servers."""
-        return requests.post(f"{self.issuer}/{path}", data=form, auth=auth, timeout=10)
+        return requests.post(f"{self.issuer}/{path}", data=form, auth=auth, timeout=60)
 
     def verified(self, token: str, audience: str = CLIENT_ID) -> dict[str, Any]:
         """Return the claims of a token that verifies against the published keys."""
-        key = jwt.PyJWKSet.from_dict(requests.get(f"{self.issuer}/jwks", timeout=10).json())
+        key = jwt.PyJWKSet.from_dict(requests.get(f"{self.issuer}/jwks", timeout=60).json())
         kid = jwt.get_unverified_header(token)["kid"]
         claims: dict[str, Any] = jwt.decode(
             token, key[kid], ["RS256"], audience=audience, issuer=self.issuer
@@ -90,12 +90,12 @@ class Browser:
 
     def get(self, path: str, given: Any = None) -> requests.Response:
         url = f"{self.sandbox.url}{path}"
-        return self.session.get(url, params=given, allow_redirects=False, timeout=10)
+        return self.session.get(url, params=given, allow_redirects=False, timeout=60)
 
     def post(self, path: str, **form: str) -> requests.Response:
         form = {"csrfmiddlewaretoken": self.session.cookies.get("sandbox-csrf", ""), **form}
         url = f"{self.sandbox.url}{path}"
-        return self.session.post(url, data=form, allow_redirects=False, timeout=10)
+        return self.session.post(url, data=form, allow_redirects=False, timeout=60)
 
     def authorize(self, **changed: str | None) -> requests.Response:
         return self.get("/openid/authorize", self.request(**changed))

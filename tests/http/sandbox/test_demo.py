@@ -31,13 +31,13 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
 def sign_in(demo: Demo, persona: whole.Persona, source: str = "local") -> str:
     """Sign in as the banner says. Returns where one lands."""
     with requests.Session() as browser:
-        page = browser.get(f"{demo.site}/login", timeout=10)
+        page = browser.get(f"{demo.site}/login", timeout=60)
         form = {
             "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken"),
             "username": persona.username,
             "password": persona.password,
         }
-        return browser.post(f"{demo.site}/auth/login/{source}", form, timeout=10).url
+        return browser.post(f"{demo.site}/auth/login/{source}", form, timeout=60).url
 
 
 def manage(data: Path, *args: str) -> None:
@@ -69,7 +69,7 @@ def test_the_demo_says_where_it_is_and_who_may_come_in(demo: Demo) -> None:
         demo.directory,
     ):
         assert at in demo.banner
-    assert requests.get(f"{demo.site}/", timeout=10).status_code == 200
+    assert requests.get(f"{demo.site}/", timeout=60).status_code == 200
     for persona in whole.PERSONAS:
         assert persona.username in demo.banner
         assert persona.password in demo.banner
@@ -111,39 +111,39 @@ def test_without_slapd_the_demo_says_so_in_a_line(monkeypatch: pytest.MonkeyPatc
 def test_a_newcomer_signs_in_by_one_click_and_leaves_on_both_sides(demo: Demo) -> None:
     site, stand_in = demo.site, demo.stand_in
     with requests.Session() as browser:
-        page = browser.get(f"{site}/auth/login/citizen", timeout=10)
+        page = browser.get(f"{site}/auth/login/citizen", timeout=60)
         assert page.url.startswith(f"{stand_in}/openid/authorize")
         form = {
             "csrfmiddlewaretoken": browser.cookies["sandbox-csrf"],
             "request": hidden(page, "request"),
             "persona": CITIZEN,
         }
-        landed = browser.post(f"{stand_in}/openid/authorize/choose", data=form, timeout=10)
+        landed = browser.post(f"{stand_in}/openid/authorize/choose", data=form, timeout=60)
         assert landed.url == f"{site}/account/"
-        assert browser.get(f"{site}/auth/session", timeout=10).json()["source"] == "citizen"
-        assert "Clara Clausen" in browser.get(f"{stand_in}/", timeout=10).text
+        assert browser.get(f"{site}/auth/session", timeout=60).json()["source"] == "citizen"
+        assert "Clara Clausen" in browser.get(f"{stand_in}/", timeout=60).text
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        page = browser.post(f"{site}/auth/logout", data=token, timeout=10)
-        left = browser.get(page.headers["Refresh"].partition("url=")[2], timeout=10)
+        page = browser.post(f"{site}/auth/logout", data=token, timeout=60)
+        left = browser.get(page.headers["Refresh"].partition("url=")[2], timeout=60)
         assert left.url == f"{site}/"
         assert any(step.url.startswith(f"{stand_in}/openid/end_session") for step in left.history)
-        assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=10).text
+        assert "Clara Clausen" not in browser.get(f"{stand_in}/", timeout=60).text
 
 
 def test_who_signs_out_at_the_stand_in_is_told_so_at_the_site(demo: Demo) -> None:
     site, stand_in = demo.site, demo.stand_in
     with requests.Session() as browser:
-        page = browser.get(f"{site}/auth/login/citizen", timeout=10)
+        page = browser.get(f"{site}/auth/login/citizen", timeout=60)
         form = {
             "csrfmiddlewaretoken": browser.cookies["sandbox-csrf"],
             "request": hidden(page, "request"),
             "persona": CITIZEN,
         }
-        browser.post(f"{stand_in}/openid/authorize/choose", data=form, timeout=10)
+        browser.post(f"{stand_in}/openid/authorize/choose", data=form, timeout=60)
         token = {"csrfmiddlewaretoken": browser.cookies["sandbox-csrf"]}
-        browser.post(f"{stand_in}/openid/leave", data=token, timeout=10)
+        browser.post(f"{stand_in}/openid/leave", data=token, timeout=60)
         time.sleep(0.6)  # until each worker has read the feed
-        page = browser.get(f"{site}/account/", timeout=10)
+        page = browser.get(f"{site}/account/", timeout=60)
         assert "your session ended where you had signed in" in page.text
 
 
@@ -151,20 +151,20 @@ def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(
     migrated_file: str, tmp_path: Path
 ) -> None:
     with running(tmp_path, migrated=migrated_file) as demo, requests.Session() as browser:
-        page = browser.get(f"{demo.site}/login/forgotten", timeout=10)
+        page = browser.get(f"{demo.site}/login/forgotten", timeout=60)
         form = {
             "csrfmiddlewaretoken": hidden(page, "csrfmiddlewaretoken"),
             "identifier": whole.PERSONAS[1].username,
         }
-        browser.post(f"{demo.site}/login/forgotten", form, timeout=10)
+        browser.post(f"{demo.site}/login/forgotten", form, timeout=60)
         shown = ""
         for _ in range(100):
-            shown = requests.get(f"{demo.stand_in}/mails", timeout=10).text
+            shown = requests.get(f"{demo.stand_in}/mails", timeout=60).text
             if link := re.search(r'href="(http://localhost:\d+/login/reset/[^"]+)"', shown):
                 break
             time.sleep(0.1)
         assert link, shown
-        assert browser.get(link[1], timeout=10).status_code == 200
+        assert browser.get(link[1], timeout=60).status_code == 200
         said = demo.leave().splitlines()
         at = said.index('>>> Mail to patron@example.org: "Set a new password"')
         assert said[at + 1] == f">>> {link[1]}"
@@ -172,25 +172,25 @@ def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(
 
 
 def test_the_demo_is_an_institution_of_its_own(demo: Demo) -> None:
-    page = requests.get(f"{demo.site}/login", timeout=10).text
+    page = requests.get(f"{demo.site}/login", timeout=60).text
     assert " Sommerby Bibliotek og Borgerservice</title>" in page
     assert 'href="mailto:borgerservice@sommerby.example"' in page
-    assert 'fill="#7a1f3d"' in requests.get(f"{demo.site}/icon.svg", timeout=10).text
+    assert 'fill="#7a1f3d"' in requests.get(f"{demo.site}/icon.svg", timeout=60).text
 
 
 def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
     for origin in (demo.site, demo.stand_in, demo.library):
-        page = requests.get(f"{origin}/", timeout=10).text
+        page = requests.get(f"{origin}/", timeout=60).text
         style = re.findall(r'(?:href|src)="(/static/[^"#]+\.(?:css|svg|js))', page)
         assert style
         for path in style:
-            answer = requests.get(f"{origin}{path}", timeout=10)
+            answer = requests.get(f"{origin}{path}", timeout=60)
             assert answer.headers["Content-Encoding"] == "gzip", f"{origin}{path}"
 
 
 def test_a_second_run_keeps_its_data_and_reset_does_not(migrated_file: str, tmp_path: Path) -> None:
     def key(demo: Demo) -> str:
-        found = requests.get(f"{demo.stand_in}/openid/jwks", timeout=10).json()
+        found = requests.get(f"{demo.stand_in}/openid/jwks", timeout=60).json()
         return str(found["keys"][0]["n"])
 
     with running(tmp_path, migrated=migrated_file) as first:

@@ -23,12 +23,12 @@ def test_a_second_run_keeps_the_key_the_sessions_and_the_grants(tmp_path: Path) 
     sandbox.start()
     browser = Browser(sandbox)
     tokens = browser.tokens()
-    keys = requests.get(f"{sandbox.issuer}/jwks", timeout=10).json()
+    keys = requests.get(f"{sandbox.issuer}/jwks", timeout=60).json()
     browser.trouble("down")
     sandbox.stop()
     sandbox.start()
     try:
-        assert requests.get(f"{sandbox.issuer}/jwks", timeout=10).json() == keys
+        assert requests.get(f"{sandbox.issuer}/jwks", timeout=60).json() == keys
         assert told(browser.authorize(prompt="none"))["code"]
         form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
         assert sandbox.post("token", **form).status_code == 200
@@ -61,7 +61,7 @@ def test_it_does_not_start_in_production(tmp_path: Path) -> None:
         command, cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
     try:
-        said, _ = process.communicate(timeout=30)
+        said, _ = process.communicate(timeout=120)
     except subprocess.TimeoutExpired:
         process.kill()
         pytest.fail("it goes on running")

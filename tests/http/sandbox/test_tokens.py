@@ -30,7 +30,7 @@ def refresh(sandbox: Sandbox, token: str, **more: Any) -> requests.Response:
 
 def userinfo(sandbox: Sandbox, token: str) -> requests.Response:
     bearer = {"Authorization": f"Bearer {token}"}
-    return requests.get(f"{sandbox.issuer}/userinfo", headers=bearer, timeout=10)
+    return requests.get(f"{sandbox.issuer}/userinfo", headers=bearer, timeout=60)
 
 
 def is_active(sandbox: Sandbox, token: str) -> bool:

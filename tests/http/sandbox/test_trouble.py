@@ -40,8 +40,8 @@ def test_an_unknown_trouble_changes_nothing(browser: Browser) -> None:
 @pytest.mark.parametrize("path", ENDPOINTS)
 def test_down_is_an_error_everywhere(sandbox: Sandbox, browser: Browser, path: str) -> None:
     browser.trouble("down")
-    assert requests.get(f"{sandbox.issuer}/{path}", timeout=10).status_code == 503
-    assert requests.post(f"{sandbox.issuer}/{path}", timeout=10).status_code == 503
+    assert requests.get(f"{sandbox.issuer}/{path}", timeout=60).status_code == 503
+    assert requests.post(f"{sandbox.issuer}/{path}", timeout=60).status_code == 503
     assert sandbox.answers()
 
 
@@ -72,7 +72,7 @@ def test_a_wrong_issuer_is_in_the_answer_and_in_the_token(
     token = browser.redeem(answer["code"]).json()["id_token"]
     with pytest.raises(jwt.InvalidIssuerError):
         sandbox.verified(token)
-    found = requests.get(f"{sandbox.issuer}/.well-known/openid-configuration", timeout=10).json()
+    found = requests.get(f"{sandbox.issuer}/.well-known/openid-configuration", timeout=60).json()
     assert found["issuer"] == sandbox.issuer
 
 

@@ -78,9 +78,9 @@ class Standin(Sandbox):
 
     def _choose(self, page: str, action: str, name: str) -> None:
         with requests.Session() as operator:
-            operator.get(self.url + page, timeout=10)
+            operator.get(self.url + page, timeout=60)
             form = {"csrfmiddlewaretoken": operator.cookies["sandbox-csrf"], "trouble": name}
-            done = operator.post(self.url + action, form, allow_redirects=False, timeout=10)
+            done = operator.post(self.url + action, form, allow_redirects=False, timeout=60)
         assert done.status_code == 303, done.text
         patience.hangs(name == "slow")
 

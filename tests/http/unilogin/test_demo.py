@@ -20,7 +20,7 @@ def test_a_pupil_signs_in_and_leaves_and_another_is_refused(
         assert f"{stand_in}/unilogin/" in demo.banner
 
         def enter(who: str) -> requests.Response:
-            page = browser.get(f"{site}/auth/login/unilogin", timeout=10)
+            page = browser.get(f"{site}/auth/login/unilogin", timeout=60)
             assert page.url.startswith(f"{stand_in}/{BROKER.name}/"), page.url
             form = {
                 "csrfmiddlewaretoken": browser.cookies["sandbox-csrf"],
@@ -28,16 +28,16 @@ def test_a_pupil_signs_in_and_leaves_and_another_is_refused(
                 "persona": subjects[who],
             }
             url = f"{stand_in}/{BROKER.name}/authorize/choose"
-            return browser.post(url, data=form, timeout=20)
+            return browser.post(url, data=form, timeout=60)
 
         def there() -> str:
-            return browser.get(f"{stand_in}/unilogin/", timeout=10).text
+            return browser.get(f"{stand_in}/unilogin/", timeout=60).text
 
         assert enter("Ida").url == f"{site}/account/"
-        assert browser.get(f"{site}/auth/session", timeout=10).json()["type"] == "unilogin"
+        assert browser.get(f"{site}/auth/session", timeout=60).json()["type"] == "unilogin"
         assert "<strong>Ida</strong>" in there()
         token = {"csrfmiddlewaretoken": browser.cookies["csrftoken"]}
-        assert browser.post(f"{site}/auth/logout", data=token, timeout=20).url == f"{site}/"
+        assert browser.post(f"{site}/auth/logout", data=token, timeout=60).url == f"{site}/"
         assert "<strong>Ida</strong>" not in there()
         refused = enter("Bo")
         assert refused.status_code == 403

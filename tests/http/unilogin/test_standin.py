@@ -37,7 +37,7 @@ def authorize(standin: Standin, browser: requests.Session, **changed: str) -> re
         "code_challenge": challenge(), "code_challenge_method": "S256", **changed,
     }  # fmt: skip
     url = f"{standin.issuer}/{AT}/auth?{urlencode(asked)}"
-    return browser.get(url, allow_redirects=False, timeout=10)
+    return browser.get(url, allow_redirects=False, timeout=60)
 
 
 def code(standin: Standin, browser: requests.Session | None = None, who: str = "Ida") -> str:
@@ -48,13 +48,13 @@ def code(standin: Standin, browser: requests.Session | None = None, who: str = "
         "csrfmiddlewaretoken": own.cookies["sandbox-csrf"],
     }
     url = f"{standin.issuer}/authorize/choose"
-    back = own.post(url, form, allow_redirects=False, timeout=10).headers["Location"]
+    back = own.post(url, form, allow_redirects=False, timeout=60).headers["Location"]
     assert back.startswith(CALLBACK)
     return parse_qs(urlsplit(back).query)["code"][0]
 
 
 def post(standin: Standin, path: str, **form: str) -> requests.Response:
-    return requests.post(f"{standin.issuer}/{AT}/{path}", {**SECRET, **form}, timeout=10)
+    return requests.post(f"{standin.issuer}/{AT}/{path}", {**SECRET, **form}, timeout=60)
 
 
 def redeem(standin: Standin, spent: str, **changed: str) -> requests.Response:
@@ -64,19 +64,19 @@ def redeem(standin: Standin, spent: str, **changed: str) -> requests.Response:
 
 def test_the_document_names_what_there_is(standin: Standin) -> None:
     url = f"{standin.issuer}/.well-known/openid-configuration"
-    document = requests.get(url, timeout=10).json()
+    document = requests.get(url, timeout=60).json()
     assert document["issuer"] == standin.issuer
     assert document["end_session_endpoint"] == f"{standin.issuer}/{AT}/logout"
     assert document["code_challenge_methods_supported"] == ["S256"]
     assert "client_secret_post" in document["token_endpoint_auth_methods_supported"]
-    assert requests.get(document["jwks_uri"], timeout=10).json()["keys"]
+    assert requests.get(document["jwks_uri"], timeout=60).json()["keys"]
 
 
 def test_the_tokens_are_as_unilogin_writes_them(standin: Standin) -> None:
     answer = redeem(standin, code(standin)).json()
     assert answer["expires_in"] == 300
     assert answer["refresh_expires_in"] == 1799
-    keys = requests.get(f"{standin.issuer}/{AT}/certs", timeout=10).json()
+    keys = requests.get(f"{standin.issuer}/{AT}/certs", timeout=60).json()
     claims = jwt.decode(
         answer["id_token"], jwt.PyJWKSet.from_dict(keys).keys[0], ["RS256"],
         audience=CLIENT_ID, issuer=standin.issuer,
@@ -88,7 +88,7 @@ def test_the_tokens_are_as_unilogin_writes_them(standin: Standin) -> None:
     said = post(standin, "token/introspect", token=answer["access_token"]).json()
     assert (said["active"], said["institution_ids"]) == (True, "[A10101]")
     bearer = {"Authorization": f"Bearer {answer['access_token']}"}
-    info = requests.get(f"{standin.issuer}/{AT}/userinfo", headers=bearer, timeout=10).json()
+    info = requests.get(f"{standin.issuer}/{AT}/userinfo", headers=bearer, timeout=60).json()
     assert info == {"sub": claims["sub"]}
 
 
@@ -144,14 +144,14 @@ def test_tokens_of_the_other_realm_count_for_nothing(standin: Standin) -> None:
     access_token = redeem(standin, code(standin)).json()["access_token"]
     answer = requests.get(
         f"{standin.url}/openid/userinfo",
-        headers={"Authorization": f"Bearer {access_token}"}, timeout=10,
+        headers={"Authorization": f"Bearer {access_token}"}, timeout=60,
     )  # fmt: skip
     assert answer.status_code == 401
 
 
 def ask(standin: Standin, body: bytes, media_type: str = "application/soap+xml") -> Any:
     headers = {"Content-Type": f'{media_type}; action="{ACTION}"'}
-    return requests.post(f"{standin.url}/{demo.SERVICE}", body, headers=headers, timeout=10)
+    return requests.post(f"{standin.url}/{demo.SERVICE}", body, headers=headers, timeout=60)
 
 
 ACTION = "https://wsiinst.unilogin.dk/hentInstitution"
@@ -192,18 +192,18 @@ def test_an_unknown_school_is_answered_by_nothing(standin: Standin) -> None:
 def test_the_page_shows_who_is_there_and_signs_out(standin: Standin) -> None:
     with requests.Session() as browser:
         code(standin, browser)
-        assert "Ida" in browser.get(f"{standin.url}/unilogin/", timeout=10).text
+        assert "Ida" in browser.get(f"{standin.url}/unilogin/", timeout=60).text
         form = {"csrfmiddlewaretoken": browser.cookies["sandbox-csrf"]}
-        browser.post(f"{standin.issuer}/leave", form, timeout=10)
-        assert "Ida" not in browser.get(f"{standin.url}/unilogin/", timeout=10).text
+        browser.post(f"{standin.issuer}/leave", form, timeout=60)
+        assert "Ida" not in browser.get(f"{standin.url}/unilogin/", timeout=60).text
     assert standin.signed_in() == set()
 
 
 def test_an_unknown_trouble_is_refused(standin: Standin) -> None:
     with requests.Session() as operator:
-        operator.get(f"{standin.url}/unilogin/", timeout=10)
+        operator.get(f"{standin.url}/unilogin/", timeout=60)
         form = {"csrfmiddlewaretoken": operator.cookies["sandbox-csrf"], "trouble": "flood"}
-        assert operator.post(f"{standin.url}/unilogin/trouble", form, timeout=10).status_code == 400
+        assert operator.post(f"{standin.url}/unilogin/trouble", form, timeout=60).status_code == 400
 
 
 @pytest.mark.django_db

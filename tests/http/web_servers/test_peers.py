@@ -18,12 +18,12 @@ def files() -> Iterator[Files]:
 
 def test_webdav_lists_takes_and_moves(files: Files) -> None:
     url = f"http://127.0.0.1:{files.port}/dav"
-    listed = requests.request("PROPFIND", f"{url}/", headers={"Depth": "1"}, timeout=30)
+    listed = requests.request("PROPFIND", f"{url}/", headers={"Depth": "1"}, timeout=60)
     assert listed.status_code == 207
     assert "/dav/hello.txt" in listed.text
-    assert requests.put(f"{url}/new.txt", b"new", timeout=30).status_code == 201
+    assert requests.put(f"{url}/new.txt", b"new", timeout=60).status_code == 201
     onward = {"Destination": "https://files.example.org/dav/moved.txt"}
-    moved = requests.request("MOVE", f"{url}/new.txt", headers=onward, timeout=30)
+    moved = requests.request("MOVE", f"{url}/new.txt", headers=onward, timeout=60)
     assert moved.status_code == 201
     assert (files.root / "moved.txt").read_bytes() == b"new"
     told = {(each.method, each.path, each.status) for each in files.asked(3)}
