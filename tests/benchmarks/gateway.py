@@ -89,7 +89,8 @@ def measure(
     cookie, bearer = {"Cookie": _line(person)}, {"Authorization": f"Bearer {token}"}
     slow_cookie = {"Cookie": _line(slow_person)}
     slow_bearer = {"Authorization": f"Bearer {slow_token}"}
-    _more_sessions(site, 0, 10_000)
+    peers = _peers(stack)
+    _more_sessions(site, 0, 10_000)  # last, so that no mark of their use is due meanwhile
     cases: dict[str, tuple[Served, Operation]] = {
         BARE: (bare, _asking(bare, repeat({}), path="/")),
         "bare granian, RSGI: a constant": (bare_loop, _asking(bare_loop, repeat({}), path="/")),
@@ -101,7 +102,7 @@ def measure(
         "ours, by Django: bearer": (by_django, _asking(by_django, repeat(slow_bearer))),
         "ours: /auth/session, hit": (ours, _asking(ours, repeat(cookie), path="/auth/session")),
     }
-    cases |= _peers(stack)
+    cases |= peers
     print("CPU of one question of a web server, and of what others do in its place")
     report_all(in_turns(cases, AT_ONCE, ROUNDS), BARE)
 
