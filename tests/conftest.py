@@ -188,6 +188,18 @@ def _held_to_one_run(request: pytest.FixtureRequest, _clean_start: None) -> Iter
         yield
 
 
+@pytest.fixture(autouse=True)
+def _fast_path(request: pytest.FixtureRequest, _clean_start: None) -> Iterator[None]:
+    """Let the front answer what it can, with `--fast-path`."""
+    if not request.config.getoption("--fast-path"):
+        yield
+        return
+    from tests.peers.fast_path import before_django  # once the apps are ready
+
+    with before_django():
+        yield
+
+
 def _registries() -> Iterator[Registry[Any]]:
     """Yield what the loaded modules of the house keep of upstreams. Each is looked through once."""
     for name in sys.modules.keys() - _looked_through:

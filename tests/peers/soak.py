@@ -11,7 +11,7 @@ its end. `--soak-page` writes them into docs/soak.md as well, between the marks 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -29,18 +29,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     """Add the flags of `make soak`."""
     parser.addoption("--soak-page", action="store_true", help="write the tables to docs/soak.md")
     parser.addoption("--fast-path", action="store_true", help="let the front answer what it can")
-
-
-@pytest.fixture(autouse=True)
-def _fast_path(request: pytest.FixtureRequest, _clean_start: None) -> Iterator[None]:
-    """Let the front answer what it can, with `--fast-path`."""
-    if not request.config.getoption("--fast-path"):
-        yield
-        return
-    from tests.peers.fast_path import before_django  # once the apps are ready
-
-    with before_django():
-        yield
 
 
 @pytest.fixture
