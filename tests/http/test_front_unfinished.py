@@ -7,8 +7,10 @@ import socket
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -45,10 +47,14 @@ class Door:
     def connected(self) -> socket.socket:
         """Return a connection that has said nothing yet."""
         wire = socket.create_connection(("127.0.0.1", self.port), 30)
-        if self.authority is not None:
-            context = ssl.create_default_context(cafile=self.authority)
-            wire = context.wrap_socket(wire, server_hostname="localhost")
-        return wire
+        if self.authority is None:
+            return wire
+        return _trusting(self.authority).wrap_socket(wire, server_hostname="localhost")
+
+    def connected_often(self, count: int) -> list[socket.socket]:
+        """Return so many, opened at once: the proxies end one that says nothing for ten seconds."""
+        with ThreadPoolExecutor(32) as many:
+            return list(many.map(lambda _: self.connected(), range(count)))
 
     @staticmethod
     def begin(wire: socket.socket, host: str) -> None:
@@ -56,6 +62,11 @@ class Door:
         form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500"
         head = f"POST /auth/login/local HTTP/1.1\r\nHost: {host}\r\n{form}\r\n\r\n"
         wire.sendall(head.encode() + b"username=")
+
+
+@cache
+def _trusting(authority: Path) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=authority)
 
 
 @pytest.fixture(scope="module")
@@ -102,7 +113,9 @@ def test_unfinished_bodies_hold_nobody_up(door: Door, house: Site) -> None:
     host = f"localhost:{door.port}"
     sign_in(door, house.url)  # once before, so that only the bodies make a difference
     with ExitStack() as stack:
-        waiting = [stack.enter_context(closing(door.connected())) for _ in range(UNFINISHED)]
+        waiting = door.connected_often(UNFINISHED)
+        for wire in waiting:
+            stack.enter_context(closing(wire))
         began = time.monotonic()
         for wire in waiting:
             door.begin(wire, host)
