@@ -18,7 +18,8 @@ LEAST_PART = 0.03
 
 def findings(_look: Any) -> Iterator[Finding]:
     """Yield whether there is room, and whether what the site writes can be written."""
-    place = _written() or Path(conf.data_directory())
+    written = _written()
+    place = written or Path(conf.data_directory())
     usage = shutil.disk_usage(place)
     free = {"place": place, "free": f"{usage.free / 2**30:.1f}"}
     yield verdict(
@@ -27,7 +28,7 @@ def findings(_look: Any) -> Iterator[Finding]:
         _("The disk of %(place)s is nearly full: %(free)s GiB are left.") % free,
         _("Make room, or name a folder on another disk by VESTIBULE_DATA."),
     )
-    if _written() and not os.access(place, os.W_OK | os.X_OK):
+    if written and not os.access(place, os.W_OK | os.X_OK):
         said = _("Nothing can be written to %s.") % place
         yield Finding(False, said, _("Give the folder to the user that the site runs as."))
 
