@@ -22,11 +22,21 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
-from portal.door import answers, cookies, devices, forms, incoming, routes, second, shared, wishes
+from portal.door import (
+    answers,
+    cookies,
+    devices,
+    forms,
+    incoming,
+    routes,
+    second,
+    shared,
+    somebody_else,
+    wishes,
+)
 from portal.door.admitting import admit
 from portal.server.turns import LATE
 
-_RETURN_SECONDS = 120
 # For how long a browser knows by which source its person signs in.
 _SOURCE_SECONDS = 180 * 86_400
 # Of one browser so many people are tried; each costs its upstream a call, or a few.
@@ -52,9 +62,9 @@ def begin(
     is_shared = shared.counts(request, asked=routes.prefix_of(request.path) == routes.AUTH)
     if is_shared:
         shared.mark(request)
-    other = wants_another(request, source) or shared.is_marked(request)
+    other = somebody_else.is_wanted(request, source) or shared.is_marked(request)
     if other and source.description.unsolicited:
-        away = _leave_upstream_first(request, source, next_url)
+        away = somebody_else.leave_first(request, source, next_url)
         if away:
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
@@ -66,33 +76,6 @@ def begin(
     response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
     response["Cache-Control"] = "no-store"
     cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
-    return response
-
-
-def wants_another(request: HttpRequest, source: ConfiguredSource) -> bool:
-    """Tell whether somebody else should sign in than whom the source has just refused."""
-    refused = cookies.recall(request, cookies.REFUSED) == source.slug
-    return refused or bool(request.GET.get("other"))
-
-
-def _leave_upstream_first(
-    request: HttpRequest, source: ConfiguredSource, next_url: str
-) -> HttpResponse | None:
-    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there.
-
-    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
-    """
-    if incoming.session_of(request).is_logged_in:
-        return None
-    held = Session(type=source.session_type, source=source.slug).ref()
-    permitted = incoming.cookies_for(request, source.description)
-    plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
-    if not plan.visit:
-        return None
-    response = answers.see_other(plan.visit)
-    back = routes.login_path(source.slug, routes.prefix_of(request.path), next=next_url)
-    cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
-    cookies.forget(response, cookies.REFUSED)
     return response
 
 
@@ -367,7 +350,7 @@ def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: st
 
 def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authentication | None:
     """Return who this browser is known as at the source, where signed in there means here."""
-    if incoming.session_of(request).is_logged_in or wants_another(request, source):
+    if incoming.session_of(request).is_logged_in or somebody_else.is_wanted(request, source):
         return None
     permitted = incoming.cookies_for(request, source.description)
     return proof.recognise(source, permitted, incoming.visit(request))

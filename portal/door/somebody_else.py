@@ -1,0 +1,36 @@
+"""Somebody else is to sign in than the person whom the upstream remembers."""
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts.session.typed import Session
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import answers, cookies, incoming, routes
+
+_RETURN_SECONDS = 120
+
+
+def is_wanted(request: HttpRequest, source: ConfiguredSource) -> bool:
+    """Tell whether somebody else should sign in than whom the source has just refused."""
+    refused = cookies.recall(request, cookies.REFUSED) == source.slug
+    return refused or bool(request.GET.get("other"))
+
+
+def leave_first(
+    request: HttpRequest, source: ConfiguredSource, next_url: str
+) -> HttpResponse | None:
+    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there.
+
+    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
+    """
+    if incoming.session_of(request).is_logged_in:
+        return None
+    held = Session(type=source.session_type, source=source.slug).ref()
+    permitted = incoming.cookies_for(request, source.description)
+    plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
+    if not plan.visit:
+        return None
+    response = answers.see_other(plan.visit)
+    back = routes.login_path(source.slug, routes.prefix_of(request.path), next=next_url)
+    cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
+    cookies.forget(response, cookies.REFUSED)
+    return response
