@@ -2,8 +2,12 @@
 
 from django.http import HttpRequest, HttpResponse
 
+from accounts.errors import TooManyRequests
+from accounts.login import lockout
+from accounts.provider import Cookies, LogoutPlan
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
+from accounts.upstream import cookie_header
 from portal.door import answers, cookies, incoming, routes
 
 _RETURN_SECONDS = 120
@@ -20,13 +24,16 @@ def leave_first(
 ) -> HttpResponse | None:
     """Return the way by the upstream's logout and back to a sign-in, where somebody is in there.
 
-    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
+    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal. What
+    the upstream is asked for it is of the visitor's budget.
     """
-    if incoming.session_of(request).is_logged_in:
-        return None
-    held = Session(type=source.session_type, source=source.slug).ref()
     permitted = incoming.cookies_for(request, source.description)
-    plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
+    if incoming.session_of(request).is_logged_in or not permitted:
+        return None
+    try:
+        plan = _plan_within_budget(request, source, permitted)
+    except TooManyRequests as error:
+        return answers.refuse(request, error)
     if not plan.visit:
         return None
     response = answers.see_other(plan.visit)
@@ -34,3 +41,15 @@ def leave_first(
     cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
     cookies.forget(response, cookies.REFUSED)
     return response
+
+
+def _plan_within_budget(
+    request: HttpRequest, source: ConfiguredSource, permitted: Cookies
+) -> LogoutPlan:
+    held = Session(type=source.session_type, source=source.slug).ref()
+    visit, cost = incoming.visit(request), cookie_header.count(permitted)
+    with lockout.held(visit, cost):
+        plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
+        if not plan.unanswered:
+            lockout.spend_budget(visit, cost)
+    return plan

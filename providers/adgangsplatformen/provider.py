@@ -160,14 +160,17 @@ class AdgangsplatformenProvider:
         still know the patron. The cookie signs nobody in again without a click (W8).
         """
         mine, now = candidates(self.settings, cookies), self.clock()
-        for digest in {session.bound_to, *(each.digest for each in mine)} - {""}:
-            self.markers.put("left", digest)
+        if session.bound_to:
+            self.markers.put("left", session.bound_to)
         try:
-            if self.cms.first_token(mine, Budget(LEAVING_SECONDS), now):
-                return LogoutPlan(visit=self.cms.urls(now).logout)
+            if not self.cms.first_token(mine, Budget(LEAVING_SECONDS), now):
+                return LogoutPlan()  # cookies of nobody are not worth a mark
+            plan = LogoutPlan(visit=self.cms.urls(now).logout)
         except ProtocolError:
-            return LogoutPlan(unanswered=TokenSet())  # nobody is sent there
-        return LogoutPlan()
+            plan = LogoutPlan(unanswered=TokenSet())  # nobody is sent there
+        for each in mine:
+            self.markers.put("left", each.digest)
+        return plan
 
     def check(self) -> list[Finding]:
         """Test the CMS, its addresses and its cookie's domain, live."""

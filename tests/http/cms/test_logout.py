@@ -7,8 +7,9 @@ import time
 import pytest
 
 from accounts.models import Event, StoredSession
-from accounts.provider import LogoutPlan, TokenSet
-from tests.http.cms.conftest import CALLBACK, Make, Provide, Visitor, failure, held
+from accounts.provider import LogoutPlan, SessionRef, TokenSet
+from providers.adgangsplatformen.cookies import candidates
+from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure, held
 from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.cms import SITE, Cms, Patron
@@ -103,6 +104,23 @@ def test_a_cms_that_knows_nobody_is_no_cms_that_does_not_answer(
     session = held(provider.recognise(patron.cookies))
     library.trouble("no-token")
     assert provider.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
+
+
+def test_cookies_that_a_stranger_invents_leave_no_mark(
+    provide: Provide, patron: Patron, library: Cms
+) -> None:
+    patron.sign_in()
+    provider, ref = provide(), SessionRef(uid="", type="adgangsplatformen", source=SLUG, subject="")
+    invented = {"SESS" + "0" * 32: "invented"}
+    known = patron.cookies
+    for cookies, marked in ((invented, False), (known, True)):
+        provider.plan_logout(ref, None, cookies, RETURN)
+        (mine,) = candidates(provider.settings, cookies)
+        assert provider.markers.has("left", mine.digest) is marked
+    library.trouble("down")
+    provider.plan_logout(ref, None, invented, RETURN)
+    (mine,) = candidates(provider.settings, invented)
+    assert provider.markers.has("left", mine.digest), "it may be somebody's"
 
 
 def test_case_23_without_a_logout_address_there_is_no_visit(
