@@ -117,7 +117,7 @@ class TemporarilyUnavailable(ProtocolError):
 
     `is_hearsay`: whoever made the request may have brought it about by what they sent, so it counts
     as their failure and says nothing of the upstream. `answered`: so many other questions that
-    they brought about were answered before, which count as theirs as well.
+    they brought about were answered before, in vain, which count as theirs as well.
     """
 
     error = "temporarily_unavailable"

@@ -37,10 +37,14 @@ _SHAPE = "The CMS's answer has another shape than it should."
 
 
 class Budget:
-    """The seconds that are left for all the calls of one request."""
+    """The seconds that are left for all the calls of one request.
+
+    `vain` counts the cookies by which nobody came in: the visitor's own cost, whatever fails later.
+    """
 
     def __init__(self, seconds: float | None = None) -> None:
         self._ends = time.monotonic() + (ALL_SECONDS if seconds is None else seconds)
+        self.vain = 0
 
     def next(self) -> float:
         """Return how long the next call may take. Raises `TemporarilyUnavailable` when spent."""
@@ -126,20 +130,20 @@ class Cms:
     ) -> tuple[CmsCookie, TokenSet] | None:
         """Return the first cookie that is a patron's, with their token; None when none is.
 
-        An error for one cookie does not hide another that works.
+        An error for one cookie does not hide another that works. Those of nobody are in vain.
         """
         failed: TemporarilyUnavailable | None = None
-        for number, cookie in enumerate(mine):
+        for cookie in mine:
             try:
                 held = self.user_token(cookie, budget, now)
-            except CallFailed as error:
-                error.answered = number
+            except CallFailed:
                 raise  # no answer at all: the next question would wait as long
             except TemporarilyUnavailable as error:
                 failed = error
                 continue
             if held:
                 return cookie, held
+            budget.vain += 1
         if failed:
             raise failed
         return None

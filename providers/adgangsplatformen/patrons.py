@@ -44,7 +44,23 @@ def authenticate(
 
     A patron who is refused does not hide another behind them. Raises what `find` raises.
     """
-    budget, left = Budget(), list(mine)
+    budget = Budget()
+    try:
+        return _first(settings, cms, http, mine, budget, now)
+    except TemporarilyUnavailable as error:
+        error.answered = budget.vain
+        raise
+
+
+def _first(
+    settings: CmsSettings,
+    cms: Cms,
+    http: Client,
+    mine: list[CmsCookie],
+    budget: Budget,
+    now: datetime,
+) -> Authentication | None:
+    left = list(mine)
     refused: AccessDenied | InvalidGrant | None = None
     while found := cms.first_token(left, budget, now):
         cookie, tokens = found
@@ -52,6 +68,7 @@ def authenticate(
             subject, name = find(settings, http, tokens.access_token, budget)
         except (AccessDenied, InvalidGrant) as error:
             refused, left = refused or error, left[left.index(cookie) + 1 :]
+            budget.vain += 1
             continue
         return Authentication(
             subject=subject,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -292,7 +293,9 @@ def test_of_one_name_no_more_are_tried_than_a_browser_could_hold() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("path", ["/login", "/auth/callback/adgangsplatformen"])
+@pytest.mark.parametrize(
+    "path", ["/login", "/auth/callback/adgangsplatformen", "/auth/login/library?other=1"]
+)
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_stranger_has_so_many_calls_however_many_cookies_they_bring(
     source: Make, library: Cms, path: str, at_once: bool, monkeypatch: pytest.MonkeyPatch
@@ -319,31 +322,50 @@ class _HalfAnswering(BaseHTTPRequestHandler):
 
     answered = 0
     asked = count(1)
+    told: tuple[int, Any] = (403, {})
 
     def do_POST(self) -> None:
         self.rfile.read(int(self.headers["Content-Length"]))
         self.close_connection = next(self.asked) % 3 == 0
         if not self.close_connection:
             type(self).answered += 1
-            self.send_response(403)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.tell(*self.told)
+
+    def tell(self, status: int, told: Any) -> None:
+        body = json.dumps(told).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
 
     def log_message(self, *args: Any) -> None:
         pass
 
 
+class _Refusing(_HalfAnswering):
+    """The same, where somebody is signed in whose token the look-up refuses."""
+
+    told = (200, {"data": {"dplTokens": {"adgangsplatformen": {
+        "user": {"token": "a-token", "expire": {"timestamp": 4_000_000_000}}}}}})  # fmt: skip
+
+    def do_GET(self) -> None:
+        self.tell(401, {})
+
+
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("path", ["/login", "/auth/callback/adgangsplatformen"])
+@pytest.mark.parametrize("kind", [_HalfAnswering, _Refusing])
 def test_calls_that_were_answered_count_though_a_later_one_was_not(
-    source: Make, path: str, monkeypatch: pytest.MonkeyPatch
+    source: Make, path: str, kind: type[_HalfAnswering], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_HalfAnswering, "answered", 0)
-    with ThreadingHTTPServer(("127.0.0.1", 0), _HalfAnswering) as upstream:
+    monkeypatch.setattr(kind, "answered", 0)
+    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as upstream:
         Thread(target=upstream.serve_forever, daemon=True).start()
-        source(cms_url=f"http://localhost:{upstream.server_port}")
+        here = f"http://localhost:{upstream.server_port}"
+        source(cms_url=here, userinfo_url=f"{here}/userinfo", subject_key="k" * 32)
         for number in range(40):
             invented = "; ".join(f"SESS{number:030x}{n:02x}=invented" for n in range(3))
             Client().get(path, headers={"Cookie": invented})
         upstream.shutdown()
-    assert 0 < _HalfAnswering.answered <= lockout.STRANGER.amount
+    assert 0 < kind.answered <= lockout.STRANGER.amount
