@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from accounts import events, serialization
 from accounts.errors import ProtocolError
-from accounts.keyring import Unreadable, seal, unseal
+from accounts.keyring import Unreadable, is_lost, seal, unseal
 from accounts.models import OutboxItem
 from accounts.offers import offered
 from accounts.provider import CallsLogout, SendsMail, TokenSet
@@ -68,10 +68,13 @@ def post_notice(client_id: str, notice: Mapping[str, Any]) -> None:
 
 
 def deliver_due(now: datetime | None = None, limit: int = 50) -> int:
-    """Try what is due. Returns how many were delivered. Raises nothing for a failed call."""
-    now = now or timezone.now()
-    due = OutboxItem.objects.filter(next_at__lte=now).order_by("next_at")[:limit]
-    return sum(_deliver(item, now) for item in due if _claim(item, now))
+    """Try what is due. Returns how many were delivered. Raises nothing for a failed call.
+
+    `now` is the moment at which it begins, if not the present one; each item is claimed at its own.
+    """
+    ahead = now - timezone.now() if now else timedelta(0)
+    due = OutboxItem.objects.filter(next_at__lte=timezone.now() + ahead).order_by("next_at")
+    return sum(_claim_and_deliver(item, timezone.now() + ahead) for item in due[:limit])
 
 
 def _post(
@@ -102,14 +105,16 @@ def _deliver_soon(item: OutboxItem) -> None:
 
 
 def _deliver_now(item: OutboxItem) -> None:
-    now = timezone.now()
     try:
-        if _claim(item, now):
-            _deliver(item, now)
+        _claim_and_deliver(item, timezone.now())
     except DatabaseError:
         log.warning("outbox.database_unavailable")  # the next round of `deliver_due` finds it
     finally:
         connections.close_all()
+
+
+def _claim_and_deliver(item: OutboxItem, now: datetime) -> bool:
+    return _claim(item, now) and _deliver(item, now)
 
 
 def _claim(item: OutboxItem, now: datetime) -> bool:
@@ -122,13 +127,22 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
     try:
         _hand_over(item)
     except Exception as error:  # a provider's defect must not stop the other deliveries
-        hopeless = isinstance(error, (NobodyDelivers, Unreadable))
-        if not hopeless and not isinstance(error, ProtocolError):
+        if not isinstance(error, (NobodyDelivers, Unreadable, ProtocolError)):
             log.exception("outbox.failed", source=item.source, support_code=item.support_code)
-        _later(item, now, given_up=hopeless or now >= item.give_up_at, why=str(error))
+        given_up = now >= item.give_up_at or _is_hopeless(item, error)
+        _later(item, now, given_up=given_up, why=str(error))
         return False
     _close(item, "logout.delivered" if item.kind == OutboxItem.Kind.LOGOUT else "")
     return True
+
+
+def _is_hopeless(item: OutboxItem, error: Exception) -> bool:
+    """Tell whether no later try can succeed. A key that is missing here may come: while keys are
+    turned, one process has the new one before another.
+    """
+    if isinstance(error, Unreadable):
+        return not is_lost(item.sealed)
+    return isinstance(error, NobodyDelivers)
 
 
 def _hand_over(item: OutboxItem) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.core import mail as sent
+from django.core.mail.backends.base import BaseEmailBackend
 from django.db import connections
 from django.test import Client
 from django.utils import timezone
@@ -72,6 +75,30 @@ def test_a_dead_mail_server_is_asked_again(person: User, client: Client, setting
     assert Event.objects.get(name="password.link-sent").user == person
 
 
+@pytest.mark.usefixtures("dying")
+def test_a_mail_waits_for_the_key_that_has_sealed_it(person: User, settings: Any) -> None:
+    """While keys are turned, a worker may have the new one before the deliverer."""
+    former = settings.VESTIBULE_VAULT_KEYS
+    settings.VESTIBULE_VAULT_KEYS = (b64encode(bytes(32)).decode(), *former)
+    recovery.post("local", person, first=False)
+    settings.VESTIBULE_VAULT_KEYS = former
+    assert outbox.deliver_due() == 0
+    assert OutboxItem.objects.get().attempts == 2
+    settings.VESTIBULE_VAULT_KEYS = (*former, b64encode(bytes(32)).decode())
+    assert outbox.deliver_due(later(minutes=5)) == 1
+    assert len(sent.outbox) == 1
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_mail_that_is_damaged_is_given_up_at_once(person: User) -> None:
+    recovery.post("local", person, first=False)
+    damaged = OutboxItem.objects.get().sealed[:-4]
+    OutboxItem.objects.update(sealed=damaged)
+    assert outbox.deliver_due() == 0
+    assert not OutboxItem.objects.exists()
+    assert Event.objects.filter(name="mail.given_up", source="local").count() == 1
+
+
 def test_a_mail_is_given_up_after_a_day(person: User, settings: Any) -> None:
     dead(settings)
     recovery.ask("local", "alice", Visit())
@@ -107,6 +134,35 @@ def test_who_is_shut_out_meanwhile_gets_no_link(person: User) -> None:
     User.objects.filter(pk=person.pk).update(status=User.Status.DISABLED)
     assert outbox.deliver_due() == 1
     assert sent.outbox == []
+
+
+class SlowServer(BaseEmailBackend):
+    """A mail server that takes fifty seconds for each; at the second another deliverer looks."""
+
+    clock: Any = None
+    begun = 0
+
+    def send_messages(self, email_messages: Any) -> int:
+        type(self).begun += 1
+        self.clock.shift(timedelta(seconds=50))
+        if self.begun == 2:
+            outbox.deliver_due()
+        sent.outbox.extend(email_messages)
+        return len(email_messages)
+
+
+@pytest.mark.usefixtures("dying")
+def test_an_item_is_held_from_its_own_beginning_and_not_from_that_of_the_round(
+    person: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(2):
+        recovery.post("local", person, first=False)
+    settings.EMAIL_BACKEND = f"{__name__}.SlowServer"
+    with time_machine.travel(timezone.now(), tick=True) as clock:
+        monkeypatch.setattr(SlowServer, "clock", clock)
+        monkeypatch.setattr(SlowServer, "begun", 0)
+        assert outbox.deliver_due() == 2
+    assert len(sent.outbox) == 2
 
 
 @pytest.mark.usefixtures("dying")
