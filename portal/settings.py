@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import api, browsers, logs, oauth, stores
+from portal.configuration import api, browsers, logs, mail, oauth, stores
 from portal.configuration.env import (
     PORTAL,
     cookie_domain,
@@ -317,11 +317,9 @@ SILENCED_SYSTEM_CHECKS: list[str] = [
 
 EMAIL_BACKEND = "django.core.mail.backends.console.EmailBackend"
 if _mail := secret("VESTIBULE_MAIL_URL"):
-    vars().update(env.email_url_config(_mail))
+    vars().update(mail.server(_mail))
 EMAIL_TIMEOUT = 5
-VESTIBULE_NEW_DEVICE_MAIL = env.bool(
-    "VESTIBULE_NEW_DEVICE_MAIL", default=bool(env.str("VESTIBULE_MAIL_URL", default=""))
-)
+VESTIBULE_NEW_DEVICE_MAIL = env.bool("VESTIBULE_NEW_DEVICE_MAIL", default=bool(_mail))
 DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
 
 # --- Languages and time ---------------------------------------------------------------------------

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,8 @@ from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.oidc.conftest import parallel
 from tests.http.passwords import change
 from tests.peers import fresh
+from tests.peers.commands import manage
+from tests.peers.site import environment
 
 pytestmark = pytest.mark.django_db(transaction=True)
 PAGE = "/account/devices"
@@ -120,6 +123,18 @@ def test_nobody_is_told_who_should_not_be(
     sign_in(Client(HTTP_USER_AGENT=SAFARI))
     assert mails() == []
     assert KnownDevice.objects.count() == 2
+
+
+@pytest.mark.parametrize("named", ["", "VESTIBULE_MAIL_URL", "VESTIBULE_MAIL_URL_FILE"])
+def test_whoever_has_a_mail_server_tells_people_however_it_is_named(
+    tmp_path: Path, named: str
+) -> None:
+    (tmp_path / "mail").write_text("smtp://localhost\n")
+    value = str(tmp_path / "mail") if named.endswith("_FILE") else "smtp://localhost"
+    env = environment({"VESTIBULE_DATA": str(tmp_path), **({named: value} if named else {})})
+    asked = "from accounts import conf; print(conf.new_device_mail())"
+    told = manage(["shell", "--no-imports", "-c", asked], env)
+    assert told.stdout.strip() == str(bool(named)), told.stderr
 
 
 def test_a_shared_computer_is_nobodys_device(known: Client) -> None:

@@ -1,0 +1,27 @@
+"""The mail server that a variable names: with a password or without, or not at all."""
+
+import pytest
+
+from portal.configuration import mail
+from portal.configuration.env import Misconfigured
+
+
+@pytest.mark.parametrize(
+    ("url", "host", "user", "password"),
+    [
+        ("smtp+tls://ada:p%40ss@mail.example.org:587", "mail.example.org", "ada", "p@ss"),
+        ("smtp://localhost", "localhost", "", ""),
+        ("smtp://localhost:2525", "localhost", "", ""),
+    ],
+)
+def test_user_and_password_may_be_missing(url: str, host: str, user: str, password: str) -> None:
+    found = mail.server(url)
+    assert found["EMAIL_HOST"] == host
+    assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == (user, password)
+
+
+@pytest.mark.parametrize("url", ["nonsense", "http://x:a-password@y", "smtp://x:a-password@y:z"])
+def test_an_address_that_cannot_be_meant_is_refused_in_one_sentence(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"^VESTIBULE_MAIL_URL: ") as refused:
+        mail.server(url)
+    assert "a-password" not in str(refused.value)
