@@ -78,8 +78,12 @@ def restore(file: IO[bytes], *, keys_to: Path | None, without_keys: bool) -> dic
 
 @contextmanager
 def _workshop() -> Iterator[Path]:
-    """Give a folder beside the data that nobody else reads, and that is gone afterwards."""
-    folder = Path(tempfile.mkdtemp(prefix="backup-", dir=portal_conf.data_directory()))
+    """Give a folder that nobody else reads, and that is gone afterwards: beside the data, or where
+    temporary files are if nothing can be written there, as in the image.
+    """
+    data = portal_conf.data_directory()
+    beside = data if os.access(data, os.W_OK) else None
+    folder = Path(tempfile.mkdtemp(prefix="backup-", dir=beside))
     mask = os.umask(0o077)
     try:
         yield folder
@@ -128,7 +132,7 @@ def _put_sqlite(copy: Path) -> None:
     if word != "ok":
         raise Refused(_("The archive is damaged: its database is not whole."))
     connection.close()
-    copy.replace(name)
+    shutil.move(copy, name)  # perhaps to another file system
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import contextlib
 import gzip
 import io
 import json
+import os
 import shutil
 import sqlite3
 import stat
@@ -96,6 +97,28 @@ def test_nobody_else_reads_it_and_it_overwrites_nothing(house: Household, archiv
     assert manage(["backup", str(archive)], house.site.env).returncode == 1
     assert archive.read_bytes() == before
     assert not [*data(house).glob("backup-*")]
+
+
+def test_it_is_made_where_nothing_can_be_written_beside_the_data(
+    house: Household, tmp_path: Path
+) -> None:
+    """As in the image, whose file system is read-only. Root may write anywhere, unless it gives
+    that up.
+    """
+    closed, room = tmp_path / "closed", tmp_path / "room"
+    shutil.copytree(data(house), closed, ignore=shutil.ignore_patterns("*sqlite3*"))
+    room.mkdir()
+    closed.chmod(0o500)
+    file = f"sqlite:///{data(house) / database.SQLITE}"
+    env = elsewhere(house, closed, DATABASE_URL=file, TMPDIR=str(room))
+    less = ["setpriv", "--bounding-set=-dac_override", "--"] if os.geteuid() == 0 else []
+    words = [*less, sys.executable, "manage.py", "backup", "--keys", "-"]
+    done = subprocess.run(words, cwd=ROOT, env=env, capture_output=True)
+    closed.chmod(0o700)
+    assert done.returncode == 0, done.stderr.decode()
+    with tarfile.open(fileobj=io.BytesIO(done.stdout)) as own:
+        assert "database" in own.getnames()
+    assert not [*room.iterdir()]
 
 
 @pytest.mark.parametrize(
