@@ -50,15 +50,17 @@ class Command(BaseCommand):
                 _(
                     "All of it is sealed with the first of %d keys. Once every worker has been "
                     "started with them, and ten minutes have passed, run this again; then take the "
-                    "other keys out of VESTIBULE_VAULT_KEYS, and start the workers anew."
+                    "other keys out of VESTIBULE_VAULT_KEYS, and start workers and deliver_outbox "
+                    "anew."
                 )
                 % keys
             )
         else:
             self.stdout.write(
                 _(
-                    "There is one key. To turn it, put a new one before it in VESTIBULE_VAULT_KEYS "
-                    "(openssl rand -base64 32), start the workers anew, and run this again."
+                    "There is one key. To turn it, put a new one behind it in VESTIBULE_VAULT_KEYS "
+                    "(openssl rand -base64 32), and start workers and deliver_outbox anew; then "
+                    "put it first, start them anew once more, and run this again."
                 )
             )
         if portal_conf.secret_key_fallbacks():
