@@ -33,7 +33,8 @@ INSTALLED = "/opt/vestibule/bin"
 UNITS = sorted((DEPLOY / "systemd").glob("*.service"))
 MANIFESTS = sorted((DEPLOY / "kubernetes").glob("*.yaml"))
 IMAGE, COMPOSE = DEPLOY / "Dockerfile", DEPLOY / "compose.yaml"
-FILES = [*UNITS, *MANIFESTS, IMAGE, COMPOSE, DEPLOY / "systemd" / "vestibule.env"]
+COMMAND = DEPLOY / "systemd" / "vestibule"
+FILES = [*UNITS, *MANIFESTS, IMAGE, COMPOSE, COMMAND, DEPLOY / "systemd" / "vestibule.env"]
 # The PostgreSQL of each release of Debian.
 CLIENTS = {"bookworm": 15, "trixie": 17}
 VARIABLE = re.compile(r"\b(?:VESTIBULE_[A-Z_]+[A-Z]|DATABASE_URL(?:_FILE)?|REDIS_URL(?:_FILE)?)\b")
@@ -121,9 +122,51 @@ def test_the_units_are_sound(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_a_command_has_the_settings_the_secrets_and_the_account_of_the_units() -> None:
+    unit, own = text(Path("deploy/systemd/vestibule-clean-up.service")), COMMAND.read_text()
+    alike = ("User=", "Group=", "StateDirectory", "UMask=", "EnvironmentFile=", "LoadCredential=")
+    wanted = {line for line in unit.splitlines() if line.startswith(alike)}
+    assert len(wanted) == 12
+    assert wanted - {*re.findall(r"--property=(\S+)", own)} == set()
+    for name, file in re.findall(r"^Environment=(\w+_FILE)=%d/(\w+)$", unit, re.M):
+        assert f'{name}="${{CREDENTIALS_DIRECTORY}}/{file}"' in own
+    assert re.search(r"^Environment=(VESTIBULE_DATA=\S+)$", unit, re.M)[1] in own  # type: ignore[index]
+
+
+def test_a_command_gets_its_words_and_where_its_secrets_are(tmp_path: Path) -> None:
+    """In the place of systemd, a program that runs what stands behind its options."""
+    told = tmp_path / "vestibule"
+    told.write_text(COMMAND.read_text().replace(f"{INSTALLED}/", f"{tmp_path}/bin/"))
+    (tmp_path / "bin").mkdir()
+    programs = {
+        "systemd-run": 'while [ "$1" != /bin/sh ]; do shift; done; exec "$@"',
+        "vestibule": 'printf "%s\\n" "$@" "$DATABASE_URL_FILE" "$VESTIBULE_MAIL_URL_FILE"',
+    }
+    for name, body in programs.items():
+        (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
+        (tmp_path / "bin" / name).chmod(0o755)
+    env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CREDENTIALS_DIRECTORY": "/run/own"}
+    words = ["letmein", "ada & co", "--note=$HOME"]
+    done = subprocess.run(["/bin/sh", told, *words], env=env, capture_output=True, text=True)
+    assert done.stdout.splitlines() == [*words, "/run/own/database_url", "/run/own/mail_url"]
+
+
 def test_the_composition_is_one() -> None:
     schema = json.loads((SCHEMAS / "compose.json").read_text())
     assert [error.message for error in validator_for(schema)(schema).iter_errors(composed())] == []
+
+
+def test_caddy_finds_the_site_in_the_network_that_is_trusted_and_in_no_other() -> None:
+    """Of a service in several networks Docker gives any address, but an alias is of one network."""
+    found = composed()
+    name = found["services"]["caddy"]["environment"]["SITE_UPSTREAM"].partition(":")[0]
+    networks = found["services"]["site"]["networks"]
+    named = [each for each, own in networks.items() if name in own.get("aliases", [])]
+    assert name not in found["services"]
+    (config,) = found["networks"][named[0]]["ipam"]["config"]
+    assert len(named) == 1
+    trusted = found["x-vestibule"]["environment"]["VESTIBULE_TRUSTED_PROXIES"]
+    assert config["subnet"] == trusted
 
 
 def test_each_manifest_is_of_its_kind() -> None:
