@@ -1,10 +1,11 @@
 """The forms by which administrators edit people and groups: nobody gives more than they have."""
 
 import unicodedata
+from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -73,10 +74,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["groups"].queryset = roles.departments()  # type: ignore[attr-defined]
         duty_field.fill(self)
         if "user_permissions" in self.fields:
-            single: Any = self.fields["user_permissions"]
-            single.label_from_instance = roles.in_words
             own = self.instance.user_permissions.all() if self.saved else ()
-            single.queryset = roles.single_rights(own)
+            _offer_rights(self.fields["user_permissions"], own)
         if not self.actor.is_superuser:  # a declared field is there whatever a page shows
             del self.fields["roles"]
         else:
@@ -154,10 +153,8 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         duty_field.fill(self)
         if "permissions" in self.fields:
-            shown: Any = self.fields["permissions"]
-            shown.label_from_instance = roles.in_words
             own = self.instance.permissions.all() if self.instance.pk else ()
-            shown.queryset = roles.single_rights(own)
+            _offer_rights(self.fields["permissions"], own)
 
     def clean_name(self) -> str:
         """Return the name. Refuses one that would make the group a role."""
@@ -179,3 +176,9 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         cleaned = super().clean() or self.cleaned_data
         duty_field.refuse_own(self, self.actor)
         return cleaned
+
+
+def _offer_rights(field: Any, held: Iterable[Permission]) -> None:
+    """Offer, in words, the rights that do something by themselves, and those `held` so far."""
+    field.label_from_instance = roles.in_words
+    field.queryset = roles.single_rights(held)
