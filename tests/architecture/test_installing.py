@@ -92,8 +92,21 @@ def spoken() -> list[tuple[str, list[str]]]:
             parts = re.split(r"[;&|]+", words[2].replace("$VESTIBULE_WORKERS", "4"))
             found += [(where, shlex.split(re.sub(r"\b(exec|do)\b", "", part))) for part in parts]
         else:
-            found.append((where, words))
+            found.append((where, without_env(words)[1]))
     return [(where, words) for where, words in found if words]
+
+
+def without_env(words: list[str]) -> tuple[dict[str, str], list[str]]:
+    """Return what env(1) before a command changes, nothing for what it takes away; and the rest."""
+    changed = {}
+    if words[:1] == ["/usr/bin/env"]:
+        words = words[1:]
+        while words[0] == "-u":
+            changed[words[1]], words = "", words[2:]
+        while "=" in words[0]:
+            name, _, value = words[0].partition("=")
+            changed[name], words = value, words[1:]
+    return changed, words
 
 
 def test_the_image_is_sound() -> None:
@@ -122,6 +135,28 @@ def test_the_units_are_sound(tmp_path: Path) -> None:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+@pytest.mark.parametrize("unit", UNITS, ids=lambda path: path.name)
+def test_nobody_looks_for_certificates_where_a_unit_may_not_look(unit: Path) -> None:
+    """libpq takes a home that is closed for an error, and is without TLS then."""
+    own = unit.read_text()
+    assert "\nProtectHome=yes\n" in own
+    assert "\nStateDirectory=vestibule\n" in own
+    assert "\nEnvironment=HOME=/var/lib/vestibule\n" in own
+
+
+def test_a_reload_needs_no_secret(tmp_path: Path) -> None:
+    """systemd hands its credentials to what a unit starts, and not to what reloads it."""
+    unit = text(Path("deploy/systemd/vestibule.service"))
+    collects, signals = re.findall(r"^ExecReload=(.*)$", unit, re.M)
+    assert signals == "/bin/kill -HUP $MAINPID"
+    changed, words = without_env(shlex.split(collects.replace(f"{INSTALLED}/", "")))
+    lost = dict.fromkeys(re.findall(r"=(\w+_FILE)=%d", unit), "/run/credentials/lost")
+    own = {**told_by("systemd"), **lost, "VESTIBULE_DATA": str(tmp_path), **changed}
+    done = manage(words[1:], environment(own))
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "static" / "staticfiles.json").exists()
+
+
 def test_a_command_has_the_settings_the_secrets_and_the_account_of_the_units() -> None:
     unit, own = text(Path("deploy/systemd/vestibule-clean-up.service")), COMMAND.read_text()
     alike = ("User=", "Group=", "StateDirectory", "UMask=", "EnvironmentFile=", "LoadCredential=")
@@ -130,7 +165,8 @@ def test_a_command_has_the_settings_the_secrets_and_the_account_of_the_units() -
     assert wanted - {*re.findall(r"--property=(\S+)", own)} == set()
     for name, file in re.findall(r"^Environment=(\w+_FILE)=%d/(\w+)$", unit, re.M):
         assert f'{name}="${{CREDENTIALS_DIRECTORY}}/{file}"' in own
-    assert re.search(r"^Environment=(VESTIBULE_DATA=\S+)$", unit, re.M)[1] in own  # type: ignore[index]
+    for each in re.findall(r"^Environment=(\w+=/\S+)$", unit, re.M):
+        assert f"--setenv={each} " in own
 
 
 def test_a_command_gets_its_words_and_where_its_secrets_are(tmp_path: Path) -> None:
