@@ -1,14 +1,16 @@
 """The readings of a path: what the applications behind may take it for (docs/gateway.md 4).
 
-Nobody knows how an application reads `%2f`, `..`, `//`, `;` or a capital letter. So a path has
-several readings, and a request is let in only where the rules of all of them allow it.
+Nobody knows how an application reads `%2f`, `..`, `//`, `;` or a capital letter, nor in which order
+it does what it does. So a path has several readings, and a request is let in only where the rules
+of all of them allow it.
 """
 
-import posixpath
 import re
 import unicodedata
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from urllib.parse import unquote
 
 from accounts.errors import InvalidRequest
@@ -24,10 +26,11 @@ _PLAIN = re.compile(r"(?:/[a-z0-9_~-]+)*/?\Z")
 _KEPT = re.compile("%(2[Ff5]|5[Cc])")
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MOST_ESCAPES = 4
-_PARAMETERS = re.compile(";[^/]*")
-# What an application takes for a query or a fragment that reads an opened path once more.
-_REST = re.compile("[?#].*", re.S)
+_REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _ENDINGS = re.compile(r"(?<=[^/.])\.[^/]*|\s+(?=/|\Z)")
+# A path with more readings, or with more characters in all of them, is a trick: names of files have
+# a handful, and each reading is held against each rule.
+_MOST, _MOST_CHARACTERS = 64, 8 * LONGEST
 
 
 class Form(Enum):
@@ -60,19 +63,16 @@ def split(target: str) -> tuple[str, str]:
 def readings(path: str) -> tuple[Reading, ...]:
     """Return each way in which an escaped path may be understood.
 
-    Raises `InvalidRequest` for a path that is not UTF-8, or that holds a control character at any
-    depth of escaping.
+    Raises `InvalidRequest` for a path that is not UTF-8, that holds a control character at any
+    depth of escaping, or that has too many readings.
     """
     if _PLAIN.match(path):
         return tuple(Reading(path, form) for form in Form)
-    once = _text(path)
-    whole = _unescaped(path)
-    plain = _PARAMETERS.sub("", _REST.sub("", whole))
-    found = {Reading(each) for each in (once, resolved(once))}
-    found |= {Reading(_bare(each), Form.BARE) for each in (plain, resolved(plain))}
-    for each in (whole, plain):
-        found |= {Reading(each, Form.FOLDED), Reading(resolved(each), Form.FOLDED)}
-    return tuple(sorted(found, key=lambda each: (each.form.value, each.path)))
+    exact = _unescaped(path)
+    folded = _shortened(_folded(each) for each in exact)
+    bare = _shortened(_bare(each) for each in folded)
+    pairs = zip(Form, (exact, folded, bare), strict=True)
+    return tuple(Reading(each, form) for form, found in pairs for each in sorted(found))
 
 
 def in_all_forms(path: str) -> tuple[str, ...]:
@@ -87,38 +87,93 @@ def covers(prefix: str, path: str) -> bool:
     return path == prefix or path.startswith(prefix + "/")
 
 
+def resolved(path: str) -> str:
+    """Return a path without empty segments and then without dot segments."""
+    return _without_dots(_merged(path))
+
+
+def _unescaped(path: str) -> set[str]:
+    """Return a path with its escapes opened, layer by layer. At each layer, also before the first,
+    an application may shorten it: one that has escapes left is opened on in each of these ways.
+    """
+    if "%" not in path:
+        return _shortened([path])
+    _require_shallow(path)
+    found: set[str] = set()
+    fresh = _shortened([path])
+    while fresh:
+        opened = {kind(each) for each in fresh for kind in (_opened, _text)}
+        fresh = _shortened(opened - found) - found
+        found |= fresh
+        _require_few(found)
+    return found
+
+
+def _shortened(paths: Iterable[str]) -> set[str]:
+    """Return paths as they stand, and with all that `_WAYS` make of them in whatever order."""
+    found: set[str] = set()
+    waiting = list(paths)
+    while waiting:
+        path = waiting.pop()
+        if path in found:
+            continue
+        found.add(path)
+        _require_few(found)
+        if _UNUSUAL.search(path):
+            waiting += [way(path) for way in _WAYS]
+    return found
+
+
+def _require_few(paths: set[str]) -> None:
+    if len(paths) > _MOST or sum(map(len, paths)) > _MOST_CHARACTERS:
+        raise InvalidRequest("The address can be read in too many ways.")
+
+
+def _require_shallow(path: str) -> None:
+    for _ in range(_MOST_ESCAPES):
+        path = _opened(path)
+    if _ESCAPE.search(path):
+        raise InvalidRequest("The address is escaped too often.")
+
+
 def _text(path: str) -> str:
     """Return a path with its escapes opened, but those of a slash, a backslash and a percent."""
     return _opened(_KEPT.sub(r"%25\1", path))
 
 
 def _opened(path: str) -> str:
+    """Return a path with one layer of its escapes opened."""
     try:
         text = unquote(path, errors="strict")
     except UnicodeDecodeError:
         raise InvalidRequest("The address is not UTF-8.") from None
-    if any(unicodedata.category(each) in {"Cc", "Cs", "Zl", "Zp"} for each in text):
+    if _REFUSED.search(text):
         raise InvalidRequest("A character in the address is not allowed.")
     return text
 
 
-def _unescaped(path: str) -> str:
-    """Return a path with all its escapes opened, also the ones that were escaped again."""
-    for _ in range(_MOST_ESCAPES):
-        if not _ESCAPE.search(path):
-            break
-        path = _opened(path)
-    else:
-        if _ESCAPE.search(path):
-            raise InvalidRequest("The address is escaped too often.")
-    return _folded(path.replace("\\", "/"))
+def _merged(path: str) -> str:
+    return _SLASHES.sub("/", path)
 
 
-def resolved(path: str) -> str:
-    """Return a path without dot segments and empty ones (RFC 3986, 5.2.4)."""
-    end = "/" if path.endswith(("/", "/.", "/..")) else ""
-    plain = "/" + posixpath.normpath(path).lstrip("/")
-    return plain if plain == "/" else plain + end
+def _without_dots(path: str) -> str:
+    """Return a path without dot segments (RFC 3986, 5.2.4). An empty segment is one as well."""
+    if "/." not in path:
+        return path
+    kept: list[str] = []
+    segments = path.split("/")[1:]
+    for segment in segments:
+        if segment == "..":
+            del kept[-1:]
+        elif segment != ".":
+            kept.append(segment)
+    end = [""] if segments[-1] in {".", ".."} else []
+    return "/" + "/".join(kept + end)
+
+
+def _without_authority(path: str) -> str:
+    """Return what follows a host, for whom `//host/path` is an address (RFC 3986, 4.2)."""
+    return _AUTHORITY.sub("", path) or "/"
 
 
 def _folded(path: str) -> str:
@@ -128,3 +183,21 @@ def _folded(path: str) -> str:
 def _bare(path: str) -> str:
     """Return a path whose segments end at their first dot, and without blanks at their end."""
     return _ENDINGS.sub("", path)
+
+
+_SLASHES = re.compile("//+")
+_AUTHORITY = re.compile(r"\A//+[^/]*")
+# What an application may do to a path: take the parameters out of each segment, or cut off all
+# that follows the first one, or an opened `?` or `#`; read a backslash as a slash; and so on.
+_WAYS: tuple[Callable[[str], str], ...] = (
+    partial(re.compile(";[^/]*").sub, ""),
+    partial(re.compile(";.*", re.S).sub, ""),
+    partial(re.compile(r"\?.*", re.S).sub, ""),
+    partial(re.compile("#.*", re.S).sub, ""),
+    partial(re.compile(r"\\").sub, "/"),
+    _merged,
+    _without_dots,
+    _without_authority,
+)
+# What one of them finds something to do in.
+_UNUSUAL = re.compile(r"[;?#\\]|//|/\.")

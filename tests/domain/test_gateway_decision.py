@@ -424,6 +424,21 @@ OPEN = Rules(
         "/private%3Fx",
         "/private%2523",
         "/public/..;/private",
+        # Parameters go before the escapes are opened, or in between (Tomcat, Jetty).
+        "/;%2fx/private",
+        "/;%3fx/private",
+        "/;%252fx/private",
+        "/;x%2f..%2fpublic/private",
+        "/x/..;/private/y%2f..%2f..%2fpublic",
+        "/x/../private;y/../../public",
+        # So does what follows an opened `?` or `#`, each alone.
+        "/x%23/../private%3f/../../public",
+        # An empty segment is one as well (RFC 3986, 5.2.4), or what follows is a host.
+        "/x/../private//../y",
+        "//x/private",
+        "/%2fx/private",
+        "/%5cx/private",
+        "/public/..%20/private",
     ],
 )
 def test_h07_no_trick_with_a_path_leads_round_a_rule(path: str) -> None:
