@@ -68,7 +68,6 @@ TRICKS = (
     "/private?/public", "/private%3f/public", "/private%23", "/priv%C4%B1te/../private",
     "/\uff50rivate".encode().decode("latin-1"), "/%EF%BD%90rivate", "/private%20", "/private.",
     "/x/%c0%ae%c0%ae/private", "/;%2fx/private", "/;%3fx/private", "/;%252fx/private",
-    "//x/private", "/x/../private//../y",
 )  # fmt: skip
 ORIGIN = "https://go.example.org"
 SMUGGLED = "GET /private/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
