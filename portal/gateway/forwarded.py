@@ -8,6 +8,7 @@ two may be the caller's own.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from urllib.parse import unquote_plus
 
 from accounts.errors import InvalidRequest
 from accounts.upstream import cookie_header
@@ -27,8 +28,16 @@ DAV = frozenset(
 )  # fmt: skip
 # They write to a second path as well, which `Destination` names (RFC 4918, 9.8.3 and 9.9.4).
 _WITH_DESTINATION = frozenset({"COPY", "MOVE"})
-# By these an application may take a method for another than the web server does.
+# By these an application may take a method for another than the web server does; by the query of an
+# address, too: Symfony and Laravel know `_method`.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
+_IN_QUERY = re.compile(r"(?:[\W_](?:http)?method|x-(?:http-)?method(?:-override)?)\Z", re.I)
+# So many methods a request may be taken for: each is held against each rule.
+_MOST_METHODS = 4
+# Credentials, a body, an upgrade: a browser asks without them beforehand (Fetch, 4.8).
+_NOT_OF_PREFLIGHTS = (
+    "authorization", "cookie", "content-type", "transfer-encoding", "upgrade", "sec-websocket-key",
+)  # fmt: skip
 # What `Connection` may name: the options of a connection, and headers that are for one alone.
 _HOP_BY_HOP = frozenset(
     {"", "close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection", "trailer"}
@@ -86,20 +95,22 @@ def read(headers: Mapping[str, str]) -> Forwarded:
         raise InvalidRequest("The method cannot be read.")
     if scheme not in {"http", "https"}:
         raise InvalidRequest("The scheme is neither http nor https.")
+    path, query = paths.split(target)
+    methods = _methods(asked, query, headers)
     return Forwarded(
         method=asked,
         scheme=scheme,
         authority=authority,
         host=host_of(authority),
         target=target,
-        methods=_methods(asked, headers),
-        readings=_readings(target, _methods(asked, headers), headers),
+        methods=methods,
+        readings=_readings(path, methods, headers),
         origin=headers.get("origin", ""),
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
         navigates=_navigates(asked, headers),
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
         in_browser=_is_of_a_browser(headers),
-        is_preflight=_is_preflight(asked, headers),
+        is_preflight=_is_preflight(asked, query, headers),
         upgrade=_upgrade(headers),
     )
 
@@ -176,25 +187,41 @@ def _same(one: str, other: str) -> bool:
     return host_of(one) == host_of(other)
 
 
-def _methods(method: str, headers: Mapping[str, str]) -> tuple[str, ...]:
+def _methods(method: str, query: str, headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return what an application may take the method for; of a preflight, what it asks for."""
-    if _is_preflight(method, headers):
+    if _is_preflight(method, query, headers):
         return (headers["access-control-request-method"].strip().upper(),)
-    others = {headers[name].strip().upper() for name in _OVERRIDES if headers.get(name)}
-    return (method, *sorted(others - {method}))
+    found = (method, *sorted(_overrides(query, headers) - {method}))
+    if len(found) > _MOST_METHODS:
+        raise InvalidRequest("The request names too many methods.")
+    return found
 
 
-def _is_preflight(method: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether a browser asks before it sends something (Fetch, 3.3.2)."""
+def _overrides(query: str, headers: Mapping[str, str]) -> set[str]:
+    """Return the methods that a request names beside its own; a header may have come twice."""
+    named = [each for name in _OVERRIDES for each in headers.get(name, "").split(",")]
+    for parameter in re.split("[&;]", query):
+        name, _, value = parameter.partition("=")
+        if _IN_QUERY.match(unquote_plus(name).strip()):
+            named.append(unquote_plus(value))
+    return {each.strip().upper() for each in named} - {""}
+
+
+def _is_preflight(method: str, query: str, headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser asks before it sends something (Fetch, 3.3.2), and nothing else."""
     wanted = headers.get("access-control-request-method", "").strip().upper()
-    return method == "OPTIONS" and bool(headers.get("origin")) and bool(_METHOD.match(wanted))
+    if method != "OPTIONS" or not headers.get("origin") or not _METHOD.match(wanted):
+        return False
+    has_body = headers.get("content-length", "") not in {"", "0"}
+    has_more = has_body or any(headers.get(name) for name in _NOT_OF_PREFLIGHTS)
+    return not has_more and not _overrides(query, headers)
 
 
 def _readings(
-    target: str, methods: tuple[str, ...], headers: Mapping[str, str]
+    path: str, methods: tuple[str, ...], headers: Mapping[str, str]
 ) -> tuple[Reading, ...]:
     """Return the readings of the path that is asked for, and of the one that is written to."""
-    found = paths.readings(paths.split(target)[0])
+    found = paths.readings(path)
     there = headers.get("destination", "").strip()
     if not there or _WITH_DESTINATION.isdisjoint(methods):
         return found

@@ -210,6 +210,29 @@ def test_a_preflight_is_let_in_where_what_it_asks_for_has_a_rule() -> None:
     assert isinstance(ask(NOBODY_THERE, "OPTIONS", "/x", rules=rules, **wish), Forbidden)
 
 
+@pytest.mark.parametrize(
+    ("path", "also"),
+    [
+        ("/", {"x_http_method_override": "DELETE"}),
+        ("/", {"x_http_method": "delete"}),
+        ("/", {"x_method_override": "OPTIONS,DELETE"}),
+        ("/?_method=DELETE", {}),
+        ("/", {"authorization": "Bearer x"}),
+        ("/", {"cookie": "app=1"}),
+        ("/", {"content_type": "application/json"}),
+        ("/", {"content_length": "7"}),
+        ("/", {"transfer_encoding": "chunked"}),
+        ("/live", {"upgrade": "websocket"}),
+        ("/live", {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}),
+    ],
+)
+def test_what_no_browser_asks_beforehand_is_no_preflight(path: str, also: dict[str, str]) -> None:
+    """Fetch, 4.8: no credentials, no body, and no other method. Else anybody could write."""
+    assert isinstance(ask(NOBODY_THERE, "OPTIONS", path, **PREFLIGHT, **also), Unauthorized)
+    assert isinstance(ask(ALICE, "OPTIONS", path, **PREFLIGHT, **also), Allow)
+    assert isinstance(ask(NOBODY_THERE, "OPTIONS", **PREFLIGHT, content_length="0"), Allow)
+
+
 def test_a_browser_comes_back_to_where_it_was() -> None:
     found = ask(NOBODY_THERE, path="/a?b=c&d", **PAGE)
     assert isinstance(found, SignIn)
@@ -500,6 +523,25 @@ def test_a_method_that_an_application_may_take_instead_is_judged_too() -> None:
     assert isinstance(ask(NOBODY_THERE, "HEAD", rules=rules), Allow)
     for name in ("x_http_method_override", "x_http_method", "x_method_override"):
         assert isinstance(ask(NOBODY_THERE, rules=rules, **{name: "delete"}), Unauthorized)
+        named = {name: "GET,delete"}  # a header that came twice
+        assert isinstance(ask(NOBODY_THERE, rules=rules, **named), Unauthorized)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["_method=delete", "a=b&%5Fmethod=DELETE", "a;_METHOD=put", "+_method=DELETE", ".method=DELETE",
+     "_HttpMethod=PATCH", "X-HTTP-Method-Override=DELETE", "_method=GET&_method=DELETE"],
+)  # fmt: skip
+def test_so_is_one_that_the_query_names(query: str) -> None:
+    rules = Rules([Rule("read", HOST, methods=frozenset({"GET"}), access=PUBLIC), Rule("r", HOST)])
+    assert isinstance(ask(NOBODY_THERE, path=f"/?{query}", rules=rules), Unauthorized)
+    for usual in ("method=delete", "payment_method=card", "_method=", "_methods=x", "_method=get"):
+        assert isinstance(ask(NOBODY_THERE, path=f"/?{usual}", rules=rules), Allow)
+
+
+def test_a_request_names_so_many_methods_at_most() -> None:
+    with pytest.raises(InvalidRequest):
+        ask(ALICE, x_http_method="A,B,C,D")
 
 
 @pytest.mark.parametrize(

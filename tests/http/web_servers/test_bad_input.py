@@ -458,3 +458,14 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
             assert found.status in {400, 401, 403}, place
     assert not app.seen
     assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
+
+
+def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Application) -> None:
+    """Fetch, 4.8: without credentials, without a body, and for no other method."""
+    asks = (f"Origin: {ORIGIN}", "Access-Control-Request-Method: GET")
+    for line in ("X-HTTP-Method-Override: DELETE", "Cookie: app=1", "Content-Type: text/plain"):
+        assert wire.ask("OPTIONS /private", *asks, line).status == 401, line
+    assert wire.ask("OPTIONS /private?_method=DELETE", *asks).status == 401
+    assert not app.seen
+    assert wire.ask("OPTIONS /private", *asks).status == 200
+    assert app.last().all("Remote-User") in ([], [""])
