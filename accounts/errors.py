@@ -27,6 +27,7 @@ PASSKEY = "passkey"
 PASSKEY_SUSPENDED = "passkey-suspended"
 TOO_WEAK = "too-weak"
 SECOND_FACTOR = "second-factor"
+STAFF_FIRST = "staff-first"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 

@@ -147,15 +147,14 @@ def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
     """Add the identity of a verified outcome to the person whose session asked for it.
 
-    Raises `AccessDenied` when it belongs to somebody else, `InvalidGrant` when the session that
-    asked is gone.
+    Raises `AccessDenied` when it belongs to somebody else, and when a session without their rights
+    asked for an administrator's account; `InvalidGrant` when the session that asked is gone.
     """
     with transaction.atomic():
         asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
         if asking is None or asking.user is None:
             raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-        if asking.user.is_staff and source.row.staff:
-            _refuse_promotion(asking)
+        access.require_change_of_ways_in(asking.source, asking.user.pk)
         owner = _known(source, outcome)
         decision, reason = decide(
             owner=owner.pk if owner else None,
@@ -239,15 +238,6 @@ def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
             tokens=outcome.tokens,
         )
     return None
-
-
-def _refuse_promotion(asking: StoredSession) -> None:
-    """Let nobody gain an administrator's rights by linking a way in that has them.
-
-    Raises `AccessDenied` for a session that came by a source without.
-    """
-    if not access.signs_in_staff(asking.source):
-        raise AccessDenied("Sign in by a source for administrators first.")
 
 
 def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:

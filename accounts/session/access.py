@@ -3,10 +3,16 @@
 from collections.abc import Collection
 from datetime import datetime
 
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts import conf, strength
-from accounts.errors import AccessDenied, InsufficientUserAuthentication, LoginRequired
+from accounts.errors import (
+    STAFF_FIRST,
+    AccessDenied,
+    InsufficientUserAuthentication,
+    LoginRequired,
+)
 from accounts.models import StoredSession, User
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -58,6 +64,25 @@ def signs_in_staff(slug: str) -> bool:
     """Tell whether administrators who come by the source `slug` have their rights."""
     ready = catalogue.of_session(slug)
     return ready is not None and ready.row.staff
+
+
+def may_change_ways_in(slug: str, person_id: int) -> bool:
+    """Tell whether whoever came by the source `slug` may change by what they come in. An
+    administrator may only by a source that signs in administrators: else the session would add a
+    way in that has the rights which it lacks itself (docs/threats.md, U36).
+
+    The stored row counts: `as_signed_in` takes the rights from the person of a request.
+    """
+    if signs_in_staff(slug):
+        return True
+    administers = Q(is_staff=True) | Q(is_superuser=True)
+    return not User.objects.filter(administers, pk=person_id).exists()
+
+
+def require_change_of_ways_in(slug: str, person_id: int) -> None:
+    """Raise `AccessDenied` with its reason unless `may_change_ways_in`."""
+    if not may_change_ways_in(slug, person_id):
+        raise AccessDenied("Sign in by a source for administrators first.", reason=STAFF_FIRST)
 
 
 def is_recent(session: Session, now: datetime) -> bool:

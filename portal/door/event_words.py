@@ -94,6 +94,7 @@ REASONS = {
     "damaged": _("What is stored is damaged"),
     errors.PASSKEY: _("The passkey is not known, or does not fit"),
     errors.PASSKEY_SUSPENDED: _("The passkey is blocked"),
+    errors.STAFF_FIRST: _("An administrator has not signed in as one"),
     errors.SECOND_FACTOR: _("The code of the second step is wrong or missing"),
     "not-understood": _("No provider here makes such sessions, or a newer version did"),
     "bad-request": _("The address or form was malformed"),

@@ -21,7 +21,7 @@ from accounts.models import TotpKey, User
 from accounts.session import access
 from accounts.source import catalogue
 from accounts.strength import Strength
-from portal.door import answers, incoming, signing_in
+from portal.door import answers, incoming, signing_in, ways_in
 from portal.factors import shown
 from portal.factors.problems import problem_of
 
@@ -45,7 +45,8 @@ def page(request: HttpRequest) -> HttpResponse:
     act = doing.get(request.POST.get("act", ""))
     if act is None:
         raise Http404
-    return _proven(request, person) or act(request, person)
+    held_up = ways_in.refused(request, PATH)
+    return held_up or _proven(request, person) or act(request, person)
 
 
 def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
@@ -92,7 +93,8 @@ def _show(
     row = TotpKey.objects.filter(user=person).first()
     fresh = access.is_recent(session, timezone.now())
     another = row is not None and ("another" in request.GET or problem is not None)
-    may_offer = fresh and (row is None or another)
+    hindrance = ways_in.hindrance(request)
+    may_offer = fresh and not hindrance and (row is None or another)
     may_offer = may_offer and (
         strength.has(session, Strength.SUBSTANTIAL) or not second_step.exists(person)
     )
@@ -105,6 +107,7 @@ def _show(
         "is_due": duty.is_due(person),
         "usable": usable or row is not None,
         "problem": problem,
+        "hindrance": hindrance,
         "offer": shown.offer(person, _offer(request, person)) if may_offer and usable else None,
         "here": "second-factor",
     }

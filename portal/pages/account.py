@@ -18,7 +18,7 @@ from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.strength import Strength
-from portal.door import answers, incoming, leaving, signing_in
+from portal.door import answers, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
 # Of somebody with more sessions those that were used last are shown.
@@ -96,6 +96,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
     context["has_passkeys"] = Source.LOCAL in linked
+    context["hindrance"] = ways_in.hindrance(request)
     return answers.page(request, "account/sign_ins.html", context)
 
 
@@ -106,7 +107,8 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     session = incoming.session_of(request)
     has_factor = second_step.exists(cast(User, request.user))
     wanted = Strength.SUBSTANTIAL if has_factor else None
-    again = signing_in.prove_again(request, "/account/sign-ins", wanted)
+    held_up = ways_in.refused(request, "/account/sign-ins")
+    again = held_up or signing_in.prove_again(request, "/account/sign-ins", wanted)
     if again:
         return again
     if "link" in request.POST:

@@ -16,7 +16,7 @@ from accounts.models import Source, StoredSession, User
 from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
-from portal.door import answers, event_words, incoming, leaving, signing_in
+from portal.door import answers, event_words, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
 _PATH = "/account/data"
@@ -65,13 +65,17 @@ def delete(request: HttpRequest) -> HttpResponse:
     person = cast(User, request.user)
     if not erasure.is_allowed(person):
         raise Http404
-    again = signing_in.prove_again(request, f"{_PATH}/delete")
+    path, hindrance = f"{_PATH}/delete", ways_in.hindrance(request)
+    if hindrance and request.method == "POST":
+        return answers.see_other(path)
+    again = None if hindrance else signing_in.prove_again(request, path)
     if again:
         return again
     if request.method == "GET":
         source = catalogue.of_session(incoming.session_of(request).source)
         elsewhere = source.label if source and source.slug != Source.LOCAL else ""
         context = {"person": person, "label": elsewhere, "here": "data"}
+        context["hindrance"] = hindrance
         return answers.page(request, "account/delete.html", context)
     person = User.objects.get(pk=person.pk)  # not as confined to this session's rights
     response = leaving.leave(request)  # while the upstream's tokens are there

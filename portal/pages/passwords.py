@@ -25,7 +25,7 @@ from accounts.models.users import username_key
 from accounts.provider import LONGEST_PASSWORD, Recovers
 from accounts.session import people
 from accounts.source import catalogue
-from portal.door import answers, cookies, incoming
+from portal.door import answers, cookies, incoming, ways_in
 
 ASKED_FOR = RateLimitItemPerHour(5, namespace="forgotten-name")
 ASKED_FROM = RateLimitItemPerHour(50, namespace="forgotten-address")
@@ -101,8 +101,12 @@ def change(request: HttpRequest) -> HttpResponse:
     source = catalogue.of_session(Source.LOCAL)
     if source is None or not _signs_in_here(person):
         return answers.page(request, "password/none.html", {"here": "password"})
+    hindrance = ways_in.hindrance(request)
+    if hindrance and request.method == "POST":
+        return answers.see_other(reverse("password-change"))
     form = ChangePasswordForm(person, request.POST if request.method == "POST" else None)
     account: dict[str, Any] = {"here": "password", "has_password": True, "person": person}
+    account["hindrance"] = hindrance
     if not form.is_valid():
         return _show(request, "change", form, **account)
     visit = incoming.visit(request)

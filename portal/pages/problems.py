@@ -9,12 +9,14 @@ from accounts.login import sign_in
 from accounts.models import Source
 from accounts.provider import Explains
 from accounts.source.catalogue import ConfiguredSource
+from portal.door import ways_in
 
 _STATUS = {
     errors.NOT_AUTHORIZED: 403,
     errors.NOT_REGISTERED: 403,
     errors.DISABLED: 403,
     errors.TOO_WEAK: 403,
+    errors.STAFF_FIRST: 403,
     errors.LOCKED_OUT: 429,
     errors.UNAVAILABLE: 503,
     errors.BUSY: 503,
@@ -86,6 +88,11 @@ _TEXTS = {
         _("A second step is needed"),
         _("The password was right, but here it is not enough."),
         _("Sign in in a browser, where you are asked for the code."),
+    ),
+    errors.STAFF_FIRST: (
+        _("Sign in as an administrator first"),
+        ways_in.WHY,
+        _("Sign in by a way for administrators, then try again."),
     ),
 }
 _WRONG_PASSWORD = (

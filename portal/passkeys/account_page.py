@@ -19,7 +19,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.strength import Strength
 from portal import conf
-from portal.door import answers, incoming, signing_in
+from portal.door import answers, incoming, signing_in, ways_in
 from portal.door.user_agents import device_name
 from portal.passkeys import challenges
 
@@ -51,6 +51,9 @@ def page(request: HttpRequest) -> HttpResponse:
     person = cast(User, request.user)
     if request.method != "POST":
         return _show(request, person)
+    held_up = ways_in.refused(request, PATH)
+    if held_up:
+        return held_up
     if "rename" in request.POST:
         return _rename(request, person)
     if _came_weakly(incoming.session_of(request)):
@@ -144,6 +147,7 @@ def _show(
         "options": json.dumps(options),
         "may_have": may_have,
         "is_shared": session.shared,
+        "hindrance": ways_in.hindrance(request),
         "came_weakly": _came_weakly(session),
         "may_change": access.is_recent(session, timezone.now())
         and strength.has(session, _wanted(person)),

@@ -125,11 +125,14 @@ def test_a_session_without_rights_links_no_way_to_them(
     tenant()
     tenant("keep", columns={"staff": True})
     enter(client, "town", "bob")
-    User.objects.update(is_staff=True)
     asked = onward(client, client.post("/account/sign-ins", {"link": "keep"}))["Location"]
+    User.objects.update(is_staff=True)  # meanwhile; who is it before begins nothing
     state = asked.split("state=")[1].split("&")[0]
     answer = client.get("/auth/callback/keep", {"code": "eve", "state": state})
     assert answer["Location"].startswith("/login/failed/")
+    failed = client.get(answer["Location"])
+    assert failed.status_code == 403
+    assert "Sign in as an administrator first" in failed.content.decode()
     assert not Identity.objects.filter(source__slug="keep").exists()
 
 

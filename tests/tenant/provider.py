@@ -187,6 +187,7 @@ class TenantProvider:
             email_verified=answer.get("email_verified") is True,
             sid=answer.get("sid", ""),
             groups=tuple(answer["groups"]) if "groups" in answer else None,
+            acr=answer.get("acr", ""),
             public={"tenantInfo": {"sub": answer["sub"]}},
             tokens=self._tokens(answer) if "access_token" in answer else None,
             expires_at=self.clock() + timedelta(seconds=seconds) if seconds else None,
