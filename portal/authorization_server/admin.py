@@ -4,17 +4,16 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from oauth2_provider.models import revoke_access_token
 
-from accounts.strength import named
-from portal import conf
-from portal.authorization_server import client_file
+from portal.authorization_server import client_file, client_rows
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
-from portal.door import signing_in
+from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, is_id
 from portal.tokens.pair import FIRST_PARTY
 
@@ -22,7 +21,9 @@ _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
-    """A client as an operator edits it."""
+    """A client as an operator edits it. `actor` is the operator."""
+
+    actor: ClassVar[Any] = None
 
     class Meta:
         model = Client
@@ -37,11 +38,29 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
             "client_id": _("The word by which the application names itself."),
         }
 
+    def clean_client_id(self) -> str:
+        """Return the id, which is not that of our own front ends' client."""
+        client_id: str = self.cleaned_data["client_id"]
+        if client_id == FIRST_PARTY:
+            raise ValidationError(_("This name is taken by the site itself."))
+        return client_id
 
-class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    def _post_clean(self) -> None:
+        """Judge what the client would be: nobody gives away more than they have."""
+        super()._post_clean()  # type: ignore[misc]
+        if self.errors or self.actor.is_superuser:
+            return
+        try:
+            client_rows.refuse_reach(self.instance)
+        except ValidationError as error:
+            for field, said in error.message_dict.items():
+                self.add_error(field if field in self.fields else None, said)
+
+
+class ClientAdmin(Guarded):
     """Clients. A secret is made here, shown once, and stored as a digest.
 
-    Whoever writes one must have signed in recently: secrets are at stake.
+    Whoever writes one must have signed in recently, and it is an event.
     """
 
     form = ClientForm
@@ -64,35 +83,43 @@ class ClientAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Keep the id of a client that exists: applications know it."""
         return ("client_id",) if obj else ()
 
-    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Ask for a fresh sign-in first: before the form is filled in, and when it is sent."""
-        may = self.has_change_permission(request)
-        path, level = request.get_full_path(), named(conf.staff_strength())
-        again = signing_in.prove_again(request, path, level) if may else None
-        return again or super().changeform_view(request, *args, **kwargs)
+    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return a form that knows who edits."""
+        form: Any = super().get_form(request, obj, *args, **kwargs)
+        form.actor = request.user
+        return form
 
     def save_model(self, request: HttpRequest, obj: Client, form: Any, change: bool) -> None:
         """Save, with a secret where one is needed and none is there."""
+        before = Client.objects.filter(pk=obj.pk).first() if change else None
+        changed = client_file.differing(obj, before or Client())
         needed = obj.auth_method in client_file.WITH_SECRET
         if not needed or not change:
             obj.client_secret = ""
         secret = client_file.new_secret(obj) if needed and not obj.client_secret else ""
-        super().save_model(request, obj, form, change)
+        client_rows.save(obj, [*changed, *(["client_secret"] if secret else [])])
         if secret:
             self._show(request, obj, secret)
 
+    def delete_model(self, request: HttpRequest, obj: Client) -> None:
+        """Delete through the place that writes clients."""
+        client_rows.delete([obj])
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        """Delete several through the same place."""
+        client_rows.delete(queryset)
+
     @admin.action(description=_("Make a new secret"), permissions=["change"])
-    def renew_secret(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
+    def renew_secret(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         """Make a new secret for clients that have one; the former ones count no more."""
-        path, level = request.get_full_path(), named(conf.staff_strength())
-        again = signing_in.prove_again(request, path, level)
-        if again:
-            return again
         for row in rows.filter(auth_method__in=client_file.WITH_SECRET):
+            if not request.user.is_superuser and client_rows.reaches_far(row):
+                said = gettext("The secret of %s is made by whoever has all rights.")
+                self.message_user(request, said % row.client_id, messages.ERROR)
+                continue
             secret = client_file.new_secret(row)
-            row.save()
+            client_rows.save(row, ["client_secret"])
             self._show(request, row, secret)
-        return None
 
     def _show(self, request: HttpRequest, client: Client, secret: str) -> None:
         said = gettext("The secret of %(client)s, which is not shown again: %(secret)s")

@@ -10,8 +10,9 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts.keyring import digest
+from accounts.models import Event
 from accounts.source import references
-from portal.authorization_server import registration
+from portal.authorization_server import client_rows, registration
 from portal.authorization_server.models import Client
 from portal.configuration import toml
 from portal.configuration.toml import RefusedError
@@ -78,6 +79,11 @@ def export() -> str:
     return "\n\n".join("\n".join(_table(row)) for row in rows) + "\n"
 
 
+def differing(client: Client, other: Client) -> list[str]:
+    """Return the fields in which two clients differ, by their names in the file."""
+    return [name for name in FIELDS if _value(client, name) != _value(other, name)]
+
+
 def problems() -> dict[str, list[str]]:
     """Return what is wrong with each client that is stored; an empty list when nothing is."""
     return {row.client_id: list(_wrong(row)) for row in Client.objects.order_by("client_id")
@@ -107,7 +113,8 @@ def _apply_one(client_id: str, table: dict[str, Any]) -> Applied:
     else:
         row.client_secret = ""
     row.full_clean(exclude=["client_secret", "user"])
-    row.save()
+    made = ["client_secret"] if shown else []
+    client_rows.save(row, [*changed, *made], Event.Actor.SITE)
     what = "created" if not known else "changed" if changed else "unchanged"
     return Applied(client_id, what, tuple(changed) if known else (), shown)
 
@@ -138,6 +145,12 @@ def _secret_of(table: dict[str, Any]) -> str:
     return given
 
 
+def _value(row: Client, field: str) -> Any:
+    column, kind = FIELDS[field]
+    value = getattr(row, column)
+    return value.split() if kind is list else value
+
+
 def _default(column: str, kind: type) -> Any:
     default = getattr(Client(), column)
     return default.split() if kind is list else default
@@ -156,8 +169,7 @@ def _wrong(row: Client) -> Iterator[str]:
 def _table(row: Client) -> Iterator[str]:
     yield f"[{toml.key('clients', row.client_id)}]"
     for field, (column, kind) in FIELDS.items():
-        value = getattr(row, column)
-        value = value.split() if kind is list else value
+        value = _value(row, field)
         if value != _default(column, kind):
             yield toml.line(field, value)
     if row.client_secret:

@@ -60,6 +60,8 @@ EVENTS = {
     "rule.saved": _("Access rule saved"),
     "rule.disabled": _("Access rule disabled"),
     "rule.deleted": _("Access rule deleted"),
+    "client.saved": _("Client saved"),
+    "client.deleted": _("Client deleted"),
     "source.created": _("Source added"),
     "source.changed": _("Source changed"),
     "source.deleted": _("Source deleted"),

@@ -14,12 +14,15 @@ import time_machine
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import Group, Permission
 from django.db import connection
+from django.db.models import Q
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Source, User
+from portal.authorization_server.models import Client as Application
 from tests.http.conftest import PASSWORD, sign_in
+from tests.http.oauth.application import register
 from tests.http.onward import onward
 
 Tenant = Callable[..., Source]
@@ -75,6 +78,15 @@ def hold(user: User) -> Any:
     return now.username, now.email, now.password, ways, powers(now)
 
 
+def reach() -> set[tuple[Any, ...]]:
+    """Return which clients act for people without being asked for, each with who could be it."""
+    rows = Application.objects.filter(
+        Q(skip_authorization=True) | Q(introspects=True) | Q(allowed_scopes__contains="gateway")
+    )
+    who = ("client_id", "kind", "auth_method", "client_secret", "redirect_uris", "allowed_scopes")
+    return set(rows.values_list(*who, "skip_authorization", "introspects"))
+
+
 def pages() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each page that writes, of each model, with nothing in it but a yes."""
     for model in django_admin.site._registry:
@@ -117,6 +129,23 @@ def forms(actor: User, root: User, waiting: User) -> Iterator[tuple[str, dict[st
     yield "/admin/accounts/source/add/", new
     yield f"/admin/operations/awaitingperson/{waiting.pk}/change/", {"groups": [rulers.pk]}
     yield "/admin/operations/awaitingperson/", {"_let_in": f"{waiting.pk}:{rulers.pk}"}
+    yield from client_forms()
+
+
+def client_forms() -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield each page of a client with what would let it act for others, unasked."""
+    place = "/admin/authorization_server/client"
+    own = "https://carl.example/cb"
+    far = {"name": "Mine", "kind": "native", "auth_method": "none", "redirect_uris": own}
+    far |= {"allowed_scopes": "openid gateway offline_access", "jwks": "{}"}
+    sent = {**far, "skip_authorization": "on", "introspects": "on", "allowed_origins": ""}
+    modest = {**far, "allowed_scopes": "openid"}  # the marks may go, but not for another way in
+    yield f"{place}/add/", {**sent, "client_id": "mine"}
+    for row in Application.objects.order_by("pk"):
+        yield f"{place}/{row.pk}/change/", sent
+        yield f"{place}/{row.pk}/change/", modest
+        secret = {"action": "renew_secret", "_selected_action": [row.pk]}
+        yield f"{place}/", secret
 
 
 def actions() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -148,8 +177,11 @@ def test_no_right_makes_more_of_itself(
     role: str, root: User, waiting: User, tenant: Tenant
 ) -> None:
     tenant(columns={"staff": True})
+    register("plain")
+    register("house", auth_method="client_secret_basic", skip_authorization=True)
+    register("guard", auth_method="client_secret_basic", introspects=True)
     actor, client = staff(role)
-    before, held = powers(actor), hold(root)
+    before, held, reached = powers(actor), hold(root), reach()
     for url, sent in [*forms(actor, root, waiting), *pages(), *actions()]:
         if not writes(client, url, sent):
             continue  # everything is as it was
@@ -159,6 +191,7 @@ def test_no_right_makes_more_of_itself(
         assert now[:3] == before[:3], said
         assert set(now[3]) <= set(before[3]), said
         assert hold(root) == held, said
+        assert reach() <= reached, said
         assert not Group.objects.filter(user=waiting).exists(), said
         assert not User.objects.filter(is_superuser=True).exclude(pk=root.pk).exists(), said
         assert not Source.objects.filter(slug="mine", staff=True).exists(), said

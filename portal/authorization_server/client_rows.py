@@ -1,0 +1,91 @@
+"""The one place that writes clients, and what an editor may not make of one: whoever decides where
+a client's codes go, and that nobody is asked, acts as anybody (RFC 6749, 10.3; RFC 9700, 4.1).
+"""
+
+from collections.abc import Iterable, Iterator
+
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from accounts import events
+from portal.authorization_server.models import Client, Consent
+from portal.tokens.revoked import GATEWAY
+
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allowed_scopes")
+_SINGLE = ("kind", "auth_method", "backchannel_logout_uri", "jwks", "jwks_uri")
+_MARKS = ("skip_authorization", "legacy_desktop", "introspects")
+
+
+def reaches_far(client: Client) -> bool:
+    """Tell whether a client acts for people without their word, or has it already: it is first
+    party, stays signed in unasked, sees the tokens of others, opens the applications behind the
+    gateway, or somebody has allowed it.
+    """
+    marked = any(getattr(client, name) for name in _MARKS)
+    if marked or GATEWAY in client.allowed_scopes.split():
+        return True
+    return Consent.objects.filter(client_id=client.pk).exists()
+
+
+def refuse_reach(client: Client) -> None:
+    """Raise `ValidationError`, by field, for what a client may have by whoever has all rights only.
+
+    That is each mark by which a client reaches far, and of one that does each way to be it: where
+    people are sent, by what it proves itself, what it may ask for. What is stored may stay, or go.
+    """
+    stored = Client.objects.filter(pk=client.pk).first()
+    found = dict(_new_marks(client, stored or Client()))
+    if stored and reaches_far(stored):
+        said = _("This client reaches further than your rights: whoever has all rights changes it.")
+        found = {**dict.fromkeys(_more(client, stored), said), **found}
+    if found:
+        raise ValidationError(found)
+
+
+def save(client: Client, changed: Iterable[str], actor: str = "") -> None:
+    """Save a client, with an event that names the fields that have `changed`, and no value."""
+    names = [*([] if client.pk else ["created"]), *changed]
+    with transaction.atomic():
+        client.save()
+        if names:
+            _tell("client.saved", f"{client.client_id}: {', '.join(names)}", actor)
+
+
+def delete(clients: Iterable[Client]) -> None:
+    """Delete clients, each with an event. Their tokens go with them."""
+    gone = list(clients)
+    with transaction.atomic():
+        for each in gone:
+            _tell("client.deleted", each.client_id)
+        Client.objects.filter(pk__in=[each.pk for each in gone]).delete()
+
+
+def _tell(name: str, detail: str, actor: str = "") -> None:
+    events.record(events.event(name, detail=detail, actor=actor))
+
+
+def _new_marks(client: Client, before: Client) -> Iterator[tuple[str, str]]:
+    said = {
+        "skip_authorization": _("That people are not asked is decided by whoever has all rights."),
+        "legacy_desktop": _("Staying signed in unasked is allowed by whoever has all rights."),
+        "introspects": _("The tokens of others are shown to a client by whoever has all rights."),
+    }
+    for name in _MARKS:
+        if getattr(client, name) and not getattr(before, name):
+            yield name, said[name]
+    if GATEWAY in _new(client, before, "allowed_scopes"):
+        yield "allowed_scopes", _("The scope gateway is given by whoever has all rights.")
+
+
+def _more(client: Client, stored: Client) -> Iterator[str]:
+    """Yield the fields that say more than what is stored: a list that is longer, another value."""
+    yield from (name for name in _LISTS if _new(client, stored, name))
+    for name in _SINGLE:
+        value = getattr(client, name)
+        if value and value != getattr(stored, name):
+            yield name
+
+
+def _new(client: Client, stored: Client, name: str) -> set[str]:
+    return set(getattr(client, name).split()) - set(getattr(stored, name).split())

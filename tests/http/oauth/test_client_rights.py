@@ -1,0 +1,223 @@
+"""What an editor of clients may make of them: nothing that acts for people without their word
+(docs/administration.md, Clients).
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import time_machine
+from django.contrib.auth.models import Permission
+from django.core.management import call_command
+from django.test import Client as Browser
+from django.utils import timezone
+
+from accounts.models import Event, User
+from portal.authorization_server.models import Client
+from tests.http.conftest import PASSWORD, sign_in
+from tests.http.oauth.application import CALLBACK, Application, register
+from tests.http.onward import onward
+
+pytestmark = pytest.mark.django_db(transaction=True)
+LIST = "/admin/authorization_server/client/"
+ADD = f"{LIST}add/"
+EVIL = "https://evil.example/cb"
+LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allowed_scopes")
+PLAIN = ("name", "kind", "auth_method", *LISTS, "backchannel_logout_uri", "jwks_uri")
+MARKS = ("skip_authorization", "legacy_desktop", "introspects")
+
+
+@pytest.fixture
+def carl(house: None) -> Browser:
+    """Give the browser of somebody who may do with clients what can be done, and nothing else."""
+    return staff("add_client", "change_client", "delete_client", "view_client")
+
+
+@pytest.fixture
+def ada(house: None) -> Browser:
+    User.objects.create_superuser("ada", PASSWORD)
+    own = Browser()
+    sign_in(own, "ada")
+    return own
+
+
+def staff(*rights: str) -> Browser:
+    user = User.objects.create_user("carl", PASSWORD, is_staff=True)
+    user.give_local_identity()
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    own = Browser()
+    sign_in(own, "carl")
+    return own
+
+
+def form(row: Client, **changes: str) -> dict[str, str]:
+    """Return the form of a client as its page would send it."""
+    sent = {name: str(getattr(row, name)) for name in PLAIN} | {"jwks": json.dumps(row.jwks)}
+    return {**sent, **{name: "on" for name in MARKS if getattr(row, name)}, **changes}
+
+
+def page_of(row: Client) -> str:
+    return f"{LIST}{row.pk}/change/"
+
+
+def refused(answer: Any) -> set[str]:
+    """Return the fields at which a form says why; nothing where it was taken."""
+    if answer.status_code == 302:
+        return set()
+    assert answer.status_code == 200, answer.content
+    return set(answer.context["adminform"].form.errors)
+
+
+@pytest.mark.parametrize("way", ["a new one", "one that is there"])
+def test_u25_an_editor_gets_nobodys_token_by_a_client(
+    carl: Browser, browser: Browser, way: str
+) -> None:
+    row = register("colleagues", name="The Colleagues")
+    reach = {"redirect_uris": f"{CALLBACK} {EVIL}", "skip_authorization": "on"}
+    reach["allowed_scopes"] = "openid gateway offline_access"
+    if way == "a new one":
+        row = Client(client_id="mine", name="Mine")
+        answer = carl.post(ADD, form(row, client_id="mine", **reach))
+        assert not Client.objects.filter(client_id="mine").exists()
+    else:
+        answer = carl.post(page_of(row), form(row, **reach))
+        before, row = row, Client.objects.get(pk=row.pk)
+        assert form(row) == form(before)
+    assert refused(answer) == {"skip_authorization", "allowed_scopes"}
+    theft = Application(row, browser)
+    theft.redirect_uri = EVIL
+    asked = theft.ask(scope="openid gateway offline_access")
+    assert asked.status_code == 400
+    assert not Event.objects.filter(name="client.saved").exists()
+
+
+@pytest.mark.parametrize("mark", [*MARKS, "gateway"])
+def test_each_mark_is_set_by_whoever_has_all_rights(carl: Browser, ada: Browser, mark: str) -> None:
+    desk = {"kind": "native", "auth_method": "client_secret_basic"}
+    row = register("app", **desk)
+    wish, field = {mark: "on"}, mark
+    if mark == "gateway":
+        wish, field = {"allowed_scopes": "openid gateway"}, "allowed_scopes"
+    assert refused(carl.post(page_of(row), form(row, **wish))) == {field}
+    assert refused(carl.post(ADD, form(row, client_id="new", **wish))) == {field}
+    assert refused(ada.post(page_of(row), form(row, **wish))) == set()
+    assert refused(ada.post(ADD, form(row, client_id="new", **wish))) == set()
+    row = Client.objects.get(pk=row.pk)
+    assert refused(carl.post(page_of(row), form(row, name="Renamed"))) == set()
+    assert form(Client.objects.get(pk=row.pk)) == form(row, name="Renamed")
+
+
+CHANGES = {
+    "redirect_uris": f"{CALLBACK} {EVIL}", "post_logout_redirect_uris": EVIL,
+    "allowed_origins": "https://evil.example", "allowed_scopes": "openid profile email",
+    "kind": "native", "auth_method": "client_secret_post", "backchannel_logout_uri": EVIL,
+    "jwks": '{"keys": []}', "jwks_uri": EVIL,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mark", [*MARKS, "gateway", "allowed"])
+def test_what_reaches_far_is_given_no_other_way_in(
+    carl: Browser, ada: Browser, browser: Browser, mark: str
+) -> None:
+    own: dict[str, Any] = {mark: True} if mark in MARKS else {}
+    scopes = "openid gateway" if mark == "gateway" else "openid"
+    method = Client.Method.BASIC
+    row = register("strong", auth_method=method, allowed_scopes=scopes, **own)
+    if mark == "allowed":
+        Application(row, browser).sign_in(scope="openid")
+    for field, value in CHANGES.items():
+        value = f"{scopes} email" if field == "allowed_scopes" else value
+        answer = carl.post(page_of(row), form(row, **{field: value}))
+        assert refused(answer) & {field, "legacy_desktop"}, field
+    unmarked = form(row, redirect_uris=EVIL)
+    for name in MARKS:
+        unmarked.pop(name, None)
+    assert "redirect_uris" in refused(carl.post(page_of(row), unmarked)), "in one step"
+    chosen = {"action": "renew_secret", "_selected_action": str(row.pk)}
+    said = carl.post(LIST, chosen, follow=True).content.decode()
+    assert "The secret of strong is made by whoever has all rights." in said
+    assert "not shown again" not in said
+    after = Client.objects.get(pk=row.pk)
+    assert (form(after), after.client_secret) == (form(row), row.client_secret)
+    assert refused(ada.post(page_of(row), form(row, redirect_uris=EVIL))) == set()
+
+
+def test_an_editor_does_the_rest(carl: Browser) -> None:
+    row = register("app", post_logout_redirect_uris="https://app.example/out")
+    sent = form(row, redirect_uris=f"{CALLBACK} https://new.example/cb", allowed_scopes="openid")
+    assert refused(carl.post(page_of(row), sent)) == set()
+    Client.objects.filter(pk=row.pk).update(skip_authorization=True)
+    row = Client.objects.get(pk=row.pk)
+    fewer = form(row, redirect_uris=CALLBACK, post_logout_redirect_uris="")
+    del fewer["skip_authorization"]
+    assert refused(carl.post(page_of(row), fewer)) == set()
+    now = Client.objects.get(pk=row.pk)
+    assert (now.redirect_uris, now.skip_authorization) == (CALLBACK, False)
+
+
+def test_our_own_front_ends_name_is_taken(carl: Browser, ada: Browser) -> None:
+    sent = form(Client(name="Mine", redirect_uris=EVIL), client_id="vestibule")
+    for each in (carl, ada):
+        assert refused(each.post(ADD, sent)) == {"client_id"}
+
+
+# --- Events, and a recent sign-in -----------------------------------------------------------------
+
+
+def told() -> list[tuple[str, str, str, str]]:
+    rows = Event.objects.filter(name__startswith="client.").order_by("pk")
+    return [(each.name, each.detail, each.actor, str(each.by or "")) for each in rows]
+
+
+def test_each_change_is_an_event(carl: Browser, tmp_path: Path) -> None:
+    row = Client(name="Web", redirect_uris=CALLBACK)
+    carl.post(ADD, form(row, client_id="web"))
+    row = Client.objects.get(client_id="web")
+    carl.post(page_of(row), form(row))
+    method = {"kind": "server", "auth_method": "client_secret_basic"}
+    carl.post(page_of(row), form(row, **method))
+    carl.post(LIST, {"action": "renew_secret", "_selected_action": str(row.pk)})
+    carl.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
+    others = [register(name, name=name) for name in ("one", "two")]
+    chosen = {"action": "delete_selected", "_selected_action": [each.pk for each in others]}
+    carl.post(LIST, {**chosen, "post": "yes"})
+    by = ("administrator", "carl")
+    assert told() == [
+        ("client.saved", "web: created, name, redirect_uris", *by),
+        ("client.saved", "web: kind, auth_method, client_secret", *by),
+        ("client.saved", "web: client_secret", *by),
+        ("client.deleted", "web", *by),
+        ("client.deleted", "one", *by),
+        ("client.deleted", "two", *by),
+    ]
+    Event.objects.all().delete()
+    file = tmp_path / "clients.toml"
+    for name in ("One", "One", "Other"):
+        file.write_text(f'[clients.one]\nname = "{name}"\nredirect_uris = ["{CALLBACK}"]\n')
+        call_command("clients", "apply", str(file), stdout=io.StringIO())
+    assert told() == [
+        ("client.saved", "one: created, name, redirect_uris", "site", ""),
+        ("client.saved", "one: name", "site", ""),
+    ]
+
+
+def asks_again(client: Browser, path: str, **sent: str) -> bool:
+    where = onward(client, client.post(path, sent))["Location"]
+    return str(where).endswith("&again=1")
+
+
+def test_whoever_writes_or_deletes_one_has_signed_in_recently(carl: Browser) -> None:
+    row = register()
+    chosen = {"_selected_action": str(row.pk), "post": "yes"}
+    with time_machine.travel(timezone.now() + timedelta(minutes=20)):
+        for path in (ADD, page_of(row), f"{LIST}{row.pk}/delete/"):
+            assert carl.get(path)["Location"].endswith("&again=1"), path
+            assert asks_again(carl, path, post="yes"), path
+        for action in ("delete_selected", "renew_secret"):
+            assert asks_again(carl, LIST, **chosen, action=action), action
+    assert Client.objects.filter(pk=row.pk).exists()
