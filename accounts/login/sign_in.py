@@ -110,7 +110,7 @@ def sign_in(
             trail = _trail(decision, source, user, typed.uid, visit)
             statements.insert(row, *kept, *trail)
             if current.exists:
-                end(StoredSession.objects.filter(uid=current.uid), heir=typed.uid)
+                _end_former(current, user, typed.uid)
     except IntegrityError:
         if spent and StoredSession.objects.filter(state_digest=spent).exists():
             raise AlreadyUsed from None
@@ -305,6 +305,15 @@ def _auth_time(
     if source.kind == "form" or (login_flow and login_flow.again):
         return int(now.timestamp())
     return int(min(now, outcome.auth_time).timestamp()) if outcome.auth_time else 0
+
+
+def _end_former(current: Session, user: User, heir: str) -> None:
+    """End the session `current`. What hangs on it moves to `heir` where it is known to be the same
+    person's. One that cannot be read is nobody's: whoever signs in next gets nothing of it.
+    """
+    former = StoredSession.objects.filter(uid=current.uid)
+    if not (current.is_logged_in and end(former.filter(user=user), heir=heir)):
+        end(former)
 
 
 def _is_shared(login_flow: LoginFlow | None, current: Session, visit: Visit) -> bool:

@@ -23,6 +23,7 @@ from accounts.models import Event, Farewell, Source, StoredSession, User
 from accounts.session import farewell
 from accounts.source import catalogue
 from portal.authorization_server import keys
+from portal.authorization_server.models import AccessToken, Grant, RefreshToken, ToldSession
 from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oidc.conftest import parallel
@@ -67,6 +68,26 @@ def test_it_signs_out_with_one_event_and_a_word(app: Application) -> None:
         sign_in(app.browser)
         assert app.browser.get("/auth/session").json()["isLoggedIn"]
         assert b"no longer read" not in app.browser.get("/account/").content
+
+
+def test_whoever_signs_in_next_gets_nothing_of_it(app: Application) -> None:
+    with override_settings(VESTIBULE_VAULT_KEYS=[OLD]):
+        child = StoredSession.objects.get(kind="client")
+        app.sign_in(scope="openid profile")  # held by the browser's session itself
+        former = stored(app.browser)
+        assert app.userinfo().status_code == 200
+    User.objects.create_user("bob", PASSWORD, name="Bob").give_local_identity()
+    with gone():
+        sign_in(app.browser, "bob")
+        mine = stored(app.browser)
+        assert mine.user == User.objects.get(username="bob")
+        assert not StoredSession.objects.filter(pk=former.pk).exists()
+        assert app.userinfo().status_code == 401
+        for model in (AccessToken, RefreshToken, Grant, ToldSession):
+            assert not model.objects.filter(session__user=mine.user).exists(), model
+        assert StoredSession.objects.get(pk=child.pk).parent_uid == former.uid
+    with override_settings(VESTIBULE_VAULT_KEYS=[NEW, OLD]):
+        assert app.userinfo().status_code == 401
 
 
 def test_the_event_tells_what_is_wrong_with_it(app: Application) -> None:
