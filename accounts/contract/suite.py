@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -37,9 +38,11 @@ from accounts.provider import (
     TokenSet,
     members,
 )
-from accounts.source import registry
+from accounts.source import registry, trusted
 from accounts.strength import levels
 
+# What is called by such a name says where something goes, and may have no scheme.
+_PLACE = re.compile(r"(^|_)(path|hosts?|servers?|ports?|domain|realm|ur[il])(_|$)")
 CALLBACK = "http://localhost:8000/auth/callback/contract"
 NONSENSE: tuple[dict[str, str], ...] = (
     {},
@@ -114,6 +117,13 @@ class ProviderContract:
     def test_its_secrets_are_not_in_the_repr_of_its_settings(self) -> None:
         for field in dataclasses.fields(self.provider_class.Settings):
             assert field.repr is not bool(field.metadata.get("secret")), field.name
+
+    def test_its_places_are_trusted(self, settings_values: dict[str, Any]) -> None:
+        """An editor of sources could send people's proofs elsewhere by one that is not."""
+        for field in dataclasses.fields(self.provider_class.Settings):
+            value = settings_values.get(field.name, registry.default_of(field))
+            is_place = _PLACE.search(field.name) or str(value).startswith("/")
+            assert not is_place or trusted.is_trusted(field, value), field.name
 
     def test_each_member_takes_what_the_contract_gives_it(self, provider: Any) -> None:
         for name, promised in promises(self.provider_class):

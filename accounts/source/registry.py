@@ -55,6 +55,14 @@ def secrets_of(provider: type[Provider]) -> set[str]:
     return {field.name for field in fields if field.metadata.get("secret")}
 
 
+def default_of(field: "dataclasses.Field[Any]") -> Any:
+    """Return the default of a setting; None for one that must be given."""
+    if field.default is not dataclasses.MISSING:
+        return field.default
+    made = field.default_factory
+    return made() if made is not dataclasses.MISSING else None
+
+
 def shortcomings(provider: type[Any]) -> Iterator[str]:
     """Say where `provider` does not fulfil the contract; nothing when it does."""
     session_type = getattr(provider, "session_type", None)

@@ -63,7 +63,7 @@ def fields_of(provider: type[Provider], stored: Mapping[str, Any]) -> dict[str, 
         if each.name in _ELSEWHERE:
             continue
         shown = shown_of(provider.Settings, each.name)
-        value = stored.get(each.name, default_of(each))
+        value = stored.get(each.name, registry.default_of(each))
         if each.name in secrets:
             made |= _secret(each.name, shown, value, required=is_required(each))
         else:
@@ -99,7 +99,7 @@ def settings_of(
             given |= _typed_secret(name, typed, stored)
         else:
             value = typed.get(PREFIX + name, stored.get(name))
-            usual = default_of(each)
+            usual = registry.default_of(each)
             usual = list(usual) if isinstance(usual, tuple) else usual
             if value is not None and (is_required(each) or value != usual):
                 given[name] = value
@@ -116,14 +116,6 @@ def required_texts(provider: type[Provider]) -> list[str]:
     hints = typing.get_type_hints(provider.Settings)
     each_of = dataclasses.fields(provider.Settings)
     return [each.name for each in each_of if is_required(each) and hints[each.name] is str]
-
-
-def default_of(field: "dataclasses.Field[Any]") -> Any:
-    """Return the default of a setting; None for one that must be given."""
-    if field.default is not dataclasses.MISSING:
-        return field.default
-    made = field.default_factory
-    return made() if made is not dataclasses.MISSING else None
 
 
 def is_required(field: "dataclasses.Field[Any]") -> bool:

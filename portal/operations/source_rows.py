@@ -11,9 +11,9 @@ from django.utils.translation import gettext as _
 
 from accounts import ended
 from accounts.errors import ProtocolError
-from accounts.models import Source
-from accounts.provider import Finding
-from accounts.source import catalogue, references, registry
+from accounts.models import Identity, Source
+from accounts.provider import Finding, Prompts, Provider
+from accounts.source import catalogue, references, registry, trusted
 from portal.door.destinations import safe_destination
 
 log = structlog.get_logger("vestibule.sources")
@@ -30,7 +30,7 @@ def with_stored_secrets(
     other address.
     """
     merged = dict(given)
-    moved = addresses(given) != addresses(stored)
+    moved = _moved(provider, given, stored)
     for name in registry.secret_names(provider):
         sealed = stored.get(name)
         if not catalogue.is_sealed(sealed):
@@ -51,7 +51,7 @@ def refuse_references(
     Without `all_rights` no new one may be written: a source sends its secret to its address. What
     is stored may stay while no address changes.
     """
-    moved = addresses(given) != addresses(stored)
+    moved = _moved(provider, given, stored)
     for name in registry.secret_names(provider):
         value: Any = given.get(name)
         if not references.is_reference(value):
@@ -68,38 +68,52 @@ def refuse_reach(
 ) -> None:
     """Raise `ValidationError` for a setting by which more is reached than an editor may give away.
 
-    Without `all_rights` nobody sends the cookies that an upstream shares with us to another
-    address, or calls into the operator's own net.
+    Without `all_rights` nobody calls into the operator's own net, and nobody changes a trusted
+    setting where people's cookies, tokens or passwords go there, or where people are known already:
+    whoever answers at the address could be any of them.
     """
-    if all_rights:
+    kind = registry.providers().get(row.provider)
+    if all_rights or kind is None:  # no provider: said by another check, and nothing is saved
         return
-    if given.get("inside", False) and not stored.get("inside", False):
+    sealed = {name: value for name, value in stored.items() if catalogue.is_sealed(value)}
+    whole = {**sealed, **given}  # a stored secret that is left out stays
+    names = trusted.changed(kind, whole, stored)
+    if given.get("inside", False) and (names or not stored.get("inside", False)):
         said = _("inside: calls into your own net are allowed by whoever has all rights.")
         raise ValidationError({"settings": said})
-    if addresses(given) != addresses(stored) and _takes_cookies(row, given):
-        said = _("People's cookies go to this address: it is changed by whoever has all rights.")
-        raise ValidationError({"settings": said})
+    before, after = _taken(row, stored), _taken(row, whole)
+    if not names and after <= before:
+        return
+    if said := _why_kept(row, kind, takes=bool(before or after)):
+        raise ValidationError({"settings": said % (names or sorted(after - before))[0]})
 
 
-def _takes_cookies(row: Source, given: Mapping[str, Any]) -> bool:
-    """Tell whether a source with these settings is given cookies; what cannot be read is not."""
-    changed = Source(slug=row.slug, provider=row.provider, settings=dict(given))
+def _why_kept(row: Source, kind: type[Provider], *, takes: bool) -> str:
+    """Return why an editor may not change a trusted setting of a source, or nothing."""
+    if takes:
+        return _("%s: it says where people's cookies or tokens go. Ask somebody with all rights.")
+    if issubclass(kind, Prompts):
+        return _("%s: it says where passwords go, or whose they are. Ask somebody with all rights.")
+    known = Identity.objects.filter(source__slug=row.slug).exists()
+    return _("%s: it says by what people are known. Ask somebody with all rights.") if known else ""
+
+
+def _taken(row: Source, settings: Mapping[str, Any]) -> set[str]:
+    """Return what people bring that a source with these settings is given: cookies, by their names,
+    and access tokens. Nothing when the settings are not right.
+    """
+    changed = Source(slug=row.slug, provider=row.provider, settings=dict(settings))
     try:
-        return bool(catalogue.instance(changed).describe().cookies)
+        told = catalogue.instance(changed).describe()
     except ValidationError:
-        return False  # said by another check, and nothing is saved
+        return set()  # said by another check, and nothing is saved
+    return {*told.cookies, *filter(None, [told.bearer])}
 
 
-def addresses(settings: Any, place: str = "") -> set[tuple[str, str]]:
-    """Return each address among the settings, at any depth, with its place."""
-    if isinstance(settings, Mapping):
-        pairs = [(f"{place}.{name}", each) for name, each in settings.items()]
-    elif isinstance(settings, list | tuple):
-        pairs = [(place, each) for each in settings]
-    else:
-        text = str(settings)
-        return {(place, text)} if "://" in text else set()
-    return set().union(*(addresses(each, where) for where, each in pairs))
+def _moved(provider: str, given: Mapping[str, Any], stored: Mapping[str, Any]) -> bool:
+    """Tell whether an address among the settings has changed."""
+    kind = registry.providers().get(provider)
+    return trusted.addresses(kind, given) != trusted.addresses(kind, stored)
 
 
 def refuse_sealed(settings: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.http.address import UNCLEAR, origin_of
+from accounts.provider.marks import TRUSTED
 from accounts.provider.shown import Shown
 from accounts.upstream import urls
 from providers.adgangsplatformen.form import SHOWN
@@ -39,19 +40,19 @@ class CmsSettings:
 
     shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
-    cms_url: str
+    cms_url: str = field(metadata=TRUSTED)
     graphql_user: str = ""
     graphql_password: str = field(default="", metadata={"secret": True}, repr=False)
-    graphql_path: str = "/graphql"
-    login_path: str = "/login"
-    logout_path: str = "/logout"
-    path_parameter: str = "current-path"
-    after_login: str = "/go-login"
-    after_logout: str = "/go-logout"
-    cookie_name: str = ""
-    patron_url: str = ""
-    userinfo_url: str = ""
-    subject_key: str = field(default="", metadata={"secret": True}, repr=False)
+    graphql_path: str = field(default="/graphql", metadata=TRUSTED)
+    login_path: str = field(default="/login", metadata=TRUSTED)
+    logout_path: str = field(default="/logout", metadata=TRUSTED)
+    path_parameter: str = field(default="current-path", metadata=TRUSTED)
+    after_login: str = field(default="/go-login", metadata=TRUSTED)
+    after_logout: str = field(default="/go-logout", metadata=TRUSTED)
+    cookie_name: str = field(default="", metadata=TRUSTED)
+    patron_url: str = field(default="", metadata=TRUSTED)
+    userinfo_url: str = field(default="", metadata=TRUSTED)
+    subject_key: str = field(default="", metadata={"secret": True, **TRUSTED}, repr=False)
     registered_only: bool = False
     recheck: int = 0
     inside: bool = False

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
+from accounts.provider.marks import TRUSTED
 from accounts.provider.shown import Shown
 from providers.ldap.form import SHOWN
 
@@ -55,14 +56,14 @@ class LdapSettings:
 
     shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
-    servers: tuple[str, ...]
-    base: str
+    servers: tuple[str, ...] = field(metadata=TRUSTED)
+    base: str = field(metadata=TRUSTED)
     bind_dn: str = ""
     bind_password: str = field(default="", metadata={"secret": True}, repr=False)
-    start_tls: bool = True
-    ca: str = ""
-    user_filter: str = "(&(objectClass=person)(uid={username}))"
-    id_attribute: str = "entryUUID"
+    start_tls: bool = field(default=True, metadata=TRUSTED)
+    ca: str = field(default="", metadata=TRUSTED)
+    user_filter: str = field(default="(&(objectClass=person)(uid={username}))", metadata=TRUSTED)
+    id_attribute: str = field(default="entryUUID", metadata=TRUSTED)
     claims: Mapping[str, str] = field(default_factory=dict)
     mail_is_verified: bool = False
     public: tuple[str, ...] = ()
@@ -73,7 +74,7 @@ class LdapSettings:
     nested_groups: bool = False
     allowed_groups: tuple[str, ...] = ()
     disabled_when: Mapping[str, str] = field(default_factory=dict)
-    password_page: str = ""
+    password_page: str = field(default="", metadata=TRUSTED)
     recheck_minutes: int = 5
     label: str = ""
     help: str = ""

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from accounts.provider.marks import TRUSTED, WORDS
 from accounts.provider.shown import Shown
 from accounts.strength import levels
 from accounts.upstream import urls
@@ -64,33 +65,33 @@ class OidcSettings:
 
     shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
-    issuer: str
-    client_id: str
+    issuer: str = field(metadata=TRUSTED)
+    client_id: str = field(metadata=TRUSTED)
     client_secret: str = field(default="", metadata={"secret": True}, repr=False)
     client_auth: str = ""
-    scope: str = "openid profile email"
-    authorize: Mapping[str, str] = field(default_factory=dict)
+    scope: str = field(default="openid profile email", metadata=WORDS)
+    authorize: Mapping[str, str] = field(default_factory=dict, metadata=WORDS)
     response_mode: str = "query"
-    discover: bool = True
-    endpoints: Mapping[str, str] = field(default_factory=dict)
+    discover: bool = field(default=True, metadata=TRUSTED)
+    endpoints: Mapping[str, str] = field(default_factory=dict, metadata=TRUSTED)
     algorithms: tuple[str, ...] = ("RS256", "PS256", "ES256", "EdDSA")
     leeway: int = 30
-    trusted_audiences: tuple[str, ...] = ()
+    trusted_audiences: tuple[str, ...] = field(default=(), metadata=WORDS)
     userinfo: str = "auto"
     userinfo_bearer: str = "header"
-    claims: Mapping[str, str] = field(default_factory=dict)
-    public: tuple[str, ...] = ()
-    required_role_claim: str = ""
-    required_role: str = ""
-    required_acr: tuple[str, ...] = ()
-    strengths: Mapping[str, str] = field(default_factory=dict)
-    strength_claim: str = "acr"
+    claims: Mapping[str, str] = field(default_factory=dict, metadata=WORDS)
+    public: tuple[str, ...] = field(default=(), metadata=WORDS)
+    required_role_claim: str = field(default="", metadata=WORDS)
+    required_role: str = field(default="", metadata=WORDS)
+    required_acr: tuple[str, ...] = field(default=(), metadata=WORDS)
+    strengths: Mapping[str, str] = field(default_factory=dict, metadata=WORDS)
+    strength_claim: str = field(default="acr", metadata=WORDS)
     verified_mail_only: bool = False
-    allowed_groups: tuple[str, ...] = ()
-    accept_bearer: bool = False
-    bearer_validation: str = "local"
-    audience: tuple[str, ...] = ()
-    audience_claim: str = "aud"
+    allowed_groups: tuple[str, ...] = field(default=(), metadata=WORDS)
+    accept_bearer: bool = field(default=False, metadata=TRUSTED)
+    bearer_validation: str = field(default="local", metadata=TRUSTED)
+    audience: tuple[str, ...] = field(default=(), metadata=TRUSTED)
+    audience_claim: str = field(default="aud", metadata=TRUSTED)
     revoke: bool = True
     backchannel_logout: bool = True
     frontchannel_logout: bool = True

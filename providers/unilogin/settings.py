@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
+from accounts.provider.marks import TRUSTED, WORDS
 from accounts.provider.shown import Shown
 from accounts.upstream import urls
 from providers.oidc.settings import OidcSettings
@@ -34,17 +35,17 @@ class UniloginSettings:
 
     shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
-    client_id: str
+    client_id: str = field(metadata=TRUSTED)
     client_secret: str = field(metadata={"secret": True}, repr=False)
     municipalities: tuple[str, ...]
     ws_user: str
     ws_password: str = field(metadata={"secret": True}, repr=False)
-    ws_address: str = "https://wsiinst.unilogin.dk/wsiinst-v5/ws"
+    ws_address: str = field(default="https://wsiinst.unilogin.dk/wsiinst-v5/ws", metadata=TRUSTED)
     ws_action: str = "https://wsiinst.unilogin.dk/hentInstitution"
     ws_namespace: str = "https://wsiinst.unilogin.dk/ws"
     test_institutions: tuple[str, ...] = ()
-    issuer: str = "https://broker.unilogin.dk/auth/realms/broker"
-    scope: str = "openid"
+    issuer: str = field(default="https://broker.unilogin.dk/auth/realms/broker", metadata=TRUSTED)
+    scope: str = field(default="openid", metadata=WORDS)
     cache_seconds: int = 3600
     leeway: int = 30
     backchannel_logout: bool = True
