@@ -19,7 +19,7 @@ HERE = "here"
 MOST = 24
 _LONGEST = 160
 # A part of a path that is so long is a key of something, not a name.
-_KEY = re.compile(r"[^/\s]{25,}(?=/|\s|$)")
+_KEY = re.compile(r"[^/\s]{25,}")
 
 _under_way: ContextVar[list["Step"] | None] = ContextVar("steps", default=None)
 

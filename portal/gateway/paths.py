@@ -27,10 +27,13 @@ _KEPT = re.compile("%(2[Ff5]|5[Cc])")
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MOST_ESCAPES = 4
 _REFUSED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-_ENDINGS = re.compile(r"(?<=[^/.])\.[^/]*|\s+(?=/|\Z)")
+_ENDINGS = re.compile(r"(?<=[^/.])\.[^/]*")
 # A path with more readings, or with more characters in all of them, is a trick: names of files have
 # a handful, and each reading is held against each rule.
 _MOST, _MOST_CHARACTERS = 64, 8 * LONGEST
+# No language has more marks on a letter; to put them in order takes the square of their number
+# (UAX 15, 13).
+_MOST_MARKS = 30
 
 
 class Form(Enum):
@@ -147,9 +150,20 @@ def _opened(path: str) -> str:
         text = unquote(path, errors="strict")
     except UnicodeDecodeError:
         raise InvalidRequest("The address is not UTF-8.") from None
-    if _REFUSED.search(text):
+    if _REFUSED.search(text) or _has_many_marks(text):
         raise InvalidRequest("A character in the address is not allowed.")
     return text
+
+
+def _has_many_marks(text: str) -> bool:
+    if text.isascii():
+        return False
+    marks = 0
+    for each in text:
+        marks = marks + 1 if unicodedata.combining(each) else 0
+        if marks > _MOST_MARKS:
+            return True
+    return False
 
 
 def _merged(path: str) -> str:
@@ -182,7 +196,7 @@ def _folded(path: str) -> str:
 
 def _bare(path: str) -> str:
     """Return a path whose segments end at their first dot, and without blanks at their end."""
-    return _ENDINGS.sub("", path)
+    return "/".join(each.rstrip() for each in _ENDINGS.sub("", path).split("/"))
 
 
 _SLASHES = re.compile("//+")

@@ -148,7 +148,7 @@ def authentication(
 
 def folded(dn: str) -> str:
     """Return a distinguished name (RFC 4514) as it is compared with another."""
-    return re.sub(r"\s*([,=+])\s*", r"\1", dn).strip().casefold()
+    return "".join(each.strip() for each in re.split("([,=+])", dn)).casefold()
 
 
 def _relative_name(dn: str, attribute: str) -> str:

@@ -73,3 +73,14 @@ def test_a_path_has_so_many_readings_at_most() -> None:
 )
 def test_a_usual_path_has_few(path: str, number: int) -> None:
     assert len(paths.readings(path)) <= number
+
+
+@pytest.mark.parametrize("marks", [30, 31])
+def test_marks_on_a_letter_are_few(marks: int) -> None:
+    """UAX 15, 13: to put them in order takes the square of their number."""
+    path = "/e" + ("%CC%81%CC%A3" * marks)[: 6 * marks]
+    if marks <= 30:
+        assert paths.readings(path)
+    else:
+        with pytest.raises(InvalidRequest):
+            paths.readings(path)
