@@ -35,6 +35,15 @@ def parse(header: str) -> RawCookies:
     return RawCookies([(name, value) for name, values in found.items() for value in values])
 
 
+def latest(header: str) -> dict[str, str]:
+    """Return the cookies of a `Cookie` header, of a name that occurs twice the last, as Django has
+    it. Nothing is unquoted: no name or value of ours is quoted, and versions of Python take the
+    square of a length for it (CVE-2024-7592).
+    """
+    parts = (part.partition("=") for part in header.split(";"))
+    return {name.strip(): value.strip() for name, equals, value in parts if equals}
+
+
 def pairs(cookies: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     """Return each name with each of its values, in their order."""
     yield from cookies.found if isinstance(cookies, RawCookies) else cookies.items()

@@ -7,7 +7,6 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
-from django.http import parse_cookie
 from django.utils import timezone
 
 from accounts import ended, strength
@@ -61,14 +60,14 @@ def shown(headers: Mapping[str, str]) -> tuple[str, ...]:
     """Return the cookies by which somebody may be known, the site's and a hand-over's, as they
     came; nothing without any.
     """
-    given = parse_cookie(headers.get("cookie", ""))
+    given = cookie_header.latest(headers.get("cookie", ""))
     found = given.get(conf.session_cookie(), ""), given.get(named(HELD), "")
     return found if any(found) else ()
 
 
 def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
     """Return whose session's cookie this is: the site's, or that of a hand-over to the host."""
-    given = parse_cookie(header)
+    given = cookie_header.latest(header)
     store = SessionStore(given.get(conf.session_cookie()))
     if not store.typed.is_logged_in and given.get(named(HELD)):
         row = handover.of_cookie(given[named(HELD)], host)

@@ -42,12 +42,16 @@ class TrustedProxies:
         """
         is_trusted = self._is_trusted(peer)
         headers: dict[str, str] = {}
+        again: dict[str, list[str]] = {}
         for name, value in lines:
             if not _NAME.fullmatch(name) or (_is_a_proxys(name) and not is_trusted):
                 continue
             if name in headers:
-                value = f"{headers[name]}{'; ' if name == 'cookie' else ','}{value}"
-            headers[name] = value
+                again.setdefault(name, [headers[name]]).append(value)
+            else:
+                headers[name] = value
+        for name, said in again.items():  # once: each line may be short, and there may be many
+            headers[name] = ("; " if name == "cookie" else ",").join(said)
         if not is_trusted:
             return Caller(peer, scheme, headers)
         told = headers.get("x-forwarded-proto")
