@@ -10,11 +10,13 @@ from accounts.offers import offered
 from portal import conf
 from portal.operations.checks import refuse_unsound
 from portal.operations.metrics import numbers
+from portal.server import unquoting
 from portal.server.front import Front
 from portal.server.kept import Kept
 from portal.server.proxies import TrustedProxies
 from portal.server.turns import Turns
 
+unquoting.mend()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 _django = get_wsgi_application()

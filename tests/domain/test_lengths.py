@@ -11,9 +11,12 @@ from typing import Any
 
 import pytest
 from django.http import parse_cookie
+from hypothesis import given
+from hypothesis import strategies as st
 
 from accounts.upstream import cookie_header
 from portal.gateway import who
+from portal.server import unquoting
 from portal.server.proxies import TrustedProxies
 
 
@@ -60,3 +63,26 @@ def test_many_lines_of_a_header_are_one() -> None:
     found = TrustedProxies([]).caller("203.0.113.9", "https", lines).headers
     assert found["x"].split(",") == [str(number) for number in range(5000)]
     assert found["cookie"] == "a=1; b=2"
+
+
+@given(st.text('\\"0127a;\n\u00e9', max_size=20))
+def test_a_quoted_cookie_is_read_as_python_reads_it(text: str) -> None:
+    for value in (text, f'"{text}"'):
+        assert unquoting.unquoted(value) == cookies._unquote(value)  # type: ignore[attr-defined]
+
+
+def test_the_server_reads_a_quoted_cookie_at_one_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cookies, "_unquote", cookies._unquote)  # type: ignore[attr-defined]
+    unquoting.mend()
+    searches: list[str] = []
+
+    def note(_frame: FrameType, event: str, called: Any) -> None:
+        if event == "c_call" and called.__name__ == "search":
+            searches.append(event)
+
+    sys.setprofile(note)
+    try:
+        assert parse_cookie('a="' + "\\b" * 50 + '"') == {"a": "b" * 50}
+    finally:
+        sys.setprofile(None)
+    assert not searches
