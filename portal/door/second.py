@@ -12,6 +12,7 @@ from accounts.factors.pending import Pending
 from accounts.factors.second_step import Step
 from accounts.login import sign_in
 from accounts.provider import Authentication, Visit
+from accounts.session import access
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength, asked_for
 from portal.door import answers, cookies, forms, incoming, shared, wishes
@@ -27,8 +28,9 @@ def halt(
 ) -> HttpResponse | None:
     """Return the way to the second step of a sign-in by a form; None where nothing more is asked.
 
-    A reminder is for who signs in, not for who is signed in and asked again. Raises `AccessDenied`,
-    also where a second factor is not enough for what is demanded.
+    A reminder is for who signs in, not for who is signed in and asked again, and for who may set a
+    factor up here. Raises `AccessDenied`, also where they must and may not, and where a second
+    factor is not enough for what is demanded.
     """
     if source.kind != "form" or outcome.acr in second_step.STRONG:
         return None
@@ -44,6 +46,10 @@ def halt(
     step = second_step.step(outcome, person, wanted) if person else Step.NONE
     if person is None or step is Step.NONE or (step is Step.REMIND and session.is_logged_in):
         return None
+    if step is Step.REMIND and not access.may_change_ways_in(source.slug, person.pk):
+        return None
+    if step is Step.SET_UP:
+        access.require_change_of_ways_in(source.slug, person.pk)
     along = wishes.carried(request)
     secret = pending.keep(
         person,

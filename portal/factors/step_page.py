@@ -17,6 +17,7 @@ from accounts.factors.answer import WrongCode
 from accounts.factors.pending import Pending
 from accounts.factors.second_step import Step
 from accounts.provider import Authentication
+from accounts.session import access
 from accounts.source import catalogue
 from portal.door import answers, devices, incoming, routes, second, signing_in, wishes
 from portal.door.destinations import place_of, safe_destination
@@ -71,8 +72,10 @@ def _put_off_or_set_up(request: HttpRequest, held: Pending) -> HttpResponse:
 
 def _set_up(request: HttpRequest, held: Pending) -> HttpResponse:
     """Take the first code of a new authenticator. Raises `WrongCode`, `InvalidGrant` for a form
-    that is too old, and `AlreadyThere`.
+    that is too old, `AlreadyThere`, and `AccessDenied` for an administrator who comes by a source
+    that signs in none.
     """
+    access.require_change_of_ways_in(held.source, held.user.pk)
     visit = incoming.visit(request)
     made = keeping.offered(held.user, request.POST.get("offer", ""))
     with transaction.atomic():

@@ -15,6 +15,7 @@ from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter
 from tests.http.factors.conftest import SECOND, Factor, begun, group_under, under, went_in
+from tests.http.factors.test_second_step import offered
 from tests.http.passwords import NEW, choose, link_in, opened
 from tests.peers import fresh
 from tests.peers.slapd import Directory, slapd
@@ -190,6 +191,45 @@ def test_a_group_that_the_directory_gives_brings_its_duty_at_the_first_sign_in(
     assert User.objects.get(identities__source=work).groups.get().name == "Archive"
     assert not went_in(browser)
     assert b'name="offer"' in browser.get(SECOND).content
+
+
+def test_u36_a_directory_that_signs_in_no_administrators_sets_up_no_factor_of_one(
+    work: Source,
+) -> None:
+    by_directory(Client())
+    alice = User.objects.get(identities__source=work)
+    under(alice)
+    waiting = Client()
+    assert by_directory(waiting)["Location"] == SECOND
+    sealed, code = offered(waiting.get(SECOND))
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    refused = waiting.post(SECOND, {"offer": sealed, "code": code})
+    page = waiting.get(refused["Location"]).content.decode()
+    assert "Sign in as an administrator first" in page
+    browser = Client()
+    answer = by_directory(browser)
+    assert answer.status_code == 403
+    assert "while you are signed in as an administrator" in answer.content.decode()
+    assert not went_in(waiting)
+    assert not went_in(browser)
+    assert not totp.exists(alice)
+    under(alice, days=7)
+    assert by_directory(browser)["Location"] == "/account/", "a reminder leads nowhere"
+
+
+def test_u36_a_directory_that_signs_them_in_does(work: Source) -> None:
+    by_directory(Client())
+    alice = User.objects.get(identities__source=work)
+    under(alice)
+    User.objects.filter(pk=alice.pk).update(is_staff=True)
+    work.staff = True
+    catalogue.save(work)
+    fresh.sources()
+    browser = Client()
+    assert by_directory(browser)["Location"] == SECOND
+    sealed, code = offered(browser.get(SECOND))
+    browser.post(SECOND, {"offer": sealed, "code": code})
+    assert totp.exists(alice)
 
 
 def test_begun_helps_nobody(factor: Factor) -> None:
