@@ -214,12 +214,15 @@ def test_no_right_makes_more_of_itself(
         ("add_source", "/admin/accounts/source/add/"),
         ("change_source", "/admin/accounts/source/{town}/change/"),
         ("delete_source", "/admin/accounts/source/{town}/delete/"),
+        ("change_awaitingperson", "/admin/operations/awaitingperson/{wanda}/change/"),
     ],
 )
-def test_each_writing_page_asks_for_a_recent_sign_in(role: str, url: str, tenant: Tenant) -> None:
+def test_each_writing_page_asks_for_a_recent_sign_in(
+    role: str, url: str, tenant: Tenant, waiting: User
+) -> None:
     row = tenant()
     actor, client = staff(role)
-    known = {"desk": actor.groups.get().pk, "carl": actor.pk, "town": row.pk}
+    known = {"desk": actor.groups.get().pk, "carl": actor.pk, "town": row.pk, "wanda": waiting.pk}
     path = url.format(**known, way=actor.identities.get().pk)
     assert client.get(path).status_code == 200
     with time_machine.travel(timezone.now() + timedelta(minutes=20)):
@@ -228,13 +231,29 @@ def test_each_writing_page_asks_for_a_recent_sign_in(role: str, url: str, tenant
         assert onward(client, sent)["Location"].endswith("&again=1")
 
 
-def test_an_action_asks_for_a_recent_sign_in(person: User) -> None:
-    actor, client = staff("change_user", "view_user")
-    sent = {"action": "send_links", "_selected_action": [actor.pk]}
+@pytest.mark.parametrize(
+    ("model", "url", "sent"),
+    [
+        ("user", "/admin/accounts/user/", {"action": "send_links", "_selected_action": "{carl}"}),
+        ("awaitingperson", "/admin/operations/awaitingperson/", {"_let_in": "{wanda}:{desk}"}),
+        (
+            "awaitingperson",
+            "/admin/operations/awaitingperson/",
+            {"action": "let_in_with_suggested", "_selected_action": "{wanda}"},
+        ),
+    ],
+)
+def test_an_action_asks_for_a_recent_sign_in(
+    model: str, url: str, sent: dict[str, str], waiting: User
+) -> None:
+    actor, client = staff(f"change_{model}", f"view_{model}")
+    known = {"carl": actor.pk, "wanda": waiting.pk, "desk": actor.groups.get().pk}
+    form = {name: value.format(**known) for name, value in sent.items()}
     with time_machine.travel(timezone.now() + timedelta(minutes=20)):
-        assert client.get("/admin/accounts/user/").status_code == 200
-        again = client.post("/admin/accounts/user/", sent)
+        assert client.get(url).status_code == 200
+        again = client.post(url, form)
         assert onward(client, again)["Location"].endswith("&again=1")
+    assert powers(waiting)[3:] == ([], "awaiting_access")
 
 
 def test_whoever_shares_no_group_with_a_person_does_not_change_them(person: User) -> None:

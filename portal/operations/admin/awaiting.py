@@ -22,6 +22,7 @@ from accounts.errors import InvalidRequest
 from accounts.models import Event, Identity, User
 from accounts.session import people
 from portal.door import answers
+from portal.door.guarded import Guarded
 from portal.operations import roles
 from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
@@ -101,7 +102,7 @@ class AwaitingForm(PersonForm):
 
 
 @admin.register(AwaitingPerson)
-class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class AwaitingAdmin(Guarded):
     """Who awaits access, by which source and since when, what the source claims, and the way in."""
 
     change_form_template = "operations/awaiting.html"
@@ -200,8 +201,10 @@ class AwaitingAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """Let in the one whose button was pressed; else show the list or do an action."""
         if request.method == "POST" and LET_IN in request.POST:
-            return self._one_click(request)
-        return super().changelist_view(request, extra_context)
+            may = self.has_change_permission(request)
+            return self._guarded(may, self._one_click, request)
+        shown: HttpResponse = super().changelist_view(request, extra_context)
+        return shown
 
     @admin.action(description=_("Let in with the suggested departments"), permissions=["change"])
     def let_in_with_suggested(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
