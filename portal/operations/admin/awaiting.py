@@ -262,7 +262,11 @@ class AwaitingAdmin(Guarded):
         return super().get_form(request, obj, *args, form=form, **kwargs)
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Save nothing: what is edited stands in other tables, and follows."""
+        """Save that whoever has a role opens the administration, for which this form has no field;
+        what is edited stands in other tables, and follows.
+        """
+        if form.cleaned_data.get("is_staff"):
+            User.objects.filter(pk=obj.pk).update(is_staff=True)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give groups and permissions, then let in, all in the transaction of the form."""

@@ -104,6 +104,34 @@ def test_the_form_has_the_suggested_departments_chosen_and_lets_in(
     assert browser.site.get("/account/").status_code == 200  # without signing in again
 
 
+@pytest.mark.parametrize("kept_first", [False, True])
+def test_who_is_let_in_with_a_role_opens_the_administration(
+    counter: Counter, browser: Browser, desk: Client, kept_first: bool
+) -> None:
+    counter(columns={"staff": True})
+    browser.sign_in("town")
+    newcomer, staff = User.objects.get(name="Alice Ærø"), Group.objects.create(name="staff")
+    posted = {"roles": [Group.objects.get(name="role:auditor").pk]}
+    desk.post(page(newcomer), {**posted, "_keep" if kept_first else "_let_in": "1"})
+    if kept_first:
+        assert browser.site.get("/admin/").status_code == 302
+        click(desk, newcomer, staff)
+    assert (status(newcomer), User.objects.get(pk=newcomer.pk).is_staff) == ("active", True)
+    assert browser.site.get("/admin/").status_code == 200
+    assert browser.site.get("/admin/accounts/event/").status_code == 200
+
+
+def test_who_is_let_in_without_one_does_not(
+    counter: Counter, browser: Browser, desk: Client
+) -> None:
+    counter(columns={"staff": True})
+    browser.sign_in("town")
+    newcomer, staff = User.objects.get(name="Alice Ærø"), Group.objects.create(name="staff")
+    desk.post(page(newcomer), {"groups": [staff.pk], "_let_in": "1"})
+    assert status(newcomer) == "active"
+    assert browser.site.get("/admin/").status_code == 403
+
+
 def test_departments_can_be_saved_while_the_person_goes_on_waiting(
     newcomer: User, browser: Browser, desk: Client
 ) -> None:
