@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
-from django.db.migrations import AddIndex, RunPython
+from django.db.migrations import AddConstraint, AddIndex, RunPython
+from django.db.transaction import atomic
 
 _BROKEN = "SELECT 1 FROM pg_index WHERE indexrelid = to_regclass(%s) AND NOT indisvalid"
+_TAKEN = "SELECT 1 FROM pg_constraint WHERE conname = %s AND conrelid = to_regclass(%s)"
 
 
 class AddIndexMeanwhile(AddIndex):
@@ -30,6 +32,41 @@ class AddIndexMeanwhile(AddIndex):
             super().database_forwards(app_label, schema_editor, from_state, to_state)
         elif is_wanted(schema_editor, str(self.index.name)):
             schema_editor.add_index(model, self.index, concurrently=True)
+
+
+class AddUniqueMeanwhile(AddConstraint):
+    """Django's `AddConstraint` of a `UniqueConstraint` over columns, for which no writer waits: the
+    index is built first, then the constraint takes it (PostgreSQL, ALTER TABLE). What is there
+    already stays.
+    """
+
+    def database_forwards(
+        self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any
+    ) -> None:
+        """Build the index, and make it a constraint."""
+        model = to_state.apps.get_model(app_label, self.model_name)
+        connection = schema_editor.connection
+        if not self.allow_migrate_model(connection.alias, model):
+            return
+        if connection.vendor != "postgresql":
+            with atomic(using=connection.alias):  # the table is written anew: whole, or not at all
+                super().database_forwards(app_label, schema_editor, from_state, to_state)
+            return
+        name, table = (
+            schema_editor.quote_name(each) for each in (self.constraint.name, model._meta.db_table)
+        )
+        fields = self.constraint.fields  # type: ignore[attr-defined]
+        columns = ", ".join(
+            schema_editor.quote_name(model._meta.get_field(each).column) for each in fields
+        )
+        if is_wanted(schema_editor, self.constraint.name):
+            schema_editor.execute(f"CREATE UNIQUE INDEX CONCURRENTLY {name} ON {table} ({columns})")
+        with connection.cursor() as cursor:
+            cursor.execute(_TAKEN, [self.constraint.name, table])
+            if cursor.fetchone():
+                return
+        added = f"ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
+        schema_editor.execute(f"ALTER TABLE {table} {added}")
 
 
 def is_wanted(editor: BaseDatabaseSchemaEditor, name: str) -> bool:

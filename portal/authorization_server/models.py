@@ -317,7 +317,9 @@ class Consent(models.Model):
 
 
 class ToldSession(models.Model):
-    """A session that a client was told of, by `sid`: it is told as well when the session ends."""
+    """A session that a client was told of, by `sid`: it is told as well when the session ends. Who
+    has signed in again is known by the former name and by the new one.
+    """
 
     session = of_session("told_to")
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="told_sessions")
@@ -325,7 +327,7 @@ class ToldSession(models.Model):
 
     class Meta:
         constraints = [
-            models.UniqueConstraint(fields=["session", "client"], name="told_session_once")
+            models.UniqueConstraint(fields=["session", "client", "sid"], name="told_sid_once")
         ]
 
 

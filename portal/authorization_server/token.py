@@ -12,7 +12,7 @@ from accounts.provider import Visit
 from portal.authorization_server import asked, clients, codes, devices, keys, wire
 from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
 from portal.authorization_server.issued import Issued, narrowed, narrowed_scopes, require_active
-from portal.authorization_server.models import Client
+from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
 from portal.door import incoming
 from portal.tokens import bearer, minting
@@ -82,12 +82,21 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
         minted = minting.rotate(held, text, scopes, resource)
     if minted is None:
         raise InvalidGrant("The refresh token was used before, or it has expired.")
-    return Issued(minted, client, session, held.session.user, sid_of(held.session, client))
+    sid = _told(held.session, client) or sid_of(held.session, client)
+    return Issued(minted, client, session, held.session.user, sid)
 
 
 def sid_of(row: StoredSession, client: Client) -> str:
     """Return the `sid` that a client knows a session by: a page's is the browser's session."""
     return row.uid if client.lives_apart or not row.parent_uid else row.parent_uid
+
+
+def _told(row: StoredSession, client: Client) -> str:
+    """Return the `sid` that the first id_token named, which may be that of a former sign-in: by it
+    the client is told of the end (Back-Channel Logout, 2.4). Nothing where it was told of none.
+    """
+    known = ToldSession.objects.filter(session=row, client=client).order_by("pk")
+    return known.values_list("sid", flat=True).first() or ""
 
 
 _GRANTS: dict[str, Callable[[Client, Parameters, Visit], Issued]] = {

@@ -188,9 +188,25 @@ def test_signing_in_again_is_no_end(told: Application, listener: Listener) -> No
     assert told.userinfo().status_code == 200
     assert StoredSession.objects.get(kind="client").parent_uid == stored(told.browser).uid
     assert listener.told == []
+    told.refresh()
+    assert told.id_token()["sid"] == before, "as it was told first"
     done = leave(told, id_token_hint=told.tokens["id_token"])
     assert done["Location"] == "/", "the application means this session, by its former name"
     assert token_of(told, listener.wait()[0])["sid"] == before
+
+
+def test_after_a_second_sign_in_both_names_are_told(told: Application, listener: Listener) -> None:
+    before = told.id_token()["sid"]
+    asked = told.ask(prompt="login")
+    assert "/login" in asked["Location"]
+    sign_in(told.browser)
+    told.sign_in()
+    after = told.id_token()["sid"]
+    assert after == stored(told.browser).uid != before
+    told.browser.post("/auth/logout")
+    ends = listener.wait(2)
+    assert {token_of(told, each)["sid"] for each in ends} == {before, after}
+    assert len(ends) == 2
 
 
 def test_a_slow_client_holds_up_nobody(told: Application, listener: Listener) -> None:
