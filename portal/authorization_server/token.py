@@ -76,8 +76,10 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
         raise InvalidGrant("The client may have none of these scopes any more.")
     scopes = narrowed_scopes(granted, given.get("scope", ""))
     resource = narrowed(held.resource, asked.resources(given.resource))
-    store = bearer.open_session(held.session)
-    bearer.keep_alive(store)
+    try:
+        bearer.keep_alive(bearer.open_session(held.session))
+    except InvalidToken:
+        raise InvalidGrant("The session has ended.") from None
     with transaction.atomic():
         minted = minting.rotate(held, text, scopes, resource)
     if minted is None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from django.contrib.sessions.backends.base import UpdateError
 from django.utils import timezone
 from oauth2_provider.models import get_access_token_model
 
@@ -83,6 +84,12 @@ def open_session(row: StoredSession) -> SessionStore:
 
 
 def keep_alive(store: SessionStore) -> None:
-    """Store that a session is in use, and prolong it."""
+    """Store that a session is in use, and prolong it. Raises `InvalidToken` when it has ended."""
+    ended = InvalidToken("The session has ended.")
+    if not store.typed.is_logged_in:
+        raise ended
     store.touch(timezone.now())
-    store.save()
+    try:
+        store.save()
+    except UpdateError:
+        raise ended from None

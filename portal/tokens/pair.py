@@ -71,9 +71,9 @@ def renew(refresh_token: str, visit: Visit) -> Pair:
         raise RefusedGrant(_REFUSED)
     try:
         _require_active(held.session)
+        _keep_up(held.session)
     except InvalidToken:
         raise RefusedGrant(_REFUSED) from None
-    _keep_up(held.session)
     with transaction.atomic():
         minted = minting.rotate(held, refresh_token)
     if minted is None:
@@ -91,7 +91,9 @@ def _require_active(row: StoredSession) -> None:
 
 
 def _keep_up(row: StoredSession) -> None:
-    """Refresh the upstream's tokens when due, and let the session live on."""
+    """Refresh the upstream's tokens when due, and let the session live on. Raises `InvalidToken`
+    when it has ended meanwhile.
+    """
     store = bearer.open_session(row)
     try:
         renewal.refresh(store, wait=True)

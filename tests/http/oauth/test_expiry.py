@@ -83,6 +83,16 @@ def test_an_offline_application_is_told_of_its_own_end(
     assert not StoredSession.objects.exists()
 
 
+def test_an_offline_application_that_is_used_lives_on(told: Application) -> None:
+    told.sign_in(scope="openid offline_access")
+    now = timezone.now()
+    for days in (20, 40, 60, 80):
+        with time_machine.travel(now + timedelta(days=days), tick=True):
+            assert told.refresh().status_code == 200, days
+    with time_machine.travel(now + timedelta(days=91), tick=True):
+        assert told.refresh().json()["error"] == "invalid_grant"
+
+
 def test_who_uses_it_meanwhile_keeps_it(told: Application, listener: Listener) -> None:
     with time_machine.travel(timezone.now() + timedelta(hours=7), tick=True):
         told.browser.get("/auth/session")

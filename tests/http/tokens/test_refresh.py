@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.db import connections
 from django.test import Client
 from django.utils import timezone
 from oauth2_provider.models import get_application_model, get_refresh_token_model
 
 from accounts import outbox
 from accounts.models import Event, Source, StoredSession, StoredTokens, User
-from accounts.session import vault
+from accounts.session import people, vault
 from portal.tokens import pair
 from tests.http.conftest import at_most
 from tests.http.test_way_in import parallel
@@ -214,6 +215,26 @@ def test_an_upstream_that_refuses_ends_the_session(handed: Caller, peer: Upstrea
     assert not StoredTokens.objects.exists()
     assert dead_for_good(handed)
     assert not outbox.OutboxItem.objects.exists()
+
+
+def test_a_session_that_ends_meanwhile_is_refused_and_not_revived(
+    handed: Caller, peer: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answer, person = peer.answer, StoredSession.objects.get().user_id or 0
+
+    def after_the_end(path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        try:
+            people.end_all(person, "by an administrator")
+            return answer(path, form)
+        finally:
+            connections.close_all()
+
+    monkeypatch.setattr(peer, "answer", after_the_end)
+    with time_machine.travel(timezone.now() + timedelta(seconds=275)):
+        refused = handed.refresh()
+    assert peer.asked["/refresh"] == 1
+    assert (refused.status_code, refused.json()["error"]) == (401, "invalid_grant")
+    assert not StoredSession.objects.exists()
 
 
 def test_an_upstream_that_is_down_ends_nothing(handed: Caller, peer: Upstream) -> None:
