@@ -16,6 +16,8 @@ from portal.authorization_server.models import Client, Spent
 LONGEST = 8192
 LONGEST_LIFE = 3600
 LEEWAY = 30
+# Numbers in JSON (RFC 7519, 2); the library takes what can be made one, such as a text, as well.
+_DATES = ("exp", "iat", "nbf")
 
 
 def subject_of(assertion: str) -> str:
@@ -37,6 +39,8 @@ def verify(assertion: str, client: Client) -> None:
     `TemporarilyUnavailable`: the client's own keys cannot be fetched.
     """
     claims = _verified(assertion, client)
+    if not all(type(claims[each]) in {int, float} for each in _DATES if each in claims):
+        raise InvalidClient
     jti, ends = claims["jti"], claims["exp"]
     if not isinstance(jti, str) or not 0 < len(jti) <= 500 or ends > time.time() + LONGEST_LIFE:
         raise InvalidClient

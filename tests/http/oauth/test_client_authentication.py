@@ -103,6 +103,10 @@ RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
         {"exp": int(time.time()) + 86400}, {"exp": None}, {"jti": None}, {"jti": "x" * 501},
         {"iss": "other"}, {"aud": None}, {"aud": f"{SITE}/"}, {"kid": "two"},
         {"key": RSA, "algorithm": "RS256"}, {"nbf": int(time.time()) + 3600}, {"exp": "soon"},
+        {"exp": str(int(time.time()) + 1800)}, {"exp": [int(time.time()) + 1800]}, {"exp": True},
+        {"exp": float("inf")}, {"exp": float("nan")}, {"exp": 10**400}, {"exp": {}},
+        {"iat": str(int(time.time()))}, {"iat": True}, {"iat": float("inf")}, {"nbf": "0"},
+        {"nbf": False}, {"nbf": float("-inf")}, {"nbf": []},
     ],
     ids=lambda changes: " ".join(changes),
 )  # fmt: skip
