@@ -100,7 +100,7 @@ def is_disabled(settings: LdapSettings, entry: Entry, now: datetime) -> bool:
     return bool(
         _number(entry, _CONTROL) & _ACCOUNT_DISABLED
         or _FOR_EVER in entry.texts(_LOCKED)
-        or (0 < ends < 2**63 - 1 and _FILETIME + timedelta(microseconds=ends // 10) <= now)
+        or 0 < ends <= (now - _FILETIME) // timedelta(microseconds=1) * 10
     )
 
 

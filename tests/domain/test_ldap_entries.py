@@ -67,6 +67,7 @@ def test_an_entry_that_nothing_names_is_nobody(wrong: dict[str, Any]) -> None:
         ({"accountExpires": "9223372036854775807"}, False),
         ({"accountExpires": "132223104000000000"}, True),  # 2020
         ({"accountExpires": "138535488000000000"}, False),  # 2040
+        ({"accountExpires": "9000000000000000000"}, False),  # later than a calendar counts
         ({"accountExpires": "9" * 40}, False),
         ({"nsAccountLock": "TRUE"}, True),
         ({"nsAccountLock": "FALSE"}, False),
