@@ -12,6 +12,8 @@ from accounts.provider.marks import TRUSTED
 from accounts.provider.shown import Shown
 from providers.ldap.form import SHOWN
 
+# Each is waited for, one after the other, by the self-test and where the one before fails.
+MOST_SERVERS = 8
 MAPPED = ("name", "username", "email")
 PORTS = {"ldap": 389, "ldaps": 636}
 USERNAME, DN = "{username}", "{dn}"
@@ -41,11 +43,11 @@ class Server:
 class LdapSettings:
     """A directory, and how its entries are people. Only `servers` and `base` are needed.
 
-    `servers` are asked in turn when one fails. `start_tls` can be off for this machine only. `ca`
-    is a file of certificates in PEM; empty, the system's are trusted. `bind_dn` searches; empty,
-    nobody in particular does. `user_filter` finds the entry of `{username}` under `base`.
-    `id_attribute` holds what never changes of an entry; `claims` says which attributes hold `name`,
-    `username` and `email`. `public` lists the attributes that the session shows.
+    `servers`, eight at most, are asked in turn when one fails. `start_tls` can be off for this
+    machine only. `ca` is a file of certificates in PEM; empty, the system's are trusted. `bind_dn`
+    searches; empty, nobody in particular does. `user_filter` finds the entry of `{username}` under
+    `base`. `id_attribute` holds what never changes of an entry; `claims` says which attributes hold
+    `name`, `username` and `email`. `public` lists the attributes that the session shows.
     Groups come of `group_attribute` in the person's entry, or of a search for `group_filter` under
     `group_base`; a group is told by its `group_name`, an attribute, or `dn`. `nested_groups` looks
     for the groups of groups too.
@@ -134,6 +136,8 @@ def _server_problems(settings: LdapSettings) -> Iterator[str]:
     found = [server(url) for url in settings.servers]
     if not found or None in found:
         yield _("servers must be addresses such as ldaps://directory.example.org")
+    if len(found) > MOST_SERVERS:
+        yield _("servers must be %d at most") % MOST_SERVERS
     in_clear = [each for each in found if each and not each.tls and not settings.start_tls]
     if any(each.host not in _LOOPBACK for each in in_clear):
         yield _("start_tls can be off for a server on this machine only: it takes passwords")

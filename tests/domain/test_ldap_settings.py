@@ -41,6 +41,7 @@ def test_an_address_of_ipv6_is_told_apart_from_its_port() -> None:
     [
         ({"servers": ()}, "servers"),
         ({"servers": ("https://x",)}, "servers"),
+        ({"servers": ("ldaps://d.example.org",) * 9}, "servers must be 8 at most"),
         ({"base": "people"}, "base"),
         ({"bind_dn": "cn=reader"}, "bind_password"),
         ({"servers": ("ldap://d.example.org",), "start_tls": False}, "start_tls"),

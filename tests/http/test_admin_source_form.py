@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.db import connections, transaction
 from django.test import Client
 
 from accounts.models import Event, Source, User
@@ -88,6 +89,30 @@ def test_a_source_is_typed_saved_and_tested_in_three_steps(admin: Client, peer: 
     row = Source.objects.get(slug="town")
     assert row.settings["secret"].startswith(catalogue.SEALED)
     assert set(row.settings) == {"upstream", "secret"}, "what is as usual is left out"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_nobody_waits_while_a_new_source_is_tested(admin: Client, peer: Upstream) -> None:
+    """The upstream looks meanwhile: it can lock and change an administrator, as a sign-in does."""
+    answer = peer.answer
+
+    def as_somebody_signs_in(path: str, form: dict[str, str]) -> tuple[int, dict[str, Any]]:
+        try:
+            with transaction.atomic():
+                ada = User.objects.select_for_update().get(username="ada")
+                ada.name = "Ada L."
+                ada.save(update_fields=["name"])
+        finally:
+            connections.close_all()
+        return answer(path, form)
+
+    peer.answer = as_somebody_signs_in  # type: ignore[method-assign]
+    sent = typed(slug="town", provider="tenant", set__upstream=peer.url)
+    html = admin.post(ADD, sent).content.decode()
+    assert "Step 3 of 3" in html
+    assert "The upstream answers." in html
+    assert User.objects.get(username="ada").name == "Ada L."
+    assert Event.objects.filter(name="source.tested", source="town").exists()
 
 
 def test_a_secret_is_set_kept_changed_and_taken_away(admin: Client, peer: Upstream) -> None:

@@ -104,7 +104,11 @@ class SourceAdmin(Guarded):
             return self._guarded(True, self._choose, request)
         if request.method == "POST" and "_fill" in request.POST:
             return self._guarded(True, self._fill, request, *args, **kwargs)
-        return super().add_view(request, *args, **kwargs)
+        response = super().add_view(request, *args, **kwargs)
+        # Django saves in a transaction, which holds rows that every sign-in of an administrator
+        # needs: upstreams are asked when it is over.
+        made: Source | None = getattr(request, "to_be_tested", None)
+        return self._findings(request, [made], step=3) if made else response
 
     @staticmethod
     def _chosen(values: Mapping[str, str]) -> bool:
@@ -208,10 +212,11 @@ class SourceAdmin(Guarded):
         return found
 
     def response_add(self, request: HttpRequest, obj: Source, *args: Any) -> HttpResponse:
-        """Lead from the form to the test, the third step, unless more is to be typed."""
+        """Note that the test follows, the third step, unless more is to be typed."""
         if "_save" not in request.POST or "typed" not in request.POST:
             return super().response_add(request, obj, *args)
-        return self._findings(request, [obj], step=3)
+        request.to_be_tested = obj  # type: ignore[attr-defined]
+        return HttpResponse()
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
