@@ -167,8 +167,11 @@ def spend(limit: RateLimitItem, *parts: str) -> None:
 
 
 def is_first_refusal(source: str, address: str) -> bool:
-    """Tell whether nobody was refused at `source` from this place within the last five minutes."""
-    return _hit(REFUSAL, digest("\0".join((source, network(address)))))
+    """Tell whether nobody was refused at `source` from this place within the last five minutes, and
+    only a few from the wider networks that it is in.
+    """
+    places = ((digest("\0".join((source, place))), times) for place, times in _networks(address))
+    return all(_hit(_times(REFUSAL, times), key) for key, times in places)
 
 
 def network(address: str) -> str:
@@ -203,6 +206,17 @@ def count_places(limit: RateLimitItem, address: str) -> None:
     """Count one use of `limit` by each of the networks of `address`."""
     for place, times in _networks(address):
         _hit(_times(limit, times), digest(place))
+
+
+def spend_places(limit: RateLimitItem, address: str) -> None:
+    """Count one use of `limit` by each of the networks of `address`. Raises `TooManyRequests` when
+    one of them has used it up. What the wider ones refuse costs the narrower ones nothing.
+    """
+    places = _networks(address)
+    for place, times in places[1:]:
+        _require(_times(limit, times), digest(place), FixedWindowRateLimiter.test)
+    for place, times in places:
+        _require(_times(limit, times), digest(place), FixedWindowRateLimiter.hit)
 
 
 def _has_room(limit: RateLimitItem, key: str) -> bool:

@@ -56,7 +56,7 @@ def device_authorization(request: HttpRequest) -> HttpResponseBase:
     scopes = asked.scopes_of(client, given.get("scope", "openid"))
     resource = asked.resources(given.resource)
     visit = incoming.visit(request)
-    lockout.spend(_STARTS, lockout.network(visit.address))
+    lockout.spend_places(_STARTS, visit.address)
     code, row = _begin(client, scopes, resource, visit)
     shown = f"{row.user_code[:4]}-{row.user_code[4:]}"
     page = f"{conf.site_url()}/device"
@@ -136,7 +136,7 @@ def waiting(user_code: str) -> DeviceGrant | None:
 def count_guess(person_id: int, visit: Visit) -> None:
     """Count one look at a code. Raises `TooManyRequests` (RFC 8628, 5.1)."""
     lockout.spend(_GUESSES, str(person_id))
-    lockout.spend(_PLACE_GUESSES, lockout.network(visit.address))
+    lockout.spend_places(_PLACE_GUESSES, visit.address)
 
 
 def approve(user_code: str, parent: StoredSession, session: Session, visit: Visit) -> bool:

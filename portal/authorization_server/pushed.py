@@ -51,7 +51,7 @@ def keep(
     if proved:
         lockout.spend(_CLIENT, client.client_id)
     else:
-        lockout.spend(_PLACE, lockout.network(visit.address))
+        lockout.spend_places(_PLACE, visit.address)
     key = secrets.token_urlsafe(32)
     fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
     PushedRequest.objects.create(

@@ -105,7 +105,7 @@ def _record(request: HttpRequest, status: int, reason: str) -> str:
     """Write the event of a page that refuses. Returns its support code, nothing over budget."""
     visit, session = incoming.visit(request), incoming.session_of(request)
     try:
-        lockout.spend(_RECORDED, lockout.network(visit.address))
+        lockout.spend_places(_RECORDED, visit.address)
     except TooManyRequests:
         return ""
     refused = events.event(

@@ -136,7 +136,7 @@ def forgotten(request: HttpRequest) -> HttpResponse:
         return _show(request, "forgotten", form)
     identifier, visit = form.cleaned_data["identifier"], incoming.visit(request)
     try:
-        lockout.spend(ASKED_FROM, lockout.network(visit.address))
+        lockout.spend_places(ASKED_FROM, visit.address)
         lockout.spend(ASKED_FOR, username_key(identifier))
     except TooManyRequests as error:
         form.add_error(None, gettext("There were too many requests. Please wait, then try again."))

@@ -204,6 +204,32 @@ def test_wider_networks_of_ipv6_count_as_well(pattern: str, factor: int) -> None
     assert not locked(name="somebody", address="2001:db8:2::1")
 
 
+def test_what_is_spent_by_places_is_spent_by_wide_ones_too() -> None:
+    once = RateLimitItemPerHour(1, namespace="places")
+    for number in range(4):
+        lockout.spend_places(once, f"2001:db8:1:{number}00::1")
+    with pytest.raises(TooManyRequests):
+        lockout.spend_places(once, "2001:db8:1:400::1")
+    lockout.spend_places(once, "2001:db8:2::1")
+    lockout.spend_places(once, "192.0.2.1")
+    with pytest.raises(TooManyRequests):
+        lockout.spend_places(once, "192.0.2.1")
+
+
+def test_one_place_that_is_refused_uses_nothing_up_for_its_neighbours() -> None:
+    once = RateLimitItemPerHour(1, namespace="neighbours")
+    for number in range(9):
+        with suppress(TooManyRequests):
+            lockout.spend_places(once, f"2001:db8:1::{number}")
+    lockout.spend_places(once, "2001:db8:1:1::1")
+
+
+def test_refusals_are_told_by_few_places_of_one_household() -> None:
+    first = [lockout.is_first_refusal("local", f"2001:db8:1:{n}00::1") for n in range(6)]
+    assert first == [True, True, True, True, False, False]
+    assert lockout.is_first_refusal("local", "2001:db8:2::1")
+
+
 def test_a_slash_64_of_ipv6_is_one_address() -> None:
     for number in range(5):
         guess(address=f"2001:db8:1:2::{number}")
