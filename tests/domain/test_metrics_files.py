@@ -19,23 +19,25 @@ import django, os, sys
 django.setup()
 from portal.operations.metrics import numbers
 from portal.server.front import Standing
-own = numbers.of_this_process(server=int(sys.argv[1]) or os.getpid())
-assert own
-own.event("login.succeeded", "town", "oidc", "")
-own.call(0.2, "source:town", "answered")
+if sys.argv[1:]:
+    numbers.as_a_server()
+numbers.count("event", "login.succeeded", "town", "oidc", "")
+numbers.count("call", 0.2, "source:town", "answered")
 numbers.standing(Standing(8, 1, 0, 0))
+own = numbers.of_this_process()
+assert own
 print(own._word("source", "town"))
 """
 
 
-def count(data: Path, server: int) -> None:
+def count(data: Path, *words: str) -> None:
     given = {
         "VESTIBULE_DATA": str(data),
         "VESTIBULE_METRICS_TOKEN": "any",
         "DJANGO_SETTINGS_MODULE": "portal.settings",
     }
     done = subprocess.run(
-        [sys.executable, "-c", COUNTS, str(server)],
+        [sys.executable, "-c", COUNTS, *words],
         cwd=ROOT, env=environment(given), capture_output=True, text=True,
     )  # fmt: skip
     assert done.stdout == "town\n", done.stderr
@@ -50,8 +52,8 @@ def summed(data: Path) -> dict[str, float]:
 
 
 def test_workers_are_summed_up_and_leave_their_counters(tmp_path: Path) -> None:
-    count(tmp_path, os.getpid())
-    count(tmp_path, os.getpid())
+    count(tmp_path)
+    count(tmp_path)
     found = summed(tmp_path)
     assert found["vestibule_sign_ins_total"] == 2
     assert found["vestibule_upstream_seconds_count"] == 2
@@ -59,9 +61,11 @@ def test_workers_are_summed_up_and_leave_their_counters(tmp_path: Path) -> None:
 
 
 def test_what_a_former_server_has_counted_is_over(tmp_path: Path) -> None:
-    count(tmp_path, 0)  # a server of its own, which ends with it
+    count(tmp_path, "server")  # one of its own, which ends with it
+    (alone,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}
+    assert not alone.startswith(f"counter_{os.getpid()}."), "the first count makes no worker of it"
     assert summed(tmp_path) == {}
-    count(tmp_path, os.getpid())
+    count(tmp_path)
     (own,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}
     assert own.startswith(f"counter_{os.getpid()}."), "the others are deleted"
 

@@ -22,6 +22,8 @@ OTHER = "other"
 SECONDS = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 log = structlog.get_logger("vestibule.metrics")
+# The processes among ours that no other one has started.
+_servers: set[int] = set()
 
 
 class Words:
@@ -110,15 +112,22 @@ class Numbers:
         return self._words.setdefault(label, Words()).bounded(word)
 
 
+def as_a_server() -> None:
+    """Count as one that no other process has started, from the beginning on."""
+    _servers.add(os.getpid())
+    of_this_process()
+
+
 @lru_cache(maxsize=1)
-def of_this_process(server: int = 0) -> Numbers | None:
-    """Return the numbers of this process; None where nobody may read them, or nothing can be
-    written. `server` is the process whose workers are summed up, by default the own parent.
+def of_this_process() -> Numbers | None:
+    """Return the numbers of this process, a worker of its parent's unless it is `as_a_server`; None
+    where nobody may read them, or nothing can be written.
     """
     if not conf.metrics_are_read():
         return None
+    own = os.getpid()
     try:
-        files.begin(server or os.getppid())
+        files.begin(own if own in _servers else os.getppid())
     except OSError as error:
         log.warning("metrics.unavailable", error=error.strerror)
         return None

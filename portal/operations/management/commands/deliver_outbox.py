@@ -1,6 +1,5 @@
 """`manage.py deliver_outbox [--forever]`."""
 
-import os
 import signal
 from threading import Event
 from typing import Any
@@ -37,7 +36,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what is due, once or until a signal says to stop."""
-        numbers.of_this_process(server=os.getpid())
+        numbers.as_a_server()
         if not options["forever"]:
             end_expired()
             self.stdout.write(_("Delivered: %d") % outbox.deliver_due())
