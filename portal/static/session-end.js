@@ -17,10 +17,13 @@ if (bar) {
     link.hidden = !(shared || text) || word === "latest";
   };
   const learn = async (answer) => {
+    if (!answer.ok) throw new Error(answer.status);
     const told = await answer.json(), token = answer.headers.get("X-CSRFToken");
     const other = told.who && told.who !== bar.dataset.who;
     if (other || (shared && told.left === null)) {
-      location.replace(other ? location.href : "/auth/logout/idle");
+      // The same address with a # would only be scrolled to.
+      if (other) location.reload();
+      else location.replace("/auth/logout/idle");
       return;
     }
     end = Date.now() + (told.left || 0) * 1000;
@@ -36,7 +39,7 @@ if (bar) {
     try {
       await learn(await fetch(path, {headers: {Accept: "application/json"}, redirect: "error"}));
     } catch {
-      // No answer, or nobody is signed in any more: what is known stands.
+      // No answer, or one of trouble: what is known stands.
     }
     asking = false;
   };

@@ -167,6 +167,18 @@ def test_who_fills_in_a_form_is_told_before_the_end_and_stays(page: Page, house:
     expect(page.get_by_label("Present password", exact=True)).to_have_value("what I have typed")
 
 
+def test_trouble_at_the_site_signs_nobody_out(page: Page, house: Site) -> None:
+    page.clock.install()
+    sign_in(page, house)
+    page.goto(f"{house.url}/account/")
+    answer = {"error": "temporarily_unavailable"}
+    page.route("**/auth/ends", lambda route: route.fulfill(status=503, json=answer))
+    with page.expect_response("**/auth/ends"):
+        page.clock.fast_forward("07:59:00")
+    bar = page.locator("#session-end")
+    expect(bar.get_by_role("status")).to_have_text("You will be signed out soon.")
+
+
 def test_when_it_is_over_the_form_can_still_be_sent(page: Page, house: Site) -> None:
     page.clock.install()
     sign_in(page, house)
@@ -196,7 +208,7 @@ def test_when_it_is_over_the_form_can_still_be_sent(page: Page, house: Site) -> 
 def test_somebody_elses_form_is_not_sent(page: Page, house: Site) -> None:
     page.clock.install()
     sign_in(page, house)
-    page.goto(f"{house.url}/account/")
+    page.goto(f"{house.url}/account/#main")  # by the link that skips to the content
     house.manage("shell", "--verbosity=0", stdin=NEAR.format(left=-1))
     page.clock.fast_forward("08:00:00")
     expect(page.locator("#session-end").get_by_role("status")).to_contain_text("signed out")
