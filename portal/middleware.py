@@ -10,6 +10,7 @@ from csp.utils import build_policy
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
+from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
 
 
@@ -44,6 +45,19 @@ class RequestLog(RequestMiddleware):
     def bind_ip(cls, request: HttpRequest) -> None:
         """Put the client's address into all lines of this request."""
         structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
+
+
+class Secure(SecurityMiddleware):
+    """Django's middleware, which leads to https by a redirect that no browser keeps for ever: where
+    a proxy is not trusted yet, https is taken for http, and each page leads to itself.
+    """
+
+    def process_request(self, request: HttpRequest) -> HttpResponseRedirect | None:
+        """Return the way to https for a request that has not come by it."""
+        kept = super().process_request(request)
+        if kept is None:
+            return None
+        return HttpResponseRedirect(kept["Location"], headers={"Cache-Control": "no-store"})
 
 
 class Slashes(CommonMiddleware):

@@ -50,13 +50,13 @@ VESTIBULE_SITE_URL = origin(
 )
 _site = urlsplit(VESTIBULE_SITE_URL)
 _https = _site.scheme == "https"
-ALLOWED_HOSTS = [_site.hostname or "", *env.list("VESTIBULE_ALLOWED_HOSTS", default=[])]
+ALLOWED_HOSTS = [_site.hostname or "", *listed(env.str("VESTIBULE_ALLOWED_HOSTS", default=""))]
 VESTIBULE_FRONTEND_ORIGINS = [
     origin("VESTIBULE_FRONTEND_ORIGINS", url)
-    for url in env.list("VESTIBULE_FRONTEND_ORIGINS", default=[])
+    for url in listed(env.str("VESTIBULE_FRONTEND_ORIGINS", default=""))
 ]
 VESTIBULE_FRONTPAGE_URL = env.str("VESTIBULE_FRONTPAGE_URL", default="")
-VESTIBULE_TRUSTED_PROXIES = env.list("VESTIBULE_TRUSTED_PROXIES", default=[])
+VESTIBULE_TRUSTED_PROXIES = listed(env.str("VESTIBULE_TRUSTED_PROXIES", default=""))
 ROOT_URLCONF = "portal.urls"
 
 # --- Secrets ------------------------------------------------------------------------------------
@@ -100,13 +100,13 @@ INSTALLED_APPS = [
     "portal.gateway",
     "portal.operations.apps.OperationsConfig",
 ]
-VESTIBULE_PROVIDER_WHEELS = env.list("VESTIBULE_PROVIDER_WHEELS", default=[])
+VESTIBULE_PROVIDER_WHEELS = listed(env.str("VESTIBULE_PROVIDER_WHEELS", default=""))
 VESTIBULE_SECRET_ENV = env.str("VESTIBULE_SECRET_ENV", default="VESTIBULE_SOURCE_")
 VESTIBULE_SECRET_FILES = env.str("VESTIBULE_SECRET_FILES", default="/run/secrets")
 
 MIDDLEWARE = [
     "portal.gateway.middleware.Gate",
-    "django.middleware.security.SecurityMiddleware",
+    "portal.middleware.Secure",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestLog",
     "corsheaders.middleware.CorsMiddleware",
@@ -172,7 +172,7 @@ VESTIBULE_SESSION_ABSOLUTE = timedelta(
     seconds=env.int("VESTIBULE_SESSION_ABSOLUTE", default=7 * 86400)
 )
 VESTIBULE_SHARED_NETWORKS = networks(
-    "VESTIBULE_SHARED_NETWORKS", env.list("VESTIBULE_SHARED_NETWORKS", default=[])
+    "VESTIBULE_SHARED_NETWORKS", listed(env.str("VESTIBULE_SHARED_NETWORKS", default=""))
 )
 VESTIBULE_SHARED_IDLE = timedelta(seconds=env.int("VESTIBULE_SHARED_IDLE", default=600))
 VESTIBULE_SHARED_ABSOLUTE = timedelta(seconds=env.int("VESTIBULE_SHARED_ABSOLUTE", default=1800))
@@ -310,6 +310,7 @@ DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 MESSAGES_COOKIE_NAME = "vestibule-messages"
 SILENCED_SYSTEM_CHECKS: list[str] = [
+    "security.W001",  # looks for Django's own middleware, of which ours is a kind
     "admin.E410",  # the admin asks for contrib.sessions, whose table has no use here
 ]
 
@@ -354,10 +355,10 @@ SPECTACULAR_SETTINGS = api.described(VESTIBULE_SITE_URL)
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
 DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says all of it
 VESTIBULE_METRICS_NETWORKS = networks(
-    "VESTIBULE_METRICS_NETWORKS", env.list("VESTIBULE_METRICS_NETWORKS", default=[])
+    "VESTIBULE_METRICS_NETWORKS", listed(env.str("VESTIBULE_METRICS_NETWORKS", default=""))
 )
 VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
-VESTIBULE_ALARM_MAIL = env.list("VESTIBULE_ALARM_MAIL", default=[])
+VESTIBULE_ALARM_MAIL = listed(env.str("VESTIBULE_ALARM_MAIL", default=""))
 VESTIBULE_ALARM_WEBHOOK = secret("VESTIBULE_ALARM_WEBHOOK")
 VESTIBULE_ALARM_AFTER = env.float("VESTIBULE_ALARM_AFTER", default=300.0)
 LOGGING = logs.configure(

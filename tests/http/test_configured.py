@@ -78,6 +78,22 @@ def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     assert printed(tmp_path, code) == "vestibule False False False False csrftoken"
 
 
+def test_a_blank_behind_a_comma_takes_nothing_away(tmp_path: Path) -> None:
+    names = (
+        "VESTIBULE_ALLOWED_HOSTS",
+        "VESTIBULE_TRUSTED_PROXIES",
+        "VESTIBULE_PROVIDER_WHEELS",
+        "VESTIBULE_ALARM_MAIL",
+    )
+    code = (
+        "from django.conf import settings as s;"
+        "print(s.ALLOWED_HOSTS[1:], s.VESTIBULE_TRUSTED_PROXIES, s.VESTIBULE_PROVIDER_WHEELS,"
+        " s.VESTIBULE_ALARM_MAIL)"
+    )
+    told = printed(tmp_path, code, **dict.fromkeys(names, "10.0.0.5, 10.0.0.6 ,"))
+    assert told == " ".join(["['10.0.0.5', '10.0.0.6']"] * 4)
+
+
 @pytest.mark.parametrize("url", ["login.example.org", "https://a.example/path", "ftp://a.example"])
 def test_a_site_url_that_is_no_origin_is_refused_in_one_sentence(tmp_path: Path, url: str) -> None:
     env = environment({"VESTIBULE_DATA": str(tmp_path), "VESTIBULE_SITE_URL": url})
