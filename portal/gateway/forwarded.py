@@ -32,8 +32,9 @@ _WITH_DESTINATION = frozenset({"COPY", "MOVE"})
 # address, too: Symfony and Laravel know `_method`.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _IN_QUERY = re.compile(r"(?:[\W_](?:http)?method|x-(?:http-)?method(?:-override)?)\Z", re.I)
-# So many methods a request may be taken for: each is held against each rule.
-_MOST_METHODS = 4
+# So many methods a request may be taken for, so many places it may write to, and so many readings
+# its paths may have: each is held against each rule.
+_MOST_METHODS, _MOST_PLACES, _MOST_READINGS = 4, 4, 200
 # Credentials, a body, an upgrade: a browser asks without them beforehand (Fetch, 4.8).
 _NOT_OF_PREFLIGHTS = (
     "authorization", "cookie", "content-type", "transfer-encoding", "upgrade", "sec-websocket-key",
@@ -225,11 +226,33 @@ def _readings(
     there = headers.get("destination", "").strip()
     if not there or _WITH_DESTINATION.isdisjoint(methods):
         return found
-    parts = _NEXT.split(there)
+    parts = _NEXT.split(there, maxsplit=_MOST_PLACES)
+    if len(parts) > _MOST_PLACES:
+        raise InvalidRequest("Destination names too many places.")
     for each in {",".join(parts), *parts}:
-        url = _URL.match(each)
-        found += paths.readings(paths.split(url["target"] if url else each)[0])
-    return tuple(dict.fromkeys(found))
+        found += _of_destination(each)
+    found = tuple(dict.fromkeys(found))
+    if len(found) > _MOST_READINGS:
+        raise InvalidRequest("Destination can be read in too many ways.")
+    return found
+
+
+def _of_destination(text: str) -> tuple[Reading, ...]:
+    """Return the readings of a place that is written to: an address with a scheme, or a path (RFC
+    4918, 10.3). Its query is judged as a part of it: not everybody cuts it off.
+
+    Raises `InvalidRequest` for what names a host without a scheme, in whatever spelling: some
+    applications take the path behind that host, some all of it (RFC 3986, 4.2).
+    """
+    url = _URL.match(text)
+    if url:
+        host_of(url["authority"].lower())
+    place = url["target"] if url else text
+    paths.split(place)
+    found = paths.readings(place)
+    if not url and any(each.path.startswith(("//", "/\\")) for each in found):
+        raise InvalidRequest("Destination is neither an address with a scheme nor a path.")
+    return found
 
 
 def _upgrade(headers: Mapping[str, str]) -> str:

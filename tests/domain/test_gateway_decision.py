@@ -510,6 +510,36 @@ def test_a_destination_that_cannot_be_read_is_refused(there: str) -> None:
         ask(ALICE, "MOVE", "/public/a", rules=OPEN, destination=there)
 
 
+@pytest.mark.parametrize(
+    "there",
+    [
+        f"//{HOST}:443/private/a",
+        f"///{HOST}/private/a",
+        f"/%2f{HOST}/private/a",
+        f"/%252F{HOST}/private/a",
+        f"/%5c{HOST}/private/a",
+        f"/.//{HOST}/private/a",
+        f"/;x/{HOST}/private/a",
+        f"/%ef%bc%8f{HOST}/private/a",
+        f"/public/a, //{HOST}/private/a",
+        f"https://{HOST}\\private/a",
+        f"https://x@{HOST}/private/a",
+        "https:///private/a",
+        "/public/a" + ",/public/a" * 4,
+    ],
+)
+def test_a_destination_with_a_host_and_no_scheme_is_refused(there: str) -> None:
+    """RFC 4918, 10.3, and RFC 3986, 4.2: some take the path behind the host, others all of it."""
+    with pytest.raises(InvalidRequest, match=r"Destination|host"):
+        ask(ALICE, "MOVE", "/public/a", rules=OPEN, destination=there)
+
+
+def test_the_query_of_a_destination_may_be_a_part_of_its_path() -> None:
+    there = f"https://{HOST}/public/a?/../../private"
+    moved = ask(NOBODY_THERE, "MOVE", "/public/a", rules=OPEN, destination=there)
+    assert isinstance(moved, Unauthorized)
+
+
 def test_a_websocket_is_known_by_its_key_too() -> None:
     """RFC 6455, 4.1. Traefik takes `Upgrade` away before it asks."""
     key = {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}

@@ -452,7 +452,12 @@ def test_a_token_without_the_scope_is_told_so(wire: Wire, narrow: str, app: Appl
 
 def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> None:
     """RFC 4918, 9.8.3: Destination is a second path that a request writes to."""
-    for place in (f"https://{wire.host}/private/a", "/private/a", "/x/%2e%2e/private/a"):
+    for place in (
+        f"https://{wire.host}/private/a",
+        "/private/a",
+        "/x/%2e%2e/private/a",
+        f"//{wire.host}/private/a",
+    ):
         for method in ("MOVE", "COPY"):
             found = wire.ask(f"{method} /public/a", f"Destination: {place}")
             assert found.status in {400, 401, 403}, place
