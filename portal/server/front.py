@@ -20,6 +20,10 @@ from portal.server.turns import LATE, Turns
 
 log = structlog.get_logger("vestibule.front")
 
+# What Django reads in a time that grows as the square of its length, and so many characters of it.
+_READ_SLOWLY = ("HTTP_ACCEPT", "CONTENT_TYPE")
+_LONGEST = 8192
+
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
 _CONSTANT: Environ = {
@@ -33,6 +37,7 @@ _CONSTANT: Environ = {
 _KEY = "vestibule.key"
 EVERY = 1.0  # seconds
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
+_LONG = '{"error": "invalid_request", "error_description": "A header is too long."}'
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
 
 
@@ -52,7 +57,8 @@ class Front:
     """An RSGI application that runs a WSGI application in so many threads of each worker.
 
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
-    more than `largest` bytes is not read: the application sees its length, and refuses it. What
+    more than `largest` bytes is not read: the application sees its length, and refuses it. An
+    `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5). What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     What is `kept` is answered in the event loop, and of what may be kept what is `at_hand`: these
     ways make no query. In the thread the `short_ways` are asked first, in their order. `watch` is
@@ -111,6 +117,9 @@ class Front:
             return
         environ = self._environ(scope)
         environ[_KEY] = key
+        if any(len(environ.get(name, "")) > _LONGEST for name in _READ_SLOWLY):
+            _refuse(protocol, 431, _LONG)
+            return
         if key and self._decided(key, environ, protocol):
             return
         if scope.method not in {"GET", "HEAD"} or _announced(environ):

@@ -77,6 +77,15 @@ def test_headers_without_end_are_cut_off(house: Site) -> None:
     assert set(answers(house, huge)) <= {400, 431}
 
 
+@pytest.mark.parametrize("name", ["Accept", "Content-Type"])
+def test_a_header_whose_parts_are_looked_for_is_short(house: Site, name: str) -> None:
+    """RFC 6585, 5: each `;` after a quote costs a look at all of them before it."""
+    for length, status in ((8000, 200), (9000, 431)):
+        long = f'{name}: text/html;"{";" * length}'
+        asked = head(house, long, "Connection: close", method="GET", path="/login")
+        assert answers(house, asked) == [status]
+
+
 def test_huge_cookies_never_break_a_page(house: Site) -> None:
     cookie = "Cookie: " + "; ".join(f"vf-{n:016x}={'x' * 200}" for n in range(40))
     found = answers(house, head(house, cookie, "Connection: close", method="GET", path="/login"))
