@@ -103,16 +103,24 @@ def test_of_two_who_take_each_others_rights_one_stays(root: User) -> None:
     assert User.objects.filter(is_superuser=True).exists()
 
 
+@pytest.mark.parametrize(
+    ("came_by", "since", "status"),
+    [
+        pytest.param({"staff": True}, {"enabled": False}, 404, id="nobody comes back by it"),
+        pytest.param({}, {}, 303, id="back to the page, which says how to sign in first"),
+    ],
+)
 def test_nobody_unlinks_the_last_administrators_way_in(
-    root: User, tenant: Tenant, peer: Upstream
+    root: User, tenant: Tenant, peer: Upstream, came_by: Any, since: Any, status: int
 ) -> None:
-    row = tenant()
+    row = tenant(columns=came_by)
     Identity.objects.create(source=row, issuer=peer.url, subject="root", user=root)
     client = Client()
     asked = client.get("/auth/login/town")["Location"]
     state = asked.split("state=")[1].split("&")[0]
     client.get("/auth/callback/town", {"code": "root", "state": state})
+    tenant(columns=since)
     way = root.identities.get(source__slug="local")
     assert f'value="{way.pk}"' not in client.get("/account/sign-ins").content.decode()
-    assert client.post("/account/sign-ins", {"unlink": way.pk}).status_code == 404
+    assert client.post("/account/sign-ins", {"unlink": way.pk}).status_code == status
     assert root.identities.count() == 2
