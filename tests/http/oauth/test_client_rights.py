@@ -23,7 +23,7 @@ from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.application import CALLBACK, Application, register
 from tests.http.onward import onward
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.rights]
 LIST = "/admin/authorization_server/client/"
 ADD = f"{LIST}add/"
 EVIL = "https://evil.example/cb"
