@@ -4,20 +4,28 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import timedelta
 from io import StringIO
 
 import pytest
+import time_machine
 from django.core.management import CommandError, call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import Identity, Source, StoredSession, User
+from accounts.source import catalogue
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure, parallel
 from tests.http.onward import onward
+from tests.http.test_rights_table import staff
+from tests.http.test_staff_sources import form, url
 from tests.peers import fresh
 from tests.peers.certified import Certified, Peer
 from tests.peers.second_provider import second_provider
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 MARKED = {"staff": True}
@@ -110,3 +118,21 @@ def test_nobody_links_what_another_issuer_says(
     asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     failure(mine.deliver(mine.go(asked["Location"])))
     assert not Identity.objects.filter(source__slug="town", issuer=foreign.issuer).exists()
+
+
+def test_an_editor_is_sent_nobodys_refresh_token(
+    browser: Browser, source: Make, provider: Certified, peer: Upstream
+) -> None:
+    """The issuer stays what it is, so that the identity and its tokens would count on."""
+    row = source(provider, scope="openid offline_access", authorize={"prompt": "consent"})
+    provider.live(access_token=30)
+    assert browser.sign_in("town")["Location"] == "/account/"
+    _user, editor = staff("change_source", "view_source")
+    theirs = {"client_secret": "theirs", "endpoints": {"token_endpoint": f"{peer.url}/token"}}
+    given = {**catalogue.shown_settings(row), **theirs}
+    answer = editor.post(url(row), form(row, settings=json.dumps(given)))
+    fresh.sources()
+    with time_machine.travel(timezone.now() + timedelta(seconds=27.5), tick=True):
+        assert browser.session()["isLoggedIn"]
+    assert not peer.asked
+    assert answer.status_code == 200
