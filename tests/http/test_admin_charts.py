@@ -53,6 +53,7 @@ def test_sign_ins_are_counted_by_type_and_outcome(
     assert re.findall(r"<td>(\d+)</td>", table) == ["1", "1", "3"]
 
 
+@pytest.mark.remembers
 def test_a_source_in_trouble_stands_out(
     admin: Client, tenant: Callable[..., Source], peer: Upstream
 ) -> None:

@@ -71,6 +71,7 @@ def told(house: Site, **settings: Any) -> dict[str, Any]:
     return {**own, "VESTIBULE_THREADS": house.threads, **settings}
 
 
+@pytest.mark.remembers
 def test_a_site_that_is_well_is_green(house: Site) -> None:
     said = json.loads(house.manage("doctor", "--json"))
     assert not [each for each in said if not each["ok"]]

@@ -13,7 +13,6 @@ from typing import Any
 import jwt
 import pytest
 import time_machine
-from django.core.cache import caches
 from django.core.management import CommandError, call_command
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -103,7 +102,7 @@ def test_the_event_tells_what_is_wrong_with_it(app: Application) -> None:
         strange = seal({"vestibule": typed}, "session", row.session_key)
         for text, why in ((strange, "not-understood"), (strange[:-4] + "AAAA", "damaged")):
             StoredSession.objects.filter(pk=row.pk).update(session_data=text)
-            caches["sessions"].clear()
+            fresh.caches()
             assert reason() == why
 
 
@@ -132,6 +131,7 @@ def test_a_key_that_is_put_back_opens_all_again(app: Application) -> None:
     assert {each.why for each in Farewell.objects.all()} == {farewell.ADMINISTRATOR}
 
 
+@pytest.mark.remembers
 def test_applications_are_told_by_the_code_of_the_rfc(app: Application) -> None:
     with gone():
         answer = app.userinfo()
@@ -223,6 +223,7 @@ def test_what_is_lost_for_good_is_forgotten(town: Source, app: Application) -> N
         assert app.sign_in()["id_token"]
 
 
+@pytest.mark.remembers
 def test_a_source_with_a_lost_secret_says_so(town: Source) -> None:
     User.objects.create_superuser("ada", PASSWORD)
     ada = Client()

@@ -92,6 +92,7 @@ def test_an_upstream_in_trouble_ends_nothing_and_is_asked_again_at_once(
     assert following.recheck_due() == 1
 
 
+@pytest.mark.remembers
 def test_it_is_asked_once_in_the_time_that_is_set(
     client: Client, town: Source, peer: Upstream
 ) -> None:

@@ -106,6 +106,7 @@ def test_a_cms_that_knows_nobody_is_no_cms_that_does_not_answer(
     assert provider.plan_logout(session, None, patron.cookies, RETURN) == LogoutPlan()
 
 
+@pytest.mark.remembers
 def test_cookies_that_a_stranger_invents_leave_no_mark(
     provide: Provide, patron: Patron, library: Cms
 ) -> None:

@@ -194,6 +194,7 @@ def test_who_joins_or_leaves_a_group_is_known_by_it_at_once(alice: Client, perso
         assert ask(alice).status_code == status
 
 
+@pytest.mark.remembers
 def test_a_check_costs_the_sessions_row_alone(alice: Client, person: User) -> None:
     rule("files", groups=["Caseworkers"])
     claim(person, "cw")

@@ -181,6 +181,7 @@ def test_who_failed_in_a_row_is_not_asked_for_a_while(client: Client, work: Work
     assert "not asked for a while" in failed.detail
 
 
+@pytest.mark.remembers
 def test_the_trouble_is_shown_before_the_click(client: Client, work: Work) -> None:
     work(servers=[nobody_listens()])
     in_vain(client)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from django.core.cache import caches
 from django.test import Client as Browser
 
 from accounts.models import Event, StoredSession, User
@@ -13,6 +12,7 @@ from accounts.session import people
 from portal.authorization_server.models import AccessToken, Client, Consent, Grant, RefreshToken
 from tests.http.conftest import at_most, sign_in, stored
 from tests.http.oauth.application import SITE, Application, register
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -223,7 +223,7 @@ def test_a_token_request_for_a_code_costs_ten_statements(app: Application) -> No
 def test_whoever_awaits_access_gets_no_token(app: Application, person: User) -> None:
     code = app.code()
     User.objects.update(status=User.Status.AWAITING_ACCESS)
-    caches["sessions"].clear()
+    fresh.caches()
     answer = app.redeem(code)
     assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
     assert app.answer(app.ask())["error"] == "access_denied"

@@ -8,7 +8,6 @@ from xml.etree import ElementTree
 
 import pytest
 import time_machine
-from django.core.cache import caches
 from django.db import connection
 from django.test import Client as Browser
 from django.utils import timezone
@@ -24,6 +23,7 @@ from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.at_once import at_once, window
 from tests.http.onward import onward
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 GRANT = "urn:ietf:params:oauth:grant-type:device_code"
@@ -66,7 +66,7 @@ def tv(house: None) -> Device:
 
 
 def forget_the_interval() -> None:
-    caches["default"].clear()
+    fresh.caches()
 
 
 def test_a_device_is_let_in(tv: Device, browser: Browser, person: User) -> None:
@@ -120,6 +120,7 @@ def test_3_5_each_answer_to_a_poll(tv: Device, browser: Browser) -> None:
     assert tv.app.post("/oauth/token", {"grant_type": GRANT}).json()["error"] == "invalid_request"
 
 
+@pytest.mark.remembers
 def test_3_5_polling_too_fast_grows_the_interval(tv: Device) -> None:
     assert tv.error() == "authorization_pending", "the first poll is never too fast"
     assert [tv.error(), tv.error()] == ["slow_down", "slow_down"]
@@ -288,7 +289,7 @@ def test_leaving_the_browser_leaves_the_device(tv: Device, browser: Browser, per
 
 def test_whoever_awaits_access_lets_no_device_in(tv: Device, browser: Browser) -> None:
     User.objects.update(status=User.Status.AWAITING_ACCESS)
-    caches["sessions"].clear()
+    fresh.caches()
     assert tv.decide(browser)["Location"] == "/"
     assert tv.error() == "authorization_pending"
 

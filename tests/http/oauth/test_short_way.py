@@ -171,6 +171,7 @@ def test_a_client_that_must_prove_itself_is_djangos(tv: Client) -> None:
     assert by_django(poll()).status == 401
 
 
+@pytest.mark.remembers
 def test_3_5_a_poll_too_early_slows_down_by_both_ways(tv: Client) -> None:
     known()
     assert shortly(poll()) is not None
@@ -179,6 +180,7 @@ def test_3_5_a_poll_too_early_slows_down_by_both_ways(tv: Client) -> None:
     assert DeviceGrant.objects.get().interval == INTERVAL + SLOWER
 
 
+@pytest.mark.remembers
 def test_of_twenty_polls_at_once_one_is_in_time(tv: Client) -> None:
     known()
 

@@ -12,6 +12,7 @@ import pytest
 import requests
 
 from tests.http.oidc.browser import Answer, Browser
+from tests.peers import dead_cache
 from tests.peers.certified import Certified, certified
 from tests.peers.site import Site
 
@@ -53,7 +54,8 @@ def upstream(served: Site, _upstream: Certified) -> Iterator[Certified]:
     """Give the provider, as fresh as a new one. Its rest at the site ends with the test."""
     _upstream.clean()
     yield _upstream
-    if any(each["trouble"] for each in Visitor(served).get("/auth/sources").json()):
+    told = any(each["trouble"] for each in Visitor(served).get("/auth/sources").json())
+    if told or dead_cache.whole_run():  # without a cache nobody is told
         served.stop()
         served.start()
 
