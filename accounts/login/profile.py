@@ -17,7 +17,7 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
     in administrators.
     """
     known: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
-    follows = source.staff or not user.is_staff
+    follows = source.staff or not (user.is_staff or user.is_superuser)
     better = outcome.email_verified or not (user.email and user.email_verified)
     if outcome.email and follows and better:
         known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]

@@ -107,13 +107,14 @@ def test_a_session_without_rights_takes_none_from_the_person(
     assert User.objects.filter(name="Robert", is_staff=True, is_superuser=True).exists()
 
 
+@pytest.mark.parametrize("right", ["is_staff", "is_superuser"])
 def test_an_administrators_mail_follows_no_unmarked_source(
-    client: Client, tenant: Tenant, peer: Upstream
+    client: Client, tenant: Tenant, peer: Upstream, right: str
 ) -> None:
     tenant()
     peer.extra = {"email": "bob@example.org"}
     enter(client, "town", "bob")
-    User.objects.update(is_staff=True)
+    User.objects.update(**{right: True})
     peer.extra = {"email": "eve@evil.example"}
     enter(Client(), "town", "bob")
     assert User.objects.get().email == "bob@example.org"
