@@ -38,16 +38,20 @@ log = structlog.get_logger("vestibule.outbox")
 
 
 class NobodyDelivers(Exception):
-    """The source was deleted, or its provider takes no such item: no later try can succeed."""
+    """The source was deleted, is another provider's now, or its provider takes no such item: no
+    later try can succeed.
+    """
 
 
 _under_way: set[Future[None]] = set()
 
 
-def post_logout(source: str, hint: TokenSet, support_code: str) -> None:
-    """Keep a logout for another try in 30 s, in the caller's transaction."""
+def post_logout(source: str, hint: TokenSet, support_code: str, issuer: str = "") -> None:
+    """Keep a logout for another try in 30 s, in the caller's transaction. What `issuer` gave is
+    sent to nobody else; empty if nobody knows who gave it.
+    """
     kind = OutboxItem.Kind.LOGOUT
-    _post(kind, source, serialization.dump(hint), FIRST_RETRY, support_code)
+    _post(kind, source, serialization.dump(hint), FIRST_RETRY, support_code, issuer)
 
 
 def post_mail(source: str, message: Mapping[str, Any]) -> None:
@@ -78,12 +82,13 @@ def deliver_due(now: datetime | None = None, limit: int = 50) -> int:
 
 
 def _post(
-    kind: str, source: str, payload: Any, wait: timedelta, support_code: str = ""
+    kind: str, source: str, payload: Any, wait: timedelta, support_code: str = "", issuer: str = ""
 ) -> OutboxItem:
     now = timezone.now()
     return OutboxItem.objects.create(
         kind=kind,
         source=source,
+        issuer=issuer,  # a column, since the release before takes no other payload than this
         sealed=seal(payload, PURPOSE),
         support_code=support_code,
         created_at=now,
@@ -155,6 +160,8 @@ def _hand_over(item: OutboxItem) -> None:
             deliver(unseal(item.sealed, PURPOSE))
         return
     source = catalogue.of_session(item.source)
+    if source and not source.still_speaks_for(item.issuer):
+        raise NobodyDelivers("It is another provider now.")
     payload = unseal(item.sealed, PURPOSE)
     provider = source.provider if source else None
     if item.kind == OutboxItem.Kind.LOGOUT and isinstance(provider, CallsLogout):

@@ -81,14 +81,17 @@ def leave(session: Session, visit: Visit, cookies: Mapping[str, str], return_to:
     return Departure("", upstream, tuple(nodes), code, plan.unanswered)
 
 
-def try_again(slug: str, hint: TokenSet, cookies: Mapping[str, str], return_to: str) -> Departure:
+def try_again(
+    slug: str, issuer: str, hint: TokenSet, cookies: Mapping[str, str], return_to: str
+) -> Departure:
     """Plan the way out of an upstream once more for somebody who has left here, when it did not
-    answer. Raises nothing that an upstream or a provider causes.
+    answer. `issuer` is who gave the hint, empty if nobody knows. Raises nothing that an upstream or
+    a provider causes.
     """
     source = catalogue.of_session(slug)
     if source is None:
         return Departure()
-    left = Session(type=source.session_type, source=slug)
+    left = Session(type=source.session_type, source=slug, issuer=issuer)
     plan = _plan(left, cookies, return_to, hint)
     if plan.visit:
         return Departure(plan.visit, VISIT)
@@ -144,7 +147,8 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
     """
     if error.tokens is None:
         return
-    held = Session(type=source.session_type, source=source.slug).ref()
+    issuer = source.description.issuer
+    held = Session(type=source.session_type, source=source.slug, issuer=issuer).ref()
     try:
         plan = source.provider.plan_logout(held, error.tokens, {}, "")
     except Exception:  # a provider's defect must not hide why somebody was refused
@@ -153,7 +157,7 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
     hint = plan.call or plan.api_call
     later = isinstance(error, CallFailed)
     if hint and (later or not _call(source.slug, hint)):
-        outbox.post_logout(source.slug, hint, "")
+        outbox.post_logout(source.slug, hint, "", issuer)
 
 
 def _plan(
@@ -221,7 +225,7 @@ def _destroy(
         if not any(row.uid == session.uid for row in rows):
             return ""
         if pending:
-            outbox.post_logout(session.source, pending, code)
+            outbox.post_logout(session.source, pending, code, session.issuer)
         gone = events.event(
             "logout",
             visit,

@@ -40,7 +40,7 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     forget_session(request)  # ended above, exactly once
     if not session.exists:
         return answers.see_other(return_to or "/")
-    response = _send_off(source, departure, departure.support_code, return_to)
+    response = _send_off(source, session.issuer, departure, departure.support_code, return_to)
     if session.shared:
         if departure.upstream not in {*_STAYS, chart.VISIT}:
             cookies.forget(response, cookies.RECEIPT)
@@ -65,12 +65,17 @@ def leave_again(request: HttpRequest) -> HttpResponse:
         shared.mark(request)
     hint = serialization.load(TokenSet, kept["hint"])
     permitted = incoming.cookies_for(request, source.description)
-    departure = chart.try_again(source.slug, hint, permitted, routes.logout_done_url())
-    return _send_off(source, departure, kept["code"], kept["next"])
+    issuer = kept.get("issuer", "")  # the release before did not say
+    departure = chart.try_again(source.slug, issuer, hint, permitted, routes.logout_done_url())
+    return _send_off(source, issuer, departure, kept["code"], kept["next"])
 
 
 def _send_off(
-    source: ConfiguredSource | None, departure: chart.Departure, code: str, return_to: str
+    source: ConfiguredSource | None,
+    issuer: str,
+    departure: chart.Departure,
+    code: str,
+    return_to: str,
 ) -> HttpResponse:
     """Return the way out, with the receipt. Who may still be signed in upstream reads it first."""
     stays = departure.upstream in _STAYS
@@ -86,7 +91,7 @@ def _send_off(
     elif stays:
         cookies.forget(response, cookies.RETURN)
     if source and departure.hint:
-        again = {"source": source.slug, "code": code, "next": return_to}
+        again = {"source": source.slug, "issuer": issuer, "code": code, "next": return_to}
         _keep_hint(response, again, departure.hint)
     return response
 

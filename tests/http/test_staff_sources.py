@@ -16,8 +16,10 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Identity, Source, User
-from accounts.source import catalogue
+from accounts import outbox
+from accounts.models import Event, Identity, OutboxItem, Source, User
+from accounts.provider import TokenSet
+from accounts.source import catalogue, outage
 from accounts.upstream import cookie_header
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.onward import onward
@@ -272,6 +274,75 @@ def test_what_one_provider_gave_is_not_sent_to_another(
         assert client.post("/auth/logout")["Location"] == "/"
     assert not elsewhere.asked
     assert peer.asked["/end"] == 0
+
+
+def test_a_logout_that_waits_is_not_sent_to_another_provider(
+    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town", "bob")
+    peer.mood = "failing"
+    client.post("/auth/logout")
+    peer.mood = "live"
+    tenant(leaves_by="call", upstream=elsewhere.url)
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert outbox.deliver_due() == 0
+    assert not elsewhere.asked
+    assert not OutboxItem.objects.exists()
+    assert Event.objects.get(name="logout.given_up").detail == "It is another provider now."
+
+
+def test_a_refused_persons_logout_is_not_sent_to_another_provider(
+    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    peer.extra, peer.refuses = {"denied": "not_allowed"}, {"/end"}
+    enter(client, "town", "bob")
+    assert OutboxItem.objects.exists()
+    tenant(leaves_by="call", upstream=elsewhere.url)
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert outbox.deliver_due() == 0
+    assert not elsewhere.asked
+    assert not OutboxItem.objects.exists()
+
+
+def test_a_logout_that_waits_reaches_the_provider_that_it_is_for(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town", "bob")
+    peer.mood = "failing"
+    client.post("/auth/logout")
+    peer.mood = "live"
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert outbox.deliver_due() == 1
+    assert peer.hints == ["it-bob"]
+
+
+@pytest.mark.parametrize("moved", [True, False])
+def test_who_tries_to_leave_again_is_not_sent_to_another_provider(
+    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream, moved: bool
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town", "bob")
+    outage.note("town")
+    peer.mood = "failing"
+    assert client.post("/auth/logout")["Location"] == "/"
+    peer.mood = "live"
+    if moved:
+        tenant(leaves_by="visit", upstream=elsewhere.url)
+    again = client.post("/auth/logout/again")
+    left = "/" if moved else f"{peer.url}/logout?id_token_hint=it-bob"
+    assert (again if moved else onward(client, again))["Location"] == left
+    assert not elsewhere.asked
+
+
+def test_a_logout_of_the_former_release_still_goes_on(tenant: Tenant, peer: Upstream) -> None:
+    tenant(leaves_by="call")
+    outbox.post_logout("town", TokenSet(id_token="hint"), "BCDF-2345")  # nobody knew the issuer
+    with time_machine.travel(timezone.now() + timedelta(minutes=5)):
+        assert outbox.deliver_due() == 1
+    assert peer.hints == ["hint"]
 
 
 @pytest.mark.parametrize(

@@ -94,6 +94,11 @@ class TenantProvider:
         match self.settings.leaves_by:
             case "call":
                 return LogoutPlan(call=hint, api_call=hint)
+            case "visit" if session.troubled and hint:
+                if not self.check()[0].ok:
+                    return LogoutPlan(unanswered=hint)
+                query = urlencode({"id_token_hint": hint.id_token})
+                return LogoutPlan(visit=f"{self.settings.upstream}/logout?{query}")
             case "visit":
                 query = urlencode({"return_to": return_to})
                 return LogoutPlan(visit=f"{self.settings.upstream}/logout?{query}")
