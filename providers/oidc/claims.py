@@ -105,7 +105,9 @@ def _refusal(settings: OidcSettings, outcome: Authentication) -> str:
         held = _texts(at(outcome.claims, settings.required_role_claim))
         if settings.required_role not in held:
             return "The person does not have the required role."
-    if settings.required_acr and outcome.acr not in settings.required_acr:
+    if settings.required_acr and not set(settings.required_acr) & set(
+        _words(settings, outcome.claims)
+    ):
         return "The person did not sign in by one of the required means."
     if settings.verified_mail_only and not (outcome.email and outcome.email_verified):
         return "The person has no verified mail address."
@@ -116,11 +118,21 @@ def _refusal(settings: OidcSettings, outcome: Authentication) -> str:
 
 def _acr(settings: OidcSettings, claims: Claims) -> str:
     """Return what the provider calls the way in which the person signed in: of several words, as
-    Entra's `acrs` has them, the strongest by the settings.
+    Entra's `acrs` has them, the strongest by the settings and the house's own table, and of those
+    that are as strong one that the settings require.
     """
-    known = levels.read(settings.strengths)
-    said = _texts(at(claims, settings.strength_claim))
-    return max(said, key=lambda word: known.get(word) or 0, default="")
+    own = levels.read(settings.strengths)
+
+    def weight(word: str) -> tuple[int, bool]:
+        known = levels.judged(word, (), own, levels.BUILT_IN)
+        return known or 0, word in settings.required_acr
+
+    return max(_words(settings, claims), key=weight, default="")
+
+
+def _words(settings: OidcSettings, claims: Claims) -> tuple[str, ...]:
+    """Return all that the provider says of how the person signed in."""
+    return _texts(at(claims, settings.strength_claim))
 
 
 def _mapped(settings: OidcSettings, claims: Claims, name: str) -> Any:
