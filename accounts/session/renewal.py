@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 
 from accounts import events
 from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
@@ -108,7 +109,7 @@ def _with_tokens(session: Session, tokens: TokenSet) -> Session:
     source = catalogue.of_session(session.source)
     ends = session.upstream_ends_at
     if source and source.ends_with_token:
-        ends = tokens.refresh_expires_at or tokens.expires_at or ends
+        ends = tokens.refresh_expires_at or _no_earlier(ends, tokens.expires_at)
     return replace(
         session,
         tokens_expire_at=tokens.expires_at,
@@ -116,3 +117,11 @@ def _with_tokens(session: Session, tokens: TokenSet) -> Session:
         refresh_expires_at=tokens.refresh_expires_at or session.refresh_expires_at,
         upstream_ends_at=ends,
     )
+
+
+def _no_earlier(ends: datetime | None, token_ends: datetime | None) -> datetime | None:
+    """Return the end of a session whose upstream does not say when it can be renewed no more: as at
+    the sign-in, where none was said, else no earlier than it was. An access token that ends is
+    renewed.
+    """
+    return max(ends, token_ends) if ends and token_ends else ends

@@ -156,6 +156,23 @@ def test_a_session_that_ends_with_its_token_lives_on_by_refreshing(
         assert not logged_in(client)
 
 
+@pytest.mark.parametrize("said", [{}, {"session_seconds": 3600}], ids=str)
+def test_an_access_token_that_is_renewed_shortens_no_session(
+    client: Client, tenant: Tenant, peer: Upstream, said: dict[str, int]
+) -> None:
+    """The upstream says nothing of the refresh token's end, as most do."""
+    tenant(columns={"end_with_token": True})
+    peer.extra = said
+    enter(client, "town")
+    before = StoredSession.objects.get().expire_date
+    with later(275):
+        assert logged_in(client)
+    assert peer.asked["/refresh"] == 1
+    assert StoredSession.objects.get().expire_date >= before
+    with later(1000):  # longer than the new access token lives
+        assert logged_in(client)
+
+
 @pytest.mark.remembers
 def test_a_source_in_trouble_says_so_before_the_click(
     client: Client, tenant: Tenant, peer: Upstream
