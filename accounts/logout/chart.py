@@ -28,6 +28,7 @@ from accounts.session import vault
 from accounts.session.store import end
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
+from accounts.upstream.urls import can_be_visited
 
 log = structlog.get_logger("vestibule.logout")
 
@@ -176,10 +177,20 @@ def _plan(
         tokens = hint or vault.tokens_of(session.uid)
         troubled = hint is not None or outage.is_doubtful(session.source)
         known = replace(session.ref(), troubled=troubled)
-        return source.provider.plan_logout(known, tokens, cookies, return_to)
+        return _possible(source.provider.plan_logout(known, tokens, cookies, return_to), session)
     except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.plan_failed", source=session.source)
         return LogoutPlan()
+
+
+def _possible(plan: LogoutPlan, session: Session) -> LogoutPlan:
+    """Return the plan, without a visit to where no browser can be sent: it would fail when all else
+    is over. The person may still be signed in there, and is told so.
+    """
+    if not plan.visit or can_be_visited(plan.visit):
+        return plan
+    log.warning("logout.visit_impossible", source=session.source, length=len(plan.visit))
+    return replace(plan, visit="", unanswered=plan.unanswered or TokenSet())
 
 
 def _call(slug: str, hint: TokenSet) -> bool:

@@ -9,6 +9,9 @@ from accounts.http.address import UNCLEAR, origin_of
 from accounts.http.urlencoded import urlencoded
 
 _LONGEST = 2000
+# To what is longer nobody is sent: servers need not take it (RFC 9110, 4.1), proxies may have no
+# room for it in an answer, and Django refuses to send anybody to what is twice as long.
+LONGEST_VISIT = 8000
 
 
 def fault(url: object) -> str:
@@ -37,6 +40,18 @@ def leads_inside(url: str, issuer: str) -> bool:
     # A last label of digits makes a resolver read the whole as an IPv4 address, in any notation.
     bare = ":" in host or last.isdigit() or last.startswith("0x")
     return host != own and (bare or last == "localhost")
+
+
+def can_be_visited(url: str) -> bool:
+    """Tell whether a browser can be sent to what a provider returned: an address of the web that
+    fits a header, of at most `LONGEST_VISIT` characters.
+    """
+    if not url or len(url) > LONGEST_VISIT or UNCLEAR.search(url):
+        return False
+    try:
+        return urlsplit(url).scheme in {"", "http", "https"}
+    except ValueError:
+        return False
 
 
 def with_query(url: str, parameters: dict[str, str]) -> str:

@@ -10,7 +10,14 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf, errors, strength, trail
-from accounts.errors import AccessDenied, Busy, InvalidRequest, ProtocolError, TooManyRequests
+from accounts.errors import (
+    AccessDenied,
+    Busy,
+    InvalidRequest,
+    Misconfigured,
+    ProtocolError,
+    TooManyRequests,
+)
 from accounts.factors.pending import Pending
 from accounts.login import flow, lockout, proof, sign_in
 from accounts.logout import chart
@@ -22,6 +29,7 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
+from accounts.upstream.urls import can_be_visited
 from portal.door import (
     answers,
     cookies,
@@ -54,7 +62,8 @@ def begin(
     """Start a login, or the linking of another way in: the way upstream, or the form.
 
     After a refusal the upstream is asked for somebody else: it would send the same person back.
-    Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer.
+    Raises `TemporarilyUnavailable` when the upstream must be asked first and does not answer,
+    `Misconfigured` when what its settings make is no address that a browser can be sent to.
     """
     if source.kind == "form":
         link = link_uid and forms.seal_link(source, link_uid)
@@ -73,7 +82,10 @@ def begin(
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
     )
-    response = HttpResponseRedirect(source.upstream.begin_login(fresh).url)
+    url = source.upstream.begin_login(fresh).url
+    if not can_be_visited(url):
+        raise Misconfigured(f"The address of the sign-in cannot be used: {len(url)} characters.")
+    response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"
     cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
     return response

@@ -8,6 +8,7 @@ from accounts.provider import Cookies, LogoutPlan
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
+from accounts.upstream.urls import can_be_visited
 from portal.door import answers, cookies, incoming, routes
 
 _RETURN_SECONDS = 120
@@ -34,7 +35,7 @@ def leave_first(
         plan = _plan_within_budget(request, source, permitted)
     except TooManyRequests as error:
         return answers.refuse(request, error)
-    if not plan.visit:
+    if not can_be_visited(plan.visit):
         return None
     response = answers.see_other(plan.visit)
     back = routes.login_path(source.slug, routes.prefix_of(request.path), next=next_url)

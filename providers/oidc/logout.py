@@ -9,7 +9,7 @@ from typing import Any
 
 from accounts.errors import InvalidGrant, InvalidRequest, TemporarilyUnavailable
 from accounts.provider import Ended, LogoutPlan, TokenSet
-from accounts.upstream.urls import with_query
+from accounts.upstream.urls import LONGEST_VISIT, with_query
 from providers.oidc import checks
 from providers.oidc.claims import session_id
 from providers.oidc.client import OidcClient
@@ -38,7 +38,7 @@ def plan(
     if known is None:
         return LogoutPlan(unanswered=hint if silent else None)
     endpoint = known.endpoint("end_session_endpoint")
-    visit = with_query(endpoint, _parameters(settings, tokens, return_to)) if endpoint else ""
+    visit = _visit(settings, endpoint, tokens, return_to) if endpoint else ""
     revocable = settings.revoke and known.endpoint("revocation_endpoint")
     return LogoutPlan(
         visit="" if silent else visit,
@@ -92,6 +92,16 @@ def _ended(claims: Mapping[str, Any]) -> Ended:
     if not sid and ("sid" in claims or not subject):
         raise InvalidGrant("It does not say whose session is over.")
     return Ended(claims["iss"], jti, sid, subject, checks.issue_time(claims))
+
+
+def _visit(settings: OidcSettings, endpoint: str, tokens: TokenSet | None, return_to: str) -> str:
+    """Return the address, without the hint if that is too long for one: it is RECOMMENDED, and
+    `client_id` says for whom the return address is registered (2).
+    """
+    visit = with_query(endpoint, _parameters(settings, tokens, return_to))
+    if len(visit) <= LONGEST_VISIT:
+        return visit
+    return with_query(endpoint, _parameters(settings, None, return_to))
 
 
 def _parameters(settings: OidcSettings, tokens: TokenSet | None, return_to: str) -> dict[str, str]:

@@ -156,3 +156,31 @@ def test_no_page_lets_a_form_lead_to_an_upstream(
     enter(client, "town")
     policy = client.get("/")["Content-Security-Policy"]
     assert "form-action 'self';" in f"{policy};"
+
+
+NOWHERE = ["/" + 20_000 * "x", "/\nSet-Cookie: a=b", "/" + 9_000 * "x"]
+
+
+@pytest.mark.parametrize("ends", NOWHERE, ids=["long", "broken", "longer-than-servers-take"])
+def test_an_address_that_no_browser_can_be_sent_to_ends_the_session_all_the_same(
+    client: Client, tenant: Callable[..., Source], ends: str
+) -> None:
+    tenant(leaves_by="visit", ends=ends)
+    enter(client, "town")
+    assert client.post("/auth/logout")["Location"] == "/"
+    assert not StoredSession.objects.exists()
+    told = client.get("/")
+    assert told.context["receipt"]["upstream"] == "unanswered"
+    assert "You may still be signed in there: Town" in told.content.decode()
+    assert client.post("/auth/logout/again")["Location"] == "/"
+
+
+@pytest.mark.parametrize("begins", NOWHERE, ids=["long", "broken", "longer-than-servers-take"])
+def test_a_sign_in_that_no_browser_can_be_sent_to_is_told_to_operators(
+    client: Client, tenant: Callable[..., Source], begins: str
+) -> None:
+    tenant(begins=begins)
+    failed = client.get("/auth/login/town")
+    assert failed["Location"].startswith("/login/failed/")
+    assert Event.objects.get(name="login.failed").reason == "misconfigured"
+    assert client.get(failed["Location"]).status_code == 503

@@ -29,6 +29,7 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
+from accounts.provider.marks import TRUSTED
 
 
 class TenantProvider:
@@ -44,6 +45,8 @@ class TenantProvider:
         origins: tuple[str, ...] = ()
         home: str = ""
         recheck_seconds: int = 0
+        begins: str = field(default="/authorize", metadata=TRUSTED)
+        ends: str = field(default="/logout", metadata=TRUSTED)
 
         def __post_init__(self) -> None:
             if self.leaves_by not in {"nothing", "call", "visit", "raise"}:
@@ -71,7 +74,7 @@ class TenantProvider:
             "code_challenge_method": "S256",
             "redirect_uri": flow.redirect_uri,
         }
-        return Redirect(f"{self.settings.upstream}/authorize?{urlencode(query)}")
+        return Redirect(f"{self.settings.upstream}{self.settings.begins}?{urlencode(query)}")
 
     def complete_login(
         self, flow: LoginFlow | None, response: Mapping[str, str], cookies: Mapping[str, str]
@@ -98,10 +101,10 @@ class TenantProvider:
                 if not self.check()[0].ok:
                     return LogoutPlan(unanswered=hint)
                 query = urlencode({"id_token_hint": hint.id_token})
-                return LogoutPlan(visit=f"{self.settings.upstream}/logout?{query}")
+                return LogoutPlan(visit=f"{self.settings.upstream}{self.settings.ends}?{query}")
             case "visit":
                 query = urlencode({"return_to": return_to})
-                return LogoutPlan(visit=f"{self.settings.upstream}/logout?{query}")
+                return LogoutPlan(visit=f"{self.settings.upstream}{self.settings.ends}?{query}")
             case "raise":
                 raise RuntimeError("a defect in a provider")
         return LogoutPlan()

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qs
 
 import pytest
 from django.test import Client
@@ -188,3 +189,17 @@ def test_claims_of_the_wrong_kind_break_nothing(
 def test_a_subject_that_is_none(hostile: Browser, op: OpenIdProvider, subject: Any) -> None:
     op.claims["sub"] = op.userinfo["sub"] = subject
     refused(hostile, hostile.deliver(hostile.go(hostile.start("town"))), "login-failed")
+
+
+def test_who_leaves_with_a_long_id_token_is_signed_out_upstream_without_it(
+    hostile: Browser, op: OpenIdProvider
+) -> None:
+    op.claims["groups"] = [f"group-{number:05}" for number in range(1500)]
+    assert hostile.sign_in("town")["Location"] == "/account/"
+    left = hostile.leave()
+    assert left.status_code == 303
+    place, _, query = left["Location"].partition("?")
+    assert place == op.url("end_session")
+    assert {"client_id", "post_logout_redirect_uri"} <= set(parse_qs(query))
+    assert "id_token_hint" not in query
+    assert not StoredSession.objects.exists()

@@ -5,6 +5,7 @@ What comes back with the browser is judged over the whole site.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -48,6 +49,20 @@ def test_2_the_hint_is_the_id_token_of_the_session(portal: Portal, op: OpenIdPro
     source, tokens = portal.signed_in()
     visit = source.plan_logout(HELD, tokens, {}, DONE).visit
     assert parse_qs(urlsplit(visit).query)["id_token_hint"] == [tokens.id_token]
+
+
+@pytest.mark.parametrize("settings", [{}, {"logout_names": {"id_token_hint": "hint"}}], ids=str)
+def test_2_a_hint_that_is_too_long_for_an_address_is_left_out(
+    portal: Portal, op: OpenIdProvider, settings: dict[str, Any]
+) -> None:
+    _, usual = visit_of(portal, **settings)
+    place, query = visit_of(portal, replace(TOKENS, id_token=8000 * "x"), **settings)
+    assert place == op.url("end_session")
+    assert set(usual) - set(query) == {
+        settings.get("logout_names", {}).get("id_token_hint", "id_token_hint")
+    }
+    _, query = visit_of(portal, replace(TOKENS, id_token=7000 * "x"), **settings)
+    assert set(query) == set(usual)
 
 
 def test_the_plan_is_a_visit_and_a_call_for_those_without_a_browser(portal: Portal) -> None:
