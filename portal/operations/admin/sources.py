@@ -303,8 +303,8 @@ def _told_of(row: Source | None) -> dict[str, Any]:
         return {}
     columns = (
         "label", "order", "enabled", "enroll", "require_assignment", "end_with_token",
-        "allow_upstream_token", "staff", "after_login", "groups", "note", "texts",
-        "logo",
+        "allow_upstream_token", "allow_erasure", "staff", "after_login", "groups", "note",
+        "texts", "logo",
     )  # fmt: skip
     told = {name: repr(getattr(row, name)) for name in columns}
     return told | {f"settings.{name}": repr(value) for name, value in row.settings.items()}
