@@ -64,6 +64,7 @@ class ClientAdmin(Guarded):
     """
 
     form = ClientForm
+    writes_events = True
     list_display = ("name", "client_id", "kind", "auth_method", "skip_authorization", "created")
     list_filter = ("kind", "auth_method")
     search_fields = ("name", "client_id")

@@ -66,7 +66,12 @@ EVENTS = {
     "source.changed": _("Source changed"),
     "source.deleted": _("Source deleted"),
     "source.tested": _("Source tested"),
+    "role.created": _("Group added"),
     "role.changed": _("Group changed"),
+    "role.deleted": _("Group deleted"),
+    "record.created": _("Record added"),
+    "record.changed": _("Record changed"),
+    "record.deleted": _("Record deleted"),
     "events.exported": _("Events exported"),
 }
 STEPS = {

@@ -127,6 +127,7 @@ class AccessRuleAdmin(Guarded):
     """
 
     form = RuleForm
+    writes_events = True
     change_list_template = "gateway/rules.html"
     list_display = ("slug", "order", "host", "path", "access", "whom", "enabled")
     list_filter = ("enabled", "access", "host")

@@ -17,6 +17,7 @@ from accounts import events, strength
 from accounts.trail import Act, acting
 from portal import conf
 from portal.door import answers, incoming, routes, signing_in
+from portal.operations import acts
 from portal.operations.charts import bars, figures
 
 # What an operator wants, and the pages of it in the order of their use.
@@ -48,7 +49,12 @@ class VestibuleAdminSite(AdminSite):
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
+        self.add_action(acts.delete_whole, "delete_selected")
         self.disable_action("delete_selected")  # a page where it does no harm names it
+
+    def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
+        """Register pages that write events, and nothing to Django's own log."""
+        super().register(model_or_iterable, admin_class, **{**acts.IN_PLACE, **options})
 
     def strength(self, request: HttpRequest) -> str:
         """Return what strangers are asked for at once (docs/strength.md 3)."""

@@ -7,7 +7,7 @@ from accounts.database import statistics
 from accounts.models import User
 from accounts.session import afar, devices, erasure, farewell, people
 from accounts.session.store import SessionStore
-from portal.operations import maintenance
+from portal.operations import acts, maintenance
 from portal.operations.alarms import Alarm
 from portal.operations.maintenance import MaintenanceNotice
 from portal.operations.rescue import Rescue
@@ -30,8 +30,8 @@ class AwaitingPerson(User):
 def clear_ground_floor() -> int:
     """Delete expired sessions with their tokens, and then people who stay away, fleeting
     identities, the feed's old rows, logout tokens that count no more, words that nobody comes for,
-    devices that nobody uses, and events that are kept no longer. At last SQLite looks at its
-    tables.
+    devices that nobody uses, events that are kept no longer, and what a former version has written
+    to Django's log. At last SQLite looks at its tables.
 
     Returns the number of people, identities, and of those rows. Pending logouts go when they are
     delivered or given up.
@@ -46,6 +46,7 @@ def clear_ground_floor() -> int:
         devices.clear_expired,
         events.clear_expired,
         maintenance.clear_expired,
+        acts.clear_former,
     )
     gone = sum(clear() for clear in over)
     statistics.settle()

@@ -203,6 +203,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
 class IdentityAdmin(Guarded, ReadOnly):
     """The ways in of people: looked up, and taken away."""
 
+    writes_events = True
     fields = ("source", "subject", "issuer", "user", "created_at")
     list_display = fields
     list_filter = ("source",)

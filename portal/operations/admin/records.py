@@ -60,6 +60,7 @@ def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
 class SessionAdmin(ReadOnly):
     """A list to read and to end sessions from. It knows a session by its uid, never by its key."""
 
+    writes_events = True
     list_display = ("user", "device", "came_by", "seen", "began", "ends", "address", "short_uid")
     list_display_links = None
     list_filter = (("type", TypeFilter), ("source", SourceFilter), "kind")

@@ -37,6 +37,7 @@ class SourceAdmin(Guarded):
     """The sources. Whoever writes one must have signed in recently: secrets are at stake."""
 
     form = SourceForm
+    writes_events = True
     change_form_template = "operations/source.html"
     list_display = ("slug", "provider", "label", "order", "enabled", "state")
     list_filter = ("enabled", "provider")
