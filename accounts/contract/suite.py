@@ -1,8 +1,9 @@
 """What every provider promises, as tests that others import and run on their own.
 
 Subclass `ProviderContract` in a test module and give it `provider_class`, the fixture `outcome`,
-which completes a real login, and `settings_values` where the provider needs settings. Nothing here
-knows a provider by name.
+which completes a real login, for an upstream `remembered`, which completes one without asking
+anybody, and `settings_values` where the provider needs settings. Nothing here knows a provider by
+name.
 """
 
 from __future__ import annotations
@@ -10,15 +11,16 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any, ClassVar
 
 import pytest
 
-from accounts.errors import ProtocolError
+from accounts.errors import InvalidGrant, ProtocolError
 from accounts.http import Client
 from accounts.login.flow import new_flow
+from accounts.login.sign_in import require_proof
 from accounts.provider import (
     OPTIONAL,
     RESERVED_TYPES,
@@ -166,6 +168,17 @@ class ProviderContract:
         for value in response.values():
             assert not value or value not in str(caught.value)
 
+    def test_whom_its_upstream_remembers_has_proved_nothing(
+        self, provider: Any, request: pytest.FixtureRequest
+    ) -> None:
+        """Whoever sits at an unlocked browser would else link, delete and export in its name."""
+        if isinstance(provider, Prompts):
+            return  # its form asks each time
+        remembered = request.getfixturevalue("remembered")
+        again = new_flow("contract", CALLBACK, "", now(), again=True)
+        with pytest.raises(InvalidGrant):
+            require_proof(remembered(again), again)
+
     def test_planning_to_leave_never_raises(self, provider: Any, held: SessionRef) -> None:
         for tokens in (None, TokenSet(), TokenSet(id_token="it", access_token="at")):
             plan = provider.plan_logout(held, tokens, {}, "http://localhost:8000/")
@@ -194,6 +207,14 @@ class ProviderContract:
     def outcome(self) -> Authentication:
         """Override: return what the provider makes of a real login."""
         pytest.fail("the fixture `outcome` must complete a login")
+
+    @pytest.fixture
+    def remembered(self) -> Callable[[LoginFlow], Authentication]:
+        """Override where there is an upstream: complete a login with the flow that is given, which
+        asks for a fresh proof, of somebody whom the upstream remembers and has asked nothing. What
+        comes of it is refused, or does not say that the person has proved anything since.
+        """
+        pytest.fail("the fixture `remembered` must complete a login without a fresh proof")
 
 
 def assert_whole(outcome: Any) -> None:

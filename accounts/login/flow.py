@@ -30,6 +30,8 @@ def new_flow(
     other: bool = False,
     wishes: Mapping[str, str] | None = None,
     shared: bool = False,
+    subject: str = "",
+    bound_to: str = "",
 ) -> LoginFlow:
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
@@ -45,6 +47,8 @@ def new_flow(
         other=other,
         wishes=wishes or {},
         shared=shared,
+        subject=subject,
+        bound_to=bound_to,
     )
 
 

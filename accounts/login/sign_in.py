@@ -1,7 +1,7 @@
 """Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import Enum
 from typing import Any
 
@@ -22,6 +22,8 @@ from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 
 BACKEND = "accounts.backend.TypedSessionBackend"
+# An upstream's clock may be behind ours by so much; a provider may hold it to less.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 BELONGS_ELSEWHERE = "This way in belongs to somebody else."
 _OWNER = statements.Lookup(
     User, identities__source=0, identities__issuer="issuer", identities__subject="subject"
@@ -89,11 +91,13 @@ def sign_in(
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed or the source has ended the session since it
-    was judged, `AccessDenied` with the reason, `AlreadyUsed` when the state was used before (the
-    loser of a race makes no session), `SwitchNeeded` when another session stands in the way.
+    was judged, and where the outcome is no fresh proof and the flow asked for one; `AccessDenied`
+    with the reason, `AlreadyUsed` when the state was used before (the loser of a race makes no
+    session), `SwitchNeeded` when another session stands in the way.
     """
     if current.is_logged_in and not same_person(source, outcome, current):
         raise SwitchNeeded
+    require_proof(outcome, login_flow)
     spent = flow.state_digest(login_flow.state) if login_flow else None
     try:
         with transaction.atomic():
@@ -178,6 +182,18 @@ def same_person(source: ConfiguredSource, outcome: Authentication, current: Sess
     """Tell whether `outcome` is the same person at the same source as the session `current`."""
     here = (current.source, current.issuer, current.subject)
     return here == (source.slug, outcome.issuer, outcome.subject)
+
+
+def require_proof(outcome: Authentication, login_flow: LoginFlow | None) -> None:
+    """Refuse an outcome that is no proof since its flow asked for one (OIDC Core, 3.1.2.1,
+    `prompt=login`): the provider must say when the person proved who they are.
+
+    Raises `InvalidGrant` without proof.
+    """
+    if login_flow is None or not login_flow.again:
+        return
+    if outcome.auth_time is None or outcome.auth_time < login_flow.started_at - _CLOCKS_DIFFER:
+        raise InvalidGrant("The person was not asked to sign in again.", reason=errors.NO_PROOF)
 
 
 def was_used_by(session: Session, state: str) -> bool:
@@ -299,8 +315,8 @@ def _typed(
 def _auth_time(
     source: ConfiguredSource, outcome: Authentication, login_flow: LoginFlow | None, now: datetime
 ) -> int:
-    """Return when the person proved who they are: now where our form or a flow asked for it, whose
-    answer the provider has judged; else when the upstream says that it was, if it says so.
+    """Return when the person proved who they are: now where our form or a flow asked for it and
+    got it; else when the upstream says that it was, if it says so.
     """
     if source.kind == "form" or (login_flow and login_flow.again):
         return int(now.timestamp())

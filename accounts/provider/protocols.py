@@ -92,10 +92,12 @@ class Offers(Protocol):
 
 @runtime_checkable
 class Explains(Protocol):
-    """A provider with rules of its own about who may come in."""
+    """A provider with rules of its own about who may come in, or about what proves it."""
 
     def explain(self, description: str) -> tuple[str, str]:
-        """Return why, and whom to ask, for the description of an `AccessDenied`; else nothing."""
+        """Return why, and what to do or whom to ask, for the description of an `AccessDenied` or
+        of an `InvalidGrant` without proof; else nothing.
+        """
 
 
 @runtime_checkable

@@ -78,7 +78,8 @@ class LoginFlow:
     `again` asks for a fresh proof of who the person is (OIDC Core's `prompt=login`). `other` asks
     the upstream to let somebody else sign in than it remembers. `wishes` is what an application
     asks of the sign-in: `login_hint`, `acr_values`, `max_age`, `ui_locales`. `shared`: the person
-    has said that many use this computer.
+    has said that many use this computer. Where the upstream shares a cookie with us, a fresh proof
+    is one of `subject`, by another cookie than the one of the digest `bound_to`.
     """
 
     source: str
@@ -93,6 +94,8 @@ class LoginFlow:
     other: bool = False
     wishes: Mapping[str, str] = field(default_factory=dict, repr=False)
     shared: bool = False
+    subject: str = ""
+    bound_to: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

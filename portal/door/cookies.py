@@ -25,6 +25,7 @@ REFUSED = "vestibule-refused"
 WHY = "vestibule-why"
 SHARED = "vestibule-shared"
 SOURCE = "vestibule-source"
+ANEW = "vestibule-anew"
 
 # What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
 LONGEST = 3800

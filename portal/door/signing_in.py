@@ -32,6 +32,7 @@ from accounts.upstream import cookie_header
 from accounts.upstream.urls import can_be_visited
 from portal.door import (
     answers,
+    asking,
     cookies,
     devices,
     forms,
@@ -77,7 +78,8 @@ def begin(
         if away:
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))
-    asked = {"again": again, "other": other, "shared": is_shared}
+    proof = asking.told(request, source, again=again)
+    asked = {**proof, "other": other, "shared": is_shared}
     wished, now = wishes.told_to(source, wishes.of(request)), timezone.now()
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
@@ -88,6 +90,8 @@ def begin(
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"
     cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
+    if fresh.bound_to:
+        cookies.forget(response, cookies.ANEW)
     return response
 
 

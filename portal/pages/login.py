@@ -19,6 +19,7 @@ from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 from portal.door import (
+    anew,
     answers,
     cookies,
     forms,
@@ -164,19 +165,15 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     demand = wishes.demanded(request, None)
     if request.method == "POST" and "switch" in request.POST:
         return leaving.leave(request, after_switch(request, slug, next_url))
+    if anew.is_pressed(request, session, source):
+        return anew.leave_first(request, source, next_url)
     is_weak = session.is_logged_in and not strength.has(session, demand)
     again = bool(request.GET.get("again")) or is_weak
     posted = request.method == "POST" and source.kind == "form"
     if session.is_logged_in and not (posted and forms.wishes_to_link(request, source)):
-        if session.source != slug or request.GET.get("switch"):
-            return ask_to_switch(request, source, session, next_url)
-        if not again and not posted:
-            return answers.see_other(signing_in.landing(source, session, next_url))
-        if again and request.GET.get("why") and source.kind == "redirect":
-            level = demand.word if demand else ""
-            onward = routes.login_path(slug, next=next_url, again="1", strength=level)
-            context = {"label": source.label, "onward": onward, "demand": level}
-            return answers.page(request, "login/again.html", context)
+        held_up = _held_up(request, source, next_url, again=again, posted=posted)
+        if held_up:
+            return held_up
     try:
         if posted:
             return _submit(request, source, next_url)
@@ -187,6 +184,21 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=next_url)
+
+
+def _held_up(
+    request: HttpRequest, source: ConfiguredSource, next_url: str, *, again: bool, posted: bool
+) -> HttpResponse | None:
+    """Return what stands in the way of a sign-in of somebody who is signed in."""
+    session = incoming.session_of(request)
+    if session.source != source.slug or request.GET.get("switch"):
+        return ask_to_switch(request, source, session, next_url)
+    if not again and not posted:
+        return answers.see_other(signing_in.landing(source, session, next_url))
+    told_why = bool(request.GET.get("why")) or source.description.unsolicited
+    if again and told_why and source.kind == "redirect":
+        return anew.page(request, source, next_url, wishes.demanded(request, None))
+    return None
 
 
 def ask_to_switch(

@@ -117,6 +117,10 @@ def status_of(reason: str) -> int:
     return _STATUS.get(reason, 400)
 
 
+# Of these a source may know more.
+_EXPLAINED = frozenset({errors.NOT_AUTHORIZED, errors.NO_PROOF})
+
+
 def explain(
     reason: str,
     code: str,
@@ -142,7 +146,7 @@ def explain(
     else:
         texts = _TEXTS.get(reason) or _failed(source.label if source else "")
     title, sentence, advice = texts
-    if reason == errors.NOT_AUTHORIZED and source and isinstance(source.provider, Explains):
+    if reason in _EXPLAINED and source and isinstance(source.provider, Explains):
         why, whom = source.provider.explain(detail)
         sentence, advice = why or sentence, whom or advice
     return {

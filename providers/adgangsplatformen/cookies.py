@@ -8,13 +8,18 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from urllib.parse import urlsplit
 
 from accounts import cache
 from accounts.keyring import digest
+from accounts.provider import SessionRef
 from accounts.upstream.cookie_header import pairs, permitted
 from providers.adgangsplatformen.settings import CmsSettings
 
+# With less than this left, a token whose life is unknown is asked for again (docs/threats.md 2.5,
+# step 6).
+SHORTLY = timedelta(seconds=60)
 # Each costs the CMS a call, and strangers can send as many as they like.
 TRIED = 3
 _LONGEST = 4096
@@ -107,6 +112,20 @@ class Markers:
     def without(self, word: str, mine: list[CmsCookie]) -> list[CmsCookie]:
         """Return the cookies that are not marked."""
         return [each for each in mine if not self.has(word, each.digest)]
+
+    def is_due(self, session: SessionRef, now: datetime, recheck: int) -> bool:
+        """Tell whether the CMS is asked about a cookie that has not changed: since its token is
+        due, or each `recheck` seconds, 0 for never.
+        """
+        due = session.due_at or (session.expires_at and session.expires_at - SHORTLY)
+        shortly = due is not None and due <= now
+        if not shortly and not recheck:
+            return False
+        over = session.expires_at is not None and session.expires_at <= now
+        if not over and self.has("asked", session.bound_to):
+            return False
+        self.put("asked", session.bound_to, 0 if shortly else recheck)
+        return True
 
     def _key(self, word: str, digest: str) -> str:
         return f"adgangsplatformen:{word}:{self._slug}:{digest}"

@@ -6,7 +6,6 @@ hand the cookie back to the CMS, which answers with the patron's token (docs/thr
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
@@ -28,14 +27,11 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from providers.adgangsplatformen import patrons, selftest
+from providers.adgangsplatformen import fresh, patrons, selftest
 from providers.adgangsplatformen.client import Budget, Cms
 from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 
-# With less than this left, a token whose life is unknown is asked for again (docs/threats.md 2.5,
-# step 6).
-SHORTLY = timedelta(seconds=60)
 # Who leaves does not wait long for a CMS that may not answer.
 LEAVING_SECONDS = 2.5
 
@@ -88,21 +84,28 @@ class AdgangsplatformenProvider:
     ) -> Authentication:
         """Return the patron of these cookies, as the CMS says. The query holds nothing.
 
-        Without a flow, the cookie of a person who left is refused. Raises `InvalidGrant`,
-        `AccessDenied` (not registered) or `TemporarilyUnavailable`.
+        The cookie of a person who left is refused without a flow, and to a flow that asks for a
+        fresh proof. Raises `InvalidGrant`, `AccessDenied` (not registered) or
+        `TemporarilyUnavailable`.
         """
         mine = candidates(self.settings, cookies)
         if not mine:
             raise InvalidGrant(
                 "The browser brought no cookie of the CMS: is this site within its cookie's domain?"
             )
-        if flow is None:
+        again = flow if flow and flow.again else None
+        if flow is None or again:
             mine = self.markers.without("left", mine)
+        mine = fresh.anew(again, mine) if again else mine
         outcome = self._authenticate(mine)
         if outcome is None:
             raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
         self.markers.drop("left", outcome.bound_to)
-        return outcome
+        return fresh.proved(again, outcome, self.clock()) if again else outcome
+
+    def explain(self, description: str) -> tuple[str, str]:
+        """Return why somebody has proved nothing, and what to do."""
+        return fresh.explanation(description)
 
     def recognise(self, cookies: Cookies) -> Authentication | None:
         """Return the patron who is signed in at the CMS; None for strangers and who left here.
@@ -132,7 +135,7 @@ class AdgangsplatformenProvider:
         if not mine:
             return End("the CMS's cookie is gone")
         same = session.bound_to in {each.digest for each in mine}
-        if same and not self._is_due(session, now):
+        if same and not self.markers.is_due(session, now, self.settings.recheck):
             return Keep()
         try:
             outcome = self._authenticate(mine)
@@ -178,15 +181,3 @@ class AdgangsplatformenProvider:
 
     def _authenticate(self, mine: list[CmsCookie]) -> Authentication | None:
         return patrons.authenticate(self.settings, self.cms, self.http, mine, self.clock())
-
-    def _is_due(self, session: SessionRef, now: datetime) -> bool:
-        """Tell whether the CMS is asked about a cookie that has not changed."""
-        due = session.due_at or (session.expires_at and session.expires_at - SHORTLY)
-        shortly = due is not None and due <= now
-        if not shortly and not self.settings.recheck:
-            return False
-        over = session.expires_at is not None and session.expires_at <= now
-        if not over and self.markers.has("asked", session.bound_to):
-            return False
-        self.markers.put("asked", session.bound_to, 0 if shortly else self.settings.recheck)
-        return True

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -28,12 +29,25 @@ class TestAdgangsplatformen(ProviderContract):
         return library.settings()
 
     @pytest.fixture
+    def patron(self, library: Cms) -> Patron:
+        return Patron(library)
+
+    @pytest.fixture
     def outcome(
-        self, provider: AdgangsplatformenProvider, flow: LoginFlow, library: Cms
+        self, provider: AdgangsplatformenProvider, flow: LoginFlow, patron: Patron
     ) -> Authentication:
-        patron = Patron(library)
         patron.sign_in("rikke", provider.begin_login(flow).url)
         return provider.complete_login(flow, {}, patron.cookies)
+
+    @pytest.fixture
+    def remembered(
+        self, provider: AdgangsplatformenProvider, outcome: Authentication, patron: Patron
+    ) -> Callable[[LoginFlow], Authentication]:
+        def complete(flow: LoginFlow) -> Authentication:
+            asked = replace(flow, subject=outcome.subject, bound_to=outcome.bound_to)
+            return provider.complete_login(asked, {}, patron.cookies)
+
+        return complete
 
     def test_a_card_and_its_pin_are_low(self, outcome: Authentication) -> None:
         assert outcome.acr == "low"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -30,3 +30,14 @@ class TestOidc(ProviderContract):
         self, provider: OidcProvider, flow: LoginFlow, op: OpenIdProvider
     ) -> Authentication:
         return provider.complete_login(flow, op.authorize(provider.begin_login(flow).url), {})
+
+    @pytest.fixture
+    def remembered(
+        self, provider: OidcProvider, op: OpenIdProvider
+    ) -> Callable[[LoginFlow], Authentication]:
+        op.claims["auth_time"] = int(op.now()) - 3600
+
+        def complete(flow: LoginFlow) -> Authentication:
+            return provider.complete_login(flow, op.authorize(provider.begin_login(flow).url), {})
+
+        return complete

@@ -16,11 +16,15 @@ from tests.peers.site import environment
 
 WHOLE = "test_a_login_that_it_completes_is_a_whole_identity"
 TAKES = "test_each_member_takes_what_the_contract_gives_it"
+PROVES = "test_whom_its_upstream_remembers_has_proved_nothing"
 DESCRIBES = "test_it_describes_itself_without_a_call_or_a_query"
 CASES = """
+from dataclasses import replace
+
 import pytest
 from accounts.models import Source
 from accounts.contract.suite import ProviderContract
+from tests.peers.upstream import upstream
 from tests.tenant.provider import TenantProvider
 
 
@@ -40,6 +44,11 @@ class Asking(TenantProvider):
     def describe(self):
         self.check()
         return super().describe()
+
+
+class Boasting(TenantProvider):
+    def complete_login(self, flow, response, cookies):
+        return replace(super().complete_login(flow, response, cookies), auth_time=self.clock())
 
 
 class Case(ProviderContract):
@@ -62,13 +71,27 @@ class TestLazy(Case):
     @pytest.fixture
     def outcome(self, provider, flow):
         return provider.complete_login(flow, {"code": "bob"}, {})
+
+
+class TestBoasting(TestLazy):
+    provider_class = Boasting
+
+    @pytest.fixture
+    def settings_values(self):
+        with upstream() as peer:
+            peer.extra, peer.asks_again = {"since": 3600}, False
+            yield {"upstream": peer.url}
+
+    @pytest.fixture
+    def remembered(self, provider):
+        return lambda flow: provider.complete_login(flow, {"code": "bob"}, {})
 """
 
 
 def test_whoever_does_not_keep_the_contract_is_caught(tmp_path: Path) -> None:
     (tmp_path / "test_cases.py").write_text(CASES)
     where = ["-c", "pyproject.toml", "--rootdir", ROOT, "--no-migrations", "-q", "-rfE"]
-    which = ["-k", " or ".join((WHOLE, TAKES, DESCRIBES)), tmp_path]
+    which = ["-k", " or ".join((WHOLE, TAKES, DESCRIBES, PROVES)), tmp_path]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *where, *which],
         cwd=ROOT,
@@ -81,6 +104,10 @@ def test_whoever_does_not_keep_the_contract_is_caught(tmp_path: Path) -> None:
         ("TestWithoutALogin", WHOLE),
         ("TestAsking", WHOLE),
         ("TestAsking", DESCRIBES),
+        ("TestAsking", PROVES),
+        ("TestWithoutALogin", PROVES),
+        ("TestLazy", PROVES),
+        ("TestBoasting", PROVES),
         ("TestLazy", WHOLE),
         ("TestLazy", TAKES),
         ("TestLazy", DESCRIBES),

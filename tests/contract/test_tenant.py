@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +29,13 @@ class TestTenant(ProviderContract):
     @pytest.fixture
     def outcome(self, provider: TenantProvider, flow: LoginFlow) -> Authentication:
         return provider.complete_login(flow, {"code": "bob"}, {})
+
+    @pytest.fixture
+    def remembered(
+        self, provider: TenantProvider, peer: Upstream
+    ) -> Callable[[LoginFlow], Authentication]:
+        peer.extra, peer.asks_again = {"since": 3600}, False
+        return lambda flow: provider.complete_login(flow, {"code": "bob"}, {})
 
     def test_refresh_keeps_the_old_refresh_token(self, provider: TenantProvider) -> None:
         fresh = provider.refresh(TokenSet(access_token="at", refresh_token="rt", id_token="it"))

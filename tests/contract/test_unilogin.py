@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -38,6 +38,18 @@ class TestUnilogin(ProviderContract):
     def outcome(self, provider: UniloginProvider, flow: LoginFlow, liar: Liar) -> Authentication:
         answer = liar.op.authorize(provider.begin_login(flow).url)
         return provider.complete_login(flow, answer, {})
+
+    @pytest.fixture
+    def remembered(
+        self, provider: UniloginProvider, liar: Liar
+    ) -> Callable[[LoginFlow], Authentication]:
+        liar.op.claims["auth_time"] = int(liar.op.now()) - 3600
+
+        def complete(flow: LoginFlow) -> Authentication:
+            answer = liar.op.authorize(provider.begin_login(flow).url)
+            return provider.complete_login(flow, answer, {})
+
+        return complete
 
     def test_who_came_in_is_told_by_public_claims(self, outcome: Authentication) -> None:
         assert outcome.public == {

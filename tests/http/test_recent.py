@@ -10,7 +10,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
-from accounts.models import Source, User
+from accounts.models import Event, Source, User
 from tests.http.conftest import enter, sign_in
 from tests.http.onward import onward
 from tests.peers.upstream import Upstream
@@ -32,6 +32,13 @@ def test_an_upstream_that_remembers_somebody_proves_nothing(
     peer.extra = {"since": 3600}
     enter(client, "town")
     assert asks_again(client)
+    asked = client.get("/auth/login/town?again=1")["Location"]
+    state = asked.split("state=")[1].split("&")[0]
+    peer.asks_again = False
+    refused = client.get("/auth/callback/town", {"code": "bob", "state": state})
+    assert Event.objects.filter(reason="no-proof").count() == 1, refused
+    assert asks_again(client)
+    peer.asks_again = True
     asked = client.get("/auth/login/town?again=1")["Location"]
     state = asked.split("state=")[1].split("&")[0]
     client.get("/auth/callback/town", {"code": "bob", "state": state})

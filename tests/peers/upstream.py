@@ -30,6 +30,7 @@ class Upstream:
         self.extra: dict[str, Any] = {}
         self.refuses: set[str] = set()
         self.gone: dict[str, str] = {}
+        self.asks_again = True  # whom `prompt=login` is about, so that `since` is now
         self.released = threading.Event()
 
     @property
@@ -68,7 +69,10 @@ class Upstream:
                 "expires_in": 300,
             }
         )
-        return 200, {"sub": subject, "name": subject.title(), **tokens, **self.extra}
+        told = {"sub": subject, "name": subject.title(), **tokens, **self.extra}
+        if form.get("prompt") == "login" and self.asks_again:
+            told["since"] = 0
+        return 200, told
 
 
 @contextmanager

@@ -73,6 +73,7 @@ class TenantProvider:
             "code_challenge": code_challenge(flow),
             "code_challenge_method": "S256",
             "redirect_uri": flow.redirect_uri,
+            "prompt": "login" if flow.again else "",
         }
         return Redirect(f"{self.settings.upstream}{self.settings.begins}?{urlencode(query)}")
 
@@ -84,6 +85,7 @@ class TenantProvider:
         if flow is None:
             return self._by_cookie(cookies)
         form = {"code": response.get("code", ""), "code_verifier": flow.code_verifier}
+        form["prompt"] = "login" if flow.again else ""
         return self._authentication(self._ask("/token", form))
 
     def plan_logout(

@@ -1,0 +1,51 @@
+"""A fresh proof of who somebody is, by an upstream whose protocol cannot be asked for one.
+
+Such an upstream remembers people by a cookie, so what it answers proves nothing. They leave it
+first, here and there, and sign in anew.
+"""
+
+from django.http import HttpRequest, HttpResponse
+
+from accounts import errors
+from accounts.errors import InvalidGrant
+from accounts.session.typed import Session
+from accounts.source.catalogue import ConfiguredSource
+from accounts.strength import Strength
+from portal.door import answers, asking, incoming, leaving, routes, shared, wishes
+
+BUTTON = "anew"
+
+
+def page(
+    request: HttpRequest, source: ConfiguredSource, next_url: str, demand: Strength | None
+) -> HttpResponse:
+    """Return the page that says what a fresh sign-in is for, and how it goes at `source`."""
+    fleeting = source.description.fleeting
+    if fleeting and incoming.session_of(request).subject.startswith(fleeting):
+        # The next sign-in would make somebody else of them.
+        refused = InvalidGrant("This person comes once only.", reason=errors.NO_PROOF)
+        return answers.fail(request, refused, source.slug, next_url=next_url)
+    level = demand.word if demand else ""
+    onward = routes.login_path(source.slug, next=next_url, again="1", strength=level)
+    leaves_first = source.description.unsolicited
+    context = {"label": source.label, "onward": onward, "demand": level, "leaves": leaves_first}
+    return answers.page(request, "login/again.html", context)
+
+
+def is_pressed(request: HttpRequest, session: Session, source: ConfiguredSource) -> bool:
+    """Tell whether the person signed in by `source` has pressed the page's button."""
+    pressed = request.method == "POST" and BUTTON in request.POST
+    return pressed and session.source == source.slug and source.description.unsolicited
+
+
+def leave_first(request: HttpRequest, source: ConfiguredSource, next_url: str) -> HttpResponse:
+    """End the session here, and lead by the upstream's logout back to a sign-in that proves who
+    the person is. The browser keeps, sealed, whom that must be, and by which cookie it must not.
+    """
+    session, along = incoming.session_of(request), wishes.carried(request)
+    if session.shared:
+        along[shared.NAME] = "1"
+    back = routes.login_path(source.slug, next=next_url, again="1", **along)
+    response = leaving.leave(request, back)
+    asking.remember(response, session)
+    return response
