@@ -96,7 +96,7 @@ class Explains(Protocol):
 
     def explain(self, description: str) -> tuple[str, str]:
         """Return why, and what to do or whom to ask, for the description of an `AccessDenied` or
-        of an `InvalidGrant` without proof; else nothing.
+        an `InvalidGrant`; else nothing.
         """
 
 

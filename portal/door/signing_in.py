@@ -113,7 +113,7 @@ def conclude(
     """
     if link_uid:
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
-        messages.success(request, _("Added. From now on you can sign in this way too."))
+        _tell_added(request, outcome)
         return answers.see_other("/account/sign-ins")
     halted = None if passed else second.halt(request, source, outcome, next_url)
     if halted:
@@ -144,6 +144,17 @@ def conclude(
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
     return response
+
+
+def _tell_added(request: HttpRequest, outcome: Authentication) -> None:
+    """Say on the next page who was added: a neighbour can have given the browser a cookie that an
+    upstream takes for somebody else's.
+    """
+    who = outcome.name or outcome.username or outcome.email or outcome.subject
+    added = _("Added. From now on you can sign in this way too.")
+    named = _("There you are: %(name)s") % {"name": who}
+    wrong = _("Is that not you? Then remove it here at once.")
+    messages.success(request, f"{added} {named}. {wrong}")
 
 
 def _switch_path(

@@ -118,7 +118,7 @@ def status_of(reason: str) -> int:
 
 
 # Of these a source may know more.
-_EXPLAINED = frozenset({errors.NOT_AUTHORIZED, errors.NO_PROOF})
+_EXPLAINED = frozenset({errors.LOGIN_FAILED, errors.NOT_AUTHORIZED, errors.NO_PROOF})
 
 
 def explain(

@@ -59,9 +59,9 @@ def drupal_names(origin: str) -> list[str]:
 
 
 def candidates(
-    settings: CmsSettings, cookies: Mapping[str, str], first: str = ""
+    settings: CmsSettings, cookies: Mapping[str, str], first: str = "", most: int = TRIED
 ) -> list[CmsCookie]:
-    """Return the cookies that may be the CMS's session, the likeliest first, three at most.
+    """Return the cookies that may be the CMS's session, the likeliest first, `most` at most.
 
     `cookies` are as the request had them, not decoded. What could not be sent back unchanged in a
     header is left out. That of the digest `first` comes first.
@@ -70,7 +70,7 @@ def candidates(
     # Stable: the browser's own order, in which a name may come twice.
     named.sort(key=lambda each: _DRUPAL.fullmatch(each[0]) is None)
     made = (_made(name, value) for name, value in named)
-    tried = [cookie for cookie in made if cookie][:TRIED]
+    tried = [cookie for cookie in made if cookie][:most]
     return sorted(tried, key=lambda each: each.digest != first)
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.utils.translation import gettext as _
+
 from accounts import errors
 from accounts.errors import AccessDenied, InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.http import Client
@@ -19,12 +21,13 @@ from accounts.keyring import digest
 from accounts.provider import Authentication
 from accounts.strength.levels import Strength
 from providers.adgangsplatformen.client import Budget, Cms
-from providers.adgangsplatformen.cookies import CmsCookie
+from providers.adgangsplatformen.cookies import TRIED, CmsCookie
 from providers.adgangsplatformen.settings import CmsSettings
 
 # What a subject begins with. A fleeting one lasts only as long as its token.
 PERSON, PATRON, FLEETING = "person:", "patron:", "login:"
 REGISTERED, UNREGISTERED = "VALID", "INVALID"
+SEVERAL = "The browser brought cookies of several patrons, or more than are looked at."
 _LARGEST = 64 * 1024
 
 
@@ -38,15 +41,22 @@ class _Card:
 
 
 def authenticate(
-    settings: CmsSettings, cms: Cms, http: Client, mine: list[CmsCookie], now: datetime
+    settings: CmsSettings,
+    cms: Cms,
+    http: Client,
+    mine: list[CmsCookie],
+    now: datetime,
+    *,
+    alike: bool = False,
 ) -> Authentication | None:
     """Return whose cookies these are, or None when the CMS knows no patron by any.
 
-    A patron who is refused does not hide another behind them. Raises what `find` raises.
+    A patron who is refused does not hide another behind them, unless all must be `alike`: then
+    each cookie is asked about, and one of another patron is refused. Raises what `find` raises.
     """
     budget = Budget()
     try:
-        return _first(settings, cms, http, mine, budget, now)
+        return (_all_alike if alike else _first)(settings, cms, http, mine, budget, now)
     except TemporarilyUnavailable as error:
         error.answered = budget.vain
         raise
@@ -84,6 +94,26 @@ def _first(
     return None
 
 
+def _all_alike(
+    settings: CmsSettings,
+    cms: Cms,
+    http: Client,
+    mine: list[CmsCookie],
+    budget: Budget,
+    now: datetime,
+) -> Authentication | None:
+    """Return the only patron of all these cookies. Whoever stands below the CMS's domain can give a
+    browser a cookie that comes first, so the first is not believed. Raises `InvalidGrant`.
+    """
+    if len(mine) > TRIED:
+        raise InvalidGrant(SEVERAL)
+    found = [_first(settings, cms, http, [each], budget, now) for each in mine]
+    known = [each for each in found if each]
+    if len({each.subject for each in known}) > 1:
+        raise InvalidGrant(SEVERAL)
+    return known[0] if known else None
+
+
 def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> tuple[str, str]:
     """Return whose token this is: the subject, which is fleeting or for good, and the name.
 
@@ -102,6 +132,16 @@ def find(settings: CmsSettings, http: Client, token: str, budget: Budget) -> tup
     if not subject and card.number:
         subject = f"{PATRON}{card.number}"
     return subject or f"{FLEETING}{digest(token)}", card.name
+
+
+def explanation(description: str) -> tuple[str, str] | None:
+    """Return why somebody was not added to an account, and what to do; None for all else."""
+    if description != SEVERAL:
+        return None
+    return (
+        _("This browser is signed in at the library as more than one person. Nothing was added."),
+        _("Sign out at the library, remove its cookies from this browser, and add it once more."),
+    )
 
 
 def _person(settings: CmsSettings, http: Client, token: str, budget: Budget) -> str:

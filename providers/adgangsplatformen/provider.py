@@ -29,7 +29,7 @@ from accounts.provider import (
 )
 from providers.adgangsplatformen import fresh, patrons, selftest
 from providers.adgangsplatformen.client import Budget, Cms
-from providers.adgangsplatformen.cookies import CmsCookie, Markers, candidates, patterns
+from providers.adgangsplatformen.cookies import TRIED, CmsCookie, Markers, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 
 # Who leaves does not wait long for a CMS that may not answer.
@@ -84,11 +84,13 @@ class AdgangsplatformenProvider:
     ) -> Authentication:
         """Return the patron of these cookies, as the CMS says. The query holds nothing.
 
-        The cookie of a person who left is refused without a flow, and to a flow that asks for a
+        Whoever is added to an account must be the patron of each living cookie that came. The
+        cookie of a person who left is refused without a flow, and to a flow that asks for a
         fresh proof. Raises `InvalidGrant`, `AccessDenied` (not registered) or
         `TemporarilyUnavailable`.
         """
-        mine = candidates(self.settings, cookies)
+        alike = bool(flow and flow.link_uid)
+        mine = candidates(self.settings, cookies, most=TRIED + alike)
         if not mine:
             raise InvalidGrant(
                 "The browser brought no cookie of the CMS: is this site within its cookie's domain?"
@@ -97,15 +99,15 @@ class AdgangsplatformenProvider:
         if flow is None or again:
             mine = self.markers.without("left", mine)
         mine = fresh.anew(again, mine) if again else mine
-        outcome = self._authenticate(mine)
+        outcome = self._authenticate(mine, alike=alike)
         if outcome is None:
             raise InvalidGrant("The CMS knows no patron by the browser's cookie.")
         self.markers.drop("left", outcome.bound_to)
         return fresh.proved(again, outcome, self.clock()) if again else outcome
 
     def explain(self, description: str) -> tuple[str, str]:
-        """Return why somebody has proved nothing, and what to do."""
-        return fresh.explanation(description)
+        """Return why somebody has proved nothing, or was not added, and what to do."""
+        return patrons.explanation(description) or fresh.explanation(description)
 
     def recognise(self, cookies: Cookies) -> Authentication | None:
         """Return the patron who is signed in at the CMS; None for strangers and who left here.
@@ -179,5 +181,6 @@ class AdgangsplatformenProvider:
         """Test the CMS, its addresses and its cookie's domain, live."""
         return list(selftest.findings(self.source, self.settings, self.cms, self.http))
 
-    def _authenticate(self, mine: list[CmsCookie]) -> Authentication | None:
-        return patrons.authenticate(self.settings, self.cms, self.http, mine, self.clock())
+    def _authenticate(self, mine: list[CmsCookie], *, alike: bool = False) -> Authentication | None:
+        now = self.clock()
+        return patrons.authenticate(self.settings, self.cms, self.http, mine, now, alike=alike)
