@@ -2,6 +2,7 @@
 
 import logging
 from functools import cached_property
+from typing import Any
 
 import structlog
 from csp.constants import HEADER
@@ -52,7 +53,7 @@ class Secure(SecurityMiddleware):
     a proxy is not trusted yet, https is taken for http, and each page leads to itself.
     """
 
-    def process_request(self, request: HttpRequest) -> HttpResponseRedirect | None:
+    def process_request(self, request: HttpRequest) -> Any:
         """Return the way to https for a request that has not come by it."""
         kept = super().process_request(request)
         if kept is None:
