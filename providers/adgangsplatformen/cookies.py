@@ -70,8 +70,9 @@ def candidates(
     # Stable: the browser's own order, in which a name may come twice.
     named.sort(key=lambda each: _DRUPAL.fullmatch(each[0]) is None)
     made = (_made(name, value) for name, value in named)
-    tried = [cookie for cookie in made if cookie][:most]
-    return sorted(tried, key=lambda each: each.digest != first)
+    usable = [cookie for cookie in made if cookie]
+    # Before the cut: a neighbour can set as many as it likes for a longer path.
+    return sorted(usable, key=lambda each: each.digest != first)[:most]
 
 
 def _made(name: str, value: str) -> CmsCookie | None:

@@ -164,7 +164,7 @@ class AdgangsplatformenProvider:
         The logout answers 403 to strangers, and a CMS that is down strands the browser (W9): it may
         still know the patron. The cookie signs nobody in again without a click (W8).
         """
-        mine, now = candidates(self.settings, cookies), self.clock()
+        mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if session.bound_to:
             self.markers.put("left", session.bound_to)
         try:

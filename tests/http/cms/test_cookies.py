@@ -17,8 +17,9 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.login import lockout
 from accounts.login.flow import new_flow
 from accounts.models import Event
-from accounts.provider import End
+from accounts.provider import End, Keep
 from accounts.upstream import cookie_header
+from accounts.upstream.cookie_header import RawCookies
 from providers.adgangsplatformen import client as cms_client
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
@@ -103,6 +104,27 @@ def test_w25_a_stranger_beside_the_right_one_does_not_end_the_session(
     session = held(provider.recognise(patron.cookies))
     verdict = provider.revalidate(session, None, {NAME: "old", **patron.cookies})
     assert not isinstance(verdict, End)
+
+
+@pytest.mark.parametrize("alive", [False, True])
+def test_w25_three_before_it_do_not_cut_the_bound_one_off(
+    provide: Provide, patron: Patron, library: Cms, alive: bool
+) -> None:
+    patron.sign_in()
+    provider, planted = provide(), {f"SESS{number:032x}": "invented" for number in range(3)}
+    if alive:
+        stranger = Patron(library)
+        stranger.sign_in("lars")
+        ((name, value),) = stranger.cookies.items()
+        planted = {name: value, f"{NAME[:-1]}0": "invented", f"{NAME[:-1]}1": "invented"}
+    ((own, mine),) = patron.cookies.items()
+    sent = RawCookies([*planted.items(), (own, mine)])
+    session = held(provider.recognise(patron.cookies))
+    assert candidates(provider.settings, sent, session.bound_to)[0].digest == session.bound_to
+    assert isinstance(provider.revalidate(session, None, sent), Keep)
+    library.trouble()
+    assert provider.plan_logout(session, None, sent, "/").visit
+    assert library.calls["graphql:dplTokens"] == 1, "the bound one is asked about first"
 
 
 def test_an_exact_name_signs_in(provide: Provide, patron: Patron) -> None:
