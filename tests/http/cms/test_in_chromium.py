@@ -91,6 +91,21 @@ def test_who_signs_out_leaves_bibdk_as_well(
     assert session_type(page, site) == "anonymous"
 
 
+def test_a_fresh_proof_goes_over_bibdks_logout_to_the_card(
+    without_scripts: Page, both: tuple[Site, Cms]
+) -> None:
+    page, (site, library) = without_scripts, both
+    enter(page, site)
+    page.goto(f"{site.url}/login?again=1&next=/account/sessions")
+    page.get_by_role("button", name="Sign out and go on").click()
+    page.wait_for_url(f"{library.url}/login?current-path=/go-login")
+    assert not bibdk(page, library)
+    assert session_type(page, site) == "anonymous"
+    page.get_by_role("button", name="Rikke Læser").click()
+    page.wait_for_url(f"{site.url}/account/sessions")
+    assert session_type(page, site) == "adgangsplatformen"
+
+
 def test_who_leaves_while_the_library_is_down_tries_again_and_has_left(
     page: Page, both: tuple[Site, Cms]
 ) -> None:
