@@ -6,8 +6,8 @@ first, here and there, and sign in anew.
 
 from django.http import HttpRequest, HttpResponse
 
-from accounts import errors
-from accounts.errors import InvalidGrant
+from accounts import errors, strength
+from accounts.errors import InvalidGrant, ProtocolError
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
@@ -20,16 +20,26 @@ def page(
     request: HttpRequest, source: ConfiguredSource, next_url: str, demand: Strength | None
 ) -> HttpResponse:
     """Return the page that says what a fresh sign-in is for, and how it goes at `source`."""
-    fleeting = source.description.fleeting
-    if fleeting and incoming.session_of(request).subject.startswith(fleeting):
-        # The next sign-in would make somebody else of them.
-        refused = InvalidGrant("This person comes once only.", reason=errors.NO_PROOF)
-        return answers.fail(request, refused, source.slug, next_url=next_url)
+    try:
+        _require_use(source, incoming.session_of(request), demand)
+    except ProtocolError as error:
+        return answers.fail(request, error, source.slug, next_url=next_url)
     level = demand.word if demand else ""
     onward = routes.login_path(source.slug, next=next_url, again="1", strength=level)
     leaves_first = source.description.unsolicited
     context = {"label": source.label, "onward": onward, "demand": level, "leaves": leaves_first}
     return answers.page(request, "login/again.html", context)
+
+
+def _require_use(source: ConfiguredSource, session: Session, demand: Strength | None) -> None:
+    """Refuse to sign somebody out in vain: a sign-in anew would make somebody else of them, or be
+    as weak as this one where the upstream cannot be asked for a stronger one.
+    """
+    fleeting = source.description.fleeting
+    if fleeting and session.subject.startswith(fleeting):
+        raise InvalidGrant("This person comes once only.", reason=errors.NO_PROOF)
+    if source.description.unsolicited:
+        strength.require(source, session.acr, session.amr, demand)
 
 
 def is_pressed(request: HttpRequest, session: Session, source: ConfiguredSource) -> bool:

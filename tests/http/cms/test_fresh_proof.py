@@ -136,6 +136,13 @@ def test_what_to_do_next_is_said(visitor: Visitor) -> None:
     assert "Sign out at the library first." in page
 
 
+def test_who_cannot_be_stronger_is_not_signed_out_in_vain(visitor: Visitor) -> None:
+    visitor.enter()
+    refused = visitor.get(START, again="1", strength="substantial")
+    assert failure(refused).reason == "too-weak"
+    assert visitor.type == "adgangsplatformen"
+
+
 def test_who_comes_once_only_is_told_and_stays(visitor: Visitor, source: Make) -> None:
     source(userinfo_url=None, subject_key=None, patron_url=None)
     visitor.enter()
