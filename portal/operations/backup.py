@@ -10,12 +10,12 @@ import shutil
 import sqlite3
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.loader import MigrationLoader
 from django.db.migrations.recorder import MigrationRecorder
 from django.utils import timezone
@@ -56,24 +56,33 @@ def take(file: IO[bytes], *, with_keys: bool) -> None:
         archive.write(file, manifest, members)
 
 
-def restore(file: IO[bytes], *, keys_to: Path | None, without_keys: bool) -> dict[str, Any]:
+def restore(
+    file: IO[bytes], *, keys_to: Path | None, without_keys: bool, another_site: bool
+) -> tuple[dict[str, Any], Path | None]:
     """Restore a backup into the empty database of the settings, and its keys into `VESTIBULE_DATA`,
-    or the new file `keys_to` where the environment gives the keys. Returns its manifest.
+    or the new file `keys_to` where the environment gives the keys. Returns its manifest, and the
+    file in which the keys are kept that were in `VESTIBULE_DATA` before, if there were others.
 
     Raises `Refused`, and has changed nothing then, for what is damaged, newer than this version, of
-    another kind of database, or sealed by keys that are neither in it nor in the settings; unless
-    `without_keys` gives up what they have sealed.
+    another kind of database, of a site at another address unless `another_site`, or sealed by keys
+    that are neither in it nor in the settings unless `without_keys` gives that up. Raises `OSError`
+    when the keys or the data cannot be written, and has changed nothing then.
     """
     with _workshop() as folder:
         manifest = archive.read(file, folder)
         _require_known(manifest)
+        if not another_site:
+            _require_this_site(manifest)
         keys = json.loads((folder / KEYS).read_text()) if (folder / KEYS).exists() else {}
-        if not without_keys:
+        if without_keys:
+            keys = {}
+        else:
             _require_keys(manifest, keys, keys_to)
-        _RESTORES[connection.vendor](folder / DATABASE)
-        if keys and not without_keys:
-            _put_keys(keys, keys_to)
-    return manifest
+        is_in, require, put = _RESTORES[connection.vendor]
+        require(folder / DATABASE)
+        with _with_keys(keys, keys_to, is_in) as former:  # first: without them data is of no use
+            put(folder / DATABASE)
+    return manifest, former
 
 
 @contextmanager
@@ -108,6 +117,16 @@ def _require_known(manifest: Mapping[str, Any]) -> None:
         raise Refused(said % {"kind": manifest["database"]})
 
 
+def _require_this_site(manifest: Mapping[str, Any]) -> None:
+    theirs, ours = manifest.get("site"), conf.site_url()
+    if theirs and theirs != ours:
+        said = _(
+            "The archive is of %(theirs)s, and this site is %(ours)s. Set VESTIBULE_SITE_URL if "
+            "it is to be that one; give --another-site if it is to hold what the other held."
+        )
+        raise Refused(said % {"theirs": theirs, "ours": ours})
+
+
 # --- SQLite ---------------------------------------------------------------------------------------
 
 
@@ -119,10 +138,15 @@ def _copy_sqlite(to: Path) -> None:
         copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
 
 
-def _put_sqlite(copy: Path) -> None:
+def _has_sqlite() -> bool:
     name = Path(connection.settings_dict["NAME"])
     beside = [name, *(Path(f"{name}-{end}") for end in ("wal", "journal"))]
-    if any(each.exists() and each.stat().st_size for each in beside):
+    return any(each.exists() and each.stat().st_size for each in beside)
+
+
+def _require_no_sqlite(copy: Path) -> None:
+    if _has_sqlite():
+        name = connection.settings_dict["NAME"]
         raise Refused(_("There is a database already, %s: move it away first.") % name)
     try:
         with closing(sqlite3.connect(copy)) as own:
@@ -131,8 +155,17 @@ def _put_sqlite(copy: Path) -> None:
         word = ""
     if word != "ok":
         raise Refused(_("The archive is damaged: its database is not whole."))
+
+
+def _put_sqlite(copy: Path) -> None:
     connection.close()
-    shutil.move(copy, name)  # perhaps to another file system
+    name = Path(connection.settings_dict["NAME"])
+    draft = name.with_name(f"{name.name}.{os.getpid()}")
+    try:
+        shutil.move(copy, draft)  # perhaps to another file system, which may be full
+        draft.replace(name)
+    finally:
+        draft.unlink(missing_ok=True)
 
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
@@ -142,10 +175,25 @@ def _dump_postgres(to: Path) -> None:
     _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
 
 
-def _load_postgres(dump: Path) -> None:
+def _tables() -> list[str]:
     with connection.cursor() as cursor:
-        if names := sorted(connection.introspection.table_names(cursor)):
-            raise Refused(_("The database is not empty: it has a table %s.") % names[0])
+        return sorted(connection.introspection.table_names(cursor))
+
+
+def _has_tables() -> bool:
+    """Tell whether the data is in, or may be: the answer to a commit can be lost."""
+    try:
+        return bool(_tables())
+    except DatabaseError:
+        return True
+
+
+def _require_no_tables(dump: Path) -> None:
+    if names := _tables():
+        raise Refused(_("The database is not empty: it has a table %s.") % names[0])
+
+
+def _load_postgres(dump: Path) -> None:
     name = connection.settings_dict["NAME"]
     own = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
     _run("pg_restore", *own, f"--dbname={name}", str(dump))
@@ -171,7 +219,11 @@ def _run(program: str, *args: str) -> None:
 
 
 _DUMPS = {"sqlite": _copy_sqlite, "postgresql": _dump_postgres}
-_RESTORES = {"sqlite": _put_sqlite, "postgresql": _load_postgres}
+# Whether there is a database, what refuses then, and what puts the archive's there.
+_RESTORES = {
+    "sqlite": (_has_sqlite, _require_no_sqlite, _put_sqlite),
+    "postgresql": (_has_tables, _require_no_tables, _load_postgres),
+}
 
 
 # --- Keys -----------------------------------------------------------------------------------------
@@ -193,9 +245,18 @@ def _require_keys(manifest: Mapping[str, Any], keys: Mapping[str, str], to: Path
         raise Refused(said)
 
 
-def _put_keys(keys: Mapping[str, str], to: Path | None) -> None:
-    """Write the keys: for the environment, or where a site finds them that was given none."""
-    if to is not None:
-        key_file.write_environment(to, keys)
-    elif key_file.are_used():
-        key_file.write(Path(portal_conf.data_directory()), keys)
+@contextmanager
+def _with_keys(
+    keys: Mapping[str, str], to: Path | None, is_in: Callable[[], bool]
+) -> Iterator[Path | None]:
+    """Write the keys for the block: for the environment, or where a site finds them that was given
+    none. They go when it fails, unless the data `is_in`. Yields where the former are kept.
+    """
+    if keys and to is not None:
+        with key_file.environment(to, keys, is_in):
+            yield None
+    elif keys and key_file.are_used():
+        with key_file.put(Path(portal_conf.data_directory()), keys, is_in) as former:
+            yield former
+    else:
+        yield None

@@ -2,9 +2,11 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import conf
@@ -77,20 +79,81 @@ def require_new(file: Path) -> None:
         raise Unusable(_("%s exists already, or cannot be written.") % file)
 
 
-def write_environment(file: Path, known: Mapping[str, str]) -> None:
-    """Write lines `NAME=value` for an environment to a new file that only its owner reads."""
+def _never() -> bool:
+    return False
+
+
+@contextmanager
+def environment(
+    file: Path, known: Mapping[str, str], stays: Callable[[], bool] = _never
+) -> Iterator[None]:
+    """Write lines `NAME=value` for an environment to a new file that only its owner reads. It goes
+    when the block fails, unless `stays` tells that what it opens is there all the same.
+    """
     given = ((_VARIABLES[name], known.get(name, "")) for name in _VARIABLES)
     _write(file, "".join(f"{name}={value}\n" for name, value in given if value))
+    try:
+        yield
+    except BaseException:  # whatever it was, somebody's Ctrl-C as well
+        if not stays():
+            file.unlink(missing_ok=True)
+        raise
 
 
-def write(folder: Path, known: Mapping[str, str]) -> None:
-    """Put `known` in the place of the keys that the site in `folder` has made for itself."""
-    draft = folder / f"{NAME}.{os.getpid()}"
-    _write(draft, json.dumps({name: known[name] for name in _VARIABLES if known.get(name)}))
-    draft.replace(folder / NAME)
+@contextmanager
+def put(
+    folder: Path, known: Mapping[str, str], stays: Callable[[], bool] = _never
+) -> Iterator[Path | None]:
+    """Put `known` in the place of the keys that the site in `folder` has made for itself. Yields
+    the file in which those are kept; None where there were none, or the same.
+
+    The former come back when the block fails, unless `stays` tells that what `known` opens is there
+    all the same.
+    """
+    place, wanted = folder / NAME, {name: known[name] for name in _VARIABLES if known.get(name)}
+    if {name: value for name, value in read(folder).items() if value} == wanted:
+        yield None
+        return
+    former = _kept(place)
+    try:
+        draft = folder / f"{NAME}.{os.getpid()}"
+        _write(draft, json.dumps(wanted))
+        draft.replace(place)
+        yield former
+    except BaseException:  # whatever it was, somebody's Ctrl-C as well
+        if not stays():
+            _put_back(former, place)
+        raise
+
+
+def _kept(place: Path) -> Path | None:
+    """Give the file at `place` another name as well, which no file has, for its owner alone."""
+    former = place.with_name(f"keys-{timezone.now():%Y%m%dT%H%M%S.%fZ}.json")
+    try:
+        os.link(place, former)
+    except FileNotFoundError:
+        return None
+    former.chmod(0o600)
+    return former
+
+
+def _put_back(former: Path | None, place: Path) -> None:
+    if former is None:
+        place.unlink(missing_ok=True)
+        return
+    former.replace(place)
+    former.unlink(missing_ok=True)  # two names of one file stay two
 
 
 def _write(file: Path, text: str) -> None:
+    """Write a new file, for its owner alone, or none."""
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as own:
-        own.write(text)
+    try:
+        with os.fdopen(descriptor, "w") as own:
+            own.write(text)
+            own.flush()
+            os.fsync(own.fileno())
+    except BaseException:  # half a file of keys is none
+        with suppress(OSError):
+            file.unlink()
+        raise

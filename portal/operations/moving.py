@@ -5,7 +5,7 @@ any more. What is signed in stays so, since keys, sessions and tokens come along
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,8 @@ def move(folder: Path, keys_to: Path | None, step: Step) -> dict[str, int]:
     the label of each table and its number of rows. Returns the numbers by table.
 
     `keys_to` is a file to which the former keys are written, for the new site's environment. Raises
-    `Refused` or `key_file.Unusable`, and has changed nothing in either database but empty tables.
+    `Refused`, `key_file.Unusable`, or `OSError` when that file cannot be written, and has changed
+    nothing in either database but empty tables.
     """
     if connection.vendor != "postgresql":
         raise Refused(_("DATABASE_URL names no PostgreSQL: it is where the site moves to."))
@@ -59,11 +60,11 @@ def move(folder: Path, keys_to: Path | None, step: Step) -> dict[str, int]:
         _require_same_version()
         _require_ours()
         call_command("migrate", verbosity=0, interactive=False)
-        with transaction.atomic():
+        with ExitStack() as undone, transaction.atomic():
             counted = _copy_all(step)
             _require_readable(known if keys_to else {})
-    if keys_to:
-        key_file.write_environment(keys_to, _all_keys(known))
+            if keys_to:  # before the data is in, and gone again when that fails
+                undone.enter_context(key_file.environment(keys_to, _all_keys(known)))
     return counted
 
 

@@ -25,6 +25,7 @@ from tests.peers.household import Household
 from tests.peers.second_provider import second_provider
 from tests.peers.services import Postgres
 from tests.peers.site import Site
+from tests.peers.small_disk import small_disk
 
 
 @pytest.fixture(scope="module")
@@ -176,6 +177,59 @@ def test_without_its_keys_it_is_not_restored_by_mistake(house: Household, tmp_pa
     assert done.returncode == 0, done.stderr
 
 
+def test_the_archive_of_another_site_takes_nobodys_keys(
+    house: Household, archive: Path, tmp_path: Path
+) -> None:
+    env = elsewhere(house, tmp_path / "b", VESTIBULE_SITE_URL="http://b.example")
+    assert manage(["check"], env).returncode == 0
+    place = tmp_path / "b" / "keys.json"
+    own = place.read_bytes()
+    said = refused(env, archive)
+    assert house.site.url in said
+    assert "http://b.example" in said
+    assert "--another-site" in said
+    assert place.read_bytes() == own
+    done = manage(["restore", str(archive), "--another-site"], env)
+    assert done.returncode == 0, done.stderr
+    assert place.read_bytes() != own
+    (kept,) = (tmp_path / "b").glob("keys-*.json")
+    assert kept.read_bytes() == own
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert f"kept in {kept}" in done.stdout
+
+
+def test_where_the_keys_cannot_be_written_nothing_is_restored(
+    house: Household, archive: Path, tmp_path: Path
+) -> None:
+    """A link to nowhere looks as if a new file could be made there, and takes none."""
+    keys = tmp_path / "keys.env"
+    keys.symlink_to(tmp_path / "nowhere" / "keys.env")
+    env = elsewhere(house, tmp_path / "new")
+    assert str(keys) in refused(env, archive, "--env", str(keys))
+    keys.unlink()
+    done = manage(["restore", str(archive), "--env", str(keys)], env)
+    assert done.returncode == 0, done.stderr
+    made = json.loads((data(house) / "keys.json").read_text())
+    assert f"VESTIBULE_VAULT_KEYS={made['vault_key']}" in keys.read_text()
+
+
+@pytest.mark.soak
+def test_on_a_full_disk_nothing_is_restored(house: Household, archive: Path) -> None:
+    with small_disk(8) as disk:
+        env = elsewhere(house, disk.folder / "new")
+        assert manage(["check"], env).returncode == 0
+        place = disk.folder / "new" / "keys.json"
+        own = place.read_bytes()
+        with disk.full():
+            done = manage(["restore", str(archive)], env)
+        assert done.returncode == 1
+        assert "Nothing was changed." in done.stderr
+        assert place.read_bytes() == own
+        assert not [*place.parent.glob("keys-*.json")]
+        done = manage(["restore", str(archive)], env)
+        assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.soak
 def test_who_writes_meanwhile_is_in_it_whole(house: Household, tmp_path: Path) -> None:
     """A row and its events are written together: of each attempt there are both or neither."""
@@ -246,6 +300,10 @@ def test_postgresql_is_copied_by_its_own_program(
             keys = tmp_path / "keys.env"
             other = elsewhere(house, tmp_path / "other", DATABASE_URL=url)
             assert "another kind" in manage(["restore", str(archive)], other).stderr
+            lost = {**other, "PATH": "/nowhere"}
+            said = manage(["restore", str(file), "--env", str(keys)], lost).stderr
+            assert "pg_restore is missing" in said
+            assert not keys.exists(), "no keys stay where there is no data"
             done = manage(["restore", str(file), "--env", str(keys)], other)
             assert done.returncode == 0, done.stderr
             assert keys.read_text().startswith("VESTIBULE_SECRET_KEY=")

@@ -79,6 +79,10 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         assert "no embedded site" in refused(site, str(new), **city)
         assert "lacks the key" in refused(site, str(former), **city)
         assert not keys.exists()
+        keys.symlink_to(tmp_path / "nowhere" / "keys.env")  # looks new, and takes nothing
+        assert str(keys) in refused(site, str(former), "--env", str(keys), **city)
+        assert counted(services["DATABASE_URL"])["accounts_user"] == 0
+        keys.unlink()
         site.env = {**site.env, **city}
         said = site.manage("move_from", str(former), "--env", str(keys))
         assert re.search(r"accounts_user +3\n", said)

@@ -27,6 +27,9 @@ class Command(BaseCommand):
             counted = moving.move(folder, env, self._say)
         except (moving.Refused, key_file.Unusable) as refused:
             raise CommandError(f"{refused}\n{_('Nothing was changed.')}") from None
+        except OSError as error:
+            said = f"{error.filename or env}: {error.strerror}"
+            raise CommandError(f"{said}\n{_('Nothing was changed.')}") from None
         self.stdout.write(_("%d rows were moved; every table was counted.") % sum(counted.values()))
         if env:
             said = _("Add %s to the environment of the new site, then delete it.")

@@ -1,4 +1,4 @@
-"""`manage.py restore FILE [--env FILE] [--without-keys]`."""
+"""`manage.py restore FILE [--env FILE] [--without-keys] [--another-site]`."""
 
 import sys
 from contextlib import nullcontext
@@ -25,16 +25,22 @@ class Command(BaseCommand):
         parser.add_argument(
             "--without-keys", action="store_true", help=_("give up what lost keys have sealed")
         )
+        said = _("go on although the backup is of a site at another address")
+        parser.add_argument("--another-site", action="store_true", help=said)
 
-    def handle(
-        self, *args: Any, file: str, env: Path | None, without_keys: bool, **options: Any
-    ) -> None:
+    def handle(self, *args: Any, file: str, env: Path | None, **options: Any) -> None:
         """Restore, and say what to do next. Raises `CommandError` when nothing was changed."""
         try:
             with nullcontext(sys.stdin.buffer) if file == "-" else Path(file).open("rb") as own:
-                manifest = backup.restore(own, keys_to=env, without_keys=without_keys)
+                manifest, former = backup.restore(
+                    own,
+                    keys_to=env,
+                    without_keys=options["without_keys"],
+                    another_site=options["another_site"],
+                )
         except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from None
+            said = f"{error.filename or file}: {error.strerror}"
+            raise CommandError(f"{said}\n{_('Nothing was changed.')}") from None
         except (archive.Refused, key_file.Unusable) as refused:
             raise CommandError(f"{refused}\n{_('Nothing was changed.')}") from None
         said = _("The backup of %(taken_at)s is restored, written by version %(version)s.")
@@ -42,4 +48,7 @@ class Command(BaseCommand):
         if env:
             said = _("Add %s to the environment of the new site, then delete it.")
             self.stdout.write(said % env)
+        if former:
+            said = _("The keys that were here are kept in %s. Delete it when nothing needs them.")
+            self.stdout.write(said % former)
         self.stdout.write(_("Next: manage.py migrate, then start the site."))
