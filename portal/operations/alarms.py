@@ -2,18 +2,22 @@
 
 `deliver_outbox --forever` looks each minute. A source fails when people have met its trouble, or
 its self-test finds one, for `VESTIBULE_ALARM_AFTER`. Keys, certificates and the disk are judged
-once an hour, by what the doctor says of them (docs/operations.md 6).
+once an hour, by what the doctor says of them (docs/operations.md 6). What is a fact of one machine
+has its name in the key. An alarm ends when its subject was looked at and found well; its row goes
+when that was told.
 """
 
+import socket
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
 import structlog
 from django.core.mail import send_mail
 from django.db import DatabaseError, connections, models
+from django.db.models import Q
 from django.utils import timezone, translation
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -22,6 +26,7 @@ from accounts import conf as ground
 from accounts.errors import ProtocolError
 from accounts.http import Client
 from accounts.models import Source
+from accounts.provider import Finding
 from accounts.source import outage
 from portal import conf
 from portal.operations import source_rows
@@ -29,8 +34,14 @@ from portal.operations.doctor import examination
 
 EVERY = 60.0
 HOURLY = 3600.0
-SUBJECTS = ("certificate", "files", "keys", "disk")
+OF_THE_SITE = ("certificate",)
+OF_A_MACHINE = ("files", "keys", "disk")
 SOURCE = "source:"
+# A machine that has not looked for so long does not look any more.
+UNHEARD = timedelta(days=1)
+# How long one process may take to tell one word, before another tells it.
+TELLING = timedelta(seconds=90)
+FAILING, WELL, GONE = "failing", "well", "gone"
 
 log = structlog.get_logger("vestibule.alarms")
 _looked: dict[str, float] = {}
@@ -38,12 +49,17 @@ _beside: list[threading.Thread] = []
 
 
 class Alarm(models.Model):
-    """Something that is not well. `told_at` is when operators were told of it."""
+    """Something that is not well. `told_at` is when operators were told of it, `seen_at` when it
+    was found so last. `over` says how it ended, `well` or `gone`, until that was told as well.
+    """
 
     key = models.CharField(max_length=60, unique=True)
     text = models.CharField(max_length=1000)
     since = models.DateTimeField(default=timezone.now)
     told_at = models.DateTimeField(null=True)
+    seen_at = models.DateTimeField(null=True)
+    over = models.CharField(max_length=8, default="", db_default="")
+    telling_until = models.DateTimeField(null=True)  # by one of several processes
 
     class Meta:
         app_label = "operations"
@@ -83,9 +99,11 @@ def look() -> None:
     if not (conf.alarm_mail() or conf.alarm_webhook()) or not _is_due("look", EVERY):
         return
     with translation.override(conf.language()):
-        _note(SOURCE, _troubled_sources(), timedelta(seconds=conf.alarm_after()))
+        _note(*_troubled_sources())
         if _is_due("doctor", HOURLY):
-            _note("", _examined(), timedelta(0))
+            _note(*_examined())
+        _forget_unheard()
+        _tell_due()
 
 
 def forget() -> None:
@@ -101,54 +119,107 @@ def _is_due(what: str, seconds: float) -> bool:
     return True
 
 
-def _troubled_sources() -> dict[str, str]:
-    """Return the sources in trouble, with what is wrong. One whose trouble nobody has met lately is
-    asked itself: that nobody comes does not make it well.
+def _troubled_sources() -> tuple[dict[str, str], list[str]]:
+    """Return the sources in trouble, with what is wrong, and those that are well again. One whose
+    trouble nobody has met lately is asked itself: that nobody comes does not make it well.
     """
     rows = {row.slug: row for row in Source.objects.filter(enabled=True)}
-    known = Alarm.objects.filter(key__startswith=SOURCE).values_list("key", flat=True)
-    suspects = {*outage.since(rows), *(key.removeprefix(SOURCE) for key in known)} & set(rows)
-    found = {}
-    for slug in sorted(suspects):
+    alarms = Alarm.objects.filter(key__startswith=SOURCE)
+    known = {key.removeprefix(SOURCE) for key in alarms.values_list("key", flat=True)}
+    _end((SOURCE + slug for slug in known - {*rows}), GONE)
+    found, well = {}, []
+    for slug in sorted({*outage.since(rows), *known} & {*rows}):
         wrong = [each.message for each in source_rows.findings(rows[slug]) if not each.ok]
         if wrong:
             found[SOURCE + slug] = " ".join((f"{slug}:", *wrong))
-    return found
+        else:
+            well.append(SOURCE + slug)
+    return found, well
 
 
-def _examined() -> dict[str, str]:
-    """Return what the doctor finds wrong with keys, certificates and the disk."""
-    found: dict[str, list[str]] = {}
-    for subject, finding in examination.examine(SUBJECTS):
-        if not finding.ok:
-            found.setdefault(subject, []).append(f"{finding.message} {finding.fix}")
-    return {subject: " ".join(texts) for subject, texts in found.items()}
-
-
-def _note(prefix: str, wrong: Mapping[str, str], patience: timedelta) -> None:
-    """Compare what is wrong with what was; tell what has lasted for longer than `patience`, and
-    what is over. Of several processes that look, one tells.
+def _examined() -> tuple[dict[str, str], list[str]]:
+    """Return what the doctor finds wrong with keys, certificates and the disk, and what it has
+    found well. What it finds nothing of is neither.
     """
+    found: dict[str, list[Finding]] = {}
+    for subject, finding in examination.examine((*OF_THE_SITE, *OF_A_MACHINE)):
+        found.setdefault(subject, []).append(finding)
+    wrong, well = {}, []
+    for subject, findings in found.items():
+        if said := " ".join(f"{each.message} {each.fix}" for each in findings if not each.ok):
+            wrong[_key(subject)] = said
+        else:
+            well += [_key(subject), subject]  # as former versions called it, whatever the machine
+    return wrong, well
+
+
+def _key(subject: str) -> str:
+    """Return the key of a subject of the doctor's, with this machine's name if it is of it."""
+    return subject if subject in OF_THE_SITE else f"{subject}@{socket.gethostname()[:50]}"
+
+
+def _note(wrong: Mapping[str, str], well: Iterable[str]) -> None:
+    """Note what was found `wrong`, by its text, and what was found `well`."""
     now = timezone.now()
     for key, text in wrong.items():
-        fresh = {"text": text[:1000], "since": now}
-        alarm, _made = Alarm.objects.get_or_create(key=key, defaults=fresh)
-        mine = Alarm.objects.filter(pk=alarm.pk, told_at=None, since__lte=now - patience)
-        if mine.update(told_at=now) and not _tell(key, text, failing=True):
-            Alarm.objects.filter(pk=alarm.pk).update(told_at=None)  # and again in a minute
-    over = Alarm.objects.exclude(key__in=wrong)
-    over = over.filter(key__startswith=prefix) if prefix else over.filter(key__in=SUBJECTS)
-    for alarm in over:
-        if Alarm.objects.filter(pk=alarm.pk).delete()[0] and alarm.told_at:
-            _tell(alarm.key, alarm.text, failing=False)
+        seen = {"text": text[:1000], "seen_at": now}
+        alarm, made = Alarm.objects.get_or_create(key=key, defaults={**seen, "since": now})
+        if not made:
+            Alarm.objects.filter(pk=alarm.pk).update(**seen, over="")
+    _end(well, WELL)
 
 
-def _tell(key: str, text: str, *, failing: bool) -> bool:
+def _end(keys: Iterable[str], how: str) -> None:
+    """Note that alarms are over; nobody was told of some, and those go at once."""
+    over = Alarm.objects.filter(key__in=[*keys])
+    over.filter(told_at=None, telling_until=None).delete()
+    over.update(over=how)
+
+
+def _forget_unheard() -> None:
+    """End the alarms of machines that do not look any more: nobody would say that all is well."""
+    over = Alarm.objects.filter(key__contains="@", seen_at__lt=timezone.now() - UNHEARD)
+    _end(list(over.values_list("key", flat=True)), GONE)
+
+
+def _tell_due() -> None:
+    """Tell what has lasted for long enough, and what is over; again each minute until somebody has
+    taken it. Of several processes one tells, and another where that one dies.
+    """
+    now = timezone.now()
+    free = Alarm.objects.filter(Q(telling_until=None) | Q(telling_until__lt=now))
+    free.filter(told_at=None).exclude(over="").delete()  # its teller has died, or found nobody
+    lasts = Q(since__lte=now - timedelta(seconds=conf.alarm_after()))
+    failing = Q(told_at=None, over="") & (lasts | ~Q(key__startswith=SOURCE))
+    for alarm in free.filter(failing | Q(told_at__isnull=False) & ~Q(over="")):
+        mine = free.filter(pk=alarm.pk, told_at=alarm.told_at, over=alarm.over)
+        if mine.update(telling_until=now + TELLING):
+            _told(alarm, _tell(alarm.key, alarm.text, alarm.over or FAILING))
+
+
+def _told(alarm: Alarm, taken: bool) -> None:
+    """Write down what became of a word. What has failed anew while it was called well is told."""
+    row = Alarm.objects.filter(pk=alarm.pk)
+    if not taken:
+        row.update(telling_until=None)
+    elif not alarm.over:
+        row.update(telling_until=None, told_at=timezone.now())
+    elif not row.exclude(over="").delete()[0]:
+        row.update(telling_until=None, told_at=None)
+
+
+def _tell(key: str, text: str, state: str) -> bool:
     """Tell by mail and webhook. Returns whether one of them has taken it."""
-    word = _("Not well: %s") if failing else _("Well again: %s")
-    subject = f"{conf.institution()['name']}: {word % key.removeprefix(SOURCE)}"
-    log.warning("alarm.told", alarm=key, failing=failing)
-    taken = [_by_mail(subject, text), _by_webhook(key, subject, text, failing=failing)]
+    words = {
+        FAILING: _("Not well: %s"),
+        WELL: _("Well again: %s"),
+        GONE: _("No longer looked at: %s"),
+    }
+    name, _at, machine = key.removeprefix(SOURCE).partition("@")
+    called = f"{name} ({machine})" if machine else name
+    subject = f"{conf.institution()['name']}: {words[state] % called}"
+    log.warning("alarm.told", alarm=key, state=state)
+    taken = [_by_mail(subject, text), _by_webhook(key, subject, text, state)]
     return any(taken)
 
 
@@ -164,13 +235,13 @@ def _by_mail(subject: str, text: str) -> bool:
     return True
 
 
-def _by_webhook(key: str, subject: str, text: str, *, failing: bool) -> bool:
+def _by_webhook(key: str, subject: str, text: str, state: str) -> bool:
     if not conf.alarm_webhook():
         return False
     told: dict[str, Any] = {
         "site": ground.site_url(),
         "alarm": key,
-        "state": "failing" if failing else "well",
+        "state": state,
         "text": f"{subject}\n{text}",
     }
     try:

@@ -14,13 +14,19 @@ from accounts.provider import Finding, verdict
 from portal.operations.doctor.certificate import DAYS
 
 LARGEST = 1024 * 1024
+_SUFFIXES = {".pem", ".crt", ".cer"}
 _BEGINS = b"-----BEGIN CERTIFICATE-----"
 
 
 def findings(_look: Any) -> Iterator[Finding]:
     """Yield for each file when the first of its certificates ends."""
     for place, path in sorted(_named()):
-        ends = _ends(Path(path))
+        try:
+            ends = _ends(Path(path))
+        except (OSError, ValueError):
+            said = _("%s: the certificate cannot be read.") % place
+            yield Finding(False, said, _("Put it back, whole, for the site's user to read."))
+            continue
         if not ends:
             continue
         days = (min(ends) - datetime.now(UTC)).days
@@ -44,12 +50,15 @@ def _named() -> Iterator[tuple[str, str]]:
 
 
 def _ends(path: Path) -> list[datetime]:
-    """Return when the certificates in a file end; nothing of a file that holds none."""
-    try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
-            return []
-        text = path.read_bytes()
-        loaded = x509.load_pem_x509_certificates(text) if _BEGINS in text else []
-    except (OSError, ValueError):
+    """Return when the certificates in a file end; nothing of a file that holds none.
+
+    Raises `OSError` or `ValueError` when a certificate is named that cannot be read. What is named
+    otherwise and is not there is none: a setting may be a path in an address.
+    """
+    if not path.is_file() and path.suffix not in _SUFFIXES:
         return []
+    if path.stat().st_size > LARGEST:
+        return []
+    text = path.read_bytes()
+    loaded = x509.load_pem_x509_certificates(text) if _BEGINS in text else []
     return [each.not_valid_after_utc for each in loaded]
