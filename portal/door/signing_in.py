@@ -1,6 +1,5 @@
 """The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
@@ -9,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf, errors, strength, trail
+from accounts import conf, errors, strength
 from accounts.errors import (
     AccessDenied,
     Busy,
@@ -41,6 +40,7 @@ from portal.door import (
     second,
     shared,
     somebody_else,
+    steps,
     wishes,
 )
 from portal.door.admitting import admit
@@ -268,7 +268,7 @@ def _finish(
     params: Mapping[str, str],
     login_flow: LoginFlow | None,
 ) -> HttpResponse:
-    _note_way(source, params, login_flow)
+    steps.note_way(source.slug, params, login_flow)
     try:
         _check_flow(login_flow, source, request.path)
         if login_flow and login_flow.link_uid:
@@ -287,21 +287,6 @@ def _finish(
     if login_flow:
         cookies.forget_flow(response, login_flow)
     return response
-
-
-def _note_way(
-    source: ConfiguredSource, params: Mapping[str, str], login_flow: LoginFlow | None
-) -> None:
-    """Note the way that the person has come: out to the source, and back with its answer."""
-    there = f"source:{source.slug}"
-    if login_flow:
-        away = int((timezone.now() - login_flow.started_at).total_seconds() * 1000)
-        trail.note(trail.Step(trail.PERSON, trail.HERE, "chose"))
-        trail.note(trail.Step(trail.HERE, there, "sent", milliseconds=max(0, away)))
-    # RFC 6749, 4.1.2.1: a word of a fixed list, or none that is kept.
-    error = params.get("error", "")
-    said = error if re.fullmatch(r"[a-z_]{1,40}", error) else ""
-    trail.note(trail.Step(there, trail.HERE, "answered", said, failed=bool(error)))
 
 
 def _complete(
