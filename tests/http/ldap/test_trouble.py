@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from itertools import islice
 from typing import Any
@@ -11,7 +13,11 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from accounts.http import CallFailed, Place
+from accounts.http.upstreams import Visit
 from accounts.models import Event
+from providers.ldap.client import Connection
+from providers.ldap.settings import Server
 from tests.http.conftest import sign_in as sign_in_locally
 from tests.http.ldap.conftest import Work, enter
 from tests.peers import patience
@@ -197,3 +203,39 @@ def test_the_trouble_is_shown_before_the_click(client: Client, work: Work) -> No
     work()
     assert enter(client, "alice").status_code == 303
     assert "may not work" not in Client().get("/login").content.decode()
+
+
+def asked(connection: Connection, place: Place) -> str:
+    """Ask for anything. Returns why it failed."""
+    with pytest.raises(CallFailed) as caught:
+        connection.bind("cn=alice", "ldap-alice", place)
+    return caught.value.kind
+
+
+def place_for(seconds: float) -> Place:
+    return Place(5.0, time.monotonic() + seconds, 1 << 30, Visit(is_probe=False))
+
+
+def test_no_byte_is_sent_or_taken_when_the_time_is_over() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server("127.0.0.1", listener.getsockname()[1], tls=False)
+        connection = Connection(server, None, place_for(60))
+        own, _address = listener.accept()
+        with own:
+            assert asked(connection, place_for(-1)) == "Timeout"
+            own.settimeout(10)
+            assert own.recv(1) == b""
+
+
+def test_the_end_of_the_time_is_the_end_though_something_comes_at_each_moment() -> None:
+    """What has come is taken in small pieces, and there is always another one."""
+    told: list[str] = []
+    with troubled("huge") as url:
+        server = Server("127.0.0.1", int(url.rpartition(":")[2]), tls=False)
+        connection = Connection(server, None, place_for(60))
+        asking = threading.Thread(
+            target=lambda: told.append(asked(connection, place_for(0.01))), daemon=True
+        )
+        asking.start()
+        asking.join(10)
+    assert told == ["Timeout"]
