@@ -99,6 +99,21 @@ def test_the_first_page_costs_the_same_for_few_and_for_many(admin: Client, perso
         admin.get("/admin/")
 
 
+@pytest.mark.remembers
+@pytest.mark.parametrize(("calls", "kept"), [(900, False), (1100, True)])
+def test_calls_are_looked_at_once_a_minute_where_they_are_many(
+    tenant: Callable[..., Source], calls: int, kept: bool
+) -> None:
+    tenant()
+    step = [HERE, "source:town", "call", "", 7]
+    Event.objects.bulk_create(Event(name="login.succeeded", steps=[step]) for _ in range(calls))
+    (town,) = (each for each in figures.counted().sources if each.slug == "town")
+    assert (town.calls, town.p95) == (calls, 7)
+    Event.objects.update(steps=[])
+    (town,) = (each for each in figures.counted().sources if each.slug == "town")
+    assert (town.calls, town.p95) == ((calls, 7) if kept else (0, 0))
+
+
 def test_what_is_older_than_a_day_is_not_counted(admin: Client, person: User) -> None:
     events.record(events.event("login.succeeded", session_type="old", user=person))
     Event.objects.filter(session_type="old").update(at=timezone.now() - timedelta(hours=25))

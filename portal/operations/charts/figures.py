@@ -118,7 +118,7 @@ def _sources(outcomes: Sequence[_Outcome]) -> list[SourceFigures]:
             faults[each.source] += each.times
     ready = {each.slug: each for each in catalogue.enabled()}
     troubled = outage.since(ready)  # which asks no upstream
-    calls = _calls()
+    calls = {each: (number, p95) for each, number, p95 in _calls()}
     return [
         SourceFigures(
             slug,
@@ -127,15 +127,20 @@ def _sources(outcomes: Sequence[_Outcome]) -> list[SourceFigures]:
             refused[slug],
             faults[slug],
             slug in troubled,
-            len(calls.get(slug, ())),
-            percentile(calls.get(slug, ())),
+            *calls.get(slug, (0, 0)),
         )
         for slug, each in ready.items()
     ]
 
 
-def _calls() -> dict[str, list[int]]:
-    """Return how long the latest calls to each source took, in milliseconds."""
+def _calls() -> list[tuple[str, int, int]]:
+    """Return the slug of each source that was called, the number of its latest calls, and their
+    95th percentile in milliseconds.
+    """
+    return _lately("calls", _counted_calls, lambda row: int(row[1]))
+
+
+def _counted_calls() -> list[tuple[str, int, int]]:
     since = timezone.now() - timedelta(hours=HOURS)
     rows = Event.objects.filter(at__gte=since).exclude(steps=[]).order_by("-at")
     found: dict[str, list[int]] = defaultdict(list)
@@ -143,7 +148,7 @@ def _calls() -> dict[str, list[int]]:
         for step in read(stored):
             if step.what == "call" and step.milliseconds >= 0:
                 found[step.receiver.removeprefix("source:")].append(step.milliseconds)
-    return found
+    return [(slug, len(took), percentile(took)) for slug, took in found.items()]
 
 
 def percentile(values: Sequence[int], part: float = 0.95) -> int:
