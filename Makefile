@@ -139,7 +139,7 @@ soak: set-up-tests
 	  fast=0; $(BARE) VESTIBULE_DATA=$$folder/fast \
 	    $(PYTEST) $(SPREAD) --fast-path $(call CHOSEN,tests/http) || fast=$$?; \
 	  echo "== loads and faults, on PostgreSQL and Redis"; \
-	  loads=0; $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
+	  loads=0; $(BARE) VESTIBULE_DATA=$$folder/services PG_BUFFERS=1GB tests/peers/with-services \
 	    $(PYTEST) -v -m soak $(call CHOSEN,tests) || loads=$$?; \
 	  may() { [ $$1 = 0 ] || { [ $$1 = 5 ] && [ -n "$(ARGS)" ]; }; }; may $$dead && may $$fast && may $$loads
 

@@ -74,7 +74,10 @@ KEPT: Mapping[str, dict[str, Any]] = {
         "after_logout": "/theirs", "cookie_name": "another", "patron_url": f"{EVIL}/patron",
         "userinfo_url": f"{EVIL}/userinfo", "subject_key": "x" * 40,
     },
-    "tenant": {"upstream": EVIL, "origins": [EVIL], "home": EVIL},
+    "tenant": {
+        "upstream": EVIL, "origins": [EVIL], "home": EVIL,
+        "begins": "/theirs", "ends": "/theirs",
+    },
     "local": {},
 }  # fmt: skip
 # What honest editors change, some of it together.
