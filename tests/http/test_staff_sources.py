@@ -319,6 +319,7 @@ def test_a_logout_that_waits_reaches_the_provider_that_it_is_for(
     assert peer.hints == ["it-bob"]
 
 
+@pytest.mark.remembers  # that the source is in trouble
 @pytest.mark.parametrize("moved", [True, False])
 def test_who_tries_to_leave_again_is_not_sent_to_another_provider(
     client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream, moved: bool
