@@ -83,16 +83,16 @@ class _Outcome:
 
 
 def _outcomes(since: datetime) -> list[_Outcome]:
-    rows = _lately(f"{since:%d-%H}", lambda: _counted_outcomes(since), lambda row: int(row[-1]))
+    rows = _lately(f"{since:%d-%H}", lambda: _counted_outcomes(since))
     return [_Outcome(*row) for row in rows]
 
 
-def _counted_outcomes(since: datetime) -> list[tuple[Any, ...]]:
+def _counted_outcomes(since: datetime) -> tuple[list[Any], int]:
     rows = Event.objects.filter(at__gte=since, name__in=("login.succeeded", "login.failed"))
     grouped = rows.annotate(hour=TruncHour("at")).order_by()
     columns = ("hour", "name", "session_type", "source", "reason")
     counts = grouped.values_list(*columns).annotate(times=Sum("count"))
-    return list(counts)
+    return list(counts), sum(row[-1] for row in counts)
 
 
 def _by_hour(outcomes: Sequence[_Outcome], hours: Sequence[datetime]) -> dict[str, list[int]]:
@@ -137,18 +137,19 @@ def _calls() -> list[tuple[str, int, int]]:
     """Return the slug of each source that was called, the number of its latest calls, and their
     95th percentile in milliseconds.
     """
-    return _lately("calls", _counted_calls, lambda row: int(row[1]))
+    return _lately("calls", _counted_calls)
 
 
-def _counted_calls() -> list[tuple[str, int, int]]:
+def _counted_calls() -> tuple[list[Any], int]:
     since = timezone.now() - timedelta(hours=HOURS)
-    rows = Event.objects.filter(at__gte=since).exclude(steps=[]).order_by("-at")
+    latest = Event.objects.filter(at__gte=since).order_by("-at").values_list("steps", flat=True)
+    looked_at = list(latest[:_MOST])
     found: dict[str, list[int]] = defaultdict(list)
-    for stored in rows.values_list("steps", flat=True)[:_MOST]:
+    for stored in looked_at:
         for step in read(stored):
             if step.what == "call" and step.milliseconds >= 0:
                 found[step.receiver.removeprefix("source:")].append(step.milliseconds)
-    return [(slug, len(took), percentile(took)) for slug, took in found.items()]
+    return [(slug, len(took), percentile(took)) for slug, took in found.items()], len(looked_at)
 
 
 def percentile(values: Sequence[int], part: float = 0.95) -> int:
@@ -159,25 +160,26 @@ def percentile(values: Sequence[int], part: float = 0.95) -> int:
 
 def _sessions(now: datetime) -> list[tuple[str, int]]:
     """Return how many sessions of each type are alive."""
-    found = _lately("sessions", lambda: _counted_sessions(now), lambda row: int(row[1]))
+    found = _lately("sessions", lambda: _counted_sessions(now))
     return [(kind, size) for kind, size in found]
 
 
-def _lately(what: str, count: Callable[[], list[Any]], size: Callable[[Any], int]) -> list[Any]:
-    """Return what `count` does; where that is many by the `size` of its rows, what it was within
-    the last minutes.
+def _lately(what: str, count: Callable[[], tuple[list[Any], int]]) -> list[Any]:
+    """Return the rows that `count` returns; where it has counted many, what they were within the
+    last minute.
     """
     key = f"figures:{what}"
     held = cache.shared.get(key)
-    if held:
+    if held is not None:
         return list(held)
-    found = count()
-    if sum(map(size, found)) > _MANY:
+    found, many = count()
+    if many > _MANY:
         cache.shared.set(key, found, _LATELY)
     return found
 
 
-def _counted_sessions(now: datetime) -> list[tuple[str, int]]:
+def _counted_sessions(now: datetime) -> tuple[list[Any], int]:
     alive = StoredSession.objects.filter(expire_date__gt=now).exclude(user=None)
     counts = alive.order_by().values_list("type").annotate(size=Count("pk"))
-    return sorted(((str(kind), int(size)) for kind, size in counts), key=lambda pair: -pair[1])
+    found = sorted(((str(kind), int(size)) for kind, size in counts), key=lambda pair: -pair[1])
+    return found, sum(size for _kind, size in found)
