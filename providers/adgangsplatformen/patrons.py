@@ -8,8 +8,10 @@ another one, so that this makes a new person each time, which the self-test says
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -55,8 +57,9 @@ def authenticate(
     each cookie is asked about, and one of another patron is refused. Raises what `find` raises.
     """
     budget = Budget()
+    ask = partial(_first, settings, cms, http, budget, now)
     try:
-        return (_all_alike if alike else _first)(settings, cms, http, mine, budget, now)
+        return _all_alike(ask, mine) if alike else ask(mine)
     except TemporarilyUnavailable as error:
         error.answered = budget.vain
         raise
@@ -66,9 +69,9 @@ def _first(
     settings: CmsSettings,
     cms: Cms,
     http: Client,
-    mine: list[CmsCookie],
     budget: Budget,
     now: datetime,
+    mine: list[CmsCookie],
 ) -> Authentication | None:
     left = list(mine)
     refused: AccessDenied | InvalidGrant | None = None
@@ -95,20 +98,14 @@ def _first(
 
 
 def _all_alike(
-    settings: CmsSettings,
-    cms: Cms,
-    http: Client,
-    mine: list[CmsCookie],
-    budget: Budget,
-    now: datetime,
+    ask: Callable[[list[CmsCookie]], Authentication | None], mine: list[CmsCookie]
 ) -> Authentication | None:
     """Return the only patron of all these cookies. Whoever stands below the CMS's domain can give a
     browser a cookie that comes first, so the first is not believed. Raises `InvalidGrant`.
     """
     if len(mine) > TRIED:
         raise InvalidGrant(SEVERAL)
-    found = [_first(settings, cms, http, [each], budget, now) for each in mine]
-    known = [each for each in found if each]
+    known = [found for each in mine if (found := ask([each]))]
     if len({each.subject for each in known}) > 1:
         raise InvalidGrant(SEVERAL)
     return known[0] if known else None

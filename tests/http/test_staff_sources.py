@@ -276,14 +276,19 @@ def test_what_one_provider_gave_is_not_sent_to_another(
     assert peer.asked["/end"] == 0
 
 
-def test_a_logout_that_waits_is_not_sent_to_another_provider(
-    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream
-) -> None:
+def leave_in_vain(client: Client, tenant: Tenant, peer: Upstream) -> None:
+    """Leave while the provider fails, so that the logout waits for another try."""
     tenant(leaves_by="call")
     enter(client, "town", "bob")
     peer.mood = "failing"
     client.post("/auth/logout")
     peer.mood = "live"
+
+
+def test_a_logout_that_waits_is_not_sent_to_another_provider(
+    client: Client, tenant: Tenant, peer: Upstream, elsewhere: Upstream
+) -> None:
+    leave_in_vain(client, tenant, peer)
     tenant(leaves_by="call", upstream=elsewhere.url)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
         assert outbox.deliver_due() == 0
@@ -309,11 +314,7 @@ def test_a_refused_persons_logout_is_not_sent_to_another_provider(
 def test_a_logout_that_waits_reaches_the_provider_that_it_is_for(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:
-    tenant(leaves_by="call")
-    enter(client, "town", "bob")
-    peer.mood = "failing"
-    client.post("/auth/logout")
-    peer.mood = "live"
+    leave_in_vain(client, tenant, peer)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
         assert outbox.deliver_due() == 1
     assert peer.hints == ["it-bob"]
