@@ -18,6 +18,7 @@ from django.core.signals import setting_changed
 from django.db import connections
 from django.dispatch import receiver
 from django.test import TransactionTestCase
+from django.utils import translation
 from hypothesis import HealthCheck
 from whitenoise.middleware import WhiteNoiseMiddleware
 
@@ -169,9 +170,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _clean_start() -> None:
-    """Forget what the process remembers: the caches, and what it keeps of upstreams."""
+    """Forget what the process remembers: the caches, what it keeps of upstreams, and the language
+    of the last request.
+    """
     from tests.peers import fresh  # once the apps are ready
 
+    translation.deactivate()
     fresh.caches()
     fresh.worker()
     network.forget_trouble()
