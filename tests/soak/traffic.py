@@ -23,6 +23,7 @@ from tests.soak.wire import Said, Wire
 PASSWORD = "correct horse battery staple"
 APPLICATION = "files.example.org"
 SETTLED = 2.0  # seconds after which every worker knows what has ended (docs/architecture.md 5)
+_HEADING = re.compile(r"<h1[^>]*>([^<]+)")
 _TOKEN = re.compile(r'name="csrfmiddlewaretoken" value="([^"]+)"')
 
 
@@ -77,6 +78,13 @@ class Ledger:
         with self._lock:
             known = time.monotonic() - SETTLED
             return next((c for c, at in reversed(self.ended.items()) if at < known), None)
+
+
+def _reason(kind: str, said: Said) -> str:
+    """Return what was asked, and what was said in the place of an answer: its first heading."""
+    where, heading = said.headers.get("Location", ""), _HEADING.search(said.body)
+    words = heading[1].strip() if heading else said.body[:200] if not where else ""
+    return f"{kind}: {said.status or ''} {where} {words}".strip()
 
 
 class Traffic(Crowd):
@@ -198,8 +206,7 @@ class Traffic(Crowd):
         outcome = "held" if held else "told" if said.is_told else "failed"
         with self.lock:
             self.tally[kind, outcome] += 1
-            if outcome == "failed":
-                where = said.headers.get("Location", "")
-                self.reasons[f"{kind}: {said.status or said.body} {where}".strip()] += 1
+            if outcome != "held":
+                self.reasons[_reason(kind, said)] += 1
         self.over.wait(self.pause)
         return said
