@@ -16,6 +16,7 @@ from accounts.models import Source, StoredSession, User
 from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
+from accounts.strength import Strength
 from portal.door import answers, event_words, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
@@ -23,6 +24,7 @@ _PATH = "/account/data"
 # The page shows the latest of them; the file has all.
 _MOST_SHOWN = 20
 _CHOICES = {"status": User.Status, "kind": StoredSession.Kind}
+_MEANS = ("acr", "amr")
 _WORDS = {
     "user_agent": device_name, "event": event_words.of_event, "reason": event_words.of_reason
 }  # fmt: skip
@@ -129,6 +131,8 @@ def _shown(name: str, value: Any) -> Any:
     """Return a value as people read it; the file has it as it is stored."""
     if name in _WORDS:
         return _WORDS[name](value)
+    if name in _MEANS:
+        return _means(value)
     if name in _CHOICES:
         return dict(_CHOICES[name].choices).get(value, value)
     if value == dossier.SEALED:
@@ -138,6 +142,27 @@ def _shown(name: str, value: Any) -> Any:
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
     return (parse_datetime(value) if isinstance(value, str) and "T" in value else None) or value
+
+
+def _means(value: Any) -> str:
+    """Return how strong a sign-in was, or its means (RFC 8176, 2): in words, where there are."""
+    words = {
+        Strength.LOW.word: _("low"),
+        Strength.SUBSTANTIAL.word: _("substantial"),
+        Strength.HIGH.word: _("high"),
+        "pwd": _("password"),
+        "otp": _("one-time code"),
+        "mfa": _("several means"),
+        "hwk": _("security key"),
+        "swk": _("key in a device"),
+        "user": _("confirmed by you"),
+        "pin": _("PIN"),
+        "sms": _("text message"),
+        "fpt": _("fingerprint"),
+        "face": _("face"),
+    }
+    each = value if isinstance(value, list | tuple) else [value]
+    return ", ".join(words.get(word, str(word)) for word in each)
 
 
 def _titles() -> dict[str, str]:
@@ -176,7 +201,7 @@ def _names() -> dict[str, str]:
         "kind": _("Kind"),
         "label": _("Application"),
         "sid": _("Session there"),
-        "acr": _("How you proved who you are"),
+        "acr": _("How firmly you proved who you are"),
         "amr": _("By which means"),
         "address": _("Address"),
         "user_agent": _("Browser"),

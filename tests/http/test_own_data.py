@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -92,6 +93,23 @@ def test_the_page_says_the_same_in_words(bob: Client) -> None:
     assert 'href="/account/data"' in bob.get("/account/").content.decode()
 
 
+def test_how_one_signed_in_is_said_in_words(client: Client, person: User) -> None:
+    sign_in(client)
+    page = client.get("/account/data").content.decode()
+    for name, said in (
+        ("How firmly you proved who you are", "low"),
+        ("By which means", "password"),
+    ):
+        assert re.search(rf"<dt>{name}</dt>\s*<dd>{said}</dd>", page), name
+    assert the(exported(client), "session", "amr")["value"] == ["pwd"]
+
+
+def test_what_stands_under_ways_to_sign_in_leads_somewhere(bob: Client, person: User) -> None:
+    assert "/account/second-factor" not in bob.get("/account/sign-ins").content.decode()
+    sign_in(own := Client())
+    assert "/account/second-factor" in own.get("/account/sign-ins").content.decode()
+
+
 def test_nobody_sees_another_persons(bob: Client, person: User) -> None:
     alice = Client()
     sign_in(alice)
@@ -133,6 +151,7 @@ def test_the_upstream_is_visited_on_the_way_out(tenant: Tenant) -> None:
     enter(own, "town")
     assert "/logout?" in onward(own, erase(own))["Location"]
     assert not User.objects.exists()
+    assert "Your account is deleted" in own.get("/").content.decode()
 
 
 def test_where_a_source_does_not_allow_it(tenant: Tenant) -> None:
