@@ -11,6 +11,7 @@ from accounts.factors import duty, totp
 from accounts.models import User
 from accounts.offers import offered
 from accounts.provider import Authentication
+from accounts.source import catalogue
 from accounts.strength.levels import Strength
 
 LOW, SUBSTANTIAL = Strength.LOW.word, Strength.SUBSTANTIAL.word
@@ -63,6 +64,15 @@ def ways(user: User) -> list[Mapping[str, str]]:
 def exists(user: User) -> bool:
     """Tell whether a person has a second factor, whichever: what makes a strong way in takes it."""
     return totp.exists(user) or bool(ways(user))
+
+
+def is_of_use(user: User) -> bool:
+    """Tell whether a person has an authenticator, or comes in by a source whose form takes a
+    password here.
+    """
+    slugs = set(user.identities.values_list("source__slug", flat=True))
+    ready = (catalogue.of_session(slug) for slug in slugs)
+    return any(each is not None and each.kind == "form" for each in ready) or totp.exists(user)
 
 
 def stronger(outcome: Authentication) -> Authentication:

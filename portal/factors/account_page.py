@@ -19,7 +19,6 @@ from accounts.factors import codes, duty, keeping, second_step, totp
 from accounts.factors.answer import WrongCode
 from accounts.models import TotpKey, User
 from accounts.session import access
-from accounts.source import catalogue
 from accounts.strength import Strength
 from portal.door import answers, incoming, signing_in, ways_in
 from portal.factors import shown
@@ -98,14 +97,14 @@ def _show(
     may_offer = may_offer and (
         strength.has(session, Strength.SUBSTANTIAL) or not second_step.exists(person)
     )
-    usable = _has_password(person)
+    usable = second_step.is_of_use(person)
     context = {
         "person": person,
         "row": row,
         "left": codes.left(person) if row else 0,
         "due": duty.due_at(person),
         "is_due": duty.is_due(person),
-        "usable": usable or row is not None,
+        "usable": usable,
         "problem": problem,
         "hindrance": hindrance,
         "offer": shown.offer(person, _offer(request, person)) if may_offer and usable else None,
@@ -119,13 +118,6 @@ def _offer(request: HttpRequest, person: User) -> keeping.Offer:
         return keeping.offered(person, request.POST.get("offer", ""))
     except InvalidGrant:
         return keeping.offer(person)
-
-
-def _has_password(person: User) -> bool:
-    """Tell whether the person comes in by a source whose form takes a password here."""
-    slugs = person.identities.values_list("source__slug", flat=True)
-    ready = (catalogue.of_session(slug) for slug in set(slugs))
-    return any(each is not None and each.kind == "form" for each in ready)
 
 
 @login_not_required

@@ -96,6 +96,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     ]
     context = {"rows": rows, "linkable": linkable, "here": "sign-ins"}
     context["has_passkeys"] = Source.LOCAL in linked
+    context["has_second_step"] = second_step.is_of_use(cast(User, request.user))
     context["hindrance"] = ways_in.hindrance(request)
     return answers.page(request, "account/sign_ins.html", context)
 
