@@ -17,6 +17,7 @@ from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, is_id
 from portal.tokens.pair import FIRST_PARTY
 
+_FIRST_PARTY = _("first party")
 _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
@@ -32,11 +33,25 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
             name: forms.Textarea(attrs=_LINES)
             for name in ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
         }
-        labels: ClassVar[dict[str, Any]] = {"skip_authorization": _("first party")}
+        labels: ClassVar[dict[str, Any]] = {
+            "skip_authorization": _FIRST_PARTY,
+            "redirect_uris": _("redirect addresses"),
+            "post_logout_redirect_uris": _("addresses after signing out"),
+            "allowed_origins": _("origins of its pages"),
+        }
         help_texts: ClassVar[dict[str, Any]] = {
+            "name": _("People read it when they are asked whether they allow the application."),
+            "redirect_uris": _("One on each line; people come back to one of them (redirect_uri)."),
+            "post_logout_redirect_uris": _("One on each line (post_logout_redirect_uri)."),
+            "allowed_origins": _("Of a front end in the browser, such as https://app.example.org."),
             "skip_authorization": _("The institution's own: people are not asked for consent."),
             "client_id": _("The word by which the application names itself."),
         }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "name" in self.fields:  # a page to look at has none
+            self.fields["name"].required = True
 
     def clean_client_id(self) -> str:
         """Return the id, which is not that of our own front ends' client."""
@@ -65,7 +80,7 @@ class ClientAdmin(Guarded):
 
     form = ClientForm
     writes_events = True
-    list_display = ("name", "client_id", "kind", "auth_method", "skip_authorization", "created")
+    list_display = ("name", "client_id", "kind", "auth_method", "is_first_party", "created")
     list_filter = ("kind", "auth_method")
     search_fields = ("name", "client_id")
     ordering = ("name",)
@@ -75,6 +90,11 @@ class ClientAdmin(Guarded):
         "allowed_origins", "allowed_scopes", "skip_authorization", "legacy_desktop", "introspects",
         "backchannel_logout_uri", "jwks", "jwks_uri",
     )  # fmt: skip
+
+    @admin.display(description=_FIRST_PARTY, boolean=True, ordering="skip_authorization")
+    def is_first_party(self, client: Client) -> bool:
+        """Tell whether people are not asked for consent."""
+        return client.skip_authorization
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         """Return all but our own front ends' client, which the site keeps by itself."""

@@ -221,3 +221,18 @@ def test_whoever_writes_or_deletes_one_has_signed_in_recently(carl: Browser) -> 
         for action in ("delete_selected", "renew_secret"):
             assert asks_again(carl, LIST, **chosen, action=action), action
     assert Client.objects.filter(pk=row.pk).exists()
+
+
+def test_people_are_asked_about_an_application_that_has_a_name(ada: Browser) -> None:
+    answer = ada.post(ADD, form(Client(client_id="mine"), redirect_uris=CALLBACK, name=""))
+    assert "name" in refused(answer)
+    assert not Client.objects.filter(client_id="mine").exists()
+
+
+@pytest.mark.parametrize("language", ["da", "de"])
+def test_the_form_of_clients_is_in_one_language(ada: Browser, language: str) -> None:
+    ada.cookies["vestibule-language"] = language
+    register()
+    pages = "".join(ada.get(path).content.decode() for path in (ADD, LIST))
+    for english in ("edirect URIs", "llowed URIs", "llowed origins", "kip auth", "irst party"):
+        assert english not in pages, english
