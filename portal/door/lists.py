@@ -8,7 +8,7 @@ import re
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.filters import AllValuesFieldListFilter
+from django.contrib.admin.filters import AllValuesFieldListFilter, BooleanFieldListFilter
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import BooleanField, F, Func, Q, QuerySet
@@ -95,6 +95,17 @@ class _Known(AllValuesFieldListFilter):
     def known(self) -> list[str]:
         """Return what is offered."""
         raise NotImplementedError
+
+
+def titled(title: Any) -> type[BooleanFieldListFilter]:
+    """Return a filter of yes and no that has another title than the column's name."""
+
+    class Titled(BooleanFieldListFilter):
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            super().__init__(*args, **kwargs)
+            self.title = title
+
+    return Titled
 
 
 class SourceFilter(_Known):

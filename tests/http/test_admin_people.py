@@ -4,7 +4,9 @@ have.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -274,3 +276,30 @@ def test_a_changed_mail_address_is_told_to_the_former_one(person: User, client: 
         assert [message.to for message in mail.outbox] == [["alice@example.org"]]
     assert "new@example.org" not in str(mail.outbox[0].body)
     assert "alice" in str(mail.outbox[0].body)
+
+
+def test_who_has_all_rights_and_who_may_open_the_administration_are_two_things(
+    admin: Client,
+) -> None:
+    User.objects.create_user("carl", PASSWORD, is_staff=True)
+    page = admin.get("/admin/accounts/user/").content.decode()
+    for title in ("Administrator: has all rights", "May open the administration"):
+        assert f"{title}:" in page
+    of_all = admin.get("/admin/accounts/user/?is_superuser__exact=1").content.decode()
+    assert "carl" not in of_all
+    assert "ada" in of_all
+
+
+def test_whoever_deletes_a_person_reads_what_goes_with_them(admin: Client) -> None:
+    dora = User.objects.create_user("dora", PASSWORD)
+    seen = datetime(2026, 11, 3, tzinfo=UTC)
+    dora.devices.create(digest="d" * 64, address="192.0.2.7", created_at=seen)
+    assert "Known device: 2026-11-03 192.0.2.7" in admin.get(url(dora, "delete")).content.decode()
+
+
+@pytest.mark.parametrize("language", ["da", "de"])
+def test_the_boxes_that_give_rights_are_in_one_language(admin: Client, language: str) -> None:
+    admin.cookies["vestibule-language"] = language
+    catalog = admin.get("/admin/jsi18n/").content.decode()
+    for said in ("Choose all %s", "Remove selected %s", "(click to clear)", "Chosen %s"):
+        assert re.search(rf'"{re.escape(said)}": "(?!{re.escape(said)})', catalog), said

@@ -19,7 +19,7 @@ from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming, lists
 from portal.door.guarded import Guarded
-from portal.door.lists import BoundedList, named, with_subject
+from portal.door.lists import BoundedList, named, titled, with_subject
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
@@ -35,7 +35,12 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
 
     list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
     list_display_links = ("username",)
-    list_filter = ("status", "is_staff", "is_superuser", "groups")
+    list_filter = (
+        "status",
+        ("is_staff", titled(_("May open the administration"))),
+        ("is_superuser", titled(_("Administrator: has all rights"))),
+        "groups",
+    )
     list_per_page = PER_PAGE
     search_fields = ("username",)  # `found` looks
     ordering = ("username_key",)
