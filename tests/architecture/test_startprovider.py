@@ -13,6 +13,7 @@ from pathlib import Path
 from sysconfig import get_path
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.architecture.test_wheel import wheel  # noqa: F401  # a fixture
 from tests.architecture.tree import ROOT
@@ -106,3 +107,13 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
         )
         assert done.returncode == 1, name
         assert done.stderr.startswith("CommandError: ")
+
+
+@pytest.mark.parametrize("name", ["class", "Änd", "two words", "9lives", "a-b"])
+def test_a_name_that_no_module_has_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError, match="no name of a module"):
+        call_command("startprovider", name)
+    assert not list(tmp_path.iterdir())

@@ -43,6 +43,11 @@ def refused(**options: Any) -> str:
     return said
 
 
+@pytest.mark.parametrize("port", [-5, 0, 65532, 99999])
+def test_a_port_that_cannot_be_is_refused_in_one_sentence(port: int) -> None:
+    assert "a number from 1 to 65531" in refused(port=port)
+
+
 @pytest.mark.parametrize("part", [0, 1, 2, 3], ids=["site", "stand-in", "library", "directory"])
 def test_a_taken_port_is_named_in_one_sentence(part: int) -> None:
     port = demo_ports()

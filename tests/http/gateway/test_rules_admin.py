@@ -213,6 +213,8 @@ def test_it_works_on_the_terminal(person: User) -> None:
         run("--as", "nobody-there")
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("rules", "test", "https://a b/")
+    with pytest.raises(CommandError, match="a whole address"):
+        call_command("rules", "test", "files")
 
 
 @pytest.mark.parametrize("place", [ADD, TRY])

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from functools import partial
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
@@ -66,6 +67,8 @@ class Command(BaseCommand):
             raise CommandError(_("Not well: %s") % ", ".join(troubled))
 
     def _test(self, options: dict[str, Any]) -> None:
+        if urlsplit(options["url"]).scheme not in {"http", "https"}:
+            raise CommandError(_("Give a whole address, such as https://files.example.org/page."))
         proof = timedelta(minutes=options["proof"]) if options["proof"] is not None else None
         try:
             who = self._who(options, proof)

@@ -1,9 +1,11 @@
 """`manage.py startprovider NAME`."""
 
 from argparse import ArgumentParser
+from keyword import iskeyword
 from pathlib import Path
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.templates import TemplateCommand
 from django.utils.translation import gettext as _
 
@@ -24,7 +26,10 @@ class Command(TemplateCommand):
         parser.add_argument("name", help="a word that Python takes for a module, such as guild")
 
     def handle(self, name: str, **options: Any) -> None:  # type: ignore[override]
-        """Write the package. Raises `CommandError` when there is something of that name already."""
+        """Write the package. Raises `CommandError` for a name that is no module's, or is taken."""
+        if not (name.isascii() and name.isidentifier()) or iskeyword(name):
+            said = _("%s is no name of a module: take a word of a-z, 0-9 and _.")
+            raise CommandError(said % name)
         drawn = {"template": str(SKELETON), "extensions": ["py,toml,md"]}
         super().handle("app", name, None, **{**options, **drawn, "files": [], "exclude": []})
         said = _("Written. What is left to do is said by its tests: cd %s && python -m pytest")

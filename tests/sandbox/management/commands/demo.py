@@ -13,6 +13,8 @@ from portal.operations import checks
 from portal.operations.management.commands.deliver_outbox import deliver_until
 from tests.sandbox import demo, mail, openid_demo, processes
 
+_LAST_PORT = 65531  # the stand-ins have the ports after it
+
 
 class Command(BaseCommand):
     """Starts the demo and ends all of it at Ctrl-C."""
@@ -46,6 +48,8 @@ class Command(BaseCommand):
     def _refuse_where_it_harms(self, port: int, *, reset: bool) -> None:
         if checks.is_production():
             raise CommandError(_("The demo does not run in production."))
+        if not 1 <= port <= _LAST_PORT:
+            raise CommandError(_("--port takes a number from 1 to %d.") % _LAST_PORT)
         self.check()
         if reset and not checks.is_embedded():
             raise CommandError(_("--reset never touches the database that DATABASE_URL names."))
