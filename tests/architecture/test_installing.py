@@ -25,7 +25,7 @@ from tests.architecture.test_deploy import PRODUCTION
 from tests.architecture.test_wheel import BUILT_FROM
 from tests.architecture.tree import ROOT, text
 from tests.peers.commands import manage
-from tests.peers.site import KEPT_ALIVE, environment
+from tests.peers.site import KEPT_ALIVE, TUNED, environment
 
 DEPLOY = ROOT / "deploy"
 SCHEMAS = Path(__file__).parent / "data" / "schemas"
@@ -255,6 +255,20 @@ def test_the_server_is_started_as_the_tests_start_it() -> None:
         own = [word for word in words if word not in {"--host", "--port", "8000"}]
         assert [word for word in own if word not in {"127.0.0.1", "0.0.0.0"}] == wanted, where
         assert {*KEPT_ALIVE} <= {*words}, where
+
+
+@pytest.mark.parametrize(
+    ("path", "before"),
+    [
+        ("deploy/systemd/vestibule.service", "Environment="),
+        ("deploy/Dockerfile", "    "),
+        ("README.md", "export "),
+        ("docs/configuration.md", "`"),
+    ],
+)
+def test_its_environment_is_that_of_the_tests(path: str, before: str) -> None:
+    for name, value in TUNED.items():
+        assert f"{before}{name}={value}" in text(Path(path))
 
 
 def test_whoever_ends_a_server_waits_for_longer_than_it_waits_for_its_workers() -> None:

@@ -24,6 +24,7 @@ from tests.peers.commands import ROOT, manage
 # Below those that the kernel gives to whoever connects: nobody takes one before it is used.
 _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
+TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 KEPT_ALIVE = ("--respawn-failed-workers", "--workers-kill-timeout", "60")
 PATIENCE = 120.0  # seconds until a started site must answer
 
@@ -104,7 +105,7 @@ class Site:
             self.process = subprocess.Popen(
                 command,
                 cwd=self.folder,
-                env=self.env,
+                env={**TUNED, **self.env},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
