@@ -61,7 +61,7 @@ class Description:
 @dataclass(frozen=True, slots=True)
 class Visit:
     """The client of a request: its address, its User-Agent, and, as a digest, who has signed in in
-    this browser before. `shared`: its computer is one that many people use.
+    this browser before, where that was asked. `shared`: its computer is one that many people use.
     """
 
     address: str = ""

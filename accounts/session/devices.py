@@ -5,6 +5,7 @@ guesses a counter of their own (accounts/login/lockout.py), and a sign-in by it 
 Whoever ends the trust deletes the row, and the secret counts no more.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 from django.db import transaction
@@ -13,7 +14,8 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.keyring import digest
-from accounts.models import KnownDevice, User
+from accounts.models import KnownDevice, Source, User
+from accounts.models.users import username_key
 from accounts.provider import Visit
 
 # A browser that nobody has signed in with for so long is forgotten.
@@ -21,9 +23,26 @@ LIFE = timedelta(days=180)
 AT_MOST = 20
 
 
-def is_known(secret: str) -> bool:
-    """Tell whether a browser's secret still counts."""
-    return KnownDevice.objects.filter(digest=digest(secret)).exists()
+def is_known(secret: str, source: str, name: str) -> bool:
+    """Tell whether a browser's secret still counts for who is called `name` at `source`.
+
+    A cookie says by which name its browser knows whom. It is not taken at its word: the person must
+    be known at that source, and at the local one by that name (docs/threats.md, U01).
+    """
+    rows = KnownDevice.objects.filter(digest=digest(secret), user__identities__source__slug=source)
+    if source == Source.LOCAL:
+        rows = rows.filter(user__username_key=username_key(name))
+    return rows.exists()
+
+
+def owner_of(secrets: Sequence[str]) -> str:
+    """Return the public id of the person of the first of a browser's `secrets` that still counts,
+    or nothing.
+    """
+    wanted = [digest(secret) for secret in secrets]
+    rows = KnownDevice.objects.filter(digest__in=wanted).values_list("digest", "user__uid")
+    found = dict(rows) if wanted else {}
+    return next((found[each] for each in wanted if each in found), "")
 
 
 def of_person(user_id: int) -> QuerySet[KnownDevice]:

@@ -61,14 +61,15 @@ def fail(
     budget of a stranger nothing is recorded either.
     """
     if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
+        visitor = incoming.visitor(request)
         try:
-            lockout.require_budget(incoming.visit(request))
+            lockout.require_budget(visitor)
         except TooManyRequests as over:
             return refuse(request, over)
         finally:
-            lockout.spend_budget(incoming.visit(request), cost)
+            lockout.spend_budget(visitor, cost)
     elif error.answered:
-        lockout.spend_budget(incoming.visit(request), error.answered)
+        lockout.spend_budget(incoming.visitor(request), error.answered)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
     onward = {"next": next_url, **wishes.carried(request, login_flow)}

@@ -32,12 +32,13 @@ def known(request: HttpRequest, source: str, name: str) -> str:
     still, or nothing.
     """
     secret = _held(request).get(_key(source, name), "")
-    return secret if secret and devices.is_known(secret) else ""
+    return secret if secret and devices.is_known(secret, source, name) else ""
 
 
 def anybody(request: HttpRequest) -> str:
-    """Return the digest of who has signed in in this browser last, or nothing."""
-    return next(iter(_held(request)), "")
+    """Return a digest of who has signed in in this browser last and trusts it still, or nothing."""
+    uid = devices.owner_of(secrets_of(request))
+    return uid and digest(uid)
 
 
 def secrets_of(request: HttpRequest) -> list[str]:
@@ -56,7 +57,8 @@ def meet(
     new: bool,
 ) -> None:
     """Leave a browser the cookie in which `user` has just signed in: by a source, and the name that
-    was typed there or by which the source knows them. `new`: they have never been here.
+    was judged with their password there, or by which the source knows them. A name that was not
+    judged is no name of theirs. `new`: they have never been here.
     """
     secret = _held(request).get(_key(*who), "")
     is_old, label = 0 < len(secret) <= _SHORTER, device_name(visit.user_agent)

@@ -1,5 +1,6 @@
 """From a request to the values that the use cases take."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest
@@ -22,9 +23,15 @@ def visit(request: HttpRequest) -> Visit:
     return Visit(
         address=request.META.get("REMOTE_ADDR", ""),
         user_agent=request.headers.get("User-Agent", "")[:300],
-        known_as=devices.anybody(request),
         shared=shared.by_network(request),
     )
+
+
+def visitor(request: HttpRequest) -> Visit:
+    """Return who is at the door, and whom this browser is known as: whose budget of failures it is
+    (accounts/login/lockout.py). A browser that holds a device cookie costs a query.
+    """
+    return replace(visit(request), known_as=devices.anybody(request))
 
 
 def session_of(request: HttpRequest) -> Session:

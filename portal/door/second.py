@@ -15,7 +15,7 @@ from accounts.provider import Authentication, Visit
 from accounts.session import access
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength, asked_for
-from portal.door import answers, cookies, forms, incoming, shared, wishes
+from portal.door import answers, cookies, incoming, shared, wishes
 
 COOKIE = "vestibule-second"
 PATH = "/login/second"
@@ -24,9 +24,14 @@ _CARRIED = (shared.NAME, wishes.STRENGTH, "acr_values")
 
 
 def halt(
-    request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
+    request: HttpRequest,
+    source: ConfiguredSource,
+    outcome: Authentication,
+    next_url: str,
+    typed: str,
 ) -> HttpResponse | None:
-    """Return the way to the second step of a sign-in by a form; None where nothing more is asked.
+    """Return the way to the second step of a sign-in by a form, into which the name `typed` was
+    typed; None where nothing more is asked.
 
     A reminder is for who signs in, not for who is signed in and asked again, and for who may set a
     factor up here. Raises `AccessDenied`, also where they must and may not, and where a second
@@ -55,7 +60,7 @@ def halt(
         person,
         source.slug,
         outcome,
-        forms.identifier_of(request, source),
+        typed,
         next=next_url,
         wanted=wanted,
         carried={name: word for name, word in along.items() if name in _CARRIED},

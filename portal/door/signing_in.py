@@ -103,19 +103,21 @@ def conclude(
     *,
     link_uid: str = "",
     spent: LoginFlow | None = None,
+    typed: str = "",
     passed: Pending | None = None,
 ) -> HttpResponse:
     """Sign in, or link to the session `link_uid`, what a provider has verified; send the person on,
     to the second step where there is one and it has not `passed`.
 
-    The state of `spent` makes one session only. Raises `AccessDenied` with the reason, also for a
-    sign-in that is weaker than what was demanded of it: whoever is signed in already stays so.
+    `typed` is the name in the form that was verified, nothing where none was. The state of `spent`
+    makes one session only. Raises `AccessDenied` with the reason, also for a sign-in that is weaker
+    than what was demanded of it: whoever is signed in already stays so.
     """
     if link_uid:
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
         _tell_added(request, outcome)
         return answers.see_other("/account/sign-ins")
-    halted = None if passed else second.halt(request, source, outcome, next_url)
+    halted = None if passed else second.halt(request, source, outcome, next_url, typed)
     if halted:
         return halted
     strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
@@ -136,9 +138,8 @@ def conclude(
         shared.remember(request, response)
     else:
         cookies.remember(response, cookies.SOURCE, source.slug, _SOURCE_SECONDS)
-        is_form = source.kind == "form"
-        typed = passed.name if passed else is_form and forms.identifier_of(request, source)
-        who = (source.slug, typed or (outcome.username if is_form else outcome.subject))
+        name = outcome.username if source.kind == "form" else outcome.subject
+        who = (source.slug, typed or name)
         uid = done.store.typed.uid
         devices.meet(request, response, who, done.user, visit, uid, new=done.new)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
@@ -234,7 +235,7 @@ def finish(
     """
     cost = cookie_header.count(incoming.cookies_for(request, source.description))
     try:
-        with lockout.held(incoming.visit(request), cost):
+        with lockout.held(incoming.visitor(request), cost):
             return _finish_within_budget(request, source, params)
     except TooManyRequests as error:
         return answers.refuse(request, error)
@@ -311,7 +312,7 @@ def conclude_recognised(
     """Sign in whom `recognised_at` has returned, and send them on. Raises `AccessDenied`."""
 
     def ask(permitted: Cookies) -> Authentication | None:
-        return proof.recognise(source, permitted, incoming.visit(request))
+        return proof.recognise(source, permitted, incoming.visitor(request))
 
     return _conclude_by_turns(request, source, outcome, next_url, ask)
 
@@ -365,7 +366,7 @@ def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authenticat
     if incoming.session_of(request).is_logged_in or somebody_else.is_wanted(request, source):
         return None
     permitted = incoming.cookies_for(request, source.description)
-    return proof.recognise(source, permitted, incoming.visit(request))
+    return proof.recognise(source, permitted, incoming.visitor(request)) if permitted else None
 
 
 def tell_recognised(request: HttpRequest, source: ConfiguredSource) -> None:

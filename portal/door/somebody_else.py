@@ -48,7 +48,7 @@ def _plan_within_budget(
     request: HttpRequest, source: ConfiguredSource, permitted: Cookies
 ) -> LogoutPlan:
     held = Session(type=source.session_type, source=source.slug).ref()
-    visit, cost = incoming.visit(request), cookie_header.count(permitted)
+    visit, cost = incoming.visitor(request), cookie_header.count(permitted)
     with lockout.held(visit, cost):
         plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
         if not plan.unanswered:

@@ -90,7 +90,9 @@ def _complete(request: HttpRequest, held: Pending, outcome: Authentication) -> H
     source = catalogue.find(held.source)
     if source is None:
         raise InvalidGrant("The source is gone.")
-    response = signing_in.conclude(request, source, outcome, held.next, passed=held)
+    response = signing_in.conclude(
+        request, source, outcome, held.next, typed=held.name, passed=held
+    )
     second.forget(response)
     return response
 

@@ -234,7 +234,10 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
     link_uid = forms.linking_session(request, source)
     try:
         outcome = forms.verify(request, source)
-        return signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
+        typed = forms.identifier_of(request, source)
+        return signing_in.conclude(
+            request, source, outcome, next_url, link_uid=link_uid, typed=typed
+        )
     except ProtocolError as error:
         code = answers.record_failure(request, error, source.slug)
         names = {field.name for field in source.form.prompt().fields}

@@ -36,7 +36,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     """Sign in, or prove again, by the answer of an authenticator. It ends as the form of the local
     source does; a failure has its page.
     """
-    source, visit = _source(), incoming.visit(request)
+    source, visit = _source(), incoming.visitor(request)
     next_url = safe_destination(request.POST.get("next"))
     try:
         lockout.require_budget(visit)
