@@ -16,6 +16,7 @@ from accounts.factors import answer, duty, keeping, pending, second_step, tell, 
 from accounts.factors.answer import WrongCode
 from accounts.factors.pending import Pending
 from accounts.factors.second_step import Step
+from accounts.login import sign_in
 from accounts.provider import Authentication
 from accounts.session import access
 from accounts.source import catalogue
@@ -33,6 +34,9 @@ def step(request: HttpRequest) -> HttpResponse:
     held = second.pending_of(request)
     if held is None:
         return _lapsed(request)
+    in_the_way = _ask_to_switch(request, held)
+    if in_the_way:
+        return in_the_way
     now = held.step
     if request.method != "POST":
         return _ask(request, held, now)
@@ -48,6 +52,19 @@ def step(request: HttpRequest) -> HttpResponse:
         return _lapsed(request)
     except ProtocolError as error:
         return answers.fail(request, error, held.source, next_url=held.next)
+
+
+def _ask_to_switch(request: HttpRequest, held: Pending) -> HttpResponse | None:
+    """Return the way to the question whether to switch, where somebody else has signed in since the
+    step began; else None. It is asked before anything is judged: what is spent leads to a session.
+    """
+    session, source = incoming.session_of(request), catalogue.find(held.source)
+    if source is None or not session.is_logged_in:
+        return None
+    if sign_in.same_person(source, held.outcome, session):
+        return None
+    along = {**held.carried, "next": held.next, "switch": "1"}
+    return answers.see_other(routes.login_path(source.slug, **along))
 
 
 def _code(request: HttpRequest, held: Pending) -> HttpResponse:
