@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts import errors, events
 from accounts.errors import InvalidGrant
 from accounts.factors import codes, totp
-from accounts.login import lockout
+from accounts.login import familiar, lockout
 from accounts.models import User
 from accounts.provider import Visit
 
@@ -40,7 +40,11 @@ def judged(user: User, source: str, visit: Visit, device: str = "") -> Iterator[
     `device` names a browser in which the person has signed in before. Raises `TooManyRequests`.
     """
     known = f"{_COUNTED}:{device}" if device else ""
-    lockout.check(_COUNTED, user.uid, visit.address, known)
+
+    def is_familiar() -> bool:
+        return familiar.is_any([user.pk], source, visit.address)
+
+    lockout.check(_COUNTED, user.uid, visit.address, known, is_familiar)
     try:
         yield
     except WrongCode as wrong:

@@ -174,6 +174,11 @@ def is_first_refusal(source: str, address: str) -> bool:
     return all(_hit(_times(REFUSAL, times), key) for key, times in places)
 
 
+def name_key(source: str, name: str) -> str:
+    """Return the digest that stands for a name as it is typed into the form of a source."""
+    return digest("\0".join((source, username_key(name[:LONGEST_NAME]))))
+
+
 def network(address: str) -> str:
     """Return what counts as one place: an IPv4 address, the /64 of an IPv6 one (RFC 6177, 2)."""
     return _networks(address)[0][0]
@@ -356,4 +361,4 @@ def _require(limit: RateLimitItem, key: str, granted: Callable[..., bool]) -> No
 def _keys(source: str, name: str, address: str) -> tuple[str, str]:
     """Return the digests that stand for the pair of name and place, and for the name."""
     folded, place = username_key(name[:LONGEST_NAME]), network(address)
-    return digest("\0".join((source, folded, place))), digest("\0".join((source, folded)))
+    return digest("\0".join((source, folded, place))), name_key(source, name)

@@ -1,8 +1,11 @@
 """What a source says of a person, which is copied at each sign-in: name, address, groups."""
 
+from typing import Any
+
 from django.contrib.auth.models import Group
 
 from accounts import ended
+from accounts.login import lockout
 from accounts.models import Identity, Source, User
 from accounts.provider import Authentication
 
@@ -33,20 +36,28 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
         ended.announce(ended.PERSON, [str(user.pk)])
 
 
+def remember(user: User, source: Source, outcome: Authentication) -> None:
+    """Keep with the identity what the source claims of groups, for administrators, and the digest
+    of what was typed as a name, where that is not the username: the lock-out knows by it who has
+    signed in from an address before.
+    """
+    kept: dict[str, Any] = {}
+    if outcome.groups is not None:
+        kept["claimed_groups"] = list(outcome.groups)[:_MOST_REMEMBERED]
+    if outcome.name_key not in {"", lockout.name_key(source.slug, user.username)}:
+        kept["name_key"] = outcome.name_key
+    if kept:
+        known = {"source": source, "issuer": outcome.issuer, "subject": outcome.subject}
+        Identity.objects.filter(**known).exclude(**kept).update(**kept)
+
+
 def follow_groups(user: User, source: Source, outcome: Authentication) -> None:
     """Set the mapped groups of `user` to those that the source claims; None changes nothing.
 
     Groups outside the mapping are kept. A mapped group that does not exist is created without
-    permissions. The claim is kept for administrators.
+    permissions.
     """
-    if outcome.groups is None:
-        return
-    identity = Identity.objects.filter(
-        source=source, issuer=outcome.issuer, subject=outcome.subject
-    )
-    remembered = list(outcome.groups)[:_MOST_REMEMBERED]
-    identity.exclude(claimed_groups=remembered).update(claimed_groups=remembered)
-    if not source.groups:
+    if outcome.groups is None or not source.groups:
         return
     managed = set(source.groups.values())
     wanted = {ours for theirs, ours in source.groups.items() if theirs in outcome.groups}

@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 
 import structlog
 from django.db import InterfaceError, OperationalError
 
-from accounts import cache, events, trail
+from accounts import cache, trail
 from accounts.errors import (
     UNAVAILABLE,
     InvalidGrant,
@@ -15,10 +16,8 @@ from accounts.errors import (
     TooManyRequests,
 )
 from accounts.keyring import digest
-from accounts.login import lockout, precedence
+from accounts.login import familiar, lockout, precedence
 from accounts.login.precedence import Standing
-from accounts.models import Event
-from accounts.models.users import username_key
 from accounts.provider import Authentication, Cookies, Recognises, Visit
 from accounts.source import outage
 from accounts.source.catalogue import ConfiguredSource
@@ -44,7 +43,7 @@ def verify_form(
     name = form.get(provider.prompt().identifier, "")
 
     def is_familiar() -> bool:
-        return _has_come_from(source.slug, name, visit.address)
+        return familiar.is_name(source.slug, name, visit.address)
 
     lockout.check(source.slug, name, visit.address, device, is_familiar)
     who = Standing(bool(device), lockout.network(visit.address))
@@ -58,7 +57,7 @@ def verify_form(
         lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
         raise
     lockout.succeeded(source.slug, name, visit.address, device)
-    return outcome
+    return replace(outcome, name_key=lockout.name_key(source.slug, name))
 
 
 def _verified(source: ConfiguredSource, form: Mapping[str, str]) -> Authentication:
@@ -85,13 +84,6 @@ def verify_password(
     prompt = source.form.prompt()
     form = {each.name: password for each in prompt.fields if each.type == "password"}
     return verify_form(source, {**form, prompt.identifier: username}, visit, device)
-
-
-def _has_come_from(source: str, name: str, address: str) -> bool:
-    """Tell whether a name has signed in from an address, as the audit trail remembers it."""
-    key, place = username_key(name), events.address_or_none(address)
-    came = Event.objects.filter(name="login.succeeded", source=source, user__username_key=key)
-    return "\0" not in name and place is not None and came.filter(address=place).exists()
 
 
 def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authentication | None:

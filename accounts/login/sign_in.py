@@ -218,6 +218,7 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
     profile.follow(owner, source.row, outcome)
+    profile.remember(owner, source.row, outcome)
     profile.follow_groups(owner, source.row, outcome)
     return owner, decision
 

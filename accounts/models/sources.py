@@ -111,6 +111,8 @@ class Identity(models.Model):
 
     An identity of before issuers counted has none, and takes its source's at the next sign-in.
     `claimed_groups` are the groups that the source named last: a suggestion for administrators.
+    `name_key` is the digest of the name that was typed last into the form of the source, empty
+    where the username is typed (`accounts.login.lockout.name_key`).
     """
 
     source = models.ForeignKey(
@@ -123,6 +125,7 @@ class Identity(models.Model):
     issuer = models.CharField(max_length=500, blank=True)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="identities")
     claimed_groups = models.JSONField(_("claimed groups"), default=list, blank=True)
+    name_key = models.CharField(max_length=64, blank=True, db_default="", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -136,6 +139,9 @@ class Identity(models.Model):
             # Of this class PostgreSQL finds the beginnings of subjects by it, too.
             models.Index(
                 fields=["subject"], name="identity_subject", opclasses=["varchar_pattern_ops"]
+            ),
+            models.Index(
+                fields=["name_key"], name="identity_name_key", condition=~models.Q(name_key="")
             ),
         ]
         verbose_name = _("identity")

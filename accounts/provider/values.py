@@ -156,7 +156,8 @@ class Authentication:
     an upstream.
     `auth_time` is when the person proved upstream who they are, as far as the upstream tells (OIDC
     Core, 2), `issued_at` when the upstream put that in writing (`iat`). `notice` is a sentence for
-    the person, shown once after the sign-in.
+    the person, shown once after the sign-in. `name_key` is what stands for the name that was typed
+    into a form of ours (`lockout.name_key`), empty of an upstream; no provider sets it.
     """
 
     subject: str
@@ -178,6 +179,7 @@ class Authentication:
     auth_time: datetime | None = None
     issued_at: datetime | None = None
     notice: str = ""
+    name_key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

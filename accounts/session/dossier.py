@@ -80,7 +80,12 @@ def _account(person: User) -> Held:
 
 def _ways_in(person: User) -> Iterator[Held]:
     for each in person.identities.select_related("source").order_by("created_at"):
-        values = {"sub": each.subject, "iss": each.issuer, "groups": each.claimed_groups}
+        values = {
+            "sub": each.subject,
+            "iss": each.issuer,
+            "username": SEALED if each.name_key else "",
+            "groups": each.claimed_groups,
+        }
         until = erased_at(person)
         yield Held(SIGN_IN, _filled(values), each.source.slug, each.created_at, until)
 
