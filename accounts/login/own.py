@@ -1,5 +1,7 @@
 """People whom this site itself vouches for: what a proof of theirs says, whichever it was."""
 
+from dataclasses import replace
+
 from accounts.models import User
 from accounts.provider import Authentication
 
@@ -12,13 +14,18 @@ def vouched(
 
     It counts while the person's epoch is `epoch`, by default the present one.
     """
-    return Authentication(
-        subject=user.uid,
+    known = user.session_epoch if epoch is None else epoch
+    return as_now(Authentication(subject=user.uid, acr=acr, amr=amr, epoch=known), user)
+
+
+def as_now(outcome: Authentication, user: User) -> Authentication:
+    """Return an outcome of `vouched` with what the person is called by now, who may have been
+    renamed since it was made.
+    """
+    return replace(
+        outcome,
         name=user.get_full_name(),
         username=user.username,
         email=user.email,
         email_verified=user.email_verified,
-        acr=acr,
-        amr=amr,
-        epoch=user.session_epoch if epoch is None else epoch,
     )

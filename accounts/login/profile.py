@@ -14,16 +14,13 @@ _MOST_REMEMBERED = 50
 
 def follow(user: User, source: Source, outcome: Authentication) -> None:
     """Copy name and mail from the source; an empty value changes nothing, and an address that is
-    not verified takes the place of no verified one.
+    not verified takes the place of no verified one. Of people of this site the row itself is the
+    word: an outcome that has waited, for a hash or a second step, may hold what it was before.
 
     An administrator keeps their address, to which links to a password go, unless the source signs
     in administrators.
     """
-    known: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
-    follows = source.staff or not (user.is_staff or user.is_superuser)
-    better = outcome.email_verified or not (user.email and user.email_verified)
-    if outcome.email and follows and better:
-        known += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
+    known = [] if source.slug == Source.LOCAL else _told(user, source, outcome)
     seen = ["seen_at"] if user.is_seen() else []
     changed = []
     for field, value in known:
@@ -34,6 +31,15 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
         user.save(update_fields=[*changed, *seen])
     if changed:
         ended.announce(ended.PERSON, [str(user.pk)])
+
+
+def _told(user: User, source: Source, outcome: Authentication) -> list[tuple[str, str | bool]]:
+    told: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
+    follows = source.staff or not (user.is_staff or user.is_superuser)
+    better = outcome.email_verified or not (user.email and user.email_verified)
+    if outcome.email and follows and better:
+        told += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
+    return told
 
 
 def remember(user: User, source: Source, outcome: Authentication) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts import errors, events, statements
 from accounts.errors import AccessDenied, InvalidGrant
-from accounts.login import flow, profile
+from accounts.login import flow, own, profile
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
@@ -102,6 +102,8 @@ def sign_in(
     try:
         with transaction.atomic():
             user, decision = _person(source, outcome)
+            if source.slug == Source.LOCAL:
+                outcome = own.as_now(outcome, user)
             now = timezone.now()
             tokens = vault.dated(outcome.tokens or TokenSet())
             typed = _typed(

@@ -73,6 +73,17 @@ def test_a_person_who_is_disabled_after_the_password_was_judged_is_refused(perso
     assert not StoredSession.objects.exists()
 
 
+def test_what_was_judged_before_the_desk_corrected_a_person_does_not_undo_it(person: User) -> None:
+    source = catalogue.find("local")
+    assert source
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
+    User.objects.filter(pk=person.pk).update(email="new@example.org", name="Alice Berg")
+    done = sign_in.sign_in(source, judged, None, Session(), VISIT)
+    person.refresh_from_db()
+    assert (person.email, person.name) == ("new@example.org", "Alice Berg")
+    assert done.store.typed.name == "Alice Berg"
+
+
 def test_the_sign_in_of_before_never_outlives_the_change_of_the_password(person: User) -> None:
     passwords = [PASSWORD, *(f"password number {n} of them" for n in range(RACES))]
     for old, new in pairwise(passwords):

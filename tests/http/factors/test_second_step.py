@@ -196,6 +196,20 @@ def test_what_ends_sessions_ends_what_waits(factor: Factor, how: str) -> None:
 # --- The lock-out ---------------------------------------------------------------------------------
 
 
+def test_an_address_that_is_corrected_while_a_sign_in_waits_stays_so(
+    factor: Factor, person: User
+) -> None:
+    """Links to a password go there: the former address may be a stranger's."""
+    browser = begun()
+    person.email, person.email_verified, person.name = "new@example.org", False, "Alice Berg"
+    person.save()
+    browser.post(SECOND, {"code": factor.code()})
+    assert browser.get("/auth/session").json()["user"]["name"] == "Alice Berg"
+    person.refresh_from_db()
+    assert (person.email, person.email_verified) == ("new@example.org", False)
+    assert person.name == "Alice Berg"
+
+
 def test_u22_wrong_codes_are_limited_and_a_right_password_gives_no_more(factor: Factor) -> None:
     statuses = []
     for _try in range(6):  # each with the right password before it
