@@ -9,10 +9,10 @@ from django.utils import timezone
 from accounts.errors import EXPIRED, InvalidGrant
 from accounts.factors import codes, totp
 from accounts.factors.answer import WrongCode
-from accounts.factors.tell import tell
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import RecoveryCode, TotpKey, User
 from accounts.provider import Visit
+from accounts.telling import tell
 
 _PURPOSE = "second-factor-offer"
 _LIFE = timedelta(minutes=30)

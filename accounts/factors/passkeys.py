@@ -16,12 +16,12 @@ from accounts import conf, errors, trail
 from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
 from accounts.factors import ceremony
 from accounts.factors.ceremony import Answer, Asserted
-from accounts.factors.tell import tell
 from accounts.keyring import digest
 from accounts.login import own
 from accounts.models import Passkey, Source, SpentChallenge, User
 from accounts.provider import Authentication, Visit
 from accounts.strength.levels import Strength
+from accounts.telling import tell
 
 AT_MOST = 20
 LONGEST_LABEL = 100
