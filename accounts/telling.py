@@ -13,9 +13,9 @@ from accounts.provider import Visit
 
 def tell(name: str, user: User, visit: Visit | None, *, mail: bool = True, **said: Any) -> None:
     """Record the event `name` of a person, and mail them, in the caller's transaction. `said` are
-    other columns of the event.
+    other columns of the event. An address that nobody has verified may be a stranger's: no mail.
     """
     events.record(events.event(name, visit, user=user, **said))
-    if mail and user.email:
+    if mail and user.email and user.email_verified:
         message = {"uid": user.uid, "told": name, "language": translation.get_language()}
         outbox.post_mail(Source.LOCAL, message)

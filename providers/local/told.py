@@ -53,11 +53,12 @@ _WORDS = {
 
 
 def deliver(message: Mapping[str, Any]) -> None:
-    """Send what was posted; nothing to somebody who has gone, or has no address any more.
+    """Send what was posted; nothing to somebody who has gone, or has no verified address any more.
 
     `message` has the `uid` of the person, what is `told` (an event's name), and the `language`.
     """
-    user = User.objects.filter(uid=message["uid"]).exclude(email="").first()
+    found = User.objects.filter(uid=message["uid"], email_verified=True).exclude(email="")
+    user = found.first()
     if user is None:
         return
     with translation.override(message["language"]):

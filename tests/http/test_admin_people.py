@@ -303,3 +303,7 @@ def test_the_boxes_that_give_rights_are_in_one_language(admin: Client, language:
     catalog = admin.get("/admin/jsi18n/").content.decode()
     for said in ("Choose all %s", "Remove selected %s", "(click to clear)", "Chosen %s"):
         assert re.search(rf'"{re.escape(said)}": "(?!{re.escape(said)})', catalog), said
+    User.objects.filter(pk=person.pk).update(email="stranger@example.org", email_verified=False)
+    assert client.post(url(person), sent).status_code == 302
+    fresh.delivered()
+    assert len(mail.outbox) == 1, "nobody has said that the former address was theirs"

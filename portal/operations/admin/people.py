@@ -143,7 +143,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)
             former, provider = form.initial["email"], catalogue.recovering()
-            if provider and former and former != obj.email:
+            if provider and former and former != obj.email and obj.email_verified:
                 provider.tell_former_address(obj.uid, former)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
