@@ -198,7 +198,7 @@ def _committed() -> None:
 def announce(kind: str, values: Iterable[str]) -> None:
     """Append to the feed, in the caller's transaction.
 
-    `kind`: session, key, source, rule, person or token.
+    `kind`: session, key, source, rule, person, token or signing.
     """
     EndedEntry.objects.bulk_create(EndedEntry(kind=kind, value=value, at=Now()) for value in values)
     transaction.on_commit(_committed)
@@ -225,7 +225,15 @@ def changed_at(person: str) -> float:
     """Return when, by `time.monotonic`, this worker last heard that the person of this primary key
     was changed: what was read of them before is old. Raises `DatabaseError`.
     """
-    return _feed.refreshed().entries.get((PERSON, person), float("-inf"))
+    return heard_at(PERSON, person)
+
+
+def heard_at(kind: str, value: str) -> float:
+    """Return when, by `time.monotonic`, this worker last heard `value` of the kind `kind`, of those
+    that are not counted; minus infinity for never, or so long ago that no copy is older. Raises
+    `DatabaseError`.
+    """
+    return _feed.refreshed().entries.get((kind, value), float("-inf"))
 
 
 def version(kind: str) -> int:

@@ -1,8 +1,9 @@
 """The keys that sign what we say of people: made at first use, sealed, and turned by a command.
 
-A worker keeps them for a minute. A new key is published before it signs, and one that is no longer
-used until nothing that it signed counts any more, so that no client is surprised (OIDC Core,
-10.1.1).
+A worker keeps them for a minute, and reads them anew when the ended feed tells that one was turned.
+A new key is published before it signs, and one that is no longer used until nothing that it signed
+counts any more, so that no client is surprised (OIDC Core, 10.1.1). One that somebody else has seen
+is withdrawn: from then on nothing counts that it has signed.
 """
 
 import json
@@ -18,12 +19,12 @@ from typing import Any
 import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from accounts import conf
+from accounts import conf, ended
 from accounts.errors import TemporarilyUnavailable
 from accounts.keyring import Sealed, Unreadable, seal, unseal
 from accounts.provider import Finding, verdict
@@ -38,6 +39,10 @@ OLD = timedelta(days=366)
 # A new key signs once no worker and no cache holds keys without it: 1 and 5 minutes at most.
 PUBLISHED_FIRST = timedelta(minutes=10)
 _KNOWN_FOR = 60.0
+# A key of which this worker has not heard yet is looked for at most so often, in seconds.
+_LOOK_EVERY = 1.0
+# What the ended feed tells of the keys: the kind, and its one value.
+_FEED = ("signing", "turned")
 _RSA_BITS = 3072
 log = structlog.get_logger("vestibule.keys")
 _one_at_a_time = Lock()
@@ -77,13 +82,32 @@ class _Known:
 
     def forget(self) -> None:
         self._keys: list[Key] = []
-        self._until = 0.0
+        self._read_at = self._looked_at = float("-inf")
 
     def all(self, *, anew: bool = False) -> list[Key]:
         with self._lock:
-            if anew or time.monotonic() >= self._until:
-                self._keys, self._until = _load(), time.monotonic() + _KNOWN_FOR
+            if anew or self._is_old():
+                self._read_at, self._keys = time.monotonic(), _load()
             return self._keys
+
+    def named(self, kid: Any) -> Key | None:
+        """Return the key of this id, or None. Another worker may have made it just now: it is
+        looked for once more, which strangers with ids of their own cannot make happen often.
+        """
+        found = next((each for each in self.all() if each.kid == kid), None)
+        now = time.monotonic()
+        if found or now - self._looked_at < _LOOK_EVERY:
+            return found
+        self._looked_at = now
+        return next((each for each in self.all(anew=True) if each.kid == kid), None)
+
+    def _is_old(self) -> bool:
+        if time.monotonic() - self._read_at >= _KNOWN_FOR:
+            return True
+        try:
+            return ended.heard_at(*_FEED) > self._read_at
+        except DatabaseError:
+            return False  # nothing else is to be had
 
 
 _known = _Known()
@@ -125,7 +149,7 @@ def claims_of(token: str) -> dict[str, Any]:
     """
     try:
         header = jwt.get_unverified_header(token)
-        key = next((each for each in _known.all() if each.kid == header.get("kid")), None)
+        key = _known.named(header.get("kid"))
         if key is None or header.get("typ") != TYPE:  # a logout token is no hint (RFC 8725, 3.11)
             raise NotOurs
         return jwt.decode(
@@ -139,17 +163,22 @@ def claims_of(token: str) -> dict[str, Any]:
         raise NotOurs from None
 
 
-def rotate(*, at_once: bool = False) -> str:
+def rotate(*, at_once: bool = False, withdraw: bool = False) -> str:
     """Make a new key current; the one before verifies for a while, and signs on for some minutes
-    unless the new one has to `at_once`. Returns the new key's id.
+    unless the new one has to `at_once`. With `withdraw` the new one signs at once and all others
+    are deleted: every worker refuses within a second what they have signed. Returns the new key's
+    id.
     """
     algorithm = portal_conf.signing_algorithm()
     row = _made(algorithm)
-    if at_once:
+    if at_once or withdraw:
         row.created_at -= PUBLISHED_FIRST
     with transaction.atomic():
         SigningKey.objects.filter(current=algorithm).update(current=None)
         row.save(force_insert=True)
+        if withdraw:
+            SigningKey.objects.exclude(pk=row.pk).delete()
+        ended.announce(_FEED[0], _FEED[1:])
     _known.forget()
     return row.kid
 

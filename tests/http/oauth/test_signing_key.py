@@ -1,15 +1,26 @@
-"""The first key that signs: made at its first use."""
+"""The keys that sign: the first is made at its first use, and one that somebody else has seen is
+withdrawn in every worker (docs/operations.md 5).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
 from typing import Any
 
+import jwt
 import pytest
 from cryptography.hazmat.primitives.asymmetric import rsa
+from django.core.management import call_command
 from django.db import connection
+from django.test import Client as Browser
+from django.test.utils import CaptureQueriesContext
 
+from accounts import ended
 from portal.authorization_server import keys
 from portal.authorization_server.models import SigningKey
+from tests.http.oauth.application import Application
 from tests.http.oidc.conftest import parallel
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,3 +41,62 @@ def test_the_first_key_is_made_once_and_no_transaction_lasts_meanwhile(
     assert in_transaction == [False, False]
     assert SigningKey.objects.count() == 2
     assert SigningKey.objects.filter(current__isnull=False).count() == 1
+
+
+@contextmanager
+def another_worker() -> Iterator[None]:
+    """Run what follows in a worker that has read nothing yet, and come back half a second later."""
+    with pytest.MonkeyPatch.context() as there:
+        there.setattr(keys, "_known", keys._Known())
+        there.setattr(ended, "_feed", ended.Feed())
+        yield
+    ended._feed.expire()
+
+
+def published(browser: Browser) -> list[str]:
+    return [each["kid"] for each in browser.get("/oauth/jwks").json()["keys"]]
+
+
+def hinted(app: Application, token: str) -> Any:
+    return app.ask(prompt="none", scope="openid", id_token_hint=token)
+
+
+def test_a_key_that_somebody_has_seen_is_withdrawn_in_every_worker(app: Application) -> None:
+    token = app.sign_in(scope="openid")["id_token"]
+    assert "code" in app.answer(hinted(app, token))
+    with another_worker():
+        call_command("rotate_signing_key", "--withdraw", stdout=(out := StringIO()))
+    assert published(app.back) == [out.getvalue().strip()]
+    assert app.answer(hinted(app, token))["error"] == "invalid_request"
+    assert app.browser.get("/oauth/logout", {"id_token_hint": token}).status_code == 400
+    fresh = app.sign_in(scope="openid")["id_token"]
+    assert jwt.get_unverified_header(fresh)["kid"] == out.getvalue().strip()
+    assert "code" in app.answer(hinted(app, fresh))
+
+
+def test_an_ordinary_turn_takes_what_was_signed_before(app: Application) -> None:
+    token = app.sign_in(scope="openid")["id_token"]
+    call_command("rotate_signing_key", "--now", stdout=StringIO())
+    assert "code" in app.answer(hinted(app, token))
+    assert len(published(app.back)) == 2
+
+
+def test_a_worker_looks_for_a_key_that_another_has_just_made(app: Application) -> None:
+    assert keys._known.all() == []
+    with another_worker():
+        token = app.sign_in(scope="openid")["id_token"]
+    assert "code" in app.answer(hinted(app, token))
+
+
+def test_ids_that_strangers_make_up_are_looked_for_once_in_a_while(
+    app: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keys, "_LOOK_EVERY", 3600.0)
+    app.sign_in(scope="openid")
+    forged = jwt.encode({"iss": "x"}, "k" * 32, headers={"kid": "none of ours", "typ": keys.TYPE})
+    with CaptureQueriesContext(connection) as queries:
+        for _ in range(5):
+            with pytest.raises(keys.NotOurs):
+                keys.claims_of(forged)
+    table = SigningKey._meta.db_table
+    assert len([each for each in queries if table in each["sql"]]) == 1
