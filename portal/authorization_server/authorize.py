@@ -128,6 +128,7 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
         level=strength.of(session),
         granted=known,
         first_party=first_party,
+        unproved=consents.is_unproved(case.way.client, case.way.redirect_uri),
         asked_again_at=_asked_again_at(case),
         now=timezone.now(),
     )
@@ -175,6 +176,7 @@ def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
         "first_party": case.way.client.skip_authorization,
         "request_sealed": seal(content, _CONSENT, session.uid),
         "place": _place_of(case.way.redirect_uri),
+        "unproved": consents.is_unproved(case.way.client, case.way.redirect_uri),
         "again": _return_path(request, case),
     }
     language = _language(case.asked)

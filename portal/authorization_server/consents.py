@@ -4,7 +4,6 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
-from django.db.models import QuerySet
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import events
@@ -30,6 +29,14 @@ def granted(user_id: int, client: Client) -> frozenset[str] | None:
     return frozenset(found.scope.split()) if found else None
 
 
+def is_unproved(client: Client, redirect_uri: str) -> bool:
+    """Tell whether any program on the person's computer can be the client: it has no secret, and
+    the address is on loopback or has a scheme that any program may take. What was allowed before
+    was allowed to another one, perhaps (RFC 8252, 8.6; RFC 6749, 10.2).
+    """
+    return client.is_public and not redirect_uri.startswith("https://")
+
+
 def remember(user_id: int, client: Client, scopes: Iterable[str]) -> None:
     """Keep what a person has allowed, beside what they had allowed before."""
     with transaction.atomic():
@@ -41,10 +48,19 @@ def remember(user_id: int, client: Client, scopes: Iterable[str]) -> None:
             row.save(update_fields=["scope", "updated_at"])
 
 
-def of_person(user_id: int) -> QuerySet[Consent]:
-    """Return what a person has allowed, the latest first."""
+def of_person(user_id: int) -> list[tuple[Consent, list[str]]]:
+    """Return what a person has allowed, the latest first, each with all scopes that the application
+    has: those of the consent, and those that a device was let in with.
+    """
     rows = Consent.objects.filter(user_id=user_id).select_related("client")
-    return rows.exclude(client__client_id=FIRST_PARTY).order_by("-updated_at")
+    held = RefreshToken.objects.filter(user_id=user_id, revoked=None)
+    scopes: dict[int, list[str]] = {}
+    for client_id, scope in held.values_list("application_id", "scope"):
+        scopes.setdefault(client_id, []).extend(scope.split())
+    return [
+        (each, list(dict.fromkeys([*each.scope.split(), *scopes.get(each.client_id, ())])))
+        for each in rows.exclude(client__client_id=FIRST_PARTY).order_by("-updated_at")
+    ]
 
 
 def told_of(user_id: int) -> list[dict[str, Any]]:
@@ -54,17 +70,18 @@ def told_of(user_id: int) -> list[dict[str, Any]]:
     return [
         {
             "name": each.client.name or each.client.client_id,
-            "words": in_words(each.scope.split()),
+            "words": in_words(scopes),
             "since": each.created_at,
         }
-        for each in of_person(user_id)
+        for each, scopes in of_person(user_id)
     ]
 
 
 def held_of(person: User) -> Iterator[dossier.Held]:
     """Yield what is stored of a person's applications: what they allowed."""
-    for each in of_person(person.pk):
-        values = {"application": each.client.name or each.client.client_id, "scope": each.scope}
+    for each, scopes in of_person(person.pk):
+        name = each.client.name or each.client.client_id
+        values = {"application": name, "scope": " ".join(scopes)}
         yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
 
 

@@ -157,7 +157,8 @@ def approve(user_code: str, parent: StoredSession, session: Session, visit: Visi
         if not mine.update(status=approved, session_id=child.uid, user_id=parent.user_id):
             transaction.set_rollback(True)
             return False
-        consents.remember(parent.user_id or 0, row.application, row.scope.split())
+        # What asks by a redirect later need not be this device: it is asked about by itself.
+        consents.remember(parent.user_id or 0, row.application, ())
         _record("device.approved", row, parent, visit)
     return True
 

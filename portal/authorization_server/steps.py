@@ -32,14 +32,16 @@ def next_step(
     level: Strength | None = None,
     granted: Set[str] | None,
     first_party: bool,
+    unproved: bool = False,
     asked_again_at: datetime | None,
     now: datetime,
 ) -> Step:
     """Return the next step. Pure.
 
     `subject` is whom an id_token would speak of; `level` how strong the proof is; `granted` what
-    the person has allowed before, None when never asked; `asked_again_at` when this request has
-    sent them to sign in, None when it has not. Raises the error of which the client is told.
+    the person has allowed before, None when never asked; `unproved` that any program may be the
+    one that asks, so that the person has to know of it; `asked_again_at` when this request has sent
+    them to sign in, None when it has not. Raises the error of which the client is told.
     """
     silent = "none" in asked.prompts
     wrong_person = session.is_logged_in and asked.subject not in {"", subject}
@@ -57,7 +59,7 @@ def next_step(
         if silent or done:
             raise UnmetAuthenticationRequirements("No sign-in of this kind is offered.")
         return Step.SIGN_IN_AGAIN
-    if _needs_asking(asked, granted, first_party=first_party):
+    if unproved or _needs_asking(asked, granted, first_party=first_party):
         if silent:
             raise ConsentRequired("The person must be asked first.")
         return Step.ASK
