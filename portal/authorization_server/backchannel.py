@@ -10,6 +10,8 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.db.models import Q
+
 from accounts import conf, outbox
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client as Http
@@ -26,10 +28,12 @@ from portal.tokens.pair import FIRST_PARTY
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LIFE = 120
+_JOINED = ("client", "session__user")
 
 
 def session_ends(uids: Sequence[str], heir: str) -> None:
-    """Post a notice to each client that knows one of the sessions `uids`, which end now.
+    """Post a notice to each client that knows one of the sessions `uids`, which end now. A child
+    session under the name of its browser's is told of when no other session of that name stays.
 
     Where the session `heir` takes their place nobody has left: what clients hold moves to it. The
     token pair of our own front ends does not; they fetch another.
@@ -42,12 +46,36 @@ def session_ends(uids: Sequence[str], heir: str) -> None:
             held.exclude(application__client_id=FIRST_PARTY).update(session_id=heir)
         StoredSession.objects.filter(parent_uid__in=uids).update(parent_uid=heir)
         return
-    wanting = told.exclude(client__backchannel_logout_uri="").values_list(
-        "client__client_id", "sid", "session__user__uid"
-    )
-    for client_id, sid, subject in dict.fromkeys(wanting):
+    wanting = list(told.exclude(client__backchannel_logout_uri="").select_related(*_JOINED))
+    living = _living([each for each in wanting if _is_beside(each)], uids)
+    over = [
+        (each.client.client_id, each.sid, each.session.user.uid)
+        for each in wanting
+        if not (_is_beside(each) and (each.client_id, each.sid) in living)
+    ]
+    for client_id, sid, subject in dict.fromkeys(over):
         notice = {"client_id": client_id, "sid": sid, "sub": subject}
         outbox.post_notice(client_id, notice)
+
+
+def _is_beside(told: ToldSession) -> bool:
+    """Tell whether a session is not the one that its client knows by this name, but one that began
+    under it and has a life of its own.
+    """
+    return told.session.kind == StoredSession.Kind.CLIENT and told.sid != told.session_id
+
+
+def _living(beside: Sequence[ToldSession], uids: Sequence[str]) -> set[tuple[int, str]]:
+    """Return the clients, each with a name, that know a session by it which stays, of those that
+    may have the names of `beside`: the browser's, and what else began under it. All are locked in
+    one order: of two that end at once the second waits, and finds the first one gone.
+    """
+    if not beside:
+        return set()
+    parents = {each.session.parent_uid for each in beside}
+    family = Q(session_id__in=parents) | Q(session__parent_uid__in=parents)
+    rows = ToldSession.objects.filter(family).select_for_update(of=("self",)).order_by("pk")
+    return {(each.client_id, each.sid) for each in rows if each.session_id not in uids}
 
 
 def deliver(notice: Mapping[str, Any]) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 import time
 from datetime import timedelta
+from functools import partial
 from html import unescape
 from typing import Any
 
@@ -21,7 +22,9 @@ from accounts.session import people
 from portal.authorization_server.models import AccessToken, Client, ToldSession
 from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.at_once import at_once
 from tests.http.oauth.listener import Listener, token_of
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 AFTER = "https://app.example/after?a=b"
@@ -178,6 +181,51 @@ def test_an_offline_application_is_told_of_both_ends(
     assert told.refresh().status_code == 200, "its refresh token lives on (2.7)"
     people.end_all(person.pk, "x")
     assert token_of(told, listener.wait(2)[1])["sid"] == sid
+
+
+def test_what_is_revoked_beside_a_session_that_stays_ends_nothing(
+    told: Application, listener: Listener
+) -> None:
+    told.sign_in(scope="openid offline_access")
+    older = told.tokens["refresh_token"]
+    told.sign_in(scope="openid offline_access")
+    sid = told.id_token()["sid"]
+    told.post("/oauth/revoke", {"token": older})
+    told.post("/oauth/revoke", {"token": told.tokens["refresh_token"]})
+    fresh.delivered()
+    assert StoredSession.objects.filter(kind="client").count() == 0
+    assert listener.told == [], "the browser's session of this name lives"
+    told.browser.post("/auth/logout")
+    assert [token_of(told, each)["sid"] for each in listener.wait()] == [sid]
+
+
+def test_of_two_that_outlive_their_browser_the_last_is_told_of(
+    told: Application, listener: Listener
+) -> None:
+    told.sign_in(scope="openid offline_access")
+    older = told.tokens["refresh_token"]
+    told.sign_in(scope="openid offline_access")
+    told.browser.post("/auth/logout")
+    listener.wait()
+    told.post("/oauth/revoke", {"token": older})
+    fresh.delivered()
+    assert len(listener.told) == 1
+    told.post("/oauth/revoke", {"token": told.tokens["refresh_token"]})
+    assert len(listener.wait(2)) == 2
+
+
+def test_of_two_that_end_at_once_the_second_is_told_of(
+    told: Application, listener: Listener
+) -> None:
+    told.sign_in(scope="openid offline_access")
+    tokens = [told.tokens["refresh_token"]]
+    tokens.append(told.sign_in(scope="openid offline_access")["refresh_token"])
+    told.browser.post("/auth/logout")
+    listener.wait()
+    leaves = [Application(told.client) for _ in tokens]
+    revoke = zip(leaves, tokens, strict=True)
+    at_once([partial(own.post, "/oauth/revoke", {"token": each}) for own, each in revoke])
+    assert len(listener.wait(2)) == 2
 
 
 def test_signing_in_again_is_no_end(told: Application, listener: Listener) -> None:
