@@ -37,7 +37,7 @@ def introspect(request: HttpRequest) -> HttpResponseBase:
         raise InvalidClient
     if row is None or not (own or client.introspects):
         return JsonResponse(_INACTIVE)
-    return JsonResponse(_described(row))
+    return JsonResponse(_described(row, named=client.introspects))
 
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
@@ -64,8 +64,10 @@ def _find(text: str) -> Any:
     return rows.select_related("session__user", "application").first()
 
 
-def _described(row: Any) -> dict[str, Any]:
-    """Return what RFC 7662, 2.2 says of a token that counts."""
+def _described(row: Any, *, named: bool) -> dict[str, Any]:
+    """Return what RFC 7662, 2.2 says of a token that counts. The name of its person is told to whom
+    the scopes let it out, and where it is `named` anyhow (RFC 7662, 5; docs/threats.md T06).
+    """
     is_refresh = not isinstance(row, AccessToken)
     if is_refresh:
         over = bool(row.revoked) or row.family_began_at + conf.client_absolute() <= timezone.now()
@@ -83,15 +85,16 @@ def _described(row: Any) -> dict[str, Any]:
     level = strength.of(session)
     # RFC 9470, 6.2. A source need not tell either.
     proof = {"acr": level.word if level else session.acr, "auth_time": session.auth_time}
+    user = row.session.user
     return {
         **{name: value for name, value in proof.items() if value},
         "active": True,
         "iss": conf.site_url(),
-        "sub": row.session.user.uid,
+        "sub": user.uid,
         "client_id": row.application.client_id,
         "aud": row.resource or row.application.client_id,
         "scope": row.scope,
-        "username": row.session.user.username,
+        **({"username": user.username} if named or "profile" in row.scope.split() else {}),
         "token_type": "refresh_token" if is_refresh else "Bearer",
         "iat": int(row.created.timestamp()),
         "exp": int(expires.timestamp()),

@@ -110,6 +110,16 @@ def test_7662_what_has_ended_is_not_active(server: Application) -> None:
     assert said.json() == {"active": False}
 
 
+def test_7662_t06_the_name_is_for_whom_the_scopes_let_it_out(server: Application) -> None:
+    server.sign_in(scope="openid offline_access")
+    for each in ("access_token", "refresh_token"):
+        token = {"token": server.tokens[each]}
+        Client.objects.update(introspects=False)
+        assert "username" not in server.post("/oauth/introspect", token).json()
+        Client.objects.update(introspects=True)
+        assert server.post("/oauth/introspect", token).json()["username"] == "alice"
+
+
 # --- RFC 7009 -------------------------------------------------------------------------------------
 
 
