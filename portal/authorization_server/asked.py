@@ -29,7 +29,8 @@ _NONCE_AT_MOST, _MAX_AGE_AT_MOST, _RESOURCES_AT_MOST = 255, 10**9, 5
 class Asked:
     """One authorization request, checked. `id_token_claims` and `userinfo_claims` are the names
     that `claims` lists; `acr` those of which the client insists on one, `acr_values` those of which
-    it would like one.
+    it would like one. `names_redirect_uri`: whether the request named its redirect URI, which may
+    be left out where only one is registered (RFC 6749, 3.1.2.3).
     """
 
     client_id: str
@@ -48,6 +49,7 @@ class Asked:
     acr_values: str = ""
     acr: frozenset[str] = frozenset()
     subject: str = ""
+    names_redirect_uri: bool = True
 
     @property
     def wishes_proof(self) -> bool:
@@ -90,6 +92,7 @@ def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
         acr_values=given.get("acr_values", ""),
         acr=_essential_acr(claims),
         subject=_value_of(claims, "sub"),
+        names_redirect_uri="redirect_uri" in given,
     )
 
 

@@ -31,6 +31,8 @@ from portal.tokens.token_errors import InvalidToken
 _VERIFIER = re.compile(r"\A[A-Za-z0-9._~-]{43,128}\Z")
 # For how long a spent code is remembered: who comes with it again ends what it gave.
 _REMEMBERED = timedelta(hours=1)
+# Beside the claims of a code: whether its authorization request named the redirect URI.
+_NAMED = "names_redirect_uri"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,9 @@ def issue(asked: Asked, client: Client, session: Session, user_id: int) -> str:
         code_challenge=asked.code_challenge,
         code_challenge_method="S256",
         nonce=asked.nonce,
-        claims=json.dumps({**asked.claims, "acr_values": asked.words}),
+        claims=json.dumps(
+            {**asked.claims, "acr_values": asked.words, _NAMED: asked.names_redirect_uri}
+        ),
         resource=list(asked.resource),
     )
     return code
@@ -106,11 +110,18 @@ def _find(client: Client, code: str) -> Any:
 def _check(row: Any, shown: Shown) -> None:
     if row.is_expired():
         raise InvalidGrant("The code has expired.")
-    if shown.redirect_uri != row.redirect_uri:
+    if shown.redirect_uri != row.redirect_uri and (shown.redirect_uri or _named_redirect_uri(row)):
         raise InvalidGrant("The redirect_uri is not the one that the code was issued to.")
     challenge = base64.urlsafe_b64encode(hashlib.sha256(shown.verifier.encode()).digest())
     if not constant_time_compare(challenge.decode().rstrip("="), row.code_challenge):
         raise InvalidGrant("The code_verifier is not the right one.")
+
+
+def _named_redirect_uri(row: Any) -> bool:
+    """Tell whether the token request must name the redirect URI: the authorization request has
+    (RFC 6749, 4.1.3). A code of a former release has no word about it.
+    """
+    return bool(json.loads(row.claims or "{}").get(_NAMED, True))
 
 
 def _give(row: Any, client: Client, session: Session, resource: list[str], visit: Visit) -> Issued:

@@ -191,6 +191,24 @@ def test_r11_the_redirect_uri_must_be_the_same(app: Application) -> None:
         assert app.redeem(code, redirect_uri=uri).json()["error"] == "invalid_grant"
 
 
+def test_6749_4_1_3_a_redirect_uri_that_was_never_named_need_not_be_repeated(
+    app: Application,
+) -> None:
+    for uri in (None, app.redirect_uri):
+        assert app.redeem(app.code(redirect_uri=None), redirect_uri=uri).status_code == 200
+    code = app.code(redirect_uri=None)
+    refused = app.redeem(code, redirect_uri="https://evil.example/")
+    assert refused.json()["error"] == "invalid_grant"
+
+
+def test_6749_4_1_3_nor_when_the_request_was_pushed(app: Application) -> None:
+    pushed = app.post("/oauth/par", app.request(redirect_uri=None)).json()
+    asked = {"client_id": "app", "request_uri": pushed["request_uri"]}
+    page = app.browser.get("/oauth/authorize", asked)
+    code = app.answer(app.allow(page))["code"]
+    assert app.redeem(code, redirect_uri=None).status_code == 200
+
+
 @pytest.mark.parametrize("kind", ["token", "id_token", "code token", "code id_token", "none", "x"])
 def test_c11_only_a_code_is_served(app: Application, kind: str) -> None:
     assert app.answer(app.ask(response_type=kind))["error"] == "unsupported_response_type"
