@@ -121,7 +121,7 @@ def calling(authorization: str, form: Mapping[str, str]) -> Client:
 
 def is_origin_of_a_client(origin: str) -> bool:
     """Tell whether scripts of `origin` are a client's. A worker looks once a minute."""
-    return origin in _origins(int(time.monotonic() / _LOOK_AGAIN))
+    return registration.comparable(origin) in _origins(int(time.monotonic() / _LOOK_AGAIN))
 
 
 @lru_cache(maxsize=1)

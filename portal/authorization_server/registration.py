@@ -18,6 +18,7 @@ from portal.authorization_server import client_keys
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST = 2000
+_PORT = re.compile(r":\d*\Z")
 _TEXT = re.compile(r"\A[\x21-\x7e]+\Z")
 # RFC 8252, 7.1: a private-use scheme is a domain name in reverse order, so it has a dot.
 _PRIVATE_USE = re.compile(r"\A[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+\Z")
@@ -67,13 +68,36 @@ def allows_redirect(client: Any, uri: str) -> bool:
     )
 
 
+def origin_problem(origin: str) -> str:
+    """Return what is wrong with an origin, or nothing: a browser names it so (RFC 6454, 6.2)."""
+    parts = _parts(origin)
+    if parts is None or parts.scheme not in {"https", "http"} or origin != _named(parts):
+        said = _(
+            "%s is not an origin. Write it in lower case, without a path or the default port, as "
+            "in https://app.example"
+        )
+        return said % origin
+    return redirect_uri_problem(origin)
+
+
 def origins_of(client: Any) -> frozenset[str]:
-    """Return the origins whose scripts a client in the browser runs: those of its redirect URIs."""
+    """Return the origins whose scripts a client in the browser runs: those of its redirect URIs,
+    and what else is registered, each as `comparable` has it.
+    """
     if client.kind != client.Kind.BROWSER:
         return frozenset()
-    known = (_parts(each) for each in client.redirect_uris.split())
-    own = {f"{each.scheme}://{each.netloc}" for each in known if each and each.netloc}
-    return frozenset(own | set(client.allowed_origins.split()))
+    known = (_parts(each) for each in f"{client.redirect_uris} {client.allowed_origins}".split())
+    return frozenset(comparable(_named(each)) for each in known if each and each.netloc)
+
+
+def comparable(origin: str) -> str:
+    """Return an origin as it is compared: on loopback without its port, which a redirect URI may
+    choose as well (RFC 8252, 7.3). Any other text is returned as it came.
+    """
+    parts = _parts(origin)
+    if parts is None or not _is_loopback(parts) or origin != _named(parts):
+        return origin
+    return _PORT.sub("", origin)
 
 
 def _problems(client: Any) -> Iterator[tuple[str, str]]:
@@ -97,6 +121,9 @@ def _problems(client: Any) -> Iterator[tuple[str, str]]:
 
 
 def _address_problems(client: Any) -> Iterator[tuple[str, str]]:
+    for origin in client.allowed_origins.split():
+        if problem := origin_problem(origin):
+            yield "allowed_origins", problem
     for field in ("backchannel_logout_uri", "jwks_uri"):
         uri = getattr(client, field)
         if uri and not _is_callable(uri):
@@ -144,6 +171,14 @@ def _parts(uri: str) -> SplitResult | None:
 
 def _is_loopback(parts: SplitResult) -> bool:
     return parts.scheme == "http" and parts.hostname in LOOPBACK
+
+
+def _named(parts: SplitResult) -> str:
+    """Return the origin of an URI as a browser names it: in lower case, without the default port
+    of its scheme (RFC 6454, 6.2).
+    """
+    default = {"https": ":443", "http": ":80"}.get(parts.scheme, "")
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(default).removesuffix(':')}"
 
 
 def _without_port(parts: SplitResult) -> tuple[str, str | None, str, str]:

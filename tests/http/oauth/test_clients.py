@@ -96,6 +96,7 @@ def test_a_change_keeps_the_secret_and_a_new_one_ends_it(admin: Browser) -> None
         ({"auth_method": "none"}, "auth_method"),
         ({"kind": "browser"}, "auth_method"),
         ({"allowed_scopes": "openid admin"}, "allowed_scopes"),
+        ({"allowed_origins": "https://spa.example/ *"}, "allowed_origins"),
         ({"auth_method": "private_key_jwt"}, "jwks"),
         ({"jwks": "{"}, "jwks"),
         ({"jwks_uri": "http:/a.example"}, "jwks_uri"),

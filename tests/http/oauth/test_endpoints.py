@@ -236,3 +236,27 @@ def test_x14_only_registered_origins_read_tokens(app: Application) -> None:
     answer = app.post("/oauth/token", {"grant_type": "x"}, mine)
     assert answer["Access-Control-Allow-Origin"] == "https://app.example"
     assert "Access-Control-Allow-Origin" not in app.back.options("/oauth/introspect", headers=mine)
+
+
+@pytest.mark.parametrize("host", ["localhost", "127.0.0.1", "[::1]"])
+@pytest.mark.parametrize("field", ["redirect_uris", "allowed_origins"])
+def test_8252_a_script_on_loopback_reads_tokens_at_any_port(
+    browser: Browser, host: str, field: str
+) -> None:
+    """A redirect URI on loopback may choose its port, and so may the page that redeems the code."""
+    known = {"redirect_uris": "https://app.example/cb", field: f"http://{host}"}
+    own = Application(register(**known), browser)
+    for origin in (f"http://{host}", f"http://{host}:5173"):
+        ready = own.back.options("/oauth/token", headers={"Origin": origin})
+        assert ready["Access-Control-Allow-Origin"] == origin
+    for name in (f"{host}.evil.example", f"{host}@evil.example", f"u@{host}", f"{host}:0"):
+        ready = own.back.options("/oauth/token", headers={"Origin": f"http://{name}"})
+        assert "Access-Control-Allow-Origin" not in ready
+    tls = own.back.options("/oauth/token", headers={"Origin": f"https://{host}:5173"})
+    assert "Access-Control-Allow-Origin" not in tls
+
+
+def test_an_origin_is_known_however_its_redirect_uri_is_written(browser: Browser) -> None:
+    own = Application(register(redirect_uris="https://APP.example:443/cb"), browser)
+    ready = own.back.options("/oauth/token", headers={"Origin": "https://app.example"})
+    assert ready["Access-Control-Allow-Origin"] == "https://app.example"

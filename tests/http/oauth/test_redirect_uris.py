@@ -92,6 +92,33 @@ def test_what_may_be_registered(uri: str) -> None:
     assert not registration.redirect_uri_problem(uri)
 
 
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "https://app.dk/", "https://app.dk/x", "https://app.dk?x", "*", "https://*", "app.dk",
+        "https://*.app.dk", "http://app.dk", "https://APP.dk", "https://app.dk:443", "null",
+        "https://u@app.dk", "https://", "http://localhost:80", "http://localhost:", "htps://app.dk",
+        "com.example.app://x", "https://app.dk\\", "https://app.dk:99999", "https:app.dk",
+    ],
+)  # fmt: skip
+def test_what_is_no_origin_is_not_registered(origin: str) -> None:
+    assert registration.origin_problem(origin)
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://app.dk", "https://app.dk:8443", "http://localhost", "http://[::1]:5173"]
+)
+def test_an_origin_is_registered(origin: str) -> None:
+    assert not registration.origin_problem(origin)
+
+
+@given(st.text(max_size=60) | st.sampled_from(["http://localhost:1", "http://[::1]:1/"]))
+def test_only_a_port_on_loopback_is_forgiven_an_origin(origin: str) -> None:
+    """What is compared is the text itself, but for the port that `http` on loopback has."""
+    compared = registration.comparable(origin)
+    assert compared == origin or urlsplit(origin).hostname in registration.LOOPBACK
+
+
 @pytest.mark.django_db(transaction=True)
 def test_r08_two_addresses_are_none(app: Application) -> None:
     fields = list(app.request().items())
