@@ -96,12 +96,10 @@ def authenticate(credentials: Credentials, client: Client | None) -> Client:
     It must use the method that it is registered for. Raises `InvalidClient`, alike for every
     reason.
     """
-    basic = credentials.method == Client.Method.BASIC
-    refusal = InvalidClient(basic=basic)
     if client is None or client.client_id != credentials.client_id:
-        raise refusal
+        raise InvalidClient
     if credentials.method != client.auth_method:
-        raise refusal
+        raise InvalidClient
     if credentials.both and not client.legacy_desktop:
         raise InvalidRequest("The client may prove who it is in one way at a time.")
     if credentials.method == Client.Method.PRIVATE_KEY:
@@ -109,7 +107,7 @@ def authenticate(credentials: Credentials, client: Client | None) -> Client:
     elif credentials.method != Client.Method.NONE:
         known = client.client_secret
         if not known or not constant_time_compare(known, digest(credentials.secret)):
-            raise refusal
+            raise InvalidClient
     return client
 
 
@@ -136,7 +134,7 @@ def _basic(authorization: str) -> tuple[str, str]:
         plain = base64.b64decode(authorization[6:].strip(), validate=True).decode()
         client_id, colon, secret = plain.partition(":")
         if not colon:
-            raise InvalidClient(basic=True)
+            raise InvalidClient
         return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
     except (binascii.Error, ValueError):
-        raise InvalidClient(basic=True) from None
+        raise InvalidClient from None

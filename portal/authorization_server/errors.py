@@ -4,14 +4,13 @@ from accounts.errors import InvalidRequest, ProtocolError
 
 
 class InvalidClient(ProtocolError):
-    """`invalid_client` (RFC 6749, 5.2): unknown, or not who it says. `basic` when it tried that."""
+    """`invalid_client` (RFC 6749, 5.2): unknown, or not who it says."""
 
     error = "invalid_client"
     status = 401
 
-    def __init__(self, *, basic: bool = False) -> None:
+    def __init__(self) -> None:
         super().__init__("The client is not known, or could not prove who it is.")
-        self.basic = basic
 
 
 class NoWayBack(InvalidRequest):

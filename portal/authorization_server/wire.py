@@ -125,7 +125,7 @@ def _refused(error: ProtocolError, status: int) -> JsonResponse:
     response = JsonResponse(body, status=status)
     if isinstance(error, AuthorizationPending):  # as each device is told every five seconds
         response.is_ordinary = True  # type: ignore[attr-defined]  # portal/middleware.py
-    if isinstance(error, InvalidClient) and error.basic:
+    if isinstance(error, InvalidClient):  # RFC 9110, 15.5.2: every 401 has one
         response["WWW-Authenticate"] = 'Basic realm="vestibule", charset="UTF-8"'
     if isinstance(error, TemporarilyUnavailable):
         response["Retry-After"] = str(error.retry_after)

@@ -8,6 +8,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
@@ -18,7 +19,7 @@ from django.test import Client as Browser
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from portal.authorization_server.models import Client
-from tests.http.oauth.application import SECRET, SITE, Application, register
+from tests.http.oauth.application import FORM, SECRET, SITE, Application, register
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -190,9 +191,22 @@ def test_t11_one_way_at_a_time_and_the_registered_one(
     assert answer.status_code == status
     if status == 401:
         assert answer.json()["error"] == "invalid_client"
-        assert ("WWW-Authenticate" in answer) == ("Basic" in str(headers))
+        assert answer["WWW-Authenticate"].startswith("Basic realm=")
     if status == 400:
         assert answer.json()["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("path", ["token", "introspect", "revoke", "par", "device_authorization"])
+@pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer x"}], ids=["none", "bearer"])
+def test_9110_15_5_2_who_proves_nothing_is_told_how(
+    house: None, path: str, headers: dict[str, str]
+) -> None:
+    """Whatever was wrong, the answer names the scheme that is taken (RFC 6749, 5.2)."""
+    fields = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x", "client_id": "no"}
+    body = urlencode({**fields, "client_secret": "wrong"})
+    answer = Browser().post(f"/oauth/{path}", body, content_type=FORM, headers=headers)
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer["WWW-Authenticate"] == 'Basic realm="vestibule", charset="UTF-8"'
 
 
 def test_t11_a_secret_in_the_address_is_not_read(server: Application) -> None:
