@@ -19,6 +19,13 @@ from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
 
 PROMPTS = ("none", "login", "consent", "select_account")
+PARAMETERS = (
+    *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "response_mode"),
+    *("code_challenge", "code_challenge_method", "prompt", "max_age", "ui_locales", "claims"),
+    *("login_hint", "id_token_hint", "acr_values", "resource"),
+    *("request", "request_uri", "registration"),  # which are refused
+)
+"""All that is read of an authorization request (RFC 6749, 4.1.1; OIDC Core, 3.1.2.1)."""
 RESPONSE_MODES = ("query", "form_post")
 OFFLINE = "offline_access"
 _CHALLENGE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")

@@ -46,6 +46,7 @@ PATH = "/oauth/authorize"
 _AGAIN, _CONSENT = "asked-again", "consent-once"
 # The parameter in which we remember, sealed, when this request sent its person to sign in again.
 _MARK = "vestibule_asked"
+_PARAMETERS = frozenset({*asked.PARAMETERS, _MARK})
 _CONSENT_LIFE = timedelta(minutes=10)
 
 
@@ -65,7 +66,7 @@ class Case:
 def authorize(request: HttpRequest) -> HttpResponse:
     """Take an authorization request, and lead to what it needs next."""
     try:
-        came = wire.read(request.POST if request.method == "POST" else request.GET)
+        came = wire.read(request.POST if request.method == "POST" else request.GET, _PARAMETERS)
         if request.method == "POST":
             return _by_get(came)
         given = pushed.resolve(came)

@@ -19,6 +19,8 @@ from portal.tokens.pair import FIRST_PARTY
 
 LONGEST_ID = 255
 _LOOK_AGAIN = 60.0
+# By which a client says who it is, in a form.
+PARAMETERS = ("client_id", "client_secret", "client_assertion", "client_assertion_type")
 JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 

@@ -49,7 +49,7 @@ _ATTEMPTS = 5
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
 def device_authorization(request: HttpRequest) -> HttpResponseBase:
     """Give a device its two codes (RFC 8628, 3.1 and 3.2)."""
-    given = wire.read_form(request)
+    given = wire.read_form(request, "scope", "resource")
     client = clients.calling(request.headers.get("Authorization", ""), given)
     if not client.may_use(Client.GRANT_DEVICE_CODE):
         raise errors.UnauthorizedClient("This client may not use the device grant.")

@@ -27,7 +27,7 @@ def introspect(request: HttpRequest) -> HttpResponseBase:
     A public client proves nothing, so it is told nothing. For a client's own token this costs one
     query.
     """
-    given = wire.read_form(request)
+    given = wire.read_form(request, "token")
     credentials = clients.shown(request.headers.get("Authorization", ""), given)
     row = _find(given.need("token"))
     own = row is not None and row.application.client_id == credentials.client_id
@@ -46,7 +46,7 @@ def revoke(request: HttpRequest) -> HttpResponseBase:
 
     A child session ends with its refresh token: the application has left.
     """
-    given = wire.read_form(request)
+    given = wire.read_form(request, "token")
     client = clients.calling(request.headers.get("Authorization", ""), given)
     row = _find(given.need("token"))
     if row is not None and row.application.pk == client.pk:

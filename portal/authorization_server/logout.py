@@ -20,6 +20,7 @@ from portal.authorization_server.wire import Parameters
 from portal.door import answers, incoming, leaving
 from portal.door.destinations import LONGEST
 
+_PARAMETERS = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state"})
 _RETURN = "logout-return"
 DONE = "/oauth/after-logout"
 
@@ -41,7 +42,7 @@ def logout(request: HttpRequest) -> HttpResponse:
     means this one; else ask the person. A stranger's POST comes back as our GET.
     """
     try:
-        given = wire.read(request.POST if request.method == "POST" else request.GET)
+        given = wire.read(request.POST if request.method == "POST" else request.GET, _PARAMETERS)
         wish = _wish(given)
     except InvalidRequest as error:
         context = {"sentence": error.description}

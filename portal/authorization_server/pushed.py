@@ -23,13 +23,13 @@ PURPOSE = "pushed-request"
 # Each costs a row: so many may come from one place, and from a client that has proved who it is.
 _PLACE = RateLimitItemPerMinute(600, 5, namespace="pushed")
 _CLIENT = RateLimitItemPerMinute(30_000, 5, namespace="pushed-client")
-_CREDENTIALS = ("client_secret", "client_assertion", "client_assertion_type")
+_CREDENTIALS = frozenset(clients.PARAMETERS) - {"client_id"}
 
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
 def push(request: HttpRequest) -> HttpResponseBase:
     """Take a request, checked as it would be at the authorization endpoint (RFC 9126, 2.1)."""
-    given = wire.read_form(request)
+    given = wire.read_form(request, *asked.PARAMETERS)
     client = clients.calling(request.headers.get("Authorization", ""), given)
     if "request_uri" in given:
         raise InvalidRequest("A request that is pushed names no other.")

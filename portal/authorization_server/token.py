@@ -18,11 +18,16 @@ from portal.door import incoming
 from portal.tokens import bearer, minting
 from portal.tokens.token_errors import InvalidToken
 
+_PARAMETERS = (
+    *("grant_type", "code", "redirect_uri", "code_verifier", "refresh_token", "device_code"),
+    *("scope", "resource"),
+)
+
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
 def token(request: HttpRequest) -> HttpResponseBase:
     """Give tokens for a grant. Who guesses at codes is not listened to for a while."""
-    given = wire.read_form(request)
+    given = wire.read_form(request, *_PARAMETERS)
     visit = incoming.visit(request)
     grant_type = given.need("grant_type")
     authorization = request.headers.get("Authorization", "")

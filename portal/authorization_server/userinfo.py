@@ -10,6 +10,8 @@ from portal.tokens import bearer
 from portal.tokens.challenge import challenge
 from portal.tokens.token_errors import InsufficientScope
 
+_PARAMETERS = frozenset({"access_token"})
+
 
 @wire.endpoint("GET", "POST", origins=wire.Origins.CLIENTS)
 def userinfo(request: HttpRequest) -> HttpResponseBase:
@@ -36,7 +38,7 @@ def _token(request: HttpRequest) -> str:
         raise InvalidRequest("An access token in the address is not taken.")
     scheme, _, text = request.headers.get("Authorization", "").partition(" ")
     posted = request.method == "POST" and request.content_type == wire.FORM
-    given = wire.read(request.POST).get("access_token", "") if posted else ""
+    given = wire.read(request.POST, _PARAMETERS).get("access_token", "") if posted else ""
     if scheme.lower() == "bearer" and given:
         raise InvalidRequest("The access token is given twice.")
     if scheme.lower() == "bearer":

@@ -47,30 +47,36 @@ class Parameters(dict[str, str]):
         return self[name]
 
 
-def read(values: QueryDict) -> Parameters:
-    """Return the parameters. Raises `InvalidRequest` for what is repeated, too long or no text."""
+def read(values: QueryDict, names: frozenset[str]) -> Parameters:
+    """Return the parameters `names`; all others are ignored, whatever they hold (RFC 6749, 3.1).
+
+    Raises `InvalidRequest` for what is repeated, too long or no text.
+    """
     found = Parameters()
     for name, given in values.lists():
+        if name not in names:
+            continue
         if name == REPEATED:
             found.resource = tuple(each for each in given if each)
         elif len(given) > 1:
-            raise InvalidRequest(f"The parameter {_shown(name)} occurs more than once.")
+            raise InvalidRequest(f"The parameter {name} occurs more than once.")
         elif given[0]:
             found[name] = given[0]
     for name, text in (*found.items(), *((REPEATED, each) for each in found.resource)):
-        if len(text) > LONGEST or _UNREADABLE.search(text) or _UNREADABLE.search(name):
-            raise InvalidRequest(f"The parameter {_shown(name)} cannot be read.")
+        if len(text) > LONGEST or _UNREADABLE.search(text):
+            raise InvalidRequest(f"The parameter {name} cannot be read.")
     return found
 
 
-def read_form(request: HttpRequest) -> Parameters:
-    """Return the parameters of a posted form; a query is no place for them (RFC 6749, 2.3.1).
+def read_form(request: HttpRequest, *names: str) -> Parameters:
+    """Return the parameters `names` of a posted form, and those by which a client proves who it is;
+    a query is no place for them (RFC 6749, 2.3.1).
 
-    Raises `InvalidRequest` for any other body.
+    Raises `InvalidRequest` for any other body, and as `read` does.
     """
     if request.content_type != FORM:
         raise InvalidRequest(f"The body must be {FORM}.")
-    return read(request.POST)
+    return read(request.POST, frozenset({*names, *clients.PARAMETERS}))
 
 
 def endpoint(
@@ -151,8 +157,3 @@ def _let_read(
         response["Access-Control-Allow-Methods"] = ", ".join(methods)
         response["Access-Control-Allow-Headers"] = "Authorization, Content-Type"
         response["Access-Control-Max-Age"] = "600"
-
-
-def _shown(name: str) -> str:
-    """Return the name of a parameter as an answer may show it."""
-    return re.sub(r"[^\w.-]", "?", name[:40], flags=re.ASCII)

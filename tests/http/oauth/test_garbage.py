@@ -8,7 +8,7 @@ import base64
 import json
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 import pytest
 from django.test import Client as Browser
@@ -149,12 +149,46 @@ def test_each_parameter_is_read_once_or_refused(pairs: list[tuple[str, str]]) ->
     values = QueryDict(mutable=True)
     for name, value in pairs:
         values.appendlist(name, value)
-    found, code = tried(lambda: read(values))
+    known = frozenset(name for name, _value in pairs[:3])
+    found, code = tried(lambda: read(values, known))
     assert code in {"", "invalid_request"}
     if found is not None:
         assert all(found.values())
-        names = [name for name, _value in pairs if name != "resource"]
-        assert len(set(names)) == len(names) or not set(found) - set(names)
+        names = [name for name, _value in pairs if name in known - {"resource"}]
+        assert len(set(names)) == len(names)
+        assert set(found) <= set(names)
+
+
+UNKNOWN = [
+    ("foo", "1"),
+    ("foo", "2"),
+    ("utm", "x" * 5000),
+    ("fbclid", "\ufffd"),
+    ("\x7f", "\u202e"),
+]
+
+
+def test_6749_3_1_what_is_not_known_is_ignored_by_a_browsers_request(app: Application) -> None:
+    for path in ("/oauth/authorize", "/oauth/logout"):
+        asked = urlencode([*app.request().items(), *UNKNOWN])
+        assert app.browser.get(f"{path}?{asked}").status_code == 200, path
+    posted = app.browser.post("/oauth/authorize", asked, content_type=FORM)
+    assert set(dict(parse_qsl(urlsplit(app.landing(posted)).query))) == set(app.request())
+
+
+def test_6749_3_1_what_is_not_known_is_ignored_by_each_endpoint(app: Application) -> None:
+    Client.objects.update(kind=Client.Kind.NATIVE)
+    more = {name: [value for each, value in UNKNOWN if each == name] for name, _ in UNKNOWN}
+    app.redeem(app.code(scope="openid offline_access"), **more)
+    assert app.refresh(**more).status_code == 200
+    token = {"token": app.tokens["access_token"], "token_type_hint": ["x", "x" * 5000]}
+    shown = {"access_token": app.tokens["access_token"]}
+    assert app.post("/oauth/userinfo", {**shown, **more}).status_code == 200
+    assert app.post("/oauth/par", {**app.request(), **more}).status_code == 201
+    assert app.post("/oauth/device_authorization", more).status_code == 200
+    assert app.post("/oauth/introspect", {**token, **more}).json()["error"] == "invalid_client"
+    assert app.post("/oauth/revoke", {**token, **more}).status_code == 200
+    assert app.userinfo().status_code == 401
 
 
 @given(st.text(max_size=100))
