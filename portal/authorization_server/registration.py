@@ -183,7 +183,7 @@ def _named(parts: SplitResult) -> str:
 
 def _without_port(parts: SplitResult) -> tuple[str, str | None, str, str]:
     """Return what must be alike; a path of `/` is none (RFC 3986, 6.2.3)."""
-    return parts.scheme, parts.hostname, parts.path.removesuffix("/"), parts.query
+    return parts.scheme, parts.hostname, parts.path if parts.path != "/" else "", parts.query
 
 
 def keys_of(text: str) -> dict[str, Any]:
