@@ -4,7 +4,7 @@ RFC 6749, 4.1.2; RFC 9207, 2; Form Post Response Mode 1.0, 2.
 """
 
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from django.http import HttpRequest, HttpResponse
 
@@ -69,10 +69,16 @@ def find(given: Parameters, client: Client | None = None) -> WayBack:
 
 
 def _with(url: str, fields: dict[str, str]) -> str:
-    """Return `url` with `fields` in its query; its own are kept, unless they are named as ours."""
+    """Return `url` with `fields` behind its query, which is kept letter by letter (RFC 6749, 3.1.2)
+    but for what is named as ours.
+    """
     base, _, query = url.partition("?")
-    own = [(n, v) for n, v in parse_qsl(query, keep_blank_values=True) if n not in _OURS]
-    return f"{base}?{urlencode([*own, *fields.items()])}"
+    own = [each for each in query.split("&") if each and not _is_ours(each)]
+    return f"{base}?{'&'.join([*own, urlencode(fields)])}"
+
+
+def _is_ours(pair: str) -> bool:
+    return unquote_plus(pair.partition("=")[0]) in _OURS
 
 
 def _form(request: HttpRequest, url: str, fields: dict[str, str]) -> HttpResponse:

@@ -157,3 +157,11 @@ def test_an_address_keeps_its_own_query_and_cannot_answer_for_us(browser: object
     answer = own.answer(asked)
     assert (answer["tenant"], answer["iss"]) == ("1", "http://localhost:8000")
     assert "code" not in answer
+
+
+@pytest.mark.django_db(transaction=True)
+def test_6749_3_1_2_the_query_of_an_address_is_kept_as_it_is_registered(browser: object) -> None:
+    url = "https://app.example/cb?flag&x=a%20b+c&y=%C3%A6&%69ss=evil&z"
+    landed = Application(register(redirect_uris=url), browser).ask(prompt="none")["Location"]
+    assert landed.startswith("https://app.example/cb?flag&x=a%20b+c&y=%C3%A6&z&error=")
+    assert "evil" not in landed
