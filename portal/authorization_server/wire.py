@@ -102,6 +102,8 @@ def endpoint(
             if "Cache-Control" not in response:
                 fine = public_for and response.status_code == 200
                 response["Cache-Control"] = f"public, max-age={public_for}" if fine else "no-store"
+            if response["Cache-Control"] == "no-store":
+                response["Pragma"] = "no-cache"  # RFC 6749, 5.1
             return response
 
         answer.answers_json = True  # type: ignore[attr-defined]

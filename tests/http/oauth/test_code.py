@@ -46,6 +46,13 @@ def test_a_person_is_asked_once_and_signed_in(app: Application, person: User) ->
     assert app.ask().status_code == 302, "what was allowed is remembered"
 
 
+def test_6749_5_1_no_answer_with_a_token_is_cached(app: Application) -> None:
+    answer = app.redeem(app.code(scope="openid offline_access"))
+    for each in (answer, app.refresh(), app.redeem("x"), app.userinfo()):
+        assert (each["Cache-Control"], each["Pragma"]) == ("no-store", "no-cache")
+    assert "Pragma" not in app.back.get("/oauth/jwks")
+
+
 def test_who_says_no_is_not_signed_in(app: Application) -> None:
     answer = app.answer(app.allow(app.ask(), "deny"))
     assert (answer["error"], answer["state"], answer["iss"]) == ("access_denied", app.state, SITE)
