@@ -12,7 +12,7 @@ from typing import Any
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf, strength
-from accounts.errors import AccessDenied
+from accounts.errors import InvalidGrant
 from accounts.models import User
 from accounts.session.typed import Session
 from portal.authorization_server import keys
@@ -98,9 +98,11 @@ def person_claims(
 
 
 def require_active(session: Session) -> None:
-    """Raise `AccessDenied` for a person who awaits access (docs/contract.md 5)."""
+    """Raise `InvalidGrant` for a person who awaits access: a token endpoint has no other word for it
+    (RFC 6749, 5.2; docs/contract.md 5).
+    """
     if session.status != User.Status.ACTIVE:
-        raise AccessDenied("An administrator must give access first.")
+        raise InvalidGrant("An administrator must give access first.")
 
 
 def narrowed(granted: Sequence[str], asked: Sequence[str]) -> list[str]:

@@ -250,7 +250,8 @@ def test_whoever_awaits_access_gets_no_token(app: Application, person: User) -> 
     User.objects.update(status=User.Status.AWAITING_ACCESS)
     fresh.caches()
     answer = app.redeem(code)
-    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+    assert (answer.status_code, answer.json()["error"]) == (400, "invalid_grant")
+    assert "administrator" in answer.json()["error_description"]
     assert app.answer(app.ask())["error"] == "access_denied"
 
 
