@@ -16,6 +16,8 @@ from portal.authorization_server.models import Client, Spent
 LONGEST = 8192
 LONGEST_LIFE = 3600
 LEEWAY = 30
+# Where a client proves who it is.
+ENDPOINTS = ("token", "par", "revoke", "introspect", "device_authorization")
 # Numbers in JSON (RFC 7519, 2); the library takes what can be made one, such as a text, as well.
 _DATES = ("exp", "iat", "nbf")
 
@@ -68,7 +70,7 @@ def _verified(assertion: str, client: Client) -> dict[str, Any]:
 def _claims(assertion: str, client: Client, key: ClientKey) -> dict[str, Any]:
     issuer = conf.site_url()
     # The issuer's identifier is the one audience of RFC 7523bis; older clients name the endpoint.
-    meant = [issuer, *(f"{issuer}/oauth/{each}" for each in ("token", "par", "revoke"))]
+    meant = [issuer, *(f"{issuer}/oauth/{each}" for each in ENDPOINTS)]
     return jwt.decode(
         assertion,
         key.key,

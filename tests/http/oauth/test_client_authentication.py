@@ -8,7 +8,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import jwt
 import pytest
@@ -66,6 +66,22 @@ def test_7523_the_audience_may_be_the_endpoint(signer: Signer) -> None:
     signer.next_assertion = assertion(aud=[f"{SITE}/oauth/token"])
     assert signer.post(TOKEN, {"grant_type": "x"}).json()["error"] == "unsupported_grant_type"
     assert refused(signer, assertion(aud="https://evil.example")) == "invalid_client"
+
+
+def test_7523_3_so_may_each_endpoint_where_a_client_proves_itself(signer: Signer) -> None:
+    Client.objects.update(kind=Client.Kind.NATIVE)
+    document = signer.back.get("/.well-known/openid-configuration").json()
+    endpoints = [
+        *("token_endpoint", "pushed_authorization_request_endpoint", "introspection_endpoint"),
+        *("revocation_endpoint", "device_authorization_endpoint"),
+    ]
+    fields = {"grant_type": "refresh_token", "refresh_token": "x", "token": "x"}
+    for name in endpoints:
+        signer.next_assertion = assertion(aud=document[name])
+        answer = signer.post(urlsplit(document[name]).path, fields)
+        assert answer.status_code < 401, name
+    signer.next_assertion = assertion(aud=document["userinfo_endpoint"])
+    assert signer.post(TOKEN, fields).json()["error"] == "invalid_client"
 
 
 def refused(signer: Signer, shown: str) -> str:
