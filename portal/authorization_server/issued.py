@@ -98,8 +98,8 @@ def person_claims(
 
 
 def require_active(session: Session) -> None:
-    """Raise `InvalidGrant` for a person who awaits access: a token endpoint has no other word for it
-    (RFC 6749, 5.2; docs/contract.md 5).
+    """Raise `InvalidGrant` for a person who awaits access (docs/contract.md 5): a token endpoint
+    has no other word for it (RFC 6749, 5.2).
     """
     if session.status != User.Status.ACTIVE:
         raise InvalidGrant("An administrator must give access first.")
