@@ -100,3 +100,13 @@ def test_ids_that_strangers_make_up_are_looked_for_once_in_a_while(
                 keys.claims_of(forged)
     table = SigningKey._meta.db_table
     assert len([each for each in queries if table in each["sql"]]) == 1
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "ES256"])
+def test_x15_the_algorithm_that_is_listed_is_the_one_that_signs(
+    settings: Any, client: Browser, house: None, algorithm: str
+) -> None:
+    settings.VESTIBULE_SIGNING_ALGORITHM = algorithm
+    document = client.get("/.well-known/openid-configuration").json()
+    signed = jwt.get_unverified_header(keys.sign({"sub": "somebody"}))["alg"]
+    assert document["id_token_signing_alg_values_supported"] == [algorithm] == [signed]
