@@ -9,12 +9,15 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from oauth2_provider.models import revoke_access_token
 
+from accounts.models import Event
+from accounts.provider import Visit
 from portal.authorization_server import client_file, client_rows
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
+from portal.door import incoming
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, is_id
+from portal.tokens import minting
 from portal.tokens.pair import FIRST_PARTY
 
 _FIRST_PARTY = _("first party")
@@ -189,19 +192,25 @@ class TokenAdmin(IssuedAdmin):
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        """Revoke tokens together with their twins, and say how many."""
-        for token in queryset:
-            self._revoke(token)
-        count = len(queryset)
+        """Revoke tokens together with their twins, and the devices and applications that live by
+        them; say how many.
+        """
+        chosen = list(queryset.select_related("session"))
+        for token in chosen:
+            self._revoke(token, incoming.visit(request))
+        count = len(chosen)
         said = ngettext("%d token was revoked.", "%d tokens were revoked.", count) % count
         self.message_user(request, said)
 
     @staticmethod
-    def _revoke(token: Any) -> None:
-        if isinstance(token, RefreshToken):
-            RefreshToken.revoke_family(token.token_family)
+    def _revoke(token: Any, visit: Visit) -> None:
+        is_refresh = isinstance(token, RefreshToken)
+        twin = RefreshToken.objects.filter(access_token=token.pk).select_related("session")
+        held = token if is_refresh else twin.first()
+        if held is None:
+            token.delete()
         else:
-            revoke_access_token(token)
+            minting.end_family(held, visit, "by an administrator", Event.Actor.ADMINISTRATOR)
 
 
 @admin.register(DeviceGrant)

@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, JsonResponse
 from django.utils import timezone
-from oauth2_provider.models import revoke_access_token
 
 from accounts import conf, strength
 from accounts.keyring import digest
@@ -42,9 +41,10 @@ def introspect(request: HttpRequest) -> HttpResponseBase:
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
 def revoke(request: HttpRequest) -> HttpResponseBase:
-    """Revoke a client's own token, and what belongs to it; all others answer alike (RFC 7009, 2.2).
+    """Revoke a client's own token; all others answer alike (RFC 7009, 2.2).
 
-    A child session ends with its refresh token: the application has left.
+    A child session ends with its refresh token: the application has left. An access token ends
+    alone (2.1).
     """
     given = wire.read_form(request, "token")
     client = clients.calling(request.headers.get("Authorization", ""), given)
@@ -104,6 +104,6 @@ def _described(row: Any, *, named: bool) -> dict[str, Any]:
 
 def _revoke(row: Any, request: HttpRequest) -> None:
     if isinstance(row, AccessToken):
-        revoke_access_token(row)
+        row.expire()
     else:
         minting.revoke_own_family(row, incoming.visit(request))

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
-from oauth2_provider.models import get_refresh_token_model
+from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views.mixins import OAuthLibMixin
 from oauthlib.common import Request
@@ -122,12 +122,21 @@ def revoke_family(held: Any, visit: Visit) -> None:
 
 
 def revoke_own_family(held: Any, visit: Visit) -> None:
-    """Revoke a refresh token and all of its family, as its client wishes (RFC 7009, 2.1).
+    """Revoke a refresh token and all of its family, as its client wishes (RFC 7009, 2.1)."""
+    end_family(held, visit, "left by the application", "application")
 
-    A session without a browser ends with it: the application has left.
+
+def end_family(held: Any, visit: Visit, why: str, actor: str) -> None:
+    """Delete the family of a refresh token that nobody has stolen: whoever comes with one of them
+    later is refused, and no thief. A session without a browser ends with it, for the reason `why`.
     """
+    family = get_refresh_token_model().objects.filter(token_family=held.token_family)
     with transaction.atomic():
-        get_refresh_token_model().revoke_family(held.token_family)
+        if not hold(held.session_id):
+            return
         if held.session.kind == StoredSession.Kind.CLIENT:
             ended = end(StoredSession.objects.filter(uid=held.session_id))
-            events.record_ended(ended, "left by the application", visit, "application")
+            events.record_ended(ended, why, visit, actor)
+            return
+        get_access_token_model().objects.filter(refresh_token__in=family).delete()
+        family.delete()

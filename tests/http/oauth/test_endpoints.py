@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.core.management import call_command
 from django.test import Client as Browser
 
-from accounts.models import StoredSession, User
+from accounts.models import Event, StoredSession, User
 from portal.authorization_server.models import AccessToken, Client, PushedRequest
 from tests.http.conftest import at_most
 from tests.http.oauth.application import SITE, Application, register
@@ -136,6 +137,24 @@ def test_7009_t08_an_access_token_alone(app: Application) -> None:
     app.sign_in()
     app.post("/oauth/revoke", {"token": app.tokens["access_token"], "token_type_hint": "x"})
     assert app.userinfo().status_code == 401
+
+
+def test_7009_a_refresh_token_outlives_its_access_token_that_was_revoked(app: Application) -> None:
+    app.sign_in(scope="openid offline_access")
+    app.post("/oauth/revoke", {"token": app.tokens["access_token"]})
+    assert app.userinfo().status_code == 401
+    call_command("clear_expired")
+    assert app.refresh().status_code == 200
+    assert app.userinfo().status_code == 200
+    assert not Event.objects.filter(name="token.reused").exists()
+
+
+def test_7009_a_token_that_was_revoked_on_purpose_is_not_called_stolen(app: Application) -> None:
+    app.sign_in(scope="openid offline_access")
+    app.post("/oauth/revoke", {"token": app.tokens["refresh_token"]})
+    assert app.refresh().json()["error"] == "invalid_grant"
+    assert not Event.objects.filter(name="token.reused").exists()
+    assert Event.objects.get(name="session.ended").detail == "left by the application"
 
 
 def test_7009_t08_an_unknown_token_and_another_clients(app: Application) -> None:

@@ -10,7 +10,7 @@ import pytest
 from django.test import Client
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
-from accounts.models import User
+from accounts.models import Event, StoredSession, User
 from tests.http.conftest import sign_in
 from tests.http.tokens.caller import Caller, dead_for_good, is_alive
 
@@ -62,6 +62,8 @@ def test_a_token_is_revoked_with_its_twin(admin: Client, caller: Caller, page: s
     assert answer.status_code == 302
     assert dead_for_good(caller)
     assert is_alive(other)
+    assert not Event.objects.filter(name="token.reused").exists(), "nobody has stolen it"
+    assert StoredSession.objects.filter(kind="client").count() == 1, "no dead one is listed"
 
 
 def test_whoever_may_not_delete_tokens_may_not_revoke_them(caller: Caller) -> None:
