@@ -3,29 +3,17 @@ translated.
 """
 
 import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import polib
 import pytest
 
+from tests.architecture.catalogs import TRANSLATED, catalogs, follow, keys, make, read
 from tests.architecture.markup import bare_words, blocks_in_attributes
-from tests.architecture.tree import FLOORS, ROOT, SANDBOX, files, templates, text
-from tests.peers.site import environment
+from tests.architecture.tree import ROOT, SANDBOX, files, templates, text
 
-TRANSLATED = ("da", "de")
 # Names that are the same in every language.
 NAMES = {"Vestibule"}
-
-
-def catalogs() -> list[Path]:
-    return [path for path in files() if path.suffix == ".po"]
-
-
-def keys(entries: polib.POFile | polib.MOFile) -> set[tuple[str | None, str]]:
-    return {(entry.msgctxt, entry.msgid) for entry in entries if not entry.obsolete}
 
 
 def said(entries: list[polib.POEntry] | polib.MOFile) -> dict[tuple[str | None, str], object]:
@@ -77,19 +65,27 @@ def test_what_is_compiled_is_what_is_written(path: Path) -> None:
 
 
 def test_the_catalogs_hold_every_sentence_and_no_other(tmp_path: Path) -> None:
-    for path in files():
-        if path.parts[0] in {*FLOORS, "templates", "manage.py"} or path.is_relative_to(SANDBOX):
-            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(ROOT / path, tmp_path / path)
-    options = [option for language in TRANSLATED for option in ("--locale", language)]
-    done = subprocess.run(
-        [sys.executable, "manage.py", "makemessages", "--no-obsolete", *options],
-        cwd=tmp_path,
-        env={**environment({}), "VESTIBULE_DATA": os.fspath(tmp_path / "var")},
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    make(tmp_path)
     for path in catalogs():
-        wanted, held = (keys(polib.pofile(str(root / path))) for root in (tmp_path, ROOT))
-        assert held == wanted, f"manage.py makemessages: {path}"
+        wanted, held = (keys(read(root / path)) for root in (tmp_path, ROOT))
+        assert held == wanted, f"python -m tests.architecture.catalogs: {path}"
+
+
+@pytest.mark.parametrize("path", catalogs(), ids=str)
+def test_what_is_translated_stays_as_it_stands(path: Path, tmp_path: Path) -> None:
+    """A new sentence comes last and one that is said no more goes; no other line changes."""
+    held, file = read(ROOT / path), tmp_path / "django.po"
+    held.save(os.fspath(file))
+    lines = text(path)
+    assert file.read_text() == lines
+    wanted = read(file)
+    assert not follow(held, wanted)
+    new = polib.POEntry(msgid="A sentence that is new.")
+    wanted.append(new)
+    assert follow(held, wanted)
+    held.save(os.fspath(file))
+    assert file.read_text() == f"{lines}\n{new.__unicode__(wrapwidth=0)}"
+    wanted.remove(new)
+    assert follow(held, wanted)
+    held.save(os.fspath(file))
+    assert file.read_text() == lines
