@@ -1,15 +1,17 @@
 """What is committed holds anywhere: no machine's paths, no registry's name, locks with hashes."""
 
+import ast
 import re
+import sys
 import tomllib
-from importlib.metadata import distributions
+from importlib.metadata import distributions, packages_distributions
 from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from tests.architecture.tree import ROOT, files, text
+from tests.architecture.tree import FLOORS, ROOT, files, text, tree
 
 RUN, TESTS = Path("requirements.txt"), Path("tests/requirements.txt")
 REGISTRY = re.compile(
@@ -76,6 +78,32 @@ def test_the_locks_answer_what_the_project_asks_for() -> None:
         for wanted in map(Requirement, lines):
             version, _ = held.get(canonicalize_name(wanted.name), ("", 0))
             assert version in wanted.specifier, f"{path}: {wanted}, make lock"
+
+
+def test_what_is_imported_is_asked_for() -> None:
+    """What another package happens to bring may go with its next release."""
+    project = tomllib.loads(text(Path("pyproject.toml")))["project"]
+    extras = [each for lines in project["optional-dependencies"].values() for each in lines]
+    asked = {canonicalize_name(Requirement(each).name)
+             for each in [*project["dependencies"], *extras]}  # fmt: skip
+    known = packages_distributions()
+    for path in files():
+        if path.suffix != ".py" or path.parts[0] not in FLOORS:
+            continue
+        for name in imported(tree(path)) - {*FLOORS, *sys.stdlib_module_names}:
+            brought = {canonicalize_name(each) for each in known[name]}
+            assert brought & asked, f"{path}: {name}"
+
+
+def imported(parsed: ast.Module) -> set[str]:
+    """Return the packages that a file imports, each by its first name."""
+    found = set()
+    for node in ast.walk(parsed):
+        if isinstance(node, ast.Import):
+            found |= {each.name.partition(".")[0] for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found.add(node.module.partition(".")[0])
+    return found
 
 
 def test_the_readme_shows_how_to_see_it_and_how_to_test_it() -> None:
