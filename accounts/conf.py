@@ -78,9 +78,10 @@ hashes_at_once = _setting("VESTIBULE_HASHES_AT_ONCE", int)
 threads = _setting("VESTIBULE_THREADS", int)
 # Whether the ended feed is read from the table only when a mark in the cache has moved.
 feed_mark = _setting("VESTIBULE_FEED_MARK", bool)
-# How long, in seconds, connecting to PostgreSQL may take, and a statement; 0 is for ever.
+# How long, in seconds, connecting to PostgreSQL may take, and its answer to a statement; 0 is for
+# ever.
 database_connect = _setting("VESTIBULE_DATABASE_CONNECT", int)
-database_statement = _setting("VESTIBULE_DATABASE_STATEMENT", float)
+database_wait = _setting("VESTIBULE_DATABASE_WAIT", float)
 # How long events are kept, and how many rows at most.
 events_kept = _duration("VESTIBULE_EVENTS_KEPT")
 events_most = _setting("VESTIBULE_EVENTS_MOST", int)

@@ -15,9 +15,6 @@ from django.db.backends.postgresql import base
 from accounts import conf
 from accounts.cache import Silence
 
-# The server is asked to end a statement first: then the connection can be kept.
-GRACE = 1.0
-
 # By the address of a database: where another one does not answer is nothing to this one.
 _silences: dict[tuple[str, ...], Silence] = {}
 
@@ -41,8 +38,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
             silence.begin()
             raise
         silence.end()
-        statement = conf.database_statement()
-        connection.wait = _Wait(connection, silence, statement + GRACE if statement else None)
+        connection.wait = _Wait(connection, silence, conf.database_wait() or None)
         return connection
 
     def is_usable(self) -> bool:

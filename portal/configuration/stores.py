@@ -29,6 +29,19 @@ KEEPALIVE = {
     "tcp_user_timeout": 60_000,
 }
 
+# The server is asked to end a statement first: then the connection can be kept.
+GRACE = 1.0
+# For how long the client waits where the server ends no statement at the site's word, as behind a
+# pooler that refuses it.
+UNTOLD = 10.0
+
+
+def longest_wait(statement: float) -> float:
+    """Return for how many seconds the client waits for an answer, unless told otherwise, where the
+    server ends a statement after `statement` seconds; 0 is never.
+    """
+    return (statement or UNTOLD) + GRACE
+
 
 def database(url: str, data: Path, connect: int, statement: float, lock: float) -> dict[str, Any]:
     """Return Django's settings of the database at `url`, of a file in `data` without one.

@@ -12,6 +12,7 @@ def main() -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
-    os.environ.update(VESTIBULE_DATABASE_STATEMENT="0", VESTIBULE_DATABASE_LOCK="0")
+    named = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
+    os.environ.update(dict.fromkeys(named, "0"))
     named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
     execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])
