@@ -5,14 +5,22 @@ import sys
 
 from django.core.management import execute_from_command_line
 
+_LIMITS = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
+# Nobody watches these, so each of their waits ends. A batch of the clean-up may take minutes.
+_UNWATCHED: dict[str, tuple[str, ...] | None] = {
+    "deliver_outbox": None,  # the site's own
+    "clear_expired": ("300", "300", "330"),
+}
+# A migration takes as long as it takes; the time-outs are for the people who wait for a page.
+_FOR_EVER = ("0", "0", "0")
+
 
 def main() -> None:
     """Run the command named on the command line: `demo`, `sources`, `upgrade-check` and Django's
     own.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
-    # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
-    named = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
-    os.environ.update(dict.fromkeys(named, "0"))
     named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
+    if limits := _UNWATCHED.get("".join(named), _FOR_EVER):
+        os.environ.update(zip(_LIMITS, limits, strict=True))
     execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])

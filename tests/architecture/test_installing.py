@@ -5,11 +5,13 @@ settings that exist and commands that run, and says the same as docs/configurati
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -352,13 +354,38 @@ def test_probes_ask_a_route_that_is_served_by_the_sites_own_name() -> None:
         for _, pod in pods()
         for each in pod["containers"]
         for probe in ("startupProbe", "readinessProbe", "livenessProbe")
-        if probe in each
+        if "httpGet" in each.get(probe, {})
     ]
     assert len(probes) == 3
     for asked in probes:
         assert resolve(asked["path"]).url_name == "healthz"
         named = {header["name"]: header["value"] for header in asked["httpHeaders"]}
         assert configured()["VESTIBULE_SITE_URL"] == f"https://{named['Host']}"
+
+
+def test_whoever_looks_after_a_deliverer_looks_where_it_shows_that_it_lives(
+    tmp_path: Path,
+) -> None:
+    container = dict(pods())["vestibule-deliverer"]["containers"][0]
+    service = composed()["services"]["deliverer"]
+    checks = [
+        (container["command"], container["livenessProbe"]["exec"]["command"]),
+        (service["command"], [w.replace("$$", "$") for w in service["healthcheck"]["test"][1:]]),
+    ]
+    for command, probe in checks:
+        told = command[command.index("--alive") + 1]
+        own = tmp_path / "alive"
+        asked = [word.replace(told, str(own)) for word in probe]
+        assert asked != probe
+        own.touch()
+        assert subprocess.run(asked).returncode == 0
+        hung = time.time() - 3600
+        os.utime(own, (hung, hung))
+        assert subprocess.run(asked).returncode != 0
+        own.unlink()
+        assert subprocess.run(asked, stderr=subprocess.DEVNULL).returncode != 0
+    unit = text(Path("deploy/systemd/vestibule-deliverer.service"))
+    assert "\nWatchdogSec=" in unit
 
 
 def test_a_backup_of_the_composed_database_can_be_taken_in_the_image() -> None:

@@ -25,7 +25,8 @@ def test_they_find_it_well_and_then_gone(site: Callable[..., Site]) -> None:
     assert command[0] == "python"
     assert subprocess.run(check, env=told).returncode == 0
 
-    probes = [each for _, pod in pods() for each in pod["containers"] if "livenessProbe" in each]
+    containers = [each for _, pod in pods() for each in pod["containers"]]
+    probes = [each for each in containers if "httpGet" in each.get("livenessProbe", {})]
     asked = probes[0]["livenessProbe"]["httpGet"]
     headers = {header["name"]: header["value"] for header in asked["httpHeaders"]}
     with urlopen(Request(own.url + asked["path"], headers=headers)) as answer:

@@ -6,10 +6,13 @@ PostgreSQL is a real one, stopped by its signal or frozen by SIGSTOP.
 from __future__ import annotations
 
 import resource
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,7 @@ from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
 from tests.peers import database
 from tests.peers.services import Postgres
-from tests.peers.site import Site, environment, free_port
+from tests.peers.site import ROOT, Site, environment, free_port
 from tests.soak.traffic import Traffic, furnished
 
 PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
@@ -280,6 +283,50 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
         assert LOCK <= time.monotonic() - begun < STATEMENT
         holder.rollback()
     assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is True
+
+
+def test_a_deliverer_leaves_a_database_that_stands_still_and_goes_on(
+    postgres: Postgres, house: Site, tmp_path: Path
+) -> None:
+    """docs/city.md 5. Each round shows that it lives: the file is touched, systemd is told."""
+    enter(house)
+    alive = tmp_path / "alive"
+    with (
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as watchdog,
+        psycopg.connect(postgres.url) as holder,
+        psycopg.connect(postgres.url, autocommit=True) as other,
+        deliverer(house, alive, NOTIFY_SOCKET=str(tmp_path / "watchdog")) as process,
+    ):
+        watchdog.bind(str(tmp_path / "watchdog"))
+        holder.execute("LOCK TABLE accounts_storedsession IN ACCESS EXCLUSIVE MODE")
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+        until(lambda: other.execute(waiting).fetchone())
+        assert process.stdout is not None
+        with postgres.frozen():
+            assert "outbox.database_unavailable" in process.stdout.readline()
+        shown = alive.stat().st_mtime
+        holder.rollback()
+        other.execute("UPDATE accounts_storedsession SET expire_date = now()")
+        rows = "SELECT 1 FROM accounts_storedsession"
+        until(lambda: other.execute(rows).fetchone() is None)
+        assert alive.stat().st_mtime > shown
+        watchdog.settimeout(20)
+        assert watchdog.recv(100) == b"WATCHDOG=1"
+
+
+@contextmanager
+def deliverer(house: Site, alive: Path, **variables: str) -> Iterator[subprocess.Popen[str]]:
+    """Run one on the database of the house, whose statements and locks may take long."""
+    own = {**house.env, "VESTIBULE_DATABASE_LOCK": "60", **variables}
+    command = ["manage.py", "deliver_outbox", "--forever", "--every=0.2", f"--alive={alive}"]
+    process = subprocess.Popen(
+        [sys.executable, *command], cwd=ROOT, env=own, stdout=subprocess.PIPE, text=True
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
 
 
 def test_a_full_disk_shows(migrated_file: str, tmp_path: Path) -> None:

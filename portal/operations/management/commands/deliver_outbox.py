@@ -1,18 +1,20 @@
-"""`manage.py deliver_outbox [--forever]`."""
+"""`manage.py deliver_outbox [--forever [--every SECONDS] [--alive FILE]]`."""
 
 import signal
+from pathlib import Path
 from threading import Event
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError, close_old_connections, connections
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
 from accounts import outbox
 from accounts.session import following
 from accounts.session.store import end_expired
 from portal.operations import alarms
+from portal.operations.liveness import Liveness
 from portal.operations.metrics import numbers
 
 EVERY_SECONDS = 15.0
@@ -29,13 +31,19 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        """Add `--forever`."""
+        """Add `--forever`, how often, and the file that shows that it works."""
         parser.add_argument(
-            "--forever", action="store_true", help="every 15 seconds, until SIGTERM or SIGINT"
+            "--forever", action="store_true", help=_("round after round, until SIGTERM or SIGINT")
         )
+        said = _("seconds between two rounds, 15 unless told otherwise")
+        parser.add_argument("--every", type=float, default=EVERY_SECONDS, help=said)
+        said = _("touch this file whenever something was done, for a probe")
+        parser.add_argument("--alive", type=Path, metavar="FILE", help=said)
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do what is due, once or until a signal says to stop."""
+        """Do what is due, once or until a signal says to stop. Raises `CommandError` when the file
+        of `--alive` cannot be written.
+        """
         numbers.as_a_server()
         if not options["forever"]:
             end_expired()
@@ -45,19 +53,29 @@ class Command(BaseCommand):
         stop = Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stop.set())
-        deliver_until(stop)
+        try:
+            deliver_until(stop, options["every"], Liveness(options["alive"]))
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}") from None
 
 
-def deliver_until(stop: Event, every: float = EVERY_SECONDS) -> None:
-    """Do what is due every `every` seconds until `stop` is set. Survives database trouble."""
+def deliver_until(
+    stop: Event, every: float = EVERY_SECONDS, liveness: Liveness | None = None
+) -> None:
+    """Do what is due every `every` seconds until `stop` is set. Survives database trouble; each
+    round shows that it goes on. Raises `OSError` when that cannot be shown.
+    """
+    liveness = liveness or Liveness(None)
     while not stop.is_set():
+        liveness.show()
         try:
             close_old_connections()
-            end_expired()
-            outbox.deliver_due()
-            following.recheck_due()
+            with liveness.by_each_statement():
+                end_expired()
+                outbox.deliver_due()
+                following.recheck_due()
             alarms.look_beside()
-        except DatabaseError:
+        except (DatabaseError, InterfaceError):
             log.warning("outbox.database_unavailable")
             connections.close_all()
         stop.wait(every)
