@@ -63,10 +63,17 @@ class Secure(SecurityMiddleware):
 
 class Slashes(CommonMiddleware):
     """Django's middleware, which leads to an address's own slash by a redirect that no browser
-    keeps for ever (docs/contract.md, Always).
+    keeps for ever (docs/contract.md, Always), and refuses foreign names of the site. `/metrics`
+    judges the name itself, as each machine and pod is scraped by its own address.
     """
 
     response_redirect_class = HttpResponseRedirect
+
+    def process_request(self, request: HttpRequest) -> Any:
+        """Return a redirect or None. Raises `DisallowedHost` for a name that is not the site's."""
+        if request.path_info == "/metrics":
+            return None
+        return super().process_request(request)
 
 
 class ContentPolicy(CSPMiddleware):

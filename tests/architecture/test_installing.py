@@ -324,11 +324,21 @@ def test_production_finds_nothing_to_say(file: str, tmp_path: Path) -> None:
         assert f"{name}_FILE" in own, name
         (tmp_path / name).write_text(PRODUCTION[name] + "\n")
         own[f"{name}_FILE"] = str(tmp_path / name)
+    if "VESTIBULE_METRICS_TOKEN_FILE" in own:
+        (tmp_path / "metrics").write_text("a-token-for-prometheus\n")
+        own["VESTIBULE_METRICS_TOKEN_FILE"] = str(tmp_path / "metrics")
     if "REDIS_URL_FILE" in own:
         (tmp_path / "redis").write_text("redis+sentinel://:secret@one,two,three/vestibule\n")
         own["REDIS_URL_FILE"] = str(tmp_path / "redis")
     done = manage(["check", "--deploy", "--fail-level", "WARNING"], environment(own))
     assert done.returncode == 0, done.stderr
+
+
+def test_the_secret_is_made_with_each_key_that_is_read() -> None:
+    told = text(Path("deploy/kubernetes/configuration.yaml"))
+    folder = "/run/secrets/vestibule/"
+    read = {each.removeprefix(folder) for each in configured().values() if folder in each}
+    assert read == {*re.findall(r"--from-file=(\w+)", told)}
 
 
 def test_every_pod_is_closed_and_awaits_nothing_of_its_disk() -> None:

@@ -113,6 +113,42 @@ def test_a_network_may_read_it(client: Client, address: str, status: int) -> Non
         assert client.get("/metrics", REMOTE_ADDR=address).status_code == status
 
 
+SCRAPED = "10.244.1.5:8000"
+KNOWN = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.mark.parametrize("host", [SCRAPED, "[2001:db8::5]:8000", "web1.example.org:8000"])
+def test_a_machine_is_scraped_by_its_own_address(house: Site, host: str) -> None:
+    """The token opens it by any name; all else is refused by a foreign name as before (H01)."""
+    asked = {"Host": host, **KNOWN}
+    assert requests.get(f"{house.url}/metrics", headers=asked).status_code == 200
+    for path in ("/metrics/", "/healthz", "/login", "/auth/session"):
+        answer = requests.get(f"{house.url}{path}", headers=asked, allow_redirects=False)
+        assert answer.status_code == 400, path
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [(SCRAPED, 200), ("localhost", 200), ("[::1]:8000", 200), ("rebound.example:8000", 400)],
+)
+@pytest.mark.django_db
+def test_a_network_reads_it_by_an_address_and_by_no_foreign_name(
+    client: Client, host: str, status: int
+) -> None:
+    """A page that is open in a browser of that network reaches it by a name of its own, which
+    leads to the machine: that name is refused.
+    """
+    with override_settings(VESTIBULE_METRICS_NETWORKS=networks("N", ["10.0.5.0/24"])):
+        asked = client.get("/metrics", headers={"Host": host}, REMOTE_ADDR="10.0.5.7")
+    assert asked.status_code == status
+
+
+@pytest.mark.parametrize("host", [SCRAPED, "999.1.1.1", "10.0.0.1@evil.example", "a b", "[::1"])
+@pytest.mark.django_db
+def test_an_address_opens_nothing_to_strangers(client: Client, host: str) -> None:
+    assert client.get("/metrics", headers={"Host": host}).status_code in {400, 404}
+
+
 def test_a_network_that_is_none_is_an_error_at_start() -> None:
     with pytest.raises(Misconfigured, match="VESTIBULE_METRICS_NETWORKS"):
         networks("VESTIBULE_METRICS_NETWORKS", ["10.0.5.0/99"])

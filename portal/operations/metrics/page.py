@@ -1,11 +1,13 @@
 """`/metrics`: the numbers of all workers, for who may read them (docs/contract.md 7)."""
 
 from collections.abc import Iterator
+from ipaddress import ip_address
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
 from django.views.decorators.http import require_safe
 from prometheus_client import CollectorRegistry, Metric
@@ -23,7 +25,9 @@ log = structlog.get_logger("vestibule.metrics")
 @login_not_required
 @require_safe
 def metrics(request: HttpRequest) -> HttpResponse:
-    """Answer with all numbers in Prometheus' text format. Raises `Http404` for everybody else."""
+    """Answer with all numbers in Prometheus' text format. Raises `Http404` for everybody else, and
+    `DisallowedHost` for who asks by a foreign name and without the token.
+    """
     if not _may_read(request):
         raise Http404
     numbers.of_this_process()
@@ -38,7 +42,19 @@ def _may_read(request: HttpRequest) -> bool:
     token = conf.metrics_token()
     if token and constant_time_compare(given.encode(), f"Bearer {token}".encode()):
         return True
+    if not _is_address(request.META.get("HTTP_HOST", "")):
+        request.get_host()  # a page in a browser of that network can come by a name of its own
     return networks.is_among(request.META.get("REMOTE_ADDR", ""), conf.metrics_networks())
+
+
+def _is_address(host: str) -> bool:
+    """Tell whether a Host header is an IP address, with or without a port."""
+    name, _port = split_domain_port(host)
+    try:
+        ip_address(name.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 class _Everything:
