@@ -8,13 +8,11 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from accounts.provider import Finding, verdict
-from portal import conf
 from portal.operations import checks
+from portal.operations.doctor import connections
 from portal.operations.doctor.look import Look
 
 OLDEST_POSTGRES = 14
-# Of each worker: its threads, and those that probe and deliver.
-BESIDE = 4
 
 
 def findings(look: Look) -> Iterator[Finding]:
@@ -60,17 +58,7 @@ def _postgres(told: dict[str, str]) -> Iterator[Finding]:
             "set time-outs in the pooler."
         ),
     )
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT current_setting('max_connections')::int")
-        most = cursor.fetchone()[0]
-    wanted = conf.workers() * (conf.threads() + BESIDE)
-    yield verdict(
-        most >= wanted,
-        _("PostgreSQL takes enough connections: %d.") % most,
-        _("PostgreSQL takes %(most)d connections, and the workers may need %(wanted)d.")
-        % {"most": most, "wanted": wanted},
-        _("Raise max_connections, or lower VESTIBULE_WORKERS or VESTIBULE_THREADS."),
-    )
+    yield from connections.enough(connection)
     yield from acknowledged(connection)
 
 
