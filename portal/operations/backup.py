@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import sqlite3
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, contextmanager
@@ -24,17 +23,8 @@ from django.utils.translation import gettext as _
 from accounts import conf
 from accounts.keyring import key_ids
 from portal import conf as portal_conf
-from portal.operations import archive, key_file, rotation, version
+from portal.operations import archive, key_file, pg_programs, rotation, version
 from portal.operations.archive import DATABASE, KEYS, Refused
-
-# What of an address of PostgreSQL its own programs read, and where: no password stands in a
-# list of processes.
-_VARIABLES = {
-    "host": "PGHOST", "port": "PGPORT", "user": "PGUSER", "password": "PGPASSWORD",
-    "dbname": "PGDATABASE", "sslmode": "PGSSLMODE", "sslrootcert": "PGSSLROOTCERT",
-    "sslcert": "PGSSLCERT", "sslkey": "PGSSLKEY", "connect_timeout": "PGCONNECT_TIMEOUT",
-    "target_session_attrs": "PGTARGETSESSIONATTRS",
-}  # fmt: skip
 
 
 def take(file: IO[bytes], *, with_keys: bool) -> None:
@@ -172,7 +162,8 @@ def _put_sqlite(copy: Path) -> None:
 
 
 def _dump_postgres(to: Path) -> None:
-    _run("pg_dump", "--format=custom", "--no-owner", "--no-privileges", f"--file={to}")
+    words = ("--format=custom", "--no-owner", "--no-privileges")
+    pg_programs.run(connection, "pg_dump", *words, f"--file={to}")
 
 
 def _tables() -> list[str]:
@@ -194,28 +185,8 @@ def _require_no_tables(dump: Path) -> None:
 
 
 def _load_postgres(dump: Path) -> None:
-    name = connection.settings_dict["NAME"]
     own = ("--no-owner", "--no-privileges", "--exit-on-error", "--single-transaction")
-    _run("pg_restore", *own, f"--dbname={name}", str(dump))
-
-
-def _run(program: str, *args: str) -> None:
-    """Run one of PostgreSQL's own programs. Raises `Refused` with what it says."""
-    params = connection.get_connection_params()
-    told = {name: str(params[key]) for key, name in _VARIABLES.items() if params.get(key)}
-    path = shutil.which(program)
-    if path is None:
-        said = _("%s is missing: install PostgreSQL's client, of the server's version or newer.")
-        raise Refused(said % program)
-    done = subprocess.run(  # noqa: S603  # a program of a name that is fixed
-        [path, *args],
-        env={"LC_ALL": "C.UTF-8", **told},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        raise Refused(f"{program}: {done.stderr.strip().splitlines()[0] if done.stderr else ''}")
+    pg_programs.run(connection, "pg_restore", *own, str(dump))
 
 
 _DUMPS = {"sqlite": _copy_sqlite, "postgresql": _dump_postgres}

@@ -23,6 +23,7 @@ ENVIRONMENT_TOO = {
     Path(
         "accounts/source/references.py"
     ): "a source's secret may be a reference to a variable (env:NAME)",
+    Path("portal/operations/pg_programs.py"): "hands libpq's variables on to pg_dump",
     Path("portal/operations/metrics/files.py"): "tells prometheus-client its folder",
     Path("portal/operations/liveness.py"): "answers the watchdog of systemd (NOTIFY_SOCKET)",
     Path("accounts/contract/plugin.py"): "gives a provider's own tests a site of their own",

@@ -1,0 +1,140 @@
+"""pg_dump and pg_restore connect by all that the address of the database says, as workers do."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from cryptography.hazmat.primitives import serialization
+from django.db.utils import ConnectionHandler
+
+from portal.configuration import stores
+from portal.operations import pg_programs
+from portal.operations.archive import Refused
+from tests.peers.certificates import Certificates
+from tests.peers.replicated import Server
+
+PHRASE, PASSWORD = "a phrase of the key", "vestibule"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with Server().running() as own:
+        own.say("CREATE TABLE kept AS SELECT 1 AS number")
+        yield own
+
+
+@pytest.fixture(scope="module")
+def files(server: Server) -> Certificates:
+    """TLS, and a key of the site's own that a phrase locks."""
+    found = server.encrypt()
+    key = serialization.load_pem_private_key(found.key.read_bytes(), None)
+    found.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.BestAvailableEncryption(PHRASE.encode()),
+        )
+    )
+    found.key.chmod(0o600)
+    return found
+
+
+@pytest.fixture
+def looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let the programs write down their words and variables, and go on."""
+    seen = tmp_path / "seen"
+    for name in ("pg_dump", "pg_restore"):
+        own = tmp_path / "bin" / name
+        own.parent.mkdir(exist_ok=True)
+        own.write_text(
+            f'#!/bin/sh\nprintf "%s\\n" "$@" >> {seen}\nexec {shutil.which(name)} "$@"\n'
+        )
+        own.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+    return seen
+
+
+@contextmanager
+def connected(url: str, blocker: Any) -> Iterator[Any]:
+    found = stores.postgres(stores.address(url), connect=5, statement=30, lock=5)
+    own = ConnectionHandler({"default": found})["default"]
+    with blocker.unblock():
+        try:
+            yield own
+        finally:
+            own.close()
+
+
+def copied(url: str, to: Path, blocker: Any) -> str:
+    """Copy a table as a backup copies all, after the workers' way of connecting has worked."""
+    with connected(url, blocker) as own:
+        with own.cursor() as cursor:
+            cursor.execute("SELECT number FROM kept")
+        pg_programs.run(own, "pg_dump", "--table=kept", f"--file={to}")
+    return to.read_text()
+
+
+def test_the_password_may_stand_in_a_file(
+    server: Server, tmp_path: Path, django_db_blocker: Any
+) -> None:
+    passes = tmp_path / "passes"
+    passes.write_text(f"*:*:*:*:{PASSWORD}\n")
+    passes.chmod(0o600)
+    url = f"postgres://vestibule@127.0.0.1:{server.port}/vestibule?passfile={passes}"
+    assert "TABLE public.kept" in copied(url, tmp_path / "dump", django_db_blocker)
+
+
+def test_a_service_is_found_where_the_workers_find_it(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
+) -> None:
+    service = tmp_path / "services"
+    service.write_text(
+        f"[house]\nhost=127.0.0.1\nport={server.port}\ndbname=vestibule\n"
+        f"user=vestibule\npassword={PASSWORD}\n"
+    )
+    monkeypatch.setenv("PGSERVICEFILE", str(service))
+    assert "TABLE public.kept" in copied(
+        "postgres:///?service=house", tmp_path / "dump", django_db_blocker
+    )
+
+
+def test_a_key_that_a_phrase_locks_is_opened_and_no_secret_is_in_the_list_of_processes(
+    server: Server,
+    files: Certificates,
+    looked_at: Path,
+    tmp_path: Path,
+    django_db_blocker: Any,
+) -> None:
+    """`hostaddr` says where, and the name is what the certificate proves."""
+    words = (
+        f"hostaddr=127.0.0.1&sslmode=verify-full&sslrootcert={files.authority}"
+        f"&sslcert={files.certificate}&sslkey={files.key}&sslpassword={PHRASE.replace(' ', '%20')}"
+    )
+    at = f"vestibule:{PASSWORD}@localhost:{urlsplit(server.url).port}/vestibule"
+    url = f"postgres://{at}?{words}"
+    assert "TABLE public.kept" in copied(url, tmp_path / "dump", django_db_blocker)
+    told = looked_at.read_text()
+    assert "hostaddr=127.0.0.1" in told
+    assert PHRASE not in told
+    assert "password=" not in told
+    with connected(url.replace("a%20phrase", "no%20phrase"), django_db_blocker) as own:
+        with pytest.raises(Refused) as refused:
+            pg_programs.run(own, "pg_dump", "--table=kept", f"--file={tmp_path / 'none'}")
+        assert "no phrase" not in str(refused.value)
+
+
+def test_what_is_restored_comes_by_the_same_way(
+    server: Server, tmp_path: Path, django_db_blocker: Any
+) -> None:
+    dump = tmp_path / "dump"
+    with connected(server.url, django_db_blocker) as own:
+        pg_programs.run(own, "pg_dump", "--format=custom", "--table=kept", f"--file={dump}")
+        server.say("DROP TABLE kept")
+        pg_programs.run(own, "pg_restore", "--no-owner", str(dump))
+    assert server.say("SELECT number FROM kept") == [(1,)]
