@@ -23,7 +23,7 @@ from accounts.http import Answer, Client
 from accounts.provider import Clock
 from providers.oidc import authorization, checks
 from providers.oidc.discovery import Upstream
-from providers.oidc.jose import BadSignature, SignedToken
+from providers.oidc.jose import BadSignature, SignedToken, UnknownKey, unverified_claims
 from providers.oidc.settings import OidcSettings
 
 # Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
@@ -81,12 +81,14 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         return claims
 
     def retrieve_matching_jwk(self, token: SignedToken, asker: str = LOGIN) -> jwt.PyJWK:
-        """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may."""
+        """Return the one key that may have signed `token`. Raises `InvalidGrant` when none may, as
+        its subclass `UnknownKey` when none of that name is published.
+        """
         token.asker = asker
         algorithm = token.algorithm(self.settings.algorithms)
         key = self.upstream.key(token.header.get("kid"), algorithm, asker)
         if key is None:
-            raise InvalidGrant("The token is signed by a key that the provider does not publish.")
+            raise InvalidGrant("No key that the provider publishes may have signed the token.")
         return key
 
     def _verify_jws(self, payload: SignedToken, key: jwt.PyJWK) -> dict[str, Any]:
@@ -108,7 +110,8 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """Return the claims of an id_token (OIDC Core, 3.1.3.7). Raises `InvalidGrant`.
 
         `nonce` is what the token must repeat, None when it must have none; `access_token` came
-        with it.
+        with it. Raises `TemporarilyUnavailable` when its key is not published: the provider itself
+        has just sent it, so the key is a new one (10.1.1) and says nothing of the person.
         """
         signed = SignedToken(token)
         signed.check_type("jwt")
@@ -116,10 +119,28 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
             claims: dict[str, Any] = super().verify_token(signed, nonce=kwargs["nonce"])
         except SuspiciousOperation:
             raise InvalidGrant("The token answers another request.") from None
+        except UnknownKey as error:
+            raise TemporarilyUnavailable(error.description) from None
         self.check_claims(claims)
         checks.issued_at(claims, self.clock(), self.settings.leeway)
         checks.access_token_hash(claims, kwargs["access_token"], signed.header["alg"])
         return claims
+
+    def verify_renewed(self, before: str, fresh: str, access_token: str) -> None:
+        """Verify the id_token that came with a refresh: issuer, subject and nonce are those of the
+        former one (OIDC Core, 12.2).
+
+        Raises `InvalidGrant` when it is of somebody else, `TemporarilyUnavailable` when no key that
+        can be had verifies it, as while a provider changes its keys.
+        """
+        old, said = unverified_claims(before), unverified_claims(fresh)
+        nonce = old.get("nonce") if "nonce" in said else None
+        try:
+            verified = self.verify_token(fresh, nonce=nonce, access_token=access_token)
+        except BadSignature as error:  # the key may be another one under the same name
+            raise TemporarilyUnavailable(error.description) from None
+        if verified["sub"] != old.get("sub"):
+            raise InvalidGrant("The new id_token is of somebody else.")
 
     def check_claims(self, claims: Mapping[str, Any]) -> None:
         """Check whose token it is, for whom, and that it is in its time."""

@@ -98,11 +98,12 @@ class Upstream:
     def key(
         self, kid: str | None, algorithm: str, asker: str, failed: jwt.PyJWK | None = None
     ) -> jwt.PyJWK | None:
-        """Return the key that may have signed a token; None when there is none.
+        """Return the key that may have signed a token; None when no published one may.
 
         An unknown key, or one that has `failed` to verify, makes the set be fetched again, once in
         thirty seconds for each `asker`, so that strangers' tokens cannot use up what a login needs.
-        Raises `TemporarilyUnavailable`.
+        Raises `UnknownKey` for a name under which nothing is published, and
+        `TemporarilyUnavailable`.
         """
         uri, now = self.metadata().endpoint("jwks_uri"), self._clock()
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
@@ -112,6 +113,8 @@ class Upstream:
         if found is None or found is failed:
             newer = keys.newer(lambda: self.fetch_keys(uri), now, asker, known)
             found = newer.find(kid, algorithm) if newer else None
+            if failed is None and not (newer or known).names(kid):
+                raise jose.UnknownKey("The token is signed by a key that is not published.")
         return found
 
     def fetch_document(self) -> dict[str, Any]:

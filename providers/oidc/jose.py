@@ -32,6 +32,10 @@ class BadSignature(InvalidGrant):
     """The signature is by another key than the one that was tried."""
 
 
+class UnknownKey(InvalidGrant):
+    """The token names a key that is not published, or not yet."""
+
+
 class SignedToken(str):
     """A compact JWS (RFC 7515, 3.1) with its `header`, which is parsed once. Raises `InvalidGrant`.
 
@@ -112,6 +116,10 @@ class KeySet:
         named = [n for n, key in enumerate(self._keys) if kid is None or key.get("kid") == kid]
         fitting = [found for number in named if (found := self._key(number, algorithm))]
         return fitting[0] if len(fitting) == 1 else None
+
+    def names(self, kid: str | None) -> bool:
+        """Tell whether a key is published under `kid`, whatever it may be used for."""
+        return kid is None or any(key.get("kid") == kid for key in self._keys)
 
     def usable(self, algorithms: tuple[str, ...]) -> int:
         """Return how many keys can verify a signature of one of `algorithms`."""

@@ -106,7 +106,8 @@ class Certified(Peer):
     def trouble(self, path: str, kind: str, times: int = 0) -> None:
         """Answer what begins with `path` with trouble, for `times` calls or (0) until `heal`.
 
-        `kind`: hang, slow, drip, drop, garbage, html, empty, list, redirect, huge, or a status.
+        `kind`: hang, slow, drip, drop, garbage, html, empty, list, redirect, huge, stale (what is
+        answered there now, whatever changes), or a status.
         """
         more = {"times": str(times)} if times else {}
         self.ask("POST", "/_test/trouble", path=path, kind=kind, **more)

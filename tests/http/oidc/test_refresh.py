@@ -235,3 +235,26 @@ def test_a_token_that_follows_is_stored_before_anything_else_is_fetched(
         assert due.session()["isLoggedIn"] is True
         assert held(due).access_token != before.access_token
     assert provider.events("grant.error") == []
+
+
+def test_a_key_that_is_not_published_yet_signs_nobody_out(
+    due: Browser, provider: Certified
+) -> None:
+    """A provider signs with a new key, while a cache before it still serves the former ones."""
+    before = held(due)
+    provider.trouble("/jwks", "stale")
+    provider.rotate_keys()
+    provider.forget_requests()
+    for _number in range(3):
+        StoredTokens.objects.update(retry_at=None)
+        assert due.session()["isLoggedIn"] is True
+        assert held(due).access_token == before.access_token
+    assert len(provider.requests("/jwks")) == 1, "whatever is sent, it is asked once in 30 s"
+    provider.heal()
+    StoredTokens.objects.update(retry_at=None)
+    assert due.session()["isLoggedIn"] is True
+    StoredTokens.objects.update(retry_at=None)
+    with later(31):
+        assert due.session()["isLoggedIn"] is True
+        assert held(due).access_token != before.access_token
+    assert provider.events("grant.error") == []

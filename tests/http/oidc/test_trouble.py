@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from django.apps import apps
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import StoredSession
 from accounts.source import outage
@@ -170,6 +173,25 @@ def test_a_new_key_beside_the_old_ones_is_found(
     Browser(Client()).sign_in("town")
     provider.rotate_keys()
     assert Browser(client).sign_in("town")["Location"] == "/account/"
+
+
+def test_who_signs_in_by_a_key_that_is_not_published_yet_is_told_to_come_again(
+    client: Client, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    Browser(Client()).sign_in("town")
+    StoredSession.objects.all().delete()
+    provider.trouble("/jwks", "stale")
+    provider.rotate_keys(drop=True)
+    provider.forget_requests()
+    for _number in range(2):
+        response = Browser(Client()).sign_in("town")
+        assert int(response["Retry-After"]) > 0
+        unavailable(client, response)
+    assert len(provider.requests("/jwks")) == 1
+    provider.heal()
+    with time_machine.travel(timezone.now() + timedelta(seconds=31)):
+        assert Browser(client).sign_in("town")["Location"] == "/account/"
 
 
 def test_ten_thousand_starts_leave_no_row_and_call_nobody(

@@ -1,6 +1,6 @@
 // What a test may do that no client may: POST /_test/rotate-keys, /ttl, /trouble, /backchannel,
 // /drop-sessions, /revoke, /rotation; GET /_test/events, /requests, /sessions; DELETE /_test/events, /requests.
-import { behaviour, current, noted, note, rotate, ttl } from './provider.mjs';
+import { behaviour, current, issuer, noted, note, rotate, ttl } from './provider.mjs';
 import { posted } from './pages.mjs';
 import { dropSessions, signedIn } from './store.mjs';
 
@@ -31,6 +31,7 @@ export async function troubled(req, res, path) {
     case 'garbage': req.socket.end('SSH-2.0-nothing\r\n'); return true;
     case 'drop': req.socket.destroy(); return true;
     case 'html': say(200, 'text/html', '<h1>Down for maintenance</h1>'); return true;
+    case 'stale': say(200, 'application/json', trouble.text); return true;
     case 'empty': say(200, 'application/json', '{}'); return true;
     case 'list': say(200, 'application/json', '[1, 2]'); return true;
     case 'redirect': res.writeHead(302, { location: 'http://127.0.0.1:1/' }); res.end(); return true;
@@ -39,8 +40,10 @@ export async function troubled(req, res, path) {
   }
 }
 
-function trouble(form) {
-  if (form.has('path')) troubles.set(form.get('path'), { kind: form.get('kind'), left: Number(form.get('times') || Infinity) });
+async function trouble(form) {
+  const [path, kind] = [form.get('path'), form.get('kind')];
+  const text = kind === 'stale' ? await (await fetch(`${issuer}${path}`)).text() : '';
+  if (path) troubles.set(path, { kind, text, left: Number(form.get('times') || Infinity) });
   else troubles.clear();
   return [...troubles.keys()];
 }

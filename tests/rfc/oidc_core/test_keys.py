@@ -34,7 +34,6 @@ UNUSABLE: dict[str, Callable[[], list[dict[str, Any]]]] = {
     "J09 oct": lambda: [{"kty": "oct", "kid": "rsa-1", "k": encoded(b"x" * 32)}],
     "J09 kty missing": lambda: [jwk("rsa-1", kty=REMOVED)],
     "two of one name": lambda: [jwk("rsa-1"), jwk("rsa-2", kid="rsa-1")],
-    "not objects": lambda: ["rsa-1", 1, None],  # type: ignore[list-item]
 }
 
 
@@ -42,6 +41,11 @@ UNUSABLE: dict[str, Callable[[], list[dict[str, Any]]]] = {
 def test_a_key_that_may_not_verify_does_not(portal: Portal, op: OpenIdProvider, case: str) -> None:
     op.jwks = UNUSABLE[case]()
     assert isinstance(portal.refused(), InvalidGrant)
+
+
+def test_j09_what_is_no_key_is_left_out(portal: Portal, op: OpenIdProvider) -> None:
+    op.jwks = ["rsa-1", 1, None]  # type: ignore[list-item]
+    assert isinstance(portal.refused(), TemporarilyUnavailable)
 
 
 def test_j09_a_weak_rsa_key_is_not_used(portal: Portal, op: OpenIdProvider) -> None:
@@ -127,8 +131,8 @@ def test_an_unknown_key_is_looked_for_once_in_thirty_seconds(
 ) -> None:
     portal.login()
     op.key = "rsa-6"
-    for _ in range(3):
-        assert isinstance(portal.refused(), InvalidGrant)
+    for _ in range(3):  # a provider that changes its keys says nothing of the person
+        assert isinstance(portal.refused(), TemporarilyUnavailable)
     assert op.calls["jwks"] == 2
     portal.clock.skip(31)
     op.jwks = [jwk("rsa-6")]
@@ -148,6 +152,30 @@ def test_a_new_key_under_a_known_name_is_fetched_once(portal: Portal, op: OpenId
     portal.clock.skip(31)
     assert isinstance(portal.refused(), InvalidGrant)
     assert op.calls["jwks"] == 3
+
+
+def test_a_renewal_by_a_new_key_under_a_known_name_is_trouble_until_it_is_published(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    source, tokens = portal.signed_in()
+    op.key, op.header["kid"] = "rsa-6", "rsa-1"
+    for _ in range(3):
+        with pytest.raises(TemporarilyUnavailable):
+            source.refresh(tokens)
+    assert op.calls["jwks"] == 2
+    op.jwks = [jwk("rsa-6", kid="rsa-1")]
+    portal.clock.skip(31)
+    assert source.refresh(tokens).access_token != tokens.access_token
+
+
+def test_a_stranger_who_names_a_key_that_is_not_published_is_refused(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    """J04: nobody learns by it when the provider changes its keys, nor marks it as in trouble."""
+    source, _ = portal.signed_in(accept_bearer=True)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer(op.sign({}, typ="at+jwt", kid="rsa-999"))
+    assert op.calls["jwks"] == 2
 
 
 def test_keys_that_cannot_be_had_are_trouble_and_no_refusal(
@@ -191,7 +219,7 @@ def test_keys_are_renewed_after_ten_minutes_and_a_removed_one_counts_no_more(
     op.jwks = [jwk("rsa-2")]
     assert portal.login().subject == SUBJECT
     portal.clock.skip(601)
-    assert isinstance(portal.refused(), InvalidGrant)
+    assert isinstance(portal.refused(), TemporarilyUnavailable)
 
 
 @pytest.mark.parametrize("trouble", [page(500), page(200, b"<html>"), page(200, b'{"keys": []}')])
