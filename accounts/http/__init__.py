@@ -10,12 +10,23 @@ A `Client` is bound to the name of who calls; its `get` and `post` return an `An
 * at most so many calls in flight to one origin, and a rest for an origin that fails in a row;
 * one log line, without query, headers and bodies.
 
-`Client.place` bounds in the same way what is said to an upstream by another protocol.
+`Client.place` bounds in the same way what is said to an upstream by another protocol, and
+`addresses_of` the look-up of its name.
 """
 
 from accounts.http.address import origin_of
 from accounts.http.answer import Answer, CallFailed, RefusedUrl
 from accounts.http.client import Client, Place
+from accounts.http.names import addresses_of
 from accounts.http.upstreams import Upstreams
 
-__all__ = ["Answer", "CallFailed", "Client", "Place", "RefusedUrl", "Upstreams", "origin_of"]
+__all__ = [
+    "Answer",
+    "CallFailed",
+    "Client",
+    "Place",
+    "RefusedUrl",
+    "Upstreams",
+    "addresses_of",
+    "origin_of",
+]

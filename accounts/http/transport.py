@@ -1,10 +1,8 @@
 """One exchange of a request and its answer over libcurl, within one deadline."""
 
 import socket
-import threading
 import time
 import zlib
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +12,7 @@ from accounts.conf import HttpLimits
 from accounts.http.address import Target, is_inside
 from accounts.http.answer import Answer
 from accounts.http.handles import handle, pycurl
+from accounts.http.names import addresses_of
 
 # How many bytes may come before the body, the heads of interim answers included.
 _HEAD = 64 * 1024
@@ -30,9 +29,6 @@ _KINDS = {getattr(pycurl, name): name[2:] for name in dir(pycurl) if name.starts
     pycurl.E_UNSUPPORTED_PROTOCOL: "BadStatusLine",  # as old as HTTP/0.9
     pycurl.E_WRITE_ERROR: "TooLargeError",  # see _Call._on_head and _on_body
 }
-
-_asked: dict[str, Future[list[str]]] = {}
-_lock = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +96,7 @@ class _Call:
         """
         code = self._perform(connected_by, ends)
         if self._lacks_address and not self._is_connected:
-            found = _addresses_of(self._target.host, connected_by - time.monotonic())
+            found = addresses_of(self._target.host, connected_by - time.monotonic())
             entry = f"+{self._target.host}:{self._target.port}:{','.join(found)}"
             self._curl.setopt(pycurl.RESOLVE, [entry])
             code = self._perform(connected_by, ends)
@@ -163,34 +159,6 @@ class _Call:
     def _on_body(self, piece: bytes) -> int:
         self._body += piece
         return len(piece) if len(self._body) <= self._max_bytes else -1
-
-
-def _addresses_of(name: str, seconds: float) -> list[str]:
-    """Return what `getaddrinfo` knows of a host. Raises `TimeoutError` after `seconds`.
-
-    It takes no timeout, and with a silent name server it blocks for many seconds; libcurl's own
-    look-up then blocks its handle and the end of the process. So it runs in a thread of its own.
-    Callers who ask for the same name share one look-up: a dead name server ties up one thread for
-    each name, however many people knock. Raises `OSError` and `UnicodeError` as `getaddrinfo` does.
-    """
-    with _lock:
-        answer = _asked.get(name)
-        if answer is None:
-            answer = _asked[name] = Future()
-            threading.Thread(target=_ask, args=(name, answer), daemon=True).start()
-    return answer.result(seconds)
-
-
-def _ask(name: str, answer: Future[list[str]]) -> None:
-    try:
-        found = socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
-    except (OSError, UnicodeError) as error:
-        answer.set_exception(error)
-    else:
-        answer.set_result([str(address[0]) for *_, address in found])
-    finally:
-        with _lock:
-            del _asked[name]
 
 
 def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:
