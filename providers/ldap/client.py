@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from accounts.errors import Misconfigured
-from accounts.http import CallFailed, Place
+from accounts.http import CallFailed, Place, addresses_of
 from providers.ldap.settings import Server
 
 try:
@@ -139,14 +139,17 @@ class Connection:
         """Return a socket to the first of the server's addresses that takes one."""
         why: OSError | None = None
         try:
-            known = socket.getaddrinfo(server.host, server.port, type=socket.SOCK_STREAM)
-        except OSError as error:
+            known = addresses_of(server.host, _to_connect(place))
+        except TimeoutError:
+            said = f"The name of {self._origin} could not be looked up in time."
+            raise CallFailed(said, kind=CONNECT) from None
+        except (OSError, UnicodeError) as error:
             raise CallFailed(f"{self._origin} has no address.", kind=CONNECT) from error
-        for family, kind, protocol, _name, address in known:
-            own = socket.socket(family, kind, protocol)
-            own.settimeout(max(0.001, min(place.connect, place.ends - time.monotonic())))
+        for address in known:
+            own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+            own.settimeout(_to_connect(place))
             try:
-                own.connect(address)
+                own.connect((address, server.port))
             except OSError as error:
                 own.close()
                 why = error
@@ -262,6 +265,11 @@ class _Socket:
         except OSError:
             self.trouble = CLOSED
             raise
+
+
+def _to_connect(place: Place) -> float:
+    """Return how many seconds the next step to a connection may take."""
+    return max(0.001, min(place.connect, place.ends - time.monotonic()))
 
 
 def _text(raw: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _socket
 import socket
 import threading
 import time
@@ -80,6 +81,39 @@ def test_both_down_is_no_wrong_password(client: Client, work: Work) -> None:
     given = {"username": "alice", "password": "ldap-alice", "source": "work"}
     refused = client.post("/session/login", given)
     assert (refused.status_code, refused.json()["error"]) == (503, "temporarily_unavailable")
+
+
+def test_a_name_server_that_is_silent_is_left_after_the_time_to_connect(
+    client: Client, work: Work, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """X06: people wait for a directory no longer than for an upstream that speaks HTTP."""
+    settings.VESTIBULE_HTTP_CONNECT = 0.2
+    stopped, known, asked = threading.Event(), socket.getaddrinfo, list[str]()
+
+    def silent(host: Any, *args: Any, **how: Any) -> Any:
+        if host != "silent.test":
+            return known(host, *args, **how)
+        asked.append(host)
+        assert stopped.wait(60), "nobody waits for it"
+        return []
+
+    monkeypatch.setattr(socket, "getaddrinfo", silent)
+    try:
+        work(servers=["ldap://silent.test"])
+        in_vain(client)
+        in_vain(client)
+    finally:
+        stopped.set()
+    assert asked == ["silent.test"], "all who ask share one look-up"
+    assert "looked up in time" in Event.objects.filter(name="login.failed")[0].detail
+
+
+def test_a_name_that_is_none_is_trouble(
+    client: Client, work: Work, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(socket, "getaddrinfo", _socket.getaddrinfo)  # which asks nobody for it
+    work(servers=[f"ldap://{'a' * 70}.test"])
+    in_vain(client)
 
 
 def test_what_could_not_be_judged_locks_nobody_out(
