@@ -29,7 +29,8 @@ PARAMETERS = (
 RESPONSE_MODES = ("query", "form_post")
 OFFLINE = "offline_access"
 _CHALLENGE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
-_NONCE_AT_MOST, _MAX_AGE_AT_MOST, _RESOURCES_AT_MOST = 255, 10**9, 5
+_NONCE_AT_MOST, _MAX_AGE_AT_MOST = 255, 10**9
+RESOURCES_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +114,7 @@ def resources(given: tuple[str, ...]) -> tuple[str, ...]:
             well = False
         if not well or "#" in each or not each.isascii():
             raise errors.InvalidTarget("A resource is an absolute URL without a fragment.")
-    if len(given) > _RESOURCES_AT_MOST:
+    if len(given) > RESOURCES_AT_MOST:
         raise errors.InvalidTarget("There are too many resources.")
     return given
 

@@ -229,6 +229,14 @@ class RefreshToken(AbstractRefreshToken):
     scope = models.TextField(_("scopes"), blank=True)
     family_began_at = models.DateTimeField(_("first issued"), default=timezone.now)
 
+    def revoke(self) -> None:
+        """Spend the token. Its access token stays, for calls under way and other resources (RFC
+        8707, 2.2), and is found by it when the family is revoked.
+        """
+        now = timezone.now()
+        mine = type(self).objects.filter(pk=self.pk, revoked=None)
+        mine.update(revoked=now, updated=now)
+
     class Meta(AbstractRefreshToken.Meta):
         indexes = [
             models.Index(fields=["token_family"]),  # the toolkit's own

@@ -23,6 +23,10 @@ _PARAMETERS = (
     *("scope", "resource"),
 )
 
+# So many access tokens stay good beside the newest one of a family: one for each resource, and
+# those of calls that are under way.
+_FORMER = 2 * asked.RESOURCES_AT_MOST
+
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
 def token(request: HttpRequest) -> HttpResponseBase:
@@ -86,7 +90,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     with transaction.atomic():
-        minted = minting.rotate(held, text, scopes, resource)
+        minted = minting.rotate(held, text, scopes, resource, former=_FORMER)
     if minted is None:
         raise InvalidGrant("The refresh token was used before, or it has expired.")
     sid = _told(held.session, client) or sid_of(held.session, client)

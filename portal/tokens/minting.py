@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from django.db import transaction
+from django.utils import timezone
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 from oauth2_provider.settings import oauth2_settings
 from oauth2_provider.views.mixins import OAuthLibMixin
@@ -76,10 +77,15 @@ def find_refresh_token(text: str) -> Any:
 
 
 def rotate(
-    held: Any, text: str, scopes: Sequence[str] = (), resource: Sequence[str] = ()
+    held: Any,
+    text: str,
+    scopes: Sequence[str] = (),
+    resource: Sequence[str] = (),
+    former: int = 0,
 ) -> Minted | None:
     """Let the toolkit check and spend a refresh token, in the caller's transaction. None when it
-    refuses. `scopes` and `resource` narrow what the new access token is for.
+    refuses. `scopes` and `resource` narrow what the new access token is for; so many `former`
+    access tokens stay good until they expire.
 
     The lock on the session makes overlapping calls wait, so that one of them finds the token
     unspent.
@@ -98,7 +104,20 @@ def rotate(
     granted = held.scope or validator.get_original_scopes(text, request)
     request.scopes = list(scopes) or granted.split()
     offers.count("refresh", "ours", held.session.source, "renewed")
-    return mint(request, refresh=True)
+    minted = mint(request, refresh=True)
+    _forget_former(held.token_family, former)
+    return minted
+
+
+def _forget_former(family: Any, kept: int) -> None:
+    """Delete the access tokens of a family that are not the newest one, but so many that count."""
+    tokens = get_access_token_model().objects
+    rows = tokens.filter(refresh_token__token_family=family).order_by("-pk")
+    known = list(rows.values_list("pk", "expires"))[1:]
+    now = timezone.now()
+    living = [pk for pk, expires in known if expires > now][:kept]
+    if gone := [pk for pk, _expires in known if pk not in living]:
+        tokens.filter(pk__in=gone).delete()
 
 
 def revoke_family(held: Any, visit: Visit) -> None:

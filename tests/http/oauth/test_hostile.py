@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils import timezone
 from limits import RateLimitItemPerMinute
 
 from accounts.models import User
@@ -55,6 +58,38 @@ def test_8707_a_narrow_token_leaves_the_grant_as_wide_as_it_was(server: Applicat
     assert server.refresh(resource="https://three.example").json()["error"] == "invalid_target"
     assert server.refresh().status_code == 200
     assert AccessToken.objects.latest("pk").resource == [ONE, TWO]
+
+
+def active(app: Application, tokens: list[str]) -> list[bool]:
+    told = [app.post("/oauth/introspect", {"token": each}).json() for each in tokens]
+    return [each["active"] for each in told]
+
+
+def test_8707_a_client_holds_a_token_for_each_resource(server: Application) -> None:
+    server.redeem(server.code(scope="openid offline_access", resource=[ONE, TWO]), resource=ONE)
+    tokens, spent = [server.tokens["access_token"]], server.tokens["refresh_token"]
+    server.refresh(resource=TWO)
+    tokens.append(server.tokens["access_token"])
+    assert active(server, tokens) == [True, True]
+    assert server.refresh(spent).json()["error"] == "invalid_grant"
+    assert active(server, tokens) == [False, False], "its family was revoked"
+
+
+def test_the_access_tokens_of_a_family_are_bounded_and_end_with_it(
+    server: Application, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.authorization_server.token._FORMER", 2)
+    tokens = [server.sign_in(scope="openid offline_access")["access_token"]]
+    for _ in range(4):
+        assert server.refresh().status_code == 200
+        tokens.append(server.tokens["access_token"])
+    assert active(server, tokens) == [False] * 2 + [True] * 3
+    past = timezone.now() - timedelta(seconds=1)
+    AccessToken.objects.exclude(pk=AccessToken.objects.latest("pk").pk).update(expires=past)
+    server.refresh()
+    assert AccessToken.objects.count() == 2, "those that have expired are gone"
+    server.post("/oauth/revoke", {"token": server.tokens["refresh_token"]})
+    assert not AccessToken.objects.exists()
 
 
 def test_j06_a_logout_token_is_no_hint(server: Application) -> None:
