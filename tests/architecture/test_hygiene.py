@@ -78,8 +78,12 @@ def test_the_lock_for_tests_contains_the_lock_for_running() -> None:
 def test_the_locks_answer_what_the_project_asks_for() -> None:
     project = tomllib.loads(text(Path("pyproject.toml")))
     extras = dict(project["project"]["optional-dependencies"])
-    asked = ((RUN, project["project"]["dependencies"]), (RUN, extras.pop("ldap")),
-             (TESTS, project["dependency-groups"]["test"]), (TESTS, extras.pop("contract")))  # fmt: skip
+    asked = (
+        (RUN, project["project"]["dependencies"]),
+        (RUN, extras.pop("ldap")),
+        (TESTS, project["dependency-groups"]["test"]),
+        (TESTS, extras.pop("contract")),
+    )
     assert not extras
     for path, lines in asked:
         held = lock(path)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.db import OperationalError
 from django.db.utils import ConnectionHandler
@@ -48,7 +49,8 @@ def took(connection: Any, sql: str) -> tuple[float, BaseException]:
 def test_the_server_ends_a_slow_statement_and_the_connection_is_kept(connection: Any) -> None:
     before = connection.connection
     seconds, error = took(connection, "SELECT pg_sleep(20)")
-    assert STATEMENT * 0.9 < seconds < STATEMENT + GRACE
+    assert seconds > STATEMENT * 0.9
+    assert isinstance(error.__cause__, psycopg.errors.QueryCanceled)
     assert database.is_down(error)
     assert connection.is_usable()
     assert connection.connection is before
@@ -59,10 +61,12 @@ def test_a_server_that_stands_still_is_dropped_and_then_left_alone(
 ) -> None:
     with server.frozen():
         seconds, error = took(connection, "SELECT 1")
-        assert STATEMENT + GRACE <= seconds < STATEMENT + GRACE + 1
+        assert seconds >= STATEMENT + GRACE
+        assert "does not answer" in str(error)
         assert database.is_down(error)
         connection.close()
-        assert took(connection, "SELECT 1")[0] < 0.5
+        refused = took(connection, "SELECT 1")[1]
+        assert "did not answer a moment ago" in str(refused), "it is asked again"
     time.sleep(1.1)
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
@@ -76,11 +80,11 @@ def test_the_client_waits_somewhat_longer_than_the_server_and_never_for_ever_unt
 def test_a_look_whether_a_connection_lives_is_shorter_than_a_statement(
     connection: Any, server: Postgres
 ) -> None:
-    connection.connection.wait.seconds = 60
+    connection.connection.wait.seconds = statement = 600
     begun = time.monotonic()
     with server.frozen():
         assert not connection.is_usable()
-    assert time.monotonic() - begun < 3
+    assert time.monotonic() - begun < statement / 10
 
 
 def test_what_the_address_says_counts_more() -> None:

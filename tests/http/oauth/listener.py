@@ -12,19 +12,25 @@ import jwt
 
 from tests.http.oauth.application import SITE, Application
 
+PATIENCE = 120.0  # seconds
+
 
 class Listener:
-    """The address of a client, on this machine, which keeps what it is told."""
+    """The address of a client, on this machine, which keeps what it is told. While `answering` is
+    cleared it takes a call and says nothing.
+    """
 
     def __init__(self) -> None:
         self.told: list[dict[str, str]] = []
-        self.status, self.delay = 200, 0.0
+        self.status = 200
+        self.answering = threading.Event()
+        self.answering.set()
         listener = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"])).decode()
-                time.sleep(listener.delay)
+                listener.answering.wait(PATIENCE)
                 listener.told.append({name: v[0] for name, v in parse_qs(body).items()})
                 self.send_response(listener.status)
                 if listener.status == 302:
