@@ -113,12 +113,15 @@ def test_who_left_while_it_was_away_is_not_known_when_it_is_back(house: Site, re
     assert again.json()["isLoggedIn"] is False
 
 
-def test_ready_names_it_within_two_seconds(house: Site, without: Any) -> None:
+def test_ready_names_it(house: Site, without: Any) -> None:
+    """That it looks at its own clock is held by test_without_database.py, where the site would wait
+    longest.
+    """
     ready(house)
     with without():
         begun = time.monotonic()
         answer = requests.get(f"{house.url}/readyz", timeout=60)
-        assert time.monotonic() - begun < 2
+        assert time.monotonic() - begun < SOON
         assert answer.status_code == 503
         told = answer.json()
         assert (told["database"], told["cache"]) == ("ok", "unavailable")

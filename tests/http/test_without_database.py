@@ -20,6 +20,7 @@ import psycopg
 import pytest
 import requests
 
+from portal.operations import health
 from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
 from tests.peers import database
@@ -31,6 +32,7 @@ PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
 JSON = ("/auth/session", "/users/user/details", "/auth/sources", "/auth/upstream-token")
 ACCEPT = ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "application/json")
 CONNECT, STATEMENT, LOCK = 2, 3, 1
+MINUTE = 60
 PEOPLE = 4
 # A statement that hangs, the look whether its connection lives, and a try to connect anew.
 LONGEST = 2 * STATEMENT + 2 * CONNECT
@@ -251,7 +253,8 @@ def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
             found = list(threads.map(timed, paths))
         assert {status for _, status in found} == {503}, found
         assert max(seconds for seconds, _ in found) < LONGEST, found
-        assert timed("/readyz")[0] < 2.5
+        seconds, status = timed("/readyz")
+        assert (status, seconds < LONGEST) == (503, True)
         begun = time.monotonic()
         alice.post(f"{house.url}/auth/logout", data=csrf(alice), timeout=60)
         assert "vestibule" not in alice.cookies
@@ -260,16 +263,32 @@ def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
 
 
 def test_ready_says_no_within_two_seconds_while_the_database_hangs(
-    postgres: Postgres, house: Site
+    postgres: Postgres, house: Site, tmp_path: Path
 ) -> None:
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
-    with postgres.frozen():
-        for _ in range(3):
+    """It looks at its own clock: a site that would wait a minute for its database answers as soon,
+    also when the wait of the question before is not over.
+    """
+    assert health.WITHIN < 2.0
+    url = f"http://localhost:{free_port()}"
+    patient = {
+        **house.env,
+        "VESTIBULE_DATA": str(tmp_path),
+        "VESTIBULE_SITE_URL": url,
+        "VESTIBULE_DATABASE_CONNECT": str(MINUTE),
+        "VESTIBULE_DATABASE_STATEMENT": str(MINUTE),
+    }
+    own = Site(url, patient, workers=1, threads=8, log=tmp_path / "output")
+    with ExitStack() as stack:
+        stack.callback(own.stop)
+        own.start()
+        until(lambda: requests.get(f"{url}/readyz", timeout=60).status_code == 200)
+        with postgres.frozen():
             begun = time.monotonic()
-            answer = requests.get(f"{house.url}/readyz", timeout=60)
-            assert time.monotonic() - begun < 2.0
-            assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
-    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
+            for _ in range(2):
+                answer = requests.get(f"{url}/readyz", timeout=2 * MINUTE)
+                assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
+            assert time.monotonic() - begun < MINUTE
+        until(lambda: requests.get(f"{url}/readyz", timeout=60).status_code == 200)
 
 
 def test_a_lock_that_somebody_holds_is_left_in_time(
