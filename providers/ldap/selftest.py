@@ -28,7 +28,7 @@ def findings(settings: LdapSettings, servers: Servers) -> Iterator[Finding]:
             with servers.visit(pool, 60.0) as session:
                 yield from _of_server(settings, pool, session)
         except TemporarilyUnavailable as error:
-            yield _trouble(settings, pool, error)
+            yield _trouble(error)
 
 
 def _of_server(settings: LdapSettings, pool: Pool, session: Session) -> Iterator[Finding]:
@@ -101,7 +101,7 @@ def _of_groups(settings: LdapSettings, own: Connection, session: Session) -> Fin
     )
 
 
-def _trouble(settings: LdapSettings, pool: Pool, error: TemporarilyUnavailable) -> Finding:
+def _trouble(error: TemporarilyUnavailable) -> Finding:
     kind = error.kind if isinstance(error, CallFailed) else ""
     fixes = {
         CONNECT: _(

@@ -63,7 +63,7 @@ def request(
     demanded = _strength(settings, flow, acrs)
     mode = {"response_mode": "form_post"} if settings.response_mode == "form_post" else {}
     return {
-        **_wishes(settings, flow),
+        **_wishes(flow),
         **({} if flow.wishes.get("strength") else demanded),
         **settings.authorize,
         **(demanded if flow.wishes.get("strength") else {}),
@@ -81,7 +81,7 @@ def request(
     }
 
 
-def _wishes(settings: OidcSettings, flow: LoginFlow) -> dict[str, str]:
+def _wishes(flow: LoginFlow) -> dict[str, str]:
     """Return what an application wishes; no name of whom the source has just refused."""
     names = ("ui_locales",) if flow.other else ("login_hint", "ui_locales")
     return {name: flow.wishes[name] for name in names if name in flow.wishes}
