@@ -175,6 +175,61 @@ def test_7662_a_token_that_does_not_hold(
         source.verify_bearer("opaque")
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"typ": "ID"},
+        {"typ": "Refresh"},
+        {"typ": ["Bearer"]},
+        {"token_use": "id"},
+        {"token_use": "refresh_token"},
+        {"token_use": None},
+        {"nonce": "x", "at_hash": "x"},
+        {"nonce": "x"},
+        {"typ": "Bearer", "at_hash": "x"},
+        {"events": {}},
+    ],
+    ids=str,
+)
+def test_t07_what_is_active_and_no_access_token_is_refused(
+    portal: Portal, op: OpenIdProvider, answer: dict[str, Any]
+) -> None:
+    """The `aud` of an id_token is our client, and id_tokens stand in the addresses of logouts."""
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op, **answer)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer("opaque")
+
+
+def test_t07_an_id_token_that_introspection_tells_nothing_of_is_read(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    _source, tokens = portal.signed_in()
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op)
+    for raw in (tokens.id_token, token(op, {"typ": "JWT"}, typ="Refresh")):
+        with pytest.raises(InvalidGrant):
+            source.verify_bearer(raw)
+    assert source.verify_bearer(token(op)).subject == SUBJECT
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"typ": "Bearer", "token_type": "Bearer", "nonce": "x"},  # Keycloak up to 24
+        {"token_use": "access_token", "token_type": "Bearer"},  # Ory Hydra
+        {"token_use": "access", "token_type": "access_token"},
+    ],
+    ids=str,
+)
+def test_7662_an_access_token_is_taken_whatever_it_is_called(
+    portal: Portal, op: OpenIdProvider, answer: dict[str, Any]
+) -> None:
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op, **answer)
+    assert source.verify_bearer("opaque").subject == SUBJECT
+
+
 @pytest.mark.parametrize("way", ["introspection", "userinfo"])
 def test_trouble_is_not_a_bad_token(portal: Portal, op: OpenIdProvider, way: str) -> None:
     op.answers["introspect"] = op.answers["userinfo"] = page(500, b"secret-of-the-body")
