@@ -1,5 +1,6 @@
 """The guard of each page on which people change by what they come in: passwords, passkeys, second
-factors, linked sources. It meets administrators who came by a source that signs in none.
+factors, linked sources, app passwords, the end of the account. It meets administrators who came by
+a source that signs in none, and whoever has a second factor and came without it.
 """
 
 from typing import cast
@@ -8,9 +9,11 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from accounts.factors import second_step
 from accounts.models import User
 from accounts.session import access
 from accounts.source import catalogue
+from accounts.strength import Strength
 from portal.door import answers, incoming
 
 WHY = _(
@@ -33,6 +36,13 @@ def hindrance(request: HttpRequest) -> str:
         then = gettext("Sign out, sign in this way, then try again: %(ways)s")
         then = then % {"ways": ", ".join(ways)}
     return f"{WHY} {then}"
+
+
+def proof_of(person: User) -> Strength | None:
+    """Return how strong the fresh sign-in must be that such a page takes: a password alone is not
+    enough for who has a second factor, of which a passkey is one (NIST SP 800-63B, 4.1.2).
+    """
+    return Strength.SUBSTANTIAL if second_step.exists(person) else None
 
 
 def refused(request: HttpRequest, path: str) -> HttpResponse | None:

@@ -15,11 +15,10 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import strength
 from accounts.errors import InvalidGrant
-from accounts.factors import codes, duty, keeping, second_step, totp
+from accounts.factors import codes, duty, keeping, totp
 from accounts.factors.answer import WrongCode
 from accounts.models import TotpKey, User
 from accounts.session import access
-from accounts.strength import Strength
 from portal.door import answers, incoming, signing_in, ways_in
 from portal.factors import shown
 from portal.factors.problems import problem_of
@@ -52,8 +51,7 @@ def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
     """Return the way to a fresh sign-in; None after one, which took the second factor where there
     is one, whichever: a password alone adds no other beside it.
     """
-    wanted = Strength.SUBSTANTIAL if second_step.exists(person) else None
-    return signing_in.prove_again(request, PATH, wanted)
+    return signing_in.prove_again(request, PATH, ways_in.proof_of(person))
 
 
 def _take(request: HttpRequest, person: User) -> HttpResponse:
@@ -94,9 +92,7 @@ def _show(
     another = row is not None and ("another" in request.GET or problem is not None)
     hindrance = ways_in.hindrance(request)
     may_offer = fresh and not hindrance and (row is None or another)
-    may_offer = may_offer and (
-        strength.has(session, Strength.SUBSTANTIAL) or not second_step.exists(person)
-    )
+    may_offer = may_offer and strength.has(session, ways_in.proof_of(person))
     usable = second_step.is_of_use(person)
     context = {
         "person": person,

@@ -12,10 +12,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
+from accounts import strength
 from accounts.models import User
 from accounts.session import access
 from portal import conf
-from portal.door import answers, cookies, incoming, signing_in
+from portal.door import answers, cookies, incoming, signing_in, ways_in
 from portal.gateway import app_passwords, rules
 from portal.gateway.app_passwords import TooMany
 from portal.gateway.held import AppPassword
@@ -82,7 +83,9 @@ class _New(forms.Form):
 
 @require_http_methods(["GET", "HEAD", "POST"])
 def page(request: HttpRequest) -> HttpResponse:
-    """List a person's app passwords; make one, soon after a sign-in only; end one."""
+    """List a person's app passwords; make one, only soon after a sign-in, which took the second
+    factor of who has one; end one.
+    """
     if not conf.app_passwords():
         raise Http404
     person = cast(User, request.user)
@@ -94,7 +97,8 @@ def page(request: HttpRequest) -> HttpResponse:
             raise Http404
         messages.success(request, gettext("Removed. The program is signed out."))
         return answers.see_other(PATH)
-    return signing_in.prove_again(request, PATH) or _create(request, person)
+    again = signing_in.prove_again(request, PATH, ways_in.proof_of(person))
+    return again or _create(request, person)
 
 
 def _create(request: HttpRequest, person: User) -> HttpResponse:
@@ -124,7 +128,8 @@ def _show(request: HttpRequest, person: User, form: _New) -> HttpResponse:
     context = {
         "rows": [_row(each) for each in app_passwords.of_person(person.pk)],
         "form": form,
-        "may_create": access.is_recent(session, timezone.now()),
+        "may_create": access.is_recent(session, timezone.now())
+        and strength.has(session, ways_in.proof_of(person)),
         "made": dict(zip(("name", "username", "password"), made, strict=True)) if made else None,
         "here": "app-passwords",
     }

@@ -11,13 +11,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import events
 from accounts.errors import ProtocolError
-from accounts.factors import second_step
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from accounts.strength import Strength
 from portal.door import answers, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
@@ -106,8 +104,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     the person signs in again first.
     """
     session = incoming.session_of(request)
-    has_factor = second_step.exists(cast(User, request.user))
-    wanted = Strength.SUBSTANTIAL if has_factor else None
+    wanted = ways_in.proof_of(cast(User, request.user))
     held_up = ways_in.refused(request, "/account/sign-ins")
     again = held_up or signing_in.prove_again(request, "/account/sign-ins", wanted)
     if again:

@@ -63,14 +63,17 @@ def export(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 def delete(request: HttpRequest) -> HttpResponse:
-    """Ask, and delete the account, soon after a sign-in and where the person's sources allow it."""
+    """Ask, and delete the account, soon after a sign-in, which took the second factor of who has
+    one, and where the person's sources allow it.
+    """
     person = cast(User, request.user)
     if not erasure.is_allowed(person):
         raise Http404
     path, hindrance = f"{_PATH}/delete", ways_in.hindrance(request)
     if hindrance and request.method == "POST":
         return answers.see_other(path)
-    again = None if hindrance else signing_in.prove_again(request, path)
+    proof = ways_in.proof_of(person)
+    again = None if hindrance else signing_in.prove_again(request, path, proof)
     if again:
         return again
     if request.method == "GET":

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import errors, strength
 from accounts.errors import ProtocolError
-from accounts.factors import ceremony, passkeys, second_step
+from accounts.factors import ceremony, passkeys
 from accounts.models import Passkey, Source, User
 from accounts.session import access
 from accounts.session.typed import Session
@@ -58,7 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         return _rename(request, person)
     if _came_weakly(incoming.session_of(request)):
         return answers.see_other(PATH)  # which says what to do
-    again = signing_in.prove_again(request, PATH, _wanted(person))
+    again = signing_in.prove_again(request, PATH, ways_in.proof_of(person))
     if again:
         return again
     if "remove" in request.POST:
@@ -124,13 +124,6 @@ def _came_weakly(session: Session) -> bool:
     return session.source != Source.LOCAL and not strength.has(session, Strength.SUBSTANTIAL)
 
 
-def _wanted(person: User) -> Strength | None:
-    """Return how strong the sign-in must be: a password alone is not enough for who has a second
-    factor, of which a passkey is one (NIST SP 800-63B, 4.1.2).
-    """
-    return Strength.SUBSTANTIAL if second_step.exists(person) else None
-
-
 def _show(
     request: HttpRequest, person: User, form: _New | None = None, status: int = 200
 ) -> HttpResponse:
@@ -150,7 +143,7 @@ def _show(
         "hindrance": ways_in.hindrance(request),
         "came_weakly": _came_weakly(session),
         "may_change": access.is_recent(session, timezone.now())
-        and strength.has(session, _wanted(person)),
+        and strength.has(session, ways_in.proof_of(person)),
         "origin": ceremony.origin(),
         "here": "passkeys",
     }

@@ -1,8 +1,11 @@
-"""A passkey and an authenticator beside each other: a password alone adds neither to the other."""
+"""A passkey and an authenticator beside each other: a password alone adds neither to the other,
+and neither deletes the account nor makes an app password.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -10,10 +13,12 @@ from django.utils import timezone
 
 from accounts.factors import duty, keeping, totp
 from accounts.models import Passkey, Source, TotpKey, User
+from portal.gateway.held import AppPassword
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.onward import onward
 from tests.http.passkeys.authenticator import Authenticator
 from tests.http.passkeys.steps import PAGE, add, new, send_new, use
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -118,3 +123,33 @@ def test_a_passkey_that_is_suspended_is_no_second_factor(person: User, own: Auth
     Passkey.objects.update(suspended_at=timezone.now())
     browser = by_password()
     assert b'name="offer"' in browser.get(SECOND).content
+
+
+def test_u20_beside_a_passkey_a_password_alone_deletes_no_account(
+    person: User, own: Authenticator
+) -> None:
+    Source.objects.filter(slug="local").update(allow_erasure=True)
+    fresh.sources()
+    browser = by_password()
+    erase = "/account/data/delete"
+    assert "strength=substantial" in browser.get(erase)["Location"]
+    assert "strength=substantial" in onward(browser, browser.post(erase))["Location"]
+    assert User.objects.filter(pk=person.pk).exists()
+    assert use(browser, own, erase)["Location"] == erase
+    browser.post(erase)
+    assert not User.objects.filter(pk=person.pk).exists()
+
+
+def test_u20_beside_a_passkey_a_password_alone_makes_no_app_password(
+    person: User, own: Authenticator, settings: Any
+) -> None:
+    settings.VESTIBULE_APP_PASSWORDS = True
+    browser = by_password()
+    path, form = "/account/app-passwords", {"name": "Calendar", "days": "90", "place": ""}
+    assert not browser.get(path).context["may_create"]
+    assert "strength=substantial" in onward(browser, browser.post(path, form))["Location"]
+    assert not AppPassword.objects.exists()
+    use(browser, own, path)
+    assert browser.get(path).context["may_create"]
+    assert browser.post(path, form)["Location"] == path
+    assert AppPassword.objects.count() == 1
