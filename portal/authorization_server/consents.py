@@ -7,16 +7,15 @@ from django.db import transaction
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import events
-from accounts.models import StoredSession, User
+from accounts.models import User
 from accounts.provider import Visit
 from accounts.session import dossier
-from accounts.session.store import end
 from accounts.trail import Act, acting
+from portal.authorization_server import apart
 from portal.authorization_server.models import (
     AccessToken,
     Client,
     Consent,
-    DeviceGrant,
     Grant,
     RefreshToken,
 )
@@ -100,19 +99,10 @@ def withdraw(user: User, client: Client, visit: Visit) -> bool:
         gone, _kinds = Consent.objects.filter(user=user, client=client).delete()
         if not gone:
             return False
-        rows = RefreshToken.objects.filter(user=user, application=client)
-        uids = set(rows.values_list("session_id", flat=True))
-        uids |= set(
-            DeviceGrant.objects.filter(session__user=user, application=client).values_list(
-                "session_id", flat=True
-            )
-        )
-        kind = StoredSession.Kind.CLIENT
-        ended = end(StoredSession.objects.filter(uid__in=uids, user=user, kind=kind))
+        apart.end_all([client], "consent withdrawn", visit, user=user)
         for model in (RefreshToken, AccessToken, Grant):
             model.objects.filter(user=user, application=client).delete()
         events.record(events.event("consent.withdrawn", visit, user=user, detail=client.client_id))
-        events.record_ended(ended, "consent withdrawn", visit)
     return True
 
 

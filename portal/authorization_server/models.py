@@ -25,7 +25,7 @@ from oauth2_provider.models import clear_expired as clear_tokens
 
 from accounts.keyring import digest
 from accounts.models import StoredSession, clearing
-from portal.authorization_server import registration
+from portal.authorization_server import apart, registration
 from portal.tokens import revoked
 
 
@@ -44,9 +44,14 @@ def of_session(related_name: str, *, null: bool = False) -> Any:
 
 class _Clients(models.QuerySet["Client"]):
     def delete(self) -> tuple[int, dict[str, int]]:
-        """Revoke the access tokens as well, in every worker: a cascade tells nobody."""
+        """End the child sessions of the clients, and revoke their other access tokens in every
+        worker: a cascade tells nobody. Clients that go are sent no logout token.
+        """
         with transaction.atomic():
-            AccessToken.objects.filter(application__in=self).delete()
+            gone = list(self.values_list("pk", flat=True))
+            self.update(backchannel_logout_uri="")
+            apart.end_all(gone, "the application was deleted")
+            AccessToken.objects.filter(application__in=gone).delete()
             return super().delete()
 
     delete.alters_data = True  # type: ignore[attr-defined]  # as Django's own
@@ -132,10 +137,8 @@ class Client(AbstractApplication):
         super().save(*args, **kwargs)
 
     def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
-        """Delete the client, and revoke its access tokens in every worker."""
-        with transaction.atomic():
-            AccessToken.objects.filter(application=self).delete()
-            return super().delete(*args, **kwargs)
+        """Delete the client as several are deleted."""
+        return Client.objects.filter(pk=self.pk).delete()
 
     def _keep_in_step(self) -> None:
         self.client_type = (

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
-from accounts.models import Event, StoredSession, User
-from portal.authorization_server.models import AccessToken, Consent
+from accounts.models import Event, OutboxItem, StoredSession, User
+from portal.authorization_server import client_rows
+from portal.authorization_server.models import AccessToken, Client, Consent
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.listener import Listener
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -46,6 +50,43 @@ def test_what_was_allowed_is_listed_and_withdrawn(app: Application, person: User
     assert Event.objects.filter(name="consent.withdrawn").count() == 1
     assert app.ask().status_code == 200, "it asks again"
     assert "There is none." in app.browser.get("/account/apps").content.decode()
+
+
+@pytest.fixture
+def short_lived(native: Application, listener: Listener) -> Application:
+    """Give an installed application without a refresh token, whose access token has expired."""
+    Client.objects.update(backchannel_logout_uri=listener.url)
+    native.sign_in(scope="openid")
+    AccessToken.objects.all().delete()
+    assert StoredSession.objects.filter(kind="client").count() == 1
+    return native
+
+
+def test_without_a_refresh_token_a_withdrawal_ends_the_application_too(
+    short_lived: Application, listener: Listener
+) -> None:
+    short_lived.browser.post("/account/apps", {"withdraw": "native"})
+    assert not StoredSession.objects.filter(kind="client").exists()
+    assert Event.objects.get(name="session.ended").detail == "consent withdrawn"
+    assert len(listener.wait()) == 1
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda: client_rows.delete(Client.objects.filter(client_id="native")),
+        lambda: Client.objects.get(client_id="native").delete(),
+    ],
+    ids=["administration", "row"],
+)
+def test_a_client_that_is_deleted_leaves_no_dead_application(
+    short_lived: Application, delete: Callable[[], None]
+) -> None:
+    delete()
+    assert not StoredSession.objects.filter(kind="client").exists()
+    assert StoredSession.objects.count() == 1, "the browser stays signed in"
+    assert Event.objects.get(name="session.ended").detail == "the application was deleted"
+    assert not OutboxItem.objects.exists()
 
 
 def test_what_was_not_allowed_cannot_be_withdrawn(app: Application) -> None:
