@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods
 
 from accounts import strength
 from accounts.errors import InvalidGrant
-from accounts.factors import codes, duty, keeping, totp
+from accounts.factors import codes, duty, keeping, second_step, totp
 from accounts.factors.answer import WrongCode
 from accounts.models import TotpKey, User
 from accounts.session import access

@@ -11,6 +11,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import events
 from accounts.errors import ProtocolError
+from accounts.factors import second_step
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
