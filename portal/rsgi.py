@@ -1,5 +1,9 @@
 """The application that granian serves: Django behind the front (docs/decisions/0007-rsgi.md)."""
 
+from portal.server.pinned import pin
+
+pin()
+
 import gc
 import os
 import re
@@ -21,7 +25,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
 
 _django = get_wsgi_application()
 
-from accounts import ended  # noqa: E402  # its models come with the apps
+from accounts import ended  # its models come with the apps
 
 refuse_unsound()
 # What a front end and a web server ask time and again.

@@ -94,7 +94,8 @@ def spoken() -> list[tuple[str, list[str]]]:
             parts = re.split(r"[;&|]+", words[2].replace("$VESTIBULE_WORKERS", "4"))
             found += [(where, shlex.split(re.sub(r"\b(exec|do)\b", "", part))) for part in parts]
         else:
-            found.append((where, without_env(words)[1]))
+            words = without_env(words)[1]
+            found.append((where, words[1:] if words[:1] == ["python"] else words))
     return [(where, words) for where, words in found if words]
 
 
@@ -122,7 +123,7 @@ def test_the_units_are_sound(tmp_path: Path) -> None:
     """The commands of an installation stand where systemd finds something to run."""
     own = tmp_path / "bin"
     own.mkdir()
-    for name in ("vestibule", "granian"):
+    for name in ("vestibule", "granian", "python"):
         (own / name).symlink_to("/bin/true")
     units = []
     for path in (DEPLOY / "systemd").glob("vestibule*.*"):
@@ -144,6 +145,12 @@ def test_nobody_looks_for_certificates_where_a_unit_may_not_look(unit: Path) -> 
     assert "\nProtectHome=yes\n" in own
     assert "\nStateDirectory=vestibule\n" in own
     assert "\nEnvironment=HOME=/var/lib/vestibule\n" in own
+
+
+def test_a_reload_finds_the_version_to_which_the_link_leads() -> None:
+    """The script names the Python of its own version, by which it would stay there."""
+    unit = text(Path("deploy/systemd/vestibule.service"))
+    assert f"\nExecStart={INSTALLED}/python {INSTALLED}/granian " in unit
 
 
 def test_a_reload_needs_no_secret(tmp_path: Path) -> None:
@@ -174,19 +181,23 @@ def test_a_command_has_the_settings_the_secrets_and_the_account_of_the_units() -
 def test_a_command_gets_its_words_and_where_its_secrets_are(tmp_path: Path) -> None:
     """In the place of systemd, a program that runs what stands behind its options."""
     told = tmp_path / "vestibule"
-    told.write_text(COMMAND.read_text().replace(f"{INSTALLED}/", f"{tmp_path}/bin/"))
+    told.write_text(COMMAND.read_text().replace("at=/opt/vestibule\n", f"at={tmp_path}\n"))
     (tmp_path / "bin").mkdir()
+    (tmp_path / "next").symlink_to(tmp_path)
     programs = {
         "systemd-run": 'while [ "$1" != /bin/sh ]; do shift; done; exec "$@"',
-        "vestibule": 'printf "%s\\n" "$@" "$DATABASE_URL_FILE" "$VESTIBULE_MAIL_URL_FILE"',
+        "vestibule": 'printf "%s\\n" "$0" "$@" "$DATABASE_URL_FILE" "$VESTIBULE_MAIL_URL_FILE"',
     }
     for name, body in programs.items():
         (tmp_path / "bin" / name).write_text(f"#!/bin/sh\n{body}\n")
         (tmp_path / "bin" / name).chmod(0o755)
     env = {"PATH": f"{tmp_path}/bin:/usr/bin:/bin", "CREDENTIALS_DIRECTORY": "/run/own"}
     words = ["letmein", "ada & co", "--note=$HOME"]
-    done = subprocess.run(["/bin/sh", told, *words], env=env, capture_output=True, text=True)
-    assert done.stdout.splitlines() == [*words, "/run/own/database_url", "/run/own/mail_url"]
+    for program, at in ((tmp_path, []), (tmp_path / "next", ["--at", tmp_path / "next"])):
+        asked = ["/bin/sh", told, *at, *words]
+        done = subprocess.run(asked, env=env, capture_output=True, text=True)
+        wanted = [f"{program}/bin/vestibule", *words, "/run/own/database_url", "/run/own/mail_url"]
+        assert done.stdout.splitlines() == wanted
 
 
 def test_the_composition_is_one() -> None:
