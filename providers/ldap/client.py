@@ -27,8 +27,10 @@ except ImportError:  # the extra [ldap] is not installed
 CLOSED, CONNECT, NOT_LDAP, TLS = "Closed", "Connect", "NotLdap", "Tls"
 MISSING = "The library for LDAP is not installed."
 POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy, 6
+PAGES = "1.2.840.113556.1.4.319"  # RFC 2696, 2
 START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511, 4.14.1
 SUCCESS = 0
+_PAGE = 200
 _MESSAGE = 0x30  # the tag of a message: a SEQUENCE (RFC 4511, 4.1.1)
 _PLAIN = frozenset((string.ascii_letters + string.digits).encode())
 
@@ -103,9 +105,17 @@ class Connection:
         return Result(said["result"], said["message"] or "", policy or b"")
 
     def search(
-        self, base: str, query: str, attributes: Iterable[str], place: Place, *, limit: int = 0
+        self,
+        base: str,
+        query: str,
+        attributes: Iterable[str],
+        place: Place,
+        *,
+        limit: int = 0,
+        paged: bool = False,
     ) -> tuple[Result, list[Entry]]:
-        """Search the tree under `base` (RFC 4511, 4.5). Referrals are left out.
+        """Search the tree under `base` (RFC 4511, 4.5), if `paged` by one answer after the other
+        (RFC 2696), which together are one operation in time and size. Referrals are left out.
 
         Raises `Misconfigured` for what is no filter.
         """
@@ -117,13 +127,20 @@ class Connection:
             "size_limit": limit,
             "time_limit": max(1, math.ceil(place.ends - time.monotonic())),
         }
-        self._do(place, lambda: own.search(base, query, **how))
-        found = [
-            Entry(each["dn"], {k.lower(): tuple(v) for k, v in each["raw_attributes"].items()})
-            for each in own.response or ()
-            if each["type"] == "searchResEntry"
-        ]
-        own.response = None
+        found: list[Entry] = []
+
+        def ask() -> None:
+            cookie: bytes | None = b""
+            while cookie is not None:
+                page = {"paged_size": _PAGE, "paged_cookie": cookie} if paged else {}
+                own.search(base, query, **how, **page)
+                found.extend(_entries(own.response))
+                cookie = _cookie(own.result) if paged else None
+
+        try:
+            self._do(place, ask)
+        finally:
+            own.response = None
         return Result(own.result["result"], own.result["message"] or ""), found
 
     def is_alive(self) -> bool:
@@ -265,6 +282,22 @@ class _Socket:
         except OSError:
             self.trouble = CLOSED
             raise
+
+
+def _entries(response: Iterable[Any] | None) -> list[Entry]:
+    """Return the entries among what came of a search."""
+    return [
+        Entry(each["dn"], {k.lower(): tuple(v) for k, v in each["raw_attributes"].items()})
+        for each in response or ()
+        if each["type"] == "searchResEntry"
+    ]
+
+
+def _cookie(result: Mapping[str, Any]) -> bytes | None:
+    """Return what asks for the next page (RFC 2696, 3), None when there is none."""
+    if result["result"] != SUCCESS:
+        return None
+    return result.get("controls", {}).get(PAGES, {}).get("value", {}).get("cookie") or None
 
 
 def _to_connect(place: Place) -> float:

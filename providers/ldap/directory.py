@@ -27,7 +27,7 @@ ALIKE = 10
 # Of so many people not all go at once: the directory shows them to us no more.
 MANY = 10
 LONGEST_PAUSE = 1.0
-_SIZE_LIMIT, _NO_SUCH, _REFERRAL, _NO_RIGHT = 4, 32, 10, 50
+_SIZE_LIMIT, _NO_SUCH, _REFERRAL, _ADMIN_LIMIT, _NO_RIGHT = 4, 32, 10, 11, 50
 log = structlog.get_logger("vestibule.ldap")
 
 
@@ -135,11 +135,17 @@ class Directory:
         named = entries.attributes(self.settings) if wanted is None else wanted
 
         def search(own: Connection) -> tuple[Result, list[Entry]]:
-            return own.search(base, query, named, session.place, limit=limit)
+            said, found = own.search(base, query, named, session.place, limit=limit)
+            if said.code == _SIZE_LIMIT and not limit:
+                return own.search(base, query, named, session.place, paged=True)
+            return said, found
 
         said, found = session.as_reader(search)
         if said.code in {SUCCESS, _SIZE_LIMIT if limit else SUCCESS}:
             return found
+        if said.code in {_SIZE_LIMIT, _ADMIN_LIMIT}:  # of what was asked for: the server is well
+            why = f"The size limit of {session.origin} is below what is found under {base}"
+            raise Misconfigured(f"{why} ({said.code}).")
         if said.code in {_NO_SUCH, _REFERRAL, _NO_RIGHT}:
             raise Misconfigured(f"{session.origin} does not search {base} for us ({said.code}).")
         raise CallFailed(f"{session.origin} cannot search now ({said.code}).", kind="Refused")

@@ -157,6 +157,14 @@ class Directory:
             self.process.wait(20)
             self.process = None
 
+    def limit(self, how: str) -> None:
+        """Give the reader so much and no more, by `limits` of slapd.conf(5), and start anew."""
+        configuration = self.folder / "slapd.conf"
+        kept = configuration.read_text().partition("limits ")[0]
+        configuration.write_text(f'{kept}limits dn.exact="{server.READER}" {how}\n')
+        self.stop()
+        self.start()
+
     def output(self) -> str:
         """Return what it printed so far."""
         self.log.seek(0)
