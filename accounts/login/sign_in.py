@@ -20,6 +20,7 @@ from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
+from accounts.telling import tell
 
 BACKEND = "accounts.backend.TypedSessionBackend"
 # An upstream's clock may be behind ours by so much; a provider may hold it to less.
@@ -151,7 +152,8 @@ def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
 
 
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
-    """Add the identity of a verified outcome to the person whose session asked for it.
+    """Add the identity of a verified outcome to the person whose session asked for it, who is
+    mailed.
 
     Raises `AccessDenied` when it belongs to somebody else, and when a session without their rights
     asked for an administrator's account; `InvalidGrant` when the session that asked is gone.
@@ -170,13 +172,17 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         )
         if decision is not Decision.LINK:
             raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
-        Identity.objects.get_or_create(
+        _identity, is_new = Identity.objects.get_or_create(
             source=source.row,
             issuer=outcome.issuer,
             subject=outcome.subject,
             defaults={"user": asking.user},
         )
-        events.record(*_trail(decision, source, asking.user, asking.uid, visit))
+        if is_new:
+            tell(
+                "identity.linked", asking.user, visit, source=source.slug,
+                session_type=source.session_type, session_uid=asking.uid,
+            )  # fmt: skip
     return asking.user
 
 
@@ -374,7 +380,6 @@ def _trail(
     names = {
         Decision.AUTH: ["login.succeeded"],
         Decision.ENROLL: ["person.enrolled", "login.succeeded"],
-        Decision.LINK: ["identity.linked"],
     }[decision]
     told = {
         "support_code": events.new_support_code(),

@@ -15,6 +15,7 @@ from accounts.session import devices, farewell
 from accounts.session.store import end, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.telling import tell
 from accounts.trail import Act, acting
 
 PERSON = Event.Actor.PERSON
@@ -108,9 +109,7 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         others = others.exclude(uid=keep.uid) if keep else others
         _end(others, "password changed", farewell.PASSWORD, by)
         devices.forget_others(user.pk, by)
-        events.record(
-            events.event("password.changed", by, user=user, session_uid=keep.uid if keep else "")
-        )
+        tell("password.changed", user, by, session_uid=keep.uid if keep else "")
 
 
 def forget_fleeting() -> int:

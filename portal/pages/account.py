@@ -9,7 +9,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts import events
 from accounts.errors import ProtocolError
 from accounts.factors import second_step
 from accounts.models import Identity, Source, StoredSession, User
@@ -17,6 +16,7 @@ from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
 from accounts.source import catalogue
+from accounts.telling import tell
 from portal.door import answers, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
@@ -123,7 +123,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
 
 def _unlink(request: HttpRequest, person_id: int) -> None:
     key = request.POST.get("unlink", "")
-    mine = Identity.objects.filter(user_id=person_id).select_related("source")
+    mine = Identity.objects.filter(user_id=person_id).select_related("source", "user")
     identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
     if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
@@ -131,12 +131,10 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
     try:
         with administrators.kept():
             identity.delete()
+            people.end_with_children(gone, farewell.ELSEWHERE)
+            tell("identity.unlinked", identity.user, incoming.visit(request), source=slug)
     except administrators.LastAdministratorError:
         raise Http404 from None
-    people.end_with_children(gone, farewell.ELSEWHERE)
-    events.record(
-        events.event("identity.unlinked", incoming.visit(request), source=slug, user_id=person_id)
-    )
 
 
 def _is_current(identity: Identity, session: Any) -> bool:

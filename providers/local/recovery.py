@@ -27,6 +27,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import devices, farewell, people
+from accounts.telling import tell
 from providers.local import told
 from providers.local.passwords import well_formed
 
@@ -107,7 +108,7 @@ def redeem(user: User, password: str, by: Visit) -> None:
         user.give_local_identity()
         people.end_all(user.pk, "password changed", farewell.PASSWORD)
         devices.forget_others(user.pk, by)
-        events.record(events.event("password.changed", by, user=user, detail="by a mailed link"))
+        tell("password.changed", user, by, detail="by a mailed link")
 
 
 def ask(source: str, identifier: str, visit: Visit) -> None:

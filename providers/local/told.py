@@ -17,6 +17,18 @@ from accounts.models import User
 
 # By the event that is told: the subject, and what happened.
 _WORDS = {
+    "password.changed": (
+        _("A new password was set for your account"),
+        _("It signs in to the account %(username)s now, and no former one does, at:"),
+    ),
+    "identity.linked": (
+        _("A way to sign in was added to your account"),
+        _("From now on one can sign in that way to the account %(username)s at:"),
+    ),
+    "identity.unlinked": (
+        _("A way to sign in was removed from your account"),
+        _("Nobody can sign in that way any more to the account %(username)s at:"),
+    ),
     "passkey.added": (
         _("A passkey was added to your account"),
         _("From now on it signs in to the account %(username)s at:"),
@@ -63,7 +75,11 @@ def deliver(message: Mapping[str, Any]) -> None:
         return
     with translation.override(message["language"]):
         subject, sentence = _WORDS[message["told"]]
-        context = {"sentence": sentence % {"username": user.username}, "site": conf.site_url()}
+        context = {
+            "sentence": sentence % {"username": user.username},
+            "site": conf.site_url(),
+            "is_password": message["told"] == "password.changed",
+        }
         send(str(subject), render_to_string("password/told.txt", context), user.email)
 
 

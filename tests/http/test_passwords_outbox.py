@@ -49,6 +49,7 @@ def test_a_mail_whose_worker_died_leaves_in_the_next_round(person: User, client:
     (message,) = sent.outbox
     assert message.to == ["alice@example.org"]
     assert choose(client, opened(client, link_in(message))).status_code == 303
+    assert outbox.deliver_due() == 1  # the word that the password is a new one
     assert not OutboxItem.objects.exists()
 
 

@@ -15,6 +15,7 @@ from accounts import events
 from accounts.factors import passkeys
 from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, people
+from accounts.telling import tell
 from portal.door import answers, incoming
 from portal.operations import person as reading
 from portal.operations.admin.merge_page import MergePage, may_merge
@@ -177,9 +178,7 @@ def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
         slug, user, came = way.source.slug, way.user, people.came_by(way)
         way.delete()
         record_ended(request, people.end_with_children(came))
-        visit = incoming.visit(request)
-        gone = events.event("identity.unlinked", visit, source=slug, user=user, detail=reason)
-        events.record(gone)
+        tell("identity.unlinked", user, incoming.visit(request), source=slug, detail=reason)
 
 
 def _number(request: HttpRequest, name: str) -> int:

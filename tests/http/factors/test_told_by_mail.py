@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.mail import EmailMessage
 from django.test import Client
 
 from accounts.models import Event, OutboxItem, User
 from accounts.telling import tell
 from providers.local import told
-from tests.http.conftest import sign_in
+from tests.http.conftest import PASSWORD, sign_in
 from tests.http.factors.conftest import Factor
 from tests.http.factors.test_account_page import PAGE, with_code
+from tests.http.onward import onward
 from tests.http.passkeys.steps import add
+from tests.http.passwords import NEW, ask, change, choose, link_in, opened, signed_in
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -23,7 +26,7 @@ def unverified(person: User) -> None:
     User.objects.filter(pk=person.pk).update(email="stranger@example.org", email_verified=False)
 
 
-def test_an_address_that_nobody_verified_hears_nothing(person: User, mailoutbox: Any) -> None:
+def test_u40_an_address_that_nobody_verified_hears_nothing(person: User, mailoutbox: Any) -> None:
     """A source may have named it: it says a username, and what happens to the account."""
     unverified(person)
     browser = Client(HTTP_HOST="localhost")
@@ -37,7 +40,7 @@ def test_an_address_that_nobody_verified_hears_nothing(person: User, mailoutbox:
     assert not mailoutbox
 
 
-def test_an_address_that_is_none_of_theirs_any_more_hears_nothing(
+def test_u40_an_address_that_is_none_of_theirs_any_more_hears_nothing(
     person: User, mailoutbox: Any
 ) -> None:
     message = {"uid": person.uid, "told": "second.added", "language": "en"}
@@ -47,3 +50,70 @@ def test_an_address_that_is_none_of_theirs_any_more_hears_nothing(
     tell("second.added", User.objects.get(), None)
     fresh.delivered()
     assert [each.to for each in mailoutbox] == [["alice@example.org"]]
+
+
+def subjects(mailoutbox: list[EmailMessage]) -> list[str]:
+    fresh.delivered()
+    return [each.subject for each in mailoutbox if each.to == ["alice@example.org"]]
+
+
+def link(browser: Client, subject: str) -> Any:
+    """Add a way in at the source of the town. Returns the callback's response."""
+    asked = onward(browser, browser.post("/account/sign-ins", {"link": "town"}))
+    state = asked["Location"].split("state=")[1].split("&")[0]
+    return browser.get("/auth/callback/town", {"code": subject, "state": state})
+
+
+def test_u40_a_new_password_is_told(person: User, mailoutbox: Any) -> None:
+    """Whoever changed it may not be its owner, who cannot sign in any more."""
+    assert change(signed_in(person)).status_code == 303
+    assert subjects(mailoutbox) == ["A new password was set for your account"]
+    assert "link to a new one" in mailoutbox[0].body
+    assert NEW not in str(mailoutbox[0].message())
+
+
+def test_u40_a_password_by_a_mailed_link_is_told(person: User, mailoutbox: Any) -> None:
+    browser = Client(HTTP_HOST="localhost")
+    ask(browser, "alice")
+    choose(browser, opened(browser, link_in(mailoutbox[0])))
+    assert subjects(mailoutbox)[1:] == ["A new password was set for your account"]
+
+
+def test_u40_a_way_in_that_is_added_or_removed_is_told_once(
+    person: User, tenant: Any, mailoutbox: Any
+) -> None:
+    tenant()
+    browser = signed_in(person)
+    for _time in range(2):
+        assert link(browser, "bob")["Location"] == "/account/sign-ins"
+    assert subjects(mailoutbox) == ["A way to sign in was added to your account"]
+    assert "alice" in mailoutbox[0].body
+    assert Event.objects.filter(name="identity.linked").count() == 1
+    way = person.identities.get(source__slug="town")
+    browser.post("/account/sign-ins", {"unlink": str(way.pk)})
+    assert subjects(mailoutbox)[1:] == ["A way to sign in was removed from your account"]
+
+
+def test_u40_a_way_in_that_staff_take_away_is_told(
+    person: User, tenant: Any, mailoutbox: Any
+) -> None:
+    way = person.identities.create(source=tenant(), subject="bob")
+    ada = User.objects.create_superuser("ada", PASSWORD, email="ada@example.org")
+    gone = signed_in(ada).post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"})
+    assert gone.status_code == 302
+    assert subjects(mailoutbox) == ["A way to sign in was removed from your account"]
+
+
+@pytest.mark.parametrize("language", ["da", "de"])
+@pytest.mark.parametrize("name", ["password.changed", "identity.linked", "identity.unlinked"])
+def test_each_is_said_in_the_language_of_the_page(
+    person: User, mailoutbox: Any, language: str, name: str
+) -> None:
+    for each in ("en", language):
+        told.deliver({"uid": person.uid, "told": name, "language": each})
+    english, theirs = mailoutbox
+    assert english.subject != theirs.subject
+    assert set(english.body.splitlines()) & set(theirs.body.splitlines()) <= {
+        "",
+        "http://localhost:8000",
+    }
