@@ -21,6 +21,7 @@ from portal.tokens import minting
 from portal.tokens.pair import FIRST_PARTY
 
 _FIRST_PARTY = _("first party")
+_LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allowed_resources")
 _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
@@ -32,10 +33,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = Client
         fields = "__all__"
-        widgets: ClassVar[dict[str, Any]] = {
-            name: forms.Textarea(attrs=_LINES)
-            for name in ("redirect_uris", "post_logout_redirect_uris", "allowed_origins")
-        }
+        widgets: ClassVar[dict[str, Any]] = {name: forms.Textarea(attrs=_LINES) for name in _LISTS}
         labels: ClassVar[dict[str, Any]] = {
             "skip_authorization": _FIRST_PARTY,
             "redirect_uris": _("redirect addresses"),
@@ -90,8 +88,8 @@ class ClientAdmin(Guarded):
     actions = ("delete_selected", "renew_secret")
     fields = (
         "name", "client_id", "kind", "auth_method", "redirect_uris", "post_logout_redirect_uris",
-        "allowed_origins", "allowed_scopes", "skip_authorization", "legacy_desktop", "introspects",
-        "backchannel_logout_uri", "jwks", "jwks_uri",
+        "allowed_origins", "allowed_scopes", "allowed_resources", "skip_authorization",
+        "legacy_desktop", "introspects", "backchannel_logout_uri", "jwks", "jwks_uri",
     )  # fmt: skip
 
     @admin.display(description=_FIRST_PARTY, boolean=True, ordering="skip_authorization")

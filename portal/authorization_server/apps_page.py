@@ -26,9 +26,9 @@ def apps(request: HttpRequest) -> HttpResponse:
         {
             "client": each.client.name or each.client.client_id,
             "client_id": each.client.client_id,
-            "words": consents.in_words(scopes),
+            "words": consents.in_words(scopes, resources),
             "since": each.created_at,
         }
-        for each, scopes in consents.of_person(person.pk)
+        for each, scopes, resources in consents.of_person(person.pk)
     ]
     return answers.page(request, "account/apps.html", {"rows": rows, "here": "apps"})

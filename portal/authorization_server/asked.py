@@ -7,14 +7,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import strength
 from accounts.errors import InvalidRequest
 from accounts.serialization import strict_object
-from portal.authorization_server import errors
+from portal.authorization_server import errors, resources
 from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
 
@@ -30,7 +29,6 @@ RESPONSE_MODES = ("query", "form_post")
 OFFLINE = "offline_access"
 _CHALLENGE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 _NONCE_AT_MOST, _MAX_AGE_AT_MOST = 255, 10**9
-RESOURCES_AT_MOST = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +63,11 @@ class Asked:
         return "login" in self.prompts or self.max_age is not None or bool(self.needed_acr)
 
     @property
+    def wanted(self) -> tuple[str, ...]:
+        """What the person has to allow: scopes, and the services that a token is to be for."""
+        return (*self.scopes, *self.resource)
+
+    @property
     def words(self) -> tuple[str, ...]:
         """The words for a kind of sign-in that the client has named, those it insists on first."""
         return (*sorted(self.acr), *self.acr_values.split())
@@ -92,7 +95,7 @@ def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
         nonce=given.get("nonce", ""),
         prompts=_prompts(given),
         max_age=_max_age(given),
-        resource=resources(given.resource),
+        resource=resources.check(given.resource, client.allowed_resources.split()),
         login_hint=given.get("login_hint", ""),
         id_token_hint=given.get("id_token_hint", ""),
         ui_locales=tuple(given.get("ui_locales", "").split()[:10]),
@@ -102,21 +105,6 @@ def read(client: Client, given: Parameters, redirect_uri: str) -> Asked:
         subject=_value_of(claims, "sub"),
         names_redirect_uri="redirect_uri" in given,
     )
-
-
-def resources(given: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the resources that a token is to be for. Raises `InvalidTarget` (RFC 8707, 2)."""
-    for each in given:
-        try:
-            parts = urlsplit(each)
-            well = parts.scheme in {"https", "http"} and parts.hostname and "@" not in parts.netloc
-        except ValueError:
-            well = False
-        if not well or "#" in each or not each.isascii():
-            raise errors.InvalidTarget("A resource is an absolute URL without a fragment.")
-    if len(given) > RESOURCES_AT_MOST:
-        raise errors.InvalidTarget("There are too many resources.")
-    return given
 
 
 # --- The checks -----------------------------------------------------------------------------------

@@ -108,7 +108,8 @@ def decide(request: HttpRequest) -> HttpResponse:
         if request.POST.get("decision") != "allow":
             return _deny(request, case)
         _same_person(case.asked, request)
-        consents.remember(_person_id(request), way.client, case.asked.scopes)
+        given_now = case.asked.scopes, case.asked.resource
+        consents.remember(_person_id(request), way.client, *given_now)
         return _answer(request, case, session)
     except ProtocolError as error:
         return way.failure(request, error)
@@ -173,7 +174,7 @@ def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     content = [secrets.token_hex(16), came, list(case.came.resource), at]
     context = {
         "client": case.way.client.name or case.way.client.client_id,
-        "words": consents.in_words(case.asked.scopes),
+        "words": consents.in_words(case.asked.scopes, case.asked.resource),
         "first_party": case.way.client.skip_authorization,
         "request_sealed": seal(content, _CONSENT, session.uid),
         "place": _place_of(case.way.redirect_uri),

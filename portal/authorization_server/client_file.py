@@ -30,6 +30,7 @@ FIELDS: Mapping[str, tuple[str, type]] = {
     "post_logout_redirect_uris": ("post_logout_redirect_uris", list),
     "allowed_origins": ("allowed_origins", list),
     "scopes": ("allowed_scopes", list),
+    "resources": ("allowed_resources", list),
     "first_party": ("skip_authorization", bool),
     "legacy_desktop": ("legacy_desktop", bool),
     "introspects": ("introspects", bool),

@@ -81,6 +81,10 @@ def _new_marks(client: Client, before: Client) -> Iterator[tuple[str, str]]:
 def _more(client: Client, stored: Client) -> Iterator[str]:
     """Yield the fields that say more than what is stored: a list that is longer, another value."""
     yield from (name for name in _LISTS if _new(client, stored, name))
+    # No resource in the list is every one that people allow.
+    opened = not client.allowed_resources.split() or _new(client, stored, "allowed_resources")
+    if stored.allowed_resources.split() and opened:
+        yield "allowed_resources"
     for name in _SINGLE:
         value = getattr(client, name)
         if value and value != getattr(stored, name):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db import transaction
+from django.utils.translation import gettext as _
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import events
@@ -23,9 +24,9 @@ from portal.tokens.pair import FIRST_PARTY
 
 
 def granted(user_id: int, client: Client) -> frozenset[str] | None:
-    """Return the scopes that a person has allowed; None when they were never asked."""
+    """Return the scopes and resources that a person has allowed; None before they were asked."""
     found = Consent.objects.filter(user_id=user_id, client=client).first()
-    return frozenset(found.scope.split()) if found else None
+    return frozenset([*found.scope.split(), *found.resource.split()]) if found else None
 
 
 def is_unproved(client: Client, redirect_uri: str) -> bool:
@@ -36,30 +37,33 @@ def is_unproved(client: Client, redirect_uri: str) -> bool:
     return client.is_public and not redirect_uri.startswith("https://")
 
 
-def remember(user_id: int, client: Client, scopes: Iterable[str]) -> None:
+def remember(
+    user_id: int, client: Client, scopes: Iterable[str], resources: Iterable[str] = ()
+) -> None:
     """Keep what a person has allowed, beside what they had allowed before."""
     with transaction.atomic():
-        row, made = Consent.objects.select_for_update().get_or_create(
-            user_id=user_id, client=client, defaults={"scope": " ".join(scopes)}
-        )
-        if not made:
-            row.scope = " ".join(dict.fromkeys([*row.scope.split(), *scopes]))
-            row.save(update_fields=["scope", "updated_at"])
+        locked = Consent.objects.select_for_update()
+        row, _made = locked.get_or_create(user_id=user_id, client=client)
+        row.scope = " ".join(dict.fromkeys([*row.scope.split(), *scopes]))
+        row.resource = " ".join(dict.fromkeys([*row.resource.split(), *resources]))
+        row.save(update_fields=["scope", "resource", "updated_at"])
 
 
-def of_person(user_id: int) -> list[tuple[Consent, list[str]]]:
-    """Return what a person has allowed, the latest first, each with all scopes that the application
-    has: those of the consent, and those that a device was let in with.
+def of_person(user_id: int) -> list[tuple[Consent, list[str], list[str]]]:
+    """Return what a person has allowed, the latest first, each with all scopes and resources that
+    the application has: those of the consent, and those that a device was let in with.
     """
     rows = Consent.objects.filter(user_id=user_id).select_related("client")
-    held = RefreshToken.objects.filter(user_id=user_id, revoked=None)
-    scopes: dict[int, list[str]] = {}
-    for client_id, scope in held.values_list("application_id", "scope"):
-        scopes.setdefault(client_id, []).extend(scope.split())
-    return [
-        (each, list(dict.fromkeys([*each.scope.split(), *scopes.get(each.client_id, ())])))
+    found = {
+        each.client_id: (each, each.scope.split(), each.resource.split())
         for each in rows.exclude(client__client_id=FIRST_PARTY).order_by("-updated_at")
-    ]
+    }
+    for held in RefreshToken.objects.filter(user_id=user_id, revoked=None):
+        if held.application_id in found:
+            _consent, scopes, resources = found[held.application_id]
+            scopes += [each for each in held.scope.split() if each not in scopes]
+            resources += [each for each in held.resource if each not in resources]
+    return list(found.values())
 
 
 def told_of(user_id: int) -> list[dict[str, Any]]:
@@ -69,25 +73,25 @@ def told_of(user_id: int) -> list[dict[str, Any]]:
     return [
         {
             "name": each.client.name or each.client.client_id,
-            "words": in_words(scopes),
+            "words": in_words(scopes, resources),
             "since": each.created_at,
         }
-        for each, scopes in of_person(user_id)
+        for each, scopes, resources in of_person(user_id)
     ]
 
 
 def held_of(person: User) -> Iterator[dossier.Held]:
     """Yield what is stored of a person's applications: what they allowed."""
-    for each, scopes in of_person(person.pk):
+    for each, scopes, resources in of_person(person.pk):
         name = each.client.name or each.client.client_id
-        values = {"application": name, "scope": " ".join(scopes)}
+        values = {"application": name, "scope": " ".join([*scopes, *resources])}
         yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
 
 
 def hand_over(stays: User, goes: User) -> None:
     """Give what a person has allowed to another, who is the same."""
     for each in Consent.objects.filter(user=goes).select_related("client"):
-        remember(stays.pk, each.client, each.scope.split())
+        remember(stays.pk, each.client, each.scope.split(), each.resource.split())
 
 
 def withdraw(user: User, client: Client, visit: Visit) -> bool:
@@ -106,6 +110,7 @@ def withdraw(user: User, client: Client, visit: Visit) -> bool:
     return True
 
 
-def in_words(scopes: Iterable[str]) -> list[str]:
-    """Return the scopes as people read them, in the language of the moment."""
-    return [str(oauth2_settings.SCOPES[each]) for each in scopes if each in oauth2_settings.SCOPES]
+def in_words(scopes: Iterable[str], resources: Iterable[str] = ()) -> list[str]:
+    """Return scopes and resources as people read them, in the language of the moment."""
+    known = [str(oauth2_settings.SCOPES[each]) for each in scopes if each in oauth2_settings.SCOPES]
+    return [*known, *(_("Act in your name at %s") % each for each in resources)]

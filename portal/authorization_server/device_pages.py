@@ -80,7 +80,7 @@ def _form(request: HttpRequest, typed: str = "", problem: str = "") -> HttpRespo
 def _question(request: HttpRequest, row: DeviceGrant) -> HttpResponse:
     context = {
         "client": row.application.name or row.application.client_id,
-        "words": consents.in_words(row.scope.split()),
+        "words": consents.in_words(row.scope.split(), row.resource),
         "code": f"{row.user_code[:4]}-{row.user_code[4:]}",
         "device": _device_of(row),
         "asked": row,

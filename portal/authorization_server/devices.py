@@ -25,7 +25,7 @@ from accounts.session import children
 from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf as portal_conf
-from portal.authorization_server import asked, clients, consents, errors, wire
+from portal.authorization_server import asked, clients, consents, errors, resources, wire
 from portal.authorization_server.issued import Issued, require_active, tell
 from portal.authorization_server.models import Client, DeviceGrant
 from portal.authorization_server.wire import Parameters
@@ -54,7 +54,7 @@ def device_authorization(request: HttpRequest) -> HttpResponseBase:
     if not client.may_use(Client.GRANT_DEVICE_CODE):
         raise errors.UnauthorizedClient("This client may not use the device grant.")
     scopes = asked.scopes_of(client, given.get("scope", "openid"))
-    resource = asked.resources(given.resource)
+    resource = resources.check(given.resource, client.allowed_resources.split())
     visit = incoming.visit(request)
     lockout.spend_places(_STARTS, visit.address)
     code, row = _begin(client, scopes, resource, visit)

@@ -89,6 +89,15 @@ class Client(AbstractApplication):
         default="openid profile email groups offline_access",
         help_text=_("What it may ask for at most, separated by spaces."),
     )
+    allowed_resources = models.TextField(
+        _("resources"),
+        blank=True,
+        db_default="",
+        default="",
+        help_text=_(
+            "Other services that its tokens may be for, by URL. Empty: those that people allow."
+        ),
+    )
     legacy_desktop = models.BooleanField(
         _("legacy desktop"),
         default=False,
@@ -324,6 +333,7 @@ class Consent(models.Model):
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="consents")
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="consents")
     scope = models.TextField(blank=True)
+    resource = models.TextField(blank=True, db_default="", default="")
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

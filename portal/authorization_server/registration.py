@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf
-from portal.authorization_server import client_keys
+from portal.authorization_server import client_keys, resources
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST = 2000
@@ -128,6 +128,9 @@ def _address_problems(client: Any) -> Iterator[tuple[str, str]]:
         uri = getattr(client, field)
         if uri and not _is_callable(uri):
             yield field, _("Use an https URL without a fragment or a user.")
+    for uri in client.allowed_resources.split():
+        if not resources.is_well_formed(uri):
+            yield "allowed_resources", _("%s is not an absolute URL without a fragment.") % uri
 
 
 def _key_problems(client: Any) -> Iterator[tuple[str, str]]:

@@ -96,4 +96,4 @@ def _is_old(asked: Asked, session: Session, now: datetime, grace: int) -> bool:
 def _needs_asking(asked: Asked, granted: Set[str] | None, *, first_party: bool) -> bool:
     if {"consent", "select_account"} & asked.prompts:
         return True
-    return not first_party and (granted is None or not set(asked.scopes) <= granted)
+    return not first_party and (granted is None or not set(asked.wanted) <= granted)

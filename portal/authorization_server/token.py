@@ -1,6 +1,7 @@
 """The token endpoint: codes, refresh tokens and device codes become tokens (RFC 6749, 3.2)."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.db import transaction
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
@@ -9,8 +10,12 @@ from accounts.errors import InvalidGrant
 from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
-from portal.authorization_server import asked, clients, codes, devices, keys, wire
-from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
+from portal.authorization_server import clients, codes, devices, keys, resources, wire
+from portal.authorization_server.errors import (
+    InvalidTarget,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+)
 from portal.authorization_server.issued import Issued, narrowed, narrowed_scopes, require_active
 from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
@@ -25,7 +30,7 @@ _PARAMETERS = (
 
 # So many access tokens stay good beside the newest one of a family: one for each resource, and
 # those of calls that are under way.
-_FORMER = 2 * asked.RESOURCES_AT_MOST
+_FORMER = 2 * resources.AT_MOST
 
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
@@ -56,7 +61,7 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
         given.need("code"),
         given.get("redirect_uri", ""),
         given.get("code_verifier", ""),
-        asked.resources(given.resource),
+        resources.check(given.resource),
     )
     try:
         return codes.redeem(client, shown, visit)
@@ -84,7 +89,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     if not granted:
         raise InvalidGrant("The client may have none of these scopes any more.")
     scopes = narrowed_scopes(granted, given.get("scope", ""))
-    resource = narrowed(held.resource, asked.resources(given.resource))
+    resource = narrowed(_still_given(held, client), resources.check(given.resource))
     try:
         bearer.keep_alive(bearer.open_session(held.session))
     except InvalidToken:
@@ -95,6 +100,16 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
         raise InvalidGrant("The refresh token was used before, or it has expired.")
     sid = _told(held.session, client) or sid_of(held.session, client)
     return Issued(minted, client, session, held.session.user, sid)
+
+
+def _still_given(held: Any, client: Client) -> list[str]:
+    """Return the resources of a refresh token that its client may still have. Raises
+    `InvalidTarget` where none is left: a token for none would be for this site.
+    """
+    found = resources.left(held.resource, client.allowed_resources.split())
+    if held.resource and not found:
+        raise InvalidTarget("The client may have none of these resources any more.")
+    return found
 
 
 def sid_of(row: StoredSession, client: Client) -> str:

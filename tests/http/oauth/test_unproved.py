@@ -1,5 +1,5 @@
 """Codes for clients that any program can say it is: their person is asked each time (RFC 8252, 8.6;
-RFC 6749, 10.2).
+RFC 6749, 10.2). Attack C16 of docs/threats.md.
 """
 
 from __future__ import annotations
@@ -23,7 +23,9 @@ def elsewhere(own: Application, uri: str = "http://127.0.0.1:6666") -> Applicati
     return thief
 
 
-def test_another_program_gets_no_code_without_its_persons_knowledge(native: Application) -> None:
+def test_c16_another_program_gets_no_code_without_its_persons_knowledge(
+    native: Application,
+) -> None:
     native.sign_in(scope=SCOPE)
     before = Grant.objects.count()
     thief = elsewhere(native)

@@ -1,0 +1,83 @@
+"""Services that tokens are for (RFC 8707): allowed by their person, and the client's own. Attack
+T15 of docs/threats.md.
+"""
+
+from __future__ import annotations
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.test import Client as Browser
+
+from portal.authorization_server.models import Client, Consent
+from tests.http.oauth.application import Application, register
+from tests.http.oauth.test_client_rights import form as form_of
+from tests.http.oauth.test_client_rights import page_of, refused, staff
+from tests.http.oauth.test_device import Device
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PAYROLL, WIKI = "https://payroll.example", "https://wiki.example"
+
+
+def test_t15_a_service_that_was_not_allowed_is_asked_about(server: Application) -> None:
+    server.sign_in()
+    said = server.answer(server.ask(resource=PAYROLL, prompt="none"))
+    assert said["error"] == "consent_required"
+    page = server.ask(resource=PAYROLL)
+    assert PAYROLL in page.content.decode()
+    server.redeem(server.answer(server.allow(page))["code"])
+    assert "code" in server.answer(server.ask(resource=PAYROLL, prompt="none"))
+    assert "code" in server.answer(server.ask(prompt="none"))
+    assert server.ask(resource=WIKI).status_code == 200
+    assert server.ask(resource=[PAYROLL, WIKI]).status_code == 200
+    assert PAYROLL in server.browser.get("/account/apps").content.decode()
+    assert PAYROLL in server.browser.get("/account/data").content.decode()
+
+
+def test_t15_a_client_names_its_own_services_only(server: Application) -> None:
+    Client.objects.update(allowed_resources=WIKI, skip_authorization=True)
+    for asked in (PAYROLL, f"{WIKI}/", [WIKI, PAYROLL]):
+        assert server.answer(server.ask(resource=asked))["error"] == "invalid_target"
+        pushed = server.post("/oauth/par", server.request(resource=asked))
+        assert pushed.json()["error"] == "invalid_target"
+    assert server.sign_in(resource=WIKI)
+
+
+def test_a_service_that_was_taken_from_a_client_is_given_no_more(server: Application) -> None:
+    server.sign_in(scope="openid offline_access", resource=[PAYROLL, WIKI])
+    Client.objects.update(allowed_resources=WIKI)
+    assert server.refresh(resource=PAYROLL).json()["error"] == "invalid_target"
+    assert server.refresh().status_code == 200
+    told = server.post("/oauth/introspect", {"token": server.tokens["access_token"]})
+    assert told.json()["aud"] == [WIKI]
+    Client.objects.update(allowed_resources="https://other.example")
+    assert server.refresh().json()["error"] == "invalid_target"
+
+
+def test_a_device_says_what_for_and_names_its_own_services_only(browser: Browser) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris="", allowed_resources=WIKI))
+    asked = {"scope": "openid", "resource": PAYROLL}
+    answer = tv.app.post("/oauth/device_authorization", asked)
+    assert answer.json()["error"] == "invalid_target"
+    tv.codes = tv.app.post("/oauth/device_authorization", {**asked, "resource": WIKI}).json()
+    assert WIKI in browser.get("/device", {"user_code": tv.codes["user_code"]}).content.decode()
+    tv.decide(browser)
+    assert tv.poll().status_code == 200
+    assert Consent.objects.get().resource == ""
+    assert WIKI in browser.get("/account/apps").content.decode()
+
+
+@pytest.mark.parametrize("typed", ["payroll", "https://a.example/#x", "https://u@a.example"])
+def test_what_is_registered_is_a_url(db: None, typed: str) -> None:
+    with pytest.raises(ValidationError) as refusal:
+        register("app", allowed_resources=typed)
+    assert set(refusal.value.message_dict) == {"allowed_resources"}
+
+
+def test_an_editor_opens_no_further_service_to_a_client_that_reaches_far(house: None) -> None:
+    own = {"auth_method": Client.Method.BASIC, "introspects": True}
+    row = register("strong", allowed_resources=f"{PAYROLL} {WIKI}", **own)
+    carl = staff("view_client", "change_client")
+    for value in ("", f"{PAYROLL} {WIKI} https://other.example"):
+        answer = carl.post(page_of(row), form_of(row, allowed_resources=value))
+        assert refused(answer) == {"allowed_resources"}
+    assert refused(carl.post(page_of(row), form_of(row, allowed_resources=WIKI))) == set()
