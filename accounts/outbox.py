@@ -7,7 +7,8 @@ thread as soon as the transaction is over; the row is deleted once its server ha
 are for applications: a room delivers them, by the AppConfig attribute `delivers_notices`.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
 from functools import lru_cache
@@ -15,9 +16,10 @@ from typing import Any
 
 import structlog
 from django.db import DatabaseError, connections, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
-from accounts import events, serialization
+from accounts import conf, events, serialization
 from accounts.errors import ProtocolError
 from accounts.keyring import Unreadable, is_lost, seal, unseal
 from accounts.models import OutboxItem
@@ -33,6 +35,9 @@ CLAIM = timedelta(seconds=60)
 THREADS = 2
 # More than these wait in the table: a process that ends finishes what its threads have taken on.
 WAITING = 20
+# A round takes so many receivers at once and one of them in so many lanes, reads so many items of
+# one at once, stays with one for so many seconds, and lasts so many.
+LANES, TO_ONE, AT_ONCE, TURN, ROUND = 8, 2, 500, 10.0, 300.0
 
 log = structlog.get_logger("vestibule.outbox")
 
@@ -71,14 +76,76 @@ def post_notice(client_id: str, notice: Mapping[str, Any]) -> None:
     transaction.on_commit(lambda: _deliver_soon(item))
 
 
-def deliver_due(now: datetime | None = None, limit: int = 50) -> int:
-    """Try what is due. Returns how many were delivered. Raises nothing for a failed call.
+def deliver_due(now: datetime | None = None, is_over: Callable[[], bool] = lambda: False) -> int:
+    """Try all that is due, several receivers at once, for five minutes at most or until `is_over`.
+    Returns how many were delivered. Raises nothing for a failed call, and `DatabaseError`.
 
+    A receiver that fails is left alone until the next round: those that hang hold up nobody else.
     `now` is the moment at which it begins, if not the present one; each item is claimed at its own.
     """
     ahead = now - timezone.now() if now else timedelta(0)
     due = OutboxItem.objects.filter(next_at__lte=timezone.now() + ahead).order_by("next_at")
-    return sum(_claim_and_deliver(item, timezone.now() + ahead) for item in due[:limit])
+    ends = time.monotonic() + ROUND
+    round_ = _Round(due, ahead, lambda: is_over() or time.monotonic() >= ends)
+    # A place is left for other calls of this process.
+    with ThreadPoolExecutor(max(1, min(LANES, conf.threads() // 2)), "outbox-round") as pool:
+        while lanes := round_.lanes():
+            round_.delivered += sum(pool.map(round_.run, lanes))
+    return round_.delivered
+
+
+def deliver_these(keys: Collection[int], seconds: float) -> None:
+    """Try the items of these keys, due or not, one after another, for so many seconds at most."""
+    ends = time.monotonic() + seconds
+    for item in OutboxItem.objects.filter(pk__in=keys).order_by("next_at"):
+        if time.monotonic() < ends:
+            _claim_and_deliver(item, timezone.now())
+
+
+_Receiver = tuple[str, str]
+
+
+class _Round:
+    """One round of `deliver_due`: which receivers have been reached, and which have failed."""
+
+    def __init__(
+        self, due: QuerySet[OutboxItem], ahead: timedelta, is_over: Callable[[], bool]
+    ) -> None:
+        self._due, self._ahead, self._is_over = due, ahead, is_over
+        self._failed: set[_Receiver] = set()
+        self._reached: set[_Receiver] = set()
+        self.delivered = 0
+
+    def lanes(self) -> list[tuple[_Receiver, int, int]]:
+        """Return what is to be done next: each receiver of which something is due, with the number
+        of a lane, and of how many. One that has not been reached yet has a single lane.
+        """
+        if self._is_over():
+            return []
+        receivers = self._due.order_by("kind", "source").values_list("kind", "source").distinct()
+        waiting = [each for each in receivers if each not in self._failed]
+        lanes = {each: TO_ONE if each in self._reached else 1 for each in waiting}
+        return [(each, lane, lanes[each]) for each in waiting for lane in range(lanes[each])]
+
+    def run(self, lane: tuple[_Receiver, int, int]) -> int:
+        """Deliver to one receiver for some seconds, until it fails. Returns how many it took."""
+        (kind, source), first, step = lane
+        ends, taken = time.monotonic() + TURN, 0
+        try:
+            for item in self._due.filter(kind=kind, source=source)[:AT_ONCE][first::step]:
+                if self._is_over() or time.monotonic() >= ends:
+                    break
+                if not _claim(item, timezone.now() + self._ahead):
+                    continue
+                if _deliver(item, timezone.now() + self._ahead):
+                    taken += 1
+                    self._reached.add((kind, source))
+                elif OutboxItem.objects.filter(pk=item.pk).exists():  # else no try can succeed
+                    self._failed.add((kind, source))
+                    break
+        finally:
+            connections.close_all()
+        return taken
 
 
 def _post(

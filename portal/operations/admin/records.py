@@ -1,6 +1,6 @@
 """What is looked up: sessions, ended through the store; what happened; what is still pending."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,7 +10,6 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -29,6 +28,9 @@ from portal.door.user_agents import device_name
 # How many sessions end in one transaction, and at one click.
 AT_ONCE, MOST_ENDED = 500, 2000
 PER_PAGE = 50  # settings.DATA_UPLOAD_MAX_NUMBER_FIELDS counts each ticked row
+
+# Whoever tries pending items waits for so many seconds at most.
+_PATIENCE = 20.0
 
 
 class ReadOnly(BoundedList):
@@ -187,10 +189,7 @@ class OutboxAdmin(ReadOnly):
     def try_now(self, request: HttpRequest, queryset: QuerySet[OutboxItem]) -> None:
         """Deliver the selected items at once, and say how many have gone."""
         chosen = list(queryset.values_list("pk", flat=True))
-        # Before all others that are due, so that the limit below covers these.
-        first = timezone.now() - timedelta(days=1)
-        OutboxItem.objects.filter(pk__in=chosen).update(next_at=first)
-        outbox.deliver_due(limit=len(chosen))
+        outbox.deliver_these(chosen, _PATIENCE)
         left = OutboxItem.objects.filter(pk__in=chosen).count()
         counts = {"gone": len(chosen) - left, "left": left}
         said = gettext("No longer pending: %(gone)d. Still pending: %(left)d.") % counts
