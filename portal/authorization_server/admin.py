@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import URLPattern
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -157,6 +158,11 @@ class IssuedAdmin(BoundedList):
     list_select_related: ClassVar[Any] = ("user", "application")
     list_display_links = None
     search_fields: ClassVar[Any] = ("scope",)  # `found` looks
+
+    def get_urls(self) -> list[URLPattern]:
+        """Serve the list, and no page of a row, which would show codes and digests."""
+        kept = ("_changelist", "_add")  # whoever would add one is refused
+        return [each for each in super().get_urls() if str(each.name).endswith(kept)]
 
     def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
         """Return what a client of this name was given, or the people who are meant."""

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from django.contrib.admin import AdminSite
+from django.contrib.admin import AdminSite, ModelAdmin
 from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
@@ -19,6 +19,7 @@ from portal import conf
 from portal.door import answers, incoming, routes, signing_in
 from portal.operations import acts
 from portal.operations.charts import bars, figures
+from portal.operations.offered_lookups import OfferedLookups
 
 # What an operator wants, and the pages of it in the order of their use.
 PURPOSES = (
@@ -53,8 +54,15 @@ class VestibuleAdminSite(AdminSite):
         self.disable_action("delete_selected")  # a page where it does no harm names it
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Register pages that write events, and nothing to Django's own log."""
-        super().register(model_or_iterable, admin_class, **{**acts.IN_PLACE, **options})
+        """Register pages that write events, and nothing to Django's own log, and whose lists are
+        asked by their own filters alone.
+        """
+        page = type("Page", (OfferedLookups, admin_class or ModelAdmin), {})
+        super().register(model_or_iterable, page, **{**acts.IN_PLACE, **options})
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """Raise `Http404`: no page of ours looks up rows while somebody types."""
+        raise Http404
 
     def strength(self, request: HttpRequest) -> str:
         """Return what strangers are asked for at once (docs/strength.md 3)."""

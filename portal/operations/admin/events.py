@@ -56,6 +56,7 @@ class EventAdmin(ReadOnly):
         "at", ("name", NameFilter), ("reason", ReasonFilter), ("source", SourceFilter),
         ("actor", ActorFilter),
     )  # fmt: skip
+    linked_lookups = ("user__id__exact",)  # by the page of a person
     list_select_related = ("user", "by")
     search_fields = ("support_code",)  # `found` looks
     search_help_text = _(
