@@ -16,7 +16,7 @@ from datetime import timedelta
 from functools import reduce
 from operator import or_
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
@@ -53,6 +53,15 @@ class _Gap:
     first: int
     last: int
     until: float
+
+
+def _hold_connection() -> None:
+    """Have a connection before the feed is locked: the others wait for it with theirs, and a pooler
+    with few would give none until one of them is through. Raises `DatabaseError`.
+    """
+    if connection.connection is None:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")  # a pooler gives one to whoever asks something
 
 
 class Feed:
@@ -101,12 +110,13 @@ class Feed:
         now = time.monotonic()
         if now - self._read_at < FRESH_SECONDS:
             return self
+        mark = _mark() if conf.feed_mark() else None
+        if mark and mark == self._mark and now - self._asked_at < UNMOVED_SECONDS:
+            self._read_at = now
+            return self
+        _hold_connection()
         with self._lock:
             if now - self._read_at < FRESH_SECONDS:
-                return self
-            mark = _mark() if conf.feed_mark() else None
-            if mark and mark == self._mark and now - self._asked_at < UNMOVED_SECONDS:
-                self._read_at = now
                 return self
             if self._last is None:
                 self._begin(now)

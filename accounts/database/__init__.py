@@ -4,7 +4,10 @@
 an end to every wait.
 """
 
-from django.db import InterfaceError, OperationalError
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 RETRY_AFTER = 5
 
@@ -21,3 +24,15 @@ def is_down(error: BaseException | None) -> bool:
         seen.add(id(error))
         error = error.__cause__ or error.__context__
     return False
+
+
+@contextmanager
+def as_for_a_request() -> Iterator[None]:
+    """Do for the block what Django does for a request: the connection of this thread is one that
+    lives, and is given back afterwards where none is kept (`conn_max_age`).
+    """
+    close_old_connections()
+    try:
+        yield
+    finally:
+        close_old_connections()

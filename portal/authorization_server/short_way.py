@@ -8,8 +8,9 @@ import re
 import time
 from functools import partial
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
+from accounts.database import as_for_a_request
 from accounts.keyring import digest
 from portal.authorization_server import devices, wire
 from portal.authorization_server.errors import AuthorizationPending
@@ -69,9 +70,9 @@ def answer(environ: Environ) -> Answer | None:
         environ[LEARN] = partial(_pending.learn, shape)
         return None
     key = digest(asked["device_code"])
-    close_old_connections()
     try:
-        interval = devices.interval_of(key, asked["client_id"])
+        with as_for_a_request():
+            interval = devices.interval_of(key, asked["client_id"])
     except DatabaseError:
         return None  # Django says what is to be said then
     # Once it is counted, the poll is answered here; one that comes too early is Django's.

@@ -90,6 +90,7 @@ def address(url: str) -> dict[str, Any]:
         found |= {"HOST": ",".join(host.hostname or "" for host in hosts), "PORT": ",".join(ports)}
         options.setdefault("target_session_attrs", "read-write")
     _require_known(options)
+    _require_age(found.get("CONN_MAX_AGE"))
     return found
 
 
@@ -103,11 +104,17 @@ def _require_known(options: Mapping[str, Any]) -> None:
         raise Misconfigured(f"DATABASE_URL: {str(error).strip()}") from None
 
 
+def _require_age(seconds: object) -> None:
+    """Raise `Misconfigured` for an age of connections that is none: seconds, or None for ever."""
+    if seconds is not None and (not isinstance(seconds, int | float) or seconds < 0):
+        raise Misconfigured("DATABASE_URL: conn_max_age must be a number of seconds, or None")
+
+
 def postgres(
     address: dict[str, Any], connect: int, statement: float, lock: float
 ) -> dict[str, Any]:
     """Return Django's settings of the database at `address`, whose waits end after so many seconds;
-    0 is never. What the address itself says, by `?options=`, counts more.
+    0 is never. What the address itself says, by `?options=` and `?conn_max_age=`, counts more.
     """
     given = address.get("OPTIONS", {})
     named = {"statement_timeout": statement, "lock_timeout": lock}
@@ -116,10 +123,10 @@ def postgres(
     asked = {"options": " ".join(words)} if words else {}
     own = {**KEEPALIVE, "connect_timeout": connect, **given, **asked}
     return {
+        "CONN_MAX_AGE": None,
         **address,
         "ENGINE": "accounts.database",
         "OPTIONS": own,
-        "CONN_MAX_AGE": None,
         "CONN_HEALTH_CHECKS": True,
     }
 

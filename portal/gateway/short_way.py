@@ -2,9 +2,10 @@
 
 from functools import lru_cache
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 from django.http.request import HttpHeaders
 
+from accounts.database import as_for_a_request
 from portal.gateway import check, known
 from portal.server.kept import KEEP, Keep
 from portal.server.short_ways import Answer, Environ
@@ -14,9 +15,9 @@ def answer(environ: Environ) -> Answer | None:
     """Return the answer to a question, None for anything else and while there is no database."""
     if environ["PATH_INFO"] != check.PATH:
         return None
-    close_old_connections()
     try:
-        return _said(environ, *check.weighed(_question(environ), known.identify))
+        with as_for_a_request():
+            return _said(environ, *check.weighed(_question(environ), known.identify))
     except DatabaseError:
         return None
 

@@ -50,6 +50,14 @@ def test_tls_is_what_libpq_calls_it() -> None:
     assert options["sslkey"] == "/etc/own.key"
 
 
+@pytest.mark.parametrize(
+    ("query", "age"), [("", None), ("?conn_max_age=0", 0), ("?conn_max_age=60", 60)]
+)
+def test_the_address_says_for_how_long_a_connection_is_kept(query: str, age: int | None) -> None:
+    """For ever, unless a pooler is to give it to somebody else (docs/city.md 3)."""
+    assert database(f"postgres://one/vestibule{query}")["CONN_MAX_AGE"] == age
+
+
 def test_a_file_is_sqlite_with_the_same_settings_as_the_embedded_one(tmp_path: Path) -> None:
     found = database(f"sqlite:///{tmp_path}/own.sqlite3")
     embedded = stores.database("", tmp_path, connect=2, statement=10, lock=5)
@@ -64,6 +72,8 @@ def test_a_file_is_sqlite_with_the_same_settings_as_the_embedded_one(tmp_path: P
         ("postgres://one/vestibule?sslmode=full", "sslmode"),
         ("postgres://one,two/vestibule?target_session_attrs=writable", "target_session_attrs"),
         ("postgres://one/vestibule?ssl=on", '"ssl"'),
+        ("postgres://one/vestibule?conn_max_age=never", "conn_max_age"),
+        ("postgres://one/vestibule?conn_max_age=-1", "conn_max_age"),
         ("postgres://name:se/cret@one/vestibule", "%2F"),
         ("postgres://name:pass@one:se,two/vestibule", "%2F"),
     ],
