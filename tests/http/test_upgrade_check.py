@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from portal.conf import known_names
@@ -14,7 +17,7 @@ from portal.operations.upgrades import previous as told
 from tests.peers import database, previous
 from tests.peers.commands import manage
 from tests.peers.services import Postgres
-from tests.peers.site import environment
+from tests.peers.site import ROOT, environment
 
 # Tables of few rows, whatever the site: a lock on one of them is a moment's.
 SMALL = {
@@ -90,6 +93,36 @@ def test_no_migration_since_then_holds_anybody_up(
         and (each.is_in_the_way or (each.is_long and each.table not in SMALL))
     ]
     assert not wrong
+
+
+def test_a_migration_that_a_reader_holds_up_holds_nobody_up(
+    postgres: Postgres, of_before: str, tmp_path: Path
+) -> None:
+    """docs/moving.md 4: as while a dump is taken. What waits for its lock gives up."""
+    count = "SELECT count(*) FROM operations_alarm"
+    with (
+        database.fresh_database(postgres.url, of_before.rpartition("/")[2]) as url,
+        psycopg.connect(url) as reader,
+        psycopg.connect(url, autocommit=True) as others,
+    ):
+        reader.execute(count)
+        process = subprocess.Popen(
+            [sys.executable, "manage.py", "migrate", "operations"],
+            cwd=ROOT,
+            env=environment({"VESTIBULE_DATA": str(tmp_path), "DATABASE_URL": url}),
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert process.stdout is not None
+            assert any("the next try is in" in line for line in process.stdout)
+            others.execute(count)  # which stood behind it, if it still waited
+            reader.rollback()
+            process.communicate(timeout=60)
+        finally:
+            process.kill()
+        assert process.returncode == 0
+        others.execute("SELECT over FROM operations_alarm")
 
 
 def test_nothing_waits_where_all_is_done(migrated_file: str, tmp_path: Path) -> None:

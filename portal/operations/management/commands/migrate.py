@@ -1,17 +1,44 @@
-"""`manage.py migrate`: Django's own, after which the roles' groups are as the code has them."""
+"""`manage.py migrate`: Django's own, which holds nobody up for long, and after which the roles'
+groups are as the code has them.
+"""
 
 from typing import Any
 
+from django.core.management.base import CommandError
 from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+from django.utils.translation import gettext as _
 
 from portal.operations import roles
+from portal.operations.upgrades import brief
 
 
 class Command(migrate.Command):
     """Migrates, and keeps the roles."""
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Migrate; a run that shows a plan, or that names an app, leaves the roles alone."""
-        super().handle(*args, **options)
-        if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
-            roles.establish()
+        """Migrate; a run that shows a plan, or that names an app, leaves the roles alone. Raises
+        `CommandError` when a table is in use for minutes.
+        """
+
+        def migrated() -> None:
+            with brief.locks(connections[options["database"]]):
+                super(Command, self).handle(*args, **options)
+                if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
+                    roles.establish()
+
+        try:
+            brief.tried(migrated, self._say)
+        except OperationalError as error:
+            if not brief.is_held_up(error):
+                raise
+            said = _(
+                "A table is still in use, perhaps by a backup. The site goes on as it is. Run "
+                "manage.py migrate again when that has ended."
+            )
+            raise CommandError(said) from None
+
+    def _say(self, pause: int) -> None:
+        said = _("A table is in use. Nobody is held up for it: the next try is in %d seconds.")
+        self.stdout.write(f"\n{said % pause}")
+        self.stdout.flush()

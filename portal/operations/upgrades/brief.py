@@ -1,0 +1,72 @@
+"""Brief waits: a migration that waits for a table holds up all who come after it, on PostgreSQL.
+
+An ALTER TABLE queues behind whoever reads the table, such as pg_dump, and every other statement
+queues behind the ALTER TABLE. So it gives up soon, and is tried again (PostgreSQL, lock_timeout).
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import OperationalError
+from psycopg import errors
+
+# For how many seconds a statement may wait for a lock.
+LONGEST = 2
+# How many seconds pass before each other try.
+PAUSES = (1, 2, 5, 10, 20, 40, *[60] * 10)
+
+
+def tried(do: Callable[[], None], told: Callable[[int], None]) -> None:
+    """Call `do` until it has got its locks; before each pause `told` is called with its seconds.
+    Raises the `OperationalError` of the last try.
+    """
+    for pause in PAUSES:
+        try:
+            return do()
+        except OperationalError as error:
+            if not is_held_up(error):
+                raise
+        told(pause)
+        time.sleep(pause)
+    return do()
+
+
+def is_held_up(error: OperationalError) -> bool:
+    """Tell whether a lock was missing, and nothing else."""
+    return isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected)
+
+
+@contextmanager
+def locks(connection: Any) -> Iterator[None]:
+    """Have each statement of the block end after `LONGEST` seconds without its lock; what works
+    CONCURRENTLY waits for as long as it must, and holds up nobody.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+
+    def limited(execute: Any, sql: Any, params: Any, many: bool, context: Any) -> Any:
+        if "CONCURRENTLY" not in str(sql).upper():
+            return execute(sql, params, many, context)
+        _limit(connection, 0)
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            _limit(connection, LONGEST)
+
+    _limit(connection, LONGEST)
+    try:
+        with connection.execute_wrapper(limited):
+            yield
+    finally:
+        if connection.connection is not None and not connection.needs_rollback:
+            _limit(connection, None)
+
+
+def _limit(connection: Any, seconds: int | None) -> None:
+    """Set the limit of this connection; None is the one it began with."""
+    with connection.cursor() as cursor:
+        to = "DEFAULT" if seconds is None else f"'{seconds}s'"
+        cursor.execute(f"SET lock_timeout TO {to}")
