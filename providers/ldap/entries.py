@@ -148,7 +148,7 @@ def authentication(
 
 def folded(dn: str) -> str:
     """Return a distinguished name (RFC 4514) as it is compared with another."""
-    return "".join(each.strip() for each in re.split("([,=+])", dn)).casefold()
+    return _printable("".join(each.strip() for each in re.split("([,=+])", dn)).casefold())
 
 
 def _relative_name(dn: str, attribute: str) -> str:
@@ -157,7 +157,14 @@ def _relative_name(dn: str, attribute: str) -> str:
     if not found or found[1].lower() != attribute.lower():
         return ""
     raw = _ESCAPE.sub(_unescaped, found[2].strip().encode())
-    return raw.decode(errors="replace")
+    return _printable(raw.decode(errors="replace"))
+
+
+def _printable(text: str) -> str:
+    """Return a name with a mark (U+FFFD) in the place of each control character, which databases
+    refuse: left out, it would make another group's name of this one.
+    """
+    return "".join(each if each.isprintable() else "\ufffd" for each in text)
 
 
 def _unescaped(found: re.Match[bytes]) -> bytes:

@@ -39,7 +39,7 @@ _OF_OTHERS = {"_claim_names", "_claim_sources"}
 # No username: one of theirs could be the name of somebody else here, or of our administrator.
 _DEFAULTS = {"name": "name", "email": "email"}
 _LONGEST = 300
-_LONGEST_PUBLIC = 4096
+_LONGEST_PUBLIC, _DEEPEST_PUBLIC = 4096, 32
 _MOST_GROUPS = 1000
 
 Claims = Mapping[str, Any]
@@ -167,8 +167,26 @@ def _public(settings: OidcSettings, claims: Claims) -> dict[str, Any]:
     return {
         name: value
         for name in settings.public
-        if (value := at(claims, name)) is not None and len(json.dumps(value)) <= _LONGEST_PUBLIC
+        if (value := at(claims, name)) is not None and _can_be_shown(value)
     }
+
+
+def _can_be_shown(value: Any) -> bool:
+    """Tell whether JSON can be written of a value, wherever it is shown: no half of a surrogate
+    pair (RFC 8259, 8.2), no number without an end, not too long, and not too deep.
+    """
+    if not _is_shallow(value, _DEEPEST_PUBLIC):
+        return False
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+        return len(json.dumps(value, allow_nan=False)) <= _LONGEST_PUBLIC
+    except ValueError:
+        return False
+
+
+def _is_shallow(value: Any, levels_left: int) -> bool:
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return levels_left > 0 and all(_is_shallow(each, levels_left - 1) for each in inner)
 
 
 def _text(value: Any) -> str:

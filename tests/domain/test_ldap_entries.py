@@ -134,3 +134,12 @@ def test_a_person_is_what_the_claims_say() -> None:
     assert (outcome.groups, outcome.email_verified) == (None, False)
     bare = entries.authentication(own, entry(entryUUID="u-2", mail="a@b"), set())
     assert (bare.name, bare.email, bare.email_verified, bare.groups) == ("", "a@b", True, ())
+
+
+@pytest.mark.parametrize("group", ["cn=a\\00b,ou=groups", "cn=a\\0Ab,ou=groups"])
+def test_the_name_of_a_group_holds_no_character_that_a_database_refuses(group: str) -> None:
+    """RFC 4514, 2.4: what is escaped in a distinguished name can be any character."""
+    own = settings(group_attribute="memberOf")
+    assert entries.groups_in(own, entry(memberOf=group)) == {"a\ufffdb"}
+    called = settings(group_filter="(member={dn})", group_name="dn")
+    assert entries.groups_of(called, [Entry("cn=A\0b,ou=groups", {})]) == {"cn=a\ufffdb,ou=groups"}

@@ -18,6 +18,7 @@ from tests.peers.tampering import (
     CLIENT_ID,
     CLIENT_SECRET,
     REMOVED,
+    SUBJECT,
     OpenIdProvider,
     page,
     tampering_provider,
@@ -183,6 +184,22 @@ def test_claims_of_the_wrong_kind_break_nothing(
     assert len(user.name) <= 300
     assert user.name.isprintable()
     assert hostile.site.get("/account/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    "raw", ['"\\ud800"', '["a", "\\udfff"]', '{"\\ud800": 1}', "[1e999]"], ids=str
+)
+def test_a_claim_that_cannot_be_written_again_breaks_no_answer(
+    op: OpenIdProvider, source: Make, client: Client, raw: str
+) -> None:
+    peer: Any = SimpleNamespace(issuer=op.issuer)
+    source(peer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET, public=["badge", "locale"])
+    said = f'{{"sub": "{SUBJECT}", "locale": "da", "badge": {raw}}}'
+    op.answers["userinfo"] = page(200, said.encode(), "application/json")
+    browser = Browser(client)
+    assert browser.sign_in("town")["Location"] == "/account/"
+    assert browser.session()["locale"] == "da"
+    assert client.get("/account/data").status_code == 200
 
 
 @pytest.mark.parametrize("subject", ["", "x" * 300, 7, None, ["a"], "nul\x00", "\ud800"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ import pytest
 
 from accounts.errors import AccessDenied
 from accounts.provider import TokenSet
-from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider
+from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, page
 from tests.rfc.oidc_core.portal import Portal
 
 
@@ -106,6 +107,34 @@ def test_a_sid_that_cannot_be_looked_up_is_none(
 def test_what_is_too_much_to_show_is_not_shown(portal: Portal, op: OpenIdProvider) -> None:
     op.userinfo["huge"] = "x" * 5000
     assert portal.login(public=("huge",)).public == {}
+
+
+HALF = "\ud800"
+# Each of them made an answer that repeats it a 500.
+NOT_TO_BE_SHOWN: dict[str, Any] = {
+    "half a character": HALF,
+    "in a list": ["a", [HALF]],
+    "in a name": {"a": {HALF: 1}},
+    "no finite number": float("inf"),
+    "no finite number in a list": [-float("inf")],
+    "deep": json.loads("[" * 400 + "]" * 400),
+}
+
+
+@pytest.mark.parametrize("case", NOT_TO_BE_SHOWN)
+def test_what_cannot_be_written_again_is_not_shown(
+    portal: Portal, op: OpenIdProvider, case: str
+) -> None:
+    """8259, 8.2. JSON can hold more than can be written of it."""
+    raw = json.dumps({"sub": SUBJECT, "locale": "da", "bad": NOT_TO_BE_SHOWN[case]})
+    raw = raw.replace("Infinity", "1e999")
+    op.answers["userinfo"] = page(200, raw.encode(), "application/json")
+    assert portal.login(public=("bad", "locale")).public == {"locale": "da"}
+
+
+def test_a_name_of_two_halves_is_whole(portal: Portal, op: OpenIdProvider) -> None:
+    op.userinfo["nickname"] = "\U0001f600"
+    assert portal.login(public=("nickname",)).public == {"nickname": "\U0001f600"}
 
 
 RULES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
