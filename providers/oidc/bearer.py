@@ -5,6 +5,7 @@ from typing import Any
 
 from accounts.errors import InvalidGrant
 from providers.oidc import checks
+from providers.oidc.claims import merge
 from providers.oidc.client import OidcClient
 from providers.oidc.jose import LONGEST, SignedToken, unverified_claims
 
@@ -73,7 +74,7 @@ def _asked_by_userinfo(client: OidcClient, token: str) -> dict[str, Any]:
     told = client.userinfo(token)
     if told.get("sub") != claims.get("sub"):
         raise InvalidGrant("The userinfo is of somebody else.")
-    return {**told, **claims}
+    return merge(claims, told)  # unsigned, it says nothing of how and when the person signed in
 
 
 def _check_kind(claims: Mapping[str, Any], kind: str) -> None:

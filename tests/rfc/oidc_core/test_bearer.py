@@ -238,7 +238,7 @@ def test_trouble_is_not_a_bad_token(portal: Portal, op: OpenIdProvider, way: str
         portal.source(**API, bearer_validation=way).verify_bearer(raw)
 
 
-def userinfo(**claims: str) -> Page:
+def userinfo(**claims: Any) -> Page:
     return page(200, json.dumps(claims).encode(), "application/json")
 
 
@@ -249,6 +249,19 @@ def test_by_userinfo(portal: Portal, op: OpenIdProvider) -> None:
     op.answers["userinfo"] = page(401)
     with pytest.raises(InvalidGrant):
         source.verify_bearer(token(op))
+
+
+def test_userinfo_says_not_how_strong_a_sign_in_was(portal: Portal, op: OpenIdProvider) -> None:
+    """U33. What is not signed raises nobody: the token itself says how and when they signed in."""
+    source = portal.source(**API, bearer_validation="userinfo", required_acr=("high",))
+    told = {"acr": "high", "amr": ["mfa"], "auth_time": int(op.now()), "name": "Demo T. User"}
+    op.answers["userinfo"] = userinfo(sub=SUBJECT, **told)
+    with pytest.raises(AccessDenied):
+        source.verify_bearer(token(op))
+    found = portal.source(**API, bearer_validation="userinfo").verify_bearer(token(op, acr="low"))
+    assert (found.acr, found.amr, found.auth_time) == ("low", (), None)
+    assert found.name == "Demo T. User"
+    assert source.verify_bearer(token(op, acr="high")).acr == "high"
 
 
 def test_userinfo_says_not_for_whom_a_token_is_so_the_token_must(
