@@ -74,7 +74,8 @@ def _asked_by_userinfo(client: OidcClient, token: str) -> dict[str, Any]:
     told = client.userinfo(token)
     if told.get("sub") != claims.get("sub"):
         raise InvalidGrant("The userinfo is of somebody else.")
-    return merge(claims, told)  # unsigned, it says nothing of how and when the person signed in
+    # Unsigned, it says nothing of how and when the person signed in.
+    return merge(client.settings, claims, told)
 
 
 def _check_kind(claims: Mapping[str, Any], kind: str) -> None:

@@ -45,15 +45,20 @@ _MOST_GROUPS = 1000
 Claims = Mapping[str, Any]
 
 
-def merge(id_token: Claims, userinfo: Claims) -> dict[str, Any]:
+def merge(settings: OidcSettings, id_token: Claims, userinfo: Claims) -> dict[str, Any]:
     """Return the claims of both. Those of the person are fresher in the userinfo.
 
     An address and whether it is verified are said by the same side, or not at all.
     """
     fresher = {name: value for name, value in userinfo.items() if name not in _PROTOCOL}
     merged = {**id_token, **fresher}
-    if "email" in fresher and "email_verified" not in fresher:
-        merged.pop("email_verified", None)
+    pairs = [("email", "email_verified")]
+    if named := settings.claims.get("email_verified"):
+        pairs.append((settings.claims.get("email", "email"), named))
+    for address, verified in pairs:
+        said = at(fresher if at(fresher, address) is not None else id_token, verified)
+        if said != at(merged, verified):
+            merged = _put(merged, verified, said)
     return {name: value for name, value in merged.items() if name not in _OF_OTHERS}
 
 
@@ -98,6 +103,15 @@ def at(claims: Claims, path: str) -> Any:
     for step in path.split("."):
         found = found.get(step) if isinstance(found, Mapping) else None
     return found
+
+
+def _put(claims: Claims, path: str, value: Any) -> dict[str, Any]:
+    """Return the claims with another value at `path`, and all that stands beside it."""
+    first, _, rest = path.partition(".")
+    if path in claims or not rest:
+        return {**claims, path: value}
+    inner = claims.get(first)
+    return {**claims, first: _put(inner if isinstance(inner, Mapping) else {}, rest, value)}
 
 
 def _refusal(settings: OidcSettings, outcome: Authentication) -> str:

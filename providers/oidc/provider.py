@@ -84,7 +84,8 @@ class OidcProvider:
         """
         verified, tokens = self.redeem(flow, response)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
-        return claims.authentication(self.settings, claims.merge(verified, userinfo), tokens)
+        merged = claims.merge(self.settings, verified, userinfo)
+        return claims.authentication(self.settings, merged, tokens)
 
     def redeem(
         self, flow: LoginFlow | None, answer: Mapping[str, str]

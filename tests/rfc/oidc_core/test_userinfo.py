@@ -83,6 +83,65 @@ def test_an_address_is_verified_by_the_side_that_says_it(
     assert (outcome.email, outcome.email_verified) == ("victim@example.com", False)
 
 
+# What each side says of an address, by claims of these names; and whether it is verified.
+VERIFIED: dict[str, tuple[dict[str, Any], dict[str, Any], bool]] = {
+    "the userinfo says it of no address": (
+        {"email": "own@example.com", "email_verified": False},
+        {"email_verified": True},
+        False,
+    ),
+    "the userinfo takes it from no address": (
+        {"email": "own@example.com", "email_verified": True},
+        {"email_verified": False},
+        True,
+    ),
+    "the id_token says it of no address": (
+        {"email_verified": True},
+        {"email": "own@example.com"},
+        False,
+    ),
+    "both say both": (
+        {"email": "old@example.com", "email_verified": False},
+        {"email": "own@example.com", "email_verified": True},
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize("case", VERIFIED)
+@pytest.mark.parametrize(
+    "names",
+    [{}, {"email": "mail", "email_verified": "mail_ok"}, {"email": "https://a.b/m"}],
+    ids=["usual", "mapped", "mapped-without"],
+)
+def test_no_side_verifies_what_the_other_says(
+    portal: Portal, op: OpenIdProvider, case: str, names: dict[str, str]
+) -> None:
+    """U08. Who may set one of the two at a provider could verify an address of somebody else."""
+    *sides, verified = VERIFIED[case]
+    for held, said in zip((op.claims, op.userinfo), sides, strict=True):
+        held.update({names.get(name, name): value for name, value in said.items()})
+    found = portal.login(claims=names)
+    assert found.email.endswith("@example.com")
+    assert found.email_verified is (verified and names.keys() != {"email"})
+
+
+def test_what_stands_in_one_claim_is_of_one_side(portal: Portal, op: OpenIdProvider) -> None:
+    names = {"email": "contact.mail", "email_verified": "contact.ok"}
+    op.claims["contact"] = {"mail": "own@example.com", "ok": True}
+    assert portal.login(claims=names).email_verified
+    op.userinfo["contact"] = {"mail": "own@example.com"}
+    assert not portal.login(claims=names).email_verified
+
+
+def test_what_stands_beside_it_in_one_claim_stays(portal: Portal, op: OpenIdProvider) -> None:
+    names = {"email_verified": "account.ok", "roles": "account.roles"}
+    op.claims["account"] = {"ok": True, "roles": ["clerk"]}
+    op.userinfo["email"] = "own@example.com"
+    found = portal.login(claims=names)
+    assert (found.email_verified, found.groups) == (False, ("clerk",))
+
+
 @pytest.mark.parametrize("alg", ["none", "HS256"])
 def test_5_3_2_signed_userinfo_is_signed_by_the_provider(
     portal: Portal, op: OpenIdProvider, alg: str
