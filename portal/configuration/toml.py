@@ -37,7 +37,7 @@ def tables(text: str, name: str) -> dict[str, dict[str, Any]]:
     """
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # a number of thousands of digits is not even a TOMLDecodeError
         raise RefusedError([_("This is not TOML: %s") % error]) from None
     strangers = [each for each in document if each != name]
     found = document.get(name, {})

@@ -1,5 +1,6 @@
 """What an operator may say of an OpenID provider."""
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
@@ -25,6 +26,7 @@ ENDPOINTS = (
     "introspection_endpoint",
 )
 MAPPED = ("name", "username", "email", "email_verified", "groups", "roles")
+_SECONDS = re.compile(r"[0-9]{1,9}")
 # What each request has of its own, and no operator may fix for all of them.
 _RESERVED = {
     *("client_id", "client_secret", "code_challenge", "code_challenge_method", "nonce"),
@@ -165,8 +167,8 @@ def _mapping_problems(settings: OidcSettings) -> Iterator[str]:
             yield _("%s must hold texts only") % name
     if taken := sorted(_RESERVED & set(settings.authorize)):
         yield _("authorize must not name %s") % ", ".join(taken)
-    if not settings.authorize.get("max_age", "0").isdecimal():
-        yield _("authorize.max_age must be a number of seconds")
+    if not _SECONDS.fullmatch(settings.authorize.get("max_age", "0")):
+        yield _("authorize.max_age must be a number of seconds, of nine digits at most")
     if wrong := ", ".join(levels.problems(settings.strengths)):
         yield _("strengths may only mean low, substantial, high or none: %s") % wrong
     if not settings.strength_claim:

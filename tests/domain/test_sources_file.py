@@ -123,6 +123,7 @@ def test_a_secret_may_move_to_the_environment(file: Path, monkeypatch: pytest.Mo
         ("sources = 1", "sources:"),
         ("[sources]\nx = 1", "sources:"),
         ("[sources", "TOML"),
+        pytest.param(f"[sources.x]\norder = {'9' * 5000}", "TOML", id="a number without an end"),
     ],
 )
 def test_what_is_wrong_is_named_and_nothing_changes(file: Path, wrong: str, named: str) -> None:

@@ -187,6 +187,16 @@ def test_the_settings_can_still_be_written_as_json(admin: Client, peer: Upstream
     assert 'name="set-upstream"' not in html
 
 
+@pytest.mark.parametrize("field", ["settings", "groups", "texts"])
+@pytest.mark.parametrize("text", ["9" * 5000, "[" * 100_000], ids=["number", "depth"])
+def test_json_that_cannot_be_read_is_named(admin: Client, field: str, text: str) -> None:
+    given = {"slug": "town", "provider": "tenant", "order": 100, "settings": "{}", "_save": "1"}
+    answer = admin.post(f"{ADD}?json=1", {**given, field: f'{{"a": {text}'})
+    assert field in errors(answer)
+    answer = admin.post(f"{ADD}?json=1", {**given, field: f'{{"a": {text}}}'})
+    assert field in errors(answer)
+
+
 def test_nothing_more_is_given_by_fields_than_by_json(
     tenant: Callable[..., Source], peer: Upstream
 ) -> None:

@@ -1,6 +1,7 @@
 """A source as an operator edits it: field by field, or its settings as JSON."""
 
 import copy
+import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -20,6 +21,19 @@ from portal.operations.rights import may_map
 TYPED = "typed"
 _LOOK = ["note", "texts", "logo_file", "logo_clear"]
 _TEXTS = (("label", _("Label")), ("help", _("Help")), ("note", _("Note while in trouble")))
+
+
+class _Decoder(json.JSONDecoder):
+    """JSON as it is typed (RFC 8259, 9). A number or a depth that Python does not read is malformed
+    like anything else.
+    """
+
+    def decode(self, s: str, *args: Any) -> Any:
+        """Return the value. Raises `JSONDecodeError`."""
+        try:
+            return super().decode(s, *args)
+        except (ValueError, RecursionError):
+            raise json.JSONDecodeError("This cannot be read", s, 0) from None
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -59,6 +73,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             names = [(name, name) for name in registry.providers()]
             self.fields["provider"].choices = names  # type: ignore[attr-defined]
         self.kind = registry.providers().get(self._provider_name())
+        for field in self.fields.values():
+            if isinstance(field, forms.JSONField):
+                field.decoder = _Decoder
         self.typed = self.kind is not None and self._is_typed()
         if self.typed:
             self._add_fields()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -39,6 +40,10 @@ GOOD = {"issuer": "https://city.example/", "client_id": "portal", "client_secret
         ("authorize", {"authorize": {"state": "x"}}),
         ("authorize", {"authorize": {"redirect_uri": "https://evil.example"}}),
         ("authorize", {"authorize": {"max_age": "-1"}}),
+        ("authorize", {"authorize": {"max_age": ""}}),
+        ("authorize", {"authorize": {"max_age": "9" * 10}}),
+        pytest.param("authorize", {"authorize": {"max_age": "9" * 5000}}, id="5000 digits"),
+        ("authorize", {"authorize": {"max_age": "\u0663\u0660"}}),
         ("authorize", {"authorize": {"prompt": 1}}),
         ("endpoints", {"endpoints": {"token": "https://city.example/token"}}),
         ("endpoints.token_endpoint", {"endpoints": {"token_endpoint": "token"}}),
@@ -62,6 +67,12 @@ GOOD = {"issuer": "https://city.example/", "client_id": "portal", "client_secret
 def test_a_wrong_value_names_its_field(field: str, values: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=rf"\b{field}\b"):
         OidcSettings(**{**GOOD, **values})
+
+
+def test_the_longest_max_age_is_one(portal: Portal, op: OpenIdProvider) -> None:
+    source = portal.source(authorize={"max_age": "9" * 9})
+    asked = source.begin_login(replace(portal.flow(), wishes={"max_age": "60"})).url
+    assert parse_qs(urlsplit(asked).query)["max_age"] == ["60"]
 
 
 def test_plain_http_needs_the_sandbox(settings: Any) -> None:
