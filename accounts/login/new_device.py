@@ -1,7 +1,7 @@
 """A sign-in in a browser: known as its person's, or new, which is an event and a mail.
 
 What looks alike on a day is told once, so that whoever deletes their cookies is not mailed at each
-sign-in.
+sign-in. A sign-in that leaves no device behind is told as well (docs/threats.md, U32).
 """
 
 import secrets
@@ -11,12 +11,18 @@ from typing import Any
 from django.db import IntegrityError, transaction
 from django.db.models import Count, Exists, OuterRef, QuerySet
 from django.utils import timezone, translation
+from limits import RateLimitItemPerDay
 
 from accounts import conf, events, outbox, statements
+from accounts.errors import TooManyRequests
 from accounts.keyring import digest
+from accounts.login import lockout
 from accounts.models import Event, KnownDevice, Source, User
 from accounts.provider import Visit
 from accounts.session import devices
+
+# Of many sign-ins at once that leave no device behind and look alike, one is told.
+_ONCE = RateLimitItemPerDay(1, namespace="passer-by")
 
 
 def meet(
@@ -44,7 +50,7 @@ def meet(
     number, has_come = (0, False) if new else _former(user, session_uid)
     tells = (number or has_come) and not quiet
     trail = [_event(user, visit, session_uid, label)] if tells else []
-    by_mail = tells and conf.new_device_mail() and user.email and user.email_verified
+    by_mail = tells and _hears_by_mail(user)
     with suppress(IntegrityError):  # the person may be deleted meanwhile
         if by_mail:
             _keep_and_tell(row, trail, label)
@@ -54,6 +60,27 @@ def meet(
             _SURPLUS.carry_out(person=user.pk)
         events.announce(trail)
     return fresh
+
+
+def pass_by(user: User, visit: Visit, session_uid: str, label: str, *, new: bool = False) -> None:
+    """Tell a person of a sign-in that leaves no device behind: by a program, or in a browser that
+    somebody says is shared, who may be an intruder.
+
+    It is known by `label` and address alone, so each two of these are told once, for as long as the
+    audit trail keeps it. The first sign-in of a person, who may be `new` here, is no news.
+    """
+    address = events.address_or_none(visit.address)
+    alike = Event.objects.filter(user=user, name="device.new", detail=label, address=address)
+    if new or alike.exists() or not any(_former(user, session_uid)):
+        return
+    try:
+        lockout.spend(_ONCE, user.uid, label, address or "")
+    except TooManyRequests:
+        return
+    with suppress(IntegrityError), transaction.atomic():  # the person may be deleted meanwhile
+        if _hears_by_mail(user):
+            _post(user, label, address or "")
+        events.record(_event(user, visit, session_uid, label))
 
 
 def trust(user: User, visit: Visit, session_uid: str, label: str) -> str:
@@ -91,7 +118,7 @@ def _event(user: User, visit: Visit, session_uid: str, label: str) -> Event:
 def _keep_and_tell(row: KnownDevice, trail: list[Event], label: str) -> None:
     with transaction.atomic():
         if _told(row):
-            _post(row, label)
+            _post(row.user, label, row.address or "")
         statements.insert(*trail, *([] if row.pk else [row]))
 
 
@@ -109,8 +136,12 @@ def _told(row: KnownDevice) -> bool:
     return True
 
 
-def _post(row: KnownDevice, label: str) -> None:
+def _hears_by_mail(user: User) -> bool:
+    return conf.new_device_mail() and bool(user.email) and user.email_verified
+
+
+def _post(user: User, label: str, address: str) -> None:
     """Post the mail, in the caller's transaction."""
-    told = {"uid": row.user.uid, "device": label, "address": row.address or ""}
-    told |= {"at": row.created_at.isoformat(), "language": translation.get_language()}
+    told = {"uid": user.uid, "device": label, "address": address}
+    told |= {"at": timezone.now().isoformat(), "language": translation.get_language()}
     outbox.post_mail(Source.LOCAL, told)

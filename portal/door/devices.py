@@ -66,6 +66,16 @@ def meet(
     remember(request, response, [who], secret)
 
 
+def pass_by(user: User, visit: Visit, session_uid: str, *, new: bool = False) -> None:
+    """Tell `user` of a sign-in in a browser that keeps nothing of it, or by a program: else whoever
+    has their password would leave no trace by ticking a box. The institution's own machines, whose
+    network says of `visit` that it is shared, are no news.
+    """
+    if not visit.shared:
+        label = device_name(visit.user_agent)
+        new_device.pass_by(user, visit, session_uid, label, new=new)
+
+
 def remember(
     request: HttpRequest, response: HttpResponse, names: Iterable[tuple[str, str]], secret: str
 ) -> None:

@@ -117,13 +117,12 @@ def conclude(
         sign_in.link(source, outcome, link_uid, incoming.visit(request))
         _tell_added(request, outcome)
         return answers.see_other("/account/sign-ins")
-    halted = None if passed else second.halt(request, source, outcome, next_url, typed)
-    if halted:
+    if not passed and (halted := second.halt(request, source, outcome, next_url, typed)):
         return halted
     strength.require(source, outcome.acr, outcome.amr, wishes.demanded(request, spent))
     try:
-        is_shared = shared.counts(request, asked=bool(spent) or source.kind == "form")
-        visit = replace(incoming.visit(request), shared=is_shared)
+        asked = bool(spent) or source.kind == "form"
+        visit = replace(incoming.visit(request), shared=shared.counts(request, asked=asked))
         done = sign_in.sign_in(source, outcome, spent, incoming.session_of(request), visit)
     except sign_in.AlreadyUsed:
         return answers.see_other(next_url or landing(source, incoming.session_of(request)))
@@ -133,15 +132,16 @@ def conclude(
     outage.over(source.slug)
     if outcome.notice:
         messages.warning(request, outcome.notice)
-    response = answers.see_other(landing(source, done.store.typed, next_url))
-    if done.store.typed.shared:
+    begun = done.store.typed
+    response = answers.see_other(landing(source, begun, next_url))
+    if begun.shared:
         shared.remember(request, response)
+        devices.pass_by(done.user, incoming.visit(request), begun.uid, new=done.new)
     else:
         cookies.remember(response, cookies.SOURCE, source.slug, _SOURCE_SECONDS)
-        name = outcome.username if source.kind == "form" else outcome.subject
-        who = (source.slug, typed or name)
-        uid = done.store.typed.uid
-        devices.meet(request, response, who, done.user, visit, uid, new=done.new)
+        name = typed or (outcome.username if source.kind == "form" else outcome.subject)
+        who = source.slug, name
+        devices.meet(request, response, who, done.user, visit, begun.uid, new=done.new)
     if cookies.named(cookies.REFUSED) in request.COOKIES:
         cookies.forget(response, cookies.REFUSED)
     return response
@@ -169,7 +169,7 @@ def enter_without_browser(
     source: ConfiguredSource, username: str, password: str, visit: Visit, otp: str = ""
 ) -> Session:
     """Sign in with a password, and the code `otp` where a second factor is needed (docs/contract.md
-    2). Returns the new session, a client's.
+    2). Returns the new session, a client's; its person is told of one that looks new.
 
     Raises `InvalidGrant` when name and password do not fit, or the code is wrong, `TooManyRequests`
     when locked out, `InsufficientUserAuthentication` when a code is needed, `AccessDenied` for
@@ -179,7 +179,9 @@ def enter_without_browser(
     outcome = proof.verify_password(source, username, password, visit)
     outcome = second.without_browser(source, outcome, otp, visit)
     kind = StoredSession.Kind.CLIENT
-    return sign_in.sign_in(source, outcome, None, Session(), visit, kind).store.typed
+    done = sign_in.sign_in(source, outcome, None, Session(), visit, kind)
+    devices.pass_by(done.user, visit, done.store.typed.uid, new=done.new)
+    return done.store.typed
 
 
 def enter(request: HttpRequest, source: ConfiguredSource, outcome: Authentication) -> str:

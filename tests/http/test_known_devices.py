@@ -7,6 +7,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
@@ -141,11 +142,58 @@ def test_a_shared_computer_is_nobodys_device(known: Client) -> None:
     typed = {"username": "alice", "password": PASSWORD, "shared": "1"}
     other = Client(HTTP_USER_AGENT=SAFARI)
     other.post("/auth/login/local", typed)
-    assert mails() == []
     assert KnownDevice.objects.count() == 1
     assert COOKIE not in other.cookies
     assert "Trust this browser" not in other.get(PAGE).content.decode()
     assert other.post(PAGE, {"trust": "1"}).status_code == 404
+
+
+@pytest.mark.parametrize("way", ["the box", "a token pair"])
+def test_u32_who_leaves_no_device_behind_is_told_once(
+    known: Client, person: User, way: str
+) -> None:
+    """It may be an intruder with the password who says that the computer is shared."""
+    paths = {"the box": "/auth/login/local", "a token pair": "/session/login"}
+
+    def come(agent: str = SAFARI, address: str = "192.0.2.7", word: str = PASSWORD) -> int:
+        intruder = Client(HTTP_USER_AGENT=agent, REMOTE_ADDR=address)
+        typed = {"username": "alice", "password": word}
+        box = {"shared": "1"} if way == "the box" else {}
+        return int(intruder.post(paths[way], {**typed, **box}).status_code)
+
+    come(word="wrong")
+    assert mails() == []
+    assert {200, 303} & set(parallel(8, come))
+    (told,) = mails()
+    for word in ("Safari, iPhone", "192.0.2.7", "browser or a program"):
+        assert word in told.body
+    met = Event.objects.get(name="device.new")
+    assert (met.user, met.detail, met.address) == (person, "Safari, iPhone", "192.0.2.7")
+    with time_machine.travel(timezone.now() + timedelta(days=2)):
+        come()
+        assert len(mails()) == 1, "as long as the trail keeps it"
+        come(agent=FIREFOX)
+        come(address="192.0.2.8")
+    assert len(mails()) == 3
+    assert KnownDevice.objects.count() == 1
+
+
+@pytest.mark.parametrize("path", ["/auth/login/local", "/session/login"])
+def test_u32_the_institutions_own_machines_are_no_news(
+    known: Client, settings: Any, path: str
+) -> None:
+    settings.VESTIBULE_SHARED_NETWORKS = [ip_network("10.20.0.0/16")]
+    hall = Client(HTTP_USER_AGENT=SAFARI, REMOTE_ADDR="10.20.0.4")
+    assert hall.post(path, {"username": "alice", "password": PASSWORD}).status_code in {200, 303}
+    assert mails() == []
+    assert not Event.objects.filter(name="device.new").exists()
+
+
+@pytest.mark.parametrize("path", ["/auth/login/local", "/session/login"])
+def test_the_first_sign_in_of_somebody_is_no_news_wherever(person: User, path: str) -> None:
+    typed = {"username": "alice", "password": PASSWORD, "shared": "1"}
+    assert Client(HTTP_USER_AGENT=SAFARI).post(path, typed).status_code in {200, 303}
+    assert mails() == []
 
 
 def test_twenty_sign_ins_of_a_new_browser_at_once_are_one_mail(known: Client) -> None:
