@@ -25,7 +25,7 @@ from accounts.models.users import username_key
 from accounts.provider import LONGEST_PASSWORD, Recovers
 from accounts.session import people
 from accounts.source import catalogue
-from portal.door import answers, cookies, incoming, ways_in
+from portal.door import answers, cookies, devices, incoming, ways_in
 
 ASKED_FOR = RateLimitItemPerHour(5, namespace="forgotten-name")
 ASKED_FROM = RateLimitItemPerHour(50, namespace="forgotten-address")
@@ -112,7 +112,8 @@ def change(request: HttpRequest) -> HttpResponse:
     visit = incoming.visit(request)
     try:
         old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
-        proof.verify_password(source, person.username, old, visit)
+        device = devices.known(request, source.slug, person.username)
+        proof.verify_password(source, person.username, old, visit, device)
         people.change_password(person, new, visit, keep=incoming.session_of(request))
     except InvalidGrant:
         form.add_error("old_password", gettext("This is not your present password."))

@@ -7,6 +7,7 @@ import re
 import pytest
 from django.test import Client, override_settings
 
+from accounts.login import lockout
 from accounts.models import Event, User
 from tests.http.conftest import PASSWORD
 from tests.http.passwords import (
@@ -76,13 +77,24 @@ def test_what_is_wrong_is_said_at_its_field_and_nothing_changes(
 
 def test_guessing_at_the_present_password_is_locked_out_like_a_sign_in(person: User) -> None:
     here = signed_in(person)
-    for _ in range(5):
+    for _ in range(lockout.DEVICE.amount + lockout.PAIR.amount):
         assert change(here, old="wrong horse battery").status_code == 400
     answer = change(here)
     assert answer.status_code == 429
     assert 0 < int(answer["Retry-After"]) <= 300
     person.refresh_from_db()
     assert person.check_password(PASSWORD)
+
+
+def test_u01_strangers_who_guess_keep_no_owner_from_a_change(person: User) -> None:
+    """The browser has signed in before: its guesses have a counter of their own, and an end."""
+    here = signed_in(person)
+    for number in range(24):
+        stranger = Client(REMOTE_ADDR=f"198.51.100.{number // 4}")
+        stranger.post("/auth/login/local", {"username": "alice", "password": "wrong"})
+    for _ in range(3):
+        assert change(here, old="wrong horse battery").status_code == 400
+    assert change(here).status_code == 303
 
 
 def test_a_busy_moment_says_when_to_try_again_and_costs_no_attempt(person: User) -> None:
