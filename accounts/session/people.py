@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 from django.contrib.auth import HASH_SESSION_KEY
+from django.contrib.auth.hashers import make_password
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts import ended, events
+from accounts.errors import InvalidGrant
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import devices, farewell
@@ -93,13 +95,19 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
 
     `keep` is the session in which it was changed; None when it came by a mail link. The epoch
     rises, so that a sign-in which has already judged the former password makes no session.
+
+    It changes only while the password and the epoch are those that `user` was loaded with: of many
+    changes at once one wins. Raises `InvalidGrant` for the others, `TemporarilyUnavailable` when
+    too many passwords are being hashed.
     """
-    user.set_password(password)  # before the transaction: a hash takes its time
+    fresh = make_password(password)  # before the transaction: a hash takes its time
+    unchanged = User.objects.filter(
+        pk=user.pk, password=user.password, session_epoch=user.session_epoch
+    )
     with acting(Act(PERSON, user.pk)), transaction.atomic():
-        User.objects.filter(pk=user.pk).update(
-            password=user.password, session_epoch=F("session_epoch") + 1
-        )
-        user.refresh_from_db(fields=["session_epoch"])
+        if not unchanged.update(password=fresh, session_epoch=F("session_epoch") + 1):
+            raise InvalidGrant("The password was changed meanwhile.")
+        user.refresh_from_db(fields=["password", "session_epoch"])
         if keep:
             mine = StoredSession.objects.filter(uid=keep.uid)
             known = user.get_session_auth_hash()

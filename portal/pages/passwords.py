@@ -22,7 +22,7 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable, TooManyRequest
 from accounts.login import lockout, proof
 from accounts.models import Source, User
 from accounts.models.users import username_key
-from accounts.provider import LONGEST_PASSWORD, Recovers
+from accounts.provider import LONGEST_PASSWORD, Authentication, Recovers
 from accounts.session import people
 from accounts.source import catalogue
 from portal.door import answers, cookies, devices, incoming, ways_in
@@ -113,8 +113,10 @@ def change(request: HttpRequest) -> HttpResponse:
     try:
         old, new = form.cleaned_data["old_password"], form.cleaned_data["new_password"]
         device = devices.known(request, source.slug, person.username)
-        proof.verify_password(source, person.username, old, visit, device)
-        people.change_password(person, new, visit, keep=incoming.session_of(request))
+        judged = proof.verify_password(source, person.username, old, visit, device)
+        people.change_password(
+            _as_judged(person, judged), new, visit, keep=incoming.session_of(request)
+        )
     except InvalidGrant:
         form.add_error("old_password", gettext("This is not your present password."))
         return _show(request, "change", form, **account)
@@ -184,6 +186,16 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
 
 
 # --- Changing -------------------------------------------------------------------------------------
+
+
+def _as_judged(person: User, judged: Authentication) -> User:
+    """Return the person as they were when their password was judged, which may have been hashed
+    anew since. Raises `InvalidGrant` when it has been changed.
+    """
+    now = User.objects.filter(pk=person.pk).first()
+    if now is None or now.session_epoch != judged.epoch:
+        raise InvalidGrant("The password was changed meanwhile.")
+    return now
 
 
 def _signs_in_here(person: User) -> bool:

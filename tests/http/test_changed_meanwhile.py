@@ -96,6 +96,43 @@ def test_the_sign_in_of_before_never_outlives_the_change_of_the_password(person:
         assert not StoredSession.objects.exists()
 
 
+def test_of_two_changes_of_one_password_the_one_that_was_judged_late_is_refused(
+    person: User,
+) -> None:
+    """A thief's request in flight does not undo what the owner has just set."""
+    judged = User.objects.get(pk=person.pk)
+    people.change_password(person, "the owner's own new words", VISIT, keep=None)
+    for late in (judged, User(pk=person.pk, password=person.password, session_epoch=0)):
+        with pytest.raises(InvalidGrant):
+            people.change_password(late, "the words of a thief", VISIT, keep=None)
+    person.refresh_from_db()
+    assert person.check_password("the owner's own new words")
+    assert Event.objects.filter(name="password.changed").count() == 1
+
+
+def test_of_two_who_change_one_password_at_once_one_does(person: User) -> None:
+    old, turns = PASSWORD, 5
+    for turn in range(turns):
+        browsers, answers = [Client(), Client()], dict[str, Any]()
+        for browser in browsers:
+            assert post_password(browser, password=old).status_code == 303
+
+        def change(browser: Client, new: str, told: str = old, into: Any = answers) -> None:
+            form = {"old_password": told, "new_password": new, "again": new}
+            into[new] = browser.post("/account/password", form).status_code
+
+        owners, thiefs = f"words of the owner, {turn}", f"words of the thief, {turn}"
+        raced(
+            lambda: change(browsers[0], owners),  # noqa: B023  # run before the next turn
+            lambda: change(browsers[1], thiefs),  # noqa: B023
+        )
+        (old,) = [new for new, status in answers.items() if status == 303]
+        person.refresh_from_db()
+        assert person.check_password(old)
+        assert StoredSession.objects.count() == 1
+    assert Event.objects.filter(name="password.changed").count() == turns
+
+
 def test_nobody_is_in_who_was_disabled_during_the_sign_in(person: User) -> None:
     for _ in range(RACES):
         User.objects.filter(pk=person.pk).update(status=User.Status.ACTIVE)
