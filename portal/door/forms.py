@@ -66,10 +66,10 @@ def page(
 ) -> HttpResponse:
     """Return the page with the form of a source. `link` comes of `seal_link`.
 
-    `again` says why somebody who is signed in is asked, and fills in the name.
+    `again` says why somebody who is signed in is asked, and fills in the name that they have there.
     """
-    known = str(request.user.get_username()) if again and request.user.is_authenticated else ""
-    name = identifier_of(request, source) or known or hint_of(request)
+    own = _own_name(request, source) if again else ""
+    name = identifier_of(request, source) or own or hint_of(request)
     demand = wishes.demanded(request, None)
     level = demand.word if demand else ""
     wished = {wishes.STRENGTH: level, "acr_values": wishes.posted(request)}
@@ -82,6 +82,14 @@ def page(
     if not link and not again:
         context["shared_computer"] = shared.box(request)
     return answers.page(request, "login/form.html", context, status)
+
+
+def _own_name(request: HttpRequest, source: ConfiguredSource) -> str:
+    """Return the name that whoever is signed in types into the form of the local source; nothing
+    for another, which may know them by several that are not kept.
+    """
+    here = {source.slug, incoming.session_of(request).source}
+    return str(request.user.get_username()) if here == {Source.LOCAL} else ""
 
 
 def verify(request: HttpRequest, source: ConfiguredSource) -> Authentication:

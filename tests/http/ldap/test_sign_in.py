@@ -216,6 +216,22 @@ def test_the_lock_out_is_the_one_of_local_passwords(client: Client, work: Work) 
     assert enter(Client(REMOTE_ADDR="192.0.2.7"), "bob").status_code == 303
 
 
+def test_who_is_asked_again_finds_no_name_that_the_directory_does_not_know(
+    client: Client, work: Work
+) -> None:
+    """The one of our own account is none of the directory's: sent back, it would be a guess."""
+    work()
+    enter(client, "alice")
+    ours = User.objects.get().username
+    asked = client.get("/auth/login/work?again=1&strength=low")
+    assert asked.context["again"]
+    page = asked.content.decode()
+    assert ours not in page
+    assert 'name="username"' in page
+    typed = client.post("/auth/login/work?again=1", {"username": "alice", "password": "wrong"})
+    assert 'value="alice"' in typed.content.decode(), "what was typed stays"
+
+
 def test_an_api_signs_in_at_the_source_that_it_names(client: Client, work: Work) -> None:
     work()
     given = {"username": "alice", "password": "ldap-alice", "source": "work"}
