@@ -5,7 +5,7 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.errors import InvalidRequest, ProtocolError, TooManyRequests
+from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable, TooManyRequests
 from accounts.login import lockout
 from accounts.session import afar
 from accounts.source import catalogue
@@ -27,7 +27,8 @@ def backchannel(request: HttpRequest, slug: str) -> HttpResponse:
     """`POST /auth/backchannel/<source>`: end what a logout token names (2.5).
 
     200 and an empty body, also when nothing was left to end; else the error that 2.8 names. Who
-    sends too much that is refused is answered 429.
+    sends too much that is refused is answered 429; what waits for the provider's keys, 503, counts
+    as no refusal.
     """
     try:
         if request.method != "POST":
@@ -53,8 +54,8 @@ def _end(request: HttpRequest, slug: str) -> None:
         if source is None:
             raise NoSuchSource("There is no such source.")
         afar.end_by_token(source, _token(request))
-    except TooManyRequests:
-        raise
+    except (TooManyRequests, TemporarilyUnavailable):
+        raise  # the provider's own trouble is no fault of the token
     except ProtocolError:
         lockout.spend_budget(visit)
         raise

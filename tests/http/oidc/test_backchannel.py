@@ -320,6 +320,23 @@ def test_keys_that_cannot_be_had_end_nothing_and_are_no_fault_of_the_token(
     assert int(answer["Retry-After"]) > 0
 
 
+def test_keys_that_cannot_be_had_cost_the_provider_none_of_its_budget(
+    town: Town, op: OpenIdProvider
+) -> None:
+    """Else the sessions that it ends live on while its own trouble is over."""
+    browser = town.enter()
+    op.key, op.jwks = "rsa-7", [jwk("rsa-7")]
+    op.answers["jwks"] = page(503)
+    before = op.calls["jwks"]
+    assert {town.tell(jti=f"x{number}").status_code for number in range(62)} == {503}
+    assert op.calls["jwks"] - before < 10, "nor do strangers reach it more often while it is down"
+    del op.answers["jwks"]
+    with later(31):
+        assert town.tell().status_code == 200
+        fresh.feed()
+        assert browser.session() == ANONYMOUS
+
+
 # --- At the same moment ---------------------------------------------------------------------------
 
 
