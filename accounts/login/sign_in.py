@@ -172,12 +172,14 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         )
         if decision is not Decision.LINK:
             raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
-        _identity, is_new = Identity.objects.get_or_create(
+        identity, is_new = Identity.objects.get_or_create(
             source=source.row,
             issuer=outcome.issuer,
             subject=outcome.subject,
             defaults={"user": asking.user},
         )
+        if identity.user_id != asking.user_id:  # theirs since it was looked for
+            raise AccessDenied(BELONGS_ELSEWHERE, reason=errors.NOT_AUTHORIZED)
         if is_new:
             tell(
                 "identity.linked", asking.user, visit, source=source.slug,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import pairwise
 from typing import Any
 
@@ -18,8 +19,8 @@ from django.test import Client
 
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant
 from accounts.login import proof, sign_in
-from accounts.models import Event, StoredSession, User
-from accounts.provider import Visit
+from accounts.models import Event, Identity, Source, StoredSession, User
+from accounts.provider import Authentication, Visit
 from accounts.session import people
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -140,6 +141,33 @@ def test_nobody_is_in_who_was_disabled_during_the_sign_in(person: User) -> None:
         raced(lambda: post_password(visitor), lambda: people.disable(person))  # noqa: B023
         assert not is_known(visitor)
         assert not StoredSession.objects.exists()
+
+
+def test_of_a_first_sign_in_and_a_link_of_it_at_once_one_owns_the_way_in(
+    person: User, tenant: Callable[..., Source]
+) -> None:
+    """Nobody is told that a way in was added to their account which is somebody else's."""
+    tenant()
+    local, town = catalogue.find("local"), catalogue.find("town")
+    assert local
+    assert town
+    judged = proof.verify_password(local, "alice", PASSWORD, VISIT)
+    asking = sign_in.sign_in(local, judged, None, Session(), VISIT).store.typed.uid
+    for number in range(RACES):
+        outcome = Authentication(subject=f"bob{number}")
+        refused: list[str] = []
+
+        def link(outcome: Authentication = outcome, refused: list[str] = refused) -> None:
+            try:
+                sign_in.link(town, outcome, asking, VISIT)
+            except AccessDenied as error:
+                refused.append(error.reason)
+
+        raced(link, partial(sign_in.sign_in, town, outcome, None, Session(), VISIT))
+        owner = Identity.objects.get(source=town.row, subject=outcome.subject).user
+        linked = Event.objects.filter(name="identity.linked", user=person)
+        assert refused == ([] if owner == person else ["not-authorized"])
+        assert linked.count() == person.identities.filter(source=town.row).count()
 
 
 def test_the_session_in_which_the_password_was_changed_goes_on(
