@@ -196,7 +196,7 @@ def test_what_ends_sessions_ends_what_waits(factor: Factor, how: str) -> None:
 # --- The lock-out ---------------------------------------------------------------------------------
 
 
-def test_an_address_that_is_corrected_while_a_sign_in_waits_stays_so(
+def test_u23_an_address_that_is_corrected_while_a_sign_in_waits_stays_so(
     factor: Factor, person: User
 ) -> None:
     """Links to a password go there: the former address may be a stranger's."""

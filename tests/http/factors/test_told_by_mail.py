@@ -104,16 +104,11 @@ def test_u40_a_way_in_that_staff_take_away_is_told(
     assert subjects(mailoutbox) == ["A way to sign in was removed from your account"]
 
 
-@pytest.mark.parametrize("language", ["da", "de"])
-@pytest.mark.parametrize("name", ["password.changed", "identity.linked", "identity.unlinked"])
-def test_each_is_said_in_the_language_of_the_page(
-    person: User, mailoutbox: Any, language: str, name: str
-) -> None:
-    for each in ("en", language):
-        told.deliver({"uid": person.uid, "told": name, "language": each})
-    english, theirs = mailoutbox
-    assert english.subject != theirs.subject
-    assert set(english.body.splitlines()) & set(theirs.body.splitlines()) <= {
-        "",
-        "http://localhost:8000",
-    }
+def test_each_is_said_in_the_language_of_the_page(person: User, mailoutbox: Any) -> None:
+    for name in ("password.changed", "identity.linked", "identity.unlinked"):
+        mailoutbox.clear()
+        for language in ("en", "da", "de"):
+            told.deliver({"uid": person.uid, "told": name, "language": language})
+        lines = [{each.subject, *str(each.body).splitlines()} for each in mailoutbox]
+        assert set.intersection(*lines) == {"", "http://localhost:8000"}
+        assert all(len(each) == 5 for each in lines)
