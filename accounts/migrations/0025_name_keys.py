@@ -13,7 +13,9 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="identity",
             name="name_key",
-            field=models.CharField(blank=True, db_default="", editable=False, max_length=64),
+            field=models.CharField(
+                blank=True, db_default="", default="", editable=False, max_length=64
+            ),
         ),
         AddIndexMeanwhile(
             "identity",

@@ -125,7 +125,9 @@ class Identity(models.Model):
     issuer = models.CharField(max_length=500, blank=True)
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="identities")
     claimed_groups = models.JSONField(_("claimed groups"), default=list, blank=True)
-    name_key = models.CharField(max_length=64, blank=True, db_default="", editable=False)
+    name_key = models.CharField(
+        max_length=64, blank=True, default="", db_default="", editable=False
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
