@@ -165,11 +165,8 @@ def _insert(model: type[Model], count: tuple[int, int], columns: Mapping[str, st
     names, said, given = [], [], []
     for field in model._meta.local_concrete_fields:
         expression = columns.get(str(field.attname))
-        if (
-            expression is None
-            and field.primary_key
-            and field.get_internal_type().endswith("AutoField")
-        ):
+        counted = field.primary_key and field.get_internal_type().endswith("AutoField")
+        if expression is None and (counted or field.has_db_default()):
             continue
         names.append(connection.ops.quote_name(str(field.column)))
         said.append(_typed(expression.replace("%", "%%"), field) if expression else "%s")
