@@ -17,9 +17,12 @@ from asyncio import AbstractEventLoop
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from portal.server import silence
+
 LONGEST = 45.0  # seconds that it waits for the new one: granian kills it after sixty
 FAREWELL = 2.5  # seconds in which each answer tells its caller to use another connection
 LAST = 0.9  # seconds in which it answers whoever is connected, and nobody new comes in
+LATEST = 5.0  # seconds after which it goes, though somebody has asked within the last ones
 LOOK = 0.1  # seconds
 _CLOSE = ("connection", "close")
 _LISTENS = "0A"  # in /proc/net/tcp
@@ -57,15 +60,26 @@ class Replaced:
             self._leaving = loop.create_task(self._leave())
 
     async def _leave(self) -> None:
-        if self._has_successor():
-            await self._until_it_listens()
-            self._says_farewell = True
-            await asyncio.sleep(FAREWELL)
-            with _listening() as own:
-                for each in own:
-                    _refuse_new(each)
-            await asyncio.sleep(LAST)
-        os.kill(os.getpid(), signal.SIGINT)
+        try:
+            if self._has_successor():
+                await self._until_it_listens()
+                self._says_farewell = True
+                await asyncio.sleep(FAREWELL)
+                with _listening() as own:
+                    for each in own:
+                        _refuse_new(each)
+                    await self._until_silent(own)
+        finally:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    async def _until_silent(self, own: Sequence[socket.socket]) -> None:
+        """Return once nobody has asked for a while: on a busy machine a caller that has come in may
+        need longer to ask, and this process to hear it.
+        """
+        until = asyncio.get_running_loop().time() + LATEST
+        await asyncio.sleep(LAST)
+        while silence.seconds(own) < LAST and asyncio.get_running_loop().time() < until:
+            await asyncio.sleep(LOOK)
 
     def _has_successor(self) -> bool:
         return len(_siblings()) > self._workers
@@ -114,14 +128,11 @@ def _listeners() -> int:
 def _listening() -> Iterator[list[socket.socket]]:
     """Give the sockets at which this process listens, for the block."""
     with contextlib.ExitStack() as held:
-        found = []
-        for name in os.listdir("/proc/self/fd") if os.path.isdir("/proc/self/fd") else ():
-            with contextlib.suppress(OSError):
-                each = held.enter_context(socket.socket(fileno=os.dup(int(name))))
-                is_inet = each.family in (socket.AF_INET, socket.AF_INET6)
-                if is_inet and each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
-                    found.append(each)
-        yield found
+        yield [
+            held.enter_context(socket.socket(fileno=os.dup(each.fileno())))  # as blocking as it is
+            for each in silence.sockets()
+            if each.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+        ]
 
 
 def _refuse_new(own: socket.socket) -> None:
