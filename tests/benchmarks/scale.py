@@ -3,323 +3,94 @@ people, ways in and sessions, and ten times as many events (docs/scale.md 4).
 
     python -m tests.benchmarks.scale [MOST]
 
-Counted is the CPU of this process and of its PostgreSQL backend, the median of the rounds, so that
-what else the machine does has no say. It is done on what DATABASE_URL and REDIS_URL name, in a
-database of its own, which needs 8 GB for a million and goes when it ends; without, on SQLite.
+Each size has a process and a database of its own (`tests/benchmarks/scale_size.py`). They measure
+by turns, so that whatever else the machine does meets all of them alike; of each the median is
+told. It is done on what DATABASE_URL and REDIS_URL name, and takes 9 GB there for a million, which
+go when it ends; without, on SQLite.
 """
 
 from __future__ import annotations
 
-import os
 import statistics
+import subprocess
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from itertools import count
-from typing import Any
-
-from tests.benchmarks.processes import cpu_seconds_of, resident_mib
-from tests.peers.database import fresh_database
+from contextlib import ExitStack
+from typing import IO
 
 SIZES = (1_000, 100_000, 1_000_000)
-SLUG, PASSWORD = "many", "bench-password-of-some-length"
-ENDINGS, CROWD, OVER = 30_000, 2_000, 1_000
-Operation = Callable[[], object]
+TURNS = 7
+_UNITS = {"resident memory": "MiB"}
+
+
+class Measured:
+    """The process that measures one size. `notes` is what it has to say of its rows."""
+
+    def __init__(self, stack: ExitStack, number: int, size: int) -> None:
+        command = [sys.executable, "-m", "tests.benchmarks.scale_size", str(size), str(number)]
+        pipe = subprocess.PIPE
+        own = stack.enter_context(subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True))
+        stack.callback(own.terminate)
+        self.size, self.notes, self.figures = size, list[str](), dict[str, float]()
+        self._process = own
+        began = time.monotonic()
+        self.label = self._next()
+        print(f"{size:,} sessions (made in {time.monotonic() - began:,.0f} s)", flush=True)
+
+    def measure(self) -> float:
+        """Return one measurement of the present operation."""
+        self._tell("go")
+        return float(self._line())
+
+    def go_on(self, found: float) -> None:
+        """Keep the figure of the present operation, and go on to the next."""
+        self.figures[self.label] = found
+        self._tell("next")
+        self.label = self._next()
+
+    def _next(self) -> str:
+        while (line := self._line()).startswith("# "):
+            self.notes.append(line[2:])
+        return line.removeprefix("=").strip()
+
+    def _tell(self, word: str) -> None:
+        pipe = _there(self._process.stdin)
+        pipe.write(f"{word}\n")
+        pipe.flush()
+
+    def _line(self) -> str:
+        line = _there(self._process.stdout).readline()
+        if not line:
+            raise RuntimeError(f"the process of {self.size:,} sessions has ended")
+        return line.rstrip("\n")
+
+
+def _there(pipe: IO[str] | None) -> IO[str]:
+    if pipe is None:
+        raise RuntimeError("a process without a pipe")
+    return pipe
 
 
 def main(most: int) -> None:
-    """Measure at each size up to `most`, and print."""
-    with (
-        tempfile.TemporaryDirectory() as data,
-        fresh_database(os.environ.get("DATABASE_URL", "")) as own,
-    ):
-        os.environ |= {"VESTIBULE_DATA": data, "DJANGO_SETTINGS_MODULE": "tests.settings"}
-        os.environ |= {"VESTIBULE_DATABASE_STATEMENT": "0", "VESTIBULE_DATABASE_LOCK": "0"}
-        os.environ["VESTIBULE_EVENTS_MOST"] = str(100 * SIZES[-1])
-        if own:
-            os.environ["DATABASE_URL"] = own
-        import django
-        from django.core.management import call_command
-        from django.test.utils import setup_test_environment
-
-        django.setup()
-        call_command("migrate", verbosity=0)
-        setup_test_environment()
-        _measure([size for size in SIZES if size <= most])
+    """Measure each size up to `most`, and print."""
+    with ExitStack() as stack:
+        sizes = [size for size in SIZES if size <= most]
+        own = [Measured(stack, number, size) for number, size in enumerate(sizes, 1)]
+        while own[0].label:
+            turns = [[each.measure() for each in own] for _ in range(TURNS)]
+            for each, found in zip(own, zip(*turns, strict=True), strict=True):
+                each.go_on(statistics.median(found))
+        for each in own:
+            _print(each, own[0])
 
 
-def _measure(sizes: list[int]) -> None:
-    from django.db import connection
-
-    kind = "PostgreSQL + Redis" if connection.vendor == "postgresql" else "SQLite"
-    first, figures = 0, {}
-    source = _furnished()
-    for size in sizes:
-        began = time.monotonic()
-        _fill(source, first, size)
-        first = size
-        print(f"{kind}, {size:,} sessions (made in {time.monotonic() - began:,.0f} s)", flush=True)
-        for label, value, unit in _figures(source, size):
-            one = figures.setdefault(label, value)
-            print(f"  {label:<58}{value:>10,.0f} {unit} {value / one:>6.2f}", flush=True)
-        if connection.vendor == "postgresql":
-            _sizes(size)
-
-
-def _furnished() -> Any:
-    """Make the source, and an administrator."""
-    from accounts.models import Source, User
-    from accounts.source import catalogue
-
-    row = Source(slug=SLUG, provider="tenant", label="Many")
-    row.settings = {"upstream": "http://127.0.0.1:9"}
-    catalogue.save(row)
-    User.objects.create_superuser("bench", PASSWORD)
-    return row
-
-
-def _figures(source: Any, size: int) -> Iterator[tuple[str, float, str]]:
-    for label, rounds, operation in _operations(source, size):
-        yield label, _cost(operation, rounds), "µs"
-    yield "resident memory", resident_mib(os.getpid()), "MiB"
-
-
-def _cost(operation: Operation, rounds: int) -> float:
-    """Return the median of what the operation takes, in microseconds of CPU."""
-    if rounds > 5:
-        operation()
-    found = []
-    for _ in range(rounds):
-        before = _cpu()
-        operation()
-        found.append(_cpu() - before)
-    return statistics.median(found) * 1e6
-
-
-def _cpu() -> float:
-    from django.db import connection
-
-    own = time.process_time()
-    if connection.vendor != "postgresql" or connection.connection is None:
-        return own
-    return own + cpu_seconds_of(connection.connection.info.backend_pid)
-
-
-# --- What is measured -----------------------------------------------------------------------------
-
-_fresh = count(1)
-
-
-def _operations(source: Any, size: int) -> Iterator[tuple[str, int, Operation]]:
-    yield from _sessions(source, size)
-    yield from _pages(size)
-    yield from _upkeep(size)
-
-
-def _sessions(source: Any, size: int) -> Iterator[tuple[str, int, Operation]]:
-    from django.core.cache import caches
-
-    from accounts.login import sign_in
-    from accounts.provider import Authentication, Ended, Visit
-    from accounts.session import afar, people
-    from accounts.session.store import SessionStore
-    from accounts.session.typed import Session
-    from accounts.source import catalogue
-    from tests.peers import many
-
-    configured: Any = catalogue.find(SLUG)
-    visit = Visit("192.0.2.1", "Mozilla/5.0")
-
-    def enter(number: int, sid: str = "") -> SessionStore:
-        outcome = Authentication(many.subject_of(number), many.ISSUER, sid=sid)
-        return sign_in.sign_in(configured, outcome, None, Session(), visit).store
-
-    step = max(1, size // 997)
-    yield "sign-in of somebody known", 200, lambda: enter(next(_fresh) * step % size)
-    key = str(enter(5 % size).session_key)
-    yield "check: from the cache", 400, lambda: SessionStore(key).typed.is_logged_in
-
-    def from_row() -> bool:
-        store = SessionStore(key)
-        caches["sessions"].delete(store.key_digest)
-        return store.typed.is_logged_in
-
-    yield "check: from the row", 400, from_row
-
-    def end_by_sid() -> int:
-        told = Ended(many.ISSUER, "jti", sid=many.sid_of(next(_fresh) * step % size))
-        return afar._end_with_children(configured, told)
-
-    yield "end by (issuer, sid)", 100, end_by_sid
-
-    def crowd() -> int:
-        begun = 10_000_000 + next(_fresh) * CROWD
-        person = many.FIRST_KEY + next(_fresh) * step % size
-        many.crowd(person, SLUG, begun, begun + CROWD)
-        before = _cpu()
-        people.end_all(person, "bench")
-        crowded.append(_cpu() - before)
-        return 0
-
-    crowded: list[float] = []
-    for _ in range(5):
-        crowd()
-    yield f"end all {CROWD:,} of one person, for each", 1, _told(crowded, CROWD)
-
-
-def _pages(size: int) -> Iterator[tuple[str, int, Operation]]:
-    from django.test import Client
-
-    from accounts.models import Event
-    from tests.peers import many
-
-    admin = Client()
-    admin.post("/auth/login/local", {"username": "bench", "password": PASSWORD})
-    at = size // 2
-    code = Event.objects.filter(session_uid=many.uid_of(at)).values_list("support_code", flat=True)
-    sessions, events = "/admin/accounts/storedsession/", "/admin/accounts/event/"
-    people, ways = "/admin/accounts/user/", "/admin/accounts/identity/"
-    for label, path in (
-        ("administration: first page", "/admin/"),
-        ("sessions: list", sessions),
-        ("sessions: page 15", f"{sessions}?p=15"),
-        ("sessions: of one source", f"{sessions}?source={SLUG}"),
-        ("sessions: by the beginning of an id", f"{sessions}?q={many.uid_of(at)[:12]}"),
-        ("sessions: of a person by name", f"{sessions}?q=person-{at}"),
-        ("people: list", people),
-        ("people: by a part of the name", f"{people}?q=person-{at}"),
-        ("people: by subject", f"{people}?q={many.subject_of(at)}"),
-        ("ways in: list", ways),
-        ("ways in: by subject", f"{ways}?q={many.subject_of(at)}"),
-        ("events: list", events),
-        ("events: page 15", f"{events}?p=15"),
-        ("events: of one kind", f"{events}?name=logout"),
-        ("events: of one reason", f"{events}?reason=disabled"),
-        ("events: by support code", f"{events}?q={code[0]}"),
-        ("events: of a person by name", f"{events}?q=person-{at}"),
-        ("events: by address", f"{events}?q=192.0.2.7"),
-        ("person: page", f"/admin/accounts/user/{many.FIRST_KEY + at}/person/"),
-    ):
-        yield label, 7, lambda path=path: _page(admin, path)  # type: ignore[misc]
-
-
-def _page(admin: Any, path: str) -> None:
-    answer = admin.get(path)
-    if answer.status_code != 200:
-        raise RuntimeError(f"{path} answered {answer.status_code}")
-
-
-def _upkeep(size: int) -> Iterator[tuple[str, int, Operation]]:
-    from types import SimpleNamespace
-
-    from django.core.management import call_command
-
-    from accounts import ended
-    from accounts.models import EndedEntry, User
-    from accounts.session import following
-    from accounts.session.store import SessionStore
-    from tests.peers import many
-
-    asked: Any = SimpleNamespace(slug=SLUG, description=SimpleNamespace(issuer=many.ISSUER))
-    yield "a hundred people to ask a source about", 20, lambda: next(following._batches(asked))
-    for begun in range(0, ENDINGS, 1000):
-        ended.announce("session", [f"{size}-{n}" for n in range(begun, begun + 1000)])
-    yield f"feed: {ENDINGS:,} endings read by a new worker", 5, lambda: ended.Feed().refreshed()
-    feed = ended.Feed().refreshed()
-
-    def again() -> None:
-        feed.expire()
-        feed.refreshed()
-
-    yield f"feed: read again, {ENDINGS:,} known", 50, again
-    EndedEntry.objects.all().delete()
-    person, cleared = User.objects.get(username="bench").pk, []
-    for _ in range(5):
-        begun = 10_000_000 + next(_fresh) * CROWD
-        many.crowd(person, SLUG, begun, begun + OVER, expires="10")
-        before = _cpu()
-        SessionStore.clear_expired()
-        cleared.append(_cpu() - before)
-    yield f"clean-up of {OVER:,} sessions, for each", 1, _told(cleared, OVER)
-    yield "clean-up when nothing is over", 3, lambda: call_command("clear_expired", verbosity=0)
-
-
-def _told(found: list[float], each: int) -> Operation:
-    """Return an operation that takes what was measured before: the median, for each one."""
-    took = statistics.median(found) / each
-
-    def spin() -> None:
-        until = time.process_time() + took
-        while time.process_time() < until:
-            pass
-
-    return spin
-
-
-# --- Rows -----------------------------------------------------------------------------------------
-
-
-def _fill(source: Any, first: int, last: int) -> None:
-    from tests.peers import many
-
-    with _without_indexes():
-        for begun in range(first, last, 100_000):
-            many.fill(source.pk, source.slug, begun, min(begun + 100_000, last))
-    many.settle()
-
-
-@contextmanager
-def _without_indexes() -> Iterator[None]:
-    """Take PostgreSQL's indexes away while rows are made, and build them again, which is faster.
-    References are not checked meanwhile.
-    """
-    from django.db import connection
-
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT indexname, indexdef FROM pg_indexes WHERE tablename IN "
-            "('accounts_user', 'accounts_identity', 'accounts_storedsession', 'accounts_event') "
-            "AND indexname NOT IN (SELECT conname FROM pg_constraint)"
-        )
-        found = cursor.fetchall()
-        cursor.execute("SET session_replication_role = replica")
-        for name, _definition in found:
-            cursor.execute(f'DROP INDEX "{name}"')
-        yield
-        cursor.execute("SET session_replication_role = origin")
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        for _name, definition in found:
-            cursor.execute(definition)
-
-
-def _sizes(size: int) -> None:
-    """Print what a row takes, with its indexes, and an entry of the cache."""
-    from django.core.cache import caches
-    from django.db import connection
-
-    with connection.cursor() as cursor:
-        for table in ("user", "identity", "storedsession", "event"):
-            cursor.execute(
-                "SELECT pg_table_size(%s), pg_indexes_size(%s), count(*) FROM accounts_" + table,
-                [f"accounts_{table}"] * 2,
-            )
-            heap, indexes, rows = cursor.fetchone()
-            said = f"{heap / rows:,.0f} + {indexes / rows:,.0f} for indexes"
-            print(f"  bytes of a row of accounts_{table:<27} {said}", flush=True)
-    client: Any = getattr(caches["sessions"], "client", None)
-    if client is not None:
-        redis = client.get_client()
-        keys = list(redis.scan_iter(match="*", count=1000))[:1000]
-        used = [redis.memory_usage(key) for key in keys]
-        if used:
-            print(
-                f"  bytes of a cached session, median: {statistics.median(used):,.0f}", flush=True
-            )
+def _print(measured: Measured, least: Measured) -> None:
+    print(f"{measured.size:,} sessions", flush=True)
+    for label, value in measured.figures.items():
+        ratio, unit = value / least.figures[label], _UNITS.get(label, "µs")
+        print(f"  {label:<58}{value:>10,.0f} {unit} {ratio:>6.2f}", flush=True)
+    for note in measured.notes:
+        print(f"  {note}", flush=True)
 
 
 if __name__ == "__main__":
