@@ -38,6 +38,7 @@ _KEY = "vestibule.key"
 EVERY = 1.0  # seconds
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
 _LONG = '{"error": "invalid_request", "error_description": "A header is too long."}'
+_TWO_HOSTS = '{"error": "invalid_request", "error_description": "The request names two hosts."}'
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
 
 
@@ -58,7 +59,8 @@ class Front:
 
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is not read: the application sees its length, and refuses it. An
-    `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5). What
+    `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5), a request
+    with two hosts 400 (RFC 9112, 3.2). What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     What is `kept` is answered in the event loop, and of what may be kept what is `at_hand`: these
     ways make no query. In the thread the `short_ways` are asked first, in their order. `watch` is
@@ -119,6 +121,9 @@ class Front:
         environ[_KEY] = key
         if any(len(environ.get(name, "")) > _LONGEST for name in _READ_SLOWLY):
             _refuse(protocol, 431, _LONG)
+            return
+        if _names_two_hosts(scope.authority, environ.get("HTTP_HOST", "")):
+            _refuse(protocol, 400, _TWO_HOSTS)
             return
         if key and self._decided(key, environ, protocol):
             return
@@ -273,6 +278,11 @@ class Front:
         if LEARN in environ:
             environ[LEARN](answer)
         return answer
+
+
+def _names_two_hosts(authority: str | None, host: str) -> bool:
+    """Tell whether the target and `Host`, or two lines of it, differ (RFC 9112, 3.2 and 3.2.2)."""
+    return "," in host or bool(authority and authority.lower() != host.lower())
 
 
 def _announced(environ: Environ) -> bool:

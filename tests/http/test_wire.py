@@ -63,13 +63,24 @@ def test_a_foreign_host_is_refused(house: Site, host: str) -> None:
     assert set(answers(house, request)) <= {400}
 
 
-def test_two_hosts_or_an_absolute_address_lead_nowhere_else(house: Site) -> None:
+@pytest.mark.parametrize("path", ["/login", "/auth/sources", "/healthz", "/nowhere"])
+def test_two_hosts_are_refused_and_the_absolute_form_of_our_own_is_not(
+    house: Site, path: str
+) -> None:
+    """RFC 9112, 3.2 and 3.2.2: the target's host counts, and it is ours."""
     own = urlsplit(house.url).netloc
     rest = "Connection: close\r\n\r\n"
-    two = f"GET /auth/sources HTTP/1.1\r\nHost: {own}\r\nHost: evil.example\r\n{rest}"
-    absolute = f"GET http://evil.example/auth/sources HTTP/1.1\r\nHost: {own}\r\n{rest}"
-    for request in (two, absolute):
-        assert not [status for status in answers(house, request.encode()) if status >= 500]
+    plain, *refused = (
+        f"GET http://{own}{path} HTTP/1.1\r\nHost: {own}\r\n{rest}",
+        f"GET {path} HTTP/1.1\r\nHost: {own}\r\nHost: evil.example\r\n{rest}",
+        f"GET http://evil.example{path} HTTP/1.1\r\nHost: {own}\r\n{rest}",
+        f"GET http://{own}@evil.example{path} HTTP/1.1\r\nHost: {own}\r\n{rest}",
+        f"GET http://evil.example{path} HTTP/1.1\r\n{rest}",
+        f"GET http://evil.example{path} HTTP/1.1\r\nHost: evil.example\r\n{rest}",
+        f"GET {path} HTTP/1.1\r\n{rest}",
+    )
+    assert answers(house, plain.encode()) == [404 if path == "/nowhere" else 200]
+    assert [answers(house, each.encode()) for each in refused] == [[400]] * len(refused)
 
 
 def test_headers_without_end_are_cut_off(house: Site) -> None:
