@@ -2,7 +2,8 @@
 
 PostgreSQL builds them CONCURRENTLY: nobody who writes waits, and none of it may be part of a
 transaction, so a migration that uses these is `atomic = False`. One that was broken off is run
-again. SQLite, which has one writer at a time, builds them as ever.
+again; two are not run at once (portal/operations/upgrades/brief.py). SQLite, which has one writer
+at a time, builds them as ever.
 """
 
 from collections.abc import Callable
@@ -71,13 +72,14 @@ class AddUniqueMeanwhile(AddConstraint):
 
 def is_wanted(editor: BaseDatabaseSchemaEditor, name: str) -> bool:
     """Tell whether the index must be built on PostgreSQL; one whose building was broken off is
-    taken away first.
+    taken away first, unless `editor` only collects what would be done.
     """
     quoted = editor.quote_name(name)
     with editor.connection.cursor() as cursor:
         cursor.execute(_BROKEN, [quoted])
         if cursor.fetchone():
-            cursor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}")
+            editor.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {quoted}", None)
+            return True
         cursor.execute("SELECT to_regclass(%s) IS NULL", [quoted])
         return bool(cursor.fetchone()[0])
 

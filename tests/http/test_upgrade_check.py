@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 import pytest
@@ -106,23 +109,68 @@ def test_a_migration_that_a_reader_holds_up_holds_nobody_up(
         psycopg.connect(url, autocommit=True) as others,
     ):
         reader.execute(count)
-        process = subprocess.Popen(
-            [sys.executable, "manage.py", "migrate", "operations"],
-            cwd=ROOT,
-            env=environment({"VESTIBULE_DATA": str(tmp_path), "DATABASE_URL": url}),
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        try:
+        with migrating(tmp_path, url, "operations") as process:
             assert process.stdout is not None
             assert any("the next try is in" in line for line in process.stdout)
             others.execute(count)  # which stood behind it, if it still waited
             reader.rollback()
             process.communicate(timeout=60)
-        finally:
-            process.kill()
         assert process.returncode == 0
         others.execute("SELECT over FROM operations_alarm")
+
+
+@contextmanager
+def migrating(data: Path, url: str, app: str) -> Iterator[subprocess.Popen[str]]:
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "migrate", app],
+        cwd=ROOT,
+        env=environment({"VESTIBULE_DATA": str(data), "DATABASE_URL": url}),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def test_an_index_that_is_being_built_is_left_alone(
+    postgres: Postgres, of_before: str, tmp_path: Path
+) -> None:
+    """By a look before an upgrade, which changes nothing, and by a second migrate, which waits. To
+    be built meanwhile it waits for an old snapshot, for longer than others wait for a lock.
+    """
+    index = "SELECT indexrelid, indisvalid FROM pg_index WHERE indexrelid = to_regclass('%s')"
+    index %= "grant_expires"
+    with (
+        database.fresh_database(postgres.url, of_before.rpartition("/")[2]) as url,
+        psycopg.connect(url) as reader,
+        psycopg.connect(url, autocommit=True) as others,
+    ):
+        reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        reader.execute("SELECT count(*) FROM authorization_server_grant")
+        with migrating(tmp_path, url, "authorization_server") as first:
+            built = until(lambda: others.execute(index).fetchone())
+            assert not built[1]
+            with migrating(tmp_path, url, "authorization_server") as second:
+                assert second.stdout is not None
+                assert any("Another migrate is at work" in line for line in second.stdout)
+                upgrade_check(tmp_path, url)
+                assert others.execute(index).fetchone() == built
+                reader.rollback()
+                for each in (first, second):
+                    each.communicate(timeout=60)
+                    assert each.returncode == 0
+        assert others.execute(index).fetchone() == (built[0], True)
+
+
+def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:
+    deadline = time.monotonic() + seconds
+    while not (answer := found()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    return answer
 
 
 def test_nothing_waits_where_all_is_done(migrated_file: str, tmp_path: Path) -> None:

@@ -12,10 +12,47 @@ from typing import Any
 from django.db import OperationalError
 from psycopg import errors
 
+# The name of the lock that a migration holds in its database: any number that is nobody else's.
+_ALONE = 0x7665737469627565
 # For how many seconds a statement may wait for a lock.
 LONGEST = 2
 # How many seconds pass before each other try.
 PAUSES = (1, 2, 5, 10, 20, 40, *[60] * 10)
+
+
+class Busy(Exception):
+    """Another process migrates the same database."""
+
+
+@contextmanager
+def alone(connection: Any, told: Callable[[], None]) -> Iterator[None]:
+    """Have no other process migrate the database of `connection` during the block: an index that
+    one builds looks to another as if its building was broken off. `told` is called when another is
+    at work. Raises `Busy` when it is so for as long as all of `PAUSES`.
+    """
+    if connection.vendor != "postgresql":
+        yield
+        return
+    # Asked time and again: a statement that waited would hold up whoever builds an index.
+    for second in range(sum(PAUSES)):
+        if _asked(connection, "pg_try_advisory_lock"):
+            break
+        if not second:
+            told()
+        time.sleep(1)
+    else:
+        raise Busy
+    try:
+        yield
+    finally:
+        if connection.connection is not None and not connection.needs_rollback:
+            _asked(connection, "pg_advisory_unlock")
+
+
+def _asked(connection: Any, function: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s)", [_ALONE])
+        return bool(cursor.fetchone()[0])
 
 
 def tried(do: Callable[[], None], told: Callable[[int], None]) -> None:

@@ -18,17 +18,24 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate; a run that shows a plan, or that names an app, leaves the roles alone. Raises
-        `CommandError` when a table is in use for minutes.
+        `CommandError` when a table is in use for minutes, or another migrate is at work for them.
         """
+        if options["plan"] or options["check_unapplied"]:
+            super().handle(*args, **options)
+            return
+        connection = connections[options["database"]]
 
         def migrated() -> None:
-            with brief.locks(connections[options["database"]]):
+            with brief.locks(connection):
                 super(Command, self).handle(*args, **options)
-                if not (options["plan"] or options["check_unapplied"] or options["app_label"]):
+                if not options["app_label"]:
                     roles.establish()
 
         try:
-            brief.tried(migrated, self._say)
+            with brief.alone(connection, self._wait):
+                brief.tried(migrated, self._say)
+        except brief.Busy:
+            raise CommandError(_("Another migrate is still at work: wait until it ends.")) from None
         except OperationalError as error:
             if not brief.is_held_up(error):
                 raise
@@ -37,6 +44,10 @@ class Command(migrate.Command):
                 "manage.py migrate again when that has ended."
             )
             raise CommandError(said) from None
+
+    def _wait(self) -> None:
+        self.stdout.write(_("Another migrate is at work. This one waits until it ends."))
+        self.stdout.flush()
 
     def _say(self, pause: int) -> None:
         said = _("A table is in use. Nobody is held up for it: the next try is in %d seconds.")
