@@ -12,8 +12,6 @@ from django.utils import timezone
 from accounts import conf
 from accounts.models import FactorDuty, User
 
-MOST_DAYS = 365
-
 
 def due_at(user: User) -> datetime | None:
     """Return from when on a person must have a second factor, by the earliest of the duties that

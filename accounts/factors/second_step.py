@@ -29,16 +29,11 @@ class Step(Enum):
     SET_UP = "set-up"
 
 
-def needed(outcome: Authentication, user: User, wanted: str = "") -> bool:
-    """Tell whether the sign-in of `user` by `outcome` must pass the second step: since they have a
-    second factor, since they must have one by now, or since `wanted` asks for it (`acr_values`,
-    OIDC Core, 3.1.2.1). Who has none is led to the page that sets one up.
-    """
-    return step(outcome, user, wanted) in {Step.CODE, Step.SET_UP}
-
-
 def step(outcome: Authentication, user: User, wanted: str = "") -> Step:
-    """Return what the person does next, who is known by `outcome` so far."""
+    """Return what the person does next, who is known by `outcome` so far: since they have a second
+    factor, since they must have one, or since `wanted` asks for it (`acr_values`, OIDC Core,
+    3.1.2.1).
+    """
     if outcome.acr in STRONG:
         return Step.NONE
     if totp.exists(user):

@@ -63,7 +63,6 @@ def test_the_table_of_duties(
         ada.is_staff = True
         settings.VESTIBULE_STAFF_SECOND_FACTOR = timezone.localdate() + timedelta(days=staff)
     assert second_step.step(WEAK, ada) is expected, case
-    assert second_step.needed(WEAK, ada) is (expected is Step.SET_UP)
     assert second_step.step(PASSKEY, ada) is Step.NONE, "a strong sign-in is asked for nothing more"
 
 
@@ -77,27 +76,26 @@ def test_the_duty_of_staff_is_no_duty_of_others(ada: User, settings: Any) -> Non
 def test_whoever_has_a_factor_is_asked_for_it_whether_or_not_they_must(ada: User) -> None:
     totp.add(ada, totp.new_secret(), 0)
     assert second_step.step(WEAK, ada) is Step.CODE
-    assert second_step.needed(WEAK, ada)
-    assert not second_step.needed(PASSKEY, ada)
+    assert second_step.step(PASSKEY, ada) is Step.NONE
 
 
 @pytest.mark.parametrize(
-    ("wanted", "with_factor", "without"),
+    ("wanted", "without"),
     [
-        ("", True, False),
-        ("low", True, False),
-        ("substantial", True, True),
-        ("high substantial", True, True),
-        ("substantial low", True, False),
-        ("urn:somebody:else", True, False),
+        ("", Step.NONE),
+        ("low", Step.NONE),
+        ("substantial", Step.SET_UP),
+        ("high substantial", Step.SET_UP),
+        ("substantial low", Step.NONE),
+        ("urn:somebody:else", Step.NONE),
     ],
 )
 def test_a_wish_for_more_is_kept_by_who_has_a_factor_and_sets_up_one(
-    ada: User, wanted: str, with_factor: bool, without: bool
+    ada: User, wanted: str, without: Step
 ) -> None:
-    assert second_step.needed(WEAK, ada, wanted) is without
+    assert second_step.step(WEAK, ada, wanted) is without
     totp.add(ada, totp.new_secret(), 0)
-    assert second_step.needed(WEAK, ada, wanted) is with_factor
+    assert second_step.step(WEAK, ada, wanted) is Step.CODE
 
 
 def test_what_the_second_step_makes_of_an_outcome() -> None:
