@@ -75,6 +75,12 @@ def public_pem(name: str) -> bytes:
     )
 
 
+def public_der(name: str) -> bytes:
+    """Return the public half as DER, for the same confusion."""
+    info = serialization.PublicFormat.SubjectPublicKeyInfo
+    return private_key(name).public_key().public_bytes(serialization.Encoding.DER, info)
+
+
 def without_removed(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if value is not REMOVED}
 

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from jwt.algorithms import get_default_algorithms
+from jwt.utils import base64url_decode
 
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from tests.peers.tampering import (
@@ -22,6 +24,7 @@ from tests.peers.tampering import (
     encoded,
     jwk,
     private_key,
+    public_der,
     public_pem,
 )
 from tests.rfc.oidc_core.portal import Portal
@@ -35,7 +38,6 @@ def _now(op: OpenIdProvider) -> int:
 
 def _resigned(op: OpenIdProvider, change: Callable[[bytes], bytes]) -> Callable[[str], str]:
     """Return a mangling that rewrites the payload's bytes and signs them properly."""
-    from jwt.utils import base64url_decode
 
     def mangle(token: str) -> str:
         head, payload, _ = token.split(".")
@@ -76,6 +78,7 @@ REFUSED: dict[str, Tampering] = {
     ),
     "J02 HS256 by the public key": _hmac_by(public_pem("rsa-1")),
     "J02 HS256 by the public key, no newline": _hmac_by(public_pem("rsa-1").strip()),
+    "J02 HS256 by the public key, DER": _hmac_by(public_der("rsa-1")),
     "J02 HS256 by the JWK": _hmac_by(json.dumps(jwk("rsa-1")).encode()),
     "J02 HS256 by the client secret": _hmac_by(b"s3cret/+=:&\xc3\xa6"),
     "J04 kid a number": lambda op: op.header.update(kid=1),
@@ -215,6 +218,39 @@ def test_7_each_kind_of_key_verifies(
     op.algorithm, op.key = algorithm, key
     op.jwks.append(jwk("p384-1", crv="P-384"))
     assert portal.login(algorithms=("RS256", "ES256", "ES384", "EdDSA")).subject == SUBJECT
+
+
+def _as_der(signature: bytes) -> bytes:
+    half = len(signature) // 2
+    r, s = (int.from_bytes(each) for each in (signature[:half], signature[half:]))
+    return encode_dss_signature(r, s)
+
+
+ES256_SPELT: dict[str, Callable[[bytes], bytes]] = {
+    "J02 ES256 in DER": _as_der,
+    "J02 ES256 in DER, filled to 96 bytes": lambda raw: _as_der(raw).ljust(96, b"\0"),
+    "J02 ES256 of zeros": lambda raw: bytes(len(raw)),
+    "J02 ES256 with a zero before each half": lambda raw: b"\0" + raw[:32] + b"\0" + raw[32:],
+    "J02 ES256 and a byte more": lambda raw: raw + b"\0",
+    "J02 ES256 less its last byte": lambda raw: raw[:-1],
+}
+
+
+@pytest.mark.parametrize("spelt", ES256_SPELT)
+def test_a_signature_on_a_curve_has_one_spelling(
+    portal: Portal, op: OpenIdProvider, spelt: str
+) -> None:
+    """RFC 7518, 3.4: R and S, each of the curve's length, side by side."""
+    op.algorithm, op.key = "ES256", "p256-1"
+
+    def mangle(token: str) -> str:
+        signed, _, signature = token.rpartition(".")
+        return f"{signed}.{encoded(ES256_SPELT[spelt](base64url_decode(signature)))}"
+
+    op.mangle = mangle
+    assert isinstance(portal.refused(algorithms=("ES256",)), InvalidGrant)
+    op.mangle = str
+    assert portal.login(algorithms=("ES256",)).subject == SUBJECT
 
 
 def test_3_audiences_that_the_settings_trust_may_stand_beside_us(
