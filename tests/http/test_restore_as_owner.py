@@ -1,0 +1,39 @@
+"""docs/moving.md 3: who restores owns the database, and need not own what a superuser put there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.peers.commands import manage
+from tests.peers.services import Postgres
+from tests.peers.site import environment
+
+
+@pytest.mark.soak
+def test_an_extension_that_somebody_else_made_is_left_as_it_is(tmp_path: Path) -> None:
+    """As docs/scale.md 2 has it for `pg_trgm`."""
+    with Postgres().running() as postgres:
+        former = environment({"DATABASE_URL": postgres.url, "VESTIBULE_DATA": str(tmp_path / "a")})
+        assert manage(["migrate", "--verbosity=0"], former).returncode == 0
+        file = tmp_path / "site.backup"
+        assert manage(["backup", "--keys", str(file)], former).returncode == 0
+
+        with psycopg.connect(postgres.url, autocommit=True) as superuser:
+            superuser.execute("CREATE ROLE town LOGIN PASSWORD 'town'")
+            superuser.execute("CREATE DATABASE town OWNER town")
+        theirs = f"postgres://{{}}@127.0.0.1:{postgres.port}/town"
+        with psycopg.connect(theirs.format("vestibule:vestibule"), autocommit=True) as superuser:
+            superuser.execute("CREATE EXTENSION pg_trgm")
+            superuser.execute("REVOKE CREATE ON DATABASE town FROM town")
+        own = environment(
+            {"DATABASE_URL": theirs.format("town:town"), "VESTIBULE_DATA": str(tmp_path / "b")}
+        )
+        done = manage(["restore", str(file)], own)
+        assert done.returncode == 0, done.stderr
+        with psycopg.connect(theirs.format("town:town")) as town:
+            assert town.execute("SELECT to_regclass('person_named') IS NOT NULL").fetchone() == (
+                True,
+            )
