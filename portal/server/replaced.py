@@ -3,12 +3,14 @@
 granian ends the old worker so many seconds after it has begun the new one (`--respawn-interval`),
 whether the new one listens by then or not. What waits in the old one's queue of connections is
 dropped, as is a request that comes while an idle connection is closed. None of it happens here
-(docs/operations.md, 9). A server that ends as a whole waits for nothing of this.
+(docs/operations.md, 9). A server that ends as a whole has no successor, and its callers do not know
+of it yet: they are told to use another connection, as far as there are any.
 """
 
 import asyncio
 import contextlib
 import ctypes
+import math
 import os
 import signal
 import socket
@@ -61,25 +63,21 @@ class Replaced:
 
     async def _leave(self) -> None:
         try:
-            if self._has_successor():
-                await self._until_it_listens()
-                self._says_farewell = True
-                await asyncio.sleep(FAREWELL)
-                with _listening() as own:
-                    for each in own:
-                        _refuse_new(each)
-                    await self._until_silent(own)
-        finally:
+            await self._serve_on()
+        finally:  # whatever happens, it ends
             os.kill(os.getpid(), signal.SIGINT)
 
-    async def _until_silent(self, own: Sequence[socket.socket]) -> None:
-        """Return once nobody has asked for a while: on a busy machine a caller that has come in may
-        need longer to ask, and this process to hear it.
-        """
-        until = asyncio.get_running_loop().time() + LATEST
-        await asyncio.sleep(LAST)
-        while silence.seconds(own) < LAST and asyncio.get_running_loop().time() < until:
-            await asyncio.sleep(LOOK)
+    async def _serve_on(self) -> None:
+        has_successor = self._has_successor()
+        if has_successor:
+            await self._until_it_listens()
+        self._says_farewell = True
+        await _pause(FAREWELL, whoever_comes=has_successor)
+        with _listening() as own:
+            for each in own:
+                _refuse_new(each)
+        await _pause(LAST, whoever_comes=has_successor)
+        await _until_silent()
 
     def _has_successor(self) -> bool:
         return len(_siblings()) > self._workers
@@ -91,6 +89,26 @@ class Replaced:
             if asyncio.get_running_loop().time() > until:
                 return
             await asyncio.sleep(LOOK)
+
+
+async def _pause(seconds: float, *, whoever_comes: bool) -> None:
+    """Return after so many seconds; once nobody is connected if it is not for `whoever_comes`."""
+    clock = asyncio.get_running_loop().time
+    until = clock() + seconds
+    while clock() < until:
+        await asyncio.sleep(LOOK)
+        if not whoever_comes and _silence() == math.inf:
+            return
+
+
+async def _until_silent() -> None:
+    """Return once nobody has asked for a while: on a busy machine a caller that has come in may
+    need longer to ask, and this process to hear it.
+    """
+    clock = asyncio.get_running_loop().time
+    until = clock() + LATEST
+    while _silence() < LAST and clock() < until:
+        await asyncio.sleep(LOOK)
 
 
 def _siblings() -> list[str]:
@@ -122,6 +140,12 @@ def _listeners() -> int:
                 _number, at, _peer, state, *_ = line.split()
                 count += state == _LISTENS and at.rpartition(":")[2] in ports
     return count
+
+
+def _silence() -> float:
+    """Return for how many seconds nobody who is connected has asked; infinity without anybody."""
+    with _listening() as own:
+        return silence.seconds(own)
 
 
 @contextlib.contextmanager

@@ -21,6 +21,8 @@ from tests.benchmarks.processes import tree
 from tests.peers import proxies
 from tests.peers.site import KEPT_ALIVE, ROOT, Site
 from tests.sandbox import processes
+from tests.soak.far import far
+from tests.soak.keepers import Keepers
 from tests.soak.traffic import Traffic, furnished
 
 PAUSE = 0.02  # seconds between two questions of a thread: the load is to be the site's, not ours
@@ -157,3 +159,14 @@ def test_a_worker_that_dies_is_started_anew(house: Site) -> None:
     assert answered
     assert house.process is not None
     assert house.process.poll() is None
+
+
+def test_an_end_of_all_loses_no_request_on_a_connection_that_is_kept(house: Site) -> None:
+    """A Pod or a unit that is stopped has no successor, and its callers do not know of it yet."""
+    port = int(house.url.rpartition(":")[2])
+    with far(port, seconds=0.02) as at, Keepers(at, callers=12) as keepers:
+        while keepers.answered < 200:
+            time.sleep(0.05)
+        os.kill(main_process(house), signal.SIGTERM)
+        keepers.gone()
+    assert not keepers.lost

@@ -118,10 +118,11 @@ class Site:
             time.sleep(0.05)
 
     def stop(self) -> None:
-        """End the site and all its workers. Harmless when it has ended."""
+        """End the site and all its workers at once, as Ctrl-C does. Harmless when it has ended."""
         if self.process is None:
             return
-        self.process.terminate()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGINT)
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         with contextlib.suppress(ProcessLookupError):
