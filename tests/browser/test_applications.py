@@ -60,6 +60,8 @@ name = "The page"
 redirect_uris = ["{elsewhere}/callback"]
 [clients.ours]
 name = "Ours"
+kind = "server"
+auth_method = "client_secret_basic"
 first_party = true
 redirect_uris = ["{elsewhere}/callback"]
 [clients.native]
