@@ -11,7 +11,7 @@ from tests.architecture.regexes import Pattern, patterns, trouble
 from tests.architecture.tree import FLOORS, code
 
 
-def test_no_pattern_takes_the_square_of_a_length() -> None:
+def test_i09_no_pattern_takes_the_square_of_a_length() -> None:
     modules = [path for path in code() if path.parts[0] in FLOORS]
     found = [each for path in modules for each in patterns(path)]
     assert len(found) > 50

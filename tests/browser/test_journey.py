@@ -59,7 +59,7 @@ def test_in_around_and_out(page: Page, chromium: Browser, house: Site) -> None:
     expect(page.get_by_role("status")).to_have_count(0)
 
 
-def test_back_after_leaving_shows_nothing(page: Page, house: Site) -> None:
+def test_e15_back_after_leaving_shows_nothing(page: Page, house: Site) -> None:
     sign_in(page, house)
     page.goto(house.url)
     page.get_by_role("main").get_by_role("button", name="Sign out").click()

@@ -147,7 +147,7 @@ def test_ending_twice_is_harmless() -> None:
     assert end(StoredSession.objects.all()) == []
 
 
-def test_idle_sessions_end_and_used_ones_live_on_to_the_absolute_limit() -> None:
+def test_e08_idle_sessions_end_and_used_ones_live_on_to_the_absolute_limit() -> None:
     begun = timezone.now()
     with time_machine.travel(begun, tick=False) as clock:
         store = started()

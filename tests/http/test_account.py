@@ -48,7 +48,7 @@ def test_one_session_can_be_ended(client: Client, person: User) -> None:
     assert Event.objects.filter(name="session.ended").count() == 1
 
 
-def test_all_others_can_be_ended(client: Client, person: User) -> None:
+def test_e09_all_others_can_be_ended(client: Client, person: User) -> None:
     others = [Client() for _ in range(3)]
     for each in (*others, client):
         sign_in(each)
@@ -89,7 +89,7 @@ def test_ways_in_can_be_unlinked_but_not_the_one_in_use(
     assert elsewhere.get("/auth/session").json()["isLoggedIn"] is False
 
 
-def test_a_disabled_person_is_out_at_the_next_request(client: Client, person: User) -> None:
+def test_e14_a_disabled_person_is_out_at_the_next_request(client: Client, person: User) -> None:
     from accounts.session import people
 
     sign_in(client)

@@ -50,7 +50,7 @@ def test_the_admins_own_login_page_leads_to_the_front_door(client: Client, db: N
     assert response["Location"] == "/login?next=%2Fadmin%2Faccounts%2Fevent%2F"
 
 
-def test_nobody_signs_in_at_the_admins_own_login(client: Client, administrator: User) -> None:
+def test_x16_nobody_signs_in_at_the_admins_own_login(client: Client, administrator: User) -> None:
     client.post("/admin/login/", {"username": "ada", "password": PASSWORD})
     assert client.get("/auth/session").json()["isLoggedIn"] is False
 

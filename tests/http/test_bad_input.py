@@ -158,7 +158,7 @@ def test_sixty_cookies_are_no_trouble(anyone: Client) -> None:
 
 
 @pytest.mark.parametrize("route", ["/", "/login", "/auth/session", "/login/forgotten", "/nowhere"])
-def test_every_answer_carries_the_headers(anyone: Client, route: str) -> None:
+def test_x11_e15_every_answer_carries_the_headers(anyone: Client, route: str) -> None:
     response: Any = anyone.get(route)
     policy = response["Content-Security-Policy"]
     assert "unsafe" not in policy

@@ -112,7 +112,7 @@ def test_at_most_five_flows_are_kept(client: Client, tenant: Tenant) -> None:
     assert kept["Location"] == "/account/"
 
 
-def test_ten_thousand_starts_leave_nothing_behind(client: Client, tenant: Tenant) -> None:
+def test_s10_ten_thousand_starts_leave_nothing_behind(client: Client, tenant: Tenant) -> None:
     tenant()
     for _ in range(200):
         Client().get("/auth/login/town")
@@ -120,7 +120,7 @@ def test_ten_thousand_starts_leave_nothing_behind(client: Client, tenant: Tenant
     assert not Event.objects.exists()
 
 
-def test_prefetch_starts_nothing(client: Client, tenant: Tenant) -> None:
+def test_s11_prefetch_starts_nothing(client: Client, tenant: Tenant) -> None:
     tenant()
     response = client.get("/auth/login/town", headers={"Sec-Purpose": "prefetch;prerender"})
     assert response.status_code == 204
@@ -155,7 +155,7 @@ def test_a_state_from_another_browser_is_refused(client: Client, tenant: Tenant)
     assert not StoredSession.objects.exists()
 
 
-def test_a_state_at_another_sources_door_is_refused(
+def test_s05_a_state_at_another_sources_door_is_refused(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:
     tenant()
@@ -165,7 +165,7 @@ def test_a_state_at_another_sources_door_is_refused(
     assert peer.asked["/token"] == 0
 
 
-def test_a_flow_that_took_too_long_is_told_so(client: Client, tenant: Tenant) -> None:
+def test_s10_a_flow_that_took_too_long_is_told_so(client: Client, tenant: Tenant) -> None:
     tenant()
     asked = begin(client, "town")
     with time_machine.travel(timezone.now() + timedelta(seconds=601), tick=False):
@@ -173,7 +173,7 @@ def test_a_flow_that_took_too_long_is_told_so(client: Client, tenant: Tenant) ->
     assert failure(answer).reason == "expired"
 
 
-def test_a_tampered_flow_is_unknown(client: Client, tenant: Tenant) -> None:
+def test_r21_a_tampered_flow_is_unknown(client: Client, tenant: Tenant) -> None:
     tenant()
     asked = begin(client, "town")
     name = flow.cookie_name(asked["state"])
@@ -182,7 +182,7 @@ def test_a_tampered_flow_is_unknown(client: Client, tenant: Tenant) -> None:
     assert failure(client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]}))
 
 
-def test_a_reload_of_a_used_callback_leads_where_the_person_would_be(
+def test_s03_a_reload_of_a_used_callback_leads_where_the_person_would_be(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:
     tenant(columns={"after_login": "/account/sessions"})
@@ -210,7 +210,7 @@ def test_an_answer_that_waited_too_long_for_its_turn_may_come_again(
 
 
 @pytest.mark.parametrize("name", ["code", "state", "iss", "error"])
-def test_a_repeated_parameter_is_refused(client: Client, tenant: Tenant, name: str) -> None:
+def test_i07_a_repeated_parameter_is_refused(client: Client, tenant: Tenant, name: str) -> None:
     tenant()
     asked = begin(client, "town")
     query = f"code=bob&state={asked['state']}&{name}=one&{name}=two"
@@ -276,7 +276,7 @@ def test_a_disabled_person_is_told_so(client: Client, tenant: Tenant) -> None:
     assert failure(enter(Client(), "town")).reason == "disabled"
 
 
-def test_the_same_subject_of_two_sources_is_two_people(client: Client, tenant: Tenant) -> None:
+def test_u09_the_same_subject_of_two_sources_is_two_people(client: Client, tenant: Tenant) -> None:
     tenant()
     tenant("school")
     enter(client, "town")
@@ -309,7 +309,7 @@ def test_claims_give_nobody_rights(client: Client, tenant: Tenant, peer: Upstrea
     assert not user.groups.exists()
 
 
-def test_the_session_id_changes_at_every_sign_in(client: Client, tenant: Tenant) -> None:
+def test_e01_the_session_id_changes_at_every_sign_in(client: Client, tenant: Tenant) -> None:
     tenant()
     client.cookies["vestibule"] = "a" * 43
     enter(client, "town")
@@ -529,7 +529,7 @@ def test_a_form_leads_nowhere_else(client: Client, person: User) -> None:
     assert client.post("/auth/login/local", form)["Location"] == "/account/"
 
 
-def test_a_password_is_never_taken_without_the_csrf_token(person: User) -> None:
+def test_e04_a_password_is_never_taken_without_the_csrf_token(person: User) -> None:
     strict = Client(enforce_csrf_checks=True)
     response = strict.post("/auth/login/local", {"username": "alice", "password": PASSWORD})
     assert response.status_code == 403
@@ -585,7 +585,7 @@ def test_linking_adds_a_way_in_to_the_person_who_asked(
     assert stored(other).user == person
 
 
-def test_a_planted_link_flow_links_nothing_to_who_planted_it(
+def test_s12_a_planted_link_flow_links_nothing_to_who_planted_it(
     client: Client, person: User, tenant: Tenant, peer: Upstream
 ) -> None:
     """S04: the attacker's flow cookie in a victim's browser, who is a stranger or somebody else."""
@@ -612,7 +612,7 @@ def test_a_planted_form_links_nothing_to_who_planted_it(client: Client, two_ways
     assert not Event.objects.filter(name="identity.linked").exists()
 
 
-def test_over_https_no_neighbour_can_plant_a_cookie(
+def test_e07_over_https_no_neighbour_can_plant_a_cookie(
     client: Client, tenant: Tenant, settings: Any
 ) -> None:
     tenant(unsolicited=True)
@@ -731,7 +731,7 @@ def test_an_identity_of_somebody_else_cannot_be_linked(
     assert person.identities.count() == 1
 
 
-def test_linking_needs_a_post_with_the_token_and_a_recent_sign_in(
+def test_s12_linking_needs_a_post_with_the_token_and_a_recent_sign_in(
     person: User, tenant: Tenant
 ) -> None:
     tenant()

@@ -41,7 +41,7 @@ def test_leaving_without_a_session_leads_to_the_front_page(client: Client, db: N
     assert not Event.objects.exists()
 
 
-def test_a_post_needs_the_csrf_token(client: Client, person: User) -> None:
+def test_e03_a_post_needs_the_csrf_token(client: Client, person: User) -> None:
     sign_in(client)
     strict = Client(enforce_csrf_checks=True)
     strict.cookies["vestibule"] = client.cookies["vestibule"].value
@@ -66,7 +66,9 @@ def test_a_click_on_this_site_leaves_by_get(client: Client, person: User) -> Non
         {**CLICK, "Sec-Purpose": "prefetch"},
     ],
 )
-def test_any_other_get_asks_first(client: Client, person: User, headers: dict[str, str]) -> None:
+def test_e03_any_other_get_asks_first(
+    client: Client, person: User, headers: dict[str, str]
+) -> None:
     sign_in(client)
     page = client.get("/auth/logout", headers=headers)
     assert page.status_code == 200

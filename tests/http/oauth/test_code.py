@@ -86,7 +86,9 @@ def test_a_long_request_survives_the_sign_in(house: None, person: User) -> None:
     assert app.answer(app.browser.get(back["Location"]))["state"] == app.state
 
 
-def test_a_code_counts_once_and_its_second_use_ends_what_the_first_gave(app: Application) -> None:
+def test_c06_a_code_counts_once_and_its_second_use_ends_what_the_first_gave(
+    app: Application,
+) -> None:
     code = app.code()
     assert app.redeem(code).status_code == 200
     assert app.userinfo().status_code == 200

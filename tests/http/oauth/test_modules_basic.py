@@ -177,6 +177,7 @@ def test_select_account_lets_somebody_else_in(op: Application, person: User) -> 
     assert "Bob" in op.browser.get(again).content.decode()
 
 
+# E13: the person is really asked.
 def test_max_age_1(op: Application) -> None:
     op.sign_in()
     with time_machine.travel(timezone.now() + timedelta(seconds=5)):

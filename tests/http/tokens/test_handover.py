@@ -168,7 +168,7 @@ def nothing_there(answer: Any) -> bool:
     return bool(answer.status_code == 404 and answer.json()["error"] == "invalid_grant")
 
 
-def test_an_identifier_is_worth_something_once(caller: Caller) -> None:
+def test_u06_an_identifier_is_worth_something_once(caller: Caller) -> None:
     caller.hand_over()
     identifier = caller.client.cookies["tokens_key"].value
     caller.fetch()
@@ -216,7 +216,7 @@ def test_a_repeated_or_malformed_identifier_is_a_bad_request(caller: Caller) -> 
         assert caller.post("/openid/town/tokens", body).status_code == 400
 
 
-def test_x08_of_twenty_parallel_redemptions_one_wins(caller: Caller) -> None:
+def test_x08_u06_of_twenty_parallel_redemptions_one_wins(caller: Caller) -> None:
     caller.hand_over()
     identifier = str(caller.client.cookies["tokens_key"].value)
 

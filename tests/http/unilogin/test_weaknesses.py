@@ -201,7 +201,7 @@ def test_w11_the_browser_holds_no_token_and_the_database_only_sealed_ones(ida: B
     assert not any("id_token" in name or "type" in name for name in cookies)
 
 
-def test_w12_a_copied_cookie_is_worthless_after_logout(ida: Browser) -> None:
+def test_w12_e02_a_copied_cookie_is_worthless_after_logout(ida: Browser) -> None:
     thief = Client()
     thief.cookies["vestibule"] = ida.site.cookies["vestibule"].value
     ida.leave()

@@ -1,4 +1,4 @@
-"""RFC 9207: the answer says which provider it comes from."""
+"""RFC 9207: the answer says which provider it comes from (S07)."""
 
 from __future__ import annotations
 
