@@ -33,10 +33,11 @@ _NONCE_AT_MOST, _MAX_AGE_AT_MOST = 255, 10**9
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One authorization request, checked. `id_token_claims` and `userinfo_claims` are the names
-    that `claims` lists; `acr` those of which the client insists on one, `acr_values` those of which
-    it would like one. `names_redirect_uri`: whether the request named its redirect URI, which may
-    be left out where only one is registered (RFC 6749, 3.1.2.3).
+    """One authorization request, checked. `claims` has what is asked for, by the place where it is
+    to stand; `acr` the words of which the client insists on one, `acr_values` those of which it
+    would like one; `subject` the only person that will do (OIDC Core, 5.5 and 5.5.1).
+    `names_redirect_uri`: whether the request named its redirect URI, which may be left out where
+    only one is registered (RFC 6749, 3.1.2.3).
     """
 
     client_id: str
