@@ -16,10 +16,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import ProtocolError
-from portal.authorization_server import asked, assertions, clients, registration
+from portal.authorization_server import asked, assertions, clients
 from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters, read
-from tests.http.oauth.application import CALLBACK, FORM, Application
+from tests.http.oauth.application import CALLBACK, FORM, Application, register
 
 pytestmark = pytest.mark.django_db(transaction=True)
 CODES = {
@@ -191,11 +191,24 @@ def test_6749_3_1_what_is_not_known_is_ignored_by_each_endpoint(app: Application
     assert app.userinfo().status_code == 401
 
 
-@given(st.text(max_size=100))
-def test_no_origin_breaks_the_comparison(origin: str) -> None:
-    row = Client(kind="browser", redirect_uris=CALLBACK)
-    if origin in registration.origins_of(row):
-        assert origin == "{0.scheme}://{0.netloc}".format(urlsplit(CALLBACK))
+def test_no_near_miss_of_an_origin_reads_an_answer(app: Application) -> None:
+    """Fetch, 3.2: an origin is compared as it stands."""
+    register("server", auth_method="client_secret_basic", redirect_uris="https://server.example/")
+    own = "{0.scheme}://{0.netloc}".format(urlsplit(CALLBACK))
+    host = own.removeprefix("https://")
+    near = [
+        f"http://{host}", f"{own}:443", f"{own}:8443", f"{own}/", f"{own}.", f"{own}.evil.example",
+        f"{own}@evil.example", f"https://evil.example#{own}", f"https://x.{host}",
+        f"https://x{host}", own[:-1], f"{own}x", f"{own} ", f"{own},{own}", f"{own} {own}",
+        own.upper(), own.title(), CALLBACK, host, f"//{host}", "null", "*", "https://", "",
+        f"{own}\u200b", f"{own}%00", f"{own}\t", own.replace("a", "\u0430", 1),
+        "https://server.example", "https://*.example",
+    ]  # fmt: skip
+    for origin in near:
+        sent = app.back.options("/oauth/token", headers={"Origin": origin})
+        assert "Access-Control-Allow-Origin" not in sent.headers, origin
+    sent = app.back.options("/oauth/token", headers={"Origin": own})
+    assert sent["Access-Control-Allow-Origin"] == own
 
 
 @pytest.mark.parametrize(
