@@ -7,12 +7,13 @@ import time
 import pytest
 from django.test import Client as Browser
 
+from accounts.keyring import digest
 from accounts.models import Event, StoredSession, User
 from accounts.session import people
-from portal.authorization_server.models import AccessToken, Client, Consent, Grant, RefreshToken
+from portal.authorization_server.models import AccessToken, Client, Consent, Grant
 from tests.http.conftest import at_most, sign_in, stored
-from tests.http.oauth.application import SITE, Application, register
-from tests.peers import fresh
+from tests.http.oauth.application import SECRET, SITE, Application, register
+from tests.peers import dump, fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -231,13 +232,17 @@ def test_c14_no_other_grant_is_served(app: Application) -> None:
     assert device.json()["error"] == "unauthorized_client"
 
 
-def test_t13_nothing_rests_in_the_clear(app: Application) -> None:
-    code = app.code(scope="openid offline_access")
-    assert not Grant.objects.filter(code=code).exists()
-    app.redeem(code)
-    access, refresh = app.tokens["access_token"], app.tokens["refresh_token"]
-    assert not AccessToken.objects.filter(token=access).exists()
-    assert not RefreshToken.objects.filter(token=refresh).exists()
+def test_t13_nothing_rests_in_the_clear(server: Application) -> None:
+    code = server.code(scope="openid offline_access")
+    waiting = dict(dump.tables())
+    assert server.redeem(code).status_code == 200
+    given = [server.tokens[name] for name in ("access_token", "refresh_token", "id_token")]
+    for secret in (code, server.verifier, SECRET, *given):
+        for said in (waiting, dict(dump.tables())):
+            assert not [table for table, rows in said.items() if secret in rows]
+    # What is looked up stands there as its digest.
+    for secret, table in ((code, "grant"), (SECRET, "client")):
+        assert digest(secret) in waiting[f"authorization_server_{table}"]
 
 
 def test_a_token_request_for_a_code_costs_ten_statements(app: Application) -> None:
