@@ -38,14 +38,37 @@ class Refused(ValueError):
     """Why nothing was moved: a sentence for the operator."""
 
 
+class Unsure(Exception):
+    """The database was lost when the data was to be kept: nobody knows whether it is in."""
+
+
 def move(folder: Path, keys_to: Path | None, step: Step) -> dict[str, int]:
     """Move what the embedded site in `folder` holds to the database of the settings. Tells `step`
     the label of each table and its number of rows. Returns the numbers by table.
 
     `keys_to` is a file to which the former keys are written, for the new site's environment. Raises
     `Refused`, `key_file.Unusable`, or `OSError` when that file cannot be written, and has changed
-    nothing in either database but empty tables.
+    nothing in either database but empty tables. Raises `Unsure` when the data may be in: the keys
+    stay then.
     """
+    counted: dict[str, int] = {}
+
+    def told(label: str, count: int) -> None:
+        counted[label] = count
+        step(label, count)
+
+    try:
+        _move(folder, keys_to, told)
+    except DatabaseError as error:
+        is_in = _is_in() if len(counted) == len(_models()) else False  # else it never came so far
+        if is_in is None:
+            raise Unsure from None
+        if not is_in:
+            raise Refused(_("The database does not answer: %s.") % _primary(error)) from None
+    return counted
+
+
+def _move(folder: Path, keys_to: Path | None, step: Step) -> None:
     if connection.vendor != "postgresql":
         raise Refused(_("DATABASE_URL names no PostgreSQL: it is where the site moves to."))
     if not (folder / FILE).is_file():
@@ -61,11 +84,23 @@ def move(folder: Path, keys_to: Path | None, step: Step) -> dict[str, int]:
         _require_ours()
         call_command("migrate", verbosity=0, interactive=False)
         with ExitStack() as undone, transaction.atomic():
-            counted = _copy_all(step)
+            _copy_all(step)
             _require_readable(known if keys_to else {})
             if keys_to:  # before the data is in, and gone again when that fails
-                undone.enter_context(key_file.environment(keys_to, _all_keys(known)))
-    return counted
+                own = key_file.environment(keys_to, _all_keys(known), lambda: _is_in() is not False)
+                undone.enter_context(own)
+
+
+def _is_in() -> bool | None:
+    """Tell whether the data is in, None when nobody can: the answer to a commit can be lost."""
+    connection.close()
+    try:
+        _require_empty()
+    except Refused:
+        return True
+    except DatabaseError:
+        return None
+    return False
 
 
 def left_behind(folder: Path) -> list[str]:
@@ -146,7 +181,7 @@ def _models() -> list[Any]:
 # --- The rows -------------------------------------------------------------------------------------
 
 
-def _copy_all(step: Step) -> dict[str, int]:
+def _copy_all(step: Step) -> None:
     """Copy each table and compare the numbers. PostgreSQL checks the foreign keys at the end, so
     that the order does not matter.
     """
@@ -155,18 +190,14 @@ def _copy_all(step: Step) -> dict[str, int]:
         cursor.execute(f"LOCK TABLE {', '.join(quoted.values())} IN ACCESS EXCLUSIVE MODE")
         _require_empty()
         cursor.execute(f"TRUNCATE {', '.join(quoted.values())}")
-        counted = {}
         for model in quoted:
-            count = _copy(model)
-            counted[model._meta.db_table] = count
-            step(model._meta.db_table, count)
+            step(model._meta.db_table, _copy(model))
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
         for statement in connection.ops.sequence_reset_sql(no_style(), [*quoted]):
             cursor.execute(statement)
     for model in quoted:
         if model._base_manager.count() != model._base_manager.using(EMBEDDED).count():
             raise Refused(_("Not every row of %s has arrived.") % model._meta.db_table)
-    return counted
 
 
 def _require_empty() -> None:

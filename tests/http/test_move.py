@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import select
+import socket
 import stat
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import psycopg
 import pytest
@@ -76,6 +80,9 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         site.stop()
 
         assert "names no PostgreSQL" in refused(site, str(former))
+        silent = {**city, "DATABASE_URL": f"postgres://a:b@127.0.0.1:{free_port()}/c"}
+        said = refused(site, str(former), "--env", str(keys), **silent)
+        assert "The database does not answer" in said
         assert "no embedded site" in refused(site, str(new), **city)
         assert "lacks the key" in refused(site, str(former), **city)
         assert not keys.exists()
@@ -135,3 +142,75 @@ User.objects.update(name="Alice")
             own.execute("CREATE TABLE somebody_elses (id int)")
         assert "somebody_elses" in refused(site, str(former), DATABASE_URL=url)
         assert counted(url) == {"somebody_elses": 0}
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_keys_stay_when_the_answer_to_the_commit_is_lost(
+    comes_back: bool, services: dict[str, str], migrated_file: str, tmp_path: Path
+) -> None:
+    """Without them the data that is in would be of no use."""
+    site, keys = embedded(tmp_path / "former", migrated_file), tmp_path / "keys.env"
+    site.manage("shell", "--verbosity=0", "--command", """
+from accounts.models import User
+User.objects.create_user("alice", "correct horse battery staple")
+""")  # fmt: skip
+    with (
+        database.fresh_database(services["DATABASE_URL"]) as url,
+        Losing(urlsplit(url).port or 0, comes_back=comes_back) as proxy,
+    ):
+        told = {**site.env, "DATABASE_URL": url.replace(f":{proxy.server}/", f":{proxy.port}/")}
+        done = manage(["move_from", str(tmp_path / "former"), "--env", str(keys)], told)
+        assert proxy.has_lost
+        assert "Traceback" not in done.stderr
+        assert "Nothing was changed" not in done.stderr
+        assert (done.returncode, "may be in" in done.stderr) == (not comes_back, not comes_back)
+        assert counted(url)["accounts_user"] == 1
+        assert keys.read_text().startswith("VESTIBULE_SECRET_KEY=")
+
+
+class Losing:
+    """A way to PostgreSQL that loses the answer to the commit behind a COPY, and then every new
+    connection, unless it `comes_back`.
+    """
+
+    def __init__(self, server: int, *, comes_back: bool) -> None:
+        self.server, self.has_lost = server, False
+        self._comes_back, self._listener = comes_back, socket.create_server(("127.0.0.1", 0))
+        self.port = self._listener.getsockname()[1]
+
+    def __enter__(self) -> Losing:
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                if self.has_lost and not self._comes_back:
+                    client.close()
+                else:
+                    threading.Thread(target=self._carry, args=[client], daemon=True).start()
+
+    def _carry(self, client: socket.socket) -> None:
+        has_copied = False
+        with (
+            client,
+            socket.create_connection(("127.0.0.1", self.server)) as server,
+            suppress(OSError),
+        ):
+            while True:
+                for each in select.select([client, server], [], [])[0]:
+                    data = each.recv(65536)
+                    if not data:
+                        return
+                    (server if each is client else client).sendall(data)
+                    has_copied = has_copied or (each is client and b"FROM STDIN" in data)
+                    if has_copied and each is client and b"COMMIT" in data:
+                        server.recv(65536)  # it is in
+                        self.has_lost = True
+                        return

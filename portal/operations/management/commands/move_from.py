@@ -22,11 +22,20 @@ class Command(BaseCommand):
         parser.add_argument("--env", type=Path, metavar="FILE", help=said)
 
     def handle(self, *args: Any, folder: Path, env: Path | None, **options: Any) -> None:
-        """Move, and print how much of what. Raises `CommandError` when nothing was moved."""
+        """Move, and print how much of what. Raises `CommandError` when nothing was moved, and when
+        nobody knows.
+        """
         try:
             counted = moving.move(folder, env, self._say)
         except (moving.Refused, key_file.Unusable) as refused:
             raise CommandError(f"{refused}\n{_('Nothing was changed.')}") from None
+        except moving.Unsure:
+            said = _(
+                "PostgreSQL was lost at the very end, and the data may be in. Keep the file of "
+                "keys, if there is one. Once PostgreSQL answers, look for your people there: if "
+                "they are in, go on as after a move; if not, delete the file and run this again."
+            )
+            raise CommandError(said) from None
         except OSError as error:
             said = f"{error.filename or env}: {error.strerror}"
             raise CommandError(f"{said}\n{_('Nothing was changed.')}") from None
