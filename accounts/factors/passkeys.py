@@ -18,7 +18,7 @@ from accounts.factors import ceremony
 from accounts.factors.ceremony import Answer, Asserted
 from accounts.keyring import digest
 from accounts.login import own
-from accounts.models import Passkey, Source, SpentChallenge, User
+from accounts.models import Passkey, Source, SpentChallenge, User, clearing
 from accounts.provider import Authentication, Visit
 from accounts.strength.levels import Strength
 from accounts.telling import tell
@@ -132,7 +132,8 @@ def hand_over(stays: User, goes: User) -> None:
 
 def clear_expired() -> int:
     """Delete the challenges that nobody could answer any more. Returns their number."""
-    return SpentChallenge.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    over = SpentChallenge.objects.filter(expires_at__lte=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))
 
 
 def _is_local(person: User) -> bool:

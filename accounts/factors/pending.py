@@ -18,7 +18,7 @@ from accounts.errors import InvalidGrant
 from accounts.factors import duty, second_step
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.login import sign_in
-from accounts.models import PendingSignIn, User
+from accounts.models import PendingSignIn, User, clearing
 from accounts.provider import Authentication, TokenSet, Visit
 from accounts.source.catalogue import ConfiguredSource
 
@@ -131,4 +131,5 @@ def spend(pending: Pending) -> None:
 
 def clear_expired() -> int:
     """Delete the sign-ins that waited for too long. Returns their number."""
-    return PendingSignIn.objects.filter(expires_at__lte=timezone.now()).delete()[0]
+    over = PendingSignIn.objects.filter(expires_at__lte=timezone.now())
+    return clearing.delete(over.order_by("expires_at"))

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from accounts import events
 from accounts.keyring import digest
-from accounts.models import KnownDevice, Source, User
+from accounts.models import KnownDevice, Source, User, clearing
 from accounts.models.users import username_key
 from accounts.provider import Visit
 
@@ -76,4 +76,5 @@ def hand_over(stays: User, goes: User) -> None:
 
 def clear_expired() -> int:
     """Delete the devices that nobody has used for `LIFE`. Returns their number."""
-    return KnownDevice.objects.filter(last_seen_at__lt=timezone.now() - LIFE).delete()[0]
+    over = KnownDevice.objects.filter(last_seen_at__lt=timezone.now() - LIFE)
+    return clearing.delete(over.order_by("last_seen_at"))
