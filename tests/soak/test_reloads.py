@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.peers.site import Site
 from tests.peers.soak import Told
+from tests.soak.far import far
 from tests.soak.house import kill_a_worker
+from tests.soak.keepers import Keepers
 from tests.soak.traffic import Traffic, furnished
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(1800)]
 PEOPLE, WORKERS = 12, 2
-RELOADS, REQUESTS = 10, 10_000
+RELOADS, REQUESTS, ENDS = 10, 10_000, 10
 REPLACED = "Stopped old worker"
 
 
@@ -33,6 +36,14 @@ def house(site: Callable[..., Site]) -> Site:
 def too_large(house: Site) -> Iterator[Site]:
     """Give the site with workers that are too large from the beginning."""
     again(house, respawn=1, flags=("--workers-max-rss", "10", "--rss-sample-interval", "30"))
+    yield house
+    again(house, respawn=1)
+
+
+@pytest.fixture
+def too_old(house: Site) -> Iterator[Site]:
+    """Give the site with workers that are too old after a minute, granian's least."""
+    again(house, respawn=1, flags=("--workers-lifetime", "60"))
     yield house
     again(house, respawn=1)
 
@@ -88,6 +99,41 @@ def test_a_worker_that_is_too_large_is_replaced_and_loses_no_request(
         until(too_large, REPLACED, before + WORKERS)
     operation = f"{WORKERS} workers that are too large (`--workers-max-rss`)"
     assert counted(told, traffic, operation) == 0, traffic.reasons
+
+
+def test_a_worker_that_is_too_old_is_replaced_and_loses_no_request(
+    too_old: Site, told: Told
+) -> None:
+    before = too_old.output().count(REPLACED)
+    with traffic_at(too_old) as traffic:
+        until(too_old, REPLACED, before + WORKERS)
+    operation = f"{WORKERS} workers that are too old (`--workers-lifetime`)"
+    assert counted(told, traffic, operation) == 0, traffic.reasons
+
+
+def test_ten_ends_of_all_lose_no_request_on_a_connection_that_is_kept(
+    house: Site, told: Told
+) -> None:
+    """Callers at 20 ms, who post all the time. Who finds nobody there afterwards is not counted."""
+    port, answered, lost = int(house.url.rpartition(":")[2]), 0, Counter[str]()
+    for _ in range(ENDS):
+        assert house.process is not None
+        with far(port, seconds=0.02) as at, Keepers(at, callers=PEOPLE) as keepers:
+            while keepers.answered < 500:
+                time.sleep(0.1)
+            house.process.terminate()
+            keepers.gone()
+        answered, lost = answered + keepers.answered, lost + keepers.lost
+        house.stop()
+        house.start()
+    told(
+        "ends",
+        operation=f"{ENDS} times SIGTERM to granian",
+        callers=PEOPLE,
+        answered=answered,
+        lost=lost.total(),
+    )
+    assert not lost
 
 
 def test_of_a_worker_that_is_killed_only_what_it_was_answering_fails(
