@@ -130,15 +130,12 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         """Verify the id_token that came with a refresh: issuer, subject and nonce are those of the
         former one (OIDC Core, 12.2).
 
-        Raises `InvalidGrant` when it is of somebody else, `TemporarilyUnavailable` when no key that
-        can be had verifies it, as while a provider changes its keys.
+        Raises `InvalidGrant` when it does not hold or is of somebody else, `TemporarilyUnavailable`
+        when its key is not published, as while a provider changes its keys.
         """
         old, said = unverified_claims(before), unverified_claims(fresh)
         nonce = old.get("nonce") if "nonce" in said else None
-        try:
-            verified = self.verify_token(fresh, nonce=nonce, access_token=access_token)
-        except BadSignature as error:  # the key may be another one under the same name
-            raise TemporarilyUnavailable(error.description) from None
+        verified = self.verify_token(fresh, nonce=nonce, access_token=access_token)
         if verified["sub"] != old.get("sub"):
             raise InvalidGrant("The new id_token is of somebody else.")
 

@@ -161,8 +161,8 @@ class OidcProvider:
     def confirm(self, before: TokenSet, fresh: TokenSet) -> None:
         """Verify a new id_token: issuer, subject and nonce are the old one's (OIDC Core, 12.2).
 
-        Raises `InvalidGrant` when it is of somebody else, `TemporarilyUnavailable` when no key that
-        can be had verifies it, as while a provider changes its keys.
+        Raises `InvalidGrant` when it does not hold or is of somebody else, `TemporarilyUnavailable`
+        when its key is not published, as while a provider changes its keys.
         """
         if fresh.id_token != before.id_token:
             self.client.verify_renewed(before.id_token, fresh.id_token, fresh.access_token)
