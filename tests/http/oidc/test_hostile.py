@@ -186,9 +186,7 @@ def test_claims_of_the_wrong_kind_break_nothing(
     assert hostile.site.get("/account/").status_code == 200
 
 
-@pytest.mark.parametrize(
-    "raw", ['"\\ud800"', '["a", "\\udfff"]', '{"\\ud800": 1}', "[1e999]"], ids=str
-)
+@pytest.mark.parametrize("raw", ['{"\\ud800": 1}', "[1e999]"], ids=str)
 def test_a_claim_that_cannot_be_written_again_breaks_no_answer(
     op: OpenIdProvider, source: Make, client: Client, raw: str
 ) -> None:
