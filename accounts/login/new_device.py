@@ -21,7 +21,8 @@ from accounts.models import Event, KnownDevice, Source, User
 from accounts.provider import Visit
 from accounts.session import devices
 
-# Of many sign-ins at once that leave no device behind and look alike, one is told.
+# Of sign-ins on a day that leave no device behind and look alike, one is looked at: many at once
+# are told once, and a program that signs in each minute does not read through its trail each time.
 _ONCE = RateLimitItemPerDay(1, namespace="passer-by")
 
 
@@ -70,12 +71,12 @@ def pass_by(user: User, visit: Visit, session_uid: str, label: str, *, new: bool
     audit trail keeps it. The first sign-in of a person, who may be `new` here, is no news.
     """
     address = events.address_or_none(visit.address)
-    alike = Event.objects.filter(user=user, name="device.new", detail=label, address=address)
-    if new or alike.exists() or not any(_former(user, session_uid)):
-        return
     try:
         lockout.spend(_ONCE, user.uid, label, address or "")
     except TooManyRequests:
+        return
+    alike = Event.objects.filter(user=user, name="device.new", detail=label, address=address)
+    if new or alike.exists() or not any(_former(user, session_uid)):
         return
     with suppress(IntegrityError), transaction.atomic():  # the person may be deleted meanwhile
         if _hears_by_mail(user):
