@@ -76,21 +76,30 @@ def post_notice(client_id: str, notice: Mapping[str, Any]) -> None:
     transaction.on_commit(lambda: _deliver_soon(item))
 
 
-def deliver_due(now: datetime | None = None, is_over: Callable[[], bool] = lambda: False) -> int:
-    """Try all that is due, several receivers at once, for five minutes at most or until `is_over`.
-    Returns how many were delivered. Raises nothing for a failed call, and `DatabaseError`.
+def deliver_due(
+    now: datetime | None = None,
+    *,
+    seconds: float = ROUND,
+    is_over: Callable[[], bool] = lambda: False,
+) -> int:
+    """Try all that is due, several receivers at once, for some `seconds` or until `is_over`; calls
+    under way then are waited for. Returns how many were delivered. Raises nothing for a failed
+    call, and `DatabaseError`.
 
-    A receiver that fails is left alone until the next round: those that hang hold up nobody else.
+    A receiver that fails is left alone until the next round, and comes last in it.
     `now` is the moment at which it begins, if not the present one; each item is claimed at its own.
     """
     ahead = now - timezone.now() if now else timedelta(0)
     due = OutboxItem.objects.filter(next_at__lte=timezone.now() + ahead).order_by("next_at")
-    ends = time.monotonic() + ROUND
+    ends = time.monotonic() + seconds
     round_ = _Round(due, ahead, lambda: is_over() or time.monotonic() >= ends)
     # A place is left for other calls of this process.
     with ThreadPoolExecutor(max(1, min(LANES, conf.threads() // 2)), "outbox-round") as pool:
         while lanes := round_.lanes():
-            round_.delivered += sum(pool.map(round_.run, lanes))
+            if len(lanes) == 1:
+                round_.delivered += round_.run(lanes[0])
+            else:
+                round_.delivered += sum(pool.map(round_.run_beside, lanes))
     return round_.delivered
 
 
@@ -103,6 +112,8 @@ def deliver_these(keys: Collection[int], seconds: float) -> None:
 
 
 _Receiver = tuple[str, str]
+# When a receiver has failed, by `time.monotonic`: all others come before it.
+_failed_at: dict[_Receiver, float] = {}
 
 
 class _Round:
@@ -124,27 +135,35 @@ class _Round:
             return []
         receivers = self._due.order_by("kind", "source").values_list("kind", "source").distinct()
         waiting = [each for each in receivers if each not in self._failed]
+        waiting.sort(key=lambda each: _failed_at.get(each, 0.0))
         lanes = {each: TO_ONE if each in self._reached else 1 for each in waiting}
         return [(each, lane, lanes[each]) for each in waiting for lane in range(lanes[each])]
 
-    def run(self, lane: tuple[_Receiver, int, int]) -> int:
-        """Deliver to one receiver for some seconds, until it fails. Returns how many it took."""
-        (kind, source), first, step = lane
-        ends, taken = time.monotonic() + TURN, 0
+    def run_beside(self, lane: tuple[_Receiver, int, int]) -> int:
+        """Do as `run` does, in a thread that has a connection of its own for it."""
         try:
-            for item in self._due.filter(kind=kind, source=source)[:AT_ONCE][first::step]:
-                if self._is_over() or time.monotonic() >= ends:
-                    break
-                if not _claim(item, timezone.now() + self._ahead):
-                    continue
-                if _deliver(item, timezone.now() + self._ahead):
-                    taken += 1
-                    self._reached.add((kind, source))
-                elif OutboxItem.objects.filter(pk=item.pk).exists():  # else no try can succeed
-                    self._failed.add((kind, source))
-                    break
+            return self.run(lane)
         finally:
             connections.close_all()
+
+    def run(self, lane: tuple[_Receiver, int, int]) -> int:
+        """Deliver to one receiver for some seconds, until it fails. Returns how many it took."""
+        receiver, first, step = lane
+        ends, taken = time.monotonic() + TURN, 0
+        due = self._due.filter(kind=receiver[0], source=receiver[1])
+        for item in due[:AT_ONCE][first::step]:
+            if self._is_over() or time.monotonic() >= ends:
+                break
+            if not _claim(item, timezone.now() + self._ahead):
+                continue
+            if _deliver(item, timezone.now() + self._ahead):
+                taken += 1
+                self._reached.add(receiver)
+                _failed_at.pop(receiver, None)
+            elif OutboxItem.objects.filter(pk=item.pk).exists():  # else no try can succeed
+                self._failed.add(receiver)
+                _failed_at[receiver] = time.monotonic()
+                break
         return taken
 
 

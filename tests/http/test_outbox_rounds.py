@@ -6,22 +6,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
+import jwt
 import pytest
 from django.db import connections
-from django.test import Client as Browser
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.models import OutboxItem, StoredSession, User
-from portal.operations.management.commands.deliver_outbox import deliver_until
-from tests.http.conftest import sign_in
+from accounts.models import OutboxItem
 from tests.http.oauth.application import register
 from tests.http.oauth.listener import Listener
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house", "dying")]
+UNVERIFIED = {"verify_signature": False}
 
 
 @pytest.fixture
@@ -99,19 +98,20 @@ def test_clients_that_refuse_are_not_in_trouble(listener: Listener) -> None:
     assert not OutboxItem.objects.exists()
 
 
-def test_sessions_end_in_time_while_receivers_hang(hanging: Listener, person: User) -> None:
-    browser = Browser()
-    sign_in(browser)
-    StoredSession.objects.update(expire_date=timezone.now() - timedelta(minutes=1))
-    post("hangs", hanging, 1)
-    stop = Event()
-    worker = in_a_thread(deliver_until, stop, 0.05)
-    for _ in range(600):
-        if not StoredSession.objects.exists():
-            break
-        stop.wait(0.05)
-    assert not StoredSession.objects.exists()
-    assert hanging.told == []
-    stop.set()
-    hanging.answering.set()
-    worker.join()
+def test_a_round_is_bounded_in_time_and_by_whoever_stops_it(listener: Listener) -> None:
+    post("well", listener, 2)
+    assert outbox.deliver_due(seconds=0) == 0
+    assert outbox.deliver_due(is_over=lambda: bool(listener.told)) == 1
+    assert outbox.deliver_due() == 1
+
+
+def test_who_has_failed_comes_last(listener: Listener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "LANES", 1)
+    post("a", listener, 2)
+    listener.status = 500
+    assert outbox.deliver_due() == 0
+    listener.status = 200
+    post("b", listener, 1)
+    assert outbox.deliver_due() == 2
+    heard = [jwt.decode(each["logout_token"], options=UNVERIFIED)["aud"] for each in listener.told]
+    assert heard == ["a", "b", "a"]

@@ -62,6 +62,7 @@ def worker() -> None:
     following._asked.clear()
     foreign._memory = foreign._Memory()
     keys._known.forget()
+    outbox._failed_at.clear()
     clients._origins.cache_clear()
     short_way._pending = short_way._Pending()
     known._memory = Bounded(known._MOST)

@@ -1,7 +1,6 @@
 """`manage.py deliver_outbox [--forever [--every SECONDS] [--alive FILE]]`."""
 
 import signal
-from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -66,41 +65,21 @@ def deliver_until(
     """Do what is due every `every` seconds until `stop` is set. Survives database trouble; each
     round shows that it goes on. Raises `OSError` when that cannot be shown.
 
-    Items of the outbox are delivered beside: receivers that are slow hold up nothing else.
+    Items of the outbox have so many seconds in a round: many, or receivers that hang, hold up
+    nothing else.
     """
     liveness = liveness or Liveness(None)
-    delivery: Future[None] | None = None
-    with ThreadPoolExecutor(1, "outbox-rounds") as beside:
+    while not stop.is_set():
+        liveness.show()
         try:
-            while not stop.is_set():
-                liveness.show()
-                if delivery is None or delivery.done():
-                    delivery = beside.submit(_deliver, stop)
-                _look_after_sessions(liveness)
-                stop.wait(every)
-        finally:
-            stop.set()  # the round under way ends after the calls that it is at
+            close_old_connections()
+            with liveness.by_each_statement():
+                end_expired()
+                outbox.deliver_due(seconds=EVERY_SECONDS, is_over=stop.is_set)
+                following.recheck_due()
+            alarms.look_beside()
+        except (DatabaseError, InterfaceError):
+            log.warning("outbox.database_unavailable")
             connections.close_all()
-
-
-def _look_after_sessions(liveness: Liveness) -> None:
-    try:
-        close_old_connections()
-        with liveness.by_each_statement():
-            end_expired()
-            following.recheck_due()
-        alarms.look_beside()
-    except (DatabaseError, InterfaceError):
-        log.warning("outbox.database_unavailable")
-        connections.close_all()
-
-
-def _deliver(stop: Event) -> None:
-    try:
-        outbox.deliver_due(is_over=stop.is_set)
-    except (DatabaseError, InterfaceError):
-        log.warning("outbox.database_unavailable")
-    except Exception:  # the next round is another try
-        log.exception("outbox.round_failed")
-    finally:
-        connections.close_all()
+        stop.wait(every)
+    connections.close_all()
