@@ -147,12 +147,6 @@ def test_nobody_looks_for_certificates_where_a_unit_may_not_look(unit: Path) -> 
     assert "\nEnvironment=HOME=/var/lib/vestibule\n" in own
 
 
-def test_a_reload_finds_the_version_to_which_the_link_leads() -> None:
-    """The script names the Python of its own version, by which it would stay there."""
-    unit = text(Path("deploy/systemd/vestibule.service"))
-    assert f"\nExecStart={INSTALLED}/python {INSTALLED}/granian " in unit
-
-
 def test_a_reload_needs_no_secret(tmp_path: Path) -> None:
     """systemd hands its credentials to what a unit starts, and not to what reloads it."""
     unit = text(Path("deploy/systemd/vestibule.service"))
