@@ -20,7 +20,7 @@ import requests
 from tests.http.sandbox.running import hidden
 from tests.peers import proxies
 from tests.peers.services import Postgres, Redis
-from tests.peers.site import ROOT, environment, free_port
+from tests.peers.site import ROOT, TUNED, environment, free_port
 
 BLOCK = re.search(r"```\n(export VESTIBULE_ENV=.*?)```", (ROOT / "README.md").read_text(), re.S)
 PERSON, PASSWORD = "root", "four-gulls-over-a-ferry"
@@ -70,6 +70,7 @@ def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]
             "VESTIBULE_MAIL_URL": "smtp+tls://user:password@127.0.0.1:1",
             "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1",
             "VESTIBULE_WORKERS": exported()["VESTIBULE_WORKERS"],
+            **TUNED,
         }
         assert set(given) == set(exported()), "README exports what the test does not, or less"
         env = environment(

@@ -107,6 +107,7 @@ class Traffic(Crowd):
         self.host, self.people, self.pause, self.trust = host, people, pause, trust
         self.tally: Counter[tuple[str, str]] = Counter()
         self.reasons: Counter[str] = Counter()
+        self.told: Counter[str] = Counter()
         self.ledger = Ledger()
         self.wrong: Counter[str] = Counter()
         self.longest = 0.0
@@ -207,6 +208,6 @@ class Traffic(Crowd):
         with self.lock:
             self.tally[kind, outcome] += 1
             if outcome != "held":
-                self.reasons[_reason(kind, said)] += 1
+                (self.reasons if outcome == "failed" else self.told)[_reason(kind, said)] += 1
         self.over.wait(self.pause)
         return said

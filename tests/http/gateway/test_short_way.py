@@ -18,11 +18,11 @@ from django.test import Client
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
-from oauth2_provider.models import revoke_access_token
 
 from accounts import ended
 from accounts.keyring import digest
 from accounts.models import EndedEntry, StoredSession, User
+from accounts.provider import Visit
 from accounts.session import people
 from accounts.session.store import SEEN_EVERY, end
 from portal.authorization_server.models import AccessToken, RefreshToken
@@ -216,21 +216,22 @@ def test_an_end_is_seen(
 
 
 def refresh(row: AccessToken) -> None:
-    """Have the client of a token get another one."""
+    """Have the client of a token get another one in its place, as our own front ends do."""
     held = row.refresh_token
     with transaction.atomic():
         request = minting.request_for(row.application, row.session, row.scope.split())
         request.grant_type, request.refresh_token_instance = "refresh_token", held
         minting.mint(request, refresh=True)
+        minting._forget_former(held.token_family, 0)
 
 
 REVOKED: dict[str, Callable[[AccessToken], object]] = {
-    "alone": revoke_access_token,
+    "alone": AccessToken.expire,
     "with its client": lambda row: Registered.objects.get(pk=row.application_id).delete(),
     "with all of a client": lambda row: Registered.objects.all().delete(),
     "with all of its session": lambda row: AccessToken.objects.filter(session=row.session).delete(),
     "with its family": lambda row: RefreshToken.revoke_family(row.refresh_token.token_family),
-    "with what refreshes it": lambda row: RefreshToken.objects.get(access_token=row).revoke(),
+    "by its client": lambda row: minting.revoke_own_family(row.refresh_token, Visit()),
     "by a refresh": refresh,
 }
 
