@@ -68,6 +68,11 @@ def until(house: Site, word: str, times: int) -> None:
         time.sleep(0.1)
 
 
+def why(traffic: Traffic) -> object:
+    """Return what was said in the place of answers."""
+    return traffic.reasons | traffic.told
+
+
 def counted(told: Told, traffic: Traffic, operation: str) -> int:
     """Tell what was counted, and return how many requests failed. Nothing else may be amiss."""
     found = traffic.audit()
@@ -88,7 +93,7 @@ def test_ten_reloads_lose_no_request(house: Site, told: Told) -> None:
             until(house, REPLACED, before + number * WORKERS)
         while traffic.requests < REQUESTS:
             time.sleep(0.1)
-    assert counted(told, traffic, f"{RELOADS} reloads of {WORKERS} workers") == 0, traffic.reasons | traffic.told
+    assert counted(told, traffic, f"{RELOADS} reloads of {WORKERS} workers") == 0, why(traffic)
 
 
 def test_a_worker_that_is_too_large_is_replaced_and_loses_no_request(
@@ -98,7 +103,7 @@ def test_a_worker_that_is_too_large_is_replaced_and_loses_no_request(
     with traffic_at(too_large) as traffic:
         until(too_large, REPLACED, before + WORKERS)
     operation = f"{WORKERS} workers that are too large (`--workers-max-rss`)"
-    assert counted(told, traffic, operation) == 0, traffic.reasons | traffic.told
+    assert counted(told, traffic, operation) == 0, why(traffic)
 
 
 def test_a_worker_that_is_too_old_is_replaced_and_loses_no_request(
@@ -108,7 +113,7 @@ def test_a_worker_that_is_too_old_is_replaced_and_loses_no_request(
     with traffic_at(too_old) as traffic:
         until(too_old, REPLACED, before + WORKERS)
     operation = f"{WORKERS} workers that are too old (`--workers-lifetime`)"
-    assert counted(told, traffic, operation) == 0, traffic.reasons | traffic.told
+    assert counted(told, traffic, operation) == 0, why(traffic)
 
 
 def test_ten_ends_of_all_lose_no_request_on_a_connection_that_is_kept(
@@ -150,4 +155,4 @@ def test_of_a_worker_that_is_killed_only_what_it_was_answering_fails(
         while traffic.requests < before + 1500:
             time.sleep(0.1)
     failed = counted(told, traffic, f"`kill -9` of one of {WORKERS} workers")
-    assert failed <= PEOPLE, traffic.reasons | traffic.told  # each of whom has one request under way
+    assert failed <= PEOPLE, why(traffic)  # each of whom has one request under way
