@@ -135,6 +135,7 @@ def migrating(data: Path, url: str, app: str) -> Iterator[subprocess.Popen[str]]
         process.communicate()
 
 
+@pytest.mark.soak
 def test_an_index_that_is_being_built_is_left_alone(
     postgres: Postgres, of_before: str, tmp_path: Path
 ) -> None:
