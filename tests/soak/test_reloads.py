@@ -68,6 +68,14 @@ def until(house: Site, word: str, times: int) -> None:
         time.sleep(0.1)
 
 
+def replaced_without_loss(house: Site, told: Told, what: str) -> None:
+    """Wait under traffic until each worker is replaced, and require that no request was lost."""
+    before = house.output().count(REPLACED)
+    with traffic_at(house) as traffic:
+        until(house, REPLACED, before + WORKERS)
+    assert counted(told, traffic, f"{WORKERS} workers that are {what}") == 0, why(traffic)
+
+
 def why(traffic: Traffic) -> object:
     """Return what was said in the place of answers."""
     return traffic.reasons | traffic.told
@@ -99,21 +107,13 @@ def test_ten_reloads_lose_no_request(house: Site, told: Told) -> None:
 def test_a_worker_that_is_too_large_is_replaced_and_loses_no_request(
     too_large: Site, told: Told
 ) -> None:
-    before = too_large.output().count(REPLACED)
-    with traffic_at(too_large) as traffic:
-        until(too_large, REPLACED, before + WORKERS)
-    operation = f"{WORKERS} workers that are too large (`--workers-max-rss`)"
-    assert counted(told, traffic, operation) == 0, why(traffic)
+    replaced_without_loss(too_large, told, "too large (`--workers-max-rss`)")
 
 
 def test_a_worker_that_is_too_old_is_replaced_and_loses_no_request(
     too_old: Site, told: Told
 ) -> None:
-    before = too_old.output().count(REPLACED)
-    with traffic_at(too_old) as traffic:
-        until(too_old, REPLACED, before + WORKERS)
-    operation = f"{WORKERS} workers that are too old (`--workers-lifetime`)"
-    assert counted(told, traffic, operation) == 0, why(traffic)
+    replaced_without_loss(too_old, told, "too old (`--workers-lifetime`)")
 
 
 def test_ten_ends_of_all_lose_no_request_on_a_connection_that_is_kept(

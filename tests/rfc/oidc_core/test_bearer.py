@@ -149,6 +149,14 @@ def test_7662_the_provider_is_asked(portal: Portal, op: OpenIdProvider) -> None:
     assert op.forms["introspect"] == {"token": "opaque", "token_type_hint": "access_token"}
 
 
+def refused(portal: Portal, op: OpenIdProvider, answer: dict[str, Any]) -> None:
+    """Require that a token of which introspection says so lets nobody in."""
+    source = portal.source(accept_bearer=True, bearer_validation="introspection")
+    _says(op, **answer)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer("opaque")
+
+
 @pytest.mark.parametrize(
     "answer",
     [
@@ -169,10 +177,7 @@ def test_7662_the_provider_is_asked(portal: Portal, op: OpenIdProvider) -> None:
 def test_7662_a_token_that_does_not_hold(
     portal: Portal, op: OpenIdProvider, answer: dict[str, Any]
 ) -> None:
-    source = portal.source(accept_bearer=True, bearer_validation="introspection")
-    _says(op, **answer)
-    with pytest.raises(InvalidGrant):
-        source.verify_bearer("opaque")
+    refused(portal, op, answer)
 
 
 @pytest.mark.parametrize(
@@ -195,10 +200,7 @@ def test_t07_what_is_active_and_no_access_token_is_refused(
     portal: Portal, op: OpenIdProvider, answer: dict[str, Any]
 ) -> None:
     """The `aud` of an id_token is our client, and id_tokens stand in the addresses of logouts."""
-    source = portal.source(accept_bearer=True, bearer_validation="introspection")
-    _says(op, **answer)
-    with pytest.raises(InvalidGrant):
-        source.verify_bearer("opaque")
+    refused(portal, op, answer)
 
 
 def test_t07_an_id_token_that_introspection_tells_nothing_of_is_read(
