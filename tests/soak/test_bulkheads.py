@@ -33,6 +33,8 @@ pytestmark = [pytest.mark.soak, pytest.mark.timeout(600)]
 WAITING, CLASS, FLOODERS, UPLOADS, SLOW = 200, 60, 24, 40, 200
 WORKERS = 2
 CALM = 4.0  # seconds
+# A call to the provider takes five seconds at most, and the wait for a place three of them.
+ARRIVED = 1.25
 BODY_DEADLINE = 10.0
 MIB = 2**20
 
@@ -194,10 +196,17 @@ def test_logins_wait_for_a_provider_that_hangs(
     provider.trouble("/token", "hang")
     try:
         with ThreadPoolExecutor(WAITING) as pool:
-            led = Counter(each[:14] for each in pool.map(finish, flows))
+            coming = [pool.submit(finish, flow) for flow in flows]
+            time.sleep(ARRIVED)
+            others.begin()
+            time.sleep(ARRIVED)
+            waiting = sum(not each.done() for each in coming)
+            trouble, ours = f"{WAITING} logins wait for a provider", f"{waiting} wait all the while"
+            felt(told, way, others, before, trouble, ours)
+            led = Counter(each.result()[:14] for each in coming)
     finally:
         provider.heal()
-    felt(told, way, others, before, f"{WAITING} logins at a provider that hangs", told_of(led))
+    felt(told, way, others, before, f"{WAITING} are told that it hangs", told_of(led))
     assert set(led) == {"/login/failed/"}, led
 
 
