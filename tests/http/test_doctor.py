@@ -83,12 +83,16 @@ def test_a_site_that_is_well_is_green(house: Site) -> None:
 
 
 def test_a_script_reads_the_status_and_the_findings(house: Site) -> None:
-    env = {**house.env, "VESTIBULE_SITE_URL": f"http://localhost:{free_port()}"}
-    done = manage(["doctor", "site", "--json"], env)
+    nowhere = f"localhost:{free_port()}"
+    env = {**house.env, "VESTIBULE_SITE_URL": f"http://{nowhere}"}
+    env["DATABASE_URL"] = f"postgres://nobody@{nowhere}/none"
+    done = manage(["doctor", "site", "keys", "--json"], env)
     assert done.returncode == 1
-    (said,) = json.loads(done.stdout)
-    assert said["ok"] is False
-    assert "VESTIBULE_SITE_URL" in said["fix"]
+    said = {each["subject"]: each for each in json.loads(done.stdout)}
+    assert not said["site"]["ok"]
+    assert not said["keys"]["ok"]
+    assert "VESTIBULE_SITE_URL" in said["site"]["fix"]
+    assert "doctor.failed" in done.stderr
     assert manage(["doctor", "nonsense"], env).returncode == 1
 
 
@@ -202,6 +206,11 @@ def test_what_is_read_only_need_not_be_written(
     own = {"DATABASE_URL": "postgres://none", "DATA_DIR": str(tmp_path)}
     read = {**own, "VESTIBULE_METRICS_TOKEN": "a token of the operator's"}
     monkeypatch.setattr(os, "access", lambda place, _: Path(place).name == "metrics")
+    usage = type(shutil.disk_usage("/"))
+    memory, disk = usage(2**26, 0, 2**26), usage(2**30, 0, 2**30)
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda place: memory if place.name == "metrics" else disk
+    )
     assert not wrong("disk", **own)
     assert str(tmp_path) in wrong("disk", **read)
     (tmp_path / "metrics").mkdir()

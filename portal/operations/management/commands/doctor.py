@@ -2,7 +2,9 @@
 
 import json
 import logging
+import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
@@ -37,12 +39,9 @@ class Command(BaseCommand):
         strangers = set(options["subject"]) - set(examination.SUBJECTS)
         if strangers:
             raise CommandError(_("There is no such subject: %s") % ", ".join(sorted(strangers)))
-        logging.disable(logging.WARNING)  # what is wrong is said by the findings
-        try:
+        with _quiet_log():
             examined = examination.examine(options["subject"], quick=options["quick"])
             found = list(self._told(examined, quiet=options["json"]))
-        finally:
-            logging.disable(logging.NOTSET)
         if options["json"]:
             self.stdout.write(json.dumps([_plain(*each) for each in found], indent=2))
         wrong = sum(not finding.ok for _subject, finding in found)
@@ -63,6 +62,22 @@ class Command(BaseCommand):
         if finding.fix:
             self.stdout.write(f"{'':<18}{finding.fix}")
         self.stdout.flush()
+
+
+@contextmanager
+def _quiet_log() -> Iterator[None]:
+    """Log what could not be examined alone, on standard error: the findings say what is wrong, and
+    standard output is theirs.
+    """
+    own = [each for each in logging.getLogger().handlers if isinstance(each, logging.StreamHandler)]
+    before = [(each, each.setStream(sys.stderr)) for each in own]
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(logging.NOTSET)
+        for handler, stream in before:
+            handler.setStream(stream or sys.stderr)
 
 
 def _plain(subject: str, finding: Finding) -> dict[str, Any]:
