@@ -13,7 +13,10 @@ from portal import conf
 from portal.operations import checks
 
 LEAST_BYTES = 200 * 1024 * 1024
+# The numbers of a worker take some megabytes, and may lie in memory (deploy/kubernetes/site.yaml).
+LEAST_FOR_NUMBERS = 16 * 1024 * 1024
 LEAST_PART = 0.03
+NUMBERS = "metrics"
 
 
 def findings(_look: Any) -> Iterator[Finding]:
@@ -22,8 +25,9 @@ def findings(_look: Any) -> Iterator[Finding]:
     place = written or Path(conf.data_directory())
     usage = shutil.disk_usage(place)
     free = {"place": place, "free": f"{usage.free / 2**30:.1f}"}
+    least = LEAST_FOR_NUMBERS if place.name == NUMBERS else LEAST_BYTES
     yield verdict(
-        usage.free >= max(LEAST_BYTES, usage.total * LEAST_PART),
+        usage.free >= max(least, usage.total * LEAST_PART),
         _("There is room in %(place)s: %(free)s GiB.") % free,
         _("The disk of %(place)s is nearly full: %(free)s GiB are left.") % free,
         _("Make room, or name a folder on another disk by VESTIBULE_DATA."),
@@ -42,4 +46,4 @@ def _written() -> Path | None:
         return own
     if not conf.metrics_are_read():
         return None
-    return own / "metrics" if (own / "metrics").is_dir() else own
+    return own / NUMBERS if (own / NUMBERS).is_dir() else own
