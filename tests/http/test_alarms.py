@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core import mail
+from django.db import connection
 from django.test import override_settings
 
 from accounts.models import Source
@@ -175,6 +176,21 @@ def test_a_certificate_that_nears_its_end_is_told_of(tmp_path: Path) -> None:
         assert mail.outbox[-1].subject == f"Vestibule: Well again: files ({here})"
     found = [each.message for _, each in examination.examine(["files"])]
     assert found == ["work: home: the certificate is good for another 300 days."]
+
+
+def test_the_certificates_of_the_servers_are_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, theirs = certificate(tmp_path / "client.pem", 2), certificate(tmp_path / "ca.pem", 30)
+    connection.ensure_connection()
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslcert", str(ours))
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslrootcert", "system")
+    with override_settings(REDIS_URL=f"rediss://127.0.0.1:9/0?ssl_ca_certs={theirs}"):
+        found = [each.message for _, each in examination.examine(["files"])]
+    assert found == [
+        "DATABASE_URL: sslcert: the certificate ends in 2 days.",
+        "REDIS_URL: ssl_ca_certs: the certificate is good for another 30 days.",
+    ]
 
 
 def test_it_is_looked_beside_the_deliveries(town: Upstream) -> None:

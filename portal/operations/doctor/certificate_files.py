@@ -6,15 +6,19 @@ from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from django.db import connection
 from django.utils.translation import gettext as _
 
 from accounts import conf
+from accounts.cache import servers
 from accounts.models import Source
 from accounts.provider import Finding, verdict
 from portal.operations.doctor.certificate import DAYS
 
 LARGEST = 1024 * 1024
 _SUFFIXES = {".pem", ".crt", ".cer"}
+# What libpq and redis-py call the certificates of a server's authority, and of this client.
+_OF_STORES = {"sslrootcert", "sslcert", "ssl_ca_certs", "ssl_certfile"}
 _BEGINS = b"-----BEGIN CERTIFICATE-----"
 
 
@@ -43,6 +47,14 @@ def _named() -> Iterator[tuple[str, str]]:
     """Yield the files that settings name, with the place where they are named."""
     if conf.http_limits().ca:
         yield "VESTIBULE_HTTP_CA", conf.http_limits().ca
+    stores = {
+        "DATABASE_URL": connection.settings_dict["OPTIONS"],
+        "REDIS_URL": servers.read(conf.redis_url()).options if conf.redis_url() else {},
+    }
+    for store, options in stores.items():
+        for name, value in options.items():
+            if name in _OF_STORES and str(value).startswith("/"):
+                yield f"{store}: {name}", str(value)
     for row in Source.objects.filter(enabled=True):
         for name, value in row.settings.items():
             if isinstance(value, str) and value.startswith("/"):
