@@ -102,14 +102,21 @@ def private_file(path: Path) -> None:
 
 
 def secret(name: str) -> str:
-    """Return the secret `name`, from the variable itself or the file that `<name>_FILE` names."""
-    file = env.str(f"{name}_FILE", default="")
-    if file:
-        try:
-            return Path(file).read_text().strip()
-        except OSError as error:
-            raise Misconfigured(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
-    return str(env.str(name, default=""))
+    """Return the secret `name`, from the variable itself or the file that `<name>_FILE` names.
+
+    Raises `Misconfigured` when the file cannot be read, and when both are there and differ: whoever
+    has just moved would serve with the other keys.
+    """
+    file, given = env.str(f"{name}_FILE", default=""), str(env.str(name, default=""))
+    if not file:
+        return given
+    try:
+        found = Path(file).read_text().strip()
+    except OSError as error:
+        raise Misconfigured(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
+    if given and given != found:
+        raise Misconfigured(f"{name} and {name}_FILE are both set, and differ: leave one out")
+    return found
 
 
 def one_of(name: str, word: str, words: tuple[str, ...]) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from portal.configuration import env
-from portal.configuration.env import Misconfigured, data_directory
+from portal.configuration.env import Misconfigured, data_directory, secret
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +55,18 @@ def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(
     monkeypatch.setenv("VESTIBULE_DATA", str(tmp_path / "file" / "data"))
     with pytest.raises(Misconfigured, match=r"VESTIBULE_DATA: cannot make \S+: Not a directory"):
         data_directory()
+
+
+def test_a_secret_and_a_file_of_it_that_differ_are_refused(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "key"
+    file.write_text("of the former site\n")
+    monkeypatch.setenv("VESTIBULE_SECRET_KEY_FILE", str(file))
+    for given in ("", "of the former site"):
+        monkeypatch.setenv("VESTIBULE_SECRET_KEY", given)
+        assert secret("VESTIBULE_SECRET_KEY") == "of the former site"
+    monkeypatch.setenv("VESTIBULE_SECRET_KEY", "of the new one")
+    with pytest.raises(Misconfigured, match="both set, and differ") as refused:
+        secret("VESTIBULE_SECRET_KEY")
+    assert "of the" not in str(refused.value)
