@@ -212,6 +212,20 @@ def test_caddy_finds_the_site_in_the_network_that_is_trusted_and_in_no_other() -
     assert config["subnet"] == trusted
 
 
+def test_a_command_by_hand_makes_no_tables_before_it_runs() -> None:
+    """A backup goes into an empty database, and what an upgrade does is told before it is done."""
+    named = set(re.findall(r"run --rm (?:--\S+ \S+ )*(\w+)\s+vestibule", COMPOSE.read_text()))
+    assert named == {"command"}
+    assert list(composed()["services"]["command"]["depends_on"]) == ["postgres"]
+
+
+def test_whoever_runs_on_has_a_place_for_its_numbers() -> None:
+    """What is told to keep numbers and cannot is an alarm (portal/operations/doctor/disk.py)."""
+    for name in ("vestibule-site", "vestibule-deliverer"):
+        (own,) = dict(pods())[name]["containers"]
+        assert "/srv/vestibule/metrics" in {each["mountPath"] for each in own["volumeMounts"]}
+
+
 def test_each_manifest_is_of_its_kind() -> None:
     schema = json.loads((SCHEMAS / "kubernetes.json").read_text())
     problems = []
