@@ -290,6 +290,10 @@ def _provider_class(row: Source) -> type[Provider]:
     provider = registry.providers().get(row.provider)
     if provider is None:
         raise ValidationError({"provider": _("There is no provider called %s.") % row.provider})
+    if row.provider == Source.LOCAL != row.slug:
+        # By another, whoever has a second factor or is locked out would come in as somebody new.
+        said = _("Passwords of this site are taken by one source, local. Disable any other.")
+        raise ValidationError({"provider": said})
     return provider
 
 

@@ -32,7 +32,8 @@ MANY, EVENTS_EACH = 10_000, 3
 @pytest.fixture(scope="module")
 def town(django_db_setup: None, django_db_blocker: Any) -> Iterator[Source]:
     with django_db_blocker.unblock():
-        source = Source.objects.create(slug="town", provider="local", label="Town")
+        upstream = {"upstream": "https://town.example"}
+        source = Source.objects.create(slug="town", provider="tenant", settings=upstream)
         many.fill(source.pk, source.slug, 0, MANY, EVENTS_EACH)
         many.settle()
         yield source

@@ -72,6 +72,31 @@ def errors(response: Any) -> dict[str, Any]:
     return dict(response.context["adminform"].form.errors) if response.context else {}
 
 
+# --- Passwords of this site -----------------------------------------------------------------------
+
+
+def test_passwords_of_this_site_have_one_source_whoever_asks_for_another(
+    ada: User, client: Client, editor: Client
+) -> None:
+    for browser in (client, editor):
+        for typed in ({}, {"typed": "1"}):
+            sent = form(Source(), slug="twin", provider="local", **typed)
+            assert set(errors(browser.post("/admin/accounts/source/add/", sent))) == {"provider"}
+    assert not Source.objects.filter(slug="twin").exists()
+
+
+def test_u20_a_second_source_of_them_lets_nobody_in(ada: User, client: Client) -> None:
+    row = Source.objects.create(slug="twin", provider="local", label="Twin")
+    fresh.sources()
+    given = {"username": "ada", "password": PASSWORD}
+    assert Client().post("/auth/login/twin", given).status_code == 404
+    assert Client().post("/session/login", {**given, "source": "twin"}).status_code == 400
+    assert "Twin" not in Client().get("/login").content.decode()
+    assert "one source, local" in client.get(url(row)).content.decode()
+    client.post("/admin/accounts/source/", {"action": "disable", "_selected_action": row.pk})
+    assert not Source.objects.get(slug="twin").enabled
+
+
 # --- Sessions without an administrator's rights ---------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from portal.tokens import pair
 from tests.http.conftest import PASSWORD, at_most
 from tests.http.tokens.caller import LOGIN, Caller, basic, is_alive
 from tests.peers import fresh
+from tests.peers.site import free_port
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SHAPE = {"access_token", "refresh_token", "token_type", "expires", "expires_in"}
@@ -141,13 +142,14 @@ def test_a_source_without_a_form_takes_no_password(caller: Caller, tenant: Any) 
 def test_a_source_that_is_added_later_is_not_sent_the_passwords_meant_for_local(
     caller: Caller, settings: Any
 ) -> None:
-    catalogue.save(Source(slug="another", provider="local", order=1))
+    nobody_there = {"servers": [f"ldaps://127.0.0.1:{free_port()}"], "base": "dc=example,dc=org"}
+    catalogue.save(Source(slug="another", provider="ldap", order=1, settings=nobody_there))
     fresh.sources()
     assert caller.login().status_code == 200
     assert StoredSession.objects.get().source == "local"
     settings.VESTIBULE_DEFAULT_SOURCE = "another"
-    caller.login()
-    assert StoredSession.objects.filter(source="another").exists()
+    assert caller.login().status_code == 503, "the directory is asked, which is not there"
+    assert StoredSession.objects.count() == 1
 
 
 def test_without_a_form_anywhere_there_is_nothing_to_try(caller: Caller) -> None:
