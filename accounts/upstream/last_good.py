@@ -55,11 +55,18 @@ class LastGood(Generic[T]):
         self._asked: dict[str, float] = {}
         self._unanswered: set[str] = set()
 
-    def get(self, fetch: Callable[[], Any], now: datetime, wait: float = CALL_SECONDS) -> T:
+    def get(
+        self,
+        fetch: Callable[[], Any],
+        now: datetime,
+        wait: float = CALL_SECONDS,
+        asker: str = "",
+    ) -> T:
         """Return the value, fetched when there is none or it is old.
 
-        `wait` bounds the wait for another caller's first fetch, in seconds. Raises
-        `TemporarilyUnavailable` when the fetch fails and there is no copy.
+        `wait` bounds the wait for another caller's first fetch, in seconds. Whoever asks as an
+        `asker` whose fetch has failed has none made for 30 seconds. Raises `TemporarilyUnavailable`
+        when the fetch fails and there is no copy.
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
@@ -67,7 +74,7 @@ class LastGood(Generic[T]):
         if copy and (tried_lately or self._is_fresh(copy, seconds)):
             return copy.value
         try:
-            return self._renewed(copy, fetch, seconds, 0 if copy else wait)
+            return self._renewed(copy, fetch, seconds, 0 if copy else wait, asker)
         except TemporarilyUnavailable:
             if copy is None:
                 raise
@@ -83,15 +90,10 @@ class LastGood(Generic[T]):
         with self._locked(CALL_SECONDS):
             if self._copy is not None and self._copy.value is not than:
                 return self._copy.value
+            self._refuse_unanswered(asker, seconds)
             if _within(RETRY_AFTER, self._asked.get(asker, -RETRY_AFTER), seconds):
-                if asker in self._unanswered:
-                    raise TemporarilyUnavailable("The upstream does not answer as it should.")
                 return None
-            self._asked[asker] = seconds
-            self._unanswered.add(asker)
-            value = self._fetched(fetch, seconds)
-            self._unanswered.discard(asker)
-            return value
+            return self._fetched_for(asker, fetch, seconds)
 
     def peek(self, now: datetime) -> T | None:
         """Return the value at hand, fresh or not, without a call."""
@@ -99,7 +101,12 @@ class LastGood(Generic[T]):
         return copy.value if copy else None
 
     def _renewed(
-        self, copy: _Copy[T] | None, fetch: Callable[[], Any], seconds: float, wait: float
+        self,
+        copy: _Copy[T] | None,
+        fetch: Callable[[], Any],
+        seconds: float,
+        wait: float,
+        asker: str,
     ) -> T:
         """Fetch in place of `copy`. A caller who waited for another's fetch shares its outcome."""
         failures = self._failures
@@ -108,7 +115,25 @@ class LastGood(Generic[T]):
                 return self._copy.value
             if self._failures != failures:
                 raise TemporarilyUnavailable("The upstream does not answer as it should.")
-            return self._fetched(fetch, seconds)
+            if not asker:
+                return self._fetched(fetch, seconds)
+            self._refuse_unanswered(asker, seconds)
+            value = self._fetched_for(asker, fetch, seconds)
+            del self._asked[asker]  # a newer one may be asked for at once
+            return value
+
+    def _refuse_unanswered(self, asker: str, seconds: float) -> None:
+        """Raise `TemporarilyUnavailable` while the last fetch of `asker` has failed lately."""
+        lately = _within(RETRY_AFTER, self._asked.get(asker, -RETRY_AFTER), seconds)
+        if lately and asker in self._unanswered:
+            raise TemporarilyUnavailable("The upstream does not answer as it should.")
+
+    def _fetched_for(self, asker: str, fetch: Callable[[], Any], seconds: float) -> T:
+        self._asked[asker] = seconds
+        self._unanswered.add(asker)
+        value = self._fetched(fetch, seconds)
+        self._unanswered.discard(asker)
+        return value
 
     @contextmanager
     def _locked(self, wait: float) -> Iterator[None]:

@@ -46,7 +46,7 @@ def read(document: Any) -> _Keys:
 
 def of_client(jwks: Any, jwks_uri: str, client_id: str) -> Iterator[_Keys]:
     """Yield the client's keys, then newer ones where it publishes them: these are fetched once in
-    thirty seconds, whoever sends assertions in its name.
+    thirty seconds, whoever sends assertions in its name. So are keys that could not be had.
 
     Raises `TemporarilyUnavailable` when they cannot be fetched, and there is no copy of the last
     day.
@@ -56,7 +56,7 @@ def of_client(jwks: Any, jwks_uri: str, client_id: str) -> Iterator[_Keys]:
         return
     name = f"client-keys:{digest(jwks_uri)}"
     copy = kept.obtain(jwks_uri, lambda: LastGood(_usable, name=name))
-    known = copy.get(lambda: _fetched(jwks_uri), timezone.now())
+    known = copy.get(lambda: _fetched(jwks_uri), timezone.now(), asker=client_id)
     yield known
     try:
         newer = copy.newer(lambda: _fetched(jwks_uri), timezone.now(), client_id, known)
@@ -87,7 +87,7 @@ def _read_key(document: Any) -> ClientKey | None:
         return None
     kind, named = document.get("kty"), document.get("alg")
     fit = ALGORITHMS.get(kind, ()) if isinstance(kind, str) else ()
-    algorithms = tuple(each for each in fit if named in {None, each})
+    algorithms = tuple(each for each in fit if named is None or named == each)
     if not algorithms or (kind == "EC" and document.get("crv") != "P-256"):
         return None
     try:

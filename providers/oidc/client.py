@@ -22,12 +22,9 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
 from providers.oidc import authorization, checks
-from providers.oidc.discovery import Upstream
+from providers.oidc.discovery import LOGIN, STRANGER, Upstream
 from providers.oidc.jose import BadSignature, SignedToken, UnknownKey, unverified_claims
 from providers.oidc.settings import OidcSettings
-
-# Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
-LOGIN, STRANGER = "login", "stranger"
 
 
 class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library is not typed

@@ -22,6 +22,8 @@ from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_KEYS = 512 * 1024
+# Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
+LOGIN, STRANGER = "login", "stranger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,11 @@ class Upstream:
         place = f"{settings.issuer}\n{settings.discover}\n{sorted(settings.endpoints.items())}"
         self._name = digest(place)
 
-    def metadata(self) -> Metadata:
+    def metadata(self, asker: str = LOGIN) -> Metadata:
         """Return what is known of the provider. Raises `TemporarilyUnavailable`."""
         if not self._settings.discover:
             return read(self._settings, self.fetch_document())
-        return self._kept().metadata.get(self.fetch_document, self._clock())
+        return self._kept().metadata.get(self.fetch_document, self._clock(), asker=_noted(asker))
 
     def peek(self) -> Metadata | None:
         """Return what is known of the provider without a call; None when nothing is."""
@@ -102,13 +104,14 @@ class Upstream:
 
         An unknown key, or one that has `failed` to verify, makes the set be fetched again, once in
         thirty seconds for each `asker`, so that strangers' tokens cannot use up what a login needs.
+        Nor do they have a set fetched more often that cannot be had.
         Raises `UnknownKey` for a name under which nothing is published, and
         `TemporarilyUnavailable`.
         """
-        uri, now = self.metadata().endpoint("jwks_uri"), self._clock()
+        uri, now = self.metadata(asker).endpoint("jwks_uri"), self._clock()
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
         keys = self._kept().keys.obtain(uri, lambda: LastGood(jose.read_keys, name=name))
-        known = keys.get(lambda: self.fetch_keys(uri), now)
+        known = keys.get(lambda: self.fetch_keys(uri), now, asker=_noted(asker))
         found = known.find(kid, algorithm)
         if found is None or found is failed:
             newer = keys.newer(lambda: self.fetch_keys(uri), now, asker, known)
@@ -159,3 +162,8 @@ def read(settings: OidcSettings, document: Any) -> Metadata:
         if name not in settings.endpoints and urls.leads_inside(str(url), settings.issuer):
             raise TemporarilyUnavailable(f"The discovery document's {name} leads inside our net.")
     return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})
+
+
+def _noted(asker: str) -> str:
+    """Return who may not ask again at once after a fetch that failed: nobody who signs in."""
+    return "" if asker == LOGIN else asker

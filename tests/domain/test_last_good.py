@@ -82,6 +82,23 @@ def test_a_newer_copy_is_fetched_once_for_each_asker_in_thirty_seconds() -> None
     assert upstream.calls == 3
 
 
+def test_whose_first_fetch_has_failed_has_none_made_for_thirty_seconds() -> None:
+    upstream = Upstream()
+    kept: LastGood[Any] = LastGood(lambda document: [document])
+    upstream.document = None
+    for seconds in (0, 1, 29):
+        with pytest.raises(TemporarilyUnavailable):
+            kept.get(upstream, after(seconds), asker="stranger")
+    assert upstream.calls == 1
+    with pytest.raises(TemporarilyUnavailable):
+        kept.get(upstream, after(29))  # whoever does not say who they are is not kept from it
+    assert upstream.calls == 2
+    upstream.document = "first"
+    known = kept.get(upstream, after(30), asker="stranger")
+    assert kept.newer(upstream, after(30), "stranger", known) is not None
+    assert upstream.calls == 4
+
+
 @pytest.mark.parametrize(("name", "calls"), [("", 2), ("a", 1)])
 def test_only_a_document_with_a_name_is_shared(name: str, calls: int) -> None:
     upstream = Upstream()

@@ -101,13 +101,16 @@ def test_j10_the_last_good_copy_counts_while_there_is_trouble(
 def test_j10_without_a_copy_it_is_said_when_to_come_back(
     signer: Signer, publisher: Publisher
 ) -> None:
-    publisher.status = 500
-    signer.next_assertion = assertion()
-    answer = signer.post("/oauth/revoke", {"token": "x"})
-    assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
-    assert int(answer["Retry-After"]) > 0
-    publisher.status = 200
-    assert refused(signer, assertion()) == ""
+    publisher.keys = []
+    for _number in range(5):
+        signer.next_assertion = assertion()
+        answer = signer.post("/oauth/revoke", {"token": "x"})
+        assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+        assert int(answer["Retry-After"]) > 0
+    assert publisher.asked == 1, "whoever sends assertions in its name"
+    publisher.keys = [PUBLIC]
+    with time_machine.travel(timezone.now() + timedelta(seconds=31)):
+        assert refused(signer, assertion()) == ""
 
 
 def test_j12_addresses_inside_are_not_called(
@@ -170,6 +173,11 @@ P384 = ECAlgorithm.to_jwk(ec.generate_private_key(ec.SECP384R1()).public_key(), 
         (P384, None),
         ({"kty": "oct", "k": "AAAA"}, None),
         ({"kty": ["RSA"]}, None),
+        ({**RSA_KEY, "alg": []}, None),
+        ({**RSA_KEY, "use": {}}, None),
+        ({**RSA_KEY, "n": []}, None),
+        ({**NEW_PUBLIC, "crv": []}, None),
+        ({**NEW_PUBLIC, "x": {}}, None),
         ("x", None),
     ],
 )
