@@ -164,10 +164,10 @@ class IssuedAdmin(BoundedList):
         kept = ("_changelist", "_add")  # whoever would add one is refused
         return [each for each in super().get_urls() if str(each.name).endswith(kept)]
 
-    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def found(self, rows: QuerySet[Any], term: str, request: HttpRequest) -> QuerySet[Any]:
         """Return what a client of this name was given, or the people who are meant."""
         client = Client.objects.filter(client_id=term).first()
-        return rows.filter(application=client) if client else super().found(rows, term)
+        return rows.filter(application=client) if client else super().found(rows, term, request)
 
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody adds one."""
@@ -189,10 +189,10 @@ class TokenAdmin(IssuedAdmin):
     list_select_related = ("user", "application", "session")
     actions = ("revoke",)
 
-    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def found(self, rows: QuerySet[Any], term: str, request: HttpRequest) -> QuerySet[Any]:
         """Return what belongs to a session of this id as well."""
         of_session = rows.filter(beginning("session_id", term)) if is_id(term) else rows.none()
-        return of_session if of_session.exists() else super().found(rows, term)
+        return of_session if of_session.exists() else super().found(rows, term, request)
 
     @admin.action(description=_("Revoke the selected tokens"), permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:

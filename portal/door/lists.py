@@ -78,11 +78,11 @@ class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> tuple[QuerySet[Any], bool]:
         """Return what `found` finds; all rows without a term."""
         term = search_term.strip().replace("\0", "")
-        return (self.found(queryset, term) if term else queryset), False
+        return (self.found(queryset, term, request) if term else queryset), False
 
-    def found(self, rows: QuerySet[Any], term: str) -> QuerySet[Any]:
+    def found(self, rows: QuerySet[Any], term: str, request: HttpRequest) -> QuerySet[Any]:
         """Return the rows of the people whom `term` may mean."""
-        return rows.filter(user_id__in=persons(term))
+        return rows.filter(user_id__in=persons(term, request))
 
 
 class _Known(AllValuesFieldListFilter):
@@ -176,21 +176,33 @@ def beginning(column: str, term: str) -> Q:
     return Q(**{f"{column}__gte": low, f"{column}__lt": f"{low}g"})
 
 
-def persons(term: str) -> list[int]:
-    """Return the primary keys of the people whom `term` may mean, `MOST_PEOPLE` at most."""
-    rows = User.objects.filter(named(term)).order_by()
+def persons(term: str, request: HttpRequest) -> list[int]:
+    """Return the primary keys of the people whom `term` may mean, `MOST_PEOPLE` at most.
+
+    Who may not open the list of people finds them by what the other lists show, and by no address.
+    """
+    meant = named(term, shown_only=not _may_see_people(request.user))
+    rows = User.objects.filter(meant).order_by()
     return list(rows.values_list("pk", flat=True)[:MOST_PEOPLE])
 
 
-def named(term: str) -> Q:
+def _may_see_people(user: Any) -> bool:
+    return any(user.has_perm(f"accounts.{verb}_user") for verb in ("view", "change"))
+
+
+def named(term: str, *, shown_only: bool = False) -> Q:
     """Return the condition that a person is meant by `term`: by parts of username, name and e-mail
     address, each word in one of them, by their id, or by the subject by which a source knows them.
+    With `shown_only` the three are the name alone, or the username of who has none.
     """
     exact = [*User.objects.filter(uid=term.lower()).values_list("pk", flat=True)]
     exact += with_subject(term).values_list("user_id", flat=True)[:MOST_PEOPLE]
     said = Q()
     for word in term.split()[:_WORDS]:
-        said &= Q(username__icontains=word) | Q(name__icontains=word) | Q(email__icontains=word)
+        if shown_only:
+            said &= Q(name__icontains=word) | Q(name="", username__icontains=word)
+        else:
+            said &= Q(username__icontains=word) | Q(name__icontains=word) | Q(email__icontains=word)
     return Q(pk__in=exact) | said if exact else said
 
 

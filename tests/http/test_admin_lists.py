@@ -95,6 +95,31 @@ def test_i02_whoever_sees_people_reads_no_hash(desk: Client) -> None:
         assert told == {(400, False)}, lookup
 
 
+@pytest.mark.parametrize("may_see_people", [False, True])
+def test_i02_people_are_found_by_what_is_shown_of_them(
+    client: Client, may_see_people: bool
+) -> None:
+    yrsa = User.objects.create_user("yh-4711", PASSWORD, name="Yrsa Holm", email="a@secret.example")
+    unnamed = User.objects.create_user("nn-0815", PASSWORD, email="b@secret.example")
+    for user in (yrsa, unnamed):
+        user.give_local_identity()
+        sign_in(Client(), user.username)
+    keeper = User.objects.create_user("kim", PASSWORD, is_staff=True)
+    keeper.give_local_identity()
+    seen = ["event", "storedsession", "identity", *(["user"] if may_see_people else [])]
+    rights = Permission.objects.filter(codename__in=[f"view_{name}" for name in seen])
+    keeper.user_permissions.set(rights)
+    sign_in(client, "kim")
+    for name in ("event", "storedsession", "identity"):
+        for term, hidden in (
+            *(("yrsa", False), (yrsa.uid, False), ("nn-08", False)),
+            *(("a@secret", True), ("b@secret", True), ("yh-4711", True)),
+        ):
+            listed: Any = client.get(f"/admin/accounts/{name}/", {"q": term})
+            found = bool(listed.context["cl"].result_list)
+            assert found is (may_see_people or not hidden), (name, term)
+
+
 def test_i02_a_list_is_asked_by_its_own_filters_alone(asked: Any) -> None:
     for model, page in admin.site._registry.items():
         allowed = {

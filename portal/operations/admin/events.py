@@ -69,7 +69,7 @@ class EventAdmin(ReadOnly):
         """Nobody deletes one; time does (`manage.py clear_expired`)."""
         return False
 
-    def found(self, rows: QuerySet[Event], term: str) -> QuerySet[Event]:
+    def found(self, rows: QuerySet[Event], term: str, request: HttpRequest) -> QuerySet[Event]:
         """Return the events of what `term` is: a support code, however it was read out on the
         telephone, a session, an address, a source, or else people, as they are or as operators.
         """
@@ -77,7 +77,7 @@ class EventAdmin(ReadOnly):
             found = rows.filter(known)
             if found.exists():
                 return found
-        meant = persons(term)
+        meant = persons(term, request)
         return rows.filter(Q(user_id__in=meant) | Q(by_id__in=meant))
 
     # --- The columns ------------------------------------------------------------------------------

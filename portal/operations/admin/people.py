@@ -78,7 +78,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         rows: QuerySet[User] = super().get_queryset(request)
         return rows.prefetch_related("groups", "identities__source")
 
-    def found(self, rows: QuerySet[User], term: str) -> QuerySet[User]:
+    def found(self, rows: QuerySet[User], term: str, request: HttpRequest) -> QuerySet[User]:
         """Return the people who are meant: found first, and then put in order."""
         meant = User.objects.filter(named(term)).order_by().values("pk")
         return rows.filter(pk__in=meant[: lists.MOST + 1])
@@ -220,10 +220,12 @@ class IdentityAdmin(Guarded, ReadOnly):
         rows: QuerySet[Identity] = super().get_queryset(request)
         return rows.prefetch_related("source", "user")
 
-    def found(self, rows: QuerySet[Identity], term: str) -> QuerySet[Identity]:
+    def found(
+        self, rows: QuerySet[Identity], term: str, request: HttpRequest
+    ) -> QuerySet[Identity]:
         """Return the ways in with this subject, or those of the people who are meant."""
         by_subject = rows.filter(pk__in=list(with_subject(term).values_list("pk", flat=True)))
-        return by_subject if by_subject.exists() else super().found(rows, term)
+        return by_subject if by_subject.exists() else super().found(rows, term, request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody shut out a person who may do more than they."""

@@ -84,10 +84,12 @@ class SessionAdmin(ReadOnly):
         rows: QuerySet[StoredSession] = super().get_queryset(request)
         return rows.defer("session_data").exclude(user=None)
 
-    def found(self, rows: QuerySet[StoredSession], term: str) -> QuerySet[StoredSession]:
+    def found(
+        self, rows: QuerySet[StoredSession], term: str, request: HttpRequest
+    ) -> QuerySet[StoredSession]:
         """Return the session of this id, or the sessions of the people who are meant."""
         by_id = rows.filter(beginning("uid", term)) if is_id(term) else rows.none()
-        return by_id if by_id.exists() else super().found(rows, term)
+        return by_id if by_id.exists() else super().found(rows, term, request)
 
     @admin.display(description=_("Device"), ordering="user_agent")
     def device(self, obj: StoredSession) -> str:
@@ -171,7 +173,9 @@ class OutboxAdmin(ReadOnly):
     ordering = ("next_at",)
     actions = ("delete_selected", "try_now")
 
-    def found(self, rows: QuerySet[OutboxItem], term: str) -> QuerySet[OutboxItem]:
+    def found(
+        self, rows: QuerySet[OutboxItem], term: str, request: HttpRequest
+    ) -> QuerySet[OutboxItem]:
         """Return what belongs to a support code."""
         return rows.filter(support_code=term.upper())
 
