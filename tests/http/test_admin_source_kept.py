@@ -7,10 +7,12 @@ from typing import Any
 
 import pytest
 from django.contrib import admin as administration
+from django.contrib.auth.models import Group
 from django.test import Client, RequestFactory
 
 from accounts.models import Event, Source, User
 from accounts.source import catalogue
+from portal.operations import roles
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.test_trusted_settings import WHOLE
 from tests.peers import fresh
@@ -117,6 +119,23 @@ def test_who_saves_a_source_untouched_changes_nothing(
     assert answer.status_code == 302, answer.context["adminform"].form.errors
     assert columns(Source.objects.get(pk=source.pk)) == before
     assert not Event.objects.filter(name="source.changed").exists()
+
+
+def test_who_only_looks_at_a_source_sees_no_secret_of_it(client: Client, house: None) -> None:
+    settings = {"upstream": "https://town.example", "secret": "a-secret-of-the-town"}
+    row = Source(slug="town", provider="tenant", settings=settings, staff=True)
+    catalogue.save(row)
+    roles.establish()
+    for role in ("auditor", "source-keeper"):  # who keeps sources, but not those of administrators
+        user = User.objects.create_user(role, PASSWORD, is_staff=True)
+        user.give_local_identity()
+        user.groups.add(Group.objects.get(name=f"role:{role}"))
+        client.post("/auth/logout")
+        sign_in(client, role)
+        page = client.get(url(row)).content.decode()
+        assert "https://town.example" in page
+        assert "_save" not in page
+        assert "sealed:" not in page
 
 
 def test_each_switch_is_told_of_when_it_is_turned(admin: Client, house: None) -> None:

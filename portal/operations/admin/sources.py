@@ -1,5 +1,6 @@
 """Sources: edited, tested live, and registered at their upstreams. Secrets never come back."""
 
+import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -46,14 +47,20 @@ class SourceAdmin(Guarded):
     actions = ("test_now", "disable")
 
     def get_fields(self, request: HttpRequest, obj: Source | None = None) -> list[Any]:
-        """Return what is edited, and of an existing source the address to register."""
+        """Return what is edited, and of an existing source the address to register. Who may not
+        change it sees no stored secret, sealed as it is.
+        """
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
             "require_assignment", "end_with_token", "allow_upstream_token", "allow_erasure",
             "staff", "after_login",
             "groups", "note", "texts",
         ]  # fmt: skip
-        return ["redirect_uri", "logout_uris", *edited] if obj else edited
+        if obj is None:
+            return edited
+        if not self.has_change_permission(request, obj):
+            edited[edited.index("settings")] = "shown_settings"
+        return ["redirect_uri", "logout_uris", *edited]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Source | None = None) -> list[str]:
         """Keep what people's identities and the upstream's registration hang on, and leave it to
@@ -69,6 +76,11 @@ class SourceAdmin(Guarded):
         form.actor = request.user
         form.as_json = "json" in request.GET
         return form
+
+    @admin.display(description=_("Settings"))
+    def shown_settings(self, source: Source) -> str:
+        """Return the settings without the stored secrets."""
+        return json.dumps(catalogue.shown_settings(source), indent=2, ensure_ascii=False)
 
     @admin.display(description=_("State"))
     def state(self, source: Source) -> str:
