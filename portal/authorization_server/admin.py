@@ -134,7 +134,13 @@ class ClientAdmin(Guarded):
 
     @admin.action(description=_("Make a new secret"), permissions=["change"])
     def renew_secret(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        """Make a new secret for clients that have one; the former ones count no more."""
+        """Make a new secret for a client that has one; the former one counts no more. Of several at
+        once a browser would lose some: messages travel in a cookie.
+        """
+        if rows.count() > 1:
+            said = gettext("Choose one client: its new secret is shown once. Nothing was changed.")
+            self.message_user(request, said, messages.ERROR)
+            return
         for row in rows.filter(auth_method__in=client_file.WITH_SECRET):
             if not request.user.is_superuser and client_rows.reaches_far(row):
                 said = gettext("The secret of %s is made by whoever has all rights.")

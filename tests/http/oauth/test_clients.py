@@ -85,7 +85,14 @@ def test_a_change_keeps_the_secret_and_a_new_one_ends_it(admin: Browser) -> None
     chosen = {"action": "renew_secret", "_selected_action": str(before.pk)}
     done = admin.post("/admin/authorization_server/client/", chosen, follow=True)
     assert "not shown again" in done.content.decode()
-    assert Client.objects.get(client_id="web").client_secret != before.client_secret
+    renewed = Client.objects.get(client_id="web").client_secret
+    assert renewed != before.client_secret
+    admin.post(ADD, form(client_id="other"))
+    chosen["_selected_action"] = [*Client.objects.values_list("pk", flat=True)]
+    said = admin.post("/admin/authorization_server/client/", chosen, follow=True).content.decode()
+    assert "Choose one client" in said
+    assert "The secret of web," not in said
+    assert Client.objects.get(client_id="web").client_secret == renewed
 
 
 @pytest.mark.parametrize(
