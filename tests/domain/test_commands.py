@@ -23,6 +23,7 @@ from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import TokenSet
 from accounts.source import catalogue
 from portal.operations.management.commands import deliver_outbox
+from tests.peers.commands import manage
 from tests.peers.site import ROOT, environment
 from tests.peers.upstream import Upstream, upstream
 
@@ -75,6 +76,13 @@ def test_each_room_offers_its_own_part(monkeypatch: pytest.MonkeyPatch) -> None:
     call_command("clear_expired", verbosity=2, stdout=out)
     assert CALLED == ["attic"]
     assert own in out.getvalue().split()
+
+
+def test_without_a_database_nothing_is_cleared_and_a_sentence_says_so(tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": "sqlite:////nowhere/site.sqlite3", "VESTIBULE_DATA": str(tmp_path)}
+    done = manage(["clear_expired"], environment(settings))
+    assert done.returncode == 1
+    assert done.stderr == "CommandError: The database does not answer: OperationalError.\n"
 
 
 def test_pending_logouts_are_delivered_once(pending: Upstream) -> None:

@@ -3,8 +3,10 @@
 from typing import Any
 
 from django.apps import apps
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext as _
 
 from portal.operations.progress import Progress
 
@@ -16,8 +18,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Call each `clear_expired` that an AppConfig offers by dotted path, and name it when asked
-        to (`--verbosity 2`).
+        to (`--verbosity 2`). Raises `CommandError` when the database does not answer.
         """
+        try:
+            connection.ensure_connection()
+        except DatabaseError as error:
+            said = _("The database does not answer: %s.") % type(error).__name__
+            raise CommandError(said) from None
         offered = [getattr(config, "clear_expired", "") for config in apps.get_app_configs()]
         paths = list(dict.fromkeys(path for path in offered if path))
         with Progress(self.stdout, "", len(paths)) as bar:
