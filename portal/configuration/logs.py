@@ -1,5 +1,6 @@
 """Logs: one JSON line an event on standard output, with every secret taken out."""
 
+import logging
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -71,6 +72,24 @@ def _redacted(text: str) -> str:
     return _IN_PATH.sub(r"\1[redacted]", text) if within else text
 
 
+class CallersMistake(logging.Filter):
+    """Makes a warning without a traceback of what Django calls an error of the site's."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Change a record, and tell whether it is written still."""
+        record.levelno, record.levelname = logging.WARNING, "WARNING"
+        record.exc_info = None
+        return logging.getLogger().isEnabledFor(record.levelno)
+
+
+_LOGGERS: dict[str, dict[str, Any]] = {
+    "django.request": {"level": "ERROR"},
+    "django.security": {"level": "ERROR"},
+    "django.security.DisallowedModelAdminLookup": {"filters": ["callers_mistake"]},
+    "django.security.DisallowedModelAdminToField": {"filters": ["callers_mistake"]},
+}
+
+
 def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
     """Configure structlog and return Django's LOGGING, so that both write the same lines. `own` are
     the site's secrets, which no line holds.
@@ -112,12 +131,10 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
+        "filters": {"callers_mistake": {"()": CallersMistake}},
         "handlers": {
             "out": {"class": "logging.StreamHandler", "stream": sys.stdout, "formatter": "line"}
         },
         "root": {"handlers": ["out"], "level": level},
-        "loggers": {
-            "django.request": {"level": "ERROR"},
-            "django.security": {"level": "ERROR"},
-        },
+        "loggers": _LOGGERS,
     }

@@ -84,7 +84,9 @@ def paths(model: Any, depth: int = 2) -> Iterator[tuple[str, Any]]:
                 yield f"{field.name}__{path}", below
 
 
-def test_i02_whoever_sees_people_reads_no_hash(desk: Client) -> None:
+def test_i02_whoever_sees_people_reads_no_hash(
+    desk: Client, caplog: pytest.LogCaptureFixture
+) -> None:
     yrsa = User.objects.create_superuser("yrsa", PASSWORD, name="Yrsa Holm")
     for lookup in ("startswith", "regex", "contains", "gt", "exact"):
         told = set()
@@ -93,6 +95,9 @@ def test_i02_whoever_sees_people_reads_no_hash(desk: Client) -> None:
             answer = desk.get("/admin/accounts/user/", asked)
             told.add((answer.status_code, b"Yrsa Holm" in answer.content))
         assert told == {(400, False)}, lookup
+    said = [each for each in caplog.records if "not allowed" in each.getMessage()]
+    assert len(said) == 10
+    assert {(each.levelname, bool(each.exc_info)) for each in said} == {("WARNING", False)}
 
 
 @pytest.mark.parametrize("may_see_people", [False, True])
