@@ -30,7 +30,8 @@ class AddIndexMeanwhile(AddIndex):
         if not self.allow_migrate_model(schema_editor.connection.alias, model):
             return
         if schema_editor.connection.vendor != "postgresql":
-            super().database_forwards(app_label, schema_editor, from_state, to_state)
+            if not _is_there(schema_editor.connection, model._meta.db_table, str(self.index.name)):
+                super().database_forwards(app_label, schema_editor, from_state, to_state)
         elif is_wanted(schema_editor, str(self.index.name)):
             schema_editor.add_index(model, self.index, concurrently=True)
 
@@ -68,6 +69,11 @@ class AddUniqueMeanwhile(AddConstraint):
                 return
         added = f"ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
         schema_editor.execute(f"ALTER TABLE {table} {added}")
+
+
+def _is_there(connection: Any, table: str, name: str) -> bool:
+    with connection.cursor() as cursor:
+        return name in connection.introspection.get_constraints(cursor, table)
 
 
 def is_wanted(editor: BaseDatabaseSchemaEditor, name: str) -> bool:

@@ -1,13 +1,23 @@
 """What the models say and what the migrations make are the same."""
 
 import io
+from collections.abc import Iterable, Iterator
+from importlib import import_module
 
 import pytest
 from django.apps import apps
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.migrations import RunPython, SeparateDatabaseAndState
+from django.db.migrations.loader import MigrationLoader
+from django.db.migrations.operations.base import Operation
+from django.db.migrations.state import ProjectState
 
+from accounts.database.indexes import AddIndexMeanwhile, AddUniqueMeanwhile
 from tests.architecture.tree import FLOORS
+
+# What may be run again where it was broken off. A function must be written so.
+REPEATABLE = (AddIndexMeanwhile, AddUniqueMeanwhile, RunPython)
 
 
 @pytest.mark.django_db
@@ -25,3 +35,34 @@ def test_every_table_of_ours_exists() -> None:
     wanted = {model._meta.db_table for app in own for model in app.get_models()}
     with connection.cursor() as cursor:
         assert wanted <= set(connection.introspection.table_names(cursor))
+
+
+def done(operations: Iterable[Operation]) -> Iterator[Operation]:
+    """Yield what is done to the database."""
+    for each in operations:
+        if isinstance(each, SeparateDatabaseAndState):
+            yield from done(each.database_operations)
+        else:
+            yield each
+
+
+def test_what_is_no_transaction_can_be_run_again() -> None:
+    """docs/scale.md 3: a column that was committed before its migration was is there for ever."""
+    wrong = [
+        f"{app}.{name}: {type(each).__name__}"
+        for (app, name), migration in MigrationLoader(None).disk_migrations.items()
+        if apps.get_app_config(app).name.split(".")[0] in FLOORS and not migration.atomic
+        for each in done(migration.operations)
+        if not isinstance(each, REPEATABLE)
+    ]
+    assert not wrong
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_index_that_is_there_already_stays() -> None:
+    """Made by a migration that was not recorded, or, as for 0026, by an older form of another."""
+    migration = import_module("accounts.migrations.0026_index_of_name_keys").Migration
+    now = ProjectState.from_apps(apps)
+    with connection.schema_editor(atomic=False) as editor:
+        for each in migration.operations:
+            each.database_forwards("accounts", editor, now, now)

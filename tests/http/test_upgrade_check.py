@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -164,6 +165,31 @@ def test_an_index_that_is_being_built_is_left_alone(
                     each.communicate(timeout=60)
                     assert each.returncode == 0
         assert others.execute(index).fetchone() == (built[0], True)
+
+
+@pytest.mark.soak
+def test_a_migration_that_was_broken_off_is_run_again(
+    postgres: Postgres, of_before: str, tmp_path: Path
+) -> None:
+    """By Ctrl-C, while its index waits for an old snapshot, as of a nightly dump."""
+    env = environment({"VESTIBULE_DATA": str(tmp_path)})
+    index = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('identity_name_key')"
+    with database.fresh_database(postgres.url, of_before.rpartition("/")[2]) as url:
+        migrated_to({**env, "DATABASE_URL": url}, {"accounts": "0024"})
+        with (
+            psycopg.connect(url) as reader,
+            psycopg.connect(url, autocommit=True) as others,
+        ):
+            reader.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+            reader.execute("SELECT count(*) FROM accounts_event")
+            with migrating(tmp_path, url, "accounts") as process:
+                assert until(lambda: others.execute(index).fetchone()) == (False,)
+                process.send_signal(signal.SIGINT)
+                process.communicate(timeout=60)
+                assert process.returncode
+            reader.rollback()
+            migrated_to({**env, "DATABASE_URL": url}, {"accounts": "0026"})
+            assert others.execute(index).fetchone() == (True,)
 
 
 def until(found: Callable[[], Any], seconds: float = 60.0) -> Any:
