@@ -66,3 +66,19 @@ def test_an_index_that_is_there_already_stays() -> None:
     with connection.schema_editor(atomic=False) as editor:
         for each in migration.operations:
             each.database_forwards("accounts", editor, now, now)
+
+
+@pytest.mark.django_db
+def test_trigrams_that_are_not_found_stop_no_migration() -> None:
+    """docs/scale.md 2: as where another program has put the extension into a schema of its own."""
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite has no trigrams")
+    migration = import_module("accounts.migrations.0023_people_by_parts_of_names")
+    with connection.cursor() as cursor:
+        cursor.execute("DROP EXTENSION pg_trgm CASCADE; CREATE SCHEMA extensions")
+        cursor.execute("CREATE EXTENSION pg_trgm SCHEMA extensions")
+    with connection.schema_editor(atomic=False) as editor:
+        migration.build(apps, editor)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass('person_named') IS NULL")
+        assert cursor.fetchone() == (True,)
