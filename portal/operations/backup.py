@@ -29,6 +29,8 @@ from portal.operations.archive import DATABASE, KEYS, Refused
 
 def take(file: IO[bytes], *, with_keys: bool) -> None:
     """Write a backup to `file`, the keys in it if `with_keys`. Raises `Refused`."""
+    if not _has_tables():
+        raise Refused(_("The database has no tables: there is nothing to back up."))
     with _workshop() as folder:
         members = {DATABASE: folder / DATABASE}
         _DUMPS[connection.vendor](folder / DATABASE)
@@ -89,6 +91,19 @@ def _workshop() -> Iterator[Path]:
     finally:
         os.umask(mask)
         shutil.rmtree(folder)
+
+
+def _tables() -> list[str]:
+    with connection.cursor() as cursor:
+        return sorted(connection.introspection.table_names(cursor))
+
+
+def _has_tables() -> bool:
+    """Tell whether the data is in, or may be: the answer to a commit can be lost."""
+    try:
+        return bool(_tables())
+    except DatabaseError:
+        return True
 
 
 def _applied() -> set[tuple[str, str]]:
@@ -164,19 +179,6 @@ def _put_sqlite(copy: Path) -> None:
 def _dump_postgres(to: Path) -> None:
     words = ("--format=custom", "--no-owner", "--no-privileges")
     pg_programs.run(connection, "pg_dump", *words, f"--file={to}")
-
-
-def _tables() -> list[str]:
-    with connection.cursor() as cursor:
-        return sorted(connection.introspection.table_names(cursor))
-
-
-def _has_tables() -> bool:
-    """Tell whether the data is in, or may be: the answer to a commit can be lost."""
-    try:
-        return bool(_tables())
-    except DatabaseError:
-        return True
 
 
 def _require_no_tables(dump: Path) -> None:

@@ -68,7 +68,8 @@ def needed() -> dict[str, Mapping[str, int]]:
         marked = place.rows.annotate(mark=Substr(place.column, 1, KEY_ID))  # not the whole text
         for mark, count in marked.order_by().values_list("mark").annotate(Count("pk")):
             found[mark][place.label] += count
-    for settings in Source.objects.values_list("settings", flat=True):
+    sources = Source.objects.all() if Source._meta.db_table in there else Source.objects.none()
+    for settings in sources.values_list("settings", flat=True):
         for value in filter(catalogue.is_sealed, settings.values()):
             found[value.removeprefix(catalogue.SEALED).partition(".")[0]][SECRETS] += 1
     ring = key_ids()

@@ -217,6 +217,17 @@ def test_a_file_of_before_is_told_of(tmp_path: Path) -> None:
     assert "SQLite has one writer: stop the site" in said
 
 
+def test_an_empty_database_is_no_defect(tmp_path: Path) -> None:
+    status, said = upgrade_check(tmp_path)
+    assert status == 0, said
+    assert "accounts.0001_initial waits." in said
+    done = manage(["backup", str(tmp_path / "x")], environment({"VESTIBULE_DATA": str(tmp_path)}))
+    assert done.returncode == 1
+    assert "The database has no tables: there is nothing to back up." in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not [*tmp_path.glob("backup-*"), *tmp_path.glob("x")]
+
+
 @pytest.mark.soak
 def test_postgresql_tells_what_each_table_meets(postgres: Postgres, tmp_path: Path) -> None:
     with database.fresh_database(postgres.url) as url:
