@@ -5,11 +5,11 @@ archive that is not as it was written.
 """
 
 import hashlib
+import io
 import json
 import os
 import tarfile
 from collections.abc import Mapping
-from io import BytesIO
 from pathlib import Path
 from typing import IO, Any
 
@@ -33,7 +33,7 @@ def write(file: IO[bytes], manifest: Mapping[str, Any], members: Mapping[str, Pa
     with tarfile.open(fileobj=file, mode="w|gz") as archive:
         own = tarfile.TarInfo(MANIFEST)
         own.size, own.mode = len(told), 0o600
-        archive.addfile(own, BytesIO(told))
+        archive.addfile(own, io.BytesIO(told))
         for name, path in members.items():
             entry = archive.gettarinfo(path, name)
             entry.uid = entry.gid = 0
@@ -44,18 +44,20 @@ def write(file: IO[bytes], manifest: Mapping[str, Any], members: Mapping[str, Pa
 
 def read(file: IO[bytes], folder: Path) -> dict[str, Any]:
     """Unpack an archive into `folder`, and return its manifest. Raises `Refused` unless it is
-    whole, and each member is what the manifest says.
+    whole, and each member is what the manifest says, and `OSError` when the disk takes no more.
     """
     try:
         with tarfile.open(fileobj=file, mode="r|gz") as archive:
             manifest = _manifest(archive)
             found = {}
             while entry := archive.next():
-                if entry.name not in manifest["sha256"] or not entry.isreg():
+                strange = entry.name not in manifest["sha256"] or entry.name in found
+                if strange or not entry.isreg():
                     raise Refused(_("The archive holds what is not part of a backup."))
                 found[entry.name] = _unpack(archive, entry, folder)
     except (tarfile.TarError, EOFError, OSError, ValueError, TypeError, KeyError) as error:
-        if isinstance(error, Refused):
+        # The system numbers its errors; gzip, which has an OSError of its own, does not.
+        if isinstance(error, Refused) or getattr(error, "errno", None):
             raise
         raise Refused(_("This is no backup, or it is damaged.")) from None
     if found != manifest["sha256"]:
@@ -87,8 +89,18 @@ def _unpack(archive: tarfile.TarFile, entry: tarfile.TarInfo, folder: Path) -> s
     """Write a member for nobody else to read. Returns its digest."""
     content, seen = archive.extractfile(entry), hashlib.sha256()
     descriptor = os.open(folder / entry.name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as own:
+    with os.fdopen(descriptor, "wb", buffering=0) as own:
         while content and (part := content.read(_AT_ONCE)):
             seen.update(part)
-            own.write(part)
+            _keep(part, own, folder)
     return seen.hexdigest()
+
+
+def _keep(part: bytes, own: io.FileIO, folder: Path) -> None:
+    """Write all of it at once, so that it is told where there was no room."""
+    rest = memoryview(part)
+    try:
+        while rest:
+            rest = rest[own.write(rest) :]
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(folder)) from None

@@ -223,7 +223,8 @@ def test_on_a_full_disk_nothing_is_restored(house: Household, archive: Path) -> 
         with disk.full():
             done = manage(["restore", str(archive)], env)
         assert done.returncode == 1
-        assert "Nothing was changed." in done.stderr
+        assert f"{disk.folder}" in done.stderr
+        assert "No space left on device\nNothing was changed." in done.stderr
         assert place.read_bytes() == own
         assert not [*place.parent.glob("keys-*.json")]
         done = manage(["restore", str(archive)], env)
