@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +21,7 @@ from portal.operations import pg_programs
 from portal.operations.archive import Refused
 from tests.peers.certificates import Certificates
 from tests.peers.replicated import Server
+from tests.peers.site import ROOT, environment
 
 PHRASE, PASSWORD = "a phrase of the key", "vestibule"
 
@@ -138,3 +142,33 @@ def test_what_is_restored_comes_by_the_same_way(
         server.say("DROP TABLE kept")
         pg_programs.run(own, "pg_restore", "--no-owner", str(dump))
     assert server.say("SELECT number FROM kept") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["backup", "--keys", "target"], pytest.param(["restore", "-"], marks=pytest.mark.soak)],
+)
+def test_who_is_asked_to_end_leaves_nothing_in_clear(
+    words: list[str], server: Server, tmp_path: Path
+) -> None:
+    """As a job in a cluster that is drained, or a unit that is stopped, while the dump is made."""
+    data, pid = tmp_path / "data", tmp_path / "pid"
+    data.mkdir()
+    slow = tmp_path / "pg_dump"
+    slow.write_text(f"#!/bin/sh\necho $$ > {pid}.new && mv {pid}.new {pid} && exec sleep 60\n")
+    slow.chmod(0o755)
+    env = environment({"VESTIBULE_DATA": str(data), "DATABASE_URL": server.url})
+    with subprocess.Popen(
+        [sys.executable, str(ROOT / "manage.py"), *words],
+        cwd=tmp_path,
+        env={**env, "PATH": f"{tmp_path}:{env['PATH']}"},
+        stdin=subprocess.PIPE,
+    ) as process:
+        while not [*data.glob("backup-*")] or (words[0] == "backup" and not pid.exists()):
+            assert process.poll() is None
+            time.sleep(0.05)
+        process.terminate()
+        assert process.wait(30) == 143
+    assert not [*data.glob("backup-*")]
+    assert not (tmp_path / "target").exists()
+    assert not pid.exists() or not Path("/proc", pid.read_text().strip()).exists()

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from portal.operations import archive, backup
+from portal.operations import archive, backup, endings
 
 
 class Command(BaseCommand):
@@ -25,6 +25,7 @@ class Command(BaseCommand):
             help=_("put the keys in as well: whoever has the file then has everything"),
         )
 
+    @endings.in_order()
     def handle(self, *args: Any, file: str, keys: bool, **options: Any) -> None:
         """Write the archive; a file is readable by its owner only. Raises `CommandError`, and
         leaves no file, when there is none.

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from portal.operations import archive, backup, key_file
+from portal.operations import archive, backup, endings, key_file
 
 
 class Command(BaseCommand):
@@ -28,6 +28,7 @@ class Command(BaseCommand):
         said = _("go on although the backup is of a site at another address")
         parser.add_argument("--another-site", action="store_true", help=said)
 
+    @endings.in_order()
     def handle(self, *args: Any, file: str, env: Path | None, **options: Any) -> None:
         """Restore, and say what to do next. Raises `CommandError` when nothing was changed."""
         try:
