@@ -176,8 +176,15 @@ def _put_sqlite(copy: Path) -> None:
 # --- PostgreSQL -----------------------------------------------------------------------------------
 
 
+# What a database's owner could not make again: only a superuser may.
+_OURS = ("--no-owner", "--no-privileges", "--no-publications", "--no-subscriptions")
+# Other extensions are as well. `plpgsql` is in every database and in no dump: where
+# none of those named is found pg_dump refuses. Large objects stay out so, and there are none here.
+_EXTENSIONS = ("--extension=pg_trgm", "--extension=plpgsql")
+
+
 def _dump_postgres(to: Path) -> None:
-    words = ("--format=custom", "--no-owner", "--no-privileges")
+    words = ("--format=custom", *_OURS, *_EXTENSIONS)
     pg_programs.run(connection, "pg_dump", *words, f"--file={to}")
 
 
@@ -188,8 +195,7 @@ def _require_no_tables(dump: Path) -> None:
 
 def _load_postgres(dump: Path) -> None:
     # A comment of an extension that somebody else made is only its owner's to write.
-    without = ("--no-owner", "--no-privileges", "--no-comments")
-    own = (*without, "--exit-on-error", "--single-transaction")
+    own = (*_OURS, "--no-comments", "--exit-on-error", "--single-transaction")
     pg_programs.run(connection, "pg_restore", *own, str(dump))
 
 

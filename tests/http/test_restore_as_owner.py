@@ -13,11 +13,20 @@ from tests.peers.site import environment
 
 
 @pytest.mark.soak
-def test_an_extension_that_somebody_else_made_is_left_as_it_is(tmp_path: Path) -> None:
-    """As docs/scale.md 2 has it for `pg_trgm`."""
+def test_what_a_superuser_made_is_left_as_it_is(tmp_path: Path) -> None:
+    """The extension `pg_trgm` at the new place, as docs/scale.md 2 has it; at the former one what
+    the owner could not make: another extension, publications, subscriptions.
+    """
     with Postgres().running() as postgres:
         former = environment({"DATABASE_URL": postgres.url, "VESTIBULE_DATA": str(tmp_path / "a")})
         assert manage(["migrate", "--verbosity=0"], former).returncode == 0
+        with psycopg.connect(postgres.url, autocommit=True) as superuser:
+            superuser.execute("CREATE EXTENSION pg_stat_statements")
+            superuser.execute("CREATE PUBLICATION everything FOR ALL TABLES")
+            superuser.execute(
+                "CREATE SUBSCRIPTION of_another CONNECTION 'dbname=none' PUBLICATION everything "
+                "WITH (connect = false)"
+            )
         file = tmp_path / "site.backup"
         assert manage(["backup", "--keys", str(file)], former).returncode == 0
 
