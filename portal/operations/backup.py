@@ -196,7 +196,7 @@ def _require_no_tables(dump: Path) -> None:
 def _load_postgres(dump: Path) -> None:
     # A comment of an extension that somebody else made is only its owner's to write.
     own = (*_OURS, "--no-comments", "--exit-on-error", "--single-transaction")
-    pg_programs.run(connection, "pg_restore", *own, str(dump))
+    pg_programs.restore(connection, str(dump), *own)
 
 
 _DUMPS = {"sqlite": _copy_sqlite, "postgresql": _dump_postgres}

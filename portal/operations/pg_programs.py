@@ -1,11 +1,13 @@
 """PostgreSQL's own programs, run with all that the site's address of the database says."""
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import Any
+from contextlib import contextmanager, suppress
+from tempfile import TemporaryFile
+from typing import IO, Any
 
 from django.utils.translation import gettext as _
 from psycopg.conninfo import make_conninfo
@@ -16,6 +18,9 @@ from portal.operations.archive import Refused
 # What else libpq reads: a home, for its files there, and its own variables.
 _PASSED_ON = ("HOME", "PG", "KRB5")
 _SERVICE = "vestibule"
+# What pg_restore sets since this version, and what else may stand before it in a script.
+_KNOWN_SINCE, _UNKNOWN = 17, b"SET transaction_timeout = 0;\n"
+_AT_FIRST = (b"--", b"\\restrict ", b"BEGIN;", b"SET ", b"\n")
 
 
 def run(asked: Any, program: str, *args: str) -> None:
@@ -24,10 +29,106 @@ def run(asked: Any, program: str, *args: str) -> None:
     It connects as the workers do (docs/configuration.md). No secret of the address stands in the
     list of processes: the password is in the environment, the others in a file without a name.
     """
+    path = _found(program)
+    with _way_to(asked) as (named, how):
+        done = subprocess.run(  # noqa: S603  # a program of a name that is fixed
+            [path, named, *args], **how, capture_output=True, check=False
+        )
+    _require(program, done.returncode, done.stderr)
+
+
+def restore(asked: Any, dump: str, *args: str) -> None:
+    """Run pg_restore on `dump`. One of 17 or newer sets what a server before 17 does not know: then
+    psql is fed with what it would do but for that. Raises `Refused` with what they say.
+    """
+    path = _found("pg_restore")
+    with _way_to(asked) as (_named, how):
+        version = subprocess.run(  # noqa: S603
+            [path, "--version"], **how, capture_output=True, check=False
+        ).stdout
+    found = re.search(rb"\) (\d+)", version)
+    if asked.pg_version >= _KNOWN_SINCE * 10_000 or not found or int(found[1]) < _KNOWN_SINCE:
+        run(asked, "pg_restore", *args, dump)
+    else:
+        _feed(asked, [path, *args, "--file=-", dump])
+
+
+def _feed(asked: Any, words: list[str]) -> None:
+    """Have psql do what another program writes. That begins a transaction and commits it, so that
+    nothing is done of a script that breaks off.
+    """
+    psql = [_found("psql"), "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1"]
+    with (
+        _way_to(asked) as (named, how),
+        TemporaryFile() as said,
+        TemporaryFile() as answered,
+        _started(words, **how, stdout=subprocess.PIPE, stderr=said) as script,
+        _started(
+            [*psql, named],
+            **how,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=answered,
+        ) as own,
+    ):
+        with suppress(BrokenPipeError):  # psql has ended, and says why
+            _copy_known(script.stdout, own.stdin)
+        _close(own)
+        script.stdout.close()  # whose program may not have ended
+        for name, child, file in (("psql", own, answered), ("pg_restore", script, said)):
+            status = child.wait()
+            file.seek(0)
+            _require(name, status, file.read())
+
+
+def _copy_known(script: IO[bytes], to: IO[bytes]) -> None:
+    """Copy a script but for the one line, which stands among its first settings. In what follows,
+    the rows of tables, it would be somebody's own.
+    """
+    for line in script:
+        if line != _UNKNOWN:
+            to.write(line)
+        if not line.startswith(_AT_FIRST):
+            break
+    shutil.copyfileobj(script, to)
+
+
+@contextmanager
+def _started(words: list[str], **how: Any) -> Iterator[Any]:
+    """Start a program for the block, which it does not outlive."""
+    with subprocess.Popen(words, **how) as child:  # noqa: S603
+        try:
+            yield child
+        except BaseException:  # whatever it was, the end of this process as well
+            child.kill()
+            _close(child)
+            raise
+
+
+def _close(child: Any) -> None:
+    """End what a program is fed with, whether or not it reads on."""
+    with suppress(BrokenPipeError):
+        if child.stdin:
+            child.stdin.close()
+
+
+def _found(program: str) -> str:
     path = shutil.which(program)
     if path is None:
         said = _("%s is missing: install PostgreSQL's client, of the server's version or newer.")
         raise Refused(said % program)
+    return path
+
+
+def _require(program: str, status: int, said: bytes) -> None:
+    if status:
+        lines = said.decode(errors="replace").strip().splitlines()
+        raise Refused(f"{program}: {lines[0] if lines else ''}")
+
+
+@contextmanager
+def _way_to(asked: Any) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Give the word that names the database, and how a program is started that finds the rest."""
     open_words, secrets = _parameters(asked.get_connection_params())
     told = {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
     if password := secrets.pop("password", ""):
@@ -35,16 +136,8 @@ def run(asked: Any, program: str, *args: str) -> None:
     if host := open_words.get("host"):
         told["PGHOST"] = host  # Debian's wrapper takes the newest version then
     with _service_file(secrets) as (named, files):
-        done = subprocess.run(  # noqa: S603  # a program of a name that is fixed
-            [path, f"--dbname={make_conninfo(**open_words)}", *args],
-            env={**told, **named, "LC_ALL": "C.UTF-8"},
-            pass_fds=files,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    if done.returncode:
-        raise Refused(f"{program}: {done.stderr.strip().splitlines()[0] if done.stderr else ''}")
+        env = {**told, **named, "LC_ALL": "C.UTF-8"}
+        yield f"--dbname={make_conninfo(**open_words)}", {"env": env, "pass_fds": files}
 
 
 def _parameters(params: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, str]]:

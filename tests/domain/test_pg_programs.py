@@ -140,8 +140,48 @@ def test_what_is_restored_comes_by_the_same_way(
     with connected(server.url, django_db_blocker) as own:
         pg_programs.run(own, "pg_dump", "--format=custom", "--table=kept", f"--file={dump}")
         server.say("DROP TABLE kept")
-        pg_programs.run(own, "pg_restore", "--no-owner", str(dump))
+        pg_programs.restore(own, str(dump), "--no-owner")
     assert server.say("SELECT number FROM kept") == [(1,)]
+
+
+NEWER = """#!/bin/sh
+case "$*" in
+--version) echo "pg_restore (PostgreSQL) 17.6 (Debian 17.6-0+deb13u1)" ;;
+*--file=-*) {own} "$@" | sed "0,/^SET lock_timeout = 0;/s//&\\n{line}/" | head -n "$PGLINES"
+    exit "$PGSTATUS" ;;
+*) echo 'unrecognized configuration parameter "transaction_timeout"' >&2; exit 1 ;;
+esac
+"""
+
+
+def test_a_newer_client_restores_to_an_older_server(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
+) -> None:
+    """It sets `transaction_timeout`, which a server knows since 17: whoever has that line as the
+    text of a row keeps it.
+    """
+    line, dump = "SET transaction_timeout = 0;", str(tmp_path / "dump")
+    server.say("CREATE TABLE said (said text)", f"INSERT INTO said VALUES ('{line}'), ('x')")
+    newer = tmp_path / "bin" / "pg_restore"
+    newer.parent.mkdir()
+    newer.write_text(NEWER.format(own=shutil.which("pg_restore"), line=line))
+    newer.chmod(0o755)
+    monkeypatch.setenv("PATH", str(newer.parent), prepend=":")
+    with connected(server.url, django_db_blocker) as own:
+        pg_programs.run(own, "pg_dump", "--format=custom", "--table=said", f"--file={dump}")
+        server.say("DROP TABLE said")
+
+        def restored(lines: int, status: int) -> list[tuple[object, ...]]:
+            monkeypatch.setenv("PGLINES", str(lines))
+            monkeypatch.setenv("PGSTATUS", str(status))
+            pg_programs.restore(own, dump, "--single-transaction")
+            return server.say("SELECT said FROM said")
+
+        with pytest.raises(Refused, match="pg_restore: "):  # it breaks off amid the rows
+            restored(lines=42, status=1)
+        assert restored(lines=9999, status=0) == [(line,), ("x",)]
+        with pytest.raises(Refused, match='relation "said" already exists'):
+            restored(lines=9999, status=0)
 
 
 @pytest.mark.parametrize(
