@@ -17,6 +17,7 @@ from portal.server.proxies import TrustedProxies
 from portal.server.replaced import Replaced
 from portal.server.short_ways import LEARN, Answer, Environ, ShortWay, write_line, writes_lines
 from portal.server.turns import LATE, Turns
+from portal.server.unreadable import UNREADABLE, unreadable
 
 log = structlog.get_logger("vestibule.front")
 
@@ -39,6 +40,10 @@ EVERY = 1.0  # seconds
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
 _LONG = '{"error": "invalid_request", "error_description": "A header is too long."}'
 _TWO_HOSTS = '{"error": "invalid_request", "error_description": "The request names two hosts."}'
+_COOKIE = (
+    '{"error": "invalid_request", "error_description": "A cookie is not ASCII. Delete the cookies '
+    "of this site's domain in your browser, and come again.\"}"
+)
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
 
 
@@ -60,7 +65,7 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is not read: the application sees its length, and refuses it. An
     `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5), a request
-    with two hosts 400 (RFC 9112, 3.2). What
+    with two hosts 400 (RFC 9112, 3.2), and one whose cookies cannot be read. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
     What is `kept` is answered in the event loop, and of what may be kept what is `at_hand`: these
     ways make no query. In the thread the `short_ways` are asked first, in their order. `watch` is
@@ -119,11 +124,9 @@ class Front:
             return
         environ = self._environ(scope)
         environ[_KEY] = key
-        if any(len(environ.get(name, "")) > _LONGEST for name in _READ_SLOWLY):
-            _refuse(protocol, 431, _LONG)
-            return
-        if _names_two_hosts(scope.authority, environ.get("HTTP_HOST", "")):
-            _refuse(protocol, 400, _TWO_HOSTS)
+        refusal = _refusal(scope.authority, environ)
+        if refusal:
+            _refuse(protocol, *refusal)
             return
         if key and self._decided(key, environ, protocol):
             return
@@ -203,7 +206,8 @@ class Front:
     def _environ(self, scope: Any) -> Environ:
         """Return what PEP 3333 asks for; the body is still to come."""
         peer = scope.client.rpartition(":")[0].strip("[]")
-        caller = self._proxies.caller(peer, scope.scheme, scope.headers.items())
+        lines = scope.headers.items()
+        caller = self._proxies.caller(peer, scope.scheme, lines)
         server, _, port = scope.server.rpartition(":")
         environ = {
             **_CONSTANT,
@@ -216,6 +220,7 @@ class Front:
             "REMOTE_ADDR": caller.address,
             "wsgi.url_scheme": caller.scheme,
             "wsgi.input": io.BytesIO(),
+            UNREADABLE: unreadable(scope.headers, lines),
         }
         for name, value in caller.headers.items():
             environ[_key(name)] = value
@@ -278,6 +283,17 @@ class Front:
         if LEARN in environ:
             environ[LEARN](answer)
         return answer
+
+
+def _refusal(authority: str | None, environ: Environ) -> tuple[int, str] | None:
+    """Return status and body for a head that is refused, whatever it asks for."""
+    if any(len(environ.get(name, "")) > _LONGEST for name in _READ_SLOWLY):
+        return 431, _LONG
+    if _names_two_hosts(authority, environ.get("HTTP_HOST", "")):
+        return 400, _TWO_HOSTS
+    if "cookie" in environ[UNREADABLE]:  # else whoever is signed in would be nobody
+        return 400, _COOKIE
+    return None
 
 
 def _names_two_hosts(authority: str | None, host: str) -> bool:

@@ -15,12 +15,15 @@ from django.db import DatabaseError
 
 from portal.server.bounded import Bounded
 from portal.server.short_ways import Answer, Environ
+from portal.server.unreadable import unreadable
 
 # Below this key of the environment a view says how long its answer stands.
 KEEP = "vestibule.keep"
 # What differs from question to question and never has a say in the answer.
 _IGNORED = frozenset({"referer", "x-request-id", "x-correlation-id", "traceparent", "tracestate"})
 _BODY = frozenset({"content-length", "transfer-encoding", "expect"})
+# No value that can be read has it.
+_UNREADABLE = "\xff"
 _STATUSES = frozenset({200, 302, 304, 401, 403})
 
 Mark = tuple[str, str]
@@ -81,7 +84,9 @@ class Kept:
             return None
         said = [scope.client.rpartition(":")[0], scope.scheme, scope.http_version]
         said += (scope.authority or "", scope.query_string)
-        for name, value in scope.headers.items():
+        lines = scope.headers.items()
+        unread = ((name, _UNREADABLE) for name in sorted(unreadable(scope.headers, lines)))
+        for name, value in (*lines, *unread):
             if name in _BODY:
                 return None
             if name not in _IGNORED:

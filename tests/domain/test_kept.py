@@ -133,6 +133,22 @@ def test_whatever_a_request_says_makes_it_another(kept: Kept, other: dict[str, A
     assert kept.key(scope()) != kept.key(scope(**other))
 
 
+class Lines(dict[str, str]):
+    """Headers as granian gives them, with one whose value it leaves out."""
+
+    def items(self) -> Any:
+        return [line for line in super().items() if line[1].isascii()]
+
+
+def test_what_cannot_be_read_makes_it_another(kept: Kept) -> None:
+    """Its name is all that the front is told of it."""
+    known = {"cookie": "vestibule=a"}
+    others = [{"destination": "\xff"}, {"destination": "\xff", "x": "\xff"}, {"x": "\xff"}]
+    keys = {kept.key(scope(headers=Lines(known | other))) for other in ({}, {"x": ""}, *others)}
+    assert len(keys) == 5
+    assert kept.key(scope(headers=Lines(known, referer="\xff"))) == kept.key(scope())
+
+
 def test_what_has_no_say_makes_it_no_other(kept: Kept) -> None:
     headers = {"cookie": "vestibule=a", "referer": "/x", "x-request-id": "1"}
     assert kept.key(scope()) == kept.key(scope(headers=headers, client="127.0.0.1:6000"))

@@ -161,6 +161,20 @@ def test_lines_of_one_name_are_joined(echo: int) -> None:
     assert heard["HTTP_ACCEPT"] == "x/y,z/w"
 
 
+@pytest.mark.parametrize(
+    "cookie", ["by=\xf8; a=1; b=2", "a=1; by=K\xc3\xb8benhavn; c=\xe6;b=2", "a=1; b=2; by=\xff"]
+)
+def test_e07_a_cookie_that_is_not_ascii_takes_no_other_along(way: Way, cookie: str) -> None:
+    """Any neighbour below one domain can set one. Straight, the front says what to do."""
+    status, body = way.ask("GET / HTTP/1.1", "Connection: close", f"Cookie: {cookie}")
+    if way.authority is None:
+        assert status == 400
+        assert "Delete the cookies" in json.loads(body)["error_description"]
+    else:
+        held = json.loads(body)["HTTP_COOKIE"].split(";")
+        assert [each.strip() for each in held if each.strip()] == ["a=1", "b=2"]
+
+
 def test_a_body_arrives_whole(way: Way) -> None:
     status, body = way.ask(
         "POST / HTTP/1.1", "Connection: close", "Content-Length: 5", body=b"hello"

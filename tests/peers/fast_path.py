@@ -103,11 +103,11 @@ def _as_sent(response: Any) -> Answer:
 
 def _scope(environ: Environ) -> Any:
     """Return what granian says of such a request."""
-    headers = [
-        (re.sub("^http_", "", key.lower()).replace("_", "-"), str(value))
+    headers = {
+        re.sub("^http_", "", key.lower()).replace("_", "-"): str(value)
         for key, value in environ.items()
         if key.startswith("HTTP_") or key in {"CONTENT_TYPE", "CONTENT_LENGTH"}
-    ]
+    }
     return SimpleNamespace(
         method=environ["REQUEST_METHOD"],
         path=environ["PATH_INFO"].encode("latin-1").decode(errors="replace"),
@@ -116,5 +116,5 @@ def _scope(environ: Environ) -> Any:
         http_version="1.1",
         authority="",
         query_string=environ["QUERY_STRING"],
-        headers=SimpleNamespace(items=lambda: headers),
+        headers=headers,
     )

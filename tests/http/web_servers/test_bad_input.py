@@ -465,6 +465,22 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
     assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
 
 
+def test_e07_a_cookie_that_is_not_ascii_signs_nobody_out(
+    wire: Wire, app: Application, alice: Desktop, server: str
+) -> None:
+    """Any neighbour below the domain can set one. Traefik cannot take it away."""
+    held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
+    cookie = f"Cookie: by=K\xc3\xb8benhavn; vestibule={held}; x=\xff"
+    session = wire.ask("GET /auth/session", cookie, host=f"{LOGIN}:{wire.port}")
+    page = wire.ask("GET /own", cookie, "Accept: text/html")
+    if server == "Traefik":
+        assert b"Delete the cookies" in session.body
+        assert (session.status, page.status, app.seen) == (400, 400, [])
+    else:
+        assert json.loads(session.body)["isLoggedIn"] is True
+        assert page.status == 200
+
+
 def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Application) -> None:
     """Fetch, 4.8: without credentials, without a body, and for no other method."""
     asks = (f"Origin: {ORIGIN}", "Access-Control-Request-Method: GET")
