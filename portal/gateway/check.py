@@ -45,12 +45,13 @@ log = structlog.get_logger("vestibule.gateway")
 @dataclass(frozen=True, slots=True)
 class Question:
     """What a web server sends. `headers` are by name in lower case, one value each; `address` is
-    the caller's as the proxies tell it.
+    the caller's as the proxies tell it. `unreadable` are names of headers whose value is not known.
     """
 
     query: str
     headers: Mapping[str, str] = field(repr=False)
     address: str = ""
+    unreadable: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def at_hand(
     `remembered`, and is neither refused nor given the upstream's token. Else None.
     """
     try:
-        asked = forwarded_request.read(question.headers)
+        asked = forwarded_request.read(question.headers, question.unreadable)
     except ProtocolError:
         return None
     compiled, somebody = rules.at_hand(), remembered(question.headers, asked.host)
@@ -99,7 +100,7 @@ def at_hand(
 
 def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, Keep | None]:
     headers = question.headers
-    asked = forwarded_request.read(headers)
+    asked = forwarded_request.read(headers, question.unreadable)
     settings, compiled = settings_of(question), rules.compiled()
     visit = Visit(question.address, headers.get("user-agent", "")[:300])
     somebody = identify(headers, visit, asked.host, at_home=asked.host == settings.host)

@@ -6,7 +6,7 @@ two may be the caller's own.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
@@ -32,6 +32,15 @@ _WITH_DESTINATION = frozenset({"COPY", "MOVE"})
 # address, too: Symfony and Laravel know `_method`.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _IN_QUERY = re.compile(r"(?:[\W_](?:http)?method|x-(?:http-)?method(?:-override)?)\Z", re.I)
+# What has a say in the answer, or for an application in what it does. Others may be what they like:
+# nobody is locked out by the name of a town in a header that is none of ours.
+_HAVE_A_SAY = frozenset(
+    {
+        "authorization", "connection", "cookie", "depth", "destination", "forwarded", "host",
+        "sec-websocket-key", "upgrade", *_OVERRIDES,
+    }
+)  # fmt: skip
+_OF_THE_WAY = ("x-forwarded-", "x-original-")
 # So many methods a request may be taken for, so many places it may write to, and so many readings
 # its paths may have: each is held against each rule.
 _MOST_METHODS, _MOST_PLACES, _MOST_READINGS = 4, 4, 200
@@ -83,13 +92,15 @@ class Forwarded:
         return self.method in DAV
 
 
-def read(headers: Mapping[str, str]) -> Forwarded:
-    """Return the request that is asked about. `headers` are by name in lower case.
+def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwarded:
+    """Return the request that is asked about. `headers` are by name in lower case; of `unreadable`
+    ones the names alone are known.
 
     Raises `InvalidRequest` when something is missing, contradicts itself or cannot be read. Words
     on forwarding must have come from a trusted proxy (portal/server/proxies.py).
     """
     asked, scheme, authority, target = _form(headers)
+    _refuse_unreadable(unreadable, asked)
     _refuse_loss(headers)
     _refuse_others(headers, asked, scheme, authority)
     if not _METHOD.match(asked):
@@ -163,6 +174,14 @@ def _xforwarded(headers: Mapping[str, str]) -> Form | None:
     if not (method and scheme and authority):
         raise InvalidRequest("X-Forwarded-Method, -Proto, -Host or -Uri is missing.")
     return method, scheme.lower(), authority.lower(), target
+
+
+def _refuse_unreadable(names: Collection[str], method: str) -> None:
+    """Refuse what has a say and cannot be read: the application reads it all the same."""
+    for name in names:
+        of_preflights = method == "OPTIONS" and name in _NOT_OF_PREFLIGHTS
+        if name in _HAVE_A_SAY or name.startswith(_OF_THE_WAY) or of_preflights:
+            raise InvalidRequest(f"{name} is not ASCII.")
 
 
 def _refuse_loss(headers: Mapping[str, str]) -> None:

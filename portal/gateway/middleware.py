@@ -12,6 +12,7 @@ from accounts import database
 from portal.gateway import arrival
 from portal.gateway.check import PATH, Answer, Question, answer
 from portal.gateway.hosts import LOCAL
+from portal.server.unreadable import UNREADABLE
 
 _UNAVAILABLE = b'{"error": "temporarily_unavailable", "error_description": "Try again."}'
 
@@ -56,6 +57,7 @@ def check(request: HttpRequest) -> HttpResponse:
         query=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         address=request.META.get("REMOTE_ADDR", ""),
+        unreadable=request.META.get(UNREADABLE, frozenset()),
     )
     try:
         found = answer(question)

@@ -9,6 +9,7 @@ from accounts.database import as_for_a_request
 from portal.gateway import check, known
 from portal.server.kept import KEEP, Keep
 from portal.server.short_ways import Answer, Environ
+from portal.server.unreadable import UNREADABLE
 
 
 def answer(environ: Environ) -> Answer | None:
@@ -35,6 +36,7 @@ def _question(environ: Environ) -> check.Question:
         query=environ["QUERY_STRING"],
         headers={name: value for key, value in environ.items() if (name := _header(key))},
         address=environ["REMOTE_ADDR"],
+        unreadable=environ.get(UNREADABLE, frozenset()),
     )
 
 

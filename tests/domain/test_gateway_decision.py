@@ -534,6 +534,22 @@ def test_a_destination_with_a_host_and_no_scheme_is_refused(there: str) -> None:
         ask(ALICE, "MOVE", "/public/a", rules=OPEN, destination=there)
 
 
+@pytest.mark.parametrize(
+    ("name", "method"),
+    [
+        ("destination", "MOVE"), ("x-http-method-override", "GET"), ("x-forwarded-host", "GET"),
+        ("sec-websocket-key", "GET"), ("depth", "COPY"), ("authorization", "GET"),
+        ("connection", "GET"), ("cookie", "OPTIONS"), ("content-type", "OPTIONS"),
+    ],
+)  # fmt: skip
+def test_what_has_a_say_and_cannot_be_read_is_refused(name: str, method: str) -> None:
+    """docs/decisions/0007-rsgi.md: of a value that is not ASCII only the name is known."""
+    sent = {**ORIGINAL, "x-original-method": method, "destination": "/b"}
+    with pytest.raises(InvalidRequest, match=name):
+        forwarded.read(sent, {name})
+    forwarded.read({**sent, "x-original-method": "GET"}, {"content-type", "cf-ipcity"})
+
+
 def test_the_query_of_a_destination_may_be_a_part_of_its_path() -> None:
     there = f"https://{HOST}/public/a?/../../private"
     moved = ask(NOBODY_THERE, "MOVE", "/public/a", rules=OPEN, destination=there)

@@ -263,6 +263,9 @@ def test_h08_methods(wire: Wire, app: Application, bearer: str) -> None:
         assert wire.ask(f"{method} /read", "Content-Length: 0").status == 403
     for name in ("X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"):
         assert wire.ask("GET /read", f"{name}: DELETE").status == 403
+        for more in ("DELETE,\xc3\xa5", "DELETE,\xff", f"GET\r\n{name}: DELETE,\xff"):
+            found = wire.ask("GET /read", f"{name}: {more}").status
+            assert found in {400, 403} or not app.last().all(name)[1:], more
     assert not app.seen
     assert wire.ask("HEAD /read").status == 200
 
@@ -461,7 +464,16 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
         for method in ("MOVE", "COPY"):
             found = wire.ask(f"{method} /public/a", f"Destination: {place}")
             assert found.status in {400, 401, 403}, place
+    for more in (
+        ["Destination: /private/a?\xc3\xa5"],
+        ["Destination: /private/a?\xff"],
+        ["Destination: /private/a?\xff", "Destination: /public/b"],
+    ):
+        assert wire.ask("MOVE /public/a", *more).status in {0, 400, 401, 403}, more
     assert not app.seen
+    two = ["Destination: /public/b", "Destination: /private/a?\xff"]
+    if wire.ask("MOVE /public/a", *two).status == 200:
+        assert app.last().all("Destination") == ["/public/b"]
     assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
 
 
