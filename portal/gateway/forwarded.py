@@ -109,6 +109,7 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
         raise InvalidRequest("The scheme is neither http nor https.")
     path, query = paths.split(target)
     methods = _methods(asked, query, headers)
+    _refuse_nowhere(asked, methods, headers)
     return Forwarded(
         method=asked,
         scheme=scheme,
@@ -235,6 +236,15 @@ def _is_preflight(method: str, query: str, headers: Mapping[str, str]) -> bool:
     has_body = headers.get("content-length", "") not in {"", "0"}
     has_more = has_body or any(headers.get(name) for name in _NOT_OF_PREFLIGHTS)
     return not has_more and not _overrides(query, headers)
+
+
+def _refuse_nowhere(method: str, methods: tuple[str, ...], headers: Mapping[str, str]) -> None:
+    """Refuse what writes to a second path and does not say where (RFC 4918, 9.8.3). A preflight
+    asks for a method that is not its own, before it says so.
+    """
+    is_own = method in methods and not _WITH_DESTINATION.isdisjoint(methods)
+    if is_own and not headers.get("destination", "").strip():
+        raise InvalidRequest("Destination is missing.")
 
 
 def _readings(

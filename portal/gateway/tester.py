@@ -74,11 +74,10 @@ def known(person: User, kind: str, proof: timedelta | None, level: str = "") -> 
 
 
 def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: datetime) -> Outcome:
-    """Return what would happen to a request. Raises `InvalidRequest` for one that would be refused
-    unread.
+    """Return what would happen to a request; what moves or copies does so to the same place. Raises
+    `InvalidRequest` for one that would be refused unread.
     """
-    sent = {**MANNERS[manner], "x-original-method": method.upper(), "x-original-url": url}
-    asked = forwarded.read(sent)
+    asked = forwarded.read({**MANNERS[manner], **_sent(url, method)})
     settings = Settings(conf.site_url(), portal_conf.cookie_domain())
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
@@ -86,14 +85,18 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     return Outcome(answer.status, _why(who, decided), answer.headers, looked)
 
 
-def url_problem(url: str) -> str:
-    """Return what is wrong with an address to be tried, or nothing."""
+def url_problem(url: str, method: str) -> str:
+    """Return what is wrong with an address to be tried by a method, or nothing."""
     try:
-        sent = {"x-original-method": "GET", "x-original-url": url}
-        forwarded.read(sent)
+        forwarded.read(_sent(url, method))
     except InvalidRequest as error:
         return error.description
     return ""
+
+
+def _sent(url: str, method: str) -> dict[str, str]:
+    place = url.partition("?")[0]
+    return {"x-original-method": method.upper(), "x-original-url": url, "destination": place}
 
 
 def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:

@@ -59,20 +59,19 @@ class TrialForm(forms.Form):
         if not sees_people:
             del own["person"]
 
-    def clean_url(self) -> str:
-        """Return the address when the gateway can read it."""
-        url: str = self.cleaned_data["url"]
-        problem = tester.url_problem(url)
-        if problem:
-            raise ValidationError(problem)
-        return url
-
     def clean_method(self) -> str:
         """Return the method in capitals."""
         method: str = self.cleaned_data["method"].upper()
         if not method.replace("-", "").isalpha() or not method.isascii():
             raise ValidationError(_("%s is no method; they are written in capitals.") % method)
         return method
+
+    def clean(self) -> None:
+        """Refuse what the gateway would not read."""
+        url, method = (self.cleaned_data.get(name) for name in ("url", "method"))
+        problem = tester.url_problem(url, method) if url and method else ""
+        if problem:
+            self.add_error("url", problem)
 
     def clean_person(self) -> User | None:
         """Return the person, or None."""

@@ -156,6 +156,7 @@ def test_it_says_what_would_happen_and_why(root: Client) -> None:
     assert (status, why) == (302, sentences[302])
     assert f"https://{HOST}/.vestibule/start?rd=%2F" in page
     assert tried(root, manner="client", method="propfind")[:2] == (401, sentences[401])
+    assert tried(root, "/?a=b", manner="client", method="move")[0] == 401
     assert tried(root, "/desk", type="local")[:2] == (
         403, "The person is in none of the rule's groups.",
     )  # fmt: skip
@@ -190,6 +191,8 @@ def test_it_asks_again_for_what_the_gateway_would_not_read(root: Client) -> None
         page = root.get(TRY, {"url": url, "method": "GET", "manner": "page"})
         assert page.context["outcome"] is None
         assert "url" in page.context["form"].errors
+    moved = {"url": f"https://{HOST}/a" + ",/a" * 4, "method": "MOVE", "manner": "client"}
+    assert "url" in root.get(TRY, moved).context["form"].errors
     asked = {"url": f"https://{HOST}/", "method": "G T", "manner": "page"}
     assert "method" in root.get(TRY, asked).context["form"].errors
 

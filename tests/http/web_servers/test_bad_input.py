@@ -468,6 +468,8 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
         ["Destination: /private/a?\xc3\xa5"],
         ["Destination: /private/a?\xff"],
         ["Destination: /private/a?\xff", "Destination: /public/b"],
+        ["Destination:", "Destination: /private/a"],
+        [],
     ):
         assert wire.ask("MOVE /public/a", *more).status in {0, 400, 401, 403}, more
     assert not app.seen
