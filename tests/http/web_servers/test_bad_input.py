@@ -278,6 +278,14 @@ def test_h09_only_a_websocket_is_handed_on_where_a_rule_says_so(
     assert found.status != 101
     assert not any(seen.all("Upgrade") or seen.all("HTTP2-Settings") for seen in app.seen)
     app.seen.clear()
+    key = "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="
+    two = "h2c\r\nUpgrade: websocket"
+    for value in ("foo", "websocket, foo", "foo, websocket", "websocket", two):
+        for keys in ([], [key], [f"{key}\xff"]):
+            lines = ("Connection: Upgrade", f"Upgrade: {value}", "Sec-WebSocket-Version: 13")
+            found = wire.ask("GET /public", *lines, *keys)
+            assert found.status in {400, 403}, (value, keys)
+            assert not app.seen
     upgrade = (
         "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13",
         "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
