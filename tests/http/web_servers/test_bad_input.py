@@ -362,6 +362,27 @@ def test_an_application_gets_neither_our_cookie_nor_our_token(
         assert [part for part in kept if part] == ["a=1", "b=2", "xvestibule=3", "c=4"]
 
 
+def test_e07_a_cookie_that_is_not_ascii_signs_nobody_out(
+    wire: Wire, app: Application, alice: Desktop, server: str
+) -> None:
+    """Any neighbour below the domain can set one. Whoever keeps it reads what to do."""
+    held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
+    cookie = f"Cookie: by=K\xc3\xb8benhavn; vestibule={held}; x=\xff"
+    session = wire.ask("GET /auth/session", cookie, host=f"{LOGIN}:{wire.port}")
+    page = wire.ask("GET /own", cookie, "Accept: text/html")
+    if server == "Traefik":
+        assert b"Delete the cookies" in session.body
+        assert (session.status, page.status, app.seen) == (400, 400, [])
+    else:
+        assert json.loads(session.body)["isLoggedIn"] is True
+        assert page.status == 200
+    if server == "nginx":  # which takes them out of three places
+        many = f"Cookie: vestibule={held}" + "; x=\xff; a=1" * 4
+        page = wire.ask("GET /own", many, "Accept: text/html")
+        assert page.status == 400
+        assert b"delete the cookies" in page.body
+
+
 def test_what_is_vestibules_own(wire: Wire, app: Application, bearer: str, place: Town) -> None:
     """Discovery and the hand-over of sessions at the application's name, the check at no name."""
     for name in ("openid-configuration", "oauth-authorization-server"):
@@ -485,27 +506,6 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
     if wire.ask("MOVE /public/a", *two).status == 200:
         assert app.last().all("Destination") == ["/public/b"]
     assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
-
-
-def test_e07_a_cookie_that_is_not_ascii_signs_nobody_out(
-    wire: Wire, app: Application, alice: Desktop, server: str
-) -> None:
-    """Any neighbour below the domain can set one. Whoever keeps it reads what to do."""
-    held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
-    cookie = f"Cookie: by=K\xc3\xb8benhavn; vestibule={held}; x=\xff"
-    session = wire.ask("GET /auth/session", cookie, host=f"{LOGIN}:{wire.port}")
-    page = wire.ask("GET /own", cookie, "Accept: text/html")
-    if server == "Traefik":
-        assert b"Delete the cookies" in session.body
-        assert (session.status, page.status, app.seen) == (400, 400, [])
-    else:
-        assert json.loads(session.body)["isLoggedIn"] is True
-        assert page.status == 200
-    if server == "nginx":  # which takes them out of three places
-        many = f"Cookie: vestibule={held}" + "; x=\xff; a=1" * 4
-        page = wire.ask("GET /own", many, "Accept: text/html")
-        assert page.status == 400
-        assert b"delete the cookies" in page.body
 
 
 def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Application) -> None:
