@@ -152,8 +152,10 @@ def ask(
     rules: Rules = RULES,
     **headers: str,
 ) -> Decision:
+    """Decide; what is moved or copied without a word on where to stays where it is."""
+    url = f"https://{host}{path}"
     sent = {name.replace("_", "-"): value for name, value in headers.items()}
-    sent |= {"x-original-method": method, "x-original-url": f"https://{host}{path}"}
+    sent = {"destination": url, **sent, "x-original-method": method, "x-original-url": url}
     return decide(who, forwarded.read(sent), rules, settings, NOW)
 
 
