@@ -1,7 +1,7 @@
 """The decision: one pure function of who asks, what for, and the rules (docs/gateway.md 2)."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import Enum
 from functools import reduce
@@ -148,18 +148,19 @@ def decide(who: Who, asked: Forwarded, rules: Rules, settings: Settings, now: da
         return Forbidden(UPGRADE, rules=matched)
     if asked.is_preflight and all(rule.access != NOBODY for rule in matched):
         return Allow(identity.headers(Who().session, "", "", ()), rules=matched)
+    judged = (*matched, *below(asked, rules, matched))
     needed: ProtocolError | None = None
-    for rule in matched:
+    for rule in judged:
         refused = _judge(rule, who, asked, now)
         if isinstance(refused, str):
-            return _forbidden(refused, matched)
+            return _forbidden(refused, tuple(dict.fromkeys((*matched, rule))))
         needed = refused or needed
     if isinstance(needed, InsufficientUserAuthentication):  # of all rules together
         proof = who.strength, who.session.auth_time, now
-        needed = all_that_lacks(_for_people(matched), *proof)
+        needed = all_that_lacks(_for_people(judged), *proof)
     if needed:
-        return _ask(needed, asked, matched, settings)
-    return _allow(who, asked, matched)
+        return _ask(needed, asked, judged, settings)
+    return replace(_allow(who, asked, matched), rules=judged)
 
 
 def _matched(asked: Forwarded, rules: Rules) -> tuple[Rule, ...] | None:
@@ -172,6 +173,18 @@ def _matched(asked: Forwarded, rules: Rules) -> tuple[Rule, ...] | None:
                 return None
             found.setdefault(rule.slug, rule)
     return tuple(found.values())
+
+
+def below(asked: Forwarded, rules: Rules, matched: tuple[Rule, ...]) -> tuple[Rule, ...]:
+    """Return the rules beside those `matched` whose paths a request reaches from above: who deletes
+    a folder deletes what is closed to them in it (RFC 4918, 9.6.1).
+    """
+    found = {rule.slug: rule for rule in matched}
+    for method in asked.deep:
+        for reading in asked.readings:
+            for rule in rules.below(asked.host, method, reading):
+                found.setdefault(rule.slug, rule)
+    return tuple(found.values())[len(matched) :]
 
 
 def _judge(  # one line for each reason

@@ -13,6 +13,7 @@ from urllib.parse import unquote_plus
 from accounts.errors import InvalidRequest
 from accounts.upstream import cookie_header
 from portal.gateway import paths
+from portal.gateway.depth import deep
 from portal.gateway.hosts import host_of
 from portal.gateway.paths import Reading
 
@@ -63,7 +64,7 @@ _HTML = re.compile(r"(?:text/html|application/xhtml\+xml)\s*(?:;|,|\Z)")
 class Forwarded:
     """The request of the application's caller. `authority` is the host with the port that was
     asked for, `target` path and query as they were sent, `methods` and `readings` all that the
-    application may take it for.
+    application may take it for; by the `deep` ones of the methods it reaches what lies below.
     """
 
     method: str
@@ -73,6 +74,7 @@ class Forwarded:
     target: str
     methods: tuple[str, ...]
     readings: tuple[Reading, ...]
+    deep: tuple[str, ...] = ()
     origin: str = ""
     cookies: frozenset[str] = frozenset()
     navigates: bool = False
@@ -118,6 +120,7 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
         target=target,
         methods=methods,
         readings=_readings(path, methods, headers),
+        deep=deep(methods, headers),
         origin=headers.get("origin", ""),
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
         navigates=_navigates(asked, headers),

@@ -7,7 +7,7 @@ of all of them allow it.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from functools import partial
@@ -88,6 +88,14 @@ def covers(prefix: str, path: str) -> bool:
     if prefix.endswith("/"):
         return path.startswith(prefix) or path == prefix[:-1]
     return path == prefix or path.startswith(prefix + "/")
+
+
+def above(path: str) -> Iterator[str]:
+    """Yield a path and all that it lies below, without a slash at the end."""
+    path = path.rstrip("/")
+    while path:
+        yield path
+        path = path.rpartition("/")[0]
 
 
 def resolved(path: str) -> str:

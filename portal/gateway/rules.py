@@ -1,6 +1,6 @@
 """The rules in the form in which they are asked: compiled once per worker (docs/gateway.md 3)."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,7 +12,7 @@ from accounts.strength.levels import Strength, named
 from portal import conf
 from portal.gateway.hosts import host_of
 from portal.gateway.models import AccessRule
-from portal.gateway.paths import Reading, covers, in_all_forms
+from portal.gateway.paths import Reading, above, covers, in_all_forms
 
 PUBLIC, SIGNED_IN, NOBODY = AccessRule.Access.values
 _MOST_HOSTS = 1000
@@ -60,10 +60,13 @@ class Rule:
         return host == self.host
 
     def matches(self, method: str, reading: Reading) -> bool:
-        """Tell whether the rule speaks of a request to its host. HEAD is a GET without a body."""
+        """Tell whether the rule speaks of a request to its host."""
+        return self.names(method) and covers(self.forms[reading.form.value], reading.path)
+
+    def names(self, method: str) -> bool:
+        """Tell whether the rule speaks of a method. HEAD is a GET without a body."""
         named = not self.methods or method in self.methods
-        named = named or (method == "HEAD" and "GET" in self.methods)
-        return named and covers(self.forms[reading.form.value], reading.path)
+        return named or (method == "HEAD" and "GET" in self.methods)
 
     def hides(self, later: "Rule") -> bool:
         """Tell whether a rule that follows is never asked: all it speaks of is decided here."""
@@ -91,6 +94,21 @@ class Rules:
     def first(self, host: str, method: str, reading: Reading) -> Rule | None:
         """Return the first rule that matches, or None."""
         return next((each for each in self.of(host) if each.matches(method, reading)), None)
+
+    def below(self, host: str, method: str, reading: Reading) -> Iterator[Rule]:
+        """Yield each rule that decides about something below. The first that speaks of the path
+        itself decides about all that is left, and its followers about nothing.
+        """
+        decided: set[str] = set()
+        for rule in self.of(host):
+            own = rule.forms[reading.form.value]
+            if not rule.names(method):
+                continue
+            if covers(own, reading.path):
+                return
+            if covers(reading.path, own) and decided.isdisjoint(above(own)):
+                decided.add(own.rstrip("/"))
+                yield rule
 
 
 def leads_to(scheme: str, authority: str) -> bool:

@@ -18,18 +18,21 @@ from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, Si
 from portal.gateway.forwarded import Forwarded
 from portal.gateway.rules import Rules
 
-# What is sent along by who asks: a browser that goes to a page, its script, any other client.
+# What is sent along by who asks: a browser that goes to a page, its script, any other client, which
+# lists a folder by one level.
 MANNERS = {
     "page": {"accept": "text/html", "sec-fetch-mode": "navigate"},
     "script": {"accept": "*/*", "sec-fetch-mode": "cors", "x-requested-with": "XMLHttpRequest"},
-    "client": {"accept": "*/*"},
+    "client": {"accept": "*/*", "depth": "1"},
 }
 _TOKEN = "Bearer ..."  # noqa: S105  # where the upstream's would stand
 
 
 @dataclass(frozen=True, slots=True)
 class Looked:
-    """A reading of the request: method and path as they may be understood, and the rule's slug."""
+    """A reading of the request: method and path as they may be understood, and the rule's slug; or
+    a rule below that it reaches.
+    """
 
     method: str
     path: str
@@ -104,6 +107,10 @@ def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:
         for reading in asked.readings:
             rule = rules.first(asked.host, method, reading)
             yield Looked(method, reading.path, rule.slug if rule else "")
+    for method in asked.deep:
+        for reading in asked.readings:
+            for rule in rules.below(asked.host, method, reading):
+                yield Looked(method, rule.path, rule.slug)
 
 
 def _why(who: Who, decided: Decision) -> str:

@@ -83,6 +83,8 @@ FETCH = {"sec-fetch-mode": "cors", "accept": "text/html"}
 XHR = {"x-requested-with": "XMLHttpRequest", "accept": "text/html"}
 TOKEN = {"authorization": "Bearer x", "accept": "text/html"}
 CURL = {"accept": "*/*"}
+LIST = {**CURL, "depth": "1"}
+ALL = {**CURL, "depth": "infinity"}
 SOCKET = {"upgrade": "websocket", "connection": "Upgrade", "accept": "text/html"}
 H2C = {"upgrade": "h2c", "accept": "text/html"}
 PREFLIGHT = {"origin": "https://go.example.org", "access-control-request-method": "PUT"}
@@ -96,11 +98,11 @@ CASES: list[tuple[str, Who, str, str, dict[str, str], Any]] = [
     ("a script's fetch gets a status",   NOBODY_THERE, "GET",      "/",             FETCH,     401),
     ("so does an XHR",                   NOBODY_THERE, "GET",      "/",             XHR,       401),
     ("curl is no browser",               NOBODY_THERE, "GET",      "/",             CURL,      401),
-    ("a DAV client neither",             NOBODY_THERE, "PROPFIND", "/",             PAGE,      401),
+    ("a DAV client neither",             NOBODY_THERE, "PROPFIND", "/desk",         PAGE,      401),
     ("who sends a token wants no page",  STALE,        "GET",      "/",             TOKEN,     401),
     ("a socket has no page to show",     NOBODY_THERE, "GET",      "/live",         SOCKET,    401),
     ("signed in",                        ALICE,        "GET",      "/",             PAGE,      200),
-    ("by a token with the scope",        CLIENT,       "PROPFIND", "/",             CURL,      200),
+    ("by a token with the scope",        CLIENT,       "PROPFIND", "/",             LIST,      200),
     ("by one without it",                NARROW,       "PROPFIND", "/",             CURL,      403),
     ("who awaits access",                WAITING,      "GET",      "/",             PAGE,      403),
     ("a public path, anonymous",         NOBODY_THERE, "GET",      "/status",       CURL,      200),
@@ -215,10 +217,10 @@ def test_a_preflight_is_let_in_where_what_it_asks_for_has_a_rule() -> None:
 @pytest.mark.parametrize(
     ("path", "also"),
     [
-        ("/", {"x_http_method_override": "DELETE"}),
-        ("/", {"x_http_method": "delete"}),
-        ("/", {"x_method_override": "OPTIONS,DELETE"}),
-        ("/?_method=DELETE", {}),
+        ("/", {"x_http_method_override": "PATCH"}),
+        ("/", {"x_http_method": "patch"}),
+        ("/", {"x_method_override": "OPTIONS,PATCH"}),
+        ("/?_method=PATCH", {}),
         ("/", {"authorization": "Bearer x"}),
         ("/", {"cookie": "app=1"}),
         ("/", {"content_type": "application/json"}),

@@ -34,7 +34,7 @@ def token(op: OpenIdProvider, audience: str = CLIENT_ID, lives: int = 300) -> st
 def test_a_token_of_a_source_opens_without_a_scope_of_ours(op: OpenIdProvider) -> None:
     rule("files")
     rule("desk", path="/desk", groups=["Caseworkers"], order=1)
-    shown = {"Authorization": f"Bearer {token(op)}", "method": "PROPFIND"}
+    shown = {"Authorization": f"Bearer {token(op)}", "method": "PROPFIND", "Depth": "1"}
     opened = ask(**shown)
     assert opened.status_code == 200
     assert opened["Remote-User"] == User.objects.get().uid

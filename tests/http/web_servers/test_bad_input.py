@@ -508,6 +508,18 @@ def test_a_move_is_asked_about_at_both_ends(wire: Wire, app: Application) -> Non
     assert wire.ask("MOVE /public/a", f"Destination: https://{wire.host}/public/b").status == 200
 
 
+def test_a_whole_tree_is_asked_about_with_what_is_closed_in_it(
+    wire: Wire, app: Application
+) -> None:
+    """RFC 4918, 9.1, 9.6.1 and 9.8.3."""
+    there = f"Destination: https://{wire.host}/mine"
+    for line in ("DELETE /", "COPY /", "MOVE /", "PROPFIND /"):
+        assert wire.ask(line, there, "Depth: infinity").status == 403, line
+    assert not app.seen
+    assert wire.ask("PROPFIND /", "Depth: 1").status == 200
+    assert wire.ask("DELETE /public").status == 200
+
+
 def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Application) -> None:
     """Fetch, 4.8: without credentials, without a body, and for no other method."""
     asks = (f"Origin: {ORIGIN}", "Access-Control-Request-Method: GET")
