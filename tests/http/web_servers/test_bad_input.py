@@ -423,6 +423,8 @@ def test_a_refusal_arrives_whole(wire: Wire, app: Application, place: Town) -> N
     assert page.one("Location").startswith(f"{place.login}/login?next=https%3A%2F%2F{FILES}")
     assert page.one("Location").endswith("%2Fown%2Fa%3Fb%3Dc")
     assert page.one("Cache-Control") == "no-store"
+    long = wire.ask(f"GET /own?{'layer=a,' * 750}", "Accept: text/html")
+    assert (long.status, long.one("Location").count("layer%3Da%2C")) == (302, 750)
     origin = f"Origin: {ORIGIN}"
     script = wire.ask("GET /own", origin, "X-Requested-With: XMLHttpRequest")
     assert (script.status, script.all("WWW-Authenticate")) == (401, [])
