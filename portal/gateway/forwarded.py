@@ -49,6 +49,8 @@ _MOST_METHODS, _MOST_PLACES, _MOST_READINGS = 4, 4, 200
 _NOT_OF_PREFLIGHTS = (
     "authorization", "cookie", "content-type", "transfer-encoding", "upgrade", "sec-websocket-key",
 )  # fmt: skip
+# How long a body is. The second is the web server's word: it asks without that body.
+_LENGTHS = ("content-length", "x-original-length")
 # What `Connection` may name: the options of a connection, and headers that are for one alone.
 _HOP_BY_HOP = frozenset(
     {"", "close", "keep-alive", "upgrade", "te", "http2-settings", "proxy-connection", "trailer"}
@@ -236,7 +238,7 @@ def _is_preflight(method: str, query: str, headers: Mapping[str, str]) -> bool:
     wanted = headers.get("access-control-request-method", "").strip().upper()
     if method != "OPTIONS" or not headers.get("origin") or not _METHOD.match(wanted):
         return False
-    has_body = headers.get("content-length", "") not in {"", "0"}
+    has_body = any(headers.get(name, "") not in {"", "0"} for name in _LENGTHS)
     has_more = has_body or any(headers.get(name) for name in _NOT_OF_PREFLIGHTS)
     return not has_more and not _overrides(query, headers)
 

@@ -225,6 +225,8 @@ def test_a_preflight_is_let_in_where_what_it_asks_for_has_a_rule() -> None:
         ("/", {"cookie": "app=1"}),
         ("/", {"content_type": "application/json"}),
         ("/", {"content_length": "7"}),
+        ("/", {"x_original_length": "7"}),
+        ("/", {"x_original_length": "chunked"}),
         ("/", {"transfer_encoding": "chunked"}),
         ("/live", {"upgrade": "websocket"}),
         ("/live", {"sec_websocket_key": "dGhlIHNhbXBsZSBub25jZQ=="}),

@@ -528,6 +528,12 @@ def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Applicatio
     for line in ("X-HTTP-Method-Override: DELETE", "Cookie: app=1", "Content-Type: text/plain"):
         assert wire.ask("OPTIONS /private", *asks, line).status == 401, line
     assert wire.ask("OPTIONS /private?_method=DELETE", *asks).status == 401
+    for line, body in (
+        ("Content-Length: 3", b"abc"),
+        ("Transfer-Encoding: chunked", b"3\r\nabc\r\n0\r\n\r\n"),
+    ):
+        for lie in ("Accept: */*", "X-Original-Length: 0"):
+            assert wire.ask("OPTIONS /private", *asks, line, lie, body=body).status == 401, line
     assert not app.seen
     assert wire.ask("OPTIONS /private", *asks).status == 200
     assert app.last().all("Remote-User") in ([], [""])
