@@ -33,6 +33,7 @@ rule("strong", path="/strong", order=2, strength="substantial", proof_seconds=60
 rule("socket", path="/socket", order=2, websockets=True)
 rule("shop", path="/shop", order=2, clear_storage=True, cookies=[
     {{"name": "app"}}, {{"name": "cart", "path": "/shop", "domain": {FILES!r}}}])
+rule("passing", path="/passing", order=2, pass_token=True)
 rule("read", path="/read", order=2, methods=["GET"], access="public")
 rule("not-written", path="/read", order=3, access="nobody")
 rule("public", path="/", access="public", order=200)
@@ -70,6 +71,15 @@ TRICKS = (
     "/x/%c0%ae%c0%ae/private", "/;%2fx/private", "/;%3fx/private", "/;%252fx/private",
 )  # fmt: skip
 ORIGIN = "https://go.example.org"
+UPSTREAM = "token-of-the-upstream"
+# Alice signs in with a password: her session in the browser is given what an upstream would have.
+TOKENS = f"""
+from accounts.models import StoredSession
+from accounts.session import vault
+from accounts.provider import TokenSet
+row = StoredSession.objects.get(user__username="alice", kind="browser")
+vault.new_row(row.uid, TokenSet(access_token={UPSTREAM!r})).save()
+"""
 SMUGGLED = "GET /private/smuggled HTTP/1.1\r\nHost: {host}\r\n\r\n"
 
 
@@ -90,6 +100,7 @@ def alice(place: Town) -> Desktop:
     own = Desktop(place.browser(), place.places["nginx"].files_url)
     own.redeem(person.visit(own.asks()))
     own.http = person.http
+    place.site.manage("shell", "--verbosity=0", stdin=TOKENS)
     return own
 
 
@@ -356,6 +367,10 @@ def test_an_application_gets_neither_our_cookie_nor_our_token(
             assert not [each for each in seen.all("Authorization") if each]
             if server != "Traefik":
                 assert held not in json.dumps(seen.headers)
+    for line in (bearer, f"Cookie: vestibule={held}", f"Cookie: vestibule={held}\r\n{bearer}"):
+        assert wire.ask("GET /passing", line).status == 200
+        found = [each for each in app.last().all("Authorization") if each]
+        assert found == ([f"Bearer {UPSTREAM}"] if "Cookie" in line else []), "a rule passes it on"
     wire.ask("GET /public", f"Cookie: {mixed}")
     if server != "Traefik":
         kept = [part.strip() for part in "".join(app.last().all("Cookie")).split(";")]
