@@ -20,10 +20,12 @@ from portal.tokens.token_errors import InsufficientScope
 class BearerAuthentication(BaseAuthentication):
     """Authenticates by `Authorization: Bearer` only (RFC 6750, 2.1); never by a query or a body.
 
-    Costs one query. `granted` holds the scopes of the accepted token.
+    Costs one query. `granted` holds the scopes of the accepted token. `alone`: whose cookie comes
+    along does not matter.
     """
 
     keyword = "Bearer"
+    alone = False
     granted: frozenset[str] | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
@@ -36,10 +38,19 @@ class BearerAuthentication(BaseAuthentication):
             return None
         held = foreign.find(text.strip(" "), incoming.visit(request._request))
         known: Any = request._request.session
-        if known.typed.is_logged_in and known.get(SESSION_KEY) != str(held.user.pk):
+        is_known = known.typed.is_logged_in and not self.alone
+        if is_known and known.get(SESSION_KEY) != str(held.user.pk):
             raise InvalidRequest("The cookie and the access token are two people's.")
         self.granted = held.scopes
         return held.user, held.session
+
+
+class BearerAlone(BearerAuthentication):
+    """Authenticates by the token alone: for who ends the token's own session in a browser that is
+    somebody else's by now.
+    """
+
+    alone = True
 
 
 class TypedSessionAuthentication(SessionAuthentication):

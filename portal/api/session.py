@@ -35,7 +35,7 @@ class TellingBearer(callers.BearerAuthentication):
 
 
 class SessionView(OpenView):
-    """`GET /auth/session`: 200 always, for anonymous people too (docs/contract.md 1)."""
+    """`GET /auth/session`: 200 for anonymous people too (docs/contract.md 1)."""
 
     authentication_classes = (TellingBearer,)
 

@@ -113,6 +113,7 @@ class HandOverView(OpenView):
 class LogoutView(JsonView):
     """`POST`, `DELETE /session/logout`: the end of a session and its tokens."""
 
+    authentication_classes = (callers.BearerAlone, callers.TypedSessionAuthentication)
     permission_classes = (callers.HasSession,)
     departure = {200: Departure, **failing(400, 401, 403)}
 

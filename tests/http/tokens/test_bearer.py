@@ -156,8 +156,22 @@ def test_a_cookie_and_a_token_of_two_people_are_refused(caller: Caller) -> None:
         answer = browser.get(route, headers=caller.bearer())
         assert answer.status_code == 400
         assert answer.json()["error"] == "invalid_request"
-    assert browser.delete("/session/logout", headers=caller.bearer()).status_code == 400
     assert StoredSession.objects.count() == 2
+
+
+@pytest.mark.parametrize("method", ["delete", "post"])
+def test_a_token_ends_its_own_session_beside_somebody_elses_cookie(
+    caller: Caller, method: str
+) -> None:
+    User.objects.create_user("bob", PASSWORD).give_local_identity()
+    browser = Client(HTTP_HOST="localhost")
+    sign_in(browser, "bob")
+    answer = getattr(browser, method)("/session/logout", headers=caller.bearer())
+    assert (answer.status_code, answer.json()) == (200, {"ended": True, "upstream": "none"})
+    assert not answer.cookies, "the browser is somebody else's"
+    assert [each.user.username for each in StoredSession.objects.all() if each.user] == ["bob"]
+    assert browser.get("/auth/session").json()["user"]["username"] == "bob"
+    assert caller.get().status_code == 401
 
 
 def test_a_cookie_and_a_token_of_one_person_are_welcome(caller: Caller) -> None:
