@@ -40,6 +40,10 @@ PERSON = "person"
 _COUNTED = frozenset({SOURCE, RULE})
 _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
+# So many new rows are read at first, and the others when there are so many. Without the limit
+# PostgreSQL takes a table that it has not looked at since a mass ending for one with many new rows,
+# and reads all of it each time.
+_AT_FIRST = 100
 
 
 # The number of changes, and a moment of `time.monotonic`.
@@ -139,7 +143,9 @@ class Feed:
         self._last = first - 1
 
     def _unread(self) -> Iterator[QuerySet[EndedEntry, tuple[int, str, str]]]:
-        """Yield what may have come late, and then what is new, each by a range of the key."""
+        """Yield what may have come late, and then what is new, each by a range of the key. What is
+        committed between two steps is read by the next one, or fills a gap.
+        """
         rows = EndedEntry.objects.order_by("id").values_list("id", "kind", "value")
         if self._gaps:
             within = (
@@ -148,7 +154,10 @@ class Feed:
             )
             late = (Q(id__range=(gap.first, gap.last)) for gap in self._gaps)
             yield rows.filter(reduce(or_, late), id__range=within)
-        yield rows.filter(id__gt=self._last)
+        new = rows.filter(id__gt=self._last)[:_AT_FIRST]
+        yield new
+        if len(new) == _AT_FIRST:
+            yield rows.filter(id__gt=new[_AT_FIRST - 1][0])
 
     def _note(self, ids: list[int], now: float) -> None:
         """Keep the greatest id, and the gaps that a transaction under way may still fill."""

@@ -47,6 +47,9 @@ def worker(clock: Clock) -> Callable[[str], bool]:
     return knows
 
 
+INSERT = "INSERT INTO accounts_endedentry (id, kind, value, at) VALUES (%s, %s, %s, %s)"
+
+
 def refuse(*_: Any) -> Any:
     raise OperationalError("the server has gone away")
 
@@ -88,6 +91,63 @@ def test_a_mass_ending_is_read_once(worker: Any) -> None:
     ended.announce("session", (f"s{number}" for number in range(2000)))
     assert worker("s1999")
     assert not any(rows.exists() for rows in worker.feed._unread())
+
+
+def test_what_is_committed_between_the_two_steps_of_a_mass_ending_is_heard(
+    worker: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ended, "_AT_FIRST", 2)
+    EndedEntry.objects.create(id=5000, kind="session", value="a")
+    assert worker("a")
+    for number in range(10):
+        EndedEntry.objects.create(id=5002 + 2 * number, kind="session", value=f"s{number}")
+    steps = []
+
+    def commits(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
+        found = execute(sql, params, *rest)
+        steps.append(params)
+        if len(steps) == 2:  # the gaps, then two rows
+            with connection.cursor() as cursor:
+                for number, uid in ((5001, "late"), (5019, "early"), (5021, "new")):
+                    row = [number, "session", uid, timezone.now()]
+                    cursor.cursor.execute(INSERT, row)
+        return found
+
+    with connection.execute_wrapper(commits):
+        assert worker("s9")
+    assert len(steps) == 3
+    entries = worker.feed.entries
+    assert {("session", uid) in entries for uid in ("s0", "s8", "early", "new")} == {True}
+    assert ("session", "late") not in entries
+    assert worker("late")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite has one plan for it")
+@pytest.mark.parametrize("looked_at", [False, True])
+def test_a_table_that_was_not_looked_at_since_a_mass_ending_is_not_read_whole(
+    worker: Any, looked_at: bool
+) -> None:
+    """Autovacuum looks once a minute, and never at a temporary table, which stands in its place."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMPORARY TABLE accounts_endedentry (LIKE accounts_endedentry INCLUDING ALL) "
+            "ON COMMIT DROP"
+        )
+        if looked_at:
+            cursor.execute("ANALYZE accounts_endedentry")  # while it is empty
+        cursor.execute(
+            "INSERT INTO accounts_endedentry (kind, value, at) "
+            "SELECT 'session', md5(n::text), now() FROM generate_series(1, 30000) AS s(n)"
+        )
+    assert not worker("a")
+    assert len(worker.feed.entries) == 30_000
+    with CaptureQueriesContext(connection) as captured:
+        worker("a")
+    assert captured.captured_queries
+    with connection.cursor() as cursor:
+        for query in captured.captured_queries:
+            cursor.execute("EXPLAIN " + query["sql"])
+            assert "Seq Scan" not in (plan := str(cursor.fetchall())), plan
 
 
 def test_a_gap_is_given_up_in_the_end(worker: Any, clock: Clock) -> None:
