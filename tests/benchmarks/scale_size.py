@@ -177,6 +177,7 @@ def _pages(size: int) -> Iterator[tuple[str, int, Measure]]:
     at = size // 2
     code = Event.objects.filter(session_uid=many.uid_of(at)).values_list("support_code", flat=True)
     sessions, events = "/admin/accounts/storedsession/", "/admin/accounts/event/"
+    name = many.username_of(at)
     people, ways = "/admin/accounts/user/", "/admin/accounts/identity/"
     for label, path in (
         ("administration: first page", "/admin/"),
@@ -184,9 +185,11 @@ def _pages(size: int) -> Iterator[tuple[str, int, Measure]]:
         ("sessions: page 15", f"{sessions}?p=15"),
         ("sessions: of one source", f"{sessions}?source={SLUG}"),
         ("sessions: by the beginning of an id", f"{sessions}?q={many.uid_of(at)[:12]}"),
-        ("sessions: of a person by name", f"{sessions}?q=person-{at}"),
+        ("sessions: of a person by name", f"{sessions}?q={name}"),
         ("people: list", people),
-        ("people: by a part of the name", f"{people}?q=person-{at}"),
+        ("people: by a part of the name", f"{people}?q={name}"),
+        ("people: by the whole address", f"{people}?q={name}@many.example"),
+        ("people: by a part that everybody has", f"{people}?q=many.example"),
         ("people: by subject", f"{people}?q={many.subject_of(at)}"),
         ("ways in: list", ways),
         ("ways in: by subject", f"{ways}?q={many.subject_of(at)}"),
@@ -195,7 +198,7 @@ def _pages(size: int) -> Iterator[tuple[str, int, Measure]]:
         ("events: of one kind", f"{events}?name=logout"),
         ("events: of one reason", f"{events}?reason=disabled"),
         ("events: by support code", f"{events}?q={code[0]}"),
-        ("events: of a person by name", f"{events}?q=person-{at}"),
+        ("events: of a person by name", f"{events}?q={name}"),
         ("events: by address", f"{events}?q=192.0.2.7"),
         ("person: page", f"/admin/accounts/user/{many.FIRST_KEY + at}/person/"),
     ):

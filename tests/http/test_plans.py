@@ -54,6 +54,7 @@ def admin(town: Source, house: None, monkeypatch: pytest.MonkeyPatch) -> Client:
 SESSIONS, EVENTS = "accounts/storedsession", "accounts/event"
 PEOPLE, WAYS = "accounts/user", "accounts/identity"
 TOKENS = "authorization_server/accesstoken"
+NAME = many.username_of(7777)
 
 
 @pytest.mark.parametrize(
@@ -62,16 +63,16 @@ TOKENS = "authorization_server/accesstoken"
         SESSIONS, f"{SESSIONS}/?p=3", f"{SESSIONS}/?type=oidc", f"{SESSIONS}/?source=town",
         f"{SESSIONS}/?o=1", f"{SESSIONS}/?kind__exact=browser",
         f"{SESSIONS}/?q={many.uid_of(5)}", f"{SESSIONS}/?q={many.uid_of(5)[:9]}",
-        f"{SESSIONS}/?q=person-77", f"{SESSIONS}/?q=Lund7", f"{SESSIONS}/?q=nobody",
+        f"{SESSIONS}/?q={NAME}", f"{SESSIONS}/?q=Agnes+Lund", f"{SESSIONS}/?q=nobody",
         EVENTS, f"{EVENTS}/?name=logout", f"{EVENTS}/?name=login.failed", f"{EVENTS}/?source=town",
         f"{EVENTS}/?reason=disabled", f"{EVENTS}/?actor=administrator", f"{EVENTS}/?o=2",
-        f"{EVENTS}/?q=person-77", f"{EVENTS}/?q=abcd-ef01", f"{EVENTS}/?q={many.uid_of(5)}",
+        f"{EVENTS}/?q={NAME}", f"{EVENTS}/?q=abcd-ef01", f"{EVENTS}/?q={many.uid_of(5)}",
         f"{EVENTS}/?q=town", f"{EVENTS}/?q=192.0.2.7", f"{EVENTS}/?q=nobody",
         PEOPLE, f"{PEOPLE}/?status__exact=disabled", f"{PEOPLE}/?is_staff__exact=1",
         f"{PEOPLE}/?is_superuser__exact=1", f"{PEOPLE}/?q={many.subject_of(7)}",
-        f"{PEOPLE}/?o=3", f"{PEOPLE}/?q=person-7777", f"{PEOPLE}/?q=nobody",
-        WAYS, f"{WAYS}/?q={many.subject_of(7)}", f"{WAYS}/?q=person-77", f"{WAYS}/?o=2",
-        TOKENS, f"{TOKENS}/?q=person-77", f"{TOKENS}/?o=2",
+        f"{PEOPLE}/?o=3", f"{PEOPLE}/?q={NAME}", f"{PEOPLE}/?q=nobody",
+        WAYS, f"{WAYS}/?q={many.subject_of(7)}", f"{WAYS}/?q={NAME}", f"{WAYS}/?o=2",
+        TOKENS, f"{TOKENS}/?q={NAME}", f"{TOKENS}/?o=2",
         "operations/awaitingperson",
         pytest.param("", marks=pytest.mark.remembers),  # what is many is counted once a minute
     ],

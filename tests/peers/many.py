@@ -24,6 +24,22 @@ EVENTS_EACH = 10
 FIRST_KEY = 10_000_000
 # Between the first and the last session, and between the first and the last event, in seconds.
 SEEN_WITHIN, HAPPENED_WITHIN = 1_200_000, 10_000_000
+# What people are called: each combination is had by many, whom a number tells apart.
+_GIVEN = """
+    Agnes Aksel Alberte Alma Anders Anna Anton Arthur Asta August Benjamin Birgit Bodil Caroline
+    Christian Clara Dagmar Dorthe Ebba Elias Ella Emil Emma Erik Esben Felix Frederik Freja
+    Gudrun Gustav Hanne Helle Henrik Ida Ingrid Jakob Jens Johan Josefine Julie Karen Karl
+    Kirsten Lars Laura Lise Ludvig Magnus Malthe Maria Mathilde Mette Mikkel Nanna Niels Nora
+    Oliver Oscar Rosa Signe Sofie Thomas Viggo William
+"""
+_FAMILY = """
+    Andersen Andreasen Bach Bang Berg Bertelsen Bruun Carlsen Christensen Clausen Dahl Dam
+    Danielsen Eriksen Frandsen Friis Gregersen Hald Hansen Henriksen Hermansen Holm Iversen
+    Jacobsen Jensen Jespersen Jessen Johansen Juhl Karlsen Kjeldsen Knudsen Koch Kristensen
+    Krogh Larsen Lassen Laursen Lauridsen Lund Madsen Markussen Mathiesen Michelsen Mikkelsen
+    Mortensen Munk Nielsen Nissen Olesen Olsen Overgaard Paulsen Petersen Poulsen Rasmussen
+    Schmidt Simonsen Skov Steffensen Svendsen Thomsen Vestergaard Winther
+"""
 
 
 def fill(source: int, slug: str, first: int, last: int, events_each: int = EVENTS_EACH) -> None:
@@ -34,6 +50,13 @@ def fill(source: int, slug: str, first: int, last: int, events_each: int = EVENT
     _begin()
     for model, count, columns in _rows(source, slug, first, last, events_each):
         _insert(model, count, columns)
+
+
+def username_of(number: int) -> str:
+    """Return the username of the person of this number; `@many.example` makes it the address."""
+    given, family = _GIVEN.split(), _FAMILY.split()
+    name = f"{given[number % len(given)]}.{family[number // len(given) % len(family)]}"
+    return f"{name}{number}".lower()
 
 
 def uid_of(number: int) -> str:
@@ -72,16 +95,18 @@ def _rows(
     source: int, slug: str, first: int, last: int, events_each: int
 ) -> Iterable[tuple[type[Model], tuple[int, int], Mapping[str, str]]]:
     person = f"{FIRST_KEY} + n"
+    given, family = _one_of(_GIVEN, "n"), _one_of(_FAMILY, f"n / {len(_GIVEN.split())}")
+    username = f"lower({given} || '.' || {family}) || n"
     yield (
         apps.get_model("accounts.User"),
         (first, last),
         {
             "id": person,
             "uid": _md5("'p' || n"),
-            "username": "'person-' || n",
-            "username_key": "'person-' || n",
-            "name": "'Anne' || (n % 1000) || ' Lund' || (n / 1000)",
-            "email": "'person-' || n || '@many.example'",
+            "username": username,
+            "username_key": username,
+            "name": f"{given} || ' ' || {family}",
+            "email": f"{username} || '@many.example'",
             "created_at": _ago(f"(n * 7919) % {HAPPENED_WITHIN}"),
             "seen_at": _ago(f"(n * 7919) % {SEEN_WITHIN}"),
         },
@@ -192,6 +217,15 @@ def _insert(model: type[Model], count: tuple[int, int], columns: Mapping[str, st
 
 def _typed(expression: str, field: Any) -> str:
     return f"CAST({expression} AS {field.db_type(connection)})" if _is_postgres() else expression
+
+
+def _one_of(names: str, number: str) -> str:
+    """Return the expression of one of `names`, by a number of any size."""
+    each = names.split()
+    width = max(map(len, each))
+    padded = "".join(name.ljust(width) for name in each)
+    begin = f"CAST(({number}) % {len(each)} AS integer) * {width} + 1"
+    return f"rtrim(substr('{padded}', {begin}, {width}))"
 
 
 def _begin() -> None:
