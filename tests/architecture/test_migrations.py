@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterable, Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from django.apps import apps
@@ -14,10 +15,11 @@ from django.db.migrations.operations.base import Operation
 from django.db.migrations.state import ProjectState
 
 from accounts.database.indexes import AddIndexMeanwhile, AddUniqueMeanwhile
-from tests.architecture.tree import FLOORS
+from tests.architecture.tree import FLOORS, text
 
 # What may be run again where it was broken off. A function must be written so.
 REPEATABLE = (AddIndexMeanwhile, AddUniqueMeanwhile, RunPython)
+BY_ONE_TEXT = "accounts.migrations.0027_people_by_one_text"
 
 
 @pytest.mark.django_db
@@ -73,12 +75,35 @@ def test_trigrams_that_are_not_found_stop_no_migration() -> None:
     """docs/scale.md 2: as where another program has put the extension into a schema of its own."""
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no trigrams")
-    migration = import_module("accounts.migrations.0023_people_by_parts_of_names")
     with connection.cursor() as cursor:
         cursor.execute("DROP EXTENSION pg_trgm CASCADE; CREATE SCHEMA extensions")
         cursor.execute("CREATE EXTENSION pg_trgm SCHEMA extensions")
     with connection.schema_editor(atomic=False) as editor:
-        migration.build(apps, editor)
+        import_module("accounts.migrations.0023_people_by_parts_of_names").add(apps, editor)
+        import_module(BY_ONE_TEXT).build(apps, editor)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT to_regclass('person_named') IS NULL")
+        cursor.execute("SELECT to_regclass('person_found') IS NULL")
         assert cursor.fetchone() == (True,)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_one_index_of_names_takes_the_place_of_the_one_of_before() -> None:
+    """Also where its building was broken off. Who adds it by hand reads its statement."""
+    migration = import_module(BY_ONE_TEXT)
+    assert f"{migration._TEXT} gin_trgm_ops" in text(Path("docs/scale.md"))
+    if connection.vendor != "postgresql":
+        return
+    standing = "SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass(%s)"
+    with connection.cursor() as cursor:
+        cursor.execute("CREATE INDEX person_named ON accounts_user (name)")
+        broken = (
+            "UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'person_found'::regclass"
+        )
+        cursor.execute(broken)
+        for _again in range(2):
+            with connection.schema_editor(atomic=False) as editor:
+                migration.build(apps, editor)
+            cursor.execute(standing, ["person_found"])
+            assert cursor.fetchall() == [(True,)]
+            cursor.execute(standing, ["person_named"])
+            assert cursor.fetchall() == []

@@ -11,13 +11,16 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.db.models import Field
 from django.test import Client, RequestFactory
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from accounts.models import User
 from portal.authorization_server.admin import IssuedAdmin
 from portal.authorization_server.models import DeviceGrant
+from portal.door import lists
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.application import register
 
@@ -225,3 +228,20 @@ def test_i02_what_was_issued_has_a_list_and_no_page_that_shows_it(root: Client) 
         if isinstance(page, IssuedAdmin):
             for what in ("change", "delete", "history"):
                 assert root.get(f"{place(model)}{row.pk}/{what}/").status_code == 404, model
+
+
+@pytest.mark.parametrize("most", [200, 1])
+def test_people_are_found_by_parts_of_their_names_and_few_of_them_once(
+    most: int, root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lists, "MOST_PEOPLE", most)
+    for name in ("yrsa", "yrse"):
+        User.objects.create_user(name, name="Knud Holm", email=f"{name}@town.example")
+    with CaptureQueriesContext(connection) as captured:
+        found = root.get("/admin/accounts/user/?q=YRS+olm+town.ex").context["cl"].result_list
+    assert [each.username for each in found] == ["yrsa", "yrse"]
+    looked = [query["sql"] for query in captured if " LIKE " in query["sql"]]
+    assert len(looked) == (1 if most > 1 else 3)
+    for apart in ("yrsaKnud", "Holmyrsa", "olm nobody", "%", "yrs_"):
+        page = root.get("/admin/accounts/user/", {"q": apart})
+        assert not page.context["cl"].result_list, apart

@@ -43,6 +43,6 @@ def test_what_a_superuser_made_is_left_as_it_is(tmp_path: Path) -> None:
         done = manage(["restore", str(file)], own)
         assert done.returncode == 0, done.stderr
         with psycopg.connect(theirs.format("town:town")) as town:
-            assert town.execute("SELECT to_regclass('person_named') IS NOT NULL").fetchone() == (
+            assert town.execute("SELECT to_regclass('person_found') IS NOT NULL").fetchone() == (
                 True,
             )

@@ -17,9 +17,9 @@ from accounts import ended, events
 from accounts.models import Identity, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
-from portal.door import incoming, lists
+from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.door.lists import BoundedList, named, titled, with_subject
+from portal.door.lists import BoundedList, meant, titled, with_subject
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
@@ -80,8 +80,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
 
     def found(self, rows: QuerySet[User], term: str, request: HttpRequest) -> QuerySet[User]:
         """Return the people who are meant: found first, and then put in order."""
-        meant = User.objects.filter(named(term)).order_by().values("pk")
-        return rows.filter(pk__in=meant[: lists.MOST + 1])
+        return rows.filter(pk__in=meant(term))
 
     @admin.display(description=_("Person"), ordering="name")
     def shown_name(self, person: User) -> SafeString:
