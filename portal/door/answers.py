@@ -18,6 +18,8 @@ from portal.door import cookies, incoming, routes, wishes
 
 log = structlog.get_logger("vestibule.login")
 
+# In the address of the page of a failure: another way in was to be added, nobody to sign in.
+LINKING = "link"
 # While a browser's next try at the source that refused it asks for somebody else.
 _REFUSED_SECONDS = 600
 
@@ -52,12 +54,14 @@ def fail(
     login_flow: LoginFlow | None = None,
     *,
     next_url: str = "",
+    linking: bool = False,
     cost: int = 1,
 ) -> HttpResponse:
     """Record a failed login and lead to its page, which leads the same way again.
 
-    `next_url` is where a sign-in without a flow would have gone on to. `cost` is how many calls to
-    the upstream it may have made. A flow for which there was no place stays usable. Beyond the
+    `next_url` is where a sign-in without a flow would have gone on to; `linking` says that without
+    one another way in was to be added: its page leads back to the account. `cost` is how many calls
+    to the upstream it may have made. A flow for which there was no place stays usable. Beyond the
     budget of a stranger nothing is recorded either.
     """
     if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
@@ -74,6 +78,8 @@ def fail(
     next_url = login_flow.next if login_flow else next_url
     onward = {"next": next_url, **wishes.carried(request, login_flow)}
     onward.pop("login_hint", "")  # the address of this page is told to the desk
+    if linking or (login_flow and login_flow.link_uid):
+        onward = {LINKING: "1"}
     page_of = routes.failed_path(code, routes.prefix_of(request.path), **onward)
     response = with_retry_after(see_other(page_of), error)
     if login_flow and error.reason == errors.BUSY:
@@ -92,7 +98,8 @@ def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:
         "sentence": gettext("There were too many attempts in a short time."),
         "advice": gettext("Wait five minutes, then try again."),
     }
-    context = {"problem": problem, "choose": routes.choose_url()}
+    back = incoming.session_of(request).is_logged_in
+    context = {"problem": problem, "back": back, "choose": routes.choose_url()}
     response = page(request, "login/failed.html", context, error.status)
     return with_retry_after(response, error)
 

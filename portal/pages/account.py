@@ -115,7 +115,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
         try:
             return signing_in.begin(request, source, "/account/sign-ins", link_uid=session.uid)
         except ProtocolError as error:
-            return answers.fail(request, error, source.slug)
+            return answers.fail(request, error, source.slug, linking=True)
     _unlink(request, person_id)
     messages.success(request, _("Removed. Nobody can sign in to this account that way any more."))
     return answers.see_other("/account/sign-ins")

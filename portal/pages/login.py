@@ -12,6 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import errors, strength
 from accounts.errors import InvalidRequest, ProtocolError
+from accounts.login import sign_in
 from accounts.models import Event
 from accounts.provider import Authentication
 from accounts.session.typed import Session
@@ -291,7 +292,10 @@ def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
 @login_not_required
 @require_safe
 def failed(request: HttpRequest, code: str) -> HttpResponse:
-    """Say in a plain sentence why a sign-in failed, what to do next, and the support code."""
+    """Say in a plain sentence why a sign-in failed, what to do next, and the support code. Whoever
+    was to add a way in, or is signed in by another, is led back to the account: to try again here
+    would be to sign in by it, as somebody new.
+    """
     event = Event.objects.filter(support_code=code, name="login.failed").first()
     if event is None:
         raise Http404
@@ -303,8 +307,13 @@ def failed(request: HttpRequest, code: str) -> HttpResponse:
     along = wishes.carried(request)
     more = {"other": "1"} if refused else {"again": "1"} if event.reason == errors.TOO_WEAK else {}
     onward = {"next": next_url, **along}
+    session, linking = incoming.session_of(request), answers.LINKING in request.GET
+    is_in_otherwise = session.is_logged_in and session.source != event.source
     context: Mapping[str, Any] = {
-        "problem": problems.explain(event.reason, code, source=known, detail=detail),
+        "problem": problems.explain(
+            event.reason, code, source=known, detail=detail, linking=linking
+        ),
+        "back": linking or detail == sign_in.BELONGS_ELSEWHERE or is_in_otherwise,
         "retry": routes.login_path(known.slug, by, **onward, **more) if known else "",
         "refused": refused,
         "choose": routes.choose_url(next_url, **along),

@@ -129,12 +129,13 @@ def explain(
     source: ConfiguredSource | None = None,
     detail: str = "",
     asks_for_password: bool = True,
+    linking: bool = False,
 ) -> dict[str, Any]:
     """Return title, sentence, advice and support code for `reason`, a constant of `errors`.
 
     `form` is for the page that still shows the form, which asks for a username and a password or
     for something else (`asks_for_password`), `source` the one that was tried, `detail` what
-    was said of a refusal: its source may know more.
+    was said of a refusal: its source may know more. `linking`: nobody was to be signed in.
     """
     texts: tuple[Any, Any, Any]
     if form and reason == errors.LOGIN_FAILED:
@@ -149,13 +150,14 @@ def explain(
     if reason in _EXPLAINED and source and isinstance(source.provider, Explains):
         why, whom = source.provider.explain(detail)
         sentence, advice = why or sentence, whom or advice
+    if linking and texts is not _ANOTHER_ACCOUNT:
+        title = _("This way in was not added")
     return {
         "title": title,
         "sentence": sentence,
         "advice": advice,
         "code": code,
         "reason": reason,
-        "linking": detail == sign_in.BELONGS_ELSEWHERE,
     }
 
 

@@ -47,7 +47,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     except TooManyRequests as error:
         return answers.refuse(request, error)
     except ProtocolError as error:
-        return answers.fail(request, error, source.slug, next_url=next_url)
+        linking = forms.wishes_to_link(request, source)
+        return answers.fail(request, error, source.slug, next_url=next_url, linking=linking)
     challenges.forget(response)
     return response
 

@@ -175,15 +175,45 @@ def test_every_route_is_closed_that_the_contract_does_not_open() -> None:
     assert open_ones == OPEN, open_ones ^ OPEN
 
 
-def test_a_way_in_of_another_account_is_said_to_be_so(
-    client: Client, person: User, tenant: Callable[..., Source]
+@pytest.mark.parametrize(
+    ("answer", "title"),
+    [
+        ({"code": "bob"}, "This way in belongs to another account"),
+        ({"error": "access_denied"}, "This way in was not added"),
+        ({"error": "temporarily_unavailable"}, "This way in was not added"),
+    ],
+)
+def test_a_way_in_that_was_not_added_leads_back_to_the_account(
+    client: Client,
+    person: User,
+    tenant: Callable[..., Source],
+    answer: dict[str, str],
+    title: str,
 ) -> None:
     tenant()
     enter(Client(), "town")
     sign_in(client)
     asked = onward(client, client.post("/account/sign-ins", {"link": "town"}))
     state = asked["Location"].split("state=")[1].split("&")[0]
-    refused = client.get("/auth/callback/town", {"code": "bob", "state": state})
-    page = client.get(refused["Location"]).content.decode()
-    assert "This way in belongs to another account" in page
-    assert 'href="/account/sign-ins">Back to your account<' in page
+    failed = client.get("/auth/callback/town", {**answer, "state": state})
+    for browser in (client, Client()):
+        assert_leads_back(browser.get(failed["Location"]), title)
+
+
+def test_a_way_in_that_cannot_be_asked_leads_back_to_the_account(
+    client: Client, person: User, tenant: Callable[..., Source]
+) -> None:
+    tenant(begins="/" + "x" * 9000)
+    sign_in(client)
+    failed = client.post("/account/sign-ins", {"link": "town"})
+    assert_leads_back(client.get(failed["Location"]), "This way in was not added")
+    lost = client.get("/auth/callback/town", {"code": "bob", "state": "nobody-knows"})
+    assert_leads_back(client.get(lost["Location"]), "We could not sign you in")
+
+
+def assert_leads_back(page: Any, title: str) -> None:
+    html = page.content.decode()
+    assert f"<h1>{title}</h1>" in html
+    assert 'href="/account/sign-ins">Back to your account<' in html
+    assert "/auth/login/" not in html
+    assert "choose=1" not in html
