@@ -261,17 +261,21 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
 @require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer. A cross-site POST decides nothing: it comes back as our GET."""
-    source = incoming.callback_source(request, slug)
+    return take_answer(request, incoming.callback_source(request, slug))
+
+
+def take_answer(request: HttpRequest, source: ConfiguredSource) -> HttpResponse:
+    """Return what becomes of an upstream's answer at the path of the request, by GET or POST."""
     if request.method == "POST":
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])
-        return _come_back_by_get(request, slug)
+        return _come_back_by_get(request, source.slug)
     posted = cookies.recall(request, cookies.POSTED, path=request.path) if not request.GET else None
     try:
         query = QueryDict(urlencode(posted)) if isinstance(posted, list) else request.GET
         response = signing_in.finish(request, source, incoming.single_values(query))
     except InvalidRequest as error:
-        response = answers.fail(request, error, slug)
+        response = answers.fail(request, error, source.slug)
     if posted is not None and response.get("Location") != request.get_full_path():
         cookies.forget(response, cookies.POSTED, path=request.path)
     return response

@@ -3,15 +3,15 @@
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_http_methods
 
-from accounts.errors import InvalidRequest, ProtocolError
+from accounts.errors import ProtocolError
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, incoming, leaving, routes, signing_in
 from portal.door.destinations import safe_destination
-from portal.pages.login import after_switch, ask_to_switch
+from portal.pages.login import after_switch, ask_to_switch, take_answer
 from portal.tokens import handover
 
 
@@ -45,15 +45,12 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
 
 @login_not_required
 @csrf_exempt  # an upstream's answer carries a state instead
-@require_GET
+@require_http_methods(["GET", "POST"])
 def callback(request: HttpRequest, slug: str) -> HttpResponse:
     """Take the upstream's answer, and hand the new session over to the page that follows."""
     source = incoming.source_or_404(slug)
     before = incoming.session_of(request).uid
-    try:
-        response = signing_in.finish(request, source, incoming.single_values(request.GET))
-    except InvalidRequest as error:
-        return answers.fail(request, error, slug)
+    response = take_answer(request, source)
     session = incoming.session_of(request)
     if session.is_logged_in and session.uid != before:
         return _handed_over(response, session)

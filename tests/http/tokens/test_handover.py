@@ -113,6 +113,20 @@ def test_success_lands_on_the_front_page_with_exactly_the_two_cookies(caller: Ca
         assert not cookie["domain"]
 
 
+def test_an_answer_by_form_post_comes_back_by_get_and_hands_over(tenant: Tenant) -> None:
+    tenant(form_post=True)
+    caller, abroad = Caller(), Client(enforce_csrf_checks=True)
+    started = caller.client.get("/openid/town/login")
+    (state,) = parse_qs(urlsplit(started["Location"]).query)["state"]
+    posted = abroad.post("/openid/town/callback", {"code": "bob", "state": state})
+    assert (posted.status_code, posted["Location"]) == (303, "/openid/town/callback")
+    assert offered(posted) == set()
+    caller.client.cookies["vestibule-post"] = abroad.cookies["vestibule-post"].value
+    finished = caller.client.get("/openid/town/callback")
+    assert (finished.status_code, finished["Location"]) == (303, "/")
+    assert offered(finished) == {"tokens_key", "authProvider"}
+
+
 def test_on_https_the_cookies_are_secure(caller: Caller, settings: Any) -> None:
     settings.SESSION_COOKIE_SECURE = True
     back = caller.hand_over()
