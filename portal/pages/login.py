@@ -13,7 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import errors, strength
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import sign_in
-from accounts.models import Event
+from accounts.models import Event, Source
 from accounts.provider import Authentication
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
@@ -64,12 +64,14 @@ def choose(request: HttpRequest) -> HttpResponse:
         path = routes.login_path(straight.slug, next=next_url, **wished, **many)
         return answers.see_other(path)
     last = _used_last(request)
-    ready.sort(key=lambda each: each.slug != last)  # the source that was used last is first
+    is_reset = request.GET.get("done") == "password"
+    # The source that was used last is first; after a reset the one that takes the new password.
+    ready.sort(key=lambda each: each.slug != (Source.LOCAL if is_reset else last))
     context = {**_choice(ready, next_url, wished, last), "bound_for": place_of(next_url)}
     context["form_first"] = bool(ready) and ready[0].kind == "form" and ready[0].slug == last
     context["shared_computer"] = shared.box(request)
     context["announcements"] = answers.announcements()
-    if request.GET.get("done") == "password":
+    if is_reset:
         context["notice"] = "password"
     elif straight and left:
         context["notice"] = "left"

@@ -15,10 +15,11 @@ from django.utils import timezone
 
 from accounts import errors
 from accounts.models import Identity, Source, StoredSession, User
-from accounts.source import outage
+from accounts.source import catalogue, outage
 from portal.pages import problems
 from tests.http.conftest import PASSWORD, begin, enter, sign_in
 from tests.http.onward import onward
+from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -157,3 +158,13 @@ def test_after_a_reset_the_form_comes_first(client: Client, person: User, tenant
     assert usual.index("/auth/login/town") < usual.index('name="password"')
     assert PASSWORD not in page
     assert begin(client, "town")
+
+
+def test_after_a_reset_no_directory_is_shown_the_new_password(client: Client, person: User) -> None:
+    row = Source(slug="staff", provider="ldap", label="Staff", order=1)
+    row.settings = {"servers": ["ldaps://ldap.example"], "base": "dc=example"}
+    catalogue.save(row)
+    fresh.sources()
+    for address, slug in (("", "staff"), ("&done=password", "local")):
+        page: Any = client.get(f"/login?choose=1{address}")
+        assert [form["slug"] for form in page.context["forms"]] == [slug]
