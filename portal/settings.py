@@ -11,6 +11,7 @@ import secrets
 from datetime import timedelta
 from urllib.parse import urlsplit
 
+from corsheaders.defaults import default_headers
 from django.utils.translation import gettext_lazy as _
 
 from portal.configuration import api, browsers, logs, mail, oauth, stores
@@ -300,7 +301,8 @@ CSRF_TRUSTED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CSRF_FAILURE_VIEW = "portal.pages.error_pages.csrf_failure"
 CORS_ALLOWED_ORIGINS = VESTIBULE_FRONTEND_ORIGINS
 CORS_ALLOW_CREDENTIALS = True
-CORS_EXPOSE_HEADERS = ["X-CSRFToken"]
+CORS_ALLOW_HEADERS = [*default_headers, "if-none-match"]
+CORS_EXPOSE_HEADERS = ["X-CSRFToken", "WWW-Authenticate", "Retry-After", "ETag"]
 CORS_URLS_REGEX = (
     r"^/(auth/(session|sources|logout|upstream-token)|session/\w+|users/user/details"
     r"|openid/providers|openid/[^/]+/tokens)$"

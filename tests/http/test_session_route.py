@@ -48,7 +48,8 @@ def test_the_csrf_token_comes_with_the_answer(person: User, settings: Any) -> No
         headers = {"Origin": "https://front.example", "If-None-Match": tag}
         answer = strict.get("/auth/session", headers=headers)
         assert answer.status_code == status
-        assert answer["Access-Control-Expose-Headers"] == "X-CSRFToken"
+        exposed = set(answer["Access-Control-Expose-Headers"].split(", "))
+        assert exposed == {"X-CSRFToken", "WWW-Authenticate", "Retry-After", "ETag"}
         tag, token = answer["ETag"], answer["X-CSRFToken"]
     form = {"username": "alice", "password": PASSWORD}
     assert strict.post("/auth/login/local", form).status_code == 403
@@ -112,6 +113,14 @@ def test_front_ends_that_are_configured_may_ask_with_credentials(
     for origin in ("https://evil.example", "null", "https://front.example.evil.example"):
         bad = client.get("/auth/session", headers={"Origin": origin})
         assert "Access-Control-Allow-Origin" not in bad
+    mine = {"Origin": "https://front.example", "Access-Control-Request-Method": "GET"}
+    preflight = client.options("/auth/session", headers=mine)
+    assert {"authorization", "if-none-match", "x-csrftoken"} <= set(
+        preflight["Access-Control-Allow-Headers"].split(", ")
+    )
+    refused = client.get("/users/user/details", headers=mine)
+    assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (401, mine["Origin"])
+    assert "WWW-Authenticate" in refused["Access-Control-Expose-Headers"].split(", ")
     error = client.post("/auth/session", headers={"Origin": "https://front.example"})
     assert error["Access-Control-Allow-Origin"] == "https://front.example"
 
