@@ -14,7 +14,7 @@ from accounts.errors import TooManyRequests
 from accounts.login import lockout
 from accounts.middleware import is_json_route, wants_page
 from accounts.models import StoredSession
-from portal.door import answers, incoming
+from portal.door import answers, incoming, late_forms
 from portal.pages import brand
 
 # What one place is shown beyond it has no code: a stranger must not fill the audit trail.
@@ -63,7 +63,12 @@ not_found = partial(_refuse, 404, "invalid_request", "not-found")
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Answer a form without its token; `reason` is Django's, and no word for people."""
+    """Answer a form without its token; `reason` is Django's, and no word for people. Whoever has
+    signed in by another click or tab goes on to where the form of a sign-in would have led.
+    """
+    onward = late_forms.leads_to(request, reason)
+    if onward:
+        return answers.see_other(onward)
     return _refuse(403, "access_denied", "form-expired", request)
 
 

@@ -536,6 +536,40 @@ def test_e04_a_password_is_never_taken_without_the_csrf_token(person: User) -> N
     assert not StoredSession.objects.exists()
 
 
+TWICE: list[tuple[dict[str, str], dict[str, str], str]] = [
+    ({}, {}, "/account/data"),
+    ({"username": "Alice", "next": ""}, {}, "/account/"),
+    ({"next": "https://evil.example/"}, {}, "/account/"),
+    ({"next": "/auth/logout"}, {}, "/account/"),
+    ({"username": "bob"}, {}, "/auth/login/local?next=%2Faccount%2Fdata&switch=1"),
+    ({}, {"Origin": "https://evil.example"}, ""),
+    ({}, {"X-Requested-With": "XMLHttpRequest"}, ""),
+    ({"csrfmiddlewaretoken": ""}, {}, ""),
+    ({"link": "x"}, {}, ""),
+    ({"switch": "1"}, {}, ""),
+]
+
+
+def test_a_form_that_is_sent_twice_leads_on_and_changes_nothing(person: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    page = browser.get("/login?choose=1&next=/account/data")
+    (token, *_) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())
+    form = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": token}
+    form |= carried_by(page)
+    assert browser.post("/auth/login/local", form)["Location"] == "/account/data"
+    before = stored(browser).uid
+    for changed, headers, leads_to in TWICE:
+        again = browser.post("/auth/login/local", {**form, **changed}, headers=headers)
+        assert again.status_code == (303 if leads_to else 403), changed
+        where = again.get("Location", "")
+        assert (onward(browser, again)["Location"] if "onward" in where else where) == leads_to
+        assert stored(browser).uid == before
+    passkey = browser.post("/login/passkey", {**form, "credential": "{}"})
+    assert (passkey.status_code, passkey["Location"]) == (303, "/account/data")
+    other = browser.post("/account/sessions", {**form, "end": "others"})
+    assert other.status_code == 403
+
+
 def test_a_fresh_proof_is_a_new_session_of_the_same_person(client: Client, person: User) -> None:
     sign_in(client)
     before = stored(client).uid

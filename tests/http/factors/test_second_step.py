@@ -53,6 +53,12 @@ def test_a_password_and_a_code_make_a_session_that_says_so(factor: Factor) -> No
     assert browser.cookies[COOKIE].value == ""
     used = Event.objects.get(name="second.used")
     assert (used.user, used.session_uid) == (factor.user, typed.uid)
+    browser.handler.enforce_csrf_checks = True
+    (token, *_) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())
+    twice = {"code": "1", "next": "/account/sessions", "csrfmiddlewaretoken": token}
+    again = browser.post(SECOND, twice)
+    assert (again.status_code, again["Location"]) == (303, "/account/sessions")
+    assert browser.post(SECOND, {**twice, "offer": "x"}).status_code == 403
 
 
 def test_without_a_factor_and_without_a_duty_the_password_is_enough(person: User) -> None:

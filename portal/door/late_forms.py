@@ -1,0 +1,55 @@
+"""The form of a sign-in that comes after the sign-in: sent twice, or from another tab. The first
+has turned the CSRF token, so the second brings an old one.
+"""
+
+from django.http import HttpRequest
+
+from accounts.login import lockout
+from accounts.middleware import wants_page
+from accounts.models import User
+from accounts.models.users import username_key
+from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
+from portal.door import anew, forms, incoming, routes, second, signing_in, wishes
+from portal.door.destinations import safe_destination
+
+_FORM, _STEP = "auth-login", "login-second"
+_SIGN_INS = frozenset({_FORM, "passkey-sign-in", _STEP})
+# What asks for more than to be signed in: to add a way in, to leave first, to keep a secret.
+_MORE = (forms.LINK, "switch", anew.BUTTON, "offer")
+# Django's word for a token that came in the form and is not the browser's any more. It has judged
+# `Origin` and `Referer` before that, so no foreign page comes here.
+_OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
+
+
+def leads_to(request: HttpRequest, reason: str) -> str:
+    """Return where such a form leads who is signed in, nothing for every other that was refused for
+    `reason`. Nothing of it is judged and nothing changes: a link to the sign-in leads as far.
+    """
+    session, match = incoming.session_of(request), request.resolver_match
+    if reason != _OLD_TOKEN or not session.is_logged_in or not wants_page(request):
+        return ""
+    if match is None or match.url_name not in _SIGN_INS or any(map(request.POST.get, _MORE)):
+        return ""
+    if match.url_name == _STEP and second.pending_of(request):
+        return ""  # somebody's, who has not signed in by it yet
+    next_url = safe_destination(request.POST.get("next"))
+    source = catalogue.find(match.kwargs.get("slug", session.source))
+    if source and match.url_name == _FORM and not _is_own(request, source):
+        along = {"next": next_url, "switch": "1", **wishes.carried(request)}
+        return routes.login_path(source.slug, **along)
+    return signing_in.landing(source, session, next_url)
+
+
+def _is_own(request: HttpRequest, source: ConfiguredSource) -> bool:
+    """Tell whether the posted name is one of whoever is signed in by the source."""
+    person = request.user
+    if source.slug != incoming.session_of(request).source or source.kind != "form":
+        return False
+    if not isinstance(person, User):
+        return False
+    typed = forms.identifier_of(request, source)
+    if username_key(typed) == person.username_key:
+        return True
+    key = lockout.name_key(source.slug, typed)
+    return person.identities.filter(source=source.row, name_key=key).exists()
