@@ -81,9 +81,8 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
             "pk": each.pk,
             "label": _label(each.source.slug),
             "since": each.created_at,
-            "can_unlink": len(identities) > 1
-            and each.pk != kept
-            and not _is_current(each, session),
+            "current": _is_current(each, session),
+            "kept": each.pk == kept,
         }
         for each in identities
     ]

@@ -121,6 +121,9 @@ def test_nobody_unlinks_the_last_administrators_way_in(
     client.get("/auth/callback/town", {"code": "root", "state": state})
     tenant(columns=since)
     way = root.identities.get(source__slug="local")
-    assert f'value="{way.pk}"' not in client.get("/account/sign-ins").content.decode()
+    page = client.get("/account/sign-ins").content.decode()
+    assert f'value="{way.pk}"' not in page
+    assert page.count("You are signed in with this one now.") == 1
+    assert page.count("Without it no administrator could come in, so it stays.") == 1
     assert client.post("/account/sign-ins", {"unlink": way.pk}).status_code == status
     assert root.identities.count() == 2
