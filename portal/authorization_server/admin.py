@@ -17,11 +17,13 @@ from portal.authorization_server import client_file, client_rows
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
 from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.door.lists import BoundedList, beginning, is_id
+from portal.door.lists import BoundedList, beginning, column, is_id
 from portal.tokens import minting
 from portal.tokens.pair import FIRST_PARTY
 
 _FIRST_PARTY = _("first party")
+_PERSON, _APPLICATION = column("user", _("Person")), column("application", _("Application"))
+_CREATED, _EXPIRES = column("created", _("Since")), column("expires", _("Expires"))
 _LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allowed_resources")
 _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
@@ -160,7 +162,7 @@ class ClientAdmin(Guarded):
 class IssuedAdmin(BoundedList):
     """What was issued: a list to read and search. Nothing is made or changed by hand."""
 
-    list_display: Any = ("pk", "user", "application", "scope", "created", "expires")
+    list_display: Any = ("pk", _PERSON, _APPLICATION, "scope", _CREATED, _EXPIRES)
     list_select_related: ClassVar[Any] = ("user", "application")
     list_display_links = None
     search_fields: ClassVar[Any] = ("scope",)  # `found` looks
@@ -191,7 +193,7 @@ class GrantAdmin(IssuedAdmin):
 class TokenAdmin(IssuedAdmin):
     """Access and refresh tokens, without their values, to look at and to revoke."""
 
-    list_display = ("pk", "user", "application", "session", "created")
+    list_display = ("pk", _PERSON, _APPLICATION, column("session", _("Session")), _CREATED)
     list_select_related = ("user", "application", "session")
     actions = ("revoke",)
 
@@ -227,5 +229,5 @@ class TokenAdmin(IssuedAdmin):
 class DeviceGrantAdmin(IssuedAdmin):
     """Devices that wait, without their codes."""
 
-    list_display = ("pk", "user", "client_id", "scope", "status", "expires")
+    list_display = ("pk", _PERSON, "client_id", "scope", "status", _EXPIRES)
     list_select_related = ("user",)

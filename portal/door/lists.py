@@ -5,10 +5,15 @@ that an index keeps. What is typed into its search is looked up by what it is: a
 """
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
-from django.contrib.admin.filters import AllValuesFieldListFilter, BooleanFieldListFilter
+from django.contrib.admin.filters import (
+    AllValuesFieldListFilter,
+    BooleanFieldListFilter,
+    FieldListFilter,
+)
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField
@@ -108,10 +113,25 @@ class _Known(AllValuesFieldListFilter):
         raise NotImplementedError
 
 
-def titled(title: Any) -> type[BooleanFieldListFilter]:
-    """Return a filter of yes and no that has another title than the column's name."""
+def column(field: str, title: Any) -> Callable[[Any], Any]:
+    """Return a column that shows a field under a `title` of its own: what the field is called by
+    its model is no word for people.
+    """
 
-    class Titled(BooleanFieldListFilter):
+    @admin.display(description=title, ordering=field)
+    def shown(row: Any) -> Any:
+        return getattr(row, field) or None
+
+    shown.__name__ = field
+    return shown
+
+
+def titled(title: Any, kind: Any = BooleanFieldListFilter) -> type[FieldListFilter]:
+    """Return a filter, of yes and no or of another kind, that has another title than the column's
+    name.
+    """
+
+    class Titled(kind):  # type: ignore[misc]
         def __init__(self, *args: Any, **kwargs: Any) -> None:
             super().__init__(*args, **kwargs)
             self.title = title

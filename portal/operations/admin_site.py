@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import gettext_noop
 
 from accounts import events, strength
 from accounts.trail import Act, acting
@@ -28,6 +29,13 @@ PURPOSES = (
     ("applications", _("Applications")),
     ("security", _("Security")),
     ("events", _("Events")),
+)
+# Buttons of Django's, translated here as well: one word for saving, which in German is another.
+SAVING = (
+    gettext_noop("Save and add another"),
+    gettext_noop("Save and continue editing"),
+    gettext_noop("Save and view"),
+    gettext_noop("Save as new"),
 )
 _PAGES = {
     "operations.awaitingperson": "people",

@@ -46,6 +46,16 @@ def test_every_page_opens_without_a_complaint(admin: Page, house: Site) -> None:
         assert answer.status == 200, path
 
 
+def test_the_list_of_pages_breaks_no_word(admin: Page, house: Site) -> None:
+    admin.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    admin.goto(f"{house.url}/admin/accounts/user/")
+    links = admin.locator("#nav-sidebar th a")
+    expect(links.filter(has_text="Autorisierungscodes")).to_be_visible()
+    for link in links.all():
+        lines = link.bounding_box()["height"] / 24  # type: ignore[index]
+        assert round(lines) <= len(link.inner_text().split()), link.inner_text()
+
+
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
     admin.goto(f"{house.url}/admin/auth/group/add/")
     expect(admin.locator("select#id_permissions_from")).to_be_visible()

@@ -23,6 +23,7 @@ from accounts.models import Event, Identity, User
 from accounts.session import people
 from portal.door import answers
 from portal.door.guarded import Guarded
+from portal.door.lists import titled
 from portal.operations import roles
 from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
@@ -107,7 +108,7 @@ class AwaitingAdmin(Guarded):
 
     change_form_template = "operations/awaiting.html"
     list_display = ("who", "email", "sources", "since", "claims", "let_in")
-    list_filter = ("identities__source",)
+    list_filter = (("identities__source", titled(_("Source"), admin.RelatedFieldListFilter)),)
     list_per_page = PER_PAGE
     search_fields = ("username", "name", "email", "=uid")
     filter_horizontal = ("groups",)

@@ -19,7 +19,7 @@ from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.door.lists import BoundedList, meant, titled, with_subject
+from portal.door.lists import BoundedList, column, meant, titled, with_subject
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
@@ -203,14 +203,22 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         person.status = wanted
 
 
+_OF_IDENTITY: Any = (
+    column("source", _("Source")),
+    column("subject", _("Known there as")),
+    column("issuer", _("Issuer")),
+    column("user", _("Person")),
+    column("created_at", _("Since")),
+)
+
+
 @admin.register(Identity)
 class IdentityAdmin(Guarded, ReadOnly):
     """The ways in of people: looked up, and taken away."""
 
     writes_events = True
-    fields = ("source", "subject", "issuer", "user", "created_at")
-    list_display = fields
-    list_filter = ("source",)
+    fields = readonly_fields = list_display = _OF_IDENTITY
+    list_filter = (("source", titled(_("Source"), admin.RelatedFieldListFilter)),)
     list_select_related = ()  # a join with few sources tempts SQLite to begin there, and to sort
     search_fields = ("subject",)  # `found` looks
 

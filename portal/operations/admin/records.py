@@ -22,7 +22,7 @@ from accounts.models import OutboxItem, StoredSession
 from accounts.session import farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
-from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, is_id
+from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, column, is_id
 from portal.door.user_agents import device_name
 
 # How many sessions end in one transaction, and at one click.
@@ -63,7 +63,10 @@ class SessionAdmin(ReadOnly):
     """A list to read and to end sessions from. It knows a session by its uid, never by its key."""
 
     writes_events = True
-    list_display = ("user", "device", "came_by", "seen", "began", "ends", "address", "short_uid")
+    list_display = (
+        column("user", _("Person")), "device", "came_by", "seen", "began", "ends", "address",
+        "short_uid",
+    )  # fmt: skip
     list_display_links = None
     list_filter = (("type", TypeFilter), ("source", SourceFilter), "kind")
     list_select_related = ("user",)

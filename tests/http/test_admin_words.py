@@ -1,0 +1,37 @@
+"""The words of the administration: one for one thing, in the language of who reads them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from accounts.models import User
+from tests.http.conftest import PASSWORD, sign_in
+
+pytestmark = pytest.mark.usefixtures("house")
+
+
+@pytest.fixture
+def german(client: Client) -> Client:
+    User.objects.create_superuser("root", PASSWORD, name="Root")
+    sign_in(client, "root")
+    client.cookies["vestibule-language"] = "de"
+    return client
+
+
+def test_saving_has_one_word(german: Client) -> None:
+    page = german.get("/admin/accounts/user/add/").content.decode()
+    (row,) = re.findall(r'<div class="submit-row">.*?</div>', page, re.DOTALL)
+    buttons = re.findall(r'type="submit" value="([^"]*)"', row)
+    assert len(buttons) > 1
+    assert all("peichern" in button for button in buttons), buttons
+
+
+@pytest.mark.parametrize("page", ["identity", "identity/{pk}/change", "storedsession"])
+def test_no_column_is_called_as_its_model_has_it(german: Client, page: str) -> None:
+    pk = User.objects.get().identities.get().pk
+    html = german.get(f"/admin/accounts/{page.format(pk=pk)}/").content.decode()
+    assert "Person" in html
+    assert not re.search(r">\s*(User|Subject|Created at|By source|Source)\b", html)
