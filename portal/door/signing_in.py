@@ -74,7 +74,7 @@ def begin(
         shared.mark(request)
     other = somebody_else.is_wanted(request, source) or shared.is_marked(request)
     if other and source.description.unsolicited:
-        away = somebody_else.leave_first(request, source, next_url)
+        away = somebody_else.leave_first(request, source, next_url, again=again)
         if away:
             return away
     redirect_uri = routes.callback_url(source.slug, routes.prefix_of(request.path))

@@ -9,7 +9,7 @@ from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
 from accounts.upstream.urls import can_be_visited
-from portal.door import answers, cookies, incoming, routes
+from portal.door import answers, cookies, incoming, routes, wishes
 
 _RETURN_SECONDS = 120
 
@@ -21,9 +21,10 @@ def is_wanted(request: HttpRequest, source: ConfiguredSource) -> bool:
 
 
 def leave_first(
-    request: HttpRequest, source: ConfiguredSource, next_url: str
+    request: HttpRequest, source: ConfiguredSource, next_url: str, *, again: bool = False
 ) -> HttpResponse | None:
-    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there.
+    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there:
+    one with the same wishes, at a shared computer still, which proves `again` who its person is.
 
     For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal. What
     the upstream is asked for it is of the visitor's budget.
@@ -38,7 +39,8 @@ def leave_first(
     if not can_be_visited(plan.visit):
         return None
     response = answers.see_other(plan.visit)
-    back = routes.login_path(source.slug, routes.prefix_of(request.path), next=next_url)
+    along = {"next": next_url, "again": "1" if again else "", **wishes.carried(request)}
+    back = routes.login_path(source.slug, routes.prefix_of(request.path), **along)
     cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
     cookies.forget(response, cookies.REFUSED)
     return response

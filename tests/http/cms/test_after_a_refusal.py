@@ -7,8 +7,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from portal.door import routes
 from tests.http.cms.conftest import CALLBACK, Visitor, failure
-from tests.http.conftest import way_out
+from tests.http.conftest import stored, way_out
 from tests.peers.cms import SITE, Cms
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -22,15 +23,18 @@ def test_its_patron_signs_out_there_first(source: Any, library: Cms) -> None:
     refused = visitor.enter("rikke", "/account/sessions")
     assert failure(refused).reason == "not-registered"
     assert visitor.get("/login").status_code == 200
-    started = visitor.get(urlsplit(way_out(visitor.carry(), refused)).path, other="1")
+    wished = {"next": "/account/sessions", "again": "1", "strength": "low", "shared": "1"}
+    path = urlsplit(way_out(visitor.carry(), refused)).path
+    started = visitor.get(path, **wished, other="1")
     assert started["Location"].startswith(f"{library.url}/logout")
     assert visitor.at_cms.get(started["Location"]).headers["Location"] == f"{SITE}/"
     back = visitor.get("/")
-    assert back["Location"] == "/auth/login/library"
+    assert back["Location"] == routes.login_path("library", **wished), "as it began"
     again = visitor.get(back["Location"])
     assert visitor.at_cms.sign_in("lars", again["Location"]) == SITE + CALLBACK
-    assert visitor.get(CALLBACK)["Location"] == "/account/"
+    assert visitor.get(CALLBACK)["Location"] == "/account/sessions"
     assert visitor.type == "adgangsplatformen"
+    assert stored(visitor.site).shared
 
 
 def test_a_refused_patron_is_not_recognised_again_and_again(source: Any, library: Cms) -> None:
