@@ -1,6 +1,7 @@
 """Sealed cookies: what the site must remember of a browser that nobody is signed in with.
 
-A login flow travels in one of its own for ten minutes; a browser carries five at most.
+A login flow travels in one of its own; a browser carries five at most. It is kept for an hour after
+it is over, so that who comes too late is told so and goes on to where they were going.
 """
 
 import time
@@ -27,6 +28,8 @@ SHARED = "vestibule-shared"
 SOURCE = "vestibule-source"
 ANEW = "vestibule-anew"
 
+# For how long a flow that is over is still known.
+_LATE_SECONDS = 3600
 # What a browser keeps of one cookie, less its name and attributes (RFC 6265, 6.1).
 LONGEST = 3800
 # Beginnings of names by which a cookie binds itself to this host and to `/`, so that no neighbour
@@ -113,7 +116,7 @@ def keep_flow(
     surplus = [name for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]]
     for name in (*surplus, *(name for name, found in held.items() if found is None)):
         forget(response, name)
-    seconds = int(flow_lifetime().total_seconds())
+    seconds = int(flow_lifetime().total_seconds()) + _LATE_SECONDS
     put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
     if marked:
         marker = {"source": fresh.source, "state": fresh.state}

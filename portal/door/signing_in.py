@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf, errors, strength
+from accounts import strength
 from accounts.errors import (
     AccessDenied,
     Busy,
@@ -34,6 +34,7 @@ from portal.door import (
     asking,
     cookies,
     devices,
+    flows,
     forms,
     incoming,
     routes,
@@ -232,8 +233,8 @@ def finish(
     """Finish a login with the upstream's answer. Every failure leads to its page.
 
     A source that declares `unsolicited` may answer without a state: our one-time marker then tells
-    which flow it was. Without the marker the person signed in elsewhere, which counts here for
-    anonymous people only and never replaces a session.
+    which flow it was. Without the marker, or too late, the person signed in elsewhere, which counts
+    here for anonymous people only and never replaces a session.
     """
     cost = cookie_header.count(incoming.cookies_for(request, source.description))
     try:
@@ -248,18 +249,20 @@ def _finish_within_budget(
 ) -> HttpResponse:
     marker = cookies.marker(request, source)
     login_flow = cookies.flow_of(request, params.get("state") or marker)
+    late = flows.late(request, login_flow, source)
+    login_flow = None if late else login_flow
     session = incoming.session_of(request)
     if login_flow is None and not source.description.unsolicited:
         if params.get("state") and sign_in.was_used_by(session, params["state"]):
             return answers.see_other(landing(source, session))
-        missing = InvalidRequest("The state is missing or unknown.")
+        missing = InvalidRequest(flows.UNKNOWN)
         return answers.fail(request, missing, source.slug)
     if login_flow is None and session.is_logged_in:
-        return answers.see_other(landing(source, session))
+        return answers.see_other(landing(source, session, late.next if late else ""))
     if request.META.get(LATE):
         busy = Busy("Too many people sign in at this moment.", retry_after=5)
-        return answers.fail(request, busy, source.slug, login_flow)
-    response = _finish(request, source, params, login_flow)
+        return answers.fail(request, busy, source.slug, login_flow or late)
+    response = _finish(request, source, params, login_flow, late)
     if marker:
         cookies.forget_marker(response)
     return response
@@ -270,25 +273,25 @@ def _finish(
     source: ConfiguredSource,
     params: Mapping[str, str],
     login_flow: LoginFlow | None,
+    late: LoginFlow | None,
 ) -> HttpResponse:
-    steps.note_way(source.slug, params, login_flow)
+    begun = login_flow or late
+    steps.note_way(source.slug, params, begun)
     try:
-        _check_flow(login_flow, source, request.path)
+        flows.check(login_flow, source, request.path)
         if login_flow and login_flow.link_uid:
             forms.check_asking(request, login_flow.link_uid)
-        if login_flow and not flow.claim(login_flow.state):
-            return answers.see_other(
-                login_flow.next or landing(source, incoming.session_of(request))
-            )
-        response = _complete(request, source, params, login_flow)
+        if begun and not flow.claim(begun.state):
+            return answers.see_other(begun.next or landing(source, incoming.session_of(request)))
+        response = _complete(request, source, params, login_flow, late)
         if login_flow is None:
             tell_recognised(request, source)
     except ProtocolError as error:
         chart.dismiss(source, error)
         cost = cookie_header.count(incoming.cookies_for(request, source.description))
-        return answers.fail(request, error, source.slug, login_flow, cost=cost)
-    if login_flow:
-        cookies.forget_flow(response, login_flow)
+        return answers.fail(request, error, source.slug, begun, cost=cost)
+    if begun:
+        cookies.forget_flow(response, begun)
     return response
 
 
@@ -297,6 +300,7 @@ def _complete(
     source: ConfiguredSource,
     params: Mapping[str, str],
     login_flow: LoginFlow | None,
+    late: LoginFlow | None,
 ) -> HttpResponse:
     def ask(permitted: Cookies) -> Authentication:
         return source.upstream.complete_login(login_flow, params, permitted)
@@ -304,8 +308,9 @@ def _complete(
     outcome = ask(incoming.cookies_for(request, source.description))
     if login_flow and login_flow.link_uid:
         return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
-    next_url = login_flow.next if login_flow else ""
-    return _conclude_by_turns(request, source, outcome, next_url, ask, login_flow)
+    begun = login_flow or late
+    next_url = begun.next if begun else ""
+    return _conclude_by_turns(request, source, outcome, next_url, ask, begun)
 
 
 def conclude_recognised(
@@ -350,17 +355,6 @@ def _conclude_by_turns(
         outcome = another
     assert refused is not None  # noqa: S101  # each way out of the loop leads over a refusal
     raise refused
-
-
-def _check_flow(login_flow: LoginFlow | None, source: ConfiguredSource, path: str) -> None:
-    """Refuse an answer at another door (RFC 9700, 4.4), or one that comes too late."""
-    if login_flow is None:
-        return
-    elsewhere = login_flow.redirect_uri != conf.site_url() + path
-    if login_flow.source != source.slug or (elsewhere and not source.description.unsolicited):
-        raise InvalidRequest("This answer belongs to another source.")
-    if flow.expired(login_flow, timezone.now()):
-        raise InvalidRequest("The sign-in took too long.", reason=errors.EXPIRED)
 
 
 def recognised_at(request: HttpRequest, source: ConfiguredSource) -> Authentication | None:

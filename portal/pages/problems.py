@@ -9,7 +9,7 @@ from accounts.login import sign_in
 from accounts.models import Source
 from accounts.provider import Explains
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import ways_in
+from portal.door import flows, ways_in
 
 _STATUS = {
     errors.NOT_AUTHORIZED: 403,
@@ -110,6 +110,11 @@ _ANOTHER_ACCOUNT = (
     _("It leads to another account here already, so we did not add it to yours."),
     _("Is that account yours as well? Then ask the institution to join the two."),
 )
+_NO_FLOW = (
+    _("We could not sign you in"),
+    _("The sign-in took too long, or your browser keeps no cookies."),
+    _("Start again. If it fails once more, allow cookies for this site in your browser."),
+)
 
 
 def status_of(reason: str) -> int:
@@ -142,6 +147,8 @@ def explain(
         texts = _not_accepted(source) if asks_for_password else _WRONG_FIELDS
     elif detail == sign_in.BELONGS_ELSEWHERE:
         texts = _ANOTHER_ACCOUNT
+    elif detail == flows.UNKNOWN:
+        texts = _NO_FLOW
     elif reason == errors.TOO_WEAK:
         texts = _too_weak(source.label if source else _("The source"))
     else:

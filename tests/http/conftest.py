@@ -5,14 +5,17 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts.models import Source, StoredSession, User
 from accounts.source import catalogue
@@ -68,6 +71,17 @@ def begin(client: Client, slug: str, next_url: str = "") -> dict[str, str]:
     response = client.get(f"/auth/login/{slug}", {"next": next_url} if next_url else {})
     assert response.status_code == 302, response.content
     return {k: v[0] for k, v in parse_qs(urlsplit(response["Location"]).query).items()}
+
+
+@contextmanager
+def later(client: Client, **passed: float) -> Iterator[None]:
+    """Let time pass, for the client's cookies as well: a browser drops those that are over."""
+    span = timedelta(**passed)
+    for name, held in list(client.cookies.items()):
+        if held["max-age"] != "" and span.total_seconds() >= int(held["max-age"]):
+            del client.cookies[name]
+    with time_machine.travel(timezone.now() + span, tick=False):
+        yield
 
 
 def enter(client: Client, slug: str, subject: str = "bob", next_url: str = "") -> Any:

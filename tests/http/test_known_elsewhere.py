@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from django.test import Client
 
+from accounts.login import flow
 from accounts.models import Event, Source, StoredSession, User
-from tests.http.conftest import begin, sign_in
+from tests.http.conftest import begin, later, sign_in, stored
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -48,6 +50,34 @@ def test_the_marker_counts_once(client: Client, tenant: Tenant) -> None:
     used = client.get("/auth/callback/town", {"code": "eve"})
     assert used["Location"] == "/account/"
     assert name_of(client) == "Bob"
+
+
+def test_an_answer_that_comes_too_late_counts_as_one_that_nobody_asked_for(
+    client: Client, tenant: Tenant, person: User
+) -> None:
+    """Its person still goes on to where they were going, at a shared computer for a short time."""
+    tenant(unsolicited=True)
+    client.get("/auth/login/town?shared=1&next=/account/sessions")
+    name, held = next(each for each in client.cookies.items() if each[0].startswith("vf-"))
+    begun = flow.open_flow(held.value)
+    assert begun
+    client.cookies[name].set(name, sealed := flow.seal_flow(replace(begun, again=True)), sealed)
+    known_as(client, "carol")
+    with later(client, seconds=601):
+        response = client.get("/auth/callback/town")
+        assert response["Location"] == "/account/sessions"
+        assert stored(client).shared
+        assert not client.session.typed.auth_time, "it is no fresh proof"  # type: ignore[attr-defined]
+        assert "so you are signed in here too" in client.get("/account/sessions").content.decode()
+    assert not [n for n, held in client.cookies.items() if n.startswith("vf-") and held.value]
+    assert client.cookies["vestibule-started"]["max-age"] == 0
+    another = Client()
+    begin(another, "town", "/account/sessions")
+    sign_in(another)
+    known_as(another, "carol")
+    with later(another, seconds=601):
+        assert another.get("/auth/callback/town")["Location"] == "/account/sessions"
+        assert name_of(another) == "Alice Åberg"
 
 
 def test_a_shared_sign_in_counts_for_anonymous_people_only(

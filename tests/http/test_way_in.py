@@ -18,7 +18,7 @@ from accounts.keyring import digest
 from accounts.login import flow
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from portal.server.turns import LATE
-from tests.http.conftest import PASSWORD, at_most, begin, enter, sign_in, stored
+from tests.http.conftest import PASSWORD, at_most, begin, enter, later, sign_in, stored
 from tests.http.onward import onward
 from tests.peers.upstream import Upstream
 
@@ -86,7 +86,7 @@ def test_the_flow_cookie_is_ours_alone(client: Client, tenant: Tenant) -> None:
     cookie = client.cookies[name]
     assert cookie["httponly"]
     assert cookie["samesite"] == "Lax"
-    assert cookie["max-age"] == 600
+    assert cookie["max-age"] == 600 + 3600, "who is late is told so"
     assert asked["nonce"] not in cookie.value
     assert asked["state"] not in name
 
@@ -167,10 +167,17 @@ def test_s05_a_state_at_another_sources_door_is_refused(
 
 def test_s10_a_flow_that_took_too_long_is_told_so(client: Client, tenant: Tenant) -> None:
     tenant()
-    asked = begin(client, "town")
-    with time_machine.travel(timezone.now() + timedelta(seconds=601), tick=False):
+    asked = begin(client, "town", "/account/data")
+    with later(client, seconds=601):
         answer = client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
     assert failure(answer).reason == "expired"
+    page = client.get(answer["Location"]).content.decode()
+    assert 'href="/auth/login/town?next=%2Faccount%2Fdata"' in page
+    asked = begin(client, "town", "/account/data")
+    with later(client, minutes=71):
+        unknown = client.get("/auth/callback/town", {"code": "bob", "state": asked["state"]})
+    assert failure(unknown).reason == "login-failed"
+    assert "or your browser keeps no cookies" in client.get(unknown["Location"]).content.decode()
 
 
 def test_r21_a_tampered_flow_is_unknown(client: Client, tenant: Tenant) -> None:
