@@ -1,9 +1,13 @@
 """The end of a login: the request goes on as the person who has just signed in."""
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import rotate_token
 
 from accounts.login.sign_in import SignedIn
+from portal.door import cookies
+
+# What a browser holds of a departure, or of a refusal, which a sign-in makes untrue.
+_OVER = (cookies.RECEIPT, cookies.RETURN, cookies.AGAIN, cookies.REFUSED)
 
 
 def admit(request: HttpRequest, done: SignedIn) -> None:
@@ -15,3 +19,10 @@ def admit(request: HttpRequest, done: SignedIn) -> None:
     request.session, request.user = done.store, done.user
     if "CSRF_COOKIE" in request.META:
         rotate_token(request)
+
+
+def forget_before(request: HttpRequest, response: HttpResponse) -> None:
+    """Let the browser of who has just signed in forget who left it before, and where they went."""
+    for name in _OVER:
+        if cookies.named(name) in request.COOKIES:
+            cookies.forget(response, name)

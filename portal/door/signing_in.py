@@ -44,7 +44,7 @@ from portal.door import (
     steps,
     wishes,
 )
-from portal.door.admitting import admit
+from portal.door.admitting import admit, forget_before
 from portal.server.turns import LATE
 
 # For how long a browser knows by which source its person signs in.
@@ -143,8 +143,7 @@ def conclude(
         name = typed or (outcome.username if source.kind == "form" else outcome.subject)
         who = source.slug, name
         devices.meet(request, response, who, done.user, visit, begun.uid, new=done.new)
-    if cookies.named(cookies.REFUSED) in request.COOKIES:
-        cookies.forget(response, cookies.REFUSED)
+    forget_before(request, response)
     return response
 
 

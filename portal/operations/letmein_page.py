@@ -11,6 +11,7 @@ from accounts.errors import InvalidGrant
 from accounts.factors import totp
 from accounts.login.sign_in import SwitchNeeded
 from portal.door import answers, cookies, incoming, signing_in
+from portal.door.admitting import forget_before
 from portal.operations import rescue
 
 COOKIE = "letmein"
@@ -43,7 +44,9 @@ def letmein(request: HttpRequest, token: str) -> HttpResponse:
         return _lapsed(request)
     except SwitchNeeded:
         return answers.page(request, "login/letmein.html", {**context, "other": True}, 409)
-    return _without_cookie(answers.see_other(reverse("admin:index")))
+    response = answers.see_other(reverse("admin:index"))
+    forget_before(request, response)
+    return _without_cookie(response)
 
 
 def _hide(request: HttpRequest, token: str) -> HttpResponse:

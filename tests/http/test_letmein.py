@@ -40,6 +40,7 @@ def link(username: str = "ada") -> str:
 
 def test_an_administrator_comes_in_once_and_it_is_in_the_trail(client: Client, ada: User) -> None:
     Source.objects.update(enabled=False)  # no way in is left
+    client.cookies["vestibule-receipt"] = "of before"
     path = link("ADA")
     shown = client.get(path)
     assert shown["Location"] == ENTER
@@ -49,6 +50,7 @@ def test_an_administrator_comes_in_once_and_it_is_in_the_trail(client: Client, a
     assert not StoredSession.objects.exists(), "looking at it uses it up"
     entered = client.post(ENTER)
     assert (entered.status_code, entered["Location"]) == (303, "/admin/")
+    assert entered.cookies["vestibule-receipt"]["max-age"] == 0, "somebody has left before"
     assert client.get("/admin/").status_code == 200
     assert client.get("/auth/session").json()["user"]["username"] == "ada"
     issued = Event.objects.get(name="letmein.issued")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -86,6 +87,23 @@ def test_return_to_is_kept_over_the_upstream(
     assert client.cookies["vestibule-return"]["max-age"] == 120
     assert client.get("/")["Location"] == "/account/sessions"
     assert client.get("/").context["receipt"]["upstream"] == "visit"
+
+
+@pytest.mark.parametrize("by", ["town", "local"])
+def test_who_signs_in_is_told_nothing_of_who_left(
+    client: Client, tenant: Callable[..., Source], person: User, settings: Any, by: str
+) -> None:
+    """Also where the upstream's logout never came back."""
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    onward(client, client.post("/auth/logout", {"return_to": "/account/sessions"}))
+    client.cookies["vestibule-again"] = "of before"
+    answer = enter(client, "town") if by == "town" else sign_in(client)
+    for name in ("receipt", "return", "again"):
+        assert answer.cookies[f"vestibule-{name}"]["max-age"] == 0
+    assert "<title>You are signed in" in client.get("/").content.decode()
+    settings.VESTIBULE_FRONTPAGE_URL = "https://map.example/"
+    assert client.get("/")["Location"] == "https://map.example/"
 
 
 def test_the_way_back_from_the_upstream_is_on_the_chart(
