@@ -79,9 +79,21 @@ def page(
     context["bound_for"] = place_of(next_url)
     context["problem"] = problem
     context["announcements"] = answers.announcements()
+    if request.method == "POST":
+        context["page_address"] = _address(request, source, next_url, link, again=again)
     if not link and not again:
         context["shared_computer"] = shared.box(request)
     return answers.page(request, "login/form.html", context, status)
+
+
+def _address(
+    request: HttpRequest, source: ConfiguredSource, next_url: str, link: str, *, again: bool
+) -> str:
+    """Return the address of what was posted, where it can be asked for in another language."""
+    if link:
+        return "/account/sign-ins"
+    along = {"next": next_url, "again": "1" if again else "", **wishes.carried(request)}
+    return routes.login_path(source.slug, **along)
 
 
 def _own_name(request: HttpRequest, source: ConfiguredSource) -> str:

@@ -219,6 +219,8 @@ def ask_to_switch(
         "action": routes.login_path(source.slug, prefix, next=next_url, **wishes.carried(request)),
         "stay": next_url or "/",
     }
+    if request.method == "POST":
+        context["page_address"] = context["action"]
     return answers.page(request, "login/switch.html", context)
 
 

@@ -38,6 +38,18 @@ def other_ways(page: Any) -> dict[str, list[str]]:
     return query_of(found[1])
 
 
+def in_another_language(browser: Client, page: Any) -> Any:
+    """Return the page to which the switch of languages leads."""
+    form = re.search(r'class="languages".*?</form>', page.content.decode(), re.DOTALL)
+    assert form
+    found = re.search(r'name="next" value="([^"]*)"', form[0])
+    assert found
+    chosen = {"language": "da", "next": unescape(found[1])}
+    danish = browser.get(onward(browser, browser.post("/i18n/setlang/", chosen))["Location"])
+    assert '<html lang="da">' in danish.content.decode()
+    return danish
+
+
 def marked(client: Client) -> Client:
     """Return a browser in which somebody has said that many use it, and has left."""
     sign_in(client)
@@ -75,6 +87,7 @@ def test_a_form_that_was_open_beside_another_sign_in_keeps_all(
     action = re.search(r'<form action="([^"]*)"', asked.content.decode())
     assert action
     assert query_of(action[1]) == ALONG
+    assert f'action="{action[1]}"' in in_another_language(browser, asked).content.decode()
 
 
 def test_a_switch_by_a_flow_keeps_that_the_computer_is_shared(tenant: Tenant) -> None:
@@ -108,8 +121,10 @@ def test_the_form_and_its_second_step_lead_to_other_ways_with_all(person: User) 
     form = browser.get("/auth/login/local", {"next": "/account/data", **WISHED})
     wrong = browser.post("/auth/login/local", {**TYPED, "password": "wrong"})
     second = browser.get(browser.post("/auth/login/local", TYPED)["Location"])
-    for page in (form, wrong, second):
+    for page in (form, wrong, second, danish := in_another_language(browser, wrong)):
         assert other_ways(page) == {**ALONG, "choose": ["1"]}
+    assert 'name="next" value="/account/data"' in danish.content.decode()
+    assert re.search(r'id="shared"[^>]* checked>', danish.content.decode())
     assert 'name="next" value="/account/data"' in second.content.decode()
 
 
@@ -145,6 +160,7 @@ def test_who_proves_again_and_mistypes_is_told_the_same(person: User) -> None:
     assert wrong.status_code == 400
     assert "needs a fresh sign-in" in wrong.content.decode()
     assert 'id="shared"' not in wrong.content.decode()
+    assert in_another_language(browser, wrong).context["again"]
 
 
 def test_where_no_box_is_shown_the_mark_counts(person: User, tenant: Tenant) -> None:

@@ -743,6 +743,7 @@ def test_a_way_in_with_a_form_is_linked_by_its_form(client: Client, two_ways: Us
     form = linking_form(client)
     wrong = client.post("/auth/login/local", {**form, "password": "wrong"})
     assert (wrong.status_code, carried_by(wrong)["link"]) == (400, form["link"])
+    assert wrong.context["page_address"] == "/account/sign-ins"
     done = client.post("/auth/login/local", form)
     assert done["Location"] == "/account/sign-ins"
     assert client.get("/auth/session").json()["type"] == "tenant"

@@ -41,6 +41,9 @@ def test_a_page_is_answered_once(app: Application, first: str, second: str) -> N
     again = app.allow(shown, second)
     assert (again.status_code, "Location" in again) == (409, False)
     assert "You have answered this already" in again.content.decode()
+    refused = app.browser.post("/oauth/consent", {"request": "of somebody else"})
+    for page in (again, refused):
+        assert 'class="languages"' not in page.content.decode(), "it would lead to a 405"
     assert Grant.objects.count() == codes
     assert Consent.objects.exists() == (first == "allow")
     assert Event.objects.filter(name="consent.denied").count() == (first == "deny")
