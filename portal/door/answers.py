@@ -76,11 +76,12 @@ def fail(
         lockout.spend_budget(incoming.visitor(request), error.answered)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
+    prefix, next_url = routes.way_of(slug, request.path, next_url)
     onward = {"next": next_url, **wishes.carried(request, login_flow)}
     onward.pop("login_hint", "")  # the address of this page is told to the desk
     if linking or (login_flow and login_flow.link_uid):
         onward = {LINKING: "1"}
-    page_of = routes.failed_path(code, routes.prefix_of(request.path), **onward)
+    page_of = routes.failed_path(code, prefix, **onward)
     response = with_retry_after(see_other(page_of), error)
     if login_flow and error.reason == errors.BUSY:
         flow.release(login_flow.state)

@@ -3,7 +3,7 @@ front end, which gets a token pair at the end (docs/contract.md 2). Each upstrea
 """
 
 from collections.abc import Mapping
-from urllib.parse import urlencode
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from accounts import conf
 from accounts.source.catalogue import ConfiguredSource
@@ -58,6 +58,17 @@ def failed_path(code: str, prefix: str = AUTH, **more: str) -> str:
 def prefix_of(path: str) -> str:
     """Return the prefix of the path of a request."""
     return OPENID if path.startswith("/openid/") else AUTH
+
+
+def way_of(slug: str, path: str, next_url: str) -> tuple[str, str]:
+    """Return the prefix under which the sign-in by the source `slug` began whose request is at
+    `path`, and where its person goes on to. An upstream with one fixed way back answers under ours,
+    also on MapStore's way: `next_url` leads back to that then.
+    """
+    parts = urlsplit(next_url)
+    if parts.path != login_path(slug, OPENID):
+        return prefix_of(path), next_url
+    return OPENID, parse_qs(parts.query).get("next", [""])[0]
 
 
 def sign_in_again_url(source: ConfiguredSource | None) -> str:

@@ -161,8 +161,9 @@ def _tell_added(request: HttpRequest, outcome: Authentication) -> None:
 def _switch_path(
     request: HttpRequest, source: ConfiguredSource, next_url: str, spent: LoginFlow | None
 ) -> str:
-    along = {"next": next_url, "switch": "1", **wishes.carried(request, spent)}
-    return routes.login_path(source.slug, routes.prefix_of(request.path), **along)
+    prefix, wanted = routes.way_of(source.slug, request.path, next_url)
+    along = {"next": wanted, "switch": "1", **wishes.carried(request, spent)}
+    return routes.login_path(source.slug, prefix, **along)
 
 
 def enter_without_browser(

@@ -39,8 +39,9 @@ def leave_first(
     if not can_be_visited(plan.visit):
         return None
     response = answers.see_other(plan.visit)
-    along = {"next": next_url, "again": "1" if again else "", **wishes.carried(request)}
-    back = routes.login_path(source.slug, routes.prefix_of(request.path), **along)
+    prefix, wanted = routes.way_of(source.slug, request.path, next_url)
+    along = {"next": wanted, "again": "1" if again else "", **wishes.carried(request)}
+    back = routes.login_path(source.slug, prefix, **along)
     cookies.remember(response, cookies.RETURN, back, _RETURN_SECONDS)
     cookies.forget(response, cookies.REFUSED)
     return response

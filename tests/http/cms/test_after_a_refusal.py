@@ -37,6 +37,25 @@ def test_its_patron_signs_out_there_first(source: Any, library: Cms) -> None:
     assert stored(visitor.site).shared
 
 
+def test_on_mapstores_way_somebody_else_is_handed_over(source: Any, library: Cms) -> None:
+    source(columns={"enroll": True})
+    Visitor(library).enter("lars")
+    source(columns={"enroll": False})
+    visitor = Visitor(library)
+    wished = {"next": "/account/sessions", "shared": "1"}
+    begun = routes.login_path("library", routes.OPENID, **wished)
+    visitor.at_cms.sign_in("rikke", visitor.get(begun)["Location"])
+    other = way_out(visitor.carry(), visitor.get(CALLBACK))
+    assert other == f"{begun}&other=1"
+    visitor.at_cms.get(visitor.get(other)["Location"])
+    back = visitor.get("/")["Location"]
+    assert back == begun
+    assert visitor.at_cms.sign_in("lars", visitor.get(back)["Location"]) == SITE + CALLBACK
+    handed = visitor.get(visitor.get(CALLBACK)["Location"])
+    assert handed["Location"] == "/account/sessions"
+    assert handed.cookies["tokens_key"].value
+
+
 def test_a_refused_patron_is_not_recognised_again_and_again(source: Any, library: Cms) -> None:
     source(columns={"enroll": False})
     visitor = Visitor(library)

@@ -97,6 +97,16 @@ def test_w20_an_answer_that_nobody_asked_for_replaces_nobody(
     assert visitor.session() == before
 
 
+def test_who_is_asked_whether_to_switch_stays_on_mapstores_way(
+    visitor: Visitor, person: User
+) -> None:
+    begun = visitor.get("/openid/library/login", next="/account/sessions")
+    sign_in(visitor.site)  # in another tab
+    visitor.at_cms.sign_in("rikke", begun["Location"])
+    asked = visitor.get(CALLBACK)["Location"]
+    assert asked == "/openid/library/login?next=%2Faccount%2Fsessions&switch=1"
+
+
 def test_w5_a_callback_without_a_cookie_signs_nobody_in(visitor: Visitor) -> None:
     event = failure(visitor.get(CALLBACK))
     assert event.reason == "login-failed"
