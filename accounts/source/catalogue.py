@@ -32,6 +32,8 @@ SEALED = "sealed:"
 # Stands for the issuer of a source whose settings could not be read when they were changed.
 UNREADABLE = "unknown"
 TEXTS = frozenset({"label", "help", "note"})
+# A group whose name begins so is a role of the administration, which people give and no source.
+ROLE_PREFIX = "role:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -273,6 +275,13 @@ def _check_groups(groups: Any) -> None:
     )
     if not texts:
         raise ValidationError({"groups": _("Groups must be an object: their name, our name.")})
+    if roles := mapped_roles(groups):
+        raise ValidationError({"groups": _("No source gives a role: %s") % ", ".join(roles)})
+
+
+def mapped_roles(groups: Mapping[str, str]) -> list[str]:
+    """Return the roles that a mapping names: one of before may, none is saved with any."""
+    return sorted({ours for ours in groups.values() if ours.startswith(ROLE_PREFIX)})
 
 
 def _check_texts(texts: Any) -> None:

@@ -16,7 +16,9 @@ from django.db.models import Q, QuerySet
 from django.utils.translation import gettext as _text
 from django.utils.translation import gettext_lazy as _
 
-PREFIX = "role:"
+from accounts.source.catalogue import ROLE_PREFIX
+
+PREFIX = ROLE_PREFIX
 # Whose tables an auditor looks at.
 _ROOMS = ("accounts", "operations", "authorization_server", "gateway")
 _VERBS = {

@@ -142,7 +142,7 @@ def disable(rows: QuerySet[Source]) -> list[str]:
 def findings(row: Source) -> list[Finding]:
     """Test `row` live and return what was found. What goes wrong is a finding too; never raises."""
     try:
-        found = [*_issuer_findings(row), *_reference_findings(row)]
+        found = [*_issuer_findings(row), *_reference_findings(row), *_role_findings(row)]
         return [*found, *catalogue.instance(row).check()]
     except ValidationError as error:
         fix = _("Correct the settings of the source.")
@@ -178,6 +178,13 @@ def _reference_findings(row: Source) -> list[Finding]:
         for name, value in references.named(row.settings).items()
         if name not in secrets or not references.is_open_to_administration(value)
     ]
+
+
+def _role_findings(row: Source) -> list[Finding]:
+    """Say which roles a mapping gives that could not be saved today."""
+    fix = _("Take it out of the groups, and tick the role on the page of each person.")
+    named = catalogue.mapped_roles(row.groups)
+    return [Finding(False, _("No source gives a role: %s") % name, fix) for name in named]
 
 
 def _plain(provider: str, name: str, stored: Mapping[str, Any]) -> Any:

@@ -188,6 +188,16 @@ def test_a_claim_of_a_source_suggests_no_role(root: Client, tenant: Tenant) -> N
     assert "_let_in" not in root.get("/admin/operations/awaitingperson/").content.decode()
 
 
+def test_the_button_of_one_click_gives_no_role(house: None) -> None:
+    """Not even one's own: a role that is ticked makes its holder staff at the next save."""
+    carl, client = holder("front-desk")
+    waiting = User.objects.create_user("wanda", status="awaiting_access")
+    role = carl.groups.get(name="role:front-desk")
+    client.post("/admin/operations/awaitingperson/", {"_let_in": f"{waiting.pk}:{role.pk}"})
+    waiting.refresh_from_db()
+    assert (waiting.status, waiting.groups.count()) == ("awaiting_access", 0)
+
+
 @pytest.mark.django_db
 def test_migrate_keeps_the_roles_as_the_code_has_them() -> None:
     auditor = Group.objects.get(name="role:auditor")

@@ -21,6 +21,7 @@ from accounts.models import Event, Identity, OutboxItem, Source, User
 from accounts.provider import TokenSet
 from accounts.source import catalogue, outage
 from accounts.upstream import cookie_header
+from portal.operations import source_rows
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.onward import onward
 from tests.peers import fresh
@@ -286,6 +287,24 @@ def test_a_mapping_to_a_group_of_ones_own_is_ones_own_to_give(
     assert editor.post(url(row), form(row, groups=mapping)).status_code == 302
     new = json.dumps({"all": "Not there yet"})
     assert "groups" in errors(editor.post(url(row), form(row, groups=new)))
+
+
+def test_no_mapping_gives_a_role(
+    client: Client, ada: User, editor: Client, tenant: Tenant, tmp_path: Any
+) -> None:
+    """Not even one's own, nor by somebody with all rights or from a file: roles are ticked."""
+    row, roles = tenant(), json.dumps({"all": "role:source-keeper"})
+    keeper = Group.objects.get_or_create(name="role:source-keeper")[0]
+    User.objects.get(username="carl").groups.add(keeper)
+    for browser in (editor, client):
+        assert "groups" in errors(browser.post(url(row), form(row, groups=roles)))
+    file = tmp_path / "sources.toml"
+    file.write_text('[sources.local]\nprovider = "local"\ngroups = {all = "role:auditor"}\n')
+    with pytest.raises(CommandError, match="groups"):
+        call_command("sources", "apply", str(file))
+    row.groups = {"all": "role:auditor"}  # as it could be saved before
+    found = [each.message for each in source_rows.findings(row) if not each.ok]
+    assert "No source gives a role: role:auditor" in found
 
 
 def test_what_one_provider_gave_is_not_sent_to_another(

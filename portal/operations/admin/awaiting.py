@@ -242,7 +242,7 @@ class AwaitingAdmin(Guarded):
             raise InvalidRequest("This is no button of the queue.")
         pk, *wanted = (int(number) for number in request.POST[LET_IN].split(":"))
         person = queue().filter(pk=pk).first()
-        groups = list(Group.objects.filter(pk__in=wanted))
+        groups = list(roles.departments().filter(pk__in=wanted))
         may = self.has_change_permission(request, person)
         if not may or not may_give(request.user, groups, ()):
             raise PermissionDenied
