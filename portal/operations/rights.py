@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from accounts.models import User
+from accounts.models import FactorDuty, User
 
 
 def may_manage(actor: Any, person: User) -> bool:
@@ -25,6 +25,16 @@ def may_map(actor: Any, mapping: Any) -> bool:
     names = {str(each) for each in mapping.values()}
     groups = list(Group.objects.filter(name__in=names))
     return len(groups) == len(names) and may_give(actor, groups, ())
+
+
+def lifts_duty(actor: Any, mapping: Any) -> bool:
+    """Tell whether `actor` could leave a group with a duty by a source with this mapping, which
+    also takes away what it names: by another word of theirs, or another place of the claims.
+    """
+    if actor.is_superuser or not isinstance(mapping, dict):
+        return False
+    names = {str(each) for each in mapping.values()}
+    return FactorDuty.objects.filter(group__name__in=names).exists()
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:

@@ -17,7 +17,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.models import Event, Identity, OutboxItem, Source, User
+from accounts.models import Event, FactorDuty, Identity, OutboxItem, Source, User
 from accounts.provider import TokenSet
 from accounts.source import catalogue, outage
 from accounts.upstream import cookie_header
@@ -305,6 +305,23 @@ def test_no_mapping_gives_a_role(
     row.groups = {"all": "role:auditor"}  # as it could be saved before
     found = [each.message for each in source_rows.findings(row) if not each.ok]
     assert "No source gives a role: role:auditor" in found
+
+
+def test_an_editor_maps_no_group_whose_duty_they_are_under(editor: Client, tenant: Tenant) -> None:
+    """A mapping takes its groups away as well, and the duty with them (U24)."""
+    strict, carl = Group.objects.create(name="Strict"), User.objects.get(username="carl")
+    carl.groups.add(strict)
+    row = tenant()
+    mapping = {"groups": json.dumps({"nobody": "Strict"})}
+    assert editor.post(url(row), form(row, **mapping)).status_code == 302
+    row.refresh_from_db()
+    FactorDuty.objects.create(group=strict, days=30)
+    assert editor.post(url(row), form(row, label="City")).status_code == 302
+    elsewhere = json.dumps({**catalogue.shown_settings(row), "leaves_by": "call"})
+    changes = ({"settings": elsewhere}, {"groups": json.dumps({"none": "Strict"})})
+    for changed in changes:  # the claims that the mapping reads hang on the settings
+        said = errors(editor.post(url(row), form(row, **changed)))
+        assert "Somebody with all rights must lift a duty" in str(said["groups"])
 
 
 def test_what_one_provider_gave_is_not_sent_to_another(

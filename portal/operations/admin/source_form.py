@@ -16,7 +16,8 @@ from accounts.provider.shown import MORE
 from accounts.source import catalogue, logos, registry
 from portal import conf
 from portal.operations import source_fields, source_rows
-from portal.operations.rights import may_map
+from portal.operations.admin import duty_field
+from portal.operations.rights import lifts_duty, may_map
 
 TYPED = "typed"
 _LOOK = ["note", "texts", "logo_file", "logo_clear"]
@@ -199,6 +200,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         if touched and not may_map(self.actor, groups):
             said = _("This source gives groups that you are not in, or rights that you lack.")
             self.add_error("mapping" if self.typed else "groups", said)
+        elif touched and lifts_duty(self.actor, groups):
+            self.add_error("mapping" if self.typed else "groups", duty_field.OWN_DUTY)
         return cleaned
 
     def _read_typed(self, cleaned: Mapping[str, Any]) -> None:
