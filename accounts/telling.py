@@ -17,5 +17,17 @@ def tell(name: str, user: User, visit: Visit | None, *, mail: bool = True, **sai
     """
     events.record(events.event(name, visit, user=user, **said))
     if mail and user.email and user.email_verified:
-        message = {"uid": user.uid, "told": name, "language": translation.get_language()}
-        outbox.post_mail(Source.LOCAL, message)
+        _post(name, user)
+
+
+def tell_at(address: str, name: str, user: User) -> None:
+    """Mail the word on what happened to `user` to the verified `address` of somebody who has become
+    one with them.
+    """
+    if address:
+        _post(name, user, address=address)
+
+
+def _post(name: str, user: User, **more: str) -> None:
+    message = {"uid": user.uid, "told": name, "language": translation.get_language(), **more}
+    outbox.post_mail(Source.LOCAL, message)

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
 
-from accounts import ended, events
+from accounts import ended
 from accounts.models import Event, Identity, Source, User
 from accounts.offers import offered
 from accounts.provider import Visit
 from accounts.session import administrators, devices, people
+from accounts.telling import tell, tell_at
 
 
 class CannotMerge(Exception):
@@ -24,8 +25,8 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
 
     The sessions of `goes` end, with devices and applications: these know the person by another
     `sub` (OIDC Core, 8), and hear of it. A password comes along where `stays` has none, with its
-    username. Whoever signs in as `goes` meanwhile waits, and comes in as `stays`. Raises
-    `CannotMerge`, and `LastAdministratorError`.
+    username. Both are mailed. Whoever signs in as `goes` meanwhile waits, and comes in as `stays`.
+    Raises `CannotMerge`, and `LastAdministratorError`.
     """
     with administrators.kept():
         pair = User.objects.select_for_update().filter(pk__in={stays.pk, goes.pk}).order_by("pk")
@@ -48,8 +49,9 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
         password = goes.has_usable_password() and not stays.has_usable_password()
         goes.delete()
         _fill(stays, goes, password=password)
-        merged = events.event("person.merged", visit, user=stays, by=by, detail=f"with {goes.uid}")
-        events.record(merged)
+        tell("person.merged", stays, visit, by=by, detail=f"with {goes.uid}")
+        if goes.email != stays.email and goes.email_verified:
+            tell_at(goes.email, "person.merged", stays)
 
 
 def _fill(stays: User, goes: User, *, password: bool) -> None:

@@ -29,6 +29,10 @@ _WORDS = {
         _("A way to sign in was removed from your account"),
         _("Nobody can sign in that way any more to the account %(username)s at:"),
     ),
+    "person.merged": (
+        _("Two accounts of yours are one now"),
+        _("An administrator merged them. All ways in of both lead to the account %(username)s at:"),
+    ),
     "passkey.added": (
         _("A passkey was added to your account"),
         _("From now on it signs in to the account %(username)s at:"),
@@ -67,11 +71,13 @@ _WORDS = {
 def deliver(message: Mapping[str, Any]) -> None:
     """Send what was posted; nothing to somebody who has gone, or has no verified address any more.
 
-    `message` has the `uid` of the person, what is `told` (an event's name), and the `language`.
+    `message` has the `uid` of the person, what is `told` (an event's name), and the `language`. An
+    `address` is that of somebody who has become one with the person, and was verified.
     """
-    found = User.objects.filter(uid=message["uid"], email_verified=True).exclude(email="")
-    user = found.first()
-    if user is None:
+    user = User.objects.filter(uid=message["uid"]).first()
+    own = user.email if user and user.email_verified else ""
+    address = message.get("address", own)
+    if user is None or not address:
         return
     with translation.override(message["language"]):
         subject, sentence = _WORDS[message["told"]]
@@ -80,7 +86,7 @@ def deliver(message: Mapping[str, Any]) -> None:
             "site": conf.site_url(),
             "is_password": message["told"] == "password.changed",
         }
-        send(str(subject), render_to_string("password/told.txt", context), user.email)
+        send(str(subject), render_to_string("password/told.txt", context), address)
 
 
 def send(subject: str, text: str, address: str) -> None:

@@ -104,8 +104,33 @@ def test_u40_a_way_in_that_staff_take_away_is_told(
     assert subjects(mailoutbox) == ["A way to sign in was removed from your account"]
 
 
+@pytest.mark.parametrize(
+    ("stays", "goes", "hear"),
+    [
+        (("alice@example.org", True), ("mia@example.org", True), {"alice", "mia"}),
+        (("alice@example.org", True), ("alice@example.org", True), {"alice"}),
+        (("stranger@example.org", False), ("mia@example.org", True), {"mia"}),
+    ],
+)
+def test_u40_a_merge_is_told_to_both(
+    person: User, mailoutbox: Any, stays: Any, goes: Any, hear: set[str]
+) -> None:
+    """The ways in of the one open the account of the other from now on."""
+    ada = User.objects.create_superuser("ada", PASSWORD, email="ada@example.org")
+    other = User.objects.create_user("mia")
+    for user, (email, verified) in ((person, stays), (other, goes)):
+        User.objects.filter(pk=user.pk).update(email=email, email_verified=verified)
+    page = f"/admin/accounts/user/{person.pk}/merge/"
+    assert signed_in(ada).post(page, {"other": "mia"}).status_code == 303
+    fresh.delivered()
+    assert sorted(each.to[0].partition("@")[0] for each in mailoutbox) == sorted(hear)
+    assert all(each.subject == "Two accounts of yours are one now" for each in mailoutbox)
+    assert all("the account alice at:" in each.body for each in mailoutbox)
+    assert Event.objects.get(name="person.merged").detail == f"with {other.uid}"
+
+
 def test_each_is_said_in_the_language_of_the_page(person: User, mailoutbox: Any) -> None:
-    for name in ("password.changed", "identity.linked", "identity.unlinked"):
+    for name in ("password.changed", "identity.linked", "identity.unlinked", "person.merged"):
         mailoutbox.clear()
         for language in ("en", "da", "de"):
             told.deliver({"uid": person.uid, "told": name, "language": language})
