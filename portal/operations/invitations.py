@@ -19,7 +19,7 @@ from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.source import catalogue
 from portal.operations import roles
-from portal.operations.rights import may_give
+from portal.operations.rights import may_give, vouches_for
 
 MOST = 500
 COLUMNS = ("username", "name", "email", "groups")
@@ -61,7 +61,7 @@ def invite(text: str, by: User, visit: Visit) -> int:
     lines = _read(text, by)
     try:
         with transaction.atomic():
-            people = [_add(line) for line in lines]
+            people = [_add(line, by) for line in lines]
             for person in people:
                 provider.send_link(person.uid, first=True)
             told = [events.event("person.invited", visit, user=each, by=by) for each in people]
@@ -71,8 +71,9 @@ def invite(text: str, by: User, visit: Visit) -> int:
     return len(lines)
 
 
-def _add(line: _Line) -> User:
+def _add(line: _Line, by: User) -> User:
     person = User(username=line.username, name=line.name, email=line.email)
+    person.email_verified = vouches_for(by, line.email)
     person.set_unusable_password()
     person.save(force_insert=True)
     person.give_local_identity()

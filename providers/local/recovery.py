@@ -20,7 +20,7 @@ from django.utils import translation
 from django.utils.translation import gettext as _
 from limits import RateLimitItemPerHour
 
-from accounts import conf, events, outbox
+from accounts import conf, ended, events, outbox
 from accounts.errors import InvalidGrant, TooManyRequests
 from accounts.login import lockout
 from accounts.models import User
@@ -89,7 +89,8 @@ def holder(uid: str, token: str) -> User | None:
 
 
 def redeem(user: User, password: str, by: Visit) -> None:
-    """Set a new password for the `holder` of a link, and end all sessions of the person.
+    """Set a new password for the `holder` of a link, and end all sessions of the person. Who reads
+    what is mailed to the address has shown that it is theirs.
 
     Of many uses of one link one wins: the password changes only if it is still the one that `user`
     was loaded with. Raises `InvalidGrant` for the others, `TemporarilyUnavailable` when too many
@@ -101,10 +102,14 @@ def redeem(user: User, password: str, by: Visit) -> None:
         password=user.password,
         session_epoch=user.session_epoch,
         status=User.Status.ACTIVE,
+        email=user.email,
     )
     with transaction.atomic():
-        if not unchanged.update(password=fresh):
+        if not unchanged.update(password=fresh, email_verified=True):
             raise InvalidGrant("This link was used already.")
+        if not user.email_verified:
+            user.email_verified = True
+            ended.announce(ended.PERSON, [str(user.pk)])
         user.give_local_identity()
         people.end_all(user.pk, "password changed", farewell.PASSWORD)
         devices.forget_others(user.pk, by)

@@ -156,7 +156,7 @@ def test_nobody_gives_a_group_that_they_are_not_in(house: None) -> None:
     assert "no group called" in faults(client, table.format(role.name))[0]  # roles are ticked
     assert invite(client, table.format("Desk")).status_code == 303
     new = User.objects.get(username="x")
-    assert (new.is_staff, new.is_superuser) == (False, False)
+    assert (new.is_staff, new.is_superuser, new.email_verified) == (False, False, False)
 
 
 def test_the_list_leads_there(admin: Client) -> None:

@@ -16,6 +16,7 @@ from django.test import Client
 
 from accounts.models import Event, Identity, Source, StoredSession, User
 from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.http.passwords import choose, link_in, opened
 from tests.peers import fresh
 
 
@@ -280,6 +281,30 @@ def test_a_changed_mail_address_is_told_to_the_former_one(person: User, client: 
     assert client.post(url(person), sent).status_code == 302
     fresh.delivered()
     assert len(mail.outbox) == 1, "nobody has said that the former address was theirs"
+    person.refresh_from_db()
+    assert person.email_verified, "the word of somebody with all rights"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("house")
+def test_an_address_that_staff_typed_is_verified_by_its_link(clerk: Client, person: User) -> None:
+    new = "new@example.org"
+    assert clerk.post(url(person), form(person, email=new)).status_code == 302
+    person.refresh_from_db()
+    assert (person.email, person.email_verified) == (new, False)
+    act(clerk, "send_links", person)
+    fresh.delivered()
+    assert mail.outbox[0].to == ["alice@example.org"]
+    browser = Client(HTTP_HOST="localhost")
+    asked = next(each for each in mail.outbox if each.to == [new])
+    choose(browser, opened(browser, link_in(asked)))
+    person.refresh_from_db()
+    assert person.email_verified
+    fresh.delivered()
+    assert mail.outbox[-1].subject == "A new password was set for your account"
+    assert clerk.post(url(person), form(person, name="Alicia")).status_code == 302
+    person.refresh_from_db()
+    assert person.email_verified, "the address is as it was"
 
 
 def test_who_has_all_rights_and_who_may_open_the_administration_are_two_things(

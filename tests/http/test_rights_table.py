@@ -20,9 +20,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Source, User
-from portal.authorization_server.models import Client as Application
+from portal.authorization_server.models import Client as Registered
+from portal.gateway import persons
 from tests.http.conftest import PASSWORD, sign_in
-from tests.http.oauth.application import register
+from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 
 Tenant = Callable[..., Source]
@@ -80,11 +81,16 @@ def hold(user: User) -> Any:
 
 def reach() -> set[tuple[Any, ...]]:
     """Return which clients act for people without being asked for, each with who could be it."""
-    rows = Application.objects.filter(
+    rows = Registered.objects.filter(
         Q(skip_authorization=True) | Q(introspects=True) | Q(allowed_scopes__contains="gateway")
     )
     who = ("client_id", "kind", "auth_method", "client_secret", "redirect_uris", "allowed_scopes")
     return set(rows.values_list(*who, "skip_authorization", "introspects"))
+
+
+def whose(email: str) -> list[User]:
+    """Return who has a verified address: applications take all of them for one person."""
+    return list(User.objects.filter(email__iexact=email, email_verified=True))
 
 
 def pages() -> Iterator[tuple[str, dict[str, Any]]]:
@@ -117,6 +123,9 @@ def forms(actor: User, root: User, waiting: User) -> Iterator[tuple[str, dict[st
         yield f"/admin/accounts/user/{user.pk}/change/", mine
         fewer = {"username": user.username, "name": "", "email": user.email, "status": "disabled"}
         yield f"/admin/accounts/user/{user.pk}/change/", fewer
+    yield f"/admin/accounts/user/{actor.pk}/change/", as_root(actor, root)
+    named = {"username": "rooty", "name": "", "email": root.email, "status": "active"}
+    yield "/admin/accounts/user/add/", named
     yield f"/admin/accounts/user/{root.pk}/delete/", {"post": "yes"}
     yield "/admin/accounts/user/add/", {**person, "username": "twin", "email": ""}
     way = root.identities.get()
@@ -132,6 +141,14 @@ def forms(actor: User, root: User, waiting: User) -> Iterator[tuple[str, dict[st
     yield from client_forms()
 
 
+def as_root(actor: User, root: User) -> dict[str, Any]:
+    """Return the actor's own page as it is, with root's address."""
+    rows = {name: getattr(actor, name).values_list("pk", flat=True) for name in
+            ("groups", "user_permissions")}  # fmt: skip
+    held = {name: list(pks) for name, pks in rows.items()}
+    return {"username": actor.username, "name": "", "email": root.email, "status": "active", **held}
+
+
 def client_forms() -> Iterator[tuple[str, dict[str, Any]]]:
     """Yield each page of a client with what would let it act for others, unasked."""
     place = "/admin/authorization_server/client"
@@ -141,7 +158,7 @@ def client_forms() -> Iterator[tuple[str, dict[str, Any]]]:
     sent = {**far, "skip_authorization": "on", "introspects": "on", "allowed_origins": ""}
     modest = {**far, "allowed_scopes": "openid"}  # the marks may go, but not for another way in
     yield f"{place}/add/", {**sent, "client_id": "mine"}
-    for row in Application.objects.order_by("pk"):
+    for row in Registered.objects.order_by("pk"):
         yield f"{place}/{row.pk}/change/", sent
         yield f"{place}/{row.pk}/change/", modest
         secret = {"action": "renew_secret", "_selected_action": [row.pk]}
@@ -192,6 +209,7 @@ def test_no_right_makes_more_of_itself(
         assert set(now[3]) <= set(before[3]), said
         assert hold(root) == held, said
         assert reach() <= reached, said
+        assert whose(root.email) == [root], said
         assert not Group.objects.filter(user=waiting).exists(), said
         assert not User.objects.filter(is_superuser=True).exclude(pk=root.pk).exists(), said
         assert not Source.objects.filter(slug="mine", staff=True).exists(), said
@@ -254,6 +272,19 @@ def test_an_action_asks_for_a_recent_sign_in(
         again = client.post(url, form)
         assert onward(client, again)["Location"].endswith("&again=1")
     assert powers(waiting)[3:] == ([], "awaiting_access")
+
+
+def test_nobody_has_an_address_as_theirs_since_they_typed_it(root: User) -> None:
+    """Applications, and what is behind the gateway, take whoever has it for the same person."""
+    actor, client = staff("change_user")
+    own = f"/admin/accounts/user/{actor.pk}/change/"
+    answer = client.post(own, as_root(actor, root), follow=True)
+    assert "is not verified" in answer.content.decode()
+    app = Application(register(skip_authorization=True), client)
+    app.redeem(app.code())
+    told = app.userinfo().json()
+    assert (told["email"], told["email_verified"]) == (root.email, False)
+    assert persons.memory.find(str(actor.pk)).email == ""  # type: ignore[union-attr]
 
 
 def test_whoever_shares_no_group_with_a_person_does_not_change_them(person: User) -> None:

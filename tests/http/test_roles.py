@@ -124,6 +124,7 @@ def test_no_role_makes_more_of_itself(word: str, tenant: Tenant, house: None) ->
         assert (now[:2], set(now[2]) <= set(before[2])) == (before[:2], True), said
         assert set(now[3]) <= set(before[3]), said
         assert table.hold(root) == held, said
+        assert table.whose(root.email) == [root], said
         assert not User.objects.get(username="wanda").groups.exists(), said
         assert roles.groups().count() == len(roles.ROLES), said
         if not client.get("/auth/session").json()["isLoggedIn"]:

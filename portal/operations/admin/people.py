@@ -26,7 +26,7 @@ from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
-from portal.operations.rights import may_give, may_manage
+from portal.operations.rights import may_give, may_manage, vouches_for
 
 
 @admin.register(User)
@@ -129,6 +129,7 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         """Save; end the sessions of a person whose status changes, which they carry with them."""
         if not change:
             obj.set_unusable_password()
+            obj.email_verified = vouches_for(request.user, obj.email)
             obj.save()
             obj.give_local_identity()
             duty_field.save(request, form, obj)
@@ -136,14 +137,20 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
                 self._send(request, [obj], first=True)
             return
         wanted, obj.status = obj.status, form.initial["status"]
+        former, was_theirs = form.initial["email"], obj.email_verified
+        if former != obj.email:
+            obj.email_verified = vouches_for(request.user, obj.email)
         with administrators.kept():
             obj.save()
             duty_field.save(request, form, obj)
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)
-            former, provider = form.initial["email"], catalogue.recovering()
-            if provider and former and former != obj.email and obj.email_verified:
+            provider = catalogue.recovering()
+            if provider and former and former != obj.email and was_theirs:
                 provider.tell_former_address(obj.uid, former)
+        if former != obj.email and not obj.email_verified:
+            said = gettext("The address of %s is not verified: send a link, which does that.")
+            self.message_user(request, said % obj, messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Save the groups as well; every worker knows of it within a second."""
