@@ -36,10 +36,16 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
 def _told(user: User, source: Source, outcome: Authentication) -> list[tuple[str, str | bool]]:
     told: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
     follows = source.staff or not (user.is_staff or user.is_superuser)
-    better = outcome.email_verified or not (user.email and user.email_verified)
+    verified = is_verified(source, outcome)
+    better = verified or not (user.email and user.email_verified)
     if outcome.email and follows and better:
-        told += [("email", outcome.email[:254]), ("email_verified", outcome.email_verified)]
+        told += [("email", outcome.email[:254]), ("email_verified", verified)]
     return told
+
+
+def is_verified(source: Source, outcome: Authentication) -> bool:
+    """Tell whether the address of an outcome is verified: by the word of a source that counts."""
+    return outcome.email_verified and source.verifies_mail
 
 
 def remember(user: User, source: Source, outcome: Authentication) -> None:

@@ -276,7 +276,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
                 username=f"{source.slug}-{new_uid()[:12]}",
                 name=outcome.name[:300],
                 email=outcome.email[:254],
-                email_verified=outcome.email_verified or not outcome.email,
+                email_verified=profile.is_verified(source, outcome) or not outcome.email,
                 status=waiting,
             )
             user.set_unusable_password()

@@ -62,6 +62,12 @@ class Source(models.Model):
         default=False,
         help_text=_("Without it, people who come this way have no administrator's rights."),
     )
+    verifies_mail = models.BooleanField(
+        _("is sure of addresses"),
+        default=True,
+        db_default=True,
+        help_text=_("An address that it calls verified counts as verified here as well."),
+    )
     after_login = models.CharField(
         _("after login"), max_length=500, blank=True, help_text=_("A local path. Empty: /account/.")
     )

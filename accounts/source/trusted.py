@@ -24,7 +24,7 @@ def changed(
     for each in dataclasses.fields(provider.Settings):
         before, after = (_value(each, settings) for settings in (stored, given))
         if not each.metadata.get("trusted"):
-            before, after = _of_field(each, before), _of_field(each, after)
+            before, after = (_of_field(each, v) | _kept(each, v) for v in (before, after))
         if before != after:
             found.append(each.name)
     return found
@@ -54,6 +54,12 @@ def _value(field: "dataclasses.Field[Any]", settings: Mapping[str, Any]) -> Any:
 def _of_field(field: "dataclasses.Field[Any]", value: Any) -> set[tuple[str, str]]:
     is_none = field.metadata.get("words") or field.name in _SHOWN
     return set() if is_none else _addresses(value, f".{field.name}")
+
+
+def _kept(field: "dataclasses.Field[Any]", value: Any) -> set[tuple[str, str]]:
+    """Return what a mapping says of the names that its provider has marked."""
+    names = field.metadata.get("kept", ()) if isinstance(value, Mapping) else ()
+    return {(name, str(value[name])) for name in names if name in value}
 
 
 def _addresses(value: Any, place: str = "") -> set[tuple[str, str]]:

@@ -24,6 +24,7 @@ COLUMNS: Mapping[str, type] = {
     "allow_upstream_token": bool,
     "allow_erasure": bool,
     "staff": bool,
+    "verifies_mail": bool,
     "groups": dict,
     "after_login": str,
     "note": str,

@@ -88,6 +88,16 @@ def refuse_reach(
         raise ValidationError({"settings": said % (names or sorted(after - before))[0]})
 
 
+def still_verifies(row: Source, stored: Source | None) -> bool:
+    """Tell whether addresses of a source still count as verified after an editor without all rights
+    has changed it: not of a new one, nor where somebody else may answer now.
+    """
+    if stored is None or not stored.verifies_mail:
+        return False
+    kind = registry.providers().get(row.provider)
+    return kind is not None and not trusted.changed(kind, row.settings, stored.settings)
+
+
 def _why_kept(row: Source, kind: type[Provider], *, takes: bool) -> str:
     """Return why an editor may not change a trusted setting of a source, or nothing."""
     if takes:

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from django.utils.translation import gettext as _
 
-from accounts.provider.marks import TRUSTED
+from accounts.provider.marks import CLAIMS, TRUSTED
 from accounts.provider.shown import Shown
 from providers.ldap.form import SHOWN
 
@@ -66,8 +66,8 @@ class LdapSettings:
     ca: str = field(default="", metadata=TRUSTED)
     user_filter: str = field(default="(&(objectClass=person)(uid={username}))", metadata=TRUSTED)
     id_attribute: str = field(default="entryUUID", metadata=TRUSTED)
-    claims: Mapping[str, str] = field(default_factory=dict)
-    mail_is_verified: bool = False
+    claims: Mapping[str, str] = field(default_factory=dict, metadata=CLAIMS)
+    mail_is_verified: bool = field(default=False, metadata=TRUSTED)
     public: tuple[str, ...] = ()
     group_attribute: str = ""
     group_filter: str = ""

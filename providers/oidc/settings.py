@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from django.utils.translation import gettext as _
 
-from accounts.provider.marks import TRUSTED, WORDS
+from accounts.provider.marks import CLAIMS, TRUSTED, WORDS
 from accounts.provider.shown import Shown
 from accounts.strength import levels
 from accounts.upstream import urls
@@ -81,7 +81,7 @@ class OidcSettings:
     trusted_audiences: tuple[str, ...] = field(default=(), metadata=WORDS)
     userinfo: str = "auto"
     userinfo_bearer: str = "header"
-    claims: Mapping[str, str] = field(default_factory=dict, metadata=WORDS)
+    claims: Mapping[str, str] = field(default_factory=dict, metadata=CLAIMS)
     public: tuple[str, ...] = field(default=(), metadata=WORDS)
     required_role_claim: str = field(default="", metadata=WORDS)
     required_role: str = field(default="", metadata=WORDS)

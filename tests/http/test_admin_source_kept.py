@@ -21,6 +21,7 @@ from tests.peers import fresh
 UNUSUAL: dict[str, Any] = {
     "label": "Town", "order": 7, "enabled": True, "enroll": False, "require_assignment": True,
     "end_with_token": True, "allow_upstream_token": True, "allow_erasure": True, "staff": True,
+    "verifies_mail": False,
     "after_login": "/account/", "groups": {"all": "Readers"}, "note": "Back at noon",
     "texts": {"da": {"label": "Byen"}, "de": {"help": "Mit dem Ausweis"}},
 }  # fmt: skip

@@ -17,10 +17,11 @@ from django.test import Client
 
 from accounts.models import Identity, Source, User
 from accounts.source import catalogue, registry
-from tests.http.conftest import PASSWORD
+from tests.http.conftest import PASSWORD, enter
 from tests.http.test_rights_table import staff
 from tests.http.test_staff_sources import errors, form, url
 from tests.peers import fresh
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.rights
 EVIL = "https://evil.example"
@@ -57,12 +58,14 @@ KEPT: Mapping[str, dict[str, Any]] = {
         "accept_bearer": True, "bearer_validation": "introspection",
         "audience": [f"{EVIL}/api"], "audience_claim": "client_id",
         "logout": {"post_logout_redirect_uri": EVIL},
+        "claims": {"groups": "groups", "email": "nickname"},
     },
     "ldap": {
         "servers": ["ldaps://evil.example"], "base": "ou=guests,dc=example,dc=org",
         "start_tls": False, "ca": "/srv/uploads/theirs.pem", "id_attribute": "description",
         "user_filter": "(&(objectClass=person)(description={username}))",
-        "password_page": f"{EVIL}/",
+        "password_page": f"{EVIL}/", "mail_is_verified": True,
+        "claims": {"email": "description"},
     },
     "unilogin": {
         "issuer": EVIL, "client_id": "https://theirs.example", "ws_address": f"{EVIL}/ws",
@@ -100,7 +103,7 @@ FREE: Mapping[str, list[dict[str, Any]]] = {
     ],
     "ldap": [
         {"bind_dn": "cn=other,dc=example,dc=org"}, {"bind_password": "another"},
-        {"claims": {"name": "displayName"}}, {"mail_is_verified": True}, {"public": ["cn"]},
+        {"claims": {"name": "displayName"}}, {"public": ["cn"]},
         {"group_filter": "", "group_attribute": "memberOf"}, {"nested_groups": True},
         {"group_base": "ou=groups,dc=example,dc=org"}, {"group_name": "dn"},
         {"allowed_groups": ["staff"]}, {"disabled_when": {"employeeType": "left"}},
@@ -232,6 +235,39 @@ def test_a_source_that_nobody_comes_by_is_set_up_in_peace(editor: Client) -> Non
     row = saved("oidc")
     moved = {"issuer": "https://new.example", "client_id": "new", "client_secret": "new"}
     assert change(editor, row, **moved).status_code == 302
+
+
+def test_a_source_of_an_editors_verifies_no_address(editor: Client, peer: Upstream) -> None:
+    """Its claims are theirs: they could have anybody's address (U08)."""
+    row = saved("oidc")
+    assert change(editor, row, label="Town", claims={"groups": "roles"}).status_code == 302
+    row.refresh_from_db()
+    assert row.verifies_mail, "it is whom it was"
+    moved = {"issuer": EVIL, "client_secret": "theirs"}
+    assert editor.post(url(row), form(row, settings=json.dumps({**row.settings, **moved}),
+                                      verifies_mail="on")).status_code == 302  # fmt: skip
+    row.refresh_from_db()
+    assert not row.verifies_mail
+    oidc = {"issuer": EVIL, "client_id": "mine"}
+    new = {**form(row, settings=json.dumps(oidc)), "slug": "mine", "provider": "oidc"}
+    answer = editor.post(ADD, {**new, "verifies_mail": "on"}, follow=True)
+    assert "count as verified once somebody with all rights" in answer.content.decode()
+    assert not Source.objects.get(slug="mine").verifies_mail
+
+
+@pytest.mark.parametrize("verifies", [True, False])
+def test_an_address_is_verified_where_its_source_verifies_any(
+    tenant: Any, peer: Upstream, verifies: bool
+) -> None:
+    tenant(columns={"verifies_mail": verifies})
+    peer.extra = {"email": "director@example.org", "email_verified": True}
+    for _time in range(2):
+        enter(Client(), "town", "mallory")
+        assert User.objects.get().email_verified is verifies
+    peer.extra["email"] = "root@example.org"
+    enter(Client(), "town", "mallory")
+    found = User.objects.get()
+    assert (found.email, found.email_verified) == ("root@example.org", verifies)
 
 
 def test_whoever_has_all_rights_changes_it(client: Client, house: None) -> None:

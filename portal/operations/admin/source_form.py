@@ -128,7 +128,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
                 folded = key == MORE and not self._wrong(names)
                 yield {"title": title, "fields": self._bound(names), "folded": folded}
         policy = ["enroll", "require_assignment", "end_with_token", "allow_upstream_token",
-                  "allow_erasure", "staff", "after_login", "mapping", "groups"]  # fmt: skip
+                  "allow_erasure", "staff", "verifies_mail", "after_login", "mapping",
+                  "groups"]  # fmt: skip
         yield {"title": _("What happens at a sign-in"), "fields": self._bound(policy)}
         yield {"title": _("Words"), "fields": self._bound(_LOOK)}
         for language in conf.languages() if self.typed else ():

@@ -53,7 +53,7 @@ class SourceAdmin(Guarded):
         edited = [
             "slug", "provider", "label", "order", "enabled", "settings", "enroll",
             "require_assignment", "end_with_token", "allow_upstream_token", "allow_erasure",
-            "staff", "after_login",
+            "staff", "verifies_mail", "after_login",
             "groups", "note", "texts",
         ]  # fmt: skip
         if obj is None:
@@ -66,7 +66,7 @@ class SourceAdmin(Guarded):
         """Keep what people's identities and the upstream's registration hang on, and leave it to
         administrators with all rights to let others in.
         """
-        kept = [] if request.user.is_superuser else ["staff"]
+        kept = [] if request.user.is_superuser else ["staff", "verifies_mail"]
         shown = ["redirect_uri", "logout_uris", "slug", "provider"]
         return [*shown, *kept] if obj else kept
 
@@ -248,7 +248,13 @@ class SourceAdmin(Guarded):
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
         """Save through the one place that seals secrets and tells every worker."""
-        before = _told_of(Source.objects.filter(pk=obj.pk).first()) if change else {}
+        stored = Source.objects.filter(pk=obj.pk).first() if change else None
+        before = _told_of(stored)
+        if not request.user.is_superuser:
+            obj.verifies_mail = source_rows.still_verifies(obj, stored)
+            if not obj.verifies_mail and (stored is None or stored.verifies_mail):
+                said = gettext("Addresses count as verified once somebody with all rights says so.")
+                self.message_user(request, said, messages.WARNING)
         with administrators.kept():
             catalogue.save(obj)
             after = _told_of(obj)
@@ -316,8 +322,8 @@ def _told_of(row: Source | None) -> dict[str, Any]:
         return {}
     columns = (
         "label", "order", "enabled", "enroll", "require_assignment", "end_with_token",
-        "allow_upstream_token", "allow_erasure", "staff", "after_login", "groups", "note",
-        "texts", "logo",
+        "allow_upstream_token", "allow_erasure", "staff", "verifies_mail", "after_login", "groups",
+        "note", "texts", "logo",
     )  # fmt: skip
     told = {name: repr(getattr(row, name)) for name in columns}
     return told | {f"settings.{name}": repr(value) for name, value in row.settings.items()}
