@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("accounts", "0025_name_keys")]
+    dependencies = [("accounts", "0027_people_by_one_text")]
     operations = [
         migrations.AddField(
             model_name="source",
