@@ -50,7 +50,6 @@ class BearerScheme(TokenScheme):  # type: ignore[no-untyped-call]
     """`Authorization: Bearer` (RFC 6750, 2.1)."""
 
     target_class = "portal.api.callers.BearerAuthentication"
-    match_subclasses = True
     name = "bearer"
 
 

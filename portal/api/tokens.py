@@ -116,6 +116,7 @@ class LogoutView(JsonView):
     authentication_classes = (callers.BearerAlone, callers.TypedSessionAuthentication)
     permission_classes = (callers.HasSession,)
     departure = {200: Departure, **failing(400, 401, 403)}
+    accepted: Any = ({"bearer": []}, {"cookie": []})
 
     def handle_exception(self, exc: Exception) -> Response:
         """Answer as ever; where no database answers, a browser that asks for it is let go."""
@@ -135,6 +136,7 @@ class LogoutView(JsonView):
         request=None,
         parameters=[described.CSRF],
         responses=departure,
+        auth=accepted,
     )
     def post(self, request: Request) -> Response:
         """End the caller's session, and what can be ended upstream by a call."""
@@ -147,7 +149,10 @@ class LogoutView(JsonView):
         return response
 
     @extend_schema(
-        operation_id="session_logout_delete", parameters=[described.CSRF], responses=departure
+        operation_id="session_logout_delete",
+        parameters=[described.CSRF],
+        responses=departure,
+        auth=accepted,
     )
     def delete(self, request: Request) -> Response:
         """End the caller's session, as older front ends ask for it."""
