@@ -157,8 +157,8 @@ def explain(
     if reason in _EXPLAINED and source and isinstance(source.provider, Explains):
         why, whom = source.provider.explain(detail)
         sentence, advice = why or sentence, whom or advice
-    if linking and texts is not _ANOTHER_ACCOUNT:
-        title = _("This way in was not added")
+    if linking and reason != errors.STAFF_FIRST and texts is not _ANOTHER_ACCOUNT:
+        title = _("This way in was not added")  # but where the title says what to do
     return {
         "title": title,
         "sentence": sentence,
