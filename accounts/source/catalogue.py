@@ -24,7 +24,7 @@ from accounts import conf, ended
 from accounts.errors import InvalidRequest
 from accounts.http import Client
 from accounts.keyring import seal, unseal
-from accounts.models import Identity, Source
+from accounts.models import Identity, Source, User
 from accounts.provider import Description, Prompts, Provider, Recovers, Redirects, SourceRef
 from accounts.source import references, registry
 
@@ -190,6 +190,7 @@ def save(row: Source) -> None:
     validate(row)
     with transaction.atomic():
         _settle_issuer(row)
+        _doubt_addresses(row)
         row.save()
         ended.announce("source", [row.slug])
 
@@ -216,6 +217,18 @@ def migrate(row: Source, former: str) -> int:
     if both.exists():
         raise ValidationError({"issuer": _("Some people are known by both issuers.")})
     return moved.update(issuer=present)
+
+
+def _doubt_addresses(row: Source) -> None:
+    """Once a source's word on addresses counts no more, take it back from those who came by it."""
+    counted = Source.objects.filter(pk=row.pk, verifies_mail=True).exists()
+    if row.verifies_mail or not counted:
+        return
+    others = Identity.objects.exclude(source=row).values("user_id")
+    came = User.objects.filter(identities__source=row, email_verified=True).exclude(email="")
+    doubted = list(came.exclude(pk__in=others).values_list("pk", flat=True))
+    User.objects.filter(pk__in=doubted).update(email_verified=False)
+    ended.announce(ended.PERSON, map(str, doubted))
 
 
 def _settle_issuer(row: Source) -> None:

@@ -268,6 +268,8 @@ def test_an_address_is_verified_where_its_source_verifies_any(
     enter(Client(), "town", "mallory")
     found = User.objects.get()
     assert (found.email, found.email_verified) == ("root@example.org", verifies)
+    tenant(columns={"verifies_mail": False})  # which takes back what it said before
+    assert not User.objects.get().email_verified
 
 
 def test_whoever_has_all_rights_changes_it(client: Client, house: None) -> None:
