@@ -201,7 +201,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         if touched and not may_map(self.actor, groups):
             said = _("This source gives groups that you are not in, or rights that you lack.")
             self.add_error("mapping" if self.typed else "groups", said)
-        elif touched and lifts_duty(self.actor, groups):
+        elif touched and any(lifts_duty(self.actor, each) for each in (stored, groups)):
             self.add_error("mapping" if self.typed else "groups", duty_field.OWN_DUTY)
         return cleaned
 
