@@ -44,3 +44,13 @@ def late(
         return None
     is_shared = login_flow.shared or shared.is_marked(request)
     return replace(login_flow, again=False, shared=is_shared)
+
+
+def is_abandoned(login_flow: LoginFlow | None, source: ConfiguredSource, session_uid: str) -> bool:
+    """Tell whether a flow that was to link is over, and was asked for by another session than that
+    of `session_uid`: what the browser brings now from a source that takes any answer is no part of
+    it.
+    """
+    if login_flow is None or not login_flow.link_uid or not source.description.unsolicited:
+        return False
+    return session_uid != login_flow.link_uid and flow.expired(login_flow, timezone.now())

@@ -249,9 +249,10 @@ def _finish_within_budget(
 ) -> HttpResponse:
     marker = cookies.marker(request, source)
     login_flow = cookies.flow_of(request, params.get("state") or marker)
-    late = flows.late(request, login_flow, source)
-    login_flow = None if late else login_flow
     session = incoming.session_of(request)
+    late = flows.late(request, login_flow, source)
+    if late or flows.is_abandoned(login_flow, source, session.uid):
+        login_flow = None
     if login_flow is None and not source.description.unsolicited:
         if params.get("state") and sign_in.was_used_by(session, params["state"]):
             return answers.see_other(landing(source, session))

@@ -80,6 +80,19 @@ def test_an_answer_that_comes_too_late_counts_as_one_that_nobody_asked_for(
         assert name_of(another) == "Alice Åberg"
 
 
+def test_a_link_that_was_given_up_is_in_nobodys_way(
+    client: Client, tenant: Tenant, person: User
+) -> None:
+    tenant(unsolicited=True)
+    sign_in(client)
+    client.post("/account/sign-ins", {"link": "town"})
+    client.post("/auth/logout")
+    known_as(client, "carol")
+    with later(client, seconds=661):
+        assert client.get("/auth/callback/town")["Location"] == "/account/"
+        assert name_of(client) == "Carol"
+
+
 def test_a_shared_sign_in_counts_for_anonymous_people_only(
     client: Client, tenant: Tenant, person: User
 ) -> None:
