@@ -35,3 +35,5 @@ def test_no_column_is_called_as_its_model_has_it(german: Client, page: str) -> N
     html = german.get(f"/admin/accounts/{page.format(pk=pk)}/").content.decode()
     assert "Person" in html
     assert not re.search(r">\s*(User|Subject|Created at|By source|Source)\b", html)
+    assert "+00:00" not in html
+    assert ">None<" not in html

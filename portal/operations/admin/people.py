@@ -7,6 +7,7 @@ from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Count, QuerySet
+from django.forms import modelform_factory
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -210,13 +211,13 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         person.status = wanted
 
 
-_OF_IDENTITY: Any = (
-    column("source", _("Source")),
-    column("subject", _("Known there as")),
-    column("issuer", _("Issuer")),
-    column("user", _("Person")),
-    column("created_at", _("Since")),
-)
+_OF_IDENTITY: Any = {
+    "source": _("Source"),
+    "subject": _("Known there as"),
+    "issuer": _("Issuer"),
+    "user": _("Person"),
+    "created_at": _("Since"),
+}
 
 
 @admin.register(Identity)
@@ -224,7 +225,9 @@ class IdentityAdmin(Guarded, ReadOnly):
     """The ways in of people: looked up, and taken away."""
 
     writes_events = True
-    fields = readonly_fields = list_display = _OF_IDENTITY
+    fields = tuple(_OF_IDENTITY)
+    form = modelform_factory(Identity, fields=(), labels=_OF_IDENTITY)
+    list_display = tuple(column(*each) for each in _OF_IDENTITY.items())
     list_filter = (("source", titled(_("Source"), admin.RelatedFieldListFilter)),)
     list_select_related = ()  # a join with few sources tempts SQLite to begin there, and to sort
     search_fields = ("subject",)  # `found` looks
