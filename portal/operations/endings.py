@@ -25,5 +25,6 @@ def in_order() -> Iterator[None]:
 
 
 def _leave(number: int, _frame: Any) -> NoReturn:
-    signal.signal(number, signal.SIG_IGN)
+    for each in _ASKED:  # whichever comes next
+        signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)

@@ -1,0 +1,23 @@
+"""A command that is asked to end leaves nothing behind, whoever asks for it once more."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from portal.operations.endings import in_order
+
+
+def test_no_second_word_breaks_off_what_is_cleared_away(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left, in_order():
+        try:
+            os.kill(os.getpid(), signal.SIGHUP)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            (tmp_path / "cleared").touch()
+    assert left.value.code == 128 + signal.SIGHUP
+    assert (tmp_path / "cleared").exists()
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
