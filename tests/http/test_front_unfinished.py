@@ -19,6 +19,7 @@ import requests
 from tests.peers import proxies
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
 UNFINISHED, THREADS = 200, 16
 AT_ONCE = 2.0  # seconds
 DEADLINE = 10.0

@@ -8,6 +8,9 @@ So is a test that opens pages in Chromium and is marked `pages`: its subject is 
 of them, which no database changes. What the site stores meanwhile has tests of its own, which run
 twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
 
+So is what web servers and the front make of a request's bytes before a row is looked at, which is
+marked `wire`.
+
 So is the table of what each right of staff makes of itself, which is marked `rights`: it is long,
 and the judgement is the administration's alone.
 """
@@ -28,11 +31,13 @@ NAMED = ("DATABASE_URL", "REDIS_URL")
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
-    """Mark by `once` each test that uses nothing that differs, or is about pages or rights."""
+    """Mark by `once` each test that uses nothing that differs, or is about pages, the wire or
+    rights.
+    """
     for item in items:
         said = {each.name for each in item.iter_markers()}
         used = SERVED.intersection(getattr(item, "fixturenames", ()))
-        if said & {"pages", "rights"} or not (used or said & {"django_db", "services"}):
+        if said & {"pages", "rights", "wire"} or not (used or said & {"django_db", "services"}):
             item.add_marker("once")
 
 

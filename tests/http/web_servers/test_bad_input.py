@@ -22,6 +22,8 @@ from tests.peers.certificates import Certificates
 from tests.peers.gateways import FILES, LOGIN
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
+
 NAME = "Åse\r\nRemote-User: root\x01, æøå %41 \"'"
 # All is public but what is below /private, so that whatever leads round a rule comes in.
 RULES = f"""

@@ -20,6 +20,8 @@ from tests.peers.site import Site
 from tests.peers.slapd import Directory, slapd
 from tests.peers.webdav import Files, rclone, webdav
 
+pytestmark = pytest.mark.wire
+
 MEBIBYTE = 1024 * 1024
 SERVERS = ("nginx", "Caddy")
 # Who signs in by which source, with which password. Bob has never been here before.

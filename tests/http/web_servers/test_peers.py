@@ -9,6 +9,8 @@ import requests
 
 from tests.peers.webdav import Files, rclone, webdav
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture(scope="module")
 def files() -> Iterator[Files]:

@@ -13,6 +13,8 @@ from tests.peers.behind import Application, Seen, application
 from tests.peers.certificates import Certificates
 from tests.peers.site import free_port
 
+pytestmark = pytest.mark.wire
+
 # Python's own server makes one slash of two at the beginning, so that none begins so.
 TARGETS = (
     "/a/../b", "/a/./b", "/a//b?x=//y", "/a%2fb", "/%61", "/a;x/b", "/a/%2e%2e/b", "/a%5cb",
