@@ -11,13 +11,18 @@ import pytest
 from portal.operations.endings import in_order
 
 
-def test_no_second_word_breaks_off_what_is_cleared_away(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit) as left, in_order():
+def asked_twice(cleared: Path) -> None:
+    with in_order():
         try:
             os.kill(os.getpid(), signal.SIGHUP)
         finally:
             os.kill(os.getpid(), signal.SIGTERM)
-            (tmp_path / "cleared").touch()
+            cleared.touch()
+
+
+def test_no_second_word_breaks_off_what_is_cleared_away(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as left:
+        asked_twice(tmp_path / "cleared")
     assert left.value.code == 128 + signal.SIGHUP
     assert (tmp_path / "cleared").exists()
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
