@@ -12,8 +12,8 @@ _WHOLE = frozenset(
     }
 )  # fmt: skip
 # Without one of these all of it as well (RFC 4918, 9.1 and 9.10.3). A list of one level names what
-# lies below, as a page of the folder does.
-_SPARING = {"PROPFIND": frozenset({"0", "1"}), "LOCK": frozenset({"0"})}
+# lies below, as a page of the folder does; Microsoft's clients may leave its root out.
+_SPARING = {"PROPFIND": frozenset({"0", "1", "1,noroot"}), "LOCK": frozenset({"0"})}
 
 
 def deep(methods: tuple[str, ...], headers: Mapping[str, str]) -> tuple[str, ...]:
