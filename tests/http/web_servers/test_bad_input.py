@@ -554,3 +554,5 @@ def test_a_preflight_is_one_only_as_browsers_send_it(wire: Wire, app: Applicatio
     assert not app.seen
     assert wire.ask("OPTIONS /private", *asks).status == 200
     assert app.last().all("Remote-User") in ([], [""])
+    refused = wire.ask("OPTIONS /private", *asks, "Cookie: app=\xff").status in {400, 401}
+    assert refused or not app.last().all("Cookie"), "which Vestibule could not read"
