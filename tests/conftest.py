@@ -187,7 +187,8 @@ def _clean_start() -> None:
 @pytest.fixture(autouse=True)
 def _held_to_one_run(request: pytest.FixtureRequest, _clean_start: None) -> Iterator[None]:
     """Refuse a test that runs once all that it would have to run twice for."""
-    held = request.node.get_closest_marker("once") and not request.node.get_closest_marker("rights")
+    marker = request.node.get_closest_marker
+    held = marker("once") and not (marker("rights") or marker("wire"))
     with once.held_to_it() if held else nullcontext():
         yield
 

@@ -9,7 +9,7 @@ import pytest
 from portal.door.destinations import safe_destination
 from tests.http.gateway.asking import rule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.wire]
 
 STAYS = [
     "/",

@@ -88,6 +88,7 @@ def test_who_is_known_comes_in_while_all_the_world_guesses(house: Site) -> None:
     assert 503 in answers, "there was no flood"
 
 
+@pytest.mark.soak
 def test_who_is_not_comes_in_while_one_network_guesses(house: Site) -> None:
     with flood(house, lambda guesser, _number: f"2001:db8::{guesser}") as answers:
         came = [sign_in(house, browser_at(house, f"192.0.2.{10 + n}"), "bob") for n in range(10)]

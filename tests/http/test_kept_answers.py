@@ -16,6 +16,8 @@ import pytest
 from tests.http.test_workers import PERSON, signed_in
 from tests.peers.site import Site, free_port
 
+pytestmark = pytest.mark.wire
+
 ORIGIN = "https://front.example"
 RULES = """
 from portal.gateway.models import AccessRule

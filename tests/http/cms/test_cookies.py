@@ -29,6 +29,8 @@ from tests.peers import patience
 from tests.peers.certificates import make_certificates
 from tests.peers.cms import Cms, Patron, cms
 
+pytestmark = pytest.mark.wire
+
 FLOW = new_flow(SLUG, "http://localhost:8000/auth/callback/library", "", datetime.now(UTC))
 HTTP, HTTPS = CmsSettings(cms_url="http://cms.example"), CmsSettings(cms_url="https://cms.example")
 NAME = "SESSccaeb066c444b6dbb954590b1a54d7c4"

@@ -18,6 +18,8 @@ from tests.peers import fresh
 from tests.peers.cms import Cms, Patron
 from tests.peers.site import free_port
 
+pytestmark = pytest.mark.wire
+
 FLOW = new_flow(SLUG, "http://localhost:8000/auth/callback/library", "", datetime.now(UTC))
 TROUBLES = ("down", "errors", "html", "huge", "shapeless")
 

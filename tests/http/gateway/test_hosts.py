@@ -21,7 +21,7 @@ from tests.http.oidc.conftest import parallel
 from tests.http.onward import onward
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 SITE = "http://localhost:8000"
 FILES, WIKI, DESK = "files.example.org", "wiki.example.net", "desk.example.com"

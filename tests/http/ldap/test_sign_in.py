@@ -16,7 +16,7 @@ from tests.http.ldap.conftest import Work, enter
 from tests.peers.slapd import NAMES_OF_GROUPS, Directory, dn
 from tests.sandbox.directory.slapd import GROUPS, person
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 SEARCHED = {"group_filter": "(member={dn})", "group_base": GROUPS}
 

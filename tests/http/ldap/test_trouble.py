@@ -27,7 +27,7 @@ from tests.peers.site import free_port
 from tests.peers.slapd import Directory, slapd
 from tests.peers.troubled_directory import troubled
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 # What a server does, and what is said of it: the end of the time is the end, whatever still comes.
 KINDS = {

@@ -16,7 +16,7 @@ from tests.http.oauth.test_peers import PASSWORD, PEOPLE, SECRET
 from tests.peers.applications import FOLDER, Person
 from tests.peers.site import ROOT, Site, free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.wire]
 EXAMPLES = ROOT / "docs" / "examples"
 
 

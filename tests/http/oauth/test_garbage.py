@@ -21,7 +21,7 @@ from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters, read
 from tests.http.oauth.application import CALLBACK, FORM, Application, register
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 CODES = {
     "invalid_request", "invalid_client", "invalid_grant", "invalid_scope", "invalid_target",
     "unauthorized_client", "unsupported_grant_type", "unsupported_response_type", "access_denied",

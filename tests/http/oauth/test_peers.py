@@ -14,6 +14,8 @@ from tests.http.oauth.publisher import publishing
 from tests.peers.applications import Person, running
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
+
 PASSWORD = "correct horse battery staple"
 SECRET = "s" * 43
 CALLBACK = "https://app.example/callback"

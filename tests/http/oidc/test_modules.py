@@ -34,7 +34,7 @@ from tests.peers.tampering import (
 )
 from tests.rfc.oidc_core.test_conformance_modules import ACCEPTED, REFUSED_ID_TOKENS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 MODES = ("query", "form_post")
 

@@ -152,7 +152,7 @@ def test_fifty_logins_that_hang_leave_everybody_else_alone(
     assert known.get("/auth/session").json()["isLoggedIn"] is True
 
 
-@pytest.mark.parametrize("upstream_is", ["well", "slow"])
+@pytest.mark.parametrize("upstream_is", ["well", pytest.param("slow", marks=pytest.mark.soak)])
 def test_sixty_callbacks_at_once_are_all_let_in(
     served: Site, upstream: Certified, upstream_is: str
 ) -> None:

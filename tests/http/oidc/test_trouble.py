@@ -20,7 +20,7 @@ from tests.http.oidc.conftest import Make, failure
 from tests.peers import network
 from tests.peers.certified import Certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 KINDS = ("500", "404", "drop", "hang", "html", "empty", "list", "redirect", "huge")
 
@@ -194,6 +194,7 @@ def test_who_signs_in_by_a_key_that_is_not_published_yet_is_told_to_come_again(
         assert Browser(client).sign_in("town")["Location"] == "/account/"
 
 
+@pytest.mark.soak
 def test_ten_thousand_starts_leave_no_row_and_call_nobody(
     client: Client, source: Make, provider: Certified
 ) -> None:

@@ -188,6 +188,7 @@ def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
             assert answer.headers["Content-Encoding"] == "gzip", f"{origin}{path}"
 
 
+@pytest.mark.soak
 def test_a_second_run_keeps_its_data_and_reset_does_not(migrated_file: str, tmp_path: Path) -> None:
     def key(demo: Demo) -> str:
         found = requests.get(f"{demo.stand_in}/openid/jwks", timeout=60).json()

@@ -15,7 +15,7 @@ from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
 from tests.peers.tampering import REMOVED, Page, page
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 REFUSED = {
     "another-municipality": "Bo",

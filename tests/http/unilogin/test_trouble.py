@@ -22,7 +22,7 @@ from tests.peers.tampering import REMOVED, Page, page
 from tests.peers.trouble import TroubleServer
 from tests.sandbox.unilogin.schools import HOME
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 SERVICE = ("slow", "down", "refuses", "fault", "html", "bomb", "other", "huge")
 SOAP = (

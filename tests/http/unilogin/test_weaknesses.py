@@ -27,7 +27,7 @@ from tests.peers import fresh
 from tests.sandbox.unilogin.broker import CLIENT_SECRET
 from tests.sandbox.unilogin.schools import WS_PASSWORD
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 ANONYMOUS = {"isLoggedIn": False, "type": "anonymous"}
 
 

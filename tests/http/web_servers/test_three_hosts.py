@@ -14,6 +14,8 @@ from tests.peers.behind import Application
 from tests.peers.neighbours import HOSTS, LOGIN
 from tests.peers.site import Site, free_port
 
+pytestmark = pytest.mark.wire
+
 
 @dataclass(frozen=True)
 class Place:

@@ -24,6 +24,8 @@ from accounts.errors import (
 from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, tampering_provider
 from tests.rfc.oidc_core.portal import CALLBACK, Portal
 
+pytestmark = pytest.mark.wire
+
 
 def request_of(portal: Portal, **settings: Any) -> dict[str, list[str]]:
     url = portal.source(**settings).begin_login(portal.flow()).url

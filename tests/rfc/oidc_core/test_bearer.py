@@ -11,6 +11,8 @@ from accounts.errors import AccessDenied, InvalidGrant, TemporarilyUnavailable
 from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, Page, page
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 API = {"accept_bearer": True, "audience": ("https://api.city.example",)}
 COGNITO = {"accept_bearer": True, "audience_claim": "client_id", "audience": ("app",)}
 

@@ -15,6 +15,8 @@ from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from tests.peers.tampering import CLIENT_ID, REMOVED, SUBJECT, OpenIdProvider, jwk
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 Tampering = Callable[[OpenIdProvider], object]
 
 

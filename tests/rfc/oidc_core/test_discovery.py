@@ -22,6 +22,8 @@ from tests.peers.tampering import (
 )
 from tests.rfc.oidc_core.portal import DONE, HELD, Portal
 
+pytestmark = pytest.mark.wire
+
 WELL_KNOWN = ".well-known/openid-configuration"
 
 

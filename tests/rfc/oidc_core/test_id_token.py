@@ -29,6 +29,8 @@ from tests.peers.tampering import (
 )
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 Tampering = Callable[[OpenIdProvider], object]
 
 

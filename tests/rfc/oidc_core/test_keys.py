@@ -14,6 +14,8 @@ from accounts.errors import InvalidGrant, InvalidRequest, ProtocolError, Tempora
 from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, encoded, jwk, page, private_key
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 
 def _private(name: str) -> dict[str, Any]:
     both = RSAAlgorithm.to_jwk(private_key(name), True)

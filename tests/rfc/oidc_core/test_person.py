@@ -13,6 +13,8 @@ from accounts.provider import TokenSet
 from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, page
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 
 def test_an_outcome_is_filled(portal: Portal, op: OpenIdProvider) -> None:
     op.claims.update(acr="substantial", amr=["pwd", "otp"], auth_time=1_700_000_000)

@@ -16,6 +16,8 @@ from providers.oidc.settings import OidcSettings
 from tests.peers.tampering import CLIENT_SECRET, REMOVED, OpenIdProvider, page
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 GOOD = {"issuer": "https://city.example/", "client_id": "portal", "client_secret": "s"}
 
 

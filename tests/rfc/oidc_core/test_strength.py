@@ -13,6 +13,8 @@ from accounts.errors import AccessDenied
 from tests.peers.tampering import OpenIdProvider
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 SAID: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     ({}, {"acr": "gold"}, "gold"),
     ({}, {"acr": ["a", "b"]}, "a"),

@@ -13,6 +13,8 @@ from accounts.provider import TokenSet
 from tests.peers.tampering import CLIENT_SECRET, REMOVED, SUBJECT, OpenIdProvider, error, page
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 TROUBLE = {
     "500": page(500, b'{"error": "invalid_grant", "secret-of-the-body": 1}', "application/json"),
     "503 HTML": page(503, b"<html>secret-of-the-body</html>"),

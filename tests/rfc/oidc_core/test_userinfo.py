@@ -10,6 +10,8 @@ from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, page
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 PLAIN = "application/json"
 
 
