@@ -212,8 +212,8 @@ def persons(term: str, request: HttpRequest) -> list[int]:
 
     Who may not open the list of people finds them by what the other lists show, and by no address.
     """
-    meant = named(term, shown_only=not _may_see_people(request.user))
-    rows = User.objects.filter(meant).order_by()
+    condition = named(term, shown_only=not _may_see_people(request.user))
+    rows = User.objects.filter(condition).order_by()
     return list(rows.values_list("pk", flat=True)[:MOST_PEOPLE])
 
 
