@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.cache import caches as django_caches
 
 from accounts import cache, ended, outbox
+from accounts.database import base as database
 from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
@@ -67,3 +68,4 @@ def worker() -> None:
     short_way._pending = short_way._Pending()
     known._memory = Bounded(known._MOST)
     cache._silence = cache.Silence()
+    database._silences.clear()
