@@ -1,6 +1,7 @@
 """What wraps each request: a line in the log, the content policy."""
 
 import logging
+import uuid
 from functools import cached_property
 from typing import Any
 
@@ -29,11 +30,16 @@ _ordinary = _Ordinary()
 
 
 class RequestLog(RequestMiddleware):
-    """django-structlog's middleware, with the address that the front has found.
+    """django-structlog's middleware, with the address that the front has found, and one line.
 
-    The original believes a dozen headers that every caller can write, and warns of each 4xx; of an
-    answer with the mark `is_ordinary` nobody is warned here.
+    The original believes a dozen headers that every caller can write, makes a line at the start as
+    well, and warns of each 4xx; of an answer with the mark `is_ordinary` nobody is warned here.
     """
+
+    def prepare(self, request: HttpRequest) -> None:
+        """Put the request's name and the client's address into all lines of this request."""
+        address = request.META.get("REMOTE_ADDR", "")
+        structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()), ip=address)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write the line at the end."""
@@ -41,11 +47,6 @@ class RequestLog(RequestMiddleware):
             _ordinary.handle_response(request, response)
         else:
             super().handle_response(request, response)
-
-    @classmethod
-    def bind_ip(cls, request: HttpRequest) -> None:
-        """Put the client's address into all lines of this request."""
-        structlog.contextvars.bind_contextvars(ip=request.META.get("REMOTE_ADDR", ""))
 
 
 class Secure(SecurityMiddleware):

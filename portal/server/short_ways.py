@@ -48,5 +48,4 @@ def write_line(environ: Environ, status: int) -> None:
         "ip": environ["REMOTE_ADDR"],
         "request": f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}",
     }
-    log.debug("request_started", user_agent=environ.get("HTTP_USER_AGENT"), **words)
     log.info("request_finished", code=status, **words)
