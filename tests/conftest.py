@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
 from django.conf import settings
 from django.core.signals import setting_changed
 from django.db import connections
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.peers.soak"]
 
 FLOORS = ("accounts", "providers", "portal")
+FEW = 4
 ARGON2_KIB = 1024  # real hashes, but of one MiB: the length of a hash is not what the tests test
 # Of files, each of which stays in one process.
 LONGEST = frozenset({
@@ -150,6 +152,29 @@ def _static_files() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(WhiteNoiseMiddleware, "add_files_from_finders", look_once)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signing_keys() -> Iterator[None]:
+    """Make a few signing keys and hand them out by turns: to make one takes longer than most tests,
+    of which hundreds begin without any.
+    """
+    from portal.authorization_server import keys  # once the apps are ready
+
+    make, made = rsa.generate_private_key, dict[int, rsa.RSAPrivateKey]()
+    turns = itertools.count()
+
+    def by_turns(public_exponent: int, key_size: int) -> rsa.RSAPrivateKey:
+        if (public_exponent, key_size) != (65537, keys._RSA_BITS):
+            return make(public_exponent, key_size)
+        turn = next(turns) % FEW
+        if turn not in made:
+            made[turn] = make(public_exponent, key_size)
+        return made[turn]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(rsa, "generate_private_key", by_turns)
         yield
 
 
