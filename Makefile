@@ -122,11 +122,12 @@ test: set-up-tests
 	  [ $$read = 0 ] && [ $$embedded = 0 ] && { [ $$services = 0 ] || { [ $$services = 5 ] && [ -n "$(ARGS)" ]; }; }
 
 # First the HTTP tests with a Redis that is dead from beginning to end: nothing is decided by what a
-# cache does not hold; left out are the tests of what one remembers. Then they run with the fast path
-# before Django, whose answers must be the same (tests/peers/fast_path.py). Then the tests marked
-# `soak`, on PostgreSQL and Redis, one after the other, as each has the machine to itself. Their tables
-# are printed at the end; ARGS=--soak-page writes them to docs/soak.md. Of the runs that ARGS choose
-# from, some may be empty (status 5).
+# cache does not hold; left out are the tests of what one remembers. Then all of them run on PostgreSQL
+# and Redis, those as well that the gate runs once, with the fast path before Django, whose answers must
+# be the same (tests/peers/fast_path.py). Then the tests marked `soak`, on PostgreSQL and Redis as well,
+# one after the other, as each has the machine to itself. Their tables are printed at the end;
+# ARGS=--soak-page writes them to docs/soak.md. Of the runs that ARGS choose from, some may be empty
+# (status 5).
 soak: CHOSEN = $(if $(filter-out -%,$(firstword $(ARGS))),,$(1)) $(ARGS)
 soak: set-up-tests
 	@tests/peers/install
@@ -135,8 +136,8 @@ soak: set-up-tests
 	  echo "== a dead Redis"; \
 	  dead=0; $(BARE) VESTIBULE_DATA=$$folder/dead REDIS_URL=redis://127.0.0.1:9/0 \
 	    $(PYTEST) $(SPREAD) -m "not remembers" $(call CHOSEN,tests/http) || dead=$$?; \
-	  echo "== the fast path before Django"; \
-	  fast=0; $(BARE) VESTIBULE_DATA=$$folder/fast \
+	  echo "== the fast path before Django, on PostgreSQL and Redis"; \
+	  fast=0; $(BARE) VESTIBULE_DATA=$$folder/fast tests/peers/with-services \
 	    $(PYTEST) $(SPREAD) --fast-path $(call CHOSEN,tests/http) || fast=$$?; \
 	  echo "== loads and faults, on PostgreSQL and Redis"; \
 	  loads=0; $(BARE) VESTIBULE_DATA=$$folder/services PG_BUFFERS=1GB tests/peers/with-services \
