@@ -32,8 +32,9 @@ def providers() -> dict[str, type[Provider]]:
         for config in apps.get_app_configs()
         if hasattr(config, "provider")
     }
-    for wheel in entry_points(group=GROUP):
-        if wheel.name in conf.provider_wheels() and wheel.name not in found:
+    named = conf.provider_wheels()
+    for wheel in entry_points(group=GROUP) if named else ():  # which reads every wheel's metadata
+        if wheel.name in named and wheel.name not in found:
             found[wheel.name] = wheel.load()
     return found
 
