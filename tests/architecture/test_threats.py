@@ -48,8 +48,13 @@ def codes(path: Path) -> Iterator[str]:
             yield from re.findall(rf"^({_CODE}) [\w,]", node.value)
 
 
-def cited() -> Iterator[tuple[str, str]]:
-    """Yield (section, code) of each code that is cited anywhere but on the page itself."""
+@cache
+def cited() -> frozenset[tuple[str, str]]:
+    """Return (section, code) of each code that is cited anywhere but on the page itself."""
+    return frozenset(_cited())
+
+
+def _cited() -> Iterator[tuple[str, str]]:
     for path in citing():
         own = next((n for start, n in WEAKNESSES.items() if str(path).startswith(start)), GO)
         for code in codes(path) if path != PAGE else ():
