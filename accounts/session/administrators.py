@@ -21,11 +21,16 @@ def kept() -> Iterator[None]:
     waits for the other. Raises `LastAdministratorError` when nobody is left.
     """
     with transaction.atomic():
-        list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk"))
+        hold()
         possible = bool(_ways_in())
         yield
         if possible and not _ways_in():
             raise LastAdministratorError
+
+
+def hold() -> None:
+    """Keep the rows of those with all rights, until the transaction is over."""
+    list(User.objects.select_for_update().filter(is_superuser=True).order_by("pk"))
 
 
 def only_way_in() -> int | None:

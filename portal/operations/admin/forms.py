@@ -14,8 +14,9 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.models.users import username_key
 from portal.operations import roles
-from portal.operations.admin import duty_field
+from portal.operations.admin import duty_field, seen_field
 from portal.operations.admin.duty_field import DutyField
+from portal.operations.admin.seen_field import SeenField
 from portal.operations.rights import may_give
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
@@ -47,6 +48,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("What the person does in this administration."),
     )
     second_factor = DutyField()
+    seen = SeenField()
 
     class Meta:
         model = User
@@ -81,6 +83,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         else:
             self.fields["roles"].queryset = roles.groups()  # type: ignore[attr-defined]
             self.initial["roles"] = [each.pk for each in self.held if roles.is_role(each)]
+        seen_field.fill(self)
 
     def clean_username(self) -> str:
         """Return the name in one spelling. Refuses a name that folds to somebody else's."""
@@ -102,6 +105,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         saved are the departments and the roles; roles that the form does not show stay.
         """
         cleaned = super().clean() or self.cleaned_data
+        seen_field.refuse_stale(self)
         kept = {each for each in self.held if roles.is_role(each)}
         chosen = set(cleaned["roles"]) if "roles" in cleaned else kept
         if "groups" in self.fields:
@@ -144,6 +148,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     actor: ClassVar[Any] = None
 
     second_factor = DutyField()
+    seen = SeenField()
 
     class Meta:
         model = Group
@@ -155,6 +160,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         if "permissions" in self.fields:
             own = self.instance.permissions.all() if self.instance.pk else ()
             _offer_rights(self.fields["permissions"], own)
+        seen_field.fill(self)
 
     def clean_name(self) -> str:
         """Return the name. Refuses one that would make the group a role."""
@@ -174,6 +180,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean(self) -> dict[str, Any]:
         """Let nobody lift the duty of a group that they are in."""
         cleaned = super().clean() or self.cleaned_data
+        seen_field.refuse_stale(self)
         duty_field.refuse_own(self, self.actor)
         return cleaned
 

@@ -22,16 +22,19 @@ from portal.door import incoming
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, titled, with_subject
 from portal.operations import roles
-from portal.operations.admin import duty_field
+from portal.operations.admin import duty_field, seen_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
+from portal.operations.admin.seen_field import Held
 from portal.operations.rights import may_give, may_manage, vouches_for
+
+_WRITTEN = frozenset({"username", "name", "email", "is_staff", "is_superuser"})
 
 
 @admin.register(User)
-class PersonAdmin(PersonPage, InvitePage, BoundedList):
+class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
     list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
@@ -62,8 +65,11 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
             ["is_superuser", "is_staff", "roles"] if request.user.is_superuser else ["held_roles"]
         )
         single = {"fields": ["user_permissions"], "classes": ["collapse"]}
+        if obj:
+            kept = [seen_field.NAME] if self.has_change_permission(request, obj) else []
+            known = ["uid", *known, *kept]
         return [
-            (None, {"fields": ["uid", *known] if obj else [*known, "send_link"]}),
+            (None, {"fields": known if obj else [*known, "send_link"]}),
             (_("What the person may do"), {"fields": [*given, "groups"]}),
             (_("Second step"), {"fields": [duty_field.NAME]}),
             (_("Single rights"), single),
@@ -142,7 +148,9 @@ class PersonAdmin(PersonPage, InvitePage, BoundedList):
         if former != obj.email:
             obj.email_verified = vouches_for(request.user, obj.email)
         with administrators.kept():
-            obj.save()
+            # What else stands in the row, such as the password, is not this page's to write.
+            written = _WRITTEN & form.cleaned_data.keys()
+            obj.save(update_fields=[*written, "username_key", "email_verified"])
             duty_field.save(request, form, obj)
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)
@@ -264,7 +272,7 @@ admin.site.unregister(Group)
 
 
 @admin.register(Group)
-class RoleAdmin(Guarded, GroupAdmin):
+class RoleAdmin(Held, Guarded, GroupAdmin):
     """Groups, a page of which can be ticked whole. Whoever has not all rights changes only those
     that they are in, and never the name: a source or a front end may go by it.
     """
@@ -304,6 +312,12 @@ class RoleAdmin(Guarded, GroupAdmin):
         form: Any = super().get_form(request, obj, *args, form=GroupForm, **kwargs)
         form.actor = request.user
         return form
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Leave out what only a form that is sent has, where nothing is sent."""
+        shown = super().get_fields(request, obj)
+        sends = obj is not None and self.has_change_permission(request, obj)
+        return [name for name in shown if sends or name != seen_field.NAME]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep the name of what exists."""

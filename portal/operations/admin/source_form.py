@@ -16,7 +16,8 @@ from accounts.provider.shown import MORE
 from accounts.source import catalogue, logos, registry
 from portal import conf
 from portal.operations import source_fields, source_rows
-from portal.operations.admin import duty_field
+from portal.operations.admin import duty_field, seen_field
+from portal.operations.admin.seen_field import SeenField
 from portal.operations.rights import lifts_duty, may_map
 
 TYPED = "typed"
@@ -58,6 +59,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
 
+    seen = SeenField()
+
     actor: ClassVar[Any] = None
     as_json: ClassVar[bool] = False
 
@@ -70,6 +73,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         self.stored = dict(self.instance.settings)
         if self.instance.pk:
             self.initial["settings"] = catalogue.shown_settings(self.instance)
+        seen_field.fill(self)
         if "provider" in self.fields:
             names = [(name, name) for name in registry.providers()]
             self.fields["provider"].choices = names  # type: ignore[attr-defined]
@@ -191,6 +195,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         and not by making another provider speak for it.
         """
         cleaned = super().clean() or self.cleaned_data
+        seen_field.refuse_stale(self)
         self.given = {"settings": cleaned.get("settings"), "groups": cleaned.get("groups")}
         if self.typed and not self.errors:
             self._read_typed(cleaned)

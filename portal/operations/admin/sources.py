@@ -28,13 +28,14 @@ from portal.door import routes
 from portal.door.guarded import Guarded
 from portal.operations import source_fields, source_rows
 from portal.operations.admin.records import PER_PAGE
+from portal.operations.admin.seen_field import Held
 from portal.operations.admin.source_form import SourceForm
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 
 
 @admin.register(Source)
-class SourceAdmin(Guarded):
+class SourceAdmin(Held, Guarded):
     """The sources. Whoever writes one must have signed in recently: secrets are at stake."""
 
     form = SourceForm
@@ -281,7 +282,7 @@ class SourceAdmin(Guarded):
 
     def test_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Test one source live and show what was found. Raises `Http404` when there is none."""
-        row = self.get_object(request, str(pk))
+        row = self.get_queryset(request).filter(pk=pk).first()  # not held: upstreams are asked
         if row is None or not self.has_change_permission(request, row):
             raise Http404
         return self._findings(request, [row])

@@ -1,0 +1,66 @@
+"""What a page showed of a row: a form that is sent late undoes nothing of what others did."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+
+from accounts.session import administrators
+
+NAME = "seen"
+CHANGED = _("Somebody has changed this meanwhile, and nothing was saved. Open the page again.")
+
+
+class SeenField(forms.CharField):
+    """A digest of what is stored, out of sight. A post without one was made by no page."""
+
+    def __init__(self) -> None:
+        super().__init__(required=False, widget=forms.HiddenInput)
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        """Tell that nothing of the row is changed by it."""
+        return False
+
+
+class Held(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Holds the row of a form that is sent from before it is judged until it is saved."""
+
+    def get_object(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        """Return the row, as nobody else can change it while a form is sent; None when it is gone.
+
+        Administrators are held first: whoever changes them takes their rows in this order.
+        """
+        found = super().get_object(request, *args, **kwargs)
+        if found is None or request.method != "POST":
+            return found
+        administrators.hold()
+        rows = self.model._default_manager.select_for_update(no_key=True)
+        return rows.filter(pk=found.pk).first()
+
+
+def fill(form: Any) -> None:
+    """Note in a form what is stored of its row, if there is one."""
+    if form.instance.pk is not None:
+        form.initial[NAME] = _digest(form.initial)
+
+
+def refuse_stale(form: Any) -> None:
+    """Add an error where the page showed what is stored no more."""
+    seen = form.cleaned_data.get(NAME)
+    if seen and seen != form.initial.get(NAME):
+        form.add_error(None, CHANGED)
+
+
+def _digest(stored: Mapping[str, Any]) -> str:
+    plain = {
+        name: sorted(getattr(each, "pk", each) for each in value)
+        if isinstance(value, list)
+        else value
+        for name, value in stored.items()
+    }
+    return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
