@@ -242,6 +242,9 @@ def test_a_clerk_does_not_touch_those_who_may_do_more(
         assert clerk.post(url(other, "delete"), {"post": "yes"}).status_code == 403
         act(clerk, "delete_selected", other, post="yes")
         act(clerk, "send_links", other)
+        page = clerk.get("/admin/accounts/user/").content.decode()
+        assert f"You may not send these a link: {other}" in page
+        assert "do not sign in with a password" not in page
     fresh.delivered()
     assert User.objects.count() == 3
     assert not User.objects.filter(email="mine@example.org").exists()

@@ -184,14 +184,20 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     @admin.action(description=_("Send a link to set a password"), permissions=["change"])
     def send_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Mail links to those among the chosen who may have one."""
-        permitted = [person for person in queryset if may_manage(request.user, person)]
+        chosen = list(queryset)
+        permitted = [person for person in chosen if may_manage(request.user, person)]
         known = Identity.objects.filter(source__slug="local", user__in=permitted)
         with_password = set(known.values_list("user_id", flat=True))
         self._send(request, [person for person in permitted if person.pk in with_password])
-        left_out = [str(p) for p in queryset if p.pk not in with_password]
-        if left_out:
-            said = gettext("These do not sign in with a password here: %s") % ", ".join(left_out)
-            self.message_user(request, said, messages.WARNING)
+        left_out = [person for person in permitted if person.pk not in with_password]
+        refused = [person for person in chosen if person not in permitted]
+        for those, said in (
+            (left_out, gettext("These do not sign in with a password here: %s")),
+            (refused, gettext("You may not send these a link: %s")),
+        ):
+            if those:
+                named = ", ".join(map(str, those))
+                self.message_user(request, said % named, messages.WARNING)
 
     def _send(self, request: HttpRequest, persons: list[User], *, first: bool = False) -> None:
         provider = catalogue.recovering()
