@@ -220,13 +220,14 @@ def migrate(row: Source, former: str) -> int:
 
 
 def _doubt_addresses(row: Source) -> None:
-    """Once a source's word on addresses counts no more, take it back from those who came by it."""
+    """Once a source's word on addresses counts no more, take it back from those who came by it,
+    whatever other way in they have: nobody knows who named the address that they have now.
+    """
     counted = Source.objects.filter(pk=row.pk, verifies_mail=True).exists()
     if row.verifies_mail or not counted:
         return
-    others = Identity.objects.exclude(source=row).values("user_id")
     came = User.objects.filter(identities__source=row, email_verified=True).exclude(email="")
-    doubted = list(came.exclude(pk__in=others).values_list("pk", flat=True))
+    doubted = list(came.distinct().values_list("pk", flat=True))
     User.objects.filter(pk__in=doubted).update(email_verified=False)
     ended.announce(ended.PERSON, map(str, doubted))
 

@@ -268,8 +268,12 @@ def test_an_address_is_verified_where_its_source_verifies_any(
     enter(Client(), "town", "mallory")
     found = User.objects.get()
     assert (found.email, found.email_verified) == ("root@example.org", verifies)
+    found.give_local_identity()  # another way in says nothing of the address
     tenant(columns={"verifies_mail": False})  # which takes back what it said before
     assert not User.objects.get().email_verified
+    tenant(columns={"verifies_mail": True})
+    enter(Client(), "town", "mallory")
+    assert User.objects.get().email_verified
 
 
 def test_whoever_has_all_rights_changes_it(client: Client, house: None) -> None:
