@@ -25,6 +25,11 @@ def vouches_for(actor: Any, email: str) -> bool:
     return bool(actor.is_superuser) or not email
 
 
+def may_vouch(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may say that the address which a person has is theirs."""
+    return bool(actor.is_superuser and person.email) and not person.email_verified
+
+
 def may_map(actor: Any, mapping: Any) -> bool:
     """Tell whether `actor` may let a source give the groups of ours that `mapping` names."""
     if actor.is_superuser or not isinstance(mapping, dict):

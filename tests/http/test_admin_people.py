@@ -310,6 +310,29 @@ def test_an_address_that_staff_typed_is_verified_by_its_link(clerk: Client, pers
     assert person.email_verified, "the address is as it was"
 
 
+def test_somebody_with_all_rights_says_whose_an_address_is(
+    admin: Client, clerk: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    enter(Client(), "town", "bob")
+    bob = User.objects.get(identities__source__slug="town")
+    told = clerk.post(url(bob), form(bob, email="bob@example.org"), follow=True).content.decode()
+    assert "is not verified: somebody with all rights can say" in told, "no link is sent to him"
+    bob.refresh_from_db()
+    for by, sent in ((clerk, {"vouched": "on"}), (admin, {"name": "Bob Berg"})):
+        assert by.post(url(bob), form(bob, **sent)).status_code == 302
+        bob.refresh_from_db()
+        assert not bob.email_verified
+    assert 'name="vouched"' not in clerk.get(url(bob)).content.decode()
+    assert 'name="vouched"' in admin.get(url(bob)).content.decode()
+    assert admin.post(url(bob), form(bob, vouched="on")).status_code == 302
+    bob.refresh_from_db()
+    assert (bob.email, bob.email_verified) == ("bob@example.org", True)
+    changed = Event.objects.filter(name="person.changed", user=bob).latest("pk")
+    assert changed.detail == "The address is theirs"
+    assert 'name="vouched"' not in admin.get(url(bob)).content.decode()
+
+
 def test_who_has_all_rights_and_who_may_open_the_administration_are_two_things(
     admin: Client,
 ) -> None:

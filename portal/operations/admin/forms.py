@@ -17,7 +17,7 @@ from portal.operations import roles
 from portal.operations.admin import duty_field, seen_field
 from portal.operations.admin.duty_field import DutyField
 from portal.operations.admin.seen_field import SeenField
-from portal.operations.rights import may_give
+from portal.operations.rights import may_give, may_vouch
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
 
@@ -40,6 +40,11 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
 
     actor: ClassVar[Any] = None
 
+    vouched = forms.BooleanField(
+        required=False,
+        label=_("The address is theirs"),
+        help_text=_("It is not verified yet. Ticked, it counts as verified: look twice."),
+    )
     roles = RoleChoices(
         queryset=Group.objects.none(),
         widget=forms.CheckboxSelectMultiple,
@@ -78,6 +83,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         if "user_permissions" in self.fields:
             own = self.instance.user_permissions.all() if self.saved else ()
             _offer_rights(self.fields["user_permissions"], own)
+        if not may_vouch(self.actor, self.instance):
+            del self.fields["vouched"]
         if not self.actor.is_superuser:  # a declared field is there whatever a page shows
             del self.fields["roles"]
         else:

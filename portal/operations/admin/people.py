@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import ended, events
-from accounts.models import Identity, User
+from accounts.models import Identity, Source, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
@@ -28,7 +28,7 @@ from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.admin.seen_field import Held
-from portal.operations.rights import may_give, may_manage, vouches_for
+from portal.operations.rights import may_give, may_manage, may_vouch, vouches_for
 
 _WRITTEN = frozenset({"username", "name", "email", "is_staff", "is_superuser"})
 
@@ -66,8 +66,9 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         )
         single = {"fields": ["user_permissions"], "classes": ["collapse"]}
         if obj:
+            vouched = ["vouched"] if may_vouch(request.user, obj) else []
             kept = [seen_field.NAME] if self.has_change_permission(request, obj) else []
-            known = ["uid", *known, *kept]
+            known = ["uid", "username", "name", "email", *vouched, "status", *kept]
         return [
             (None, {"fields": known if obj else [*known, "send_link"]}),
             (_("What the person may do"), {"fields": [*given, "groups"]}),
@@ -147,6 +148,8 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         former, was_theirs = form.initial["email"], obj.email_verified
         if former != obj.email:
             obj.email_verified = vouches_for(request.user, obj.email)
+        elif form.cleaned_data.get("vouched"):
+            obj.email_verified = True
         with administrators.kept():
             # What else stands in the row, such as the password, is not this page's to write.
             written = _WRITTEN & form.cleaned_data.keys()
@@ -158,7 +161,13 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
             if provider and former and former != obj.email and was_theirs:
                 provider.tell_former_address(obj.uid, former)
         if former != obj.email and not obj.email_verified:
-            said = gettext("The address of %s is not verified: send a link, which does that.")
+            if obj.identities.filter(source__slug=Source.LOCAL).exists():
+                said = gettext("The address of %s is not verified: send a link, which does that.")
+            else:
+                said = gettext(
+                    "The address of %s is not verified: somebody with all rights can say on this "
+                    "page that it is theirs."
+                )
             self.message_user(request, said % obj, messages.WARNING)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
+from django.db.models import Model
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
@@ -20,7 +21,7 @@ class SeenField(forms.CharField):
     """A digest of what is stored, out of sight. A post without one was made by no page."""
 
     def __init__(self) -> None:
-        super().__init__(required=False, widget=forms.HiddenInput)
+        super().__init__(required=False, label="", widget=forms.HiddenInput)
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         """Tell that nothing of the row is changed by it."""
@@ -57,10 +58,12 @@ def refuse_stale(form: Any) -> None:
 
 
 def _digest(stored: Mapping[str, Any]) -> str:
-    plain = {
-        name: sorted(getattr(each, "pk", each) for each in value)
-        if isinstance(value, list)
-        else value
-        for name, value in stored.items()
-    }
+    plain = {name: _plain(value) for name, value in stored.items()}
     return hashlib.sha256(json.dumps(plain, sort_keys=True, default=str).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Return the keys of rows in an order of their own, and anything else as it is."""
+    if not isinstance(value, list):
+        return value
+    return sorted(each.pk if isinstance(each, Model) else each for each in value)
