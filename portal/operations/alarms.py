@@ -229,7 +229,7 @@ def _by_mail(subject: str, text: str) -> bool:
         return False
     try:
         send_mail(subject, f"{text}\n\n{ground.site_url()}\n", None, addresses)
-    except OSError as error:  # smtplib's errors are such, too
+    except (OSError, ValueError) as error:  # smtplib's; an address or a password that is none
         log.warning("alarm.mail_failed", error=type(error).__name__)
         return False
     return True

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.mail.message import sanitize_address
 
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
 LEAST_KIB = 7 * 1024
@@ -161,3 +162,26 @@ def settings_fit_together(**_: Any) -> list[CheckMessage]:
         ),
     )
     return [Error(wrong, hint=hint, id=code) for misfit, wrong, hint, code in misfits if misfit]
+
+
+@register("vestibule")
+def alarms_have_addresses(**_: Any) -> list[CheckMessage]:
+    """One address that is none would keep the mail from all of them."""
+    return [
+        Error(
+            f"VESTIBULE_ALARM_MAIL: {each!r} is no address.",
+            hint="Separate several by commas.",
+            id="vestibule.E016",
+        )
+        for each in settings.VESTIBULE_ALARM_MAIL
+        if not _is_address(each)
+    ]
+
+
+def _is_address(text: str) -> bool:
+    """Tell whether a mail can be addressed so."""
+    try:
+        sanitize_address(text, "utf-8")
+    except ValueError:
+        return False
+    return True

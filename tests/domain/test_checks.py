@@ -133,6 +133,20 @@ def test_hung_upstreams_leave_threads_free() -> None:
     assert [each.id for each in checks.settings_fit_together()] == ["vestibule.E013"]
 
 
+@pytest.mark.parametrize(
+    ("named", "wrong"),
+    [
+        (["ops@example.org; it@example.org"], True),
+        (["ops@example.org", "it@"], True),
+        (["Ops <ops@example.org>", "root"], False),
+    ],
+)
+def test_an_alarm_is_mailed_to_addresses(named: list[str], wrong: bool) -> None:
+    with override_settings(VESTIBULE_ALARM_MAIL=named):
+        said = [f"{each.id}: {each.msg}" for each in run_checks(tags=["vestibule"])]
+    assert said == [f"vestibule.E016: VESTIBULE_ALARM_MAIL: {named[-1]!r} is no address."] * wrong
+
+
 def test_there_is_a_key() -> None:
     assert "VESTIBULE_VAULT_KEYS" in found(VESTIBULE_VAULT_KEYS=[])["vestibule.E002"]
 

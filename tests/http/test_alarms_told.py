@@ -20,6 +20,7 @@ from accounts.models import Source
 from accounts.source import catalogue
 from portal.operations import alarms
 from portal.operations.alarms import Alarm
+from portal.operations.doctor import delivery
 from tests.http.test_alarms import certificate, fail, look, mend, noted, told, town
 from tests.http.test_doctor import listening
 from tests.peers.upstream import Upstream
@@ -145,6 +146,31 @@ def test_a_machine_that_looks_no_more_is_told_of_once() -> None:
     with told():
         assert look() == ["Vestibule: No longer looked at: disk (gone)"]
     assert not Alarm.objects.exists()
+
+
+class Signing(BaseHTTPRequestHandler):
+    """A mail server that asks for a password."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        for line in self.rfile:
+            hello = line[:4].upper() == b"EHLO"
+            self.wfile.write(b"250-here\r\n250 AUTH PLAIN\r\n" if hello else b"250 yes\r\n")
+
+
+@pytest.mark.once
+@pytest.mark.parametrize("password", ["rødgrød", ""])
+def test_a_mail_that_cannot_be_sent_leaves_the_webhook(hook: Hook, password: str) -> None:
+    """A password that no server takes, and an address that is none."""
+    named = ["ops@example.org" if password else "ops@example.org; it@example.org"]
+    smtp = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+    login = {"EMAIL_HOST_USER": "vestibule", "EMAIL_HOST_PASSWORD": password}
+    with listening(Signing) as (port, _):
+        server = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": port, **smtp, **login}
+        with told(VESTIBULE_ALARM_MAIL=named, **server):
+            noted({"disk@here": "full", "keys@here": "old"})
+            assert [each.ok for each in delivery.mail(None)] == [not password]
+    assert {*hook.taken} == {("disk@here", "failing"), ("keys@here", "failing")}
 
 
 def test_that_all_is_well_is_told_until_somebody_takes_it(town: Upstream, hook: Hook) -> None:

@@ -50,7 +50,7 @@ def mail(_look: Any) -> Iterator[Finding]:
     try:
         server.open()
         server.close()
-    except OSError as error:  # smtplib's own errors are such
+    except (OSError, ValueError) as error:  # smtplib's are such; a password beyond ASCII
         said = _("The mail server does not take a connection: %s.") % type(error).__name__
         yield Finding(False, said, _("Compare VESTIBULE_MAIL_URL with the mail server's settings."))
         return
