@@ -1,5 +1,6 @@
 """The account page of one's own data: what is stored, the same as a file, and its deletion."""
 
+from datetime import datetime
 from itertools import groupby
 from typing import Any, cast
 
@@ -132,11 +133,11 @@ def _label(slug: str) -> str:
 
 def _shown(name: str, value: Any) -> Any:
     """Return a value as people read it; the file has it as it is stored."""
-    if name in _WORDS:
-        return _WORDS[name](value)
     if name in _MEANS:
         return _means(value)
-    if name in _CHOICES:
+    if isinstance(value, str) and name in _WORDS:  # a source may call a claim of any kind so
+        return _WORDS[name](value)
+    if isinstance(value, str) and name in _CHOICES:
         return dict(_CHOICES[name].choices).get(value, value)
     if value == dossier.SEALED:
         return _("stored sealed, shown to nobody")
@@ -144,7 +145,18 @@ def _shown(name: str, value: Any) -> Any:
         return _("yes") if value else _("no")
     if isinstance(value, list | tuple):
         return ", ".join(str(each) for each in value)
-    return (parse_datetime(value) if isinstance(value, str) and "T" in value else None) or value
+    return (_moment(value) if isinstance(value, str) and "T" in value else None) or value
+
+
+def _moment(text: str) -> datetime | None:
+    """Return the moment that a text says, in the site's time; None for one that no calendar has."""
+    try:
+        found = parse_datetime(text)
+        if found is None:
+            return None
+        return timezone.localtime(found) if timezone.is_aware(found) else timezone.make_aware(found)
+    except (OverflowError, ValueError):
+        return None
 
 
 def _means(value: Any) -> str:
@@ -165,7 +177,7 @@ def _means(value: Any) -> str:
         "face": _("face"),
     }
     each = value if isinstance(value, list | tuple) else [value]
-    return ", ".join(words.get(word, str(word)) for word in each)
+    return ", ".join(words.get(str(word), str(word)) for word in each)
 
 
 def _titles() -> dict[str, str]:

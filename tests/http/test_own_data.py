@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,6 +17,7 @@ from time_machine import travel
 
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from accounts.session import erasure
+from accounts.session.store import rewrite
 from portal.authorization_server.models import AccessToken, Consent
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.oauth.application import Application, register
@@ -102,6 +104,23 @@ def test_how_one_signed_in_is_said_in_words(client: Client, person: User) -> Non
     ):
         assert re.search(rf"<dt>{name}</dt>\s*<dd>{said}</dd>", page), name
     assert the(exported(client), "session", "amr")["value"] == ["pwd"]
+
+
+@pytest.mark.wire
+def test_whatever_a_source_has_said_is_shown(bob: Client) -> None:
+    said = {
+        "late": "9999-12-31T23:59:59Z",
+        "early": "0001-01-01T00:00:00+14:00",
+        "never": "2025-02-30T10:00:00",
+        "plain": "9999-12-31T23:59:59",
+        **{name: [["a"], {"b": 1}] for name in ("status", "kind", "user_agent", "reason", "amr")},
+    }
+    rewrite(StoredSession.objects.all(), lambda session: replace(session, claims=said))
+    shown = bob.get("/account/data").content.decode()
+    for value in ("9999-12-31T23:59:59Z", "0001-01-01T00:00:00+14:00", "2025-02-30T10:00:00"):
+        assert f"<dd>{value}</dd>" in shown
+    assert '<time datetime="9999-12-31T23:59:59' in shown
+    assert the(exported(bob), "session", "status")["value"] == [["a"], {"b": 1}]
 
 
 def test_what_stands_under_ways_to_sign_in_leads_somewhere(bob: Client, person: User) -> None:
