@@ -84,7 +84,11 @@ class _Outcome:
 
 def _outcomes(since: datetime) -> list[_Outcome]:
     rows = _lately(f"{since:%d-%H}", lambda: _counted_outcomes(since))
-    return [_Outcome(*row) for row in rows]
+    return [_Outcome(_localtime(hour), *rest) for hour, *rest in rows]
+
+
+def _localtime(text: str) -> datetime:
+    return timezone.localtime(datetime.fromisoformat(text))
 
 
 def _counted_outcomes(since: datetime) -> tuple[list[Any], int]:
@@ -92,7 +96,8 @@ def _counted_outcomes(since: datetime) -> tuple[list[Any], int]:
     grouped = rows.annotate(hour=TruncHour("at")).order_by()
     columns = ("hour", "name", "session_type", "source", "reason")
     counts = grouped.values_list(*columns).annotate(times=Sum("count"))
-    return list(counts), sum(row[-1] for row in counts)
+    told = [(hour.isoformat(), *rest) for hour, *rest in counts]
+    return told, sum(row[-1] for row in counts)
 
 
 def _by_hour(outcomes: Sequence[_Outcome], hours: Sequence[datetime]) -> dict[str, list[int]]:
@@ -165,8 +170,8 @@ def _sessions(now: datetime) -> list[tuple[str, int]]:
 
 
 def _lately(what: str, count: Callable[[], tuple[list[Any], int]]) -> list[Any]:
-    """Return the rows that `count` returns; where it has counted many, what they were within the
-    last minute.
+    """Return the rows that `count` returns, which JSON can hold; where it has counted many, what
+    they were within the last minute.
     """
     key = f"figures:{what}"
     held = cache.shared.get(key)
