@@ -31,6 +31,8 @@ def letmein(request: HttpRequest, token: str) -> HttpResponse:
     if token != ENTER:
         return _hide(request, token)
     secret = str(cookies.recall(request, COOKIE, path=PATH) or "")
+    if not secret:
+        return answers.page(request, "password/closed.html", status=400)
     person = rescue.holder(secret)
     if person is None:
         return _lapsed(request)

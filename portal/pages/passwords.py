@@ -167,6 +167,8 @@ def reset(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
     if token != WITHOUT_TOKEN:
         return _hide_token(request, uidb64, token)
     provider, token = catalogue.recovering(), _token_of(request, uidb64)
+    if not token:  # the link may be good: who opens it again is told by it
+        return answers.page(request, "password/closed.html", status=400)
     if provider is None or not provider.knows_link(uidb64, token):
         return _lapsed(request)
     user = User.objects.get(uid=uidb64)

@@ -14,8 +14,9 @@ from django.db import connections
 from django.test import Client, override_settings
 
 from accounts.login import lockout
-from accounts.models import Event, Identity, StoredSession, User
+from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
+from accounts.source import catalogue
 from portal.pages import passwords
 from providers.local import recovery
 from tests.http.conftest import PASSWORD
@@ -174,10 +175,37 @@ def test_a_link_lapses_with_time(person: User) -> None:
         assert recovery.holder(person.uid, first) is None
 
 
+def test_a_good_link_is_not_called_dead(person: User, client: Client, link: str) -> None:
+    """Whose cookie is over, is not taken, or is that of another link opens theirs once more."""
+    berta = User.objects.create_user("berta", PASSWORD, email="berta@example.org")
+    berta.give_local_identity()
+    place, another = opened(client, link), Client(HTTP_HOST="localhost")
+    opened(another, f"/login/reset/{berta.uid}/{recovery.tokens.make_token(berta)}")
+    with time_machine.travel(datetime.now(UTC) + timedelta(minutes=16), tick=False):
+        for browser in (client, Client(HTTP_HOST="localhost"), another):
+            answer = choose(browser, place)
+            assert answer.status_code == 400
+            assert "Open the link once more" in (said := answer.content.decode())
+            assert "allow cookies" in said
+            assert "does not work" not in said
+        assert choose(client, opened(client, link)).status_code == 303
+
+
+def test_where_nobody_can_ask_for_another_link_is_said_who_can(client: Client) -> None:
+    def said() -> str:
+        return client.get("/login/reset/x/y", follow=True).content.decode()
+
+    assert "Send me a new link" in said()
+    row = Source.objects.get(slug=Source.LOCAL)
+    row.settings = {**row.settings, "recovery": False}
+    catalogue.save(row)
+    assert "Send me a new link" not in said()
+    assert "Ask whoever sent it to you for another." in said()
+
+
 @pytest.mark.parametrize(
     "path",
     [
-        "/login/reset/x/choose",
         "/login/reset/x/y",
         "/login/reset/%F0%9F%94%91/abc-def",
         "/login/reset/x/" + "y" * 101,
