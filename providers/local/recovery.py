@@ -11,10 +11,10 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib.auth.hashers import make_password
+from django.contrib.auth.hashers import UNUSABLE_PASSWORD_PREFIX, make_password
 from django.contrib.auth.tokens import PasswordResetTokenGenerator
 from django.db import transaction
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.translation import gettext as _
@@ -23,7 +23,7 @@ from limits import RateLimitItemPerHour
 from accounts import conf, ended, events, outbox
 from accounts.errors import InvalidGrant, TooManyRequests
 from accounts.login import lockout
-from accounts.models import User
+from accounts.models import Identity, User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import devices, farewell, people
@@ -37,6 +37,11 @@ LONGEST_UID = 32
 LONGEST_TOKEN = 100
 MOST_PEOPLE = 3
 MAILS = RateLimitItemPerHour(5, namespace="password-mail")
+# Whoever was invited and has never come in: the desk has mailed them a link to that address before.
+# An account of an administrator's opens by no address that another has typed.
+_INVITED = Q(password__startswith=UNUSABLE_PASSWORD_PREFIX, is_staff=False, is_superuser=False) & ~(
+    Exists(Identity.objects.filter(user=OuterRef("pk")).exclude(source__slug="local"))
+)
 
 
 class LinkTokens(PasswordResetTokenGenerator):
@@ -65,18 +70,19 @@ def people_called(identifier: str) -> QuerySet[User]:
     """Return who is meant by a username or an e-mail address and may have a link.
 
     They are active, can sign in with a password here, and have an address that is known as theirs.
+    Of whoever was invited, and has not come in yet, any address will do.
     """
     typed = identifier.strip()
     return (
         User.objects.filter(
             Q(username_key=username_key(typed)) | Q(email__iexact=typed),
+            Q(email_verified=True) | _INVITED,
             status=User.Status.ACTIVE,
-            email_verified=True,
             identities__source__slug="local",
         )
         .exclude(email="")
         .distinct()
-        .order_by("pk")[:MOST_PEOPLE]
+        .order_by("-email_verified", "pk")[:MOST_PEOPLE]
     )
 
 

@@ -10,11 +10,11 @@ from django.contrib.auth.models import Group, Permission
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Event, OutboxItem, User
+from accounts.models import Event, Identity, OutboxItem, Source, User
 from portal.operations import invitations
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oidc.conftest import parallel
-from tests.http.passwords import NEW, choose, link_in, opened
+from tests.http.passwords import NEW, ask, choose, link_in, opened
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -157,6 +157,33 @@ def test_nobody_gives_a_group_that_they_are_not_in(house: None) -> None:
     assert invite(client, table.format("Desk")).status_code == 303
     new = User.objects.get(username="x")
     assert (new.is_staff, new.is_superuser, new.email_verified) == (False, False, False)
+
+
+@pytest.mark.parametrize("typed", ["mette", "mette@example.org"])
+def test_whoever_was_invited_by_somebody_without_all_rights_gets_another_link(
+    house: None, mailoutbox: list[Any], typed: str
+) -> None:
+    clerk = User.objects.create_user("carl", PASSWORD, is_staff=True)
+    clerk.give_local_identity()
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=["add_user", "view_user"]))
+    sign_in(desk := Client(), "carl")
+    invite(desk, "username,email\nmette,mette@example.org\n")
+    mette = User.objects.filter(username="mette")
+    own = Client(HTTP_HOST="localhost")
+    mette.update(is_staff=True)
+    ask(own, typed)
+    mette.update(is_staff=False)
+    town = Source.objects.create(slug="town", provider="tenant")
+    linked = Identity.objects.create(user=mette.get(), source=town, issuer="", subject="m")
+    ask(own, typed)
+    assert len(mailoutbox) == 1, "who may do something, or has come in, needs an address of theirs"
+    linked.delete()
+    ask(own, typed)
+    assert choose(own, opened(own, link_in(mailoutbox[1]))).status_code == 303
+    mette.update(email_verified=False)
+    before = len(mailoutbox)
+    ask(own, typed)
+    assert len(mailoutbox) == before
 
 
 def test_the_list_leads_there(admin: Client) -> None:
