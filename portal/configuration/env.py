@@ -13,13 +13,27 @@ from contextlib import suppress
 from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import environ
 
-env = environ.Env()
 PORTAL = Path(__file__).resolve().parent.parent
 _NAME = re.compile(r"""["'](VESTIBULE_[A-Z0-9_]*[A-Z0-9]|DATABASE_URL|REDIS_URL)["']""")
+
+
+class _Env(environ.Env):  # type: ignore[misc]
+    """The environment as it stands: a value that begins with `$` names no other variable."""
+
+    def get_value(self, var: str, cast: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Return the value of a variable, read as `cast` does, or the default."""
+        value = os.environ.get(var, "")
+        if value.startswith("$"):
+            return self.parse_value(value, cast)
+        return super().get_value(var, cast, *args, **kwargs)
+
+
+env = _Env()
 
 
 class Misconfigured(SystemExit):

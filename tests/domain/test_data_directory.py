@@ -70,3 +70,14 @@ def test_a_secret_and_a_file_of_it_that_differ_are_refused(
     with pytest.raises(Misconfigured, match="both set, and differ") as refused:
         secret("VESTIBULE_SECRET_KEY")
     assert "of the" not in str(refused.value)
+
+
+def test_a_secret_that_begins_with_a_dollar_is_what_it_says(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("VESTIBULE_METRICS_TOKEN", "$PATH")
+    monkeypatch.setenv("VESTIBULE_NAME", "$ch\u00f6n")
+    monkeypatch.setenv("VESTIBULE_NEW_DEVICE_MAIL", "$x")
+    assert env.secret("VESTIBULE_METRICS_TOKEN") == "$PATH"
+    assert env.env.str("VESTIBULE_NAME", default="Vestibule") == "$ch\u00f6n"
+    assert env.env.bool("VESTIBULE_NEW_DEVICE_MAIL", default=True) is False
