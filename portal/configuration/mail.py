@@ -1,11 +1,14 @@
 """The mail server that `VESTIBULE_MAIL_URL` names."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 
 from portal.configuration.env import Misconfigured, env
 
+# Where TLS begins by STARTTLS, whatever the address is called (RFC 8314, 3.3).
+_SUBMISSION = 587
 _UNREADABLE = "VESTIBULE_MAIL_URL: is none such as smtp+tls://user:password@host:587"
 
 
@@ -18,4 +21,6 @@ def server(url: str) -> dict[str, Any]:
         found: dict[str, Any] = env.email_url_config(url)
     except (ImproperlyConfigured, ValueError):
         raise Misconfigured(_UNREADABLE) from None
+    if urlsplit(url).scheme == "smtps" and found["EMAIL_PORT"] != _SUBMISSION:
+        found |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
     return found | {name: found[name] or "" for name in ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")}

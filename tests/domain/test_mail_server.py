@@ -25,3 +25,19 @@ def test_an_address_that_cannot_be_meant_is_refused_in_one_sentence(url: str) ->
     with pytest.raises(Misconfigured, match=r"^VESTIBULE_MAIL_URL: ") as refused:
         mail.server(url)
     assert "a-password" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("url", "tls", "ssl"),
+    [
+        ("smtps://mail.example.org:465", False, True),
+        ("smtps://mail.example.org", False, True),
+        ("smtp+ssl://mail.example.org:465", False, True),
+        ("smtp+tls://mail.example.org:587", True, False),
+        ("smtps://mail.example.org:587", True, False),
+        ("smtp://mail.example.org", False, False),
+    ],
+)
+def test_tls_begins_at_once_or_after_a_word(url: str, tls: bool, ssl: bool) -> None:
+    found = mail.server(url)
+    assert (found.get("EMAIL_USE_TLS", False), found.get("EMAIL_USE_SSL", False)) == (tls, ssl)
