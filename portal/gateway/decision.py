@@ -180,10 +180,9 @@ def below(asked: Forwarded, rules: Rules, matched: tuple[Rule, ...]) -> tuple[Ru
     a folder deletes what is closed to them in it (RFC 4918, 9.6.1).
     """
     found = {rule.slug: rule for rule in matched}
-    for method in asked.deep:
-        for reading in asked.readings:
-            for rule in rules.below(asked.host, method, reading):
-                found.setdefault(rule.slug, rule)
+    for method, reading in asked.reaching():
+        for rule in rules.below(asked.host, method, reading):
+            found.setdefault(rule.slug, rule)
     return tuple(found.values())[len(matched) :]
 
 

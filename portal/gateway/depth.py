@@ -14,6 +14,9 @@ _WHOLE = frozenset(
 # Without one of these all of it as well (RFC 4918, 9.1 and 9.10.3). A list of one level names what
 # lies below, as a page of the folder does; Microsoft's clients may leave its root out.
 _SPARING = {"PROPFIND": frozenset({"0", "1", "1,noroot"}), "LOCK": frozenset({"0"})}
+# WebDAV's servers alone take these, and for them `town.docx` is another file than `town`. An
+# application that takes `DELETE /town.json` for one of `/town` knows none of them.
+BY_WHOLE_NAMES = frozenset({"COPY", "MOVE", "LOCK", "PROPFIND"})
 
 
 def deep(methods: tuple[str, ...], headers: Mapping[str, str]) -> tuple[str, ...]:

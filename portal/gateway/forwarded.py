@@ -6,14 +6,14 @@ two may be the caller's own.
 """
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_plus
 
 from accounts.errors import InvalidRequest
 from accounts.upstream import cookie_header
 from portal.gateway import paths
-from portal.gateway.depth import deep
+from portal.gateway.depth import BY_WHOLE_NAMES, deep
 from portal.gateway.hosts import host_of
 from portal.gateway.paths import Reading
 
@@ -89,6 +89,13 @@ class Forwarded:
     def url(self) -> str:
         """The address that was asked for."""
         return f"{self.scheme}://{self.authority}{self.target}"
+
+    def reaching(self) -> Iterator[tuple[str, Reading]]:
+        """Yield each method by which the request reaches what lies below, with each reading."""
+        for method in self.deep:
+            whole = method in BY_WHOLE_NAMES
+            for reading in paths.with_endings(self.readings) if whole else self.readings:
+                yield method, reading
 
     @property
     def is_dav(self) -> bool:

@@ -78,6 +78,22 @@ def readings(path: str) -> tuple[Reading, ...]:
     return tuple(Reading(each, form) for form, found in pairs for each in sorted(found))
 
 
+def with_endings(found: Iterable[Reading]) -> Iterator[Reading]:
+    """Yield those of the readings of a path whose names are whole. A file system of Windows drops
+    dots and blanks at the end of a name.
+
+    What is cut off at `;`, `?` or `#` is cut off here too. A file may bear such a name, but Tomcat
+    takes `DELETE /town;x` for one of `/town`, whatever is stored, and whoever gets a path that was
+    opened on its way takes `/%3Fx` for `/`: anybody could delete by it what is closed below.
+    """
+    for each in found:
+        if each.form is not Form.BARE:
+            yield each
+        if each.form is Form.FOLDED:
+            names = [name.rstrip(". ") for name in each.path.split("/")]
+            yield Reading(_merged("/".join(names)), each.form)
+
+
 def in_all_forms(path: str) -> tuple[str, ...]:
     """Return the path of a rule in each `Form`, in their order."""
     return path, _folded(path), _bare(_folded(path))

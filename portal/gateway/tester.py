@@ -107,10 +107,9 @@ def _looked(asked: Forwarded, rules: Rules) -> Iterator[Looked]:
         for reading in asked.readings:
             rule = rules.first(asked.host, method, reading)
             yield Looked(method, reading.path, rule.slug if rule else "")
-    for method in asked.deep:
-        for reading in asked.readings:
-            for rule in rules.below(asked.host, method, reading):
-                yield Looked(method, rule.path, rule.slug)
+    for method, reading in asked.reaching():
+        for rule in rules.below(asked.host, method, reading):
+            yield Looked(method, rule.path, rule.slug)
 
 
 def _why(who: Who, decided: Decision) -> str:

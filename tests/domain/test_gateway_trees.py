@@ -76,6 +76,31 @@ def test_a_rule_below_refuses_whom_it_does_not_let_in_and_nobody_else() -> None:
     assert isinstance(does(NOBODY_THERE, "POST", "/town", x_http_method="DELETE"), Unauthorized)
 
 
+def test_a_file_beside_a_folder_is_another_file() -> None:
+    """docs/gateway.md 4. Windows knows a name without dots and blanks at its end."""
+    for method in ("COPY", "MOVE", "LOCK", "PROPFIND"):
+        there = {"destination": f"https://{HOST}/new.docx"}
+        for path in ("/town.docx", "/TOWN.2026.docx", "/x/town.docx"):
+            assert isinstance(does(PUPIL, method, path, **there), Allow), (method, path)
+        for path in ("/town.", "/TOWN%20", "/town.%20./", "/.../", "/town.d%2f..%2ftown"):
+            assert isinstance(does(PUPIL, method, path, **there), Forbidden), (method, path)
+    there = {"destination": f"https://{HOST}/town."}
+    assert isinstance(does(PUPIL, "MOVE", "/x", **there), Forbidden)
+
+
+@pytest.mark.parametrize("method", ["DELETE", "MOVE", "LOCK"])
+@pytest.mark.parametrize("path", ["/town;x", "/town;v2.docx", "/town%3Bx", "/%23draft", "/%3Fx"])
+def test_what_an_application_cuts_off_hides_no_folder(method: str, path: str) -> None:
+    """Tomcat takes `/town;x` for `/town`; who gets a path that was opened takes `/?x` for `/`."""
+    found = does(PUPIL, method, path, destination=f"https://{HOST}/new.docx")
+    assert isinstance(found, Forbidden)
+
+
+def test_who_ignores_endings_deletes_a_folder_by_one() -> None:
+    assert isinstance(does(PUPIL, "DELETE", "/town.json"), Forbidden)
+    assert isinstance(does(PUPIL, "POST", "/town.json", x_http_method="DELETE"), Forbidden)
+
+
 def test_what_touches_nothing_below_is_judged_by_its_own_path() -> None:
     for method in ("GET", "PUT", "POST", "MKCOL", "PROPPATCH", "OPTIONS", "UNLOCK"):
         assert isinstance(does(NOBODY_THERE, method, "/"), Allow), method
