@@ -130,9 +130,12 @@ def _envoy(folder: Path, places: Places, certificates: Certificates) -> list[str
 
 
 def _traefik(folder: Path, places: Places, certificates: Certificates) -> list[str]:
+    name = "Host(`files.example.org`)"
     text = changed(
         "gateway/traefik.yaml",
         {
+            # As an operator adds one: without a priority the longer rule counts first.
+            name: f"({name} || Host(`another-application.example.org`))",
             "Host: login.example.org": f"Host: {LOGIN}:{places.login}",
             **_both_names(certificates),
             "127.0.0.1:8000": f"127.0.0.1:{places.site}",
