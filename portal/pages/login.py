@@ -173,7 +173,8 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     is_weak = session.is_logged_in and not strength.has(session, demand)
     again = bool(request.GET.get("again")) or is_weak
     posted = request.method == "POST" and source.kind == "form"
-    if session.is_logged_in and not (posted and forms.wishes_to_link(request, source)):
+    linking = posted and forms.wishes_to_link(request, source)
+    if session.is_logged_in and not linking:
         held_up = _held_up(request, source, next_url, again=again, posted=posted)
         if held_up:
             return held_up
@@ -186,7 +187,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
             return _continue_as(request, source, known, next_url)
         return signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
-        return answers.fail(request, error, slug, next_url=next_url)
+        return answers.fail(request, error, slug, next_url=next_url, linking=linking)
 
 
 def _held_up(

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
@@ -209,6 +210,21 @@ def test_a_way_in_that_cannot_be_asked_leads_back_to_the_account(
     assert_leads_back(client.get(failed["Location"]), "This way in was not added")
     lost = client.get("/auth/callback/town", {"code": "bob", "state": "nobody-knows"})
     assert_leads_back(client.get(lost["Location"]), "We could not sign you in")
+
+
+def test_a_form_that_adds_a_way_in_too_late_leads_back_to_the_account(
+    client: Client, person: User, tenant: Callable[..., Source]
+) -> None:
+    """Sent after twenty minutes, or once its session is over."""
+    tenant()
+    enter(client, "town")
+    page = client.post("/account/sign-ins", {"link": "local"}).content.decode()
+    link = page.split('name="link" value="')[1].split('"')[0]
+    late = timezone.now() + timedelta(minutes=20)
+    for browser in (client, Client()):
+        with time_machine.travel(late, tick=True):
+            failed = browser.post("/auth/login/local", {"username": "alice", "link": link})
+            assert_leads_back(browser.get(failed["Location"]), "This way in was not added")
 
 
 def assert_leads_back(page: Any, title: str) -> None:
