@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from accounts import conf
 from accounts.keyring import key_ids
 from portal import conf as portal_conf
-from portal.operations import archive, key_file, pg_programs, rotation, version
+from portal.operations import archive, key_file, pg_contents, pg_programs, rotation, version
 from portal.operations.archive import DATABASE, KEYS, Refused
 
 
@@ -196,7 +196,7 @@ def _require_no_tables(dump: Path) -> None:
 def _load_postgres(dump: Path) -> None:
     # A comment of an extension that somebody else made is only its owner's to write.
     own = (*_OURS, "--no-comments", "--exit-on-error", "--single-transaction")
-    pg_programs.restore(connection, str(dump), *own)
+    pg_contents.load(connection, dump, *own)
 
 
 _DUMPS = {"sqlite": _copy_sqlite, "postgresql": _dump_postgres}

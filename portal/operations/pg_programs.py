@@ -23,8 +23,9 @@ _KNOWN_SINCE, _UNKNOWN = 17, b"SET transaction_timeout = 0;\n"
 _AT_FIRST = (b"--", b"\\restrict ", b"BEGIN;", b"SET ", b"\n")
 
 
-def run(asked: Any, program: str, *args: str) -> None:
-    """Run a program on the database of the connection `asked`. Raises `Refused` with what it says.
+def run(asked: Any, program: str, *args: str) -> str:
+    """Run a program on the database of the connection `asked`, and return what it writes. Raises
+    `Refused` with what it says.
 
     It connects as the workers do (docs/configuration.md). No secret of the address stands in the
     list of processes: the password is in the environment, the others in a file without a name.
@@ -35,6 +36,8 @@ def run(asked: Any, program: str, *args: str) -> None:
             [path, named, *args], **how, capture_output=True, check=False
         )
     _require(program, done.returncode, done.stderr)
+    written: bytes = done.stdout
+    return written.decode()
 
 
 def restore(asked: Any, dump: str, *args: str) -> None:

@@ -12,17 +12,20 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 from cryptography.hazmat.primitives import serialization
 from django.db.utils import ConnectionHandler
 
 from portal.configuration import stores
-from portal.operations import pg_programs
+from portal.operations import pg_contents, pg_programs
 from portal.operations.archive import Refused
 from tests.peers.certificates import Certificates
+from tests.peers.database import fresh_database
 from tests.peers.replicated import Server
 from tests.peers.site import ROOT, environment
 
+WHOLE = ("--format=custom", "--no-owner", "--extension=pg_trgm", "--extension=plpgsql")
 PHRASE, PASSWORD = "a phrase of the key", "vestibule"
 
 
@@ -182,6 +185,49 @@ def test_a_newer_client_restores_to_an_older_server(
         assert restored(lines=9999, status=0) == [(line,), ("x",)]
         with pytest.raises(Refused, match='relation "said" already exists'):
             restored(lines=9999, status=0)
+
+
+PEOPLE = "CREATE TABLE accounts_user (username text, name text, email text)"
+TABLE = ["accounts_user"]
+IN_EXT = "CREATE SCHEMA ext; CREATE EXTENSION pg_trgm SCHEMA ext"
+SEARCHED = "ALTER DATABASE {} SET search_path = public, ext"
+INDEX = "CREATE INDEX person_found ON accounts_user USING gin (name {}.gin_trgm_ops)"
+
+
+@pytest.mark.parametrize(
+    ("former", "new", "is_built"),
+    [
+        ([IN_EXT, PEOPLE], [IN_EXT], False),
+        (["CREATE EXTENSION pg_trgm", PEOPLE, INDEX.format("public")], [IN_EXT], False),
+        (["CREATE EXTENSION pg_trgm", PEOPLE, INDEX.format("public")], [IN_EXT, SEARCHED], True),
+        ([IN_EXT, PEOPLE, INDEX.format("ext")], ["CREATE EXTENSION pg_trgm"], True),
+        ([IN_EXT, PEOPLE, INDEX.format("ext")], ["CREATE SCHEMA ext"], True),
+    ],
+)
+def test_what_a_superuser_made_beforehand_stays(
+    server: Server,
+    tmp_path: Path,
+    django_db_blocker: Any,
+    former: list[str],
+    new: list[str],
+    is_built: bool,
+) -> None:
+    """docs/scale.md 2: trigrams may stand in a schema of their own, at either place."""
+    dump = tmp_path / "database"
+    with fresh_database(server.url) as one, fresh_database(server.url) as other:
+        for url, made in ((one, former), (other, new)):
+            with psycopg.connect(url, autocommit=True) as superuser:
+                for each in made:
+                    superuser.execute(each.format(urlsplit(url).path[1:]))
+        with connected(one, django_db_blocker) as own:
+            pg_programs.run(own, "pg_dump", *WHOLE, f"--file={dump}")
+        with connected(other, django_db_blocker) as own:
+            pg_contents.load(own, dump, "--no-owner", "--exit-on-error", "--single-transaction")
+            with own.cursor() as cursor:
+                cursor.execute(
+                    "SELECT indisvalid FROM pg_index WHERE indrelid = 'accounts_user'::regclass"
+                )
+                assert cursor.fetchall() == [(True,)] * is_built
 
 
 @pytest.mark.parametrize(
