@@ -149,6 +149,11 @@ def recovering() -> Recovers | None:
 
 def instance(row: Source) -> Provider:
     """Return the provider of `row` with its settings opened. Raises `ValidationError`."""
+    _refuse_another_local(row)
+    return _made(row)
+
+
+def _made(row: Source) -> Provider:
     provider = _provider_class(row)
     settings = typed_settings(provider, row.settings)
     ref = SourceRef(row.slug, row.label, f"{conf.site_url()}/auth/callback/{row.slug}")
@@ -172,6 +177,8 @@ def why_unreadable(row: Source) -> str:
 
 def validate(row: Source) -> None:
     """Check `row.settings` and seal its secrets. Raises `ValidationError` naming the field."""
+    if row.enabled:  # one of before the rule can be disabled
+        _refuse_another_local(row)
     provider, secrets = _provider_class(row), registry.secret_names(row.provider)
     references.refuse_elsewhere(row.settings, secrets)
     typed_settings(provider, row.settings)
@@ -238,10 +245,10 @@ def _settle_issuer(row: Source) -> None:
     if stored is None:
         return
     try:
-        former = instance(stored).describe().issuer
+        former = _made(stored).describe().issuer
     except ValidationError:
         former = UNREADABLE
-    if former and instance(row).describe().issuer not in {former, ""}:
+    if former and _made(row).describe().issuer not in {former, ""}:
         Identity.objects.filter(source=row, issuer="").update(issuer=former)
 
 
@@ -313,11 +320,14 @@ def _provider_class(row: Source) -> type[Provider]:
     provider = registry.providers().get(row.provider)
     if provider is None:
         raise ValidationError({"provider": _("There is no provider called %s.") % row.provider})
+    return provider
+
+
+def _refuse_another_local(row: Source) -> None:
     if row.provider == Source.LOCAL != row.slug:
         # By another, whoever has a second factor or is locked out would come in as somebody new.
         said = _("Passwords of this site are taken by one source, local. Disable any other.")
         raise ValidationError({"provider": said})
-    return provider
 
 
 def _build(row: Source) -> ConfiguredSource | None:

@@ -21,7 +21,8 @@ from accounts.models import Event, FactorDuty, Identity, OutboxItem, Source, Use
 from accounts.provider import TokenSet
 from accounts.source import catalogue, outage
 from accounts.upstream import cookie_header
-from portal.operations import source_rows
+from portal.configuration.toml import RefusedError
+from portal.operations import source_file, source_rows
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.onward import onward
 from tests.peers import fresh
@@ -96,6 +97,26 @@ def test_u20_a_second_source_of_them_lets_nobody_in(ada: User, client: Client) -
     assert "one source, local" in client.get(url(row)).content.decode()
     client.post("/admin/accounts/source/", {"action": "disable", "_selected_action": row.pk})
     assert not Source.objects.get(slug="twin").enabled
+
+
+def test_a_second_source_of_them_is_disabled_where_one_is_told_to(
+    ada: User, client: Client
+) -> None:
+    row = Source.objects.create(slug="twin", provider="local", label="Twin")
+    assert set(errors(client.post(url(row), form(row)))) == {"__all__"}
+    with pytest.raises(RefusedError, match="one source, local"):
+        source_file.apply(source_file.export())
+    disabled = {key: each for key, each in form(row).items() if key != "enabled"}
+    assert client.post(url(row), disabled).status_code == 302
+    row.refresh_from_db()
+    assert not row.enabled
+    told = source_file.export()
+    row.delete()
+    assert {each.slug: each.what for each in source_file.apply(told)}["twin"] == "created"
+    fresh.sources()
+    assert catalogue.of_session("twin") is None
+    with pytest.raises(RefusedError, match="one source, local"):
+        source_file.apply(told.replace("enabled = false", "enabled = true"))
 
 
 # --- Sessions without an administrator's rights ---------------------------------------------------
