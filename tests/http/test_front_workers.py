@@ -25,6 +25,8 @@ from tests.soak.far import far
 from tests.soak.keepers import Keepers
 from tests.soak.traffic import Traffic, furnished
 
+pytestmark = pytest.mark.wire
+
 PAUSE = 0.02  # seconds between two questions of a thread: the load is to be the site's, not ours
 LATER = 5  # seconds until an old worker is told to end: less than it takes to start the new one
 PEOPLE = 6

@@ -12,6 +12,8 @@ import pytest
 
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
+
 PATIENCE = 30.0  # seconds that an answer may take on a machine that is busy
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
 

@@ -12,6 +12,8 @@ import requests
 from tests.peers.site import Site
 from tests.peers.slapd import slapd
 
+pytestmark = pytest.mark.wire
+
 
 def test_the_site_runs_and_says_what_to_install(site: Callable[..., Site], tmp_path: Path) -> None:
     (tmp_path / "ldap3.py").write_text('raise ImportError("not installed, for this test")\n')

@@ -22,7 +22,7 @@ from portal.authorization_server.models import Client
 from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.oauth.application import SITE, Application, register
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 @pytest.fixture

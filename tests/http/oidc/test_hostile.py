@@ -24,7 +24,7 @@ from tests.peers.tampering import (
     tampering_provider,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.peers.certified import Certified, certified
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 PASSWORD = "correct horse battery staple"
 PERSON = f"""
 from accounts.models import User

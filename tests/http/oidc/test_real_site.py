@@ -16,6 +16,8 @@ from tests.peers import dead_cache
 from tests.peers.certified import Certified, certified
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
+
 HANGING = 50
 THREADS = 16
 # Were all threads taken, the site would answer one question after each time that all of them end.

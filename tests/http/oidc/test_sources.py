@@ -23,7 +23,7 @@ from tests.peers.certified import SECRET, Certified
 from tests.peers.commands import manage
 from tests.peers.site import environment, free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 def check(slug: str) -> str:
