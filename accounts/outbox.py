@@ -20,7 +20,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import conf, events, serialization
-from accounts.errors import ProtocolError
+from accounts.errors import Misconfigured, ProtocolError
 from accounts.keyring import Unreadable, is_lost, seal, unseal
 from accounts.models import OutboxItem
 from accounts.offers import offered
@@ -239,23 +239,27 @@ def _is_hopeless(item: OutboxItem, error: Exception) -> bool:
 def _hand_over(item: OutboxItem) -> None:
     """Give the item to its source's provider, or a notice to the room that delivers them.
 
-    Raises what these raise, `Unreadable`, or `NobodyDelivers`.
+    Raises what these raise, `Unreadable`, `NobodyDelivers`, or `Misconfigured` for a source whose
+    secret may come again.
     """
     if item.kind == OutboxItem.Kind.NOTICE:
         for deliver in offered("delivers_notices"):
             deliver(unseal(item.sealed, PURPOSE))
         return
     source = catalogue.of_session(item.source)
-    if source and not source.still_speaks_for(item.issuer):
+    if source is None and catalogue.row_of(item.source) is None:
+        raise NobodyDelivers("The source is gone.")
+    if source is None:
+        raise Misconfigured("The source cannot be read.")
+    if not source.still_speaks_for(item.issuer):
         raise NobodyDelivers("It is another provider now.")
-    payload = unseal(item.sealed, PURPOSE)
-    provider = source.provider if source else None
+    payload, provider = unseal(item.sealed, PURPOSE), source.provider
     if item.kind == OutboxItem.Kind.LOGOUT and isinstance(provider, CallsLogout):
         provider.call_logout(serialization.load(TokenSet, payload))
     elif item.kind == OutboxItem.Kind.MAIL and isinstance(provider, SendsMail):
         provider.send_mail(payload)
     else:
-        raise NobodyDelivers("The source is gone." if source is None else "It takes none.")
+        raise NobodyDelivers("It takes none.")
 
 
 def _later(item: OutboxItem, now: datetime, *, given_up: bool, why: str) -> None:

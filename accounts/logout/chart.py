@@ -23,11 +23,11 @@ from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
 from accounts.models import Event, StoredSession
-from accounts.provider import CallsLogout, LogoutPlan, TokenSet, Visit
+from accounts.provider import CallsLogout, LogoutPlan, Prompts, TokenSet, Visit
 from accounts.session import vault
 from accounts.session.store import end
 from accounts.session.typed import Session
-from accounts.source import catalogue, outage
+from accounts.source import catalogue, outage, registry
 from accounts.upstream.urls import can_be_visited
 
 log = structlog.get_logger("vestibule.logout")
@@ -91,7 +91,8 @@ def try_again(
     """
     source = catalogue.of_session(slug)
     if source is None:
-        return Departure()
+        is_away = catalogue.row_of(slug) is not None
+        return Departure("", UNANSWERED, hint=hint) if is_away else Departure()
     left = Session(type=source.session_type, source=slug, issuer=issuer)
     plan = _plan(left, cookies, return_to, hint)
     if plan.visit:
@@ -172,7 +173,9 @@ def _plan(
         return LogoutPlan()
     try:
         source = catalogue.of_session(session.source)
-        if source is None or not source.still_speaks_for(session.issuer):
+        if source is None:
+            return _unplanned(session)
+        if not source.still_speaks_for(session.issuer):
             return LogoutPlan()
         tokens = hint or vault.tokens_of(session.uid)
         troubled = hint is not None or outage.is_doubtful(session.source)
@@ -181,6 +184,20 @@ def _plan(
     except Exception:  # a provider's defect must not keep anybody signed in
         log.exception("logout.plan_failed", source=session.source)
         return LogoutPlan()
+
+
+def _unplanned(session: Session) -> LogoutPlan:
+    """Return the way out of a source that is there but cannot be built now, as while its secret is
+    missing: what its provider will be called with, all of it, or that nobody there has heard of it.
+    """
+    row = catalogue.row_of(session.source)
+    provider = registry.providers().get(row.provider) if row else None
+    if provider is None or issubclass(provider, Prompts):
+        return LogoutPlan()
+    tokens = vault.tokens_of(session.uid)
+    if tokens and issubclass(provider, CallsLogout):
+        return LogoutPlan(call=tokens, api_call=tokens)
+    return LogoutPlan(unanswered=TokenSet())
 
 
 def _possible(plan: LogoutPlan, session: Session) -> LogoutPlan:

@@ -24,6 +24,7 @@ from accounts.session import farewell
 from accounts.session.store import end
 from accounts.session.typed import Session, due_at
 from accounts.source import catalogue, outage
+from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream.last_good import CALL_SECONDS
 
 PURPOSE = "tokens"
@@ -83,23 +84,34 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
 
     An expired access token that cannot be refreshed is deleted; the field is empty then. Parallel
     callers share one refresh: with `wait` they get its result, without it the former tokens. An
-    upstream that does not answer changes nothing. Raises `InvalidGrant` when the upstream refuses;
-    the session has ended then.
+    upstream that does not answer, or is not to be asked now, changes nothing. Raises `InvalidGrant`
+    when the upstream refuses; the session has ended then.
     """
     kept = _read(session.uid)
     if kept is None:
         return None
     if not is_due(kept.tokens.expires_at, kept.tokens.lifetime):
         return kept.tokens
+    if not kept.tokens.refresh_token:
+        return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     source = catalogue.of_session(session.source)
-    if source and not source.still_speaks_for(session.issuer):
-        source = None  # the tokens are another provider's
-    if not kept.tokens.refresh_token or not source or not isinstance(source.provider, Refreshes):
+    if _is_away(source, session):
+        return _unexpired(kept.tokens)
+    if not source or not isinstance(source.provider, Refreshes):
         return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     if not _lease(session.uid, kept.version):
         return _shared_result(session.uid, kept) if wait else _unexpired(kept.tokens)
     kept = _read(session.uid)  # what was stored since may hold a refresh token that follows
     return _refresh(session, source.provider, kept) if kept else None
+
+
+def _is_away(source: ConfiguredSource | None, session: Session) -> bool:
+    """Tell whether who gave the tokens cannot be asked now and may be again: the source is there
+    but cannot be built, or its settings name another provider, which gets nothing of them.
+    """
+    if source is None:
+        return catalogue.row_of(session.source) is not None
+    return not source.still_speaks_for(session.issuer)
 
 
 def replace_tokens(uid: str, tokens: TokenSet) -> None:

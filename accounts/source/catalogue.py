@@ -133,12 +133,28 @@ def _enabled(_version: int) -> dict[str, ConfiguredSource]:
 
 
 def of_session(slug: str) -> ConfiguredSource | None:
-    """Return the source that made a session, also when it was disabled since; None when gone."""
+    """Return the source that made a session, also when it was disabled since; None when it is gone,
+    or cannot be built now, as while its secret is not there: `row_of` tells these apart.
+    """
     ready = find(slug)
     if ready is None:
-        row = Source.objects.filter(slug=slug).first()
+        row = row_of(slug)
         ready = _build(row) if row else None
     return ready
+
+
+def row_of(slug: str) -> Source | None:
+    """Return the row of a source, whether it can be built or not; None when it is gone."""
+    return Source.objects.filter(slug=slug).first()
+
+
+def label_of(slug: str) -> str:
+    """Return what people call a source, whether it can be built or not; nothing when it is gone."""
+    ready = of_session(slug) if slug else None
+    if ready:
+        return ready.label
+    row = row_of(slug) if slug else None
+    return str(row.label or row.slug) if row else ""
 
 
 def recovering() -> Recovers | None:

@@ -11,7 +11,6 @@ from accounts.provider import TokenSet
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
-from accounts.source.catalogue import ConfiguredSource
 from portal import conf
 from portal.door import answers, cookies, incoming, routes, shared
 from portal.door.destinations import safe_destination
@@ -40,7 +39,8 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     forget_session(request)  # ended above, exactly once
     if not session.exists:
         return answers.see_other(return_to or "/")
-    response = _send_off(source, session.issuer, departure, departure.support_code, return_to)
+    code = departure.support_code
+    response = _send_off(session.source, session.issuer, departure, code, return_to)
     if session.shared:
         if departure.upstream not in {*_STAYS, chart.VISIT}:
             cookies.forget(response, cookies.RECEIPT)
@@ -58,20 +58,20 @@ def open_receipt(request: HttpRequest) -> Any:
 def leave_again(request: HttpRequest) -> HttpResponse:
     """Try once more to leave the upstream that did not answer when this browser's person left."""
     kept = cookies.recall(request, cookies.AGAIN)
-    source = catalogue.of_session(kept["source"]) if isinstance(kept, dict) else None
-    if source is None or incoming.session_of(request).is_logged_in:
+    if not isinstance(kept, dict) or incoming.session_of(request).is_logged_in:
         return answers.see_other("/")
+    source = catalogue.of_session(kept["source"])
     if shared.is_marked(request):
         shared.mark(request)
     hint = serialization.load(TokenSet, kept["hint"])
-    permitted = incoming.cookies_for(request, source.description)
+    permitted = incoming.cookies_for(request, source.description) if source else {}
     issuer = kept.get("issuer", "")  # the release before did not say
-    departure = chart.try_again(source.slug, issuer, hint, permitted, routes.logout_done_url())
-    return _send_off(source, issuer, departure, kept["code"], kept["next"])
+    departure = chart.try_again(kept["source"], issuer, hint, permitted, routes.logout_done_url())
+    return _send_off(kept["source"], issuer, departure, kept["code"], kept["next"])
 
 
 def _send_off(
-    source: ConfiguredSource | None,
+    slug: str,
     issuer: str,
     departure: chart.Departure,
     code: str,
@@ -81,8 +81,7 @@ def _send_off(
     stays = departure.upstream in _STAYS
     lands = return_to if return_to == routes.ENDED or not stays else ""
     response = answers.see_other(departure.visit or lands or "/")
-    label = source.label if source else ""
-    receipt = {"label": label, "upstream": departure.upstream, "code": code}
+    receipt = {"label": catalogue.label_of(slug), "upstream": departure.upstream, "code": code}
     receipt["next"] = return_to if stays and return_to != routes.ENDED else ""
     cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
     cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
@@ -90,8 +89,8 @@ def _send_off(
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
     elif stays:
         cookies.forget(response, cookies.RETURN)
-    if source and departure.hint:
-        again = {"source": source.slug, "issuer": issuer, "code": code, "next": return_to}
+    if departure.hint:
+        again = {"source": slug, "issuer": issuer, "code": code, "next": return_to}
         _keep_hint(response, again, departure.hint)
     return response
 

@@ -50,8 +50,11 @@ def plan(
 def revoke(client: OidcClient, tokens: TokenSet) -> None:
     """Revoke the refresh token, and so its whole grant, else the access token (RFC 7009, 2.1).
 
+    Does nothing where the settings do not want it or the provider has no endpoint for it.
     Idempotent: an unknown token is answered like a revoked one. Raises `TemporarilyUnavailable`.
     """
+    if not (client.settings.revoke and client.upstream.metadata().endpoint("revocation_endpoint")):
+        return
     kind = "refresh_token" if tokens.refresh_token else "access_token"
     token = tokens.refresh_token or tokens.access_token
     if not token:

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from accounts.models import Event, StoredSession
+from accounts.models import Event, Source, StoredSession
 from accounts.provider import LogoutPlan, SessionRef, TokenSet
 from providers.adgangsplatformen.cookies import candidates
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure, held
@@ -188,6 +188,22 @@ def test_who_may_still_be_signed_in_is_told_so_and_can_try_again(
     visitor.at_cms.get(fresh_try["Location"])
     assert "Nobody is signed in here" in visitor.at_cms.get("/").text
     assert visitor.get("/").context["receipt"]["upstream"] == "visit"
+
+
+def test_who_leaves_while_the_source_cannot_be_built_is_told_so_and_can_try_again(
+    visitor: Visitor, source: Make, library: Cms
+) -> None:
+    visitor.enter()
+    Source.objects.filter(slug=SLUG).update(settings={"nonsense": 1})
+    fresh.sources()
+    assert visitor.leave()["Location"] == "/"
+    for _ in range(2):
+        receipt = visitor.get("/").context["receipt"]
+        assert (receipt["upstream"], receipt["label"]) == ("unanswered", "Library")
+        assert visitor.carry().post("/auth/logout/again")["Location"] == "/"
+    source()
+    again = onward(visitor.site, visitor.carry().post("/auth/logout/again"))
+    assert again["Location"] == f"{library.url}/logout?current-path=/go-logout"
 
 
 def test_who_wanted_to_go_on_reads_first_that_they_may_still_be_signed_in(
