@@ -25,6 +25,7 @@ except ImportError:  # the extra [ldap] is not installed
     ldap3, LDAPInvalidFilterError = None, ValueError
 
 CLOSED, CONNECT, NOT_LDAP, TLS = "Closed", "Connect", "NotLdap", "Tls"
+TOO_LARGE = "TooLarge"
 MISSING = "The library for LDAP is not installed."
 POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy, 6
 PAGES = "1.2.840.113556.1.4.319"  # RFC 2696, 2
@@ -243,7 +244,7 @@ class _Socket:
         if not data:
             self.trouble = CLOSED
         elif self._left < 0:
-            self.trouble = "TooLarge"
+            self.trouble = TOO_LARGE
         elif not self._begun and data[0] != _MESSAGE:
             self.trouble = NOT_LDAP
         if self.trouble:

@@ -2,7 +2,7 @@
 
 import secrets
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import structlog
 
@@ -16,7 +16,7 @@ from accounts.errors import (
 from accounts.http import CallFailed, Client
 from accounts.provider import Authentication, Clock
 from providers.ldap import entries, policy
-from providers.ldap.client import SUCCESS, Connection, Entry, Result
+from providers.ldap.client import SUCCESS, TOO_LARGE, Connection, Entry, Result
 from providers.ldap.pool import Servers, Session
 from providers.ldap.settings import LdapSettings
 
@@ -56,13 +56,40 @@ class Directory:
         """Return those of `subjects` who are gone, disabled or in no allowed group any more, with
         the reason. Raises `TemporarilyUnavailable`, also when that would be all of many.
         """
-        query = entries.filter_for_subjects(self.settings, subjects)
-        found = self.servers.ask(lambda session: self._search(session, self.settings.base, query))
-        known = {entries.subject(self.settings, each): each for each in found}
-        judged = {each: self._judge(known.get(each)) for each in subjects}
+        judged: dict[str, str] = {}
+        for asked, found in self._answers(list(subjects)):
+            judged |= self._judged(asked, found)
         if all(judged.values()) and len(judged) >= MANY:
             raise Misconfigured(f"The directory would let in none of {len(judged)} people.")
         return {each: why for each, why in judged.items() if why}
+
+    def _answers(self, subjects: Sequence[str]) -> Iterator[tuple[Sequence[str], list[Entry]]]:
+        """Yield these people with their entries. Where those are too much for one answer, as when
+        each names many groups, half of them are asked for; somebody whose own is, is left out.
+        """
+        query, half = entries.filter_for_subjects(self.settings, subjects), len(subjects) // 2
+
+        def search(session: Session) -> list[Entry] | None:
+            try:
+                return self._search(session, self.settings.base, query)
+            except CallFailed as error:
+                if error.kind != TOO_LARGE:
+                    raise
+                return None  # the server is well
+
+        found = self.servers.ask(search)
+        if found is not None:
+            yield subjects, found
+        elif half:
+            yield from self._answers(subjects[:half])
+            yield from self._answers(subjects[half:])
+        else:
+            log.warning("ldap.entry_too_large", base=self.settings.base)
+
+    def _judged(self, asked: Sequence[str], found: Sequence[Entry]) -> dict[str, str]:
+        """Return why each of these people is let in no more, nothing for who is."""
+        known = {entries.subject(self.settings, each): each for each in found}
+        return {each: self._judge(known.get(each)) for each in asked}
 
     def _prove(self, session: Session, username: str, password: str) -> Authentication | float:
         """Return who it is, or how many seconds it took to find out that it is nobody."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
 
 from accounts import cache
+from accounts.http.upstreams import FAILURES
 from accounts.models import Event
 from accounts.session import following
 from providers.ldap.directory import MANY
@@ -108,6 +110,30 @@ def test_a_directory_that_shows_nobody_any_more_ends_nothing(
     after_a_round()
     assert all(client.get("/account/").status_code == 200 for client in clients)
     for entry in people:
+        directory.delete(entry[0])
+
+
+def test_people_whose_entries_are_too_much_for_one_answer_are_asked_about_in_parts(
+    work: Work, directory: Directory, settings: Any
+) -> None:
+    """One of them names so many groups that an answer holds no such entry: it is not judged."""
+    groups = tuple(f"cn=app-{number},ou=groups,dc=town,dc=example" for number in range(400))
+    held = {"large-1": groups, "large-2": groups[:200], "large-3": groups[:200]}
+    entries = [person(name, "x", "large", description=each) for name, each in held.items()]
+    clients = {name: Client() for name in held}
+    for entry in entries:
+        directory.add(entry)
+    work(group_attribute="description", disabled_when={"employeeType": "left"})
+    for name, client in clients.items():
+        assert enter(client, name, "large").status_code == 303
+    directory.modify(dn("large-3"), employeeType="left")
+    settings.VESTIBULE_HTTP_MAX_BYTES = 14_000
+    for _ in range(FAILURES + 1):
+        after_a_round()
+    settings.VESTIBULE_HTTP_MAX_BYTES = 1024 * 1024
+    signed_in = {name: client.get("/account/").status_code for name, client in clients.items()}
+    assert signed_in == {"large-1": 200, "large-2": 200, "large-3": 302}
+    for entry in entries:
         directory.delete(entry[0])
 
 
