@@ -87,9 +87,19 @@ class Directory:
             log.warning("ldap.entry_too_large", base=self.settings.base)
 
     def _judged(self, asked: Sequence[str], found: Sequence[Entry]) -> dict[str, str]:
-        """Return why each of these people is let in no more, nothing for who is."""
-        known = {entries.subject(self.settings, each): each for each in found}
-        return {each: self._judge(known.get(each)) for each in asked}
+        """Return why each of these people is let in no more, nothing for who is. An entry that
+        names nobody, or two, is no word on whoever it could be.
+        """
+        known: dict[str, Entry] = {}
+        unclear: set[str] = set()
+        for entry in found:
+            try:
+                known[entries.subject(self.settings, entry)] = entry
+            except Misconfigured:
+                log.warning("ldap.unclear", dn=entry.dn)
+                unclear |= entries.could_be(self.settings, entry, asked)
+        clear = [each for each in asked if each in known or each not in unclear]
+        return {each: self._judge(known.get(each)) for each in clear}
 
     def _prove(self, session: Session, username: str, password: str) -> Authentication | float:
         """Return who it is, or how many seconds it took to find out that it is nobody."""

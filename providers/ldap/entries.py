@@ -91,6 +91,15 @@ def subject(settings: LdapSettings, entry: Entry) -> str:
     return found
 
 
+def could_be(settings: LdapSettings, entry: Entry, subjects: Iterable[str]) -> set[str]:
+    """Return whom of `subjects` an entry without one subject of its own may mean: all of them, when
+    it has none of theirs as it is spelt.
+    """
+    name, asked = settings.id_attribute, set(subjects)
+    held = {value.lower() for value in entry.attributes.get(name.lower(), ())}
+    return {each for each in asked if _raw(name, each).lower() in held} or asked
+
+
 def is_disabled(settings: LdapSettings, entry: Entry, now: datetime) -> bool:
     """Tell whether an entry says that its person is shut out."""
     wanted = {**_BY_FLAG, **{k.lower(): v.lower() for k, v in settings.disabled_when.items()}}

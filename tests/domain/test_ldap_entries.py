@@ -57,6 +57,13 @@ def test_an_entry_that_nothing_names_is_nobody(wrong: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("held", "whom"), [(["A", "x"], {"a"}), (["a", "c"], {"a", "c"}), ([], {"a", "b", "c"})]
+)
+def test_whom_an_entry_of_several_names_may_mean(held: list[str], whom: set[str]) -> None:
+    assert entries.could_be(settings(), entry(entryUUID=held), ["a", "b", "c"]) == whom
+
+
+@pytest.mark.parametrize(
     ("attributes", "is_out"),
     [
         ({}, False),

@@ -113,6 +113,22 @@ def test_a_directory_that_shows_nobody_any_more_ends_nothing(
         directory.delete(entry[0])
 
 
+def test_an_entry_of_two_names_is_no_word_on_its_person_and_keeps_nobody_else(
+    client: Client, work: Work, directory: Directory, pia: str
+) -> None:
+    ole, other = person("ole", "Ole Person", "ldap-ole"), Client()
+    directory.add(ole)
+    work(id_attribute="uid", disabled_when={"employeeType": "left"})
+    enter(client, "pia")
+    enter(other, "ole")
+    directory.modify(ole[0], uid=["ole", "oole"])
+    directory.modify(pia, employeeType="left")
+    after_a_round()
+    assert client.get("/account/")["Location"].endswith("why=closed")
+    assert other.get("/account/").status_code == 200
+    directory.delete(ole[0])
+
+
 def test_people_whose_entries_are_too_much_for_one_answer_are_asked_about_in_parts(
     work: Work, directory: Directory, settings: Any
 ) -> None:
