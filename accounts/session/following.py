@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import cache, events
 from accounts.errors import DISABLED, ProtocolError
-from accounts.models import Event, StoredSession
+from accounts.models import Event, Source, StoredSession
 from accounts.provider import Rechecks
 from accounts.session import farewell, people
 from accounts.source import catalogue
@@ -26,7 +26,14 @@ def recheck_due() -> int:
     Returns how many sessions ended. Raises nothing for an upstream in trouble: it is asked again at
     the next call, and until it answers its sessions live.
     """
-    return sum(_recheck(source) for source in catalogue.enabled() if _is_due(source))
+    return sum(_recheck(source) for source in _sources() if _is_due(source))
+
+
+def _sources() -> list[ConfiguredSource]:
+    """Return all sources that can be asked: one that is disabled still has its sessions."""
+    disabled = Source.objects.filter(enabled=False).values_list("slug", flat=True)
+    ready = map(catalogue.of_session, disabled)
+    return [*catalogue.enabled(), *(each for each in ready if each)]
 
 
 def _is_due(source: ConfiguredSource) -> bool:

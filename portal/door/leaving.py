@@ -162,7 +162,8 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
     """
     sharing = [each for each in catalogue.enabled() if each.description.home]
     session = incoming.session_of(request)
-    source = next((each for each in sharing if each.slug == session.source), None)
+    own = catalogue.of_session(session.source) if session.is_logged_in else None
+    source = own if own and own.description.home else None
     told = incoming.leads_away_on_purpose(request)
     if source and not told:
         return answers.page(request, "logout/confirm.html", {"return_to": ""})

@@ -234,15 +234,17 @@ def test_an_upstream_that_is_down_ends_no_shared_session(
     assert name_of(client) == "Carol"
 
 
+@pytest.mark.parametrize("enabled", [True, False])
 def test_leaving_there_ends_the_session_here(
-    client: Client, tenant: Tenant, peer: Upstream
+    client: Client, tenant: Tenant, peer: Upstream, enabled: bool
 ) -> None:
     tenant(home="https://cms.example/")
     shared_session(client)
+    tenant(columns={"enabled": enabled}, home="https://cms.example/")
     response = client.get("/auth/logout/cms", headers=FROM_THE_CMS)
     assert response["Location"] == "https://cms.example/"
     assert not StoredSession.objects.exists()
-    assert client.get("/account/", follow=True).context["buttons"]
+    assert bool(client.get("/account/", follow=True).context["buttons"]) is enabled
 
 
 @pytest.mark.parametrize(

@@ -28,13 +28,15 @@ def town(tenant: Tenant) -> Source:
     return tenant(recheck_seconds=60)
 
 
+@pytest.mark.parametrize("enabled", [True, False])
 def test_whoever_was_disabled_upstream_is_cut_off(
-    client: Client, town: Source, peer: Upstream
+    client: Client, tenant: Tenant, town: Source, peer: Upstream, enabled: bool
 ) -> None:
     enter(client, "town")
     other = Client()
     enter(other, "town", "carol")
     uid = stored(client).uid
+    tenant(columns={"enabled": enabled}, recheck_seconds=60)
     peer.gone = {"bob": DISABLED}
     assert following.recheck_due() == 1
     fresh.feed()
