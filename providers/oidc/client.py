@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import jwt
+import structlog
 from django.core.exceptions import SuspiciousOperation
 from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 
@@ -25,6 +26,8 @@ from providers.oidc import authorization, checks
 from providers.oidc.discovery import LOGIN, STRANGER, Upstream
 from providers.oidc.jose import BadSignature, SignedToken, UnknownKey, unverified_claims
 from providers.oidc.settings import OidcSettings
+
+log = structlog.get_logger("vestibule.oidc")
 
 
 class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the library is not typed
@@ -110,6 +113,12 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
         with it. Raises `TemporarilyUnavailable` when its key is not published: the provider itself
         has just sent it, so the key is a new one (10.1.1) and says nothing of the person.
         """
+        claims = self._genuine(token, **kwargs)
+        self._check_times(claims)
+        return claims
+
+    def _genuine(self, token: str, **kwargs: Any) -> dict[str, Any]:
+        """Return the claims of an id_token that the provider made for us, whenever it did."""
         signed = SignedToken(token)
         signed.check_type("jwt")
         try:
@@ -118,33 +127,47 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
             raise InvalidGrant("The token answers another request.") from None
         except UnknownKey as error:
             raise TemporarilyUnavailable(error.description) from None
-        self.check_claims(claims)
-        checks.issued_at(claims, self.clock(), self.settings.leeway)
+        self._check_parties(claims)
         checks.access_token_hash(claims, kwargs["access_token"], signed.header["alg"])
         return claims
 
     def verify_renewed(self, before: str, fresh: str, access_token: str) -> None:
         """Verify the id_token that came with a refresh: issuer, subject and nonce are those of the
-        former one (OIDC Core, 12.2).
+        former one (OIDC Core, 12.2). By its times alone nobody is judged: the provider has just
+        sent it, so they say that a clock is wrong, and nothing of the person.
 
         Raises `InvalidGrant` when it does not hold or is of somebody else, `TemporarilyUnavailable`
         when its key is not published, as while a provider changes its keys.
         """
         old, said = unverified_claims(before), unverified_claims(fresh)
         nonce = old.get("nonce") if "nonce" in said else None
-        verified = self.verify_token(fresh, nonce=nonce, access_token=access_token)
+        verified = self._genuine(fresh, nonce=nonce, access_token=access_token)
         if verified["sub"] != old.get("sub"):
             raise InvalidGrant("The new id_token is of somebody else.")
+        try:
+            self._check_times(verified)
+        except InvalidGrant as error:
+            log.warning("oidc.clock", issuer=self.settings.issuer, why=error.description)
 
     def check_claims(self, claims: Mapping[str, Any]) -> None:
         """Check whose token it is, for whom, and that it is in its time."""
-        settings, now = self.settings, self.clock()
+        self._check_parties(claims)
+        self._check_life(claims)
+
+    def _check_parties(self, claims: Mapping[str, Any]) -> None:
+        settings = self.settings
         checks.issuer(claims, settings.issuer)
         checks.subject(claims)
         checks.audience(claims, settings.client_id, settings.trusted_audiences)
         checks.authorized_party(claims, settings.client_id)
-        checks.expiry(claims, now, settings.leeway)
-        checks.not_before(claims, now, settings.leeway)
+
+    def _check_life(self, claims: Mapping[str, Any]) -> None:
+        checks.expiry(claims, self.clock(), self.settings.leeway)
+        checks.not_before(claims, self.clock(), self.settings.leeway)
+
+    def _check_times(self, claims: Mapping[str, Any]) -> None:
+        self._check_life(claims)
+        checks.issued_at(claims, self.clock(), self.settings.leeway)
 
     def signed_claims(
         self, token: SignedToken, *types: str, asker: str = STRANGER

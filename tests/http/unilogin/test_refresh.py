@@ -162,6 +162,23 @@ def test_a_new_id_token_of_somebody_else_ends_the_session(
     assert not StoredSession.objects.exists()
 
 
+@pytest.mark.wire
+@pytest.mark.parametrize("wrong", [{"iat": 40}, {"iat": -640, "exp": -340}, {"nbf": 40}])
+def test_a_clock_that_is_wrong_ends_nothing_and_loses_no_token(
+    client: Client, source: Make, liar: Liar, wrong: dict[str, int]
+) -> None:
+    source(**liar.settings())
+    liar.enter(client)
+    browser = Browser(client)
+    before = held(browser)
+    with later(275):
+        now = round(timezone.now().timestamp())
+        liar.op.claims |= {name: now + seconds for name, seconds in wrong.items()}
+        assert browser.session()["isLoggedIn"] is True
+        assert held(browser).id_token != before.id_token
+        assert typed(browser).tokens_expire_at == held(browser).expires_at
+
+
 def test_a_refresh_that_takes_long_is_not_begun_by_another(
     client: Client, source: Make, liar: Liar
 ) -> None:
