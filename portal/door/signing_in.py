@@ -307,11 +307,17 @@ def _complete(
         return source.upstream.complete_login(login_flow, params, permitted)
 
     outcome = ask(incoming.cookies_for(request, source.description))
-    if login_flow and login_flow.link_uid:
-        return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
     begun = login_flow or late
     next_url = begun.next if begun else ""
-    return _conclude_by_turns(request, source, outcome, next_url, ask, begun)
+    try:
+        if login_flow and login_flow.link_uid:
+            return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
+        return _conclude_by_turns(request, source, outcome, next_url, ask, begun)
+    except ProtocolError as error:
+        here = incoming.session_of(request)
+        stays = (here.source, here.subject) == (source.slug, outcome.subject)
+        error.tokens = error.tokens or (None if stays else outcome.tokens)
+        raise
 
 
 def conclude_recognised(

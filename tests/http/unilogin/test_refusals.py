@@ -9,7 +9,9 @@ from django.test import Client
 
 from accounts import outbox
 from accounts.models import Identity, OutboxItem, StoredSession, StoredTokens, User
+from tests.http.conftest import sign_in
 from tests.http.oidc.conftest import failure
+from tests.http.onward import onward
 from tests.http.unilogin.conftest import Make, later
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Browser, Standin, outbound
@@ -199,6 +201,35 @@ def test_a_person_whom_an_administrator_must_make_first_is_signed_out_there_too(
 ) -> None:
     source(columns={"enroll": False})
     assert failure(browser.enter("Ida")).reason == "not-registered"
+    assert standin.signed_in() == set()
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_whoever_signs_in_too_weakly_is_signed_out_there_unless_signed_in_here(
+    browser: Browser, source: Make, standin: Standin, signed_in: bool
+) -> None:
+    source()
+    if signed_in:
+        browser.enter("Ida")
+    browser.who = "Ida"
+    begun = browser.start("unilogin", "/account/", strength="substantial")
+    assert failure(browser.deliver(browser.go(begun))).reason == "too-weak"
+    assert bool(standin.signed_in()) is signed_in
+    assert browser.session()["isLoggedIn"] is signed_in
+
+
+def test_whoever_is_linked_to_somebody_else_is_signed_out_there(
+    browser: Browser, source: Make, standin: Standin, person: User
+) -> None:
+    source()
+    other = Browser(Client())
+    other.enter("Ida")
+    other.leave()
+    sign_in(browser.site)
+    asked = onward(browser.site, browser.site.post("/account/sign-ins", {"link": "unilogin"}))
+    browser.who = "Ida"
+    refused = failure(browser.deliver(browser.go(asked["Location"])))
+    assert "somebody else" in refused.detail
     assert standin.signed_in() == set()
 
 
