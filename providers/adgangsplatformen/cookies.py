@@ -92,7 +92,8 @@ class Markers:
 
     `left`: the person left here, so their cookie no longer signs anybody in without a click, even
     when the CMS could not be told or never finished its own logout (docs/threats.md 2.10, W8).
-    `stranger`: the CMS knew nobody by it. `asked`: the CMS was asked about it just now.
+    `stranger`: the CMS knew nobody by it. `asked`: the CMS was asked just now about a token that is
+    due. `rechecked`: it was asked at all, where the settings say how often.
     """
 
     def __init__(self, slug: str) -> None:
@@ -123,9 +124,13 @@ class Markers:
         if not shortly and not recheck:
             return False
         over = session.expires_at is not None and session.expires_at <= now
-        if not over and self.has("asked", session.bound_to):
+        word = "asked" if shortly else "rechecked"
+        if not over and self.has(word, session.bound_to):
             return False
-        self.put("asked", session.bound_to, 0 if shortly else recheck)
+        if shortly:
+            self.put("asked", session.bound_to)
+        if recheck:
+            self.put("rechecked", session.bound_to, recheck)
         return True
 
     def _key(self, word: str, digest: str) -> str:

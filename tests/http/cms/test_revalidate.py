@@ -39,11 +39,14 @@ def test_case_15_with_a_day_left_the_session_stands_without_a_call(
     assert not library.calls
 
 
+@pytest.mark.remembers
+@pytest.mark.parametrize("recheck", [0, 3600])
 def test_case_14_with_59_seconds_left_the_cms_is_asked(
-    provide: Provide, patron: Patron, library: Cms
+    provide: Provide, patron: Patron, library: Cms, recheck: int
 ) -> None:
-    provider, cookies = provide(), signed_in(patron)
+    provider, cookies = provide(recheck=recheck), signed_in(patron)
     outcome = recognised(provider, cookies)
+    provider.revalidate(held(outcome), None, cookies)
     soon = datetime.now(UTC) + timedelta(seconds=59)
     library.trouble()
     verdict = provider.revalidate(held(outcome, expires_at=soon), None, cookies)
