@@ -57,12 +57,16 @@ def require(
 
 def told(session: Proof, asked: Iterable[str]) -> str:
     """Return what an application is told of how its person signed in: of the words that it has
-    `asked` for the strongest that is true, else what the source said.
+    `asked` for the strongest that is true, else what the source said. A word of ours that is more
+    than the source is believed becomes the true one, or nothing.
     """
-    have, words = of(session) or 0, tuple(asked)
-    true = [each for each in words if levels.WORDS.get(each, have + 1) <= have]
-    if session.acr in words or not true:
-        return session.acr
+    have, words = of(session), tuple(asked)
+    said = session.acr
+    if levels.WORDS.get(said, 0) > (have or 0):
+        said = have.word if have else ""
+    true = [each for each in words if levels.WORDS.get(each, Strength.HIGH + 1) <= (have or 0)]
+    if said in words or not true:
+        return said
     return max(true, key=levels.WORDS.__getitem__)
 
 

@@ -83,8 +83,8 @@ def _described(row: Any, *, named: bool) -> dict[str, Any]:
         return _INACTIVE
     expires = row.session.expire_date if is_refresh else row.expires
     level = strength.of(session)
-    # RFC 9470, 6.2. A source need not tell either.
-    proof = {"acr": level.word if level else session.acr, "auth_time": session.auth_time}
+    acr = level.word if level else strength.told(session, ())
+    proof = {"acr": acr, "auth_time": session.auth_time}  # RFC 9470, 6.2. A source need not tell
     user = row.session.user
     return {
         **{name: value for name, value in proof.items() if value},

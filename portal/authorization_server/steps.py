@@ -6,7 +6,7 @@ from enum import Enum
 
 from accounts.errors import LoginRequired
 from accounts.session.typed import Session
-from accounts.strength import Strength, asked_for
+from accounts.strength import Strength, asked_for, named
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticationRequirements
 
@@ -77,7 +77,8 @@ def _is_of_a_kind(needed: Set[str], acr: str, level: Strength | None) -> bool:
     strong, every other to the letter.
     """
     wanted = asked_for(needed)
-    return not needed or acr in needed or (wanted is not None and (level or 0) >= wanted)
+    to_the_letter = acr in needed and named(acr) is None
+    return not needed or to_the_letter or (wanted is not None and (level or 0) >= wanted)
 
 
 def _proved_since(session: Session, moment: datetime) -> bool:

@@ -85,6 +85,8 @@ KINDS = [
     ("high substantial", NSIS, SUBSTANTIAL, True),  # one of them is enough
     ("high urn:x", "urn:x", None, True),
     ("high urn:x", "urn:y", SUBSTANTIAL, False),
+    ("high", "high", LOW, False),  # a source is believed by its table, whatever it says
+    ("high", "high", None, False),
 ]
 
 

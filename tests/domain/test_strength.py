@@ -193,6 +193,27 @@ def test_an_application_is_told_what_it_asked_for_and_is_true(
     assert strength.told(Proof(acr), asked) == told
 
 
+CAPPED = [
+    ("low", "high", [], "low"),
+    ("low", "high", ["high"], "low"),
+    ("low", "high", ["high", "low"], "low"),
+    ("low", "urn:x", ["high"], "urn:x"),
+    ("none", "high", ["high"], ""),
+    ("none", "low", [], ""),
+    ("high", "low", [], "low"),
+]
+
+
+@pytest.mark.parametrize(("cap", "acr", "asked", "told"), CAPPED, ids=str)
+def test_no_application_is_told_more_than_a_source_is_believed(
+    town: Source, cap: str, acr: str, asked: list[str], told: str
+) -> None:
+    town.settings["strengths"] = {"*": cap}
+    catalogue.save(town)
+    fresh.sources()
+    assert strength.told(Proof(acr), asked) == told
+
+
 def test_a_word_that_means_nothing_is_named_at_start(settings: Any) -> None:
     settings.VESTIBULE_STRENGTHS = ["Level3=medium", "gold=high", "silver"]
     found = strengths_are_known()

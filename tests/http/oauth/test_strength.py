@@ -93,16 +93,17 @@ def test_what_nobody_can_give_is_told_after_one_try(app: Application) -> None:
     assert said["error"] == "unmet_authentication_requirements", "and nobody goes round in circles"
 
 
-def test_6_2_an_api_finds_it_by_introspection(person: User) -> None:
+def test_6_2_an_api_finds_it_by_introspection(person: User, settings: Any) -> None:
     browser = Browser()
     sign_in(browser)
     server = Application(register(auth_method="client_secret_basic"), browser)
     server.sign_in()
-    said: dict[str, Any] = server.post(
-        "/oauth/introspect", {"token": server.tokens["access_token"]}
-    ).json()
+    token = {"token": server.tokens["access_token"]}
+    said: dict[str, Any] = server.post("/oauth/introspect", token).json()
     assert said["acr"] == "low"
     assert said["auth_time"] == server.id_token()["auth_time"]
+    settings.VESTIBULE_STRENGTHS = ["low=none"]
+    assert "acr" not in server.post("/oauth/introspect", token).json()
 
 
 def test_whose_source_is_gone_chooses_another_way(app: Application) -> None:
