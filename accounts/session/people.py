@@ -45,8 +45,10 @@ def end_with_children(
     told, one of `farewell.WORDS`. Returns what ended.
     """
     uids = list(rows.values_list("uid", flat=True))
+    meant = StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids))
     with transaction.atomic():
-        ended = end(StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids)))
+        # A child session that was about to begin has been waited for, and is there by now.
+        ended = [*end(meant), *end(meant)]
         farewell.say(ended, word)
     return ended
 
@@ -60,7 +62,9 @@ def end_one(user_id: int, uid: str, by: Visit) -> bool:
 def end_others(user_id: int, current: Session, by: Visit) -> int:
     """End all sessions of a person, devices too, but the current one. Returns their number."""
     others = StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid)
-    return _end(others, "by the person", farewell.ELSEWHERE, by, PERSON)
+    gone = _end(others, "by the person", farewell.ELSEWHERE, by, PERSON)
+    # A child session that was about to begin has been waited for, and is there by now.
+    return gone + _end(others, "by the person", farewell.ELSEWHERE, by, PERSON)
 
 
 def end_all(user_id: int, why: str, word: str = farewell.ADMINISTRATOR) -> int:

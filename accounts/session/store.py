@@ -334,6 +334,14 @@ def hold(uid: str) -> bool:
     return bool(StoredSession.objects.select_for_update(no_key=True).filter(uid=uid).values("pk"))
 
 
+def hold_all(user_id: int) -> None:
+    """Lock the sessions of a person as `hold` does, one after the other as `end` does: whoever has
+    begun a child session under one of them has stored it once this returns.
+    """
+    mine = StoredSession.objects.filter(user_id=user_id).order_by("session_key")
+    list(mine.select_for_update(no_key=True).values("pk"))
+
+
 def end(rows: Any, heir: str = "") -> list[StoredSession]:
     """End the sessions of the queryset `rows`, with their tokens, in every worker.
 

@@ -11,6 +11,7 @@ from accounts import events
 from accounts.models import User
 from accounts.provider import Visit
 from accounts.session import dossier
+from accounts.session.store import hold_all
 from accounts.trail import Act, acting
 from portal.authorization_server import apart
 from portal.authorization_server.models import (
@@ -97,9 +98,10 @@ def hand_over(stays: User, goes: User) -> None:
 def withdraw(user: User, client: Client, visit: Visit) -> bool:
     """Take back what a person has allowed: tokens and child sessions of the client go with it.
 
-    Returns False when there is nothing to take back.
+    Returns False when there is nothing to take back. A code that is being redeemed is waited for.
     """
     with acting(Act("person", user.pk)), transaction.atomic():
+        hold_all(user.pk)
         gone, _kinds = Consent.objects.filter(user=user, client=client).delete()
         if not gone:
             return False
