@@ -1,13 +1,17 @@
 """JSON: read strictly, and the house's frozen values as JSON objects."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, fields
 from datetime import datetime
 from functools import lru_cache
+from math import isfinite
 from typing import Any, NoReturn, TypeVar, get_type_hints
 
 T = TypeVar("T")
+_NO_TEXT = re.compile(r"[\x00\ud800-\udfff]")
+_DEEPEST = 32
 
 
 def strict_object(raw: bytes | str) -> dict[str, Any]:
@@ -23,6 +27,22 @@ def strict_object(raw: bytes | str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError("not an object")  # noqa: TRY004  # bad data, not a bad call
     return found
+
+
+def storable(value: Any, deep: int = _DEEPEST) -> Any:
+    """Return what was read from JSON, when every database keeps it and an address can carry it.
+
+    Raises `ValueError` for NUL and surrogates (RFC 7493, 2.1), for a number that is none, and for
+    what is deeper than `deep`.
+    """
+    if isinstance(value, str) and _NO_TEXT.search(value):
+        raise ValueError("not a text")
+    if (isinstance(value, float) and not isfinite(value)) or not deep:
+        raise ValueError("not a number, or too deep")
+    if isinstance(value, dict | list):
+        for each in (*value, *(value.values() if isinstance(value, dict) else ())):
+            storable(each, deep - 1)
+    return value
 
 
 def dump(value: Any) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from accounts import strength
 from accounts.errors import InvalidRequest
-from accounts.serialization import strict_object
+from accounts.serialization import storable, strict_object
 from portal.authorization_server import errors, resources
 from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
@@ -195,7 +195,7 @@ def _claims(given: Parameters) -> dict[str, dict[str, Any]]:
     if "claims" not in given:
         return {}
     try:
-        found = strict_object(given["claims"])
+        found = storable(strict_object(given["claims"]))
     except ValueError:
         raise InvalidRequest("The claims are no JSON object.") from None
     wanted = {place: found.get(place, {}) for place in ("id_token", "userinfo")}

@@ -84,6 +84,14 @@ def test_without_a_page_the_client_is_told(app: Application, asked: dict[str, st
     assert said["error"] == "unmet_authentication_requirements"
 
 
+@pytest.mark.parametrize("word", ["\ud800", "\0", "x\udfff"], ids=ascii)
+def test_a_word_that_is_no_text_is_refused(app: Application, word: str) -> None:
+    for browser in (app.browser, Browser()):
+        app.browser = browser
+        said = app.answer(app.ask(claims=essential(word)))
+        assert said["error"] == "invalid_request"
+
+
 def test_what_nobody_can_give_is_told_after_one_try(app: Application) -> None:
     page = app.browser.get(app.ask(acr_values="high")["Location"])
     form = {"username": "alice", "password": PASSWORD, "next": page.context["next"]}
