@@ -11,10 +11,13 @@ _TEXT = re.compile(r"\A[\x21-\x7e]{1,2000}\Z")
 
 
 def is_well_formed(uri: str) -> bool:
-    """Tell whether `uri` is an absolute URL without a fragment and a user (RFC 8707, 2)."""
+    """Tell whether `uri` is an absolute URL without a fragment and a user (RFC 8707, 2), whose port
+    is one.
+    """
     try:
         parts = urlsplit(uri)
         well = parts.scheme in {"https", "http"} and parts.hostname and "@" not in parts.netloc
+        well = well and parts.port != 0
     except ValueError:
         return False
     return bool(well) and "#" not in uri and bool(_TEXT.match(uri))

@@ -236,7 +236,11 @@ def test_8707_a_token_is_for_no_more_than_was_asked(server: Application) -> None
     assert server.redeem(code, resource=[one]).status_code == 200
 
 
-@pytest.mark.parametrize("resource", ["x", "https://u@a.example", "https://a.example/#x", "urn:x"])
+@pytest.mark.parametrize(
+    "resource",
+    ["x", "https://u@a.example", "https://a.example/#x", "urn:x", "https://a.example:99999/",
+     "https://a.example:x/"],
+)  # fmt: skip
 def test_8707_a_resource_is_an_absolute_url(app: Application, resource: str) -> None:
     assert app.answer(app.ask(resource=resource))["error"] == "invalid_target"
 

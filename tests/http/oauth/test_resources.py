@@ -66,7 +66,11 @@ def test_a_device_says_what_for_and_names_its_own_services_only(browser: Browser
     assert WIKI in browser.get("/account/apps").content.decode()
 
 
-@pytest.mark.parametrize("typed", ["payroll", "https://a.example/#x", "https://u@a.example"])
+@pytest.mark.parametrize(
+    "typed",
+    ["payroll", "https://a.example/#x", "https://u@a.example", "https://a.example:99999",
+     "https://a.example:0"],
+)  # fmt: skip
 def test_what_is_registered_is_a_url(db: None, typed: str) -> None:
     with pytest.raises(ValidationError) as refusal:
         register("app", allowed_resources=typed)
