@@ -60,8 +60,8 @@ def _verified(assertion: str, client: Client) -> dict[str, Any]:
             if kid is None or key.kid == kid:
                 try:
                     return _claims(assertion, client, key)
-                except jwt.InvalidSignatureError:
-                    continue
+                except (jwt.InvalidSignatureError, jwt.InvalidAlgorithmError):
+                    continue  # another key of the client's may fit, of another type as well
                 except (jwt.PyJWTError, ValueError, TypeError):
                     raise InvalidClient from None
     raise InvalidClient

@@ -28,13 +28,15 @@ PUBLIC = {"kid": "one", "use": "sig", **ECAlgorithm.to_jwk(KEY.public_key(), as_
 TOKEN = "/oauth/token"
 
 
-def assertion(key: Any = KEY, algorithm: str = "ES256", kid: str = "one", **changes: Any) -> str:
+def assertion(
+    key: Any = KEY, algorithm: str = "ES256", kid: str | None = "one", **changes: Any
+) -> str:
     claims = {
         "iss": "signer", "sub": "signer", "aud": SITE, "jti": secrets.token_hex(8),
         "exp": int(time.time()) + 60, "iat": int(time.time()), **changes,
     }  # fmt: skip
     known = {name: value for name, value in claims.items() if value is not None}
-    return jwt.encode(known, key, algorithm, headers={"kid": kid})
+    return jwt.encode(known, key, algorithm, headers={"kid": kid} if kid else None)
 
 
 class Signer(Application):
@@ -158,6 +160,17 @@ def test_rsa_keys_are_as_good(browser: Browser) -> None:
     for algorithm in ("RS256", "PS256"):
         shown = assertion(RSA, algorithm, "r", iss="rsa", sub="rsa")
         assert refused(own, shown) == ""
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["RSA first", "EC first"])
+def test_an_assertion_without_a_kid_is_of_any_key(browser: Browser, *, turned: bool) -> None:
+    keys = [RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True), PUBLIC]
+    listed = keys[::-1] if turned else keys
+    own = {"auth_method": "private_key_jwt", "jwks": {"keys": listed}}
+    signer = Signer(register("signer", kind=Client.Kind.SERVER, **own), browser)
+    for key, algorithm in ((RSA, "RS256"), (KEY, "ES256")):
+        assert refused(signer, assertion(key, algorithm, kid=None)) == ""
+    assert refused(signer, assertion("x" * 32, "HS256", kid=None)) == "invalid_client"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from portal.authorization_server import client_keys
 from portal.authorization_server.models import Client
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.publisher import Publisher, publishing
-from tests.http.oauth.test_client_authentication import PUBLIC, Signer, assertion, refused
+from tests.http.oauth.test_client_authentication import PUBLIC, RSA, Signer, assertion, refused
 
 pytestmark = pytest.mark.django_db(transaction=True)
 NEW = ec.generate_private_key(ec.SECP256R1())
@@ -79,6 +79,10 @@ def test_a_key_that_is_replaced_under_its_name(signer: Signer, publisher: Publis
     assert refused(signer, assertion()) == ""
     publisher.keys = [{**NEW_PUBLIC, "kid": "one"}]
     assert refused(signer, assertion(NEW)) == ""
+    public = RSAAlgorithm.to_jwk(RSA.public_key(), as_dict=True)
+    publisher.keys = [{**public, "kid": "one"}]
+    with time_machine.travel(timezone.now() + timedelta(seconds=40)):
+        assert refused(signer, assertion(RSA, "RS256")) == "", "of another type"
 
 
 @pytest.mark.parametrize(
