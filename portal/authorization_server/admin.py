@@ -18,6 +18,7 @@ from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
 from portal.door import incoming
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, column, is_id
+from portal.door.typed_json import Decoder
 from portal.tokens import minting
 from portal.tokens.pair import FIRST_PARTY
 
@@ -56,6 +57,8 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         super().__init__(*args, **kwargs)
         if "name" in self.fields:  # a page to look at has none
             self.fields["name"].required = True
+        if "jwks" in self.fields:
+            self.fields["jwks"].decoder = Decoder  # type: ignore[attr-defined]
 
     def clean_client_id(self) -> str:
         """Return the id, which is not that of our own front ends' client."""

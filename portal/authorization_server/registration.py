@@ -3,7 +3,6 @@
 The model of a client asks here, so nothing here knows the model.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -187,14 +186,3 @@ def _named(parts: SplitResult) -> str:
 def _without_port(parts: SplitResult) -> tuple[str, str | None, str, str]:
     """Return what must be alike; a path of `/` is none (RFC 3986, 6.2.3)."""
     return parts.scheme, parts.hostname, parts.path if parts.path != "/" else "", parts.query
-
-
-def keys_of(text: str) -> dict[str, Any]:
-    """Return a JWK Set that was typed in. Raises `ValidationError`."""
-    try:
-        found = json.loads(text or "{}")
-    except ValueError:
-        raise ValidationError(_("This is not JSON.")) from None
-    if not isinstance(found, dict):
-        raise ValidationError(_("This is not a JWK Set."))
-    return found

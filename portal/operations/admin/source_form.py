@@ -1,7 +1,6 @@
 """A source as an operator edits it: field by field, or its settings as JSON."""
 
 import copy
-import json
 import re
 from collections.abc import Iterator, Mapping
 from functools import partial
@@ -15,6 +14,7 @@ from accounts.models import Source
 from accounts.provider.shown import MORE
 from accounts.source import catalogue, logos, registry
 from portal import conf
+from portal.door.typed_json import Decoder
 from portal.operations import source_fields, source_rows
 from portal.operations.admin import duty_field, seen_field
 from portal.operations.admin.seen_field import SeenField
@@ -23,19 +23,6 @@ from portal.operations.rights import lifts_duty, may_map
 TYPED = "typed"
 _LOOK = ["note", "texts", "logo_file", "logo_clear"]
 _TEXTS = (("label", _("Label")), ("help", _("Help")), ("note", _("Note while in trouble")))
-
-
-class _Decoder(json.JSONDecoder):
-    """JSON as it is typed (RFC 8259, 9). A number or a depth that Python does not read is malformed
-    like anything else.
-    """
-
-    def decode(self, s: str, *args: Any) -> Any:
-        """Return the value. Raises `JSONDecodeError`."""
-        try:
-            return super().decode(s, *args)
-        except (ValueError, RecursionError):
-            raise json.JSONDecodeError("This cannot be read", s, 0) from None
 
 
 class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -80,7 +67,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         self.kind = registry.providers().get(self._provider_name())
         for field in self.fields.values():
             if isinstance(field, forms.JSONField):
-                field.decoder = _Decoder
+                field.decoder = Decoder
         self.typed = self.kind is not None and self._is_typed()
         if self.typed:
             self._add_fields()

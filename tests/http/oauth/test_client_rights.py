@@ -73,6 +73,17 @@ def refused(answer: Any) -> set[str]:
     return set(answer.context["adminform"].form.errors)
 
 
+@pytest.mark.parametrize(
+    "jwks",
+    ['{"keys": [], "x": NaN}', '{"x": -Infinity}', '{"x": 1e999}', '{"x": "\\u0000"}',
+     '{"\\ud800": 1}', '{"x": ' + "1" * 5000 + "}", "[" * 5000, "[" * 500 + "]" * 500],
+    ids=lambda text: text[:22],
+)  # fmt: skip
+def test_keys_that_no_database_keeps_are_refused_at_their_field(carl: Browser, jwks: str) -> None:
+    row = Client(name="New", redirect_uris=CALLBACK)
+    assert refused(carl.post(ADD, form(row, client_id="new", jwks=jwks))) == {"jwks"}
+
+
 @pytest.mark.parametrize("way", ["a new one", "one that is there"])
 def test_u25_an_editor_gets_nobodys_token_by_a_client(
     carl: Browser, browser: Browser, way: str
