@@ -4,12 +4,14 @@ RFC 6749, 4.1; OIDC Core, 3.1.2. A stranger's POST decides nothing: it comes bac
 """
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import cast
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
@@ -95,6 +97,8 @@ def decide(request: HttpRequest) -> HttpResponse:
             raise NoWayBack("This took too long. Start again in the application.")
         given = Parameters(came)
         given.resource = tuple(resource)
+        if not session.is_logged_in:  # it cannot be read any more: they sign in, and are asked anew
+            return answers.see_other(_path(given))
         if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
             return _answered(request, given)
         whole = pushed.resolve(given)
@@ -109,7 +113,8 @@ def decide(request: HttpRequest) -> HttpResponse:
             return _deny(request, case)
         _same_person(case.asked, request)
         given_now = case.asked.scopes, case.asked.resource
-        consents.remember(_person_id(request), way.client, *given_now)
+        with _still_there():
+            consents.remember(_person_id(request), way.client, *given_now)
         return _answer(request, case, session)
     except ProtocolError as error:
         return way.failure(request, error)
@@ -156,8 +161,20 @@ def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     """Return the answer with a code. A pushed request is spent with it."""
     if not pushed.spend(case.came):
         raise InvalidRequest("The pushed request was used before.")
-    code = codes.issue(case.asked, case.way.client, session, _person_id(request))
+    with _still_there():
+        code = codes.issue(case.asked, case.way.client, session, _person_id(request))
     return case.way.success(request, code)
+
+
+@contextmanager
+def _still_there() -> Iterator[None]:
+    """Raise `LoginRequired` when the session, or its person, is gone since it was read: another
+    worker has ended it, and nothing can belong to it any more.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise LoginRequired("The session has just ended.") from None
 
 
 def _deny(request: HttpRequest, case: Case) -> HttpResponse:
@@ -267,7 +284,7 @@ def _person_id(request: HttpRequest) -> int:
 
 
 def _subject(request: HttpRequest) -> str:
-    return cast(User, request.user).uid
+    return getattr(request.user, "uid", "")  # who is gone since has none
 
 
 def _wishes(wished: Asked) -> dict[str, str]:

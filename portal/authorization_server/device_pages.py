@@ -42,13 +42,17 @@ def device(request: HttpRequest) -> HttpResponse:
     except TooManyRequests as error:
         return answers.refuse(request, error)
     if request.method == "POST":
-        return _decide(request, session, code)
+        parent = StoredSession.objects.select_related("user").filter(uid=session.uid).first()
+        if parent is None:  # ended meanwhile, by another worker
+            return answers.see_other(routes.sign_in_path(_path(code)))
+        return _decide(request, session, parent, code)
     row = devices.waiting(code)
     return _question(request, row) if row else _form(request, typed, "unknown")
 
 
-def _decide(request: HttpRequest, session: Session, code: str) -> HttpResponse:
-    parent = StoredSession.objects.select_related("user").get(uid=session.uid)
+def _decide(
+    request: HttpRequest, session: Session, parent: StoredSession, code: str
+) -> HttpResponse:
     visit = incoming.visit(request)
     if request.POST["decision"] == "allow":
         devices.approve(code, parent, session, visit)

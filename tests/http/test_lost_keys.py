@@ -106,6 +106,19 @@ def test_the_event_tells_what_is_wrong_with_it(app: Application) -> None:
             assert reason() == why
 
 
+def test_applications_ask_who_it_is_when_it_is_not_understood(app: Application) -> None:
+    with override_settings(VESTIBULE_VAULT_KEYS=[OLD]):
+        page, row = app.ask(), stored(app.browser)
+        typed = {"uid": row.uid, "type": "of-a-wheel", **dict.fromkeys(TIMES)}
+        strange = seal({"vestibule": typed}, "session", row.session_key)
+        StoredSession.objects.filter(pk=row.pk).update(session_data=strange)
+        fresh.caches()
+        leave = app.browser.get("/oauth/logout", {"id_token_hint": app.tokens["id_token"]})
+        assert (leave.status_code, leave.templates[0].name) == (200, "logout/confirm.html")
+        there = app.browser.get(app.landing(app.allow(page)))["Location"]
+        assert there.startswith("/login?next=%2Foauth%2Fauthorize")
+
+
 def test_of_many_requests_at_once_one_records_it(app: Application) -> None:
     cookie = app.browser.cookies["vestibule"].value
 

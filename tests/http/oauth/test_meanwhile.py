@@ -1,4 +1,4 @@
-"""Who takes back what an application has while it redeems its code leaves it nothing."""
+"""What ends at the very moment at which an application, or its person, makes use of it."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from django.db import connection, connections, transaction
+from django.db.models import Model
 from django.test import Client as Browser
 
-from accounts.models import StoredSession
+from accounts.models import StoredSession, User
 from accounts.provider import Visit
 from accounts.session import people
 from accounts.session.store import SessionStore
 from portal.authorization_server import consents
-from portal.authorization_server.models import Grant
+from portal.authorization_server.models import Client, Grant
 from tests.http.conftest import sign_in, stored
-from tests.http.oauth.application import Application
+from tests.http.oauth.application import Application, register
+from tests.http.oauth.test_device import Device
 from tests.http.test_without_database import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -81,3 +83,25 @@ def test_what_is_redeemed_meanwhile_ends_too(
     if server.tokens:
         assert server.userinfo().status_code == 401
         assert server.refresh().json()["error"] == "invalid_grant"
+
+
+@pytest.mark.parametrize("gone", [StoredSession, User], ids=lambda model: model.__name__)
+def test_whose_session_has_just_ended_allows_nothing(app: Application, gone: type[Model]) -> None:
+    page = app.ask()
+    gone._default_manager.all().delete()  # by another worker, of which this one has not read yet
+    answer = app.allow(page)
+    if answer.status_code != 400:  # without a cache nobody is signed in any more
+        assert app.answer(answer)["error"] == "login_required"
+    assert not Grant.objects.exists()
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_whose_session_has_just_ended_lets_no_device_in(browser: Browser, decision: str) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris=""))
+    tv.app.browser = browser
+    code = tv.start()["user_code"]
+    browser.get("/device", {"user_code": code})
+    StoredSession.objects.all().delete()
+    there = tv.app.landing(tv.decide(browser, decision))
+    assert there == f"/login?next=%2Fdevice%3Fuser_code%3D{code}"
+    assert tv.error() == "authorization_pending"
