@@ -138,6 +138,7 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
         holder = children.begin(row.session, session, client.name or client.client_id, visit)
     sid = holder.uid if client.lives_apart else row.session_id
     request = minting.request_for(client, holder, scopes, resource, row.resource)
+    request.began_by = "authorization_code"
     minted = minting.mint(request, refresh=stays)
     tell({sid, holder.uid}, client, sid)
     spent = Grant.objects.filter(pk=row.pk, spent_at=None).update(

@@ -256,6 +256,7 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
             raise InvalidGrant("The device code was used before.")
         scopes = client.scopes_of(row.scope.split())
         request = minting.request_for(client, holder, scopes, row.resource, row.resource)
+        request.began_by = Client.GRANT_DEVICE_CODE
         minted = minting.mint(request, refresh=True)
         tell([holder.uid], client, holder.uid)
     return Issued(minted, client, session, holder.user, holder.uid)

@@ -234,12 +234,16 @@ class AccessToken(AbstractAccessToken):
 
 class RefreshToken(AbstractRefreshToken):
     """A refresh token. `family_began_at` is when its first forerunner was issued, `scope` what that
-    was issued for: an access token may be for less (RFC 6749, 6).
+    was issued for: an access token may be for less (RFC 6749, 6). `began_by` is the grant by which
+    it was; nothing for one of a former release.
     """
 
     session = of_session("refresh_tokens")
     scope = models.TextField(_("scopes"), blank=True)
     family_began_at = models.DateTimeField(_("first issued"), default=timezone.now)
+    began_by = models.CharField(
+        max_length=60, blank=True, default="", db_default="", editable=False
+    )
 
     def revoke(self) -> None:
         """Spend the token. Its access token stays, for calls under way and other resources (RFC

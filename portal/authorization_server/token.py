@@ -1,6 +1,6 @@
 """The token endpoint: codes, refresh tokens and device codes become tokens (RFC 6749, 3.2)."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db import transaction
@@ -11,6 +11,7 @@ from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from portal.authorization_server import clients, codes, devices, keys, resources, wire
+from portal.authorization_server.asked import OFFLINE
 from portal.authorization_server.errors import (
     InvalidTarget,
     UnauthorizedClient,
@@ -88,6 +89,8 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     granted = client.scopes_of(held.scope.split())
     if not granted:
         raise InvalidGrant("The client may have none of these scopes any more.")
+    if not _may_stay(held, client, granted):
+        raise InvalidGrant("The client may not stay signed in any more.")
     scopes = narrowed_scopes(granted, given.get("scope", ""))
     resource = narrowed(_still_given(held, client), resources.check(given.resource))
     try:
@@ -100,6 +103,15 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
         raise InvalidGrant("The refresh token was used before, or it has expired.")
     sid = _told(held.session, client) or sid_of(held.session, client)
     return Issued(minted, client, session, held.session.user, sid)
+
+
+def _may_stay(held: Any, client: Client, granted: Sequence[str]) -> bool:
+    """Tell whether a client may still have a refresh token, for the reasons for which one is given
+    (docs/contract.md 4). One of a former release may be a device's, where its client has devices.
+    """
+    grant = held.began_by or Client.GRANT_DEVICE_CODE
+    of_device = grant == Client.GRANT_DEVICE_CODE and client.may_use(grant)
+    return OFFLINE in granted or client.legacy_desktop or of_device
 
 
 def _still_given(held: Any, client: Client) -> list[str]:

@@ -110,6 +110,7 @@ class SessionValidator(OAuth2Validator):
             access_token=access_token,
             token_family=previous.token_family if previous else uuid.uuid4(),
             family_began_at=previous.family_began_at if previous else timezone.now(),
+            began_by=previous.began_by if previous else getattr(request, "began_by", ""),
             scope=previous.scope if previous else " ".join(request.scopes),
             resource=previous.resource if previous else getattr(request, "granted_resource", []),
         )

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from django.contrib import admin
 from django.http import HttpRequest
+from django.test import Client as Browser
 from django.utils import timezone
 from limits import RateLimitItemPerMinute
 
@@ -14,8 +15,9 @@ from accounts.models import User
 from portal.authorization_server.backchannel import logout_token
 from portal.authorization_server.models import AccessToken, Client
 from portal.operations.admin.people import PersonAdmin
-from tests.http.oauth.application import Application
+from tests.http.oauth.application import Application, register
 from tests.http.oauth.listener import Listener
+from tests.http.oauth.test_device import Device
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ONE, TWO = "https://one.example", "https://two.example"
@@ -110,6 +112,28 @@ def test_what_a_client_may_no_more_is_given_no_more(app: Application) -> None:
     assert app.refresh(scope="openid email").json()["error"] == "invalid_scope"
     Client.objects.update(allowed_scopes="groups")
     assert app.refresh().json()["error"] == "invalid_grant"
+
+
+def test_who_may_not_stay_signed_in_any_more_does_not(server: Application) -> None:
+    server.sign_in(scope="openid offline_access")
+    Client.objects.update(allowed_scopes="openid")
+    assert server.refresh().json()["error"] == "invalid_grant"
+    Client.objects.update(allowed_scopes="openid offline_access")
+    assert server.refresh().status_code == 200, "nothing was spent"
+
+
+def test_so_does_a_desktop_but_its_device_stays(browser: Browser) -> None:
+    own = {"kind": Client.Kind.NATIVE, "auth_method": Client.Method.BASIC, "legacy_desktop": True}
+    row = register("desktop", redirect_uris="http://127.0.0.1", **own)
+    desktop, tv = Application(row, browser), Device(row)
+    desktop.sign_in(scope="openid")
+    tv.start("openid")
+    tv.decide(browser)
+    assert tv.poll().status_code == 200
+    Client.objects.update(legacy_desktop=False)
+    assert desktop.refresh().json()["error"] == "invalid_grant"
+    for _again in range(2):
+        assert tv.app.refresh().status_code == 200
 
 
 def test_t06_no_name_without_the_scope_at_any_route(app: Application) -> None:
