@@ -5,7 +5,6 @@ query for them.
 """
 
 import inspect
-import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -26,7 +25,7 @@ from accounts.http import Client
 from accounts.keyring import seal, unseal
 from accounts.models import Identity, Source, User
 from accounts.provider import Description, Prompts, Provider, Recovers, Redirects, SourceRef
-from accounts.source import references, registry
+from accounts.source import fitting, references, registry
 
 SEALED = "sealed:"
 # Stands for the issuer of a source whose settings could not be read when they were changed.
@@ -299,7 +298,7 @@ def typed_settings(provider: type[Provider], values: Mapping[str, Any]) -> Any:
             raise ValidationError({"settings": _("Missing setting: %s") % name})
     secrets = registry.secrets_of(provider)
     read = {name: _opened(name, each) if name in secrets else each for name, each in values.items()}
-    typed = {name: _typed(name, hints[name], value) for name, value in read.items()}
+    typed = {name: fitting.typed(name, hints[name], value) for name, value in read.items()}
     try:
         return provider.Settings(**typed)
     except ValueError as error:
@@ -363,31 +362,6 @@ def _sealed(value: Any) -> Any:
     ):
         return value
     return SEALED + seal(value, "source")
-
-
-def _typed(name: str, hint: Any, value: Any) -> Any:
-    """Return `value` as `hint` wants it: lists made tuples."""
-    origin = typing.get_origin(hint)
-    if origin in {typing.Union, types.UnionType}:
-        hint = next(arg for arg in typing.get_args(hint) if arg is not type(None))
-        origin = typing.get_origin(hint)
-        if value is None:
-            return None
-    if origin is tuple and isinstance(value, list) and all(isinstance(v, str) for v in value):
-        return tuple(value)
-    if not _fits(hint, origin, value):
-        raise ValidationError({"settings": _("%s has the wrong type.") % name})
-    return value
-
-
-def _fits(hint: Any, origin: Any, value: Any) -> bool:
-    """Tell whether `value` is what `hint` says. A whole number fits a float."""
-    if origin is typing.Literal:
-        return value in typing.get_args(hint)
-    expected: Any = dict if origin in {dict, Mapping} else origin or hint
-    if expected is float:
-        expected = (int, float)
-    return isinstance(value, expected) and (expected is bool or not isinstance(value, bool))
 
 
 def _opened(name: str, value: Any) -> Any:
