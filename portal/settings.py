@@ -5,6 +5,7 @@ worker process. `VESTIBULE_ENV=production` turns each missing secret and each in
 an error at start (portal/operations/checks.py). docs/configuration.md lists every variable.
 """
 
+import logging
 import os
 import secrets
 from datetime import timedelta
@@ -357,6 +358,7 @@ REST_FRAMEWORK = api.FRAMEWORK
 SPECTACULAR_SETTINGS = api.described(VESTIBULE_SITE_URL)
 
 DJANGO_STRUCTLOG_USER_ID_FIELD = ""
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG  # the line at the end says all of it
 VESTIBULE_METRICS_NETWORKS = networks(
     "VESTIBULE_METRICS_NETWORKS", listed(env.str("VESTIBULE_METRICS_NETWORKS", default=""))
 )
