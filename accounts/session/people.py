@@ -14,7 +14,7 @@ from accounts.errors import InvalidGrant
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import devices, farewell
-from accounts.session.store import end, rewrite
+from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.telling import tell
@@ -112,6 +112,7 @@ def change_password(user: User, password: str, by: Visit, keep: Session | None) 
         if not unchanged.update(password=fresh, session_epoch=F("session_epoch") + 1):
             raise InvalidGrant("The password was changed meanwhile.")
         user.refresh_from_db(fields=["password", "session_epoch"])
+        hold_all(user.pk)  # as whoever ends some of them locks them, so that neither waits for ever
         if keep:
             mine = StoredSession.objects.filter(uid=keep.uid)
             known = user.get_session_auth_hash()

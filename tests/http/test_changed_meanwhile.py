@@ -5,6 +5,7 @@ docs/architecture.md 4: `sign_in` decides by what the person is like in its own 
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,10 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connections
+from django.db import connection, connections
 from django.db.models import F
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from accounts.errors import DISABLED, AccessDenied, InvalidGrant
 from accounts.login import proof, sign_in
@@ -255,3 +257,11 @@ def test_the_loser_of_the_race_is_told_as_for_a_wrong_password(person: User) -> 
         sign_in.sign_in(source, judged, None, Session(), VISIT)
     assert refused.value.error == "invalid_grant"
     assert not Event.objects.filter(name="login.succeeded").exists()
+
+
+def test_a_change_of_a_password_holds_the_sessions_in_the_order_of_an_end(person: User) -> None:
+    """Else two of one person's tabs would wait for each other."""
+    with CaptureQueriesContext(connection) as asked:
+        people.change_password(person, "another one that is long", VISIT, keep=None)
+    first = next(q["sql"] for q in asked if f'FROM "{StoredSession._meta.db_table}"' in q["sql"])
+    assert re.search(r'ORDER BY "\w+"\."session_key" ASC', first)
