@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from accounts import cache, events
 from accounts.errors import DISABLED, ProtocolError
-from accounts.models import Event, Source, StoredSession
+from accounts.models import Event, StoredSession
 from accounts.provider import Rechecks
 from accounts.session import farewell, people
 from accounts.source import catalogue
@@ -31,9 +31,7 @@ def recheck_due() -> int:
 
 def _sources() -> list[ConfiguredSource]:
     """Return all sources that can be asked: one that is disabled still has its sessions."""
-    disabled = Source.objects.filter(enabled=False).values_list("slug", flat=True)
-    ready = map(catalogue.of_session, disabled)
-    return [*catalogue.enabled(), *(each for each in ready if each)]
+    return [*catalogue.enabled(), *catalogue.disabled()]
 
 
 def _is_due(source: ConfiguredSource) -> bool:

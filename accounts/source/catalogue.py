@@ -116,18 +116,23 @@ class ConfiguredSource:
 
 def enabled() -> list[ConfiguredSource]:
     """Return the enabled sources in their order; one that cannot be built is left out."""
-    return list(_enabled(ended.sources_version()).values())
+    return list(_built(ended.sources_version(), enabled=True).values())
+
+
+def disabled() -> list[ConfiguredSource]:
+    """Return the disabled sources, whose sessions go on, without one that cannot be built."""
+    return list(_built(ended.sources_version(), enabled=False).values())
 
 
 def find(slug: str) -> ConfiguredSource | None:
     """Return the enabled source `slug`, or None."""
-    return _enabled(ended.sources_version()).get(slug)
+    return _built(ended.sources_version(), enabled=True).get(slug)
 
 
-@lru_cache(maxsize=1)
-def _enabled(_version: int) -> dict[str, ConfiguredSource]:
-    """Return the enabled sources by slug, as they are since the feed has this version."""
-    built = [_build(row) for row in Source.objects.filter(enabled=True)]
+@lru_cache(maxsize=2)
+def _built(_version: int, *, enabled: bool) -> dict[str, ConfiguredSource]:
+    """Return the sources by slug, as they are since the feed has this version."""
+    built = [_build(row) for row in Source.objects.filter(enabled=enabled)]
     return {ready.slug: ready for ready in built if ready}
 
 

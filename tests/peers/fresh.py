@@ -29,7 +29,7 @@ def feed() -> None:
 
 def sources() -> None:
     """Read the sources anew, and what else is configured."""
-    catalogue._enabled.cache_clear()
+    catalogue._built.cache_clear()
     maintenance._known.cache_clear()
 
 
