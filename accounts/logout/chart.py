@@ -188,16 +188,19 @@ def _plan(
 
 def _unplanned(session: Session) -> LogoutPlan:
     """Return the way out of a source that is there but cannot be built now, as while its secret is
-    missing: what its provider will be called with, all of it, or that nobody there has heard of it.
+    missing. A provider whose browsers leave by its call gets that later, with all of the tokens. Of
+    any other nobody knows what a browser has to visit: the person can try again.
     """
     row = catalogue.row_of(session.source)
     provider = registry.providers().get(row.provider) if row else None
-    if provider is None or issubclass(provider, Prompts):
+    if row is None or (provider and issubclass(provider, Prompts)):
         return LogoutPlan()
     tokens = vault.tokens_of(session.uid)
-    if tokens and issubclass(provider, CallsLogout):
-        return LogoutPlan(call=tokens, api_call=tokens)
-    return LogoutPlan(unanswered=TokenSet())
+    called = tokens if provider and issubclass(provider, CallsLogout) else None
+    if called and getattr(provider, "leaves_by_call", False):
+        return LogoutPlan(call=called, api_call=called)
+    hint = TokenSet(id_token=tokens.id_token if tokens else "")
+    return LogoutPlan(api_call=called, unanswered=hint)
 
 
 def _possible(plan: LogoutPlan, session: Session) -> LogoutPlan:

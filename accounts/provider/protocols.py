@@ -133,7 +133,9 @@ class RefreshesInSteps(Protocol):
 
 @runtime_checkable
 class CallsLogout(Protocol):
-    """A provider that is told of a logout by a call."""
+    """A provider that is told of a logout by a call. One that is called for a browser's logout too,
+    and not visited, has `leaves_by_call = True`: it is called later where nothing could be planned.
+    """
 
     def call_logout(self, tokens: TokenSet) -> None:
         """Do the call that a plan names: idempotent, short. Raises when it failed."""

@@ -139,6 +139,8 @@ class UpstreamTokenView(JsonView):
         source = catalogue.of_session(session.source)
         if source is None or not source.row.allow_upstream_token:
             raise AccessDenied("This source does not hand its tokens on.")
+        if not source.still_speaks_for(session.issuer):
+            raise AccessDenied("The token is another provider's. A new sign-in brings one.")
         try:
             tokens = vault.fresh(session, wait=True)
         except InvalidGrant:

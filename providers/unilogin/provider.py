@@ -42,6 +42,7 @@ class UniloginProvider(OidcProvider):
     """Speaks to Unilogin's broker and to its institution service."""
 
     session_type: ClassVar[str] = "unilogin"
+    leaves_by_call: ClassVar[bool] = True
     Settings: ClassVar[type[Any]] = UniloginSettings
 
     def __init__(

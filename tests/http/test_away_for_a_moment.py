@@ -33,7 +33,7 @@ def away(tenant: Callable[..., Source], monkeypatch: Any) -> Callable[[bool], No
         fresh.sources()
 
     monkeypatch.setenv(SECRET, "a secret")
-    tenant(leaves_by="call", secret=f"env:{SECRET}")
+    tenant(leaves_by="call", secret=f"env:{SECRET}", columns={"allow_upstream_token": True})
     return take
 
 
@@ -53,6 +53,7 @@ def test_tokens_are_renewed_once_it_is_back(
     with later(305):
         assert logged_in(client)
         assert vault.fresh(typed(client)) is None
+        assert client.get("/auth/upstream-token").status_code == 403  # a new sign-in brings one
     away(False) if why == "secret" else another_issuer(row, peer.url)
     assert peer.asked["/refresh"] == 0
     with later(310):
@@ -89,3 +90,13 @@ def test_who_leaves_meanwhile_is_signed_out_there_once_it_is_back(
     with later(60):
         assert outbox.deliver_due() == 1
     assert peer.asked["/end"] == 1
+
+
+def test_who_leaves_a_source_whose_provider_is_not_there_may_still_be_signed_in(
+    client: Client, away: Callable[[bool], None]
+) -> None:
+    enter(client, "town")
+    Source.objects.filter(slug="town").update(provider="of a wheel that is not named")
+    fresh.sources()
+    client.post("/auth/logout")
+    assert client.get("/").context["receipt"]["upstream"] == "unanswered"

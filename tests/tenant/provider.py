@@ -34,6 +34,7 @@ from accounts.provider.marks import TRUSTED
 
 class TenantProvider:
     session_type = "tenant"
+    leaves_by_call = True
 
     @dataclass(frozen=True, slots=True)
     class Settings:

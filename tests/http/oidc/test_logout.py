@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 from time_machine import travel
 
-from accounts.models import Event, StoredSession, StoredTokens
+from accounts.models import Event, Source, StoredSession, StoredTokens
 from accounts.session.vault import tokens_of
 from accounts.source import outage
 from providers.oidc import discovery
@@ -167,6 +167,25 @@ def test_the_provider_is_down_and_nothing_is_known_of_it(
     assert (response.status_code, response["Location"]) == (303, "/")
     assert not StoredSession.objects.exists()
     assert client.get("/").context["receipt"]["upstream"] == "unanswered"
+
+
+def test_a_source_that_cannot_be_built_is_visited_once_it_is_back(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.sign_in("town")
+    rows = Source.objects.filter(slug="town")
+    settings = rows.get().settings
+    rows.update(settings={**settings, "nobody knows": "this"})
+    fresh.sources()
+    browser.site.post("/auth/logout")
+    assert browser.site.get("/").context["receipt"]["upstream"] == "unanswered"
+    rows.update(settings=settings)
+    fresh.sources()
+    again = onward(browser.site, browser.site.post("/auth/logout/again"))
+    assert asked(again["Location"])["id_token_hint"]
+    assert browser.deliver(browser.go(again["Location"])).status_code == 303
+    assert provider.signed_in() == []
 
 
 @pytest.mark.parametrize("kind", ["500", "hang", "drip", "garbage", "drop", "html"])
