@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 from tests.peers.site import Site
 from tests.peers.slapd import Directory, dn, slapd
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
 
 RULES = {"recheck_minutes": "1", "disabled_when": '{employeeType = "left"}'}
 

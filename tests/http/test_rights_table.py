@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -29,11 +30,15 @@ from tests.http.onward import onward
 Tenant = Callable[..., Source]
 HARMLESS = ("SELECT ", "SAVEPOINT ", "RELEASE ", "ROLLBACK ", 'INSERT INTO "accounts_event" ')
 EVERYTHING = "each right, but not all rights"
-ROLES = [
-    f"{verb}_{model._meta.model_name}"
+OF_MODELS = [
+    [f"{verb}_{model._meta.model_name}" for verb in ("add", "change", "delete", "view")]
     for model in django_admin.site._registry
-    for verb in ("add", "change", "delete", "view")
-] + [EVERYTHING]
+]
+ROLES = [
+    *(pytest.param(rights, id=rights[0].removeprefix("add_")) for rights in OF_MODELS),
+    *(pytest.param([each], id=each, marks=pytest.mark.soak) for each in chain(*OF_MODELS)),
+    pytest.param([EVERYTHING], id=EVERYTHING),
+]
 
 
 @pytest.fixture
@@ -189,20 +194,20 @@ def writes(client: Client, url: str, sent: dict[str, Any]) -> bool:
 
 
 @pytest.mark.rights
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("rights", ROLES)
 def test_no_right_makes_more_of_itself(
-    role: str, root: User, waiting: User, tenant: Tenant
+    rights: list[str], root: User, waiting: User, tenant: Tenant
 ) -> None:
     tenant(columns={"staff": True})
     register("plain")
     register("house", auth_method="client_secret_basic", skip_authorization=True)
     register("guard", auth_method="client_secret_basic", introspects=True)
-    actor, client = staff(role)
+    actor, client = staff(*rights)
     before, held, reached = powers(actor), hold(root), reach()
     for url, sent in [*forms(actor, root, waiting), *pages(), *actions()]:
         if not writes(client, url, sent):
             continue  # everything is as it was
-        said = f"{role}: {url} {sent.get('action', '')}"
+        said = f"{rights}: {url} {sent.get('action', '')}"
         # Whoever may delete groups may leave theirs; nobody may have more than before.
         now = powers(actor)
         assert now[:3] == before[:3], said

@@ -18,6 +18,8 @@ from portal.operations import roles
 from tests.http import test_rights_table as table
 from tests.http.conftest import PASSWORD, sign_in
 
+pytestmark = pytest.mark.rights
+
 Tenant = Callable[..., Source]
 NAMES = [role.word for role in roles.ROLES]
 # Each page and what it answers: to look, and to write. A dash is a 403.

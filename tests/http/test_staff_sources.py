@@ -28,6 +28,8 @@ from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.upstream import Upstream, upstream
 
+pytestmark = pytest.mark.rights
+
 Tenant = Callable[..., Source]
 
 

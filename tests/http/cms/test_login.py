@@ -14,6 +14,8 @@ from tests.http.conftest import sign_in, stored
 from tests.http.onward import onward
 from tests.peers.cms import SITE, Cms
 
+pytestmark = pytest.mark.wire
+
 
 def test_case_3_the_button_leads_to_the_address_that_the_cms_names(
     visitor: Visitor, library: Cms

@@ -16,6 +16,8 @@ from tests.peers.cms import SITE, Cms, Patron
 from tests.peers.site import free_port
 from tests.peers.trouble import TroubleServer
 
+pytestmark = pytest.mark.wire
+
 RETURN = f"{SITE}/auth/logout/done"
 UNANSWERED = LogoutPlan(unanswered=TokenSet())
 

@@ -21,7 +21,7 @@ from tests.http.oidc.conftest import failure
 from tests.peers import fresh
 from tests.peers.certified import Certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 KEY = "0123456789abcdef0123456789abcdef"
 FORGED = {"username": "alice@town", "email": "alice@example.org", "sub": "alice"}

@@ -20,7 +20,7 @@ from tests.http.onward import onward
 from tests.peers.certificates import Certificates
 from tests.peers.certified import AWKWARD_SECRET, SECRET, Certified, certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 CLIENTS = {
     "client_secret_basic": {"client_id": "portal", "client_secret": SECRET},

@@ -16,7 +16,7 @@ from tests.http.unilogin.conftest import Make, later
 from tests.http.unilogin.liar import Liar
 from tests.http.unilogin.standin import Answer, Browser, Standin, outbound
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 ANONYMOUS = {"isLoggedIn": False, "type": "anonymous"}
 
 

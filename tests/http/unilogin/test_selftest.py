@@ -18,7 +18,7 @@ from tests.http.unilogin.standin import Standin
 from tests.peers.site import free_port
 from tests.peers.tampering import REMOVED
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 def findings(source: Make, **settings: Any) -> list[Finding]:
