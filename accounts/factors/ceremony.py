@@ -23,6 +23,8 @@ from webauthn.helpers import (
     decode_credential_public_key,
     decoded_public_key_to_cryptography,
     options_to_json_dict,
+    parse_authentication_credential_json,
+    parse_registration_credential_json,
 )
 from webauthn.helpers.cose import COSEAlgorithmIdentifier
 from webauthn.helpers.structs import (
@@ -36,6 +38,7 @@ from webauthn.helpers.structs import (
 
 from accounts import conf, errors
 from accounts.errors import InvalidGrant, InvalidRequest
+from accounts.factors import cbor
 from accounts.models import Passkey, User
 from accounts.models.passkeys import LONGEST_ID
 
@@ -174,8 +177,10 @@ def attested(answer: Answer) -> Attested:
     An attestation is not asked for, and tells nothing when it comes. Raises `InvalidGrant`.
     """
     with _refusing():
+        credential = parse_registration_credential_json(answer.text)
+        cbor.check_attestation(credential.response.attestation_object)
         found = webauthn.verify_registration_response(
-            credential=answer.text,
+            credential=credential,
             expected_challenge=base64url_to_bytes(answer.challenge),
             expected_rp_id=rp_id(),
             expected_origin=origin(),
@@ -201,8 +206,10 @@ def asserted(answer: Answer, passkey: Passkey) -> Asserted:
     its own. The counter is the caller's to judge. Raises `InvalidGrant`.
     """
     with _refusing():
+        credential = parse_authentication_credential_json(answer.text)
+        cbor.check_data(credential.response.authenticator_data)
         found = webauthn.verify_authentication_response(
-            credential=answer.text,
+            credential=credential,
             expected_challenge=base64url_to_bytes(answer.challenge),
             expected_rp_id=rp_id(),
             expected_origin=origin(),

@@ -66,7 +66,7 @@ class Authenticator:
     def use(self, challenge: str, **bent: Any) -> str:
         """Return the answer to PublicKeyCredentialRequestOptions with this challenge."""
         self.count += 0 if self.synced else 1
-        data = self._data(0, {"rp_id": "localhost", **bent})
+        data = self._data(0, {"rp_id": "localhost", **bent}) + bent.get("extensions", b"")
         client = self._client("webauthn.get", challenge, bent)
         signed = bent.get("key", self.key).sign(
             data + hashlib.sha256(decoded(client)).digest(), ec.ECDSA(hashes.SHA256())

@@ -148,6 +148,56 @@ def test_what_is_registered_is_nobody_elses(alice: Client) -> None:
     assert bob.get(PAGE).context["rows"] == []
 
 
+def _shared(levels: int) -> bytes:
+    """Return CBOR of which each level is twice the one before (tags 28 and 29)."""
+    first, *others = (cbor2.dumps(number) for number in range(levels))
+    doubled = (b"\xd8\x1c\x82" + (b"\xd8\x1d" + cbor2.dumps(at)) * 2 for at in range(len(others)))
+    return bytes([0x98, levels]) + b"\xd8\x1c\x82\x00" + first + b"".join(doubled)
+
+
+# Some hundred bytes that would be written as 2^16 numbers, and with 60 levels never to an end.
+SHARED = _shared(16)
+EXTENDED = USER_PRESENT | USER_VERIFIED | 128
+# Two values by one name: the first is lost as it is written again, and what follows is read in it.
+TWICE = b"\x22\x58" + bytes([len(SHARED)]) + SHARED + b"\x22\x41\x00"
+HIDDEN = b"\xa6" + cbor2.dumps({1: 2, 3: -7, -1: 1, -2: b"x" * 32})[1:] + TWICE
+# The library mends this key, which some authenticators make, by a byte: it becomes a map of four.
+MENDED = bytes.fromhex("a301634f4b500327206745643235353139") + b"\x21\xa2" + TWICE
+BOMBS: dict[str, dict[str, Any]] = {
+    "a key": {"cose": SHARED},
+    "a statement": {"raw": b"\xa3\x67attStmt\xa1\x63sig" + SHARED},
+    "beside the data": {"obj": {"x": cbor2.CBORTag(28, [1])}},
+    "an extension": {"cose": Authenticator()._cose() + SHARED, "flags": EXTENDED},
+    "inside a key": {"cose": HIDDEN, "flags": EXTENDED},
+    "inside a key that is mended": {"cose": MENDED, "flags": EXTENDED},
+    "endless": {"cose": b"\xbf\xff"},
+}
+
+
+@pytest.mark.parametrize("name", BOMBS)
+def test_u12_what_would_grow_is_refused_before_it_is_read(name: str) -> None:
+    """The refusal is ours: the library would first write out what it read."""
+    options = ceremony.options_to_make(User(username="x", uid="u"), "c" * 43, "Site", ())
+    with pytest.raises(InvalidGrant, match=r"not canonical|UnsupportedPublicKey"):
+        ceremony.attested(ceremony.read(Authenticator().make(options, **BOMBS[name])))
+
+
+@pytest.mark.parametrize("flags", [EXTENDED, EXTENDED | 64])
+def test_u12_so_it_is_in_a_use(flags: int) -> None:
+    before = bytes(18) if flags & 64 else b""
+    answer = KNOWN.use("c" * 43, flags=flags, extensions=before + SHARED)
+    with pytest.raises(InvalidGrant, match="The CBOR is not canonical"):
+        ceremony.asserted(ceremony.read(answer), ROW)
+
+
+def test_extensions_are_taken() -> None:
+    """Chromium asks for credProtect by itself."""
+    options = ceremony.options_to_make(User(username="x", uid="u"), "c" * 43, "Site", ())
+    own = Authenticator()
+    bent = {"cose": own._cose() + cbor2.dumps({"credProtect": 2}), "flags": EXTENDED}
+    assert ceremony.attested(ceremony.read(own.make(options, **bent))).public_key == own._cose()
+
+
 def test_an_attestation_is_taken_but_not_needed() -> None:
     """Firefox keeps the self attestation of an authenticator; Chromium takes it away."""
     own = Authenticator()
