@@ -20,6 +20,7 @@ from accounts.keyring import digest
 from accounts.login import own
 from accounts.models import Passkey, Source, SpentChallenge, User, clearing
 from accounts.provider import Authentication, Visit
+from accounts.source import catalogue
 from accounts.strength.levels import Strength
 from accounts.telling import tell
 
@@ -32,8 +33,9 @@ class TooMany(InvalidGrant):
 
 
 def may_have(person: User) -> bool:
-    """Tell whether a person may have passkeys: the site itself signs them in."""
-    return ceremony.is_possible() and _is_local(person)
+    """Tell whether a person may have passkeys: the site itself signs people in, and them."""
+    is_open = ceremony.is_possible() and catalogue.find(Source.LOCAL) is not None
+    return is_open and _is_local(person)
 
 
 def counts(person: User) -> bool:

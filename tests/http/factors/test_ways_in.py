@@ -11,7 +11,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.factors import totp
-from accounts.models import Event, Identity, Source, StoredSession, User
+from accounts.models import Event, Identity, Passkey, Source, StoredSession, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter
 from tests.http.factors.conftest import SECOND, Factor, begun, group_under, under, went_in
@@ -191,6 +191,25 @@ def test_a_group_that_the_directory_gives_brings_its_duty_at_the_first_sign_in(
     assert User.objects.get(identities__source=work).groups.get().name == "Archive"
     assert not went_in(browser)
     assert b'name="offer"' in browser.get(SECOND).content
+
+
+def test_a_passkey_counts_no_more_where_the_site_itself_signs_nobody_in(work: Source) -> None:
+    """Else a directory's people under a duty would be led to a page that takes none."""
+    by_directory(Client())
+    alice = User.objects.get(identities__source=work)
+    alice.give_local_identity()
+    Passkey.objects.create(user=alice, credential_id="x", public_key=b"x", user_handle="x")
+    under(alice)
+    browser = Client()
+    assert by_directory(browser)["Location"] == SECOND
+    assert b"Use your passkey" in browser.get(SECOND).content
+    Source.objects.filter(slug="local").update(enabled=False)
+    fresh.sources()
+    by_directory(browser)
+    sealed, code = offered(browser.get(SECOND))
+    assert browser.post(SECOND, {"offer": sealed, "code": code}).status_code == 303
+    assert went_in(browser)
+    assert not browser.get("/account/passkeys").context["may_have"]
 
 
 def test_u36_a_directory_that_signs_in_no_administrators_sets_up_no_factor_of_one(
