@@ -89,6 +89,7 @@ def _cut_off(source: ConfiguredSource, subject: str, why: str) -> int:
     )
     with transaction.atomic():
         word = farewell.CLOSED if why == DISABLED else farewell.BARRED
+        people.end_waiting(theirs.values("user_id"))
         rows = people.end_with_children(theirs, word)
         events.record_ended(
             rows, f"{source.slug} lets this person in no more: {why}", actor=Event.Actor.SOURCE

@@ -1,7 +1,9 @@
 """People and their sessions: ended, admitted, disabled, given another password."""
 
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.hashers import make_password
@@ -11,7 +13,7 @@ from django.utils import timezone
 
 from accounts import ended, events
 from accounts.errors import InvalidGrant
-from accounts.models import Event, Identity, Source, StoredSession, User
+from accounts.models import Event, Identity, PendingSignIn, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import devices, farewell
 from accounts.session.store import end, hold_all, rewrite
@@ -53,6 +55,13 @@ def end_with_children(
     return ended
 
 
+def end_waiting(user_ids: Iterable[int | None] | QuerySet[Any, Any]) -> None:
+    """End the sign-ins of people that wait for their second step. Whoever ends sessions does this
+    first: a step that is just being completed is waited for, and its session is there by then.
+    """
+    PendingSignIn.objects.filter(user__in=user_ids).delete()
+
+
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, on their request. Returns False when it is not theirs."""
     mine = StoredSession.objects.filter(user_id=user_id, uid=uid)
@@ -60,7 +69,10 @@ def end_one(user_id: int, uid: str, by: Visit) -> bool:
 
 
 def end_others(user_id: int, current: Session, by: Visit) -> int:
-    """End all sessions of a person, devices too, but the current one. Returns their number."""
+    """End all sessions of a person, devices too, but the current one, and what waits for a second
+    step. Returns the number of sessions.
+    """
+    end_waiting([user_id])
     others = StoredSession.objects.filter(user_id=user_id).exclude(uid=current.uid)
     gone = _end(others, "by the person", farewell.ELSEWHERE, by, PERSON)
     # A child session that was about to begin has been waited for, and is there by now.

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from django.utils import timezone
 
 from accounts.errors import DISABLED, NOT_AUTHORIZED
 from accounts.models import Event as Line
-from accounts.models import Source, StoredSession
+from accounts.models import PendingSignIn, Source, StoredSession
 from accounts.session import following
 from portal.operations.management.commands.deliver_outbox import deliver_until
 from tests.http.conftest import enter, stored
@@ -36,6 +37,9 @@ def test_whoever_was_disabled_upstream_is_cut_off(
     other = Client()
     enter(other, "town", "carol")
     uid = stored(client).uid
+    for each in (client, other):
+        owner = stored(each).user_id
+        PendingSignIn.objects.create(digest=str(owner), user_id=owner, expires_at=timezone.now())
     tenant(columns={"enabled": enabled}, recheck_seconds=60)
     peer.gone = {"bob": DISABLED}
     assert following.recheck_due() == 1
@@ -47,6 +51,8 @@ def test_whoever_was_disabled_upstream_is_cut_off(
     assert line.detail == "town lets this person in no more: disabled"
     assert line.source == "town"
     assert other.get("/account/").status_code == 200
+    waiting = PendingSignIn.objects.values_list("user_id", flat=True)
+    assert list(waiting) == [stored(other).user_id], "what waits for a second step ends as well"
 
 
 @pytest.mark.parametrize("page", ["/", "/login"])

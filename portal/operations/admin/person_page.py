@@ -1,5 +1,6 @@
 """The page of one person, and what can be done there: end sessions, disable, take a way in away."""
 
+from collections.abc import Collection
 from typing import Any, cast
 
 from django.contrib import messages
@@ -92,12 +93,13 @@ class PersonPage(MergePage):
         self._end_rows(request, StoredSession.objects.filter(user=person, uid=uid))
 
     def _end_all(self, request: HttpRequest, person: User) -> None:
-        self._end_rows(request, StoredSession.objects.filter(user=person))
+        self._end_rows(request, StoredSession.objects.filter(user=person), [person.pk])
 
-    def _end_rows(self, request: HttpRequest, rows: Any) -> None:
+    def _end_rows(self, request: HttpRequest, rows: Any, waiting: Collection[int] = ()) -> None:
         if not request.user.has_perm("accounts.delete_storedsession"):
             raise PermissionDenied
         with transaction.atomic():
+            people.end_waiting(waiting)
             gone = people.end_with_children(rows)
             record_ended(request, gone)
         count = len(gone)

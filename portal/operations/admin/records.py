@@ -154,6 +154,7 @@ class SessionAdmin(ReadOnly):
             some = uids[begun : min(begun + AT_ONCE, MOST_ENDED)]
             with transaction.atomic():
                 chosen = StoredSession.objects.filter(uid__in=some)
+                people.end_waiting(chosen.values("user_id"))
                 rows = people.end_with_children(chosen, farewell.ADMINISTRATOR)
                 record_ended(request, rows)
             count += len(rows)
