@@ -222,8 +222,9 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     )
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
-    if owner and outcome.epoch not in {None, owner.session_epoch}:
-        raise InvalidGrant("The password was changed meanwhile.")
+    # An outcome with an epoch was judged of somebody who is known: it makes nobody new.
+    if outcome.epoch not in {None, owner.session_epoch if owner else None}:
+        raise InvalidGrant("The password was changed meanwhile, or the way in is gone.")
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found

@@ -103,10 +103,12 @@ def _set_up(request: HttpRequest, held: Pending) -> HttpResponse:
 
 
 def _complete(request: HttpRequest, held: Pending, outcome: Authentication) -> HttpResponse:
-    """Sign in. Raises what the sign-in raises, and `InvalidGrant` when the source is gone."""
+    """Sign in. Raises what the sign-in raises, and `InvalidGrant` when the source is gone, or the
+    way in is their person's no more, whose factor was judged or set up.
+    """
     source = catalogue.find(held.source)
-    if source is None:
-        raise InvalidGrant("The source is gone.")
+    if source is None or sign_in.known(source, held.outcome) != held.user:
+        raise InvalidGrant("The way in is gone.")
     response = signing_in.conclude(
         request, source, outcome, held.next, typed=held.name, passed=held
     )

@@ -65,6 +65,17 @@ def test_a_password_that_was_judged_before_its_change_opens_nothing(person: User
     assert not StoredSession.objects.exists()
 
 
+def test_a_way_in_that_is_gone_since_it_was_judged_makes_nobody_new(person: User) -> None:
+    source = catalogue.find("local")
+    assert source
+    source.row.enroll = True
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
+    person.identities.all().delete()
+    with pytest.raises(InvalidGrant):
+        sign_in.sign_in(source, judged, None, Session(), VISIT)
+    assert User.objects.get() == person
+
+
 def test_a_person_who_is_disabled_after_the_password_was_judged_is_refused(person: User) -> None:
     source = catalogue.find("local")
     assert source

@@ -251,6 +251,28 @@ def test_u36_a_directory_that_signs_them_in_does(work: Source) -> None:
     assert totp.exists(alice)
 
 
+@pytest.mark.parametrize("has_one", [True, False])
+@pytest.mark.parametrize("moved", [True, False])
+def test_unlinked_meanwhile(work: Source, moved: bool, has_one: bool) -> None:
+    """Nothing is spent, set up or begun by a way in that is gone, or somebody else's by now."""
+    by_directory(Client())
+    alice = User.objects.get(identities__source=work)
+    under(alice)
+    factor = Factor(alice) if has_one else None
+    waiting = Client()
+    assert by_directory(waiting)["Location"] == SECOND
+    offer, code = ("", factor.code()) if factor else offered(waiting.get(SECOND))
+    if moved:
+        alice.identities.update(user=User.objects.create_user("bob", PASSWORD))
+    else:
+        alice.identities.all().delete()
+    assert waiting.post(SECOND, {"offer": offer, "code": code})["Location"].startswith("/login")
+    assert not went_in(waiting)
+    assert User.objects.count() == 1 + moved, "they come in as somebody new"
+    assert totp.exists(alice) is has_one
+    assert not factor or totp.use(alice, factor.code(), timezone.now()), "the code was spent"
+
+
 def test_begun_helps_nobody(factor: Factor) -> None:
     """A browser that waits is a stranger everywhere else."""
     browser = begun()
