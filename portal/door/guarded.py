@@ -7,10 +7,20 @@ from django.contrib import admin, messages
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from accounts.models import User
 from accounts.session import administrators
 from accounts.strength import named
 from portal import conf
-from portal.door import answers, signing_in
+from portal.door import answers, signing_in, ways_in
+
+
+def prove_own(request: HttpRequest, person: User) -> HttpResponse | None:
+    """Return the way to a fresh sign-in for whoever changes by what they come in themselves, as
+    strong as the account page asks for; None after it, and for other people's ways in.
+    """
+    if person.pk != request.user.pk:
+        return None
+    return signing_in.prove_again(request, request.get_full_path(), ways_in.proof_of(person))
 
 
 class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]

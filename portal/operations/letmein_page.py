@@ -8,7 +8,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import InvalidGrant
-from accounts.factors import totp
+from accounts.factors import second_step
 from accounts.login.sign_in import SwitchNeeded
 from portal.door import answers, cookies, incoming, signing_in
 from portal.door.admitting import forget_before
@@ -36,7 +36,7 @@ def letmein(request: HttpRequest, token: str) -> HttpResponse:
     person = rescue.holder(secret)
     if person is None:
         return _lapsed(request)
-    context = {"person": person, "other": False, "has_factor": totp.exists(person)}
+    context = {"person": person, "other": False, "has_factor": second_step.exists(person)}
     if request.method != "POST":
         return answers.page(request, "login/letmein.html", context)
     try:

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import events
 from accounts.errors import InvalidGrant
-from accounts.factors import keeping
+from accounts.factors import keeping, passkeys
 from accounts.keyring import digest
 from accounts.login import own
 from accounts.models import Source, User
@@ -81,8 +81,8 @@ def holder(secret: str) -> User | None:
 
 def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> None:
     """Sign the holder of a link in by `enter`, in one transaction. Of many uses of one link one
-    wins. `lost` takes an authenticator away that is gone. Raises `InvalidGrant` for the others, and
-    what `enter` raises.
+    wins. `lost` takes the authenticator and the passkeys away. Raises `InvalidGrant` for the
+    others, and what `enter` raises.
     """
     source = catalogue.of_session(Source.LOCAL)
     with transaction.atomic():
@@ -94,7 +94,17 @@ def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> No
         uid = enter(source, outcome)
         events.record(events.event("letmein.used", visit, user=row.user, session_uid=uid))
         if lost:
-            keeping.remove(row.user, visit, reason="by a link from the terminal")
+            _remove_factors(row.user, visit)
+
+
+def _remove_factors(user: User, visit: Visit) -> None:
+    """Take the authenticator and the passkeys away: one that stayed would be asked for, to remove
+    it.
+    """
+    reason = "by a link from the terminal"
+    keeping.remove(user, visit, reason=reason)
+    for pk in passkeys.of_person(user.pk).values_list("pk", flat=True):
+        passkeys.remove(user.pk, pk, visit, reason)
 
 
 def _spend(row: Rescue) -> bool:

@@ -17,6 +17,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.session import merging
 from portal.door import answers, incoming
+from portal.door.guarded import prove_own
 from portal.operations import person as reading
 from portal.operations import roles
 from portal.operations.admin.reset_page import ResetPage
@@ -70,6 +71,9 @@ class MergePage(ResetPage):
         return self._guarded(True, self._merge, request, stays)
 
     def _merge(self, request: HttpRequest, stays: User) -> HttpResponse:
+        again = prove_own(request, stays)  # who gets ways in
+        if again:
+            return again
         given = request.POST if request.method == "POST" else request.GET
         form = OtherForm(given if "other" in given else None)
         goes = form.cleaned_data["other"] if form.is_valid() else None

@@ -14,11 +14,11 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from accounts import ended, events
+from accounts import ended, events, strength
 from accounts.models import Identity, Source, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
-from portal.door import incoming
+from portal.door import incoming, ways_in
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, titled, with_subject
 from portal.operations import roles
@@ -268,9 +268,16 @@ class IdentityAdmin(Guarded, ReadOnly):
         return by_subject if by_subject.exists() else super().found(rows, term, request)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody shut out a person who may do more than they."""
+        """Let nobody shut out a person who may do more than they, nor take a way in of their own
+        away by a password alone who has a second factor.
+        """
         permitted = super().has_delete_permission(request, obj)
-        return permitted and (obj is None or may_manage(request.user, obj.user))
+        if obj is None or not permitted:
+            return permitted
+        own = obj.user_id == request.user.pk
+        if own and not strength.has(incoming.session_of(request), ways_in.proof_of(obj.user)):
+            return False
+        return may_manage(request.user, obj.user)
 
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""

@@ -18,11 +18,15 @@ from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, people
 from accounts.telling import tell
 from portal.door import answers, incoming
+from portal.door.guarded import prove_own
 from portal.operations import person as reading
 from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.admin.reset_page import state_of
 from portal.operations.rights import may_manage
+
+# What the account page asks for a second factor of who has one.
+_WAYS_IN = frozenset({"unlink", "remove-passkey"})
 
 
 class PersonPage(MergePage):
@@ -83,6 +87,9 @@ class PersonPage(MergePage):
         }.get(act)  # fmt: skip
         if doing is None:
             raise Http404
+        again = prove_own(request, person) if act in _WAYS_IN else None
+        if again:
+            return again
         doing(request, person)
         return answers.see_other(reverse("admin:accounts_user_person", args=[person.pk]))
 

@@ -10,6 +10,7 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.core import mail
+from django.core.management import call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -96,6 +97,47 @@ def test_nobody_takes_one_from_who_may_do_more(own: Authenticator, person: User)
     assert "Take this passkey away" not in client.get(url(person)).content.decode()
     assert take(client, person).status_code == 403
     assert Passkey.objects.count() == 1
+
+
+def test_front_desk_takes_its_own_passkey_by_password_alone(house: None) -> None:
+    """Nor another way in of its own: it uses the passkey for it, as on the account page."""
+    desk = staff()
+    carl, role = User.objects.get(username="carl"), Group.objects.get(name="role:front-desk")
+    carl.groups.add(role)
+    own = add(desk)
+    thief = Client()
+    sign_in(thief, "carl")
+    way = carl.identities.get()
+    for act in ({"act": "remove-passkey"}, {"act": "unlink", "identity": way.pk}):
+        assert "strength=substantial" in onward(thief, take(thief, carl, **act))["Location"]
+    place = "/admin/accounts/identity/"
+    assert thief.post(f"{place}{way.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": [way.pk], "post": "yes"}
+    thief.post(place, chosen)
+    assert Passkey.objects.exists()
+    assert carl.identities.exists()
+    User.objects.filter(pk=carl.pk).update(is_superuser=True)
+    again = onward(thief, thief.post(f"/admin/accounts/user/{carl.pk}/merge/", {"other": "x"}))
+    assert "strength=substantial" in again["Location"]
+    use(desk, own)
+    take(desk, carl)
+    assert not Passkey.objects.exists()
+
+
+def test_the_terminals_link_takes_them_away_when_they_are_lost(
+    own: Authenticator, person: User, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Else the last administrator who has lost theirs could neither remove it nor add another."""
+    User.objects.filter(pk=person.pk).update(is_staff=True, is_superuser=True)
+    call_command("letmein", "alice")
+    browser = Client()
+    browser.get(capsys.readouterr().out.strip().removeprefix("http://localhost:8000"))
+    assert b'name="lost"' in browser.get("/login/letmein/enter").content
+    assert browser.post("/login/letmein/enter", {"lost": "1"})["Location"] == "/admin/"
+    gone = Event.objects.get(name="passkey.removed")
+    assert gone.detail == "Telephone: by a link from the terminal"
+    assert use(Client(), own)["Location"].startswith("/login/failed/")
+    add(browser)
 
 
 def test_nobody_gives_one_to_another_person(own: Authenticator, person: User) -> None:
