@@ -189,13 +189,14 @@ class LogoutPlan:
     `call`: the tokens, cut down to the hint that the call needs, for `call_logout` before the end.
     `visit`: a URL for the browser after the end. `api_call`: what a logout without a browser calls.
     `unanswered`: the upstream does not answer and may still know the person; the tokens, cut down
-    to what a later plan needs.
+    to what a later plan needs. `answered`: how many cookies it had answered for until then.
     """
 
     call: TokenSet | None = None
     visit: str = ""
     api_call: TokenSet | None = None
     unanswered: TokenSet | None = None
+    answered: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,7 @@ def _plan_within_budget(
     visit, cost = incoming.visitor(request), cookie_header.count(permitted)
     with lockout.held(visit, cost):
         plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
-        if not plan.unanswered:
-            lockout.spend_budget(visit, cost)
+        spent = plan.answered if plan.unanswered else cost
+        if spent:
+            lockout.spend_budget(visit, spent)
     return plan

@@ -167,12 +167,14 @@ class AdgangsplatformenProvider:
         mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if session.bound_to:
             self.markers.put("left", session.bound_to)
+        budget = Budget(LEAVING_SECONDS)
         try:
-            if not self.cms.first_token(mine, Budget(LEAVING_SECONDS), now):
+            if not self.cms.first_token(mine, budget, now):
                 return LogoutPlan()  # cookies of nobody are not worth a mark
             plan = LogoutPlan(visit=self.cms.urls(now).logout)
         except ProtocolError:
-            plan = LogoutPlan(unanswered=TokenSet())  # nobody is sent there
+            # Nobody is sent there.
+            plan = LogoutPlan(unanswered=TokenSet(), answered=budget.vain)
         for each in mine:
             self.markers.put("left", each.digest)
         return plan

@@ -18,6 +18,7 @@ from accounts.login import lockout
 from accounts.login.flow import new_flow
 from accounts.models import Event
 from accounts.provider import End, Keep
+from accounts.session.typed import Session
 from accounts.upstream import cookie_header
 from accounts.upstream.cookie_header import RawCookies
 from providers.adgangsplatformen import client as cms_client
@@ -393,3 +394,19 @@ def test_calls_that_were_answered_count_though_a_later_one_was_not(
             Client().get(path, headers={"Cookie": invented})
         upstream.shutdown()
     assert 0 < kind.answered <= lockout.STRANGER.amount
+
+
+def test_who_leaves_for_somebody_else_pays_for_what_was_answered(provide: Provide) -> None:
+    class Fresh(_HalfAnswering):
+        asked = count(1)
+
+    invented = cookie_header.parse("; ".join(f"SESS{n:032x}=invented" for n in range(3)))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Fresh) as upstream:
+        Thread(target=upstream.serve_forever, daemon=True).start()
+        here = f"http://localhost:{upstream.server_port}"
+        urls = {"cms_url": here, "graphql_user": None, "graphql_password": None}
+        found = provide(**urls).plan_logout(
+            Session(type="adgangsplatformen").ref(), None, invented, ""
+        )
+        upstream.shutdown()
+    assert (found.unanswered is not None, found.answered) == (True, 2)
