@@ -105,6 +105,7 @@ REASONS = {
     errors.SECOND_FACTOR: _("The code of the second step is wrong or missing"),
     "not-understood": _("No provider here makes such sessions, or a newer version did"),
     "bad-request": _("The address or form was malformed"),
+    "too-large": _("What was sent is larger than the site takes"),
     "forbidden": _("No right to see this page"),
     "not-found": _("There is no such page"),
     "form-expired": _("The form was too old, or came from elsewhere"),

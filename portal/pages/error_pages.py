@@ -5,6 +5,7 @@ from functools import partial
 
 import structlog
 from django.contrib.sessions.exceptions import SessionInterrupted
+from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template import loader
 from limits import RateLimitItemPerMinute
@@ -21,6 +22,7 @@ from portal.pages import brand
 _RECORDED = RateLimitItemPerMinute(60, 5, namespace="refused")
 _TEMPLATES = {
     "bad-request": "errors/400.html",
+    "too-large": "errors/413.html",
     "forbidden": "errors/403.html",
     "not-found": "errors/404.html",
     "form-expired": "errors/csrf.html",
@@ -46,8 +48,11 @@ def _refuse(
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """Answer what cannot be understood. A request whose session was ended while it was under way
-    is made once more, by nobody; one that would change something is refused.
+    is made once more, by nobody; one that would change something is refused. What is too large is
+    told so, with 413 (RFC 9110, 15.5.14).
     """
+    if isinstance(exception, RequestDataTooBig):
+        return _refuse(413, "invalid_request", "too-large", request)
     if not isinstance(exception, SessionInterrupted):
         return _refuse(400, "invalid_request", "bad-request", request)
     if request.method in {"GET", "HEAD"}:

@@ -24,6 +24,9 @@ log = structlog.get_logger("vestibule.front")
 # What Django reads in a time that grows as the square of its length, and so many characters of it.
 _READ_SLOWLY = ("HTTP_ACCEPT", "CONTENT_TYPE")
 _LONGEST = 8192
+# So much of a body that is too large is read, and kept nowhere: a proxy that cannot hand on what it
+# still has tells its caller of a bad gateway, and of no answer.
+_PASSED_OVER = 64 * 2**20
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -63,7 +66,7 @@ class Front:
     """An RSGI application that runs a WSGI application in so many threads of each worker.
 
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
-    more than `largest` bytes is not read: the application sees its length, and refuses it. An
+    more than `largest` bytes is passed over: the application sees its length, and refuses it. An
     `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5), a request
     with two hosts 400 (RFC 9112, 3.2), and one whose cookies cannot be read. What
     `turns` concern waits for its turn, without a thread; the application refuses what comes late.
@@ -187,17 +190,19 @@ class Front:
     async def _body(self, environ: Environ, protocol: Any) -> bytes:
         """Return the body, or nothing of one that is too large. Raises `EOFError` for a part."""
         announced = int(environ.get("CONTENT_LENGTH") or 0)
-        if announced > self._largest:
-            return b""
-        if announced:  # one wait for all of it: half of what waiting for each piece costs
+        if 0 < announced <= self._largest:  # one wait for all of it: half of what each piece costs
             body = await protocol()
         else:
-            body = bytearray()
+            body, length = bytearray(), 0
             async for piece in protocol:
-                body += piece
-                if len(body) > self._largest:
-                    environ["CONTENT_LENGTH"] = str(len(body))
-                    return b""
+                length += len(piece)
+                if length <= self._largest:
+                    body += piece
+                if length > _PASSED_OVER:
+                    break
+            if max(length, announced) > self._largest:
+                environ["CONTENT_LENGTH"] = str(max(length, announced))
+                return b""
         if len(body) < announced:
             raise EOFError
         environ["CONTENT_LENGTH"] = str(len(body))

@@ -4,17 +4,20 @@
 
 from __future__ import annotations
 
+import io
 import json
 import socket
 import ssl
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 
+import pycurl
 import pytest
 
 from tests.peers import proxies
@@ -198,6 +201,29 @@ def test_of_a_body_that_is_too_large_only_the_length_is_told(echo: int) -> None:
     assert (announced["body"], announced["CONTENT_LENGTH"]) == ("", "1001")
     assert chunked["body"] == ""
     assert int(chunked["CONTENT_LENGTH"]) > 1000
+
+
+@pytest.mark.parametrize("size", [3 * 10**5, 3 * 10**6, 20 * 10**6])
+def test_a_body_that_is_too_large_is_answered_and_by_no_bad_gateway(way: Way, size: int) -> None:
+    """By a client that reads while it sends, as browsers do. 413 is the proxy's."""
+    body = b"x" * size
+    said = Counter(uploaded(way, body) for _ in range(12))
+    assert set(said) <= {200, 413}, said
+
+
+def uploaded(way: Way, body: bytes) -> int:
+    """Send a body without asking first. Returns the status of the answer."""
+    call, received = pycurl.Curl(), io.BytesIO()
+    call.setopt(call.URL, f"http{'s' if way.authority else ''}://localhost:{way.port}/")
+    call.setopt(call.HTTP_VERSION, call.CURL_HTTP_VERSION_1_1)
+    call.setopt(call.POSTFIELDS, body)
+    call.setopt(call.HTTPHEADER, ["Expect:", "Connection: close"])
+    call.setopt(call.WRITEDATA, received)
+    if way.authority:
+        call.setopt(call.CAINFO, str(way.authority))
+    with closing(call):
+        call.perform()
+        return int(call.getinfo(call.RESPONSE_CODE))
 
 
 @pytest.mark.parametrize("lines", [("Content-Length: 9",), ("Transfer-Encoding: chunked",)])

@@ -52,6 +52,10 @@ def bad_request(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     return client.get("/login?next=%00")
 
 
+def too_large(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
+    return client.post("/auth/login/local", {"username": "alice", "password": "x" * 300_000})
+
+
 def server_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     def broken(_slug: str) -> str:
         raise RuntimeError("a defect")
@@ -61,7 +65,7 @@ def server_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
     return client.get("/account/")
 
 
-PAGES = (not_found, forbidden, form_expired, bad_request, server_error)
+PAGES = (not_found, forbidden, form_expired, bad_request, too_large, server_error)
 
 
 @pytest.mark.parametrize("ask", PAGES, ids=lambda ask: ask.__name__)
