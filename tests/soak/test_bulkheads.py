@@ -245,11 +245,13 @@ def test_bodies_are_as_large_as_uploads(way: Way, others: Others, told: Told) ->
         f"{count} answered {status or 'by a closed connection'}" for status, count in said.items()
     )
     felt(told, way, others, before, f"{UPLOADS} bodies of 20 MiB", ours)
-    assert set(said) <= {0, 400, 413}, said
+    # nginx refuses it unread, and who does not read while they send may miss its answer.
+    assert set(said) <= ({0, 413} if way.name == "nginx" else {413}), said
 
 
 def _upload(way: Way) -> Said:
-    wire = way.wire(keep=False)
+    wire = way.wire()
+    assert wire.get("/auth/login/local").status == 200  # with the cookie that a form needs
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     return wire.ask("POST", "/auth/login/local", b"x" * (20 * MIB), kind)
 
