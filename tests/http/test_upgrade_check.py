@@ -123,7 +123,8 @@ def test_a_migration_that_a_reader_holds_up_holds_nobody_up(
 @contextmanager
 def migrating(data: Path, url: str, app: str) -> Iterator[subprocess.Popen[str]]:
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "migrate", app],
+        # A shell's background job ignores Ctrl-C, and so would all that it starts.
+        ["env", "--default-signal=INT", sys.executable, "manage.py", "migrate", app],
         cwd=ROOT,
         env=environment({"VESTIBULE_DATA": str(data), "DATABASE_URL": url}),
         stdout=subprocess.PIPE,
