@@ -34,7 +34,7 @@ class LongHead(BaseHTTPRequestHandler):
 @pytest.fixture(scope="module")
 def site() -> Iterator[int]:
     with ThreadingHTTPServer(("127.0.0.1", 0), LongHead) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_address[1]
         server.shutdown()
 

@@ -68,7 +68,7 @@ def application() -> Iterator[Application]:
 
     with Server(("127.0.0.1", 0), Handler) as server:
         Handler.own.port = server.server_port
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield Handler.own
         server.shutdown()
 

@@ -47,6 +47,6 @@ def finding() -> Iterator[str]:
             """Whoever hangs up is no news."""
 
     with Server(("127.0.0.1", 0), _Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()

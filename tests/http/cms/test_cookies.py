@@ -386,7 +386,7 @@ def test_calls_that_were_answered_count_though_a_later_one_was_not(
 ) -> None:
     monkeypatch.setattr(kind, "answered", 0)
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as upstream:
-        Thread(target=upstream.serve_forever, daemon=True).start()
+        Thread(target=upstream.serve_forever, args=(0.02,), daemon=True).start()
         here = f"http://localhost:{upstream.server_port}"
         source(cms_url=here, userinfo_url=f"{here}/userinfo", subject_key="k" * 32)
         for number in range(40):
@@ -402,7 +402,7 @@ def test_who_leaves_for_somebody_else_pays_for_what_was_answered(provide: Provid
 
     invented = cookie_header.parse("; ".join(f"SESS{n:032x}=invented" for n in range(3)))
     with ThreadingHTTPServer(("127.0.0.1", 0), Fresh) as upstream:
-        Thread(target=upstream.serve_forever, daemon=True).start()
+        Thread(target=upstream.serve_forever, args=(0.02,), daemon=True).start()
         here = f"http://localhost:{upstream.server_port}"
         urls = {"cms_url": here, "graphql_user": None, "graphql_password": None}
         found = provide(**urls).plan_logout(
