@@ -137,8 +137,11 @@ class UpstreamTokenView(JsonView):
         """Return the token in use, or the one that follows it when it is about to end."""
         session = callers.session_of(request)
         source = catalogue.of_session(session.source)
-        if source is None or not source.row.allow_upstream_token:
+        row = source.row if source else catalogue.row_of(session.source)
+        if row is None or not row.allow_upstream_token:
             raise AccessDenied("This source does not hand its tokens on.")
+        if source is None:
+            raise TemporarilyUnavailable("The source cannot be used at the moment.")
         if not source.still_speaks_for(session.issuer):
             raise AccessDenied("The token is another provider's. A new sign-in brings one.")
         try:
