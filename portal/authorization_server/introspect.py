@@ -11,7 +11,7 @@ from accounts.models import User
 from portal.authorization_server import clients, wire
 from portal.authorization_server.errors import InvalidClient
 from portal.authorization_server.models import AccessToken
-from portal.authorization_server.token import sid_of
+from portal.authorization_server.token import is_renewable, sid_of
 from portal.door import incoming
 from portal.tokens import bearer, minting, token_format
 from portal.tokens.token_errors import InvalidToken
@@ -70,7 +70,9 @@ def _described(row: Any, *, named: bool) -> dict[str, Any]:
     """
     is_refresh = not isinstance(row, AccessToken)
     if is_refresh:
-        over = bool(row.revoked) or row.family_began_at + conf.client_absolute() <= timezone.now()
+        began = row.family_began_at
+        over = bool(row.revoked) or began + conf.client_absolute() <= timezone.now()
+        over = over or not is_renewable(row)
     else:
         over = row.is_expired()
     if over or row.session is None:

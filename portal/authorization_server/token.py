@@ -105,6 +105,13 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     return Issued(minted, client, session, held.session.user, sid)
 
 
+def is_renewable(held: Any) -> bool:
+    """Tell whether the client of a refresh token may still redeem it, as far as scopes decide."""
+    client = held.application
+    granted = client.scopes_of(held.scope.split())
+    return bool(granted) and _may_stay(held, client, granted)
+
+
 def _may_stay(held: Any, client: Client, granted: Sequence[str]) -> bool:
     """Tell whether a client may still have a refresh token, for the reasons for which one is given
     (docs/contract.md 4). One of a former release may be a device's, where its client has devices.

@@ -118,6 +118,8 @@ def test_who_may_not_stay_signed_in_any_more_does_not(server: Application) -> No
     server.sign_in(scope="openid offline_access")
     Client.objects.update(allowed_scopes="openid")
     assert server.refresh().json()["error"] == "invalid_grant"
+    told = server.post("/oauth/introspect", {"token": server.tokens["refresh_token"]})
+    assert told.json() == {"active": False}
     Client.objects.update(allowed_scopes="openid offline_access")
     assert server.refresh().status_code == 200, "nothing was spent"
 
