@@ -87,20 +87,26 @@ class Values(Built):
 
 
 class Lookup(Built, Generic[Row]):
-    """The one row of `model` whose columns have these values. The row is locked until the
-    transaction ends, against whoever changes it.
+    """The one row of `model` to which a row of `by` belongs that has these values, by the foreign
+    key `key`. Both are locked until the transaction ends, in this order, against whoever changes or
+    deletes them; where the row of `by` was deleted meanwhile there is none.
     """
 
-    def __init__(self, model: type[Row], **examples: Any) -> None:
-        rows = model._default_manager.select_for_update(no_key=True, of=("self",))
+    def __init__(self, model: type[Row], by: type[Model], key: str, **examples: Any) -> None:
+        fields = model._meta.concrete_fields
+        rows = by._default_manager.select_related(key)
+        rows = rows.only("pk", key, *(f"{key}__{field.name}" for field in fields))
+        rows = rows.select_for_update(no_key=True, of=(key, "self"))
         super().__init__(lambda **values: rows.filter(**values).query, **examples)
         self._model = model
-        self._names = [field.attname for field in model._meta.concrete_fields]
+        self._names = [field.attname for field in fields]
 
     def find(self, **values: Any) -> Row | None:
         """Return the row, or None. The names are those of the examples."""
         found = self.first(**values)
-        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, found) if found else None
+        if found is None:
+            return None
+        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, found[-len(self._names) :])
 
 
 class Existence(Built):

@@ -27,7 +27,7 @@ BACKEND = "accounts.backend.TypedSessionBackend"
 _CLOCKS_DIFFER = timedelta(minutes=5)
 BELONGS_ELSEWHERE = "This way in belongs to somebody else."
 _OWNER = statements.Lookup(
-    User, identities__source=0, identities__issuer="issuer", identities__subject="subject"
+    User, by=Identity, key="user", source=0, issuer="issuer", subject="subject"
 )
 
 
@@ -235,11 +235,7 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
 
 
 def _owner(source: Source, outcome: Authentication) -> User | None:
-    return _OWNER.find(
-        identities__source=source.pk,
-        identities__issuer=outcome.issuer,
-        identities__subject=outcome.subject,
-    )
+    return _OWNER.find(source=source.pk, issuer=outcome.issuer, subject=outcome.subject)
 
 
 def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:

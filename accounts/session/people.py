@@ -32,12 +32,16 @@ def sessions_of(user_id: int) -> QuerySet[StoredSession]:
     return StoredSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
 
 
-def came_by(identity: Identity) -> QuerySet[StoredSession]:
-    """Return the sessions that began by a way in of a person."""
-    rows = StoredSession.objects.filter(
-        user=identity.user_id, source=identity.source.slug, subject=identity.subject
-    )
-    return rows.filter(issuer=identity.issuer) if identity.issuer else rows
+def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSession]:
+    """Take a way in away from its person, and end the sessions that came by it with their child
+    sessions. A sign-in by it that is under way is waited for, and a later one finds it gone.
+    `word` is as for `end_with_children`. Returns what ended.
+    """
+    came = _came_by(way)
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=way.user_id)
+        way.delete()
+        return end_with_children(came, word)
 
 
 def end_with_children(
@@ -188,6 +192,13 @@ def _is_known_otherwise(person: User) -> bool:
         or person.groups.exists()
         or person.user_permissions.exists()
     )
+
+
+def _came_by(way: Identity) -> QuerySet[StoredSession]:
+    rows = StoredSession.objects.filter(
+        user=way.user_id, source=way.source.slug, subject=way.subject
+    )
+    return rows.filter(issuer=way.issuer) if way.issuer else rows
 
 
 def _end(

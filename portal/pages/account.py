@@ -126,11 +126,10 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
     identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
     if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
-    slug, gone = identity.source.slug, people.came_by(identity)
+    slug = identity.source.slug
     try:
         with administrators.kept():
-            identity.delete()
-            people.end_with_children(gone, farewell.ELSEWHERE)
+            people.unlink(identity, farewell.ELSEWHERE)
             tell("identity.unlinked", identity.user, incoming.visit(request), source=slug)
     except administrators.LastAdministratorError:
         raise Http404 from None

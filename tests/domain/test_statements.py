@@ -37,6 +37,11 @@ def session(**columns: Any) -> StoredSession:
     )
 
 
+def known(person: User) -> Identity:
+    source, _ = Source.objects.get_or_create(slug="local", defaults={"provider": "local"})
+    return Identity.objects.create(source=source, subject=person.username, user=person)
+
+
 def columns(row: Any) -> dict[str, Any]:
     fresh = type(row).objects.get(pk=row.pk)
     return {field.attname: getattr(fresh, field.attname) for field in fresh._meta.concrete_fields}
@@ -153,18 +158,21 @@ def test_where_the_server_binds_the_values_each_statement_goes_alone() -> None:
 
 def test_a_look_up_finds_by_other_values_and_says_none() -> None:
     people = [User.objects.create_user(name) for name in ("ada", "bob")]
-    by_name = Lookup(User, username="name", status="status")
+    for each in people:
+        known(each)
+    by_name = Lookup(User, by=Identity, key="user", subject="name", issuer="issuer")
     with transaction.atomic():
-        assert by_name.find(username="bob", status="active") == people[1]
-        assert by_name.find(status="active", username="ada") == people[0]
-        assert by_name.find(username="ada", status="disabled") is None
-        assert by_name.find(username="%s' OR 1=1 --", status="active") is None
+        assert by_name.find(subject="bob", issuer="") == people[1]
+        assert by_name.find(issuer="", subject="ada") == people[0]
+        assert by_name.find(subject="ada", issuer="another") is None
+        assert by_name.find(subject="%s' OR 1=1 --", issuer="") is None
 
 
 def test_what_a_look_up_finds_is_what_the_orm_finds() -> None:
     bob = User.objects.create_user("bob", email="bob@example.org", is_staff=True)
+    known(bob)
     with transaction.atomic():
-        found = Lookup(User, pk=0).find(pk=bob.pk)
+        found = Lookup(User, by=Identity, key="user", user=0).find(user=bob.pk)
     assert found is not None
     assert columns(found) == columns(bob)
     found.name = "Bob"

@@ -14,7 +14,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models import F
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -42,10 +42,7 @@ def raced(*steps: Callable[[], Any]) -> None:
 
     def run(step: Callable[[], Any]) -> None:
         start.wait()
-        try:
-            step()
-        finally:
-            connections.close_all()
+        alone(step)
 
     with ThreadPoolExecutor(len(steps)) as threads:
         list(threads.map(run, steps))
@@ -96,6 +93,51 @@ def test_what_was_judged_before_the_desk_corrected_a_person_does_not_undo_it(per
     person.refresh_from_db()
     assert (person.email, person.name) == ("new@example.org", "Alice Berg")
     assert done.store.typed.name == "Alice Berg"
+
+
+def test_a_way_in_that_is_taken_away_ends_the_sign_in_by_it_that_is_under_way(
+    person: User,
+) -> None:
+    source, way = catalogue.find("local"), person.identities.get()
+    assert source
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
+    taken = threading.Thread(target=alone, args=(lambda: people.unlink(way),))
+    with transaction.atomic():
+        sign_in.sign_in(source, judged, None, Session(), VISIT)
+        taken.start()
+        taken.join(0.3)
+    taken.join()
+    assert not Identity.objects.filter(pk=way.pk).exists()
+    assert not StoredSession.objects.exists()
+
+
+def test_a_sign_in_that_comes_while_its_way_in_is_taken_away_finds_it_gone(person: User) -> None:
+    source, way, refused = catalogue.find("local"), person.identities.get(), list[str]()
+    assert source
+    judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
+
+    def enter() -> None:
+        try:
+            sign_in.sign_in(source, judged, None, Session(), VISIT)
+        except AccessDenied as error:
+            refused.append(str(error))
+
+    coming = threading.Thread(target=alone, args=(enter,))
+    with transaction.atomic():
+        people.unlink(way)
+        coming.start()
+        coming.join(0.3)
+    coming.join()
+    assert refused
+    assert not StoredSession.objects.exists()
+
+
+def alone(step: Callable[[], Any]) -> None:
+    """Run the step with a connection of its own."""
+    try:
+        step()
+    finally:
+        connections.close_all()
 
 
 def test_the_sign_in_of_before_never_outlives_the_change_of_the_password(person: User) -> None:

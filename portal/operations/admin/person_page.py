@@ -184,9 +184,8 @@ class PersonPage(MergePage):
 def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
     """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`."""
     with administrators.kept():
-        slug, user, came = way.source.slug, way.user, people.came_by(way)
-        way.delete()
-        record_ended(request, people.end_with_children(came))
+        slug, user = way.source.slug, way.user
+        record_ended(request, people.unlink(way))
         tell("identity.unlinked", user, incoming.visit(request), source=slug, detail=reason)
 
 
