@@ -40,13 +40,18 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             return super().__call__(request)
 
     def process_request(self, request: HttpRequest) -> None:
-        """Take an administrator's rights from whoever came by a source that signs in none."""
+        """Take an administrator's rights from whoever came by a source that signs in none. Where
+        another request has ended the session since it was let in, the user raises `LoginRequired`.
+        """
         known = request.user
 
         def person() -> Any:
-            if not isinstance(known, User) or not known.is_authenticated:
-                return known
             session: Any = request.session
+            was_let_in = hasattr(request, "let_in") and session.typed.is_logged_in
+            if not isinstance(known, User) or not known.is_authenticated:
+                if was_let_in:
+                    raise LoginRequired("The session has just ended.")
+                return known
             return access.as_signed_in(known, session.typed)
 
         request.user = SimpleLazyObject(person)  # type: ignore[assignment]
@@ -68,6 +73,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
                         _tell_ended(request, was)
             if getattr(view_func, "login_required", True):
                 access.require(store.typed)
+                request.let_in = True  # type: ignore[attr-defined]
         except ProtocolError as error:
             return self.answer(request, error, as_page=not answers_json(view_func))
         except DatabaseError:

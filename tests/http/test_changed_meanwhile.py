@@ -32,6 +32,11 @@ from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RACES = 15
+OF_A_PERSON = (
+    "/account/", "/account/devices", "/account/sign-ins", "/account/data", "/account/data/export",
+    "/account/data/delete", "/account/apps", "/account/passkeys", "/account/second-factor",
+    "/account/password", "/admin/",
+)  # fmt: skip
 OTHER_KEY = "another key of fifty characters and a few more, by far"
 VISIT = Visit(address="192.0.2.1", user_agent="test")
 
@@ -130,6 +135,22 @@ def test_a_sign_in_that_comes_while_its_way_in_is_taken_away_finds_it_gone(perso
     coming.join()
     assert refused
     assert not StoredSession.objects.exists()
+
+
+@pytest.mark.parametrize("page", OF_A_PERSON)
+def test_who_is_signed_out_while_a_page_is_made_signs_in_again(page: str, person: User) -> None:
+    """Between the look at the session and the look at its person."""
+    client, once = Client(), iter([True])
+    post_password(client)
+
+    def sign_out(execute: Any, sql: str, *rest: Any) -> Any:
+        if sql.startswith("SELECT") and 'FROM "accounts_user"' in sql and next(once, False):
+            User.objects.update(session_epoch=F("session_epoch") + 1)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(sign_out):
+        answer = client.get(page)
+    assert (answer.status_code, answer["Location"].partition("?")[0]) == (302, "/login")
 
 
 def alone(step: Callable[[], Any]) -> None:
