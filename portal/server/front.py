@@ -5,12 +5,14 @@ import io
 import sys
 from asyncio import AbstractEventLoop, Future
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
 import structlog
 
+from portal.server import body
 from portal.server.hands import Hands
 from portal.server.kept import Kept
 from portal.server.proxies import TrustedProxies
@@ -24,9 +26,6 @@ log = structlog.get_logger("vestibule.front")
 # What Django reads in a time that grows as the square of its length, and so many characters of it.
 _READ_SLOWLY = ("HTTP_ACCEPT", "CONTENT_TYPE")
 _LONGEST = 8192
-# So much of a body that is too large is read, and kept nowhere: a proxy that cannot hand on what it
-# still has tells its caller of a bad gateway, and of no answer.
-_PASSED_OVER = 64 * 2**20
 
 Application = Callable[[Environ, Any], Iterable[bytes]]
 
@@ -122,6 +121,8 @@ class Front:
         if scope.proto != "http":
             protocol.close(403)
             return
+        if scope.method == "HEAD" and scope.http_version == "2":
+            protocol = _Headless(protocol)
         key = self._kept.key(scope) if self._kept else None
         if key and self._at_once(key, scope, protocol):
             return
@@ -129,21 +130,17 @@ class Front:
         environ[_KEY] = key
         refusal = _refusal(scope.authority, environ)
         if refusal:
+            if body.is_announced(environ):
+                await self._pass_over(environ, protocol)
             _refuse(protocol, *refusal)
             return
         if key and self._decided(key, environ, protocol):
             return
-        if scope.method not in {"GET", "HEAD"} or _announced(environ):
-            try:
-                async with asyncio.timeout(self._deadline):
-                    body = await self._body(environ, protocol)
-            except TimeoutError:
-                _refuse(protocol, 408, _LATE)
+        if scope.method not in {"GET", "HEAD"} or body.is_announced(environ):
+            given = await self._body(environ, protocol)
+            if given is None:
                 return
-            except (RuntimeError, EOFError):  # granian's word for a peer that left, and ours
-                _refuse(protocol, 400, _BROKEN)
-                return
-            environ["wsgi.input"] = io.BytesIO(body)
+            environ["wsgi.input"] = io.BytesIO(given)
         over = None
         if self._turns and self._turns.concern(scope.path):
             environ[LATE] = not await self._turns.come()
@@ -187,26 +184,23 @@ class Front:
         self._hands.give(partial(self._work, environ, protocol, done, over))
         await done
 
-    async def _body(self, environ: Environ, protocol: Any) -> bytes:
-        """Return the body, or nothing of one that is too large. Raises `EOFError` for a part."""
-        announced = int(environ.get("CONTENT_LENGTH") or 0)
-        if 0 < announced <= self._largest:  # one wait for all of it: half of what each piece costs
-            body = await protocol()
-        else:
-            body, length = bytearray(), 0
-            async for piece in protocol:
-                length += len(piece)
-                if length <= self._largest:
-                    body += piece
-                if length > _PASSED_OVER:
-                    break
-            if max(length, announced) > self._largest:
-                environ["CONTENT_LENGTH"] = str(max(length, announced))
+    async def _body(self, environ: Environ, protocol: Any) -> bytes | None:
+        """Return the body, None where the request is answered by now."""
+        try:
+            async with asyncio.timeout(self._deadline):
+                return await body.whole(environ, protocol, self._largest)
+        except TimeoutError:
+            if body.length_of(environ) > self._largest:
                 return b""
-        if len(body) < announced:
-            raise EOFError
-        environ["CONTENT_LENGTH"] = str(len(body))
-        return bytes(body)
+            _refuse(protocol, 408, _LATE)
+        except (RuntimeError, EOFError):  # granian's word for a peer that left, and ours
+            _refuse(protocol, 400, _BROKEN)
+        return None
+
+    async def _pass_over(self, environ: Environ, protocol: Any) -> None:
+        with suppress(TimeoutError, RuntimeError, EOFError):
+            async with asyncio.timeout(self._deadline):
+                await body.passed_over(environ, protocol)
 
     def _environ(self, scope: Any) -> Environ:
         """Return what PEP 3333 asks for; the body is still to come."""
@@ -290,12 +284,26 @@ class Front:
         return answer
 
 
+class _Headless:
+    """A protocol that sends no body: over HTTP/2 granian would, to a HEAD (RFC 9110, 9.3.2)."""
+
+    def __init__(self, protocol: Any) -> None:
+        self._protocol = protocol
+
+    def response_bytes(self, status: int, headers: Any, _body: bytes) -> None:
+        self._protocol.response_empty(status, headers)
+
+    response_str = response_bytes
+
+
 def _refusal(authority: str | None, environ: Environ) -> tuple[int, str] | None:
     """Return status and body for a head that is refused, whatever it asks for."""
     if any(len(environ.get(name, "")) > _LONGEST for name in _READ_SLOWLY):
         return 431, _LONG
     if _names_two_hosts(authority, environ.get("HTTP_HOST", "")):
         return 400, _TWO_HOSTS
+    if not body.has_length(environ):
+        return 400, _BROKEN
     if "cookie" in environ[UNREADABLE]:  # else whoever is signed in would be nobody
         return 400, _COOKIE
     return None
@@ -306,13 +314,9 @@ def _names_two_hosts(authority: str | None, host: str) -> bool:
     return "," in host or bool(authority and authority.lower() != host.lower())
 
 
-def _announced(environ: Environ) -> bool:
-    return environ.get("CONTENT_LENGTH", "0") != "0" or "HTTP_TRANSFER_ENCODING" in environ
-
-
-def _refuse(protocol: Any, status: int, body: str) -> None:
+def _refuse(protocol: Any, status: int, text: str) -> None:
     headers = [("content-type", "application/json"), ("cache-control", "no-store")]
-    protocol.response_str(status, [*headers, ("connection", "close")], body)
+    protocol.response_str(status, [*headers, ("connection", "close")], text)
 
 
 def _settle(done: Future[None], over: Callable[[], None] | None) -> None:

@@ -207,18 +207,58 @@ def test_of_a_body_that_is_too_large_only_the_length_is_told(echo: int) -> None:
 def test_a_body_that_is_too_large_is_answered_and_by_no_bad_gateway(way: Way, size: int) -> None:
     """By a client that reads while it sends, as browsers do. 413 is the proxy's."""
     body = b"x" * size
-    said = Counter(uploaded(way, body) for _ in range(12))
+    said = Counter(curl(way, body) for _ in range(12))
     assert set(said) <= {200, 413}, said
 
 
-def uploaded(way: Way, body: bytes) -> int:
-    """Send a body without asking first. Returns the status of the answer."""
-    call, received = pycurl.Curl(), io.BytesIO()
+def test_so_is_a_body_that_comes_with_a_head_that_is_refused(way: Way) -> None:
+    said = Counter(curl(way, b"x" * 240_000, f"Accept: {'x' * 9000}") for _ in range(12))
+    assert set(said) == {431}
+
+
+def test_a_body_that_is_too_large_and_late_is_too_large(echo: int) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: localhost:{echo}\r\nContent-Length: 3000\r\n"
+    with closing(Way(echo).connect(STRANGER)) as wire:
+        wire.sendall(f"{head}Connection: close\r\n\r\n".encode() + b"x" * 2000)
+        status, body = answer(wire)
+    assert (status, json.loads(body)["CONTENT_LENGTH"]) == (200, "3000")
+
+
+def test_whoever_asks_before_they_send_a_body_is_answered_before(echo: int) -> None:
+    head = f"POST / HTTP/1.1\r\nHost: localhost:{echo}\r\nContent-Length: 3000\r\n"
+    with closing(Way(echo).connect(STRANGER)) as wire:
+        wire.sendall(f"{head}Expect: 100-continue\r\nConnection: close\r\n\r\n".encode())
+        assert wire.recv(65536).startswith(b"HTTP/1.1 200 ")
+
+
+@pytest.mark.parametrize("rest", ["", "zz\r\n", "5\r\nhel", "0\r\nbroken\r\n"])
+def test_a_part_of_a_body_in_chunks_is_no_body(echo: int, rest: str) -> None:
+    lines = ("POST / HTTP/1.1", f"Host: localhost:{echo}", "Transfer-Encoding: chunked")
+    with closing(Way(echo).connect(STRANGER)) as wire:
+        wire.sendall("\r\n".join([*lines, "", "5\r\nhello", rest]).encode())
+        wire.shutdown(socket.SHUT_WR)
+        status, _ = answer(wire)
+    assert status in {0, 400}
+
+
+def test_over_http_2_a_head_has_no_body_and_a_length_is_one(echo: int) -> None:
+    call = {"version": pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE}
+    assert curl(Way(echo), None, **call) == 200
+    assert curl(Way(echo), b"xx", "Content-Length: 2", "Content-Length: 2", **call) == 400
+
+
+def curl(
+    way: Way, body: bytes | None, *lines: str, version: int = pycurl.CURL_HTTP_VERSION_1_1
+) -> int:
+    """Send a body without asking first, or a HEAD. Returns the status of the answer."""
+    call = pycurl.Curl()
     call.setopt(call.URL, f"http{'s' if way.authority else ''}://localhost:{way.port}/")
-    call.setopt(call.HTTP_VERSION, call.CURL_HTTP_VERSION_1_1)
-    call.setopt(call.POSTFIELDS, body)
-    call.setopt(call.HTTPHEADER, ["Expect:", "Connection: close"])
-    call.setopt(call.WRITEDATA, received)
+    call.setopt(call.HTTP_VERSION, version)
+    call.setopt(call.NOBODY, body is None)
+    if body is not None:
+        call.setopt(call.POSTFIELDS, body)
+    call.setopt(call.HTTPHEADER, ["Expect:", *lines])
+    call.setopt(call.WRITEDATA, io.BytesIO())
     if way.authority:
         call.setopt(call.CAINFO, str(way.authority))
     with closing(call):
