@@ -28,15 +28,18 @@ class Silence:
         self._until = 0.0
 
     def holds(self) -> bool:
-        """Tell whether the caller must do without. Of those who ask after the end one may try."""
+        """Tell whether the caller must do without. Of those who ask after the end one may try; so
+        long after it, when nobody has asked, that it says nothing any more, all may.
+        """
         if not self._until:
             return False
         with self._lock:
             now = time.monotonic()
-            held = now < self._until
-            if not held and self._until:
-                self._until = now + TRYING_SECONDS
-            return held
+            if now < self._until:
+                return True
+            is_old = now > self._until + TRYING_SECONDS
+            self._until = 0.0 if is_old else now + TRYING_SECONDS
+            return False
 
     def begin(self) -> None:
         """Start anew: the cache has just failed."""
@@ -45,6 +48,13 @@ class Silence:
     def end(self) -> None:
         """Stop: the cache has answered."""
         self._until = 0.0
+
+    def let_try(self) -> None:
+        """Let the next who asks try: the caller, who might, has found out nothing."""
+        with self._lock:
+            now = time.monotonic()
+            if self._until > now + SILENT_SECONDS:
+                self._until = now
 
 
 _silence = Silence()

@@ -43,16 +43,23 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Tell whether the connection lives; one that is silent for as long as connecting may take
-        does not.
+        does not, nor does any while the server is left alone.
         """
         wait = getattr(self.connection, "wait", None)
         if not isinstance(wait, _Wait) or wait.seconds is None:
             return bool(super().is_usable())
+        if wait.silence.holds():
+            return False
         seconds, wait.seconds = wait.seconds, min(wait.seconds, conf.database_connect())
         try:
-            return bool(super().is_usable())
+            is_usable = bool(super().is_usable())
         finally:
             wait.seconds = seconds
+        if is_usable:
+            wait.silence.end()
+        else:
+            wait.silence.let_try()
+        return is_usable
 
 
 class _Wait:
@@ -61,7 +68,7 @@ class _Wait:
     def __init__(
         self, connection: psycopg.Connection[Any], silence: Silence, seconds: float | None
     ) -> None:
-        self._connection, self._silence = connection, silence
+        self._connection, self.silence = connection, silence
         self._wait = connection.wait
         self.seconds = seconds
 
@@ -73,7 +80,7 @@ class _Wait:
             return self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
         except psycopg.errors._WaitTimeout:
             self._connection.pgconn.finish()
-            self._silence.begin()
+            self.silence.begin()
             raise psycopg.OperationalError("The database does not answer.") from None
         except psycopg.errors.ReadOnlySqlTransaction:
             self._connection.pgconn.finish()

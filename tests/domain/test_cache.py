@@ -158,3 +158,23 @@ def test_a_redis_that_says_nothing_costs_one_time_out(monkeypatch: pytest.Monkey
         silent.accept()[0].close()
         with pytest.raises(TimeoutError):
             silent.accept()
+
+
+def test_a_silence_of_long_ago_holds_nobody_up(clock: Clock) -> None:
+    silence = cache.Silence()
+    silence.begin()
+    clock.now += cache.SILENT_SECONDS + cache.TRYING_SECONDS + 1
+    assert not silence.holds()
+    assert not silence.holds()
+
+
+def test_who_has_found_nothing_out_lets_the_next_try(clock: Clock) -> None:
+    silence = cache.Silence()
+    silence.begin()
+    silence.let_try()
+    assert silence.holds(), "it has just failed"
+    clock.now += cache.SILENT_SECONDS
+    assert [silence.holds(), silence.holds()] == [False, True]
+    silence.let_try()
+    clock.now += 0.1
+    assert not silence.holds()
