@@ -5,6 +5,7 @@ PostgreSQL is a real one, stopped by its signal or frozen by SIGSTOP.
 
 from __future__ import annotations
 
+import os
 import resource
 import socket
 import subprocess
@@ -25,7 +26,7 @@ from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
 from tests.peers import database
 from tests.peers.services import Postgres
-from tests.peers.site import ROOT, Site, environment, free_port
+from tests.peers.site import ROOT, Site, environment, free_port, fresh_redis
 from tests.soak.traffic import Traffic, furnished
 
 PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
@@ -52,6 +53,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
             tmp_path_factory.mktemp("site"),
             "",
             DATABASE_URL=postgres.url,
+            REDIS_URL=fresh_redis(os.environ.get("REDIS_URL", ""), 90),
             VESTIBULE_DATABASE_CONNECT=str(CONNECT),
             VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
             VESTIBULE_DATABASE_LOCK=str(LOCK),
@@ -239,7 +241,7 @@ def set_cookies(answer: requests.Response) -> list[str]:
 def test_a_database_that_hangs_is_left_in_time_by_all_at_once(
     postgres: Postgres, house: Site, alice: requests.Session
 ) -> None:
-    paths = [*PAGES[1:4], *JSON] * 5
+    paths = [*["/account/"] * 16, *PAGES[1:4], *JSON]
 
     def timed(path: str) -> tuple[float, int]:
         begun = time.monotonic()
@@ -298,9 +300,11 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
     postgres: Postgres, house: Site, alice: requests.Session
 ) -> None:
     with psycopg.connect(postgres.url) as holder:
-        holder.execute("LOCK TABLE accounts_storedsession IN ACCESS EXCLUSIVE MODE")
+        holder.execute(
+            "LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE"
+        )
         begun = time.monotonic()
-        answer = ask(alice, f"{house.url}/auth/session")
+        answer = ask(alice, f"{house.url}/account/")
         assert is_unavailable(answer)
         assert LOCK <= time.monotonic() - begun < STATEMENT
         holder.rollback()
