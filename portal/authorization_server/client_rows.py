@@ -31,14 +31,16 @@ def reaches_far(client: Client) -> bool:
 def refuse_reach(client: Client) -> None:
     """Raise `ValidationError`, by field, for what a client may have by whoever has all rights only.
 
-    That is each mark by which a client reaches far, and of one that does each way to be it: where
-    people are sent, by what it proves itself, what it may ask for. What is stored may stay, or go.
+    That is each mark by which a client reaches far, given or taken, and of one that does each way
+    to be it: where people are sent, by what it proves itself, what it may ask for. Else what is
+    stored may stay, or go. A mark stays: whoever took it could do the rest in a second step.
     """
     stored = Client.objects.filter(pk=client.pk).first()
     found = dict(_new_marks(client, stored or Client()))
     if stored and reaches_far(stored):
         said = _("This client reaches further than your rights: whoever has all rights changes it.")
-        found = {**dict.fromkeys(_more(client, stored), said), **found}
+        names = [*_more(client, stored), *_fewer_marks(client, stored)]
+        found = {**dict.fromkeys(names, said), **found}
     if found:
         raise ValidationError(found)
 
@@ -76,6 +78,12 @@ def _new_marks(client: Client, before: Client) -> Iterator[tuple[str, str]]:
             yield name, said[name]
     if GATEWAY in _new(client, before, "allowed_scopes"):
         yield "allowed_scopes", _("The scope gateway is given by whoever has all rights.")
+
+
+def _fewer_marks(client: Client, stored: Client) -> Iterator[str]:
+    yield from (name for name in _MARKS if getattr(stored, name) and not getattr(client, name))
+    if GATEWAY in _new(stored, client, "allowed_scopes"):
+        yield "allowed_scopes"
 
 
 def _more(client: Client, stored: Client) -> Iterator[str]:
