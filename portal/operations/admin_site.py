@@ -9,7 +9,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import reverse
+from django.urls import URLPattern, URLResolver, reverse
 from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import gettext_noop
@@ -65,8 +65,14 @@ class VestibuleAdminSite(AdminSite):
         """Register pages that write events, and nothing to Django's own log, and whose lists are
         asked by their own filters alone.
         """
-        page = type("Page", (OfferedLookups, admin_class or ModelAdmin), {})
+        bases = (OfferedLookups, admin_class or ModelAdmin)
+        page = type("Page", bases, {"view_on_site": False})
         super().register(model_or_iterable, page, **{**acts.IN_PLACE, **options})
+
+    def get_urls(self) -> list[URLPattern | URLResolver]:
+        """Leave out the way to a row's place on the site: none has one, and each would be told."""
+        urls = super().get_urls()
+        return [each for each in urls if getattr(each, "name", "") != "view_on_site"]
 
     def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
         """Raise `Http404`: no page of ours looks up rows while somebody types."""

@@ -8,10 +8,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ERROR_FLAG
-from django.core.exceptions import FieldDoesNotExist
+from django.core.exceptions import FieldDoesNotExist, ValidationError
 from django.db import DataError
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
@@ -56,6 +57,14 @@ class OfferedLookups(admin.ModelAdmin):  # type: ignore[type-arg]
         except (OverflowError, ValueError, DataError) as error:
             raise IncorrectLookupParameters(str(error)) from error
 
+    def response_action(self, request: HttpRequest, queryset: Any, *args: Any) -> Any:
+        """Do what was chosen. A key that no row can have chooses nothing, which Django says."""
+        if not all(_may_be(self.model, key) for key in request.POST.getlist(ACTION_CHECKBOX_NAME)):
+            posted = request.POST.copy()
+            posted.setlist(ACTION_CHECKBOX_NAME, [])
+            request.POST = posted  # type: ignore[assignment]
+        return super().response_action(request, queryset, *args)
+
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> Any:
         """Return what is found by the first words of the term."""
         words = search_term[:_LONGEST].replace("\0", "").split()
@@ -67,6 +76,20 @@ class OfferedLookups(admin.ModelAdmin):  # type: ignore[type-arg]
             path = each[0] if isinstance(each, (list, tuple)) else each
             if isinstance(path, str):
                 yield path
+
+
+def _may_be(model: Any, key: str) -> bool:
+    """Tell whether a row may have this key: asked without a database, whose refusal of a number
+    that is too great would end a transaction.
+    """
+    field = model._meta.pk
+    while field.is_relation:
+        field = field.target_field
+    try:
+        field.run_validators(field.to_python(key))
+    except ValidationError:
+        return False
+    return True
 
 
 def _of(model: Any, path: str) -> set[str]:

@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import Permission
+from django.contrib.contenttypes.models import ContentType
 from django.db import connection
 from django.db.models import Field
 from django.test import Client, RequestFactory
@@ -159,6 +160,26 @@ def test_each_filter_that_a_list_offers_is_answered(root: Client) -> None:
         links = {unescape(link) for link in re.findall(r'href="(\?[^"]+)"', bar)}
         for link in {tuple(parse_qs(link[1:])): link for link in sorted(links)}.values():
             assert root.get(place(model) + link).status_code == 200, (model, link)
+
+
+@pytest.mark.parametrize("key", ["x", "9" * 23, "9" * 5000])
+def test_a_key_that_no_row_can_have_chooses_nothing(root: Client, asked: Any, key: str) -> None:
+    for model, page in admin.site._registry.items():
+        for action in page.get_actions(asked):
+            sent = {"action": action, "_selected_action": ["1", key], "post": "yes"}
+            answer = root.post(place(model), sent)
+            assert (answer.status_code, answer["Location"]) == (302, place(model)), (model, action)
+        assert root.get(place(model)).status_code == 200, model
+    assert User.objects.filter(username="ada").exists()
+
+
+def test_no_row_is_told_from_none_by_an_address_on_the_site(root: Client) -> None:
+    row = register()
+    assert "/admin/r/" not in root.get(f"{place(type(row))}{row.pk}/change/").content.decode()
+    for model in admin.site._registry:
+        kind = ContentType.objects.get_for_model(model).pk
+        for pk in (row.pk, User.objects.get().pk, 999):
+            assert root.get(f"/admin/r/{kind}/{pk}/").status_code == 404, model
 
 
 def test_the_events_of_a_person_are_found_from_their_page(root: Client) -> None:
