@@ -94,7 +94,8 @@ class DetailsView(JsonView):
         body: dict[str, Any] = {
             "id": person.pk,
             "name": person.username,
-            "role": "ADMIN" if person.is_staff else "USER",
+            # Whoever may decide everything, as in MapStore: staff may be somebody who only looks.
+            "role": "ADMIN" if person.is_staff and person.is_superuser else "USER",
             "enabled": person.is_active,
             "groups": {
                 "group": [{"id": pk, "groupName": name, "description": ""} for pk, name in groups]

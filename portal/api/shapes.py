@@ -93,7 +93,7 @@ _Person = shape(
     "Person",
     "name",
     id=s.IntegerField(),
-    role=s.ChoiceField(["ADMIN", "USER"]),
+    role=s.ChoiceField(["ADMIN", "USER"], help_text="ADMIN has all rights, in this session."),
     enabled=s.BooleanField(),
     groups=shape("Groups", group=_Group(many=True))(),
     attribute=shape("Attribute", "name", "value")(many=True, required=False),

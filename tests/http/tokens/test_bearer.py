@@ -66,12 +66,15 @@ def test_attributes_come_when_asked_for(caller: Caller) -> None:
         assert "attribute" not in body["User"]
 
 
-@pytest.mark.parametrize("staff", [True, False])
-def test_an_administrators_role_is_the_one_of_this_moment(
-    caller: Caller, person: User, staff: bool
+@pytest.mark.parametrize(
+    ("staff", "rights", "role"),
+    [(True, True, "ADMIN"), (True, False, "USER"), (False, True, "USER"), (False, False, "USER")],
+)
+def test_the_role_is_admin_with_all_rights_at_this_moment(
+    caller: Caller, person: User, staff: bool, rights: bool, role: str
 ) -> None:
-    User.objects.filter(pk=person.pk).update(is_staff=staff)
-    assert caller.get().json()["User"]["role"] == ("ADMIN" if staff else "USER")
+    User.objects.filter(pk=person.pk).update(is_staff=staff, is_superuser=rights)
+    assert caller.get().json()["User"]["role"] == role
 
 
 def test_the_cookie_is_as_good(caller: Caller) -> None:
