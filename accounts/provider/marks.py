@@ -10,6 +10,8 @@ from typing import Any
 TRUSTED: Mapping[str, bool] = {"trusted": True}
 # It holds names that may look like an address, such as those of scopes; nobody calls them.
 WORDS: Mapping[str, bool] = {"words": True}
-# It holds such names, and says where claims stand: those of the address, by which applications know
-# people, are trusted.
-CLAIMS: Mapping[str, Any] = {**WORDS, "kept": ("email", "email_verified")}
+# It holds such names, and says where claims stand: those of the address and the username, by which
+# applications know people, are trusted. Whoever says the username says who people are, at once.
+CLAIMS: Mapping[str, Any] = {
+    **WORDS, "kept": ("email", "email_verified", "username"), "naming": ("username",)
+}  # fmt: skip

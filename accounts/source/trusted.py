@@ -30,6 +30,15 @@ def changed(
     return found
 
 
+def naming(provider: type[Provider], given: Mapping[str, Any]) -> list[str]:
+    """Return the names of the settings that say as whom people are shown."""
+    return [
+        each.name
+        for each in dataclasses.fields(provider.Settings)
+        if _kept(each, _value(each, given), "naming")
+    ]
+
+
 def addresses(provider: type[Provider] | None, settings: Mapping[str, Any]) -> set[tuple[str, str]]:
     """Return each address among the settings, at any depth, with its place. What is left out has
     its default. Without a provider each setting is taken as it stands.
@@ -56,9 +65,9 @@ def _of_field(field: "dataclasses.Field[Any]", value: Any) -> set[tuple[str, str
     return set() if is_none else _addresses(value, f".{field.name}")
 
 
-def _kept(field: "dataclasses.Field[Any]", value: Any) -> set[tuple[str, str]]:
-    """Return what a mapping says of the names that its provider has marked."""
-    names = field.metadata.get("kept", ()) if isinstance(value, Mapping) else ()
+def _kept(field: "dataclasses.Field[Any]", value: Any, mark: str = "kept") -> set[tuple[str, str]]:
+    """Return what a mapping says of the names that its provider has marked so."""
+    names = field.metadata.get(mark, ()) if isinstance(value, Mapping) else ()
     return {(name, str(value[name])) for name in names if name in value}
 
 

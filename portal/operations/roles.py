@@ -51,7 +51,8 @@ ROLES = (
     Role(
         "source-keeper",
         _("Source keeper"),
-        _("Sets up the ways to sign in, tests them, and reads what happened there."),
+        _("Sets up the ways to sign in, and so decides who comes in by them; tests them, and reads "
+          "what happened there."),
         (
             "accounts.view_source", "accounts.add_source", "accounts.change_source",
             "accounts.delete_source", "accounts.view_event", "accounts.view_outboxitem",

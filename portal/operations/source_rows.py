@@ -69,8 +69,8 @@ def refuse_reach(
     """Raise `ValidationError` for a setting by which more is reached than an editor may give away.
 
     Without `all_rights` nobody calls into the operator's own net, and nobody changes a trusted
-    setting where people's cookies, tokens or passwords go there, or where people are known already:
-    whoever answers at the address could be any of them.
+    setting where people's cookies, tokens or passwords go there, where it says what people are
+    called, or where people are known already: whoever answers at the address could be any of them.
     """
     kind = registry.providers().get(row.provider)
     if all_rights or kind is None:  # no provider: said by another check, and nothing is saved
@@ -84,8 +84,10 @@ def refuse_reach(
     before, after = _taken(row, stored), _taken(row, whole)
     if not names and after <= before:
         return
-    if said := _why_kept(row, kind, takes=bool(before or after)):
-        raise ValidationError({"settings": said % (names or sorted(after - before))[0]})
+    naming = trusted.naming(kind, whole)
+    names = [*(each for each in names if each in naming), *names, *sorted(after - before)]
+    if said := _why_kept(row, kind, takes=bool(before or after), names=bool(naming)):
+        raise ValidationError({"settings": said % names[0]})
 
 
 def still_verifies(row: Source, stored: Source | None) -> bool:
@@ -98,13 +100,13 @@ def still_verifies(row: Source, stored: Source | None) -> bool:
     return kind is not None and not trusted.changed(kind, row.settings, stored.settings)
 
 
-def _why_kept(row: Source, kind: type[Provider], *, takes: bool) -> str:
+def _why_kept(row: Source, kind: type[Provider], *, takes: bool, names: bool) -> str:
     """Return why an editor may not change a trusted setting of a source, or nothing."""
     if takes:
         return _("%s: it says where people's cookies or tokens go. Ask somebody with all rights.")
     if issubclass(kind, Prompts):
         return _("%s: it says where passwords go, or whose they are. Ask somebody with all rights.")
-    known = Identity.objects.filter(source__slug=row.slug).exists()
+    known = names or Identity.objects.filter(source__slug=row.slug).exists()
     return _("%s: it says by what people are known. Ask somebody with all rights.") if known else ""
 
 

@@ -237,6 +237,23 @@ def test_a_source_that_nobody_comes_by_is_set_up_in_peace(editor: Client) -> Non
     assert change(editor, row, **moved).status_code == 302
 
 
+def test_nobody_is_called_what_an_editor_likes(editor: Client) -> None:
+    """Front ends show the name of a session, and some know people by it."""
+    row, named = saved("oidc"), {"username": "preferred_username"}
+    whole = {**WHOLE["oidc"], "issuer": EVIL, "claims": named}
+    new = {**form(row, slug="mine", provider="oidc"), "settings": json.dumps(whole)}
+    for answer in (editor.post(ADD, new), change(editor, row, claims=named)):
+        assert "claims: it says by what people are known. Ask somebody with all" in said(answer)
+    assert not Source.objects.filter(slug="mine").exists()
+    row.settings["claims"] = named
+    catalogue.save(row)
+    for claims in (named, {**named, "groups": "roles"}):
+        answer = change(editor, row, client_secret="new", claims=claims)
+        assert answer.status_code == 302, errors(answer)
+    assert "issuer: it says by what people" in said(change(editor, row, issuer=EVIL))
+    assert change(editor, row, issuer=EVIL, client_secret="x", claims={}).status_code == 302
+
+
 def test_a_source_of_an_editors_verifies_no_address(editor: Client, peer: Upstream) -> None:
     """Its claims are theirs: they could have anybody's address (U08)."""
     row = saved("oidc")
