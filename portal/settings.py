@@ -312,6 +312,10 @@ PERMISSIONS_POLICY = browsers.PERMISSIONS
 VESTIBULE_BODY_DEADLINE = env.float("VESTIBULE_BODY_DEADLINE", default=10.0)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
+FILE_UPLOAD_HANDLERS = [
+    "portal.door.uploads.NotTooLarge",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+]
 MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
 MESSAGES_COOKIE_NAME = "vestibule-messages"
 SILENCED_SYSTEM_CHECKS: list[str] = [

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.middleware.csrf import get_token
 from django.utils import timezone
+from django.utils.http import parse_etags
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -57,7 +58,8 @@ class SessionView(OpenView):
         token = request.META["CSRF_COOKIE"]  # as it is: a header is never packed (BREACH)
         tag = '"' + hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:32] + '"'
         headers = {"ETag": tag, "Vary": "Cookie, Authorization", "X-CSRFToken": token}
-        same = request.headers.get("If-None-Match") == tag
+        known_tags = parse_etags(request.headers.get("If-None-Match", ""))
+        same = "*" in known_tags or tag in (each.removeprefix("W/") for each in known_tags)
         response = Response(None if same else body, 304 if same else 200, headers=headers)
         leaving.keep_word(request._request, response)
         return response

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from accounts.models import Event, StoredSession, User
@@ -48,8 +49,12 @@ def test_malformed_queries_never_break_a_page(anyone: Client, query: str) -> Non
 
 
 def test_ten_thousand_fields_and_huge_bodies_are_refused(anyone: Client) -> None:
-    many = anyone.post("/auth/login/local", {f"f{i}": "x" for i in range(10_000)})
+    kind, fields = "application/x-www-form-urlencoded", "&".join(f"f{i}=x" for i in range(10_000))
+    many = anyone.post("/auth/login/local", fields, content_type=kind)
     assert many.status_code == 400
+    file = SimpleUploadedFile("many.csv", b"x" * 300_000)
+    huge = anyone.post("/auth/login/local", {"username": "alice", "file": file})
+    assert huge.status_code == 413
     huge = anyone.post("/auth/login/local", {"username": "alice", "password": "x" * 1_000_000})
     assert (huge.status_code, "What you sent is too large" in huge.content.decode()) == (413, True)
     assert not StoredSession.objects.exists()

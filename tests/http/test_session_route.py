@@ -71,7 +71,10 @@ def test_no_secret_is_shown(client: Client, tenant: Callable[..., Source], peer:
 def test_what_is_known_already_is_not_sent_again(client: Client, person: User) -> None:
     sign_in(client)
     first = client.get("/auth/session")
-    again = client.get("/auth/session", headers={"If-None-Match": first["ETag"]})
+    own = first["ETag"]
+    for same in (f"W/{own}", f'"x", {own}', f'{own}, "x"', "*", own):  # RFC 9110, 13.1.2
+        again = client.get("/auth/session", headers={"If-None-Match": same})
+        assert again.status_code == 304, same
     assert (again.status_code, again.content) == (304, b"")
     client.post("/auth/logout")
     changed = client.get("/auth/session", headers={"If-None-Match": first["ETag"]})

@@ -300,9 +300,7 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
     postgres: Postgres, house: Site, alice: requests.Session
 ) -> None:
     with psycopg.connect(postgres.url) as holder:
-        holder.execute(
-            "LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE"
-        )
+        holder.execute("LOCK TABLE accounts_user IN ACCESS EXCLUSIVE MODE")
         begun = time.monotonic()
         answer = ask(alice, f"{house.url}/account/")
         assert is_unavailable(answer)
