@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page
+from playwright.sync_api import Locator, Page
 
 from tests.peers.site import Site
 
@@ -33,3 +33,13 @@ def sign_in(page: Page, house: Site, name: str = "alice") -> None:
     page.get_by_label("Username", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
+
+
+def press_twice(page: Page, button: Locator) -> list[str]:
+    """Press a button twice on a slow line. Returns what is posted, as it is posted."""
+    posted: list[str] = []
+    slow = {"offline": False, "latency": 700, "downloadThroughput": -1, "uploadThroughput": -1}
+    page.context.new_cdp_session(page).send("Network.emulateNetworkConditions", slow)
+    page.on("request", lambda sent: posted.append(sent.url) if sent.method == "POST" else None)
+    button.evaluate("button => { button.click(); setTimeout(() => button.click(), 250); }")
+    return posted
