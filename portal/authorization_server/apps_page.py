@@ -3,7 +3,7 @@
 from typing import cast
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
@@ -19,7 +19,7 @@ def apps(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         client = clients.find(request.POST.get("withdraw", ""))
         if client is None or not consents.withdraw(person, client, incoming.visit(request)):
-            raise Http404
+            return answers.over_already(request, "/account/apps")
         messages.success(request, _("Withdrawn. The application is signed out."))
         return answers.see_other("/account/apps")
     rows = [

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import structlog
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils.translation import gettext
@@ -38,6 +39,14 @@ def see_other(url: str) -> HttpResponseRedirect:
     response = HttpResponseRedirect(url, status=303)
     response["Cache-Control"] = "no-store"
     return response
+
+
+def over_already(request: HttpRequest, url: str) -> HttpResponseRedirect:
+    """Lead back to the list of what a person has: what they meant to end is there no more, or is
+    not theirs, which reads the same.
+    """
+    messages.warning(request, gettext("That was over already."))
+    return see_other(url)
 
 
 def with_retry_after(response: HttpResponse, error: ProtocolError) -> HttpResponse:

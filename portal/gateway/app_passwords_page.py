@@ -94,7 +94,7 @@ def page(request: HttpRequest) -> HttpResponse:
     if "end" in request.POST:
         uid = request.POST["end"].replace("\0", "")  # which PostgreSQL cannot store
         if not app_passwords.revoke(person.pk, uid, incoming.visit(request)):
-            raise Http404
+            return answers.over_already(request, PATH)
         messages.success(request, gettext("Removed. The program is signed out."))
         return answers.see_other(PATH)
     again = signing_in.prove_again(request, PATH, ways_in.proof_of(person))

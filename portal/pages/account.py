@@ -4,7 +4,6 @@ from typing import Any, cast
 
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
@@ -49,10 +48,10 @@ def sessions(request: HttpRequest) -> HttpResponse:
         if ending == "others":
             people.end_others(person_id, current, incoming.visit(request))
             messages.success(request, _("You are signed out everywhere else."))
-        elif not people.end_one(person_id, ending, incoming.visit(request)):
-            raise Http404
-        else:
+        elif people.end_one(person_id, ending, incoming.visit(request)):
             messages.success(request, _("That device is signed out."))
+        else:
+            return answers.over_already(request, "/account/sessions")
         return answers.see_other("/account/sessions")
     labels = {ready.slug: ready.label for ready in catalogue.enabled()}
     alive = people.sessions_of(person_id).filter(expire_date__gt=timezone.now())
@@ -115,15 +114,15 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
             return signing_in.begin(request, source, "/account/sign-ins", link_uid=session.uid)
         except ProtocolError as error:
             return answers.fail(request, error, source.slug, linking=True)
-    _unlink(request, person_id)
-    messages.success(request, _("Removed. Nobody can sign in to this account that way any more."))
-    return answers.see_other("/account/sign-ins")
+    return _unlink(request, person_id)
 
 
-def _unlink(request: HttpRequest, person_id: int) -> None:
+def _unlink(request: HttpRequest, person_id: int) -> HttpResponse:
     key = request.POST.get("unlink", "")
     mine = Identity.objects.filter(user_id=person_id).select_related("source", "user")
-    identity = get_object_or_404(mine, pk=int(key) if key.isdecimal() and len(key) < 18 else 0)
+    identity = mine.filter(pk=int(key) if key.isdecimal() and len(key) < 18 else 0).first()
+    if identity is None:
+        return answers.over_already(request, "/account/sign-ins")
     if mine.count() < 2 or _is_current(identity, incoming.session_of(request)):
         raise Http404
     slug = identity.source.slug
@@ -133,6 +132,8 @@ def _unlink(request: HttpRequest, person_id: int) -> None:
             tell("identity.unlinked", identity.user, incoming.visit(request), source=slug)
     except administrators.LastAdministratorError:
         raise Http404 from None
+    messages.success(request, _("Removed. Nobody can sign in to this account that way any more."))
+    return answers.see_other("/account/sign-ins")
 
 
 def _is_current(identity: Identity, session: Any) -> bool:

@@ -57,7 +57,7 @@ def _forget(request: HttpRequest, person: User) -> HttpResponse:
     key = request.POST.get("forget", "")
     pk = int(key) if key.isascii() and key.isdecimal() and len(key) < _LONGEST_KEY else 0
     if not known.forget(person.pk, pk, incoming.visit(request)):
-        raise Http404
+        return answers.over_already(request, PATH)
     messages.success(request, _("The trust in that browser has ended."))
     return answers.see_other(PATH)
 

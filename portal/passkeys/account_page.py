@@ -5,7 +5,7 @@ from typing import Any, cast
 
 from django import forms
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -86,7 +86,7 @@ def _add(request: HttpRequest, person: User) -> HttpResponse:
 
 def _remove(request: HttpRequest, person: User) -> HttpResponse:
     if not passkeys.remove(person.pk, _number(request, "remove"), incoming.visit(request)):
-        raise Http404
+        return answers.over_already(request, PATH)
     said = gettext(
         "Removed. It signs nobody in any more; you may delete it on your device as well."
     )
@@ -99,7 +99,7 @@ def _rename(request: HttpRequest, person: User) -> HttpResponse:
     if not form.is_valid():
         return answers.see_other(PATH)  # nothing was typed: the name stays
     if not passkeys.rename(person.pk, _number(request, "rename"), form.cleaned_data["label"]):
-        raise Http404
+        return answers.over_already(request, PATH)
     messages.success(request, gettext("The name is changed."))
     return answers.see_other(PATH)
 

@@ -66,6 +66,12 @@ def person(house: None) -> User:
     return user
 
 
+def was_over(client: Client, answer: Any) -> bool:
+    """Tell whether an answer leads back to a list that says that what was to end is over."""
+    assert answer.status_code == 303, answer.content
+    return "That was over already." in client.get(answer["Location"]).content.decode()
+
+
 def begin(client: Client, slug: str, next_url: str = "") -> dict[str, str]:
     """Start at a redirecting source. Returns the parameters of the authorization request."""
     response = client.get(f"/auth/login/{slug}", {"next": next_url} if next_url else {})
