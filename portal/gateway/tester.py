@@ -88,13 +88,13 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     return Outcome(answer.status, _why(who, decided), answer.headers, looked)
 
 
-def url_problem(url: str, method: str) -> str:
-    """Return what is wrong with an address to be tried by a method, or nothing."""
+def is_read(url: str, method: str) -> bool:
+    """Tell whether the gateway would read an address that is tried by a method."""
     try:
         forwarded.read(_sent(url, method))
-    except InvalidRequest as error:
-        return error.description
-    return ""
+    except InvalidRequest:
+        return False
+    return True
 
 
 def _sent(url: str, method: str) -> dict[str, str]:

@@ -69,9 +69,9 @@ class TrialForm(forms.Form):
     def clean(self) -> None:
         """Refuse what the gateway would not read."""
         url, method = (self.cleaned_data.get(name) for name in ("url", "method"))
-        problem = tester.url_problem(url, method) if url and method else ""
-        if problem:
-            self.add_error("url", problem)
+        if url and method and not tester.is_read(url, method):
+            said = _("This address cannot be read. Type a whole one: https://host/path")
+            self.add_error("url", said)
 
     def clean_person(self) -> User | None:
         """Return the person, or None."""

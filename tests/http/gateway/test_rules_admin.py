@@ -187,10 +187,13 @@ def test_it_knows_a_person_for_whoever_may_see_people(root: Client, person: User
 
 
 def test_it_asks_again_for_what_the_gateway_would_not_read(root: Client) -> None:
+    root.cookies["vestibule-language"] = "de"
     for url in ("", "files", "https://a b/", "/path", "https://files.example.org"):
         page = root.get(TRY, {"url": url, "method": "GET", "manner": "page"})
         assert page.context["outcome"] is None
         assert "url" in page.context["form"].errors
+        assert "<title>Fehler: " in page.content.decode()
+        assert not url or "Geben Sie eine ganze ein" in page.content.decode()
     moved = {"url": f"https://{HOST}/a" + ",/a" * 4, "method": "MOVE", "manner": "client"}
     assert "url" in root.get(TRY, moved).context["form"].errors
     asked = {"url": f"https://{HOST}/", "method": "G T", "manner": "page"}
