@@ -56,6 +56,19 @@ def test_the_list_of_pages_breaks_no_word(admin: Page, house: Site) -> None:
         assert round(lines) <= len(link.inner_text().split()), link.inner_text()
 
 
+def test_no_page_is_without_its_words_and_its_keys(admin: Page, house: Site) -> None:
+    """In German: the search has a name, its link is seen without colours, the example scrolls."""
+    admin.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    admin.goto(f"{house.url}/admin/accounts/user/?q=ada")
+    expect(admin.get_by_role("textbox", name="Suchen")).to_have_value("ada")
+    every = admin.get_by_role("link", name="Alle anzeigen")
+    expect(every).to_have_css("text-decoration-line", "underline")
+    admin.goto(f"{house.url}/admin/accounts/user/invite/")
+    example = admin.get_by_role("region", name="Beispiel")
+    example.focus()
+    expect(example).to_be_focused()
+
+
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
     admin.goto(f"{house.url}/admin/auth/group/add/")
     expect(admin.locator("select#id_permissions_from")).to_be_visible()
