@@ -21,6 +21,8 @@ _AGAIN_SECONDS = 600
 _WHY_SECONDS = 600
 # What became of a session upstream whose person may still be signed in there.
 _STAYS = frozenset({chart.PENDING, chart.UNANSWERED})
+# In the receipt of a session that was over already: nobody knows any more by which source it came.
+_OVER = "over"
 
 
 def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
@@ -38,13 +40,31 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     departure = chart.leave(session, incoming.visit(request), permitted, routes.logout_done_url())
     forget_session(request)  # ended above, exactly once
     if not session.exists:
-        return answers.see_other(return_to or "/")
+        return _was_over(request, return_to)
     code = departure.support_code
     response = _send_off(session.source, session.issuer, departure, code, return_to)
     if session.shared:
         if departure.upstream not in {*_STAYS, chart.VISIT}:
             cookies.forget(response, cookies.RECEIPT)
         shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
+    return response
+
+
+def _was_over(request: HttpRequest, return_to: str) -> HttpResponse:
+    """Return the way on of who leaves without a session. Whose browser still held the cookie of one
+    may have left a moment ago, by a click whose answer was lost: they read as much as is certain.
+    """
+    held = bool(request.COOKIES.get(conf.session_cookie()))
+    sweeps = held and not return_to and shared.is_marked(request)
+    response = answers.see_other(return_to or (routes.ENDED if sweeps else "/"))
+    if held:
+        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    if sweeps:
+        shared.mark(request)
+        shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
+    elif held:
+        receipt = {"label": "", "upstream": _OVER, "code": "", "next": ""}
+        cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
     return response
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 import pytest
 from django.test import Client
 
 from accounts.models import Event, OutboxItem, Source, StoredSession, User
-from tests.http.conftest import enter, sign_in
+from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
@@ -39,7 +40,27 @@ def test_leaving_lands_on_the_front_page_with_one_receipt(client: Client, person
 def test_leaving_without_a_session_leads_to_the_front_page(client: Client, db: None) -> None:
     assert client.post("/auth/logout")["Location"] == "/"
     assert client.get("/auth/logout")["Location"] == "/"
+    assert client.get("/").context["receipt"] is None
     assert not Event.objects.exists()
+
+
+@pytest.mark.parametrize("shared", ["", "1"])
+def test_whose_first_click_had_no_answer_reads_what_is_certain(
+    client: Client, person: User, shared: str
+) -> None:
+    """The answer to the first is lost, with its cookies; nobody is sent abroad by the second."""
+    typed = {"username": "alice", "password": PASSWORD, "shared": shared}
+    client.post("/auth/login/local", typed)
+    held = deepcopy(client.cookies)
+    client.post("/auth/logout")
+    client.cookies = held
+    again = client.post("/auth/logout")
+    assert again["Location"] == ("/auth/logout/ended" if shared else "/")
+    page = client.get(again["Location"]).content.decode()
+    assert "<h1>You are signed out</h1>" in page
+    assert "Did you sign in anywhere else? Then sign out there too" in page
+    assert client.get("/").context["receipt"] is None
+    assert Event.objects.filter(name="logout").count() == 1
 
 
 def test_e03_a_post_needs_the_csrf_token(client: Client, person: User) -> None:
