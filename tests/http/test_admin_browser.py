@@ -86,6 +86,19 @@ def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:
     expect(admin.get_by_text("An administrator can sign in with a password.")).to_be_visible()
 
 
+def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:
+    """It leaves the page where it is: what keeps a form from being sent twice lets it through."""
+    admin.goto(f"{house.url}/admin/accounts/event/")
+    admin.locator("input.action-select").first.check()
+    admin.get_by_label("Action:").select_option("export")
+    for _time in range(2):
+        with admin.expect_download() as told:
+            admin.get_by_role("button", name="Run").or_(
+                admin.get_by_role("button", name="Go")
+            ).click()
+        assert told.value.suggested_filename == "events.jsonl"
+
+
 def test_a_session_is_ended_from_the_list(admin: Page, house: Site) -> None:
     admin.goto(f"{house.url}/admin/accounts/storedsession/")
     for box in admin.locator("input.action-select").all():
