@@ -3,13 +3,17 @@
 from typing import Any
 
 from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.core.validators import EmailValidator
 
 from accounts import ended
 from accounts.login import lockout
 from accounts.models import Identity, Source, User
 from accounts.provider import Authentication
 
+LONGEST = 254
 _MOST_REMEMBERED = 50
+_judge = EmailValidator()
 
 
 def follow(user: User, source: Source, outcome: Authentication) -> None:
@@ -38,9 +42,23 @@ def _told(user: User, source: Source, outcome: Authentication) -> list[tuple[str
     follows = source.staff or not (user.is_staff or user.is_superuser)
     verified = is_verified(source, outcome)
     better = verified or not (user.email and user.email_verified)
-    if outcome.email and follows and better:
-        told += [("email", outcome.email[:254]), ("email_verified", verified)]
+    if outcome.email and follows and better and address(outcome, user.email):
+        told += [("email", outcome.email), ("email_verified", verified)]
     return told
+
+
+def address(outcome: Authentication, stored: str = "") -> str:
+    """Return the address that a source names; nothing for what is none, or is too long to store.
+    The one that is `stored` is not judged again.
+    """
+    named = outcome.email
+    if named == stored:
+        return named
+    try:
+        _judge(named)
+    except ValidationError:
+        return ""
+    return named if len(named) <= LONGEST else ""
 
 
 def is_verified(source: Source, outcome: Authentication) -> bool:

@@ -267,13 +267,14 @@ def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
 def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
     """Create the person. A parallel first sign-in finds the one that was created."""
     waiting = User.Status.AWAITING_ACCESS if source.require_assignment else User.Status.ACTIVE
+    email = profile.address(outcome)
     try:
         with transaction.atomic():
             user = User(
                 username=f"{source.slug}-{new_uid()[:12]}",
                 name=outcome.name[:300],
-                email=outcome.email[:254],
-                email_verified=profile.is_verified(source, outcome) or not outcome.email,
+                email=email,
+                email_verified=profile.is_verified(source, outcome) or not email,
                 status=waiting,
             )
             user.set_unusable_password()

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
+from accounts.login import profile
 from accounts.models import Identity, Source, User
 from accounts.source import catalogue, registry
 from tests.http.conftest import PASSWORD, enter
@@ -291,6 +292,22 @@ def test_an_address_is_verified_where_its_source_verifies_any(
     tenant(columns={"verifies_mail": True})
     enter(Client(), "town", "mallory")
     assert User.objects.get().email_verified
+
+
+@pytest.mark.parametrize("none", ["not an address", "a" * 300 + "@b.dk", "a@" + "b." * 126 + "dk"])
+def test_what_is_no_address_is_not_taken_for_one(
+    tenant: Any, peer: Upstream, none: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenant()
+    for named, kept in ((none, ""), ("bob@example.org",) * 2, (none, "bob@example.org")):
+        peer.extra = {"email": named, "email_verified": True}
+        enter(Client(), "town", "bob")
+        found = User.objects.get()
+        assert (found.email, found.email_verified) == (kept, True)
+        found.full_clean(exclude=["password"])
+    peer.extra["email"] = "bob@example.org"
+    monkeypatch.setattr(profile, "_judge", None)
+    enter(Client(), "town", "bob")  # the address that is stored is not judged again
 
 
 def test_whoever_has_all_rights_changes_it(client: Client, house: None) -> None:
