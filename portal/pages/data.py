@@ -40,6 +40,7 @@ def data(request: HttpRequest) -> HttpResponse:
     context = {
         "topics": topics,
         "may_erase": erasure.is_allowed(person),
+        "is_staff": erasure.opens_administration(person),
         "erased_at": dossier.erased_at(person),
         "here": "data",
     }
@@ -70,18 +71,14 @@ def delete(request: HttpRequest) -> HttpResponse:
     person = cast(User, request.user)
     if not erasure.is_allowed(person):
         raise Http404
-    path, hindrance = f"{_PATH}/delete", ways_in.hindrance(request)
-    if hindrance and request.method == "POST":
-        return answers.see_other(path)
     proof = ways_in.proof_of(person)
-    again = None if hindrance else signing_in.prove_again(request, path, proof)
+    again = signing_in.prove_again(request, f"{_PATH}/delete", proof)
     if again:
         return again
     if request.method == "GET":
         source = catalogue.of_session(incoming.session_of(request).source)
         elsewhere = source.label if source and source.slug != Source.LOCAL else ""
         context = {"person": person, "label": elsewhere, "here": "data"}
-        context["hindrance"] = hindrance
         return answers.page(request, "account/delete.html", context)
     person = User.objects.get(pk=person.pk)  # not as confined to this session's rights
     response = leaving.leave(request)  # while the upstream's tokens are there

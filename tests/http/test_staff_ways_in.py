@@ -133,10 +133,6 @@ def change_password(browser: Client, _ada: User) -> Any:
     return browser.post("/account/password", form)
 
 
-def delete_account(browser: Client, _ada: User) -> Any:
-    return browser.post("/account/data/delete")
-
-
 WAYS = [
     (steps.PAGE, add_passkey),
     (steps.PAGE, remove_passkey),
@@ -147,7 +143,6 @@ WAYS = [
     (SIGN_INS, link),
     (SIGN_INS, unlink),
     ("/account/password", change_password),
-    ("/account/data/delete", delete_account),
 ]
 NONE_OF_THEM = {
     "/account/": "is read",
@@ -156,6 +151,7 @@ NONE_OF_THEM = {
     "/account/devices": "trust lets nobody in, and ends where a strange browser is seen",
     "/account/data": "is read",
     "/account/data/export": "is read",
+    "/account/data/delete": "is for nobody who opens the administration",
     "/account/apps": "withdraws what was allowed",
     "/account/app-passwords": "has the rights of its session, and lets nobody in here",
     "/account/second-factor/codes": "shows what the session itself has made",
