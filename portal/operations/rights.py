@@ -25,6 +25,15 @@ def vouches_for(actor: Any, email: str) -> bool:
     return bool(actor.is_superuser) or not email
 
 
+def may_readdress(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may say by which name and address a person comes in, and have a link
+    mailed there: of others who open the administration only with all rights, as whoever has the
+    link acts in their name.
+    """
+    opens = person.is_staff or person.is_superuser
+    return bool(actor.is_superuser) or not opens or person.pk == actor.pk
+
+
 def may_vouch(actor: Any, person: User) -> bool:
     """Tell whether `actor` may say that the address which a person has is theirs."""
     return bool(actor.is_superuser and person.email) and not person.email_verified

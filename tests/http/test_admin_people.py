@@ -58,9 +58,9 @@ def errors(response: Any) -> dict[str, Any]:
     return dict(response.context["adminform"].form.errors)
 
 
-def act(client: Client, action: str, *users: User, **more: Any) -> Any:
+def act(client: Client, action: str, *users: User, follow: bool = False, **more: Any) -> Any:
     chosen = {"action": action, "_selected_action": [user.pk for user in users], **more}
-    return client.post("/admin/accounts/user/", chosen)
+    return client.post("/admin/accounts/user/", chosen, follow=follow)
 
 
 def is_signed_in(client: Client) -> bool:
@@ -249,6 +249,24 @@ def test_a_clerk_does_not_touch_those_who_may_do_more(
     assert User.objects.count() == 3
     assert not User.objects.filter(email="mine@example.org").exists()
     assert not mail.outbox
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_clerk_does_not_come_in_as_a_colleague(clerk: Client, person: User) -> None:
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    mine = form(person, username="alicia", name="Alicia", email="carl@example.org")
+    assert clerk.post(url(person), mine).status_code == 302
+    person.refresh_from_db()
+    known = (person.username, person.name, person.email)
+    assert known == ("alice", "Alicia", "alice@example.org")
+    own = User.objects.get(username="carl")
+    rights = list(own.user_permissions.values_list("pk", flat=True))
+    sent = form(own, email="carl@example.org", user_permissions=rights)
+    assert clerk.post(url(own), sent).status_code == 302
+    said = act(clerk, "send_links", person, own, follow=True).content.decode()
+    assert "You may not send these a link: Alicia" in said
+    fresh.delivered()
+    assert [message.to for message in mail.outbox] == [["carl@example.org"]]
 
 
 # --- The ways in ----------------------------------------------------------------------------------

@@ -28,7 +28,7 @@ from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.admin.seen_field import Held
-from portal.operations.rights import may_give, may_manage, may_vouch, vouches_for
+from portal.operations.rights import may_give, may_manage, may_readdress, may_vouch, vouches_for
 
 _WRITTEN = frozenset({"username", "name", "email", "is_staff", "is_superuser"})
 
@@ -77,8 +77,12 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         ]
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> list[str]:
-        """Leave it to administrators with all rights to make others."""
+        """Leave it to administrators with all rights to make others, and to say where they are
+        mailed links.
+        """
         kept = [] if request.user.is_superuser else ["held_roles"]
+        if obj and not may_readdress(request.user, obj):
+            kept += ["username", "email"]
         return ["uid", *kept] if obj else kept
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
@@ -145,7 +149,7 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
                 self._send(request, [obj], first=True)
             return
         wanted, obj.status = obj.status, form.initial["status"]
-        former, was_theirs = form.initial["email"], obj.email_verified
+        former, was_theirs = form.initial.get("email", obj.email), obj.email_verified
         if former != obj.email:
             obj.email_verified = vouches_for(request.user, obj.email)
         elif form.cleaned_data.get("vouched"):
@@ -194,7 +198,8 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     def send_links(self, request: HttpRequest, queryset: QuerySet[User]) -> None:
         """Mail links to those among the chosen who may have one."""
         chosen = list(queryset)
-        permitted = [person for person in chosen if may_manage(request.user, person)]
+        by = request.user
+        permitted = [each for each in chosen if may_manage(by, each) and may_readdress(by, each)]
         known = Identity.objects.filter(source__slug="local", user__in=permitted)
         with_password = set(known.values_list("user_id", flat=True))
         self._send(request, [person for person in permitted if person.pk in with_password])
