@@ -95,6 +95,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     email = models.EmailField(_("e-mail"), blank=True)
     # False for an address that a source named without saying that it is verified.
     email_verified = models.BooleanField(_("e-mail verified"), default=True)
+    # Whether staff without all rights have had a hand in how the person comes in: they typed the
+    # address, to which a link went, or merged somebody into the account.
+    tended = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE
     )

@@ -48,6 +48,7 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
         Event.objects.filter(by=goes).update(by=stays)
         password = goes.has_usable_password() and not stays.has_usable_password()
         goes.delete()
+        stays.tended |= goes.tended or not by.is_superuser
         _fill(stays, goes, password=password)
         tell("person.merged", stays, visit, by=by, detail=f"with {goes.uid}")
         if goes.email != stays.email and goes.email_verified:

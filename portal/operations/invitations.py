@@ -74,6 +74,7 @@ def invite(text: str, by: User, visit: Visit) -> int:
 def _add(line: _Line, by: User) -> User:
     person = User(username=line.username, name=line.name, email=line.email)
     person.email_verified = vouches_for(by, line.email)
+    person.tended = not by.is_superuser
     person.set_unusable_password()
     person.save(force_insert=True)
     person.give_local_identity()

@@ -94,14 +94,13 @@ def redeem(secret: str, enter: Enter, visit: Visit, *, lost: bool = False) -> No
         uid = enter(source, outcome)
         events.record(events.event("letmein.used", visit, user=row.user, session_uid=uid))
         if lost:
-            _remove_factors(row.user, visit)
+            remove_factors(row.user, visit, "by a link from the terminal")
 
 
-def _remove_factors(user: User, visit: Visit) -> None:
+def remove_factors(user: User, visit: Visit, reason: str) -> None:
     """Take the authenticator and the passkeys away: one that stayed would be asked for, to remove
     it.
     """
-    reason = "by a link from the terminal"
     keeping.remove(user, visit, reason=reason)
     for pk in passkeys.of_person(user.pk).values_list("pk", flat=True):
         passkeys.remove(user.pk, pk, visit, reason)

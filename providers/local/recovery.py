@@ -1,9 +1,9 @@
 """Links by which people set a password, the forgotten one or their first, and the mails with them.
 
-A link works once and for a limited time. It lapses when the password, the address or the epoch of
-the person's sessions changes (docs/threats.md, U05). It is made when its mail leaves, by the outbox
-and after the answer, so that the answer takes the same time whoever was asked for, no page waits
-for a mail server, and a mail survives a restart.
+A link works once and for a limited time. It lapses when the password, the address, the epoch of the
+person's sessions or whether they open the administration changes (docs/threats.md, U05). It is made
+when its mail leaves, by the outbox and after the answer, so that the answer takes the same time
+whoever was asked for, no page waits for a mail server, and a mail survives a restart.
 """
 
 from collections.abc import Mapping
@@ -55,8 +55,9 @@ class LinkTokens(PasswordResetTokenGenerator):
         return self._make_token_with_timestamp(user, self._num_seconds(later), self.secret)
 
     def _make_hash_value(self, user: User, timestamp: int) -> str:
-        parts = (user.uid, user.password, user.session_epoch, user.status, user.email, timestamp)
-        return "\0".join(str(part) for part in parts)
+        known = (user.uid, user.password, user.session_epoch, user.status, user.email)
+        rights = (user.is_staff, user.is_superuser)
+        return "\0".join(str(part) for part in (*known, *rights, timestamp))
 
     def _now(self) -> datetime:
         # In UTC, so that a link does not live an hour more or less when the clocks are turned.
@@ -109,6 +110,8 @@ def redeem(user: User, password: str, by: Visit) -> None:
         session_epoch=user.session_epoch,
         status=User.Status.ACTIVE,
         email=user.email,
+        is_staff=user.is_staff,
+        is_superuser=user.is_superuser,
     )
     with transaction.atomic():
         if not unchanged.update(password=fresh, email_verified=True):
@@ -139,7 +142,7 @@ def post(source: str, user: User, *, first: bool) -> bool:
     if not user.email or user.status != User.Status.ACTIVE:
         return False
     language = translation.get_language()
-    outbox.post_mail(source, {"uid": user.uid, "first": first, "language": language})
+    outbox.post_mail(source, {**_to(user), "first": first, "language": language})
     return True
 
 
@@ -162,8 +165,8 @@ def deliver(source: str, message: Mapping[str, Any]) -> None:
         return
     found = User.objects.filter(uid=message["uid"], status=User.Status.ACTIVE).exclude(email="")
     user = found.first()
-    if user is None:
-        return  # not let in any more, or without an address
+    if user is None or user.session_epoch != message.get("epoch", user.session_epoch):
+        return  # not let in any more, without an address, or all sessions have ended since
     _send(user, message["language"], first=message["first"])
     if "visit" in message:
         visit = Visit(**message["visit"])
@@ -179,7 +182,12 @@ def _answer(source: str, asked: Mapping[str, Any]) -> None:
                 lockout.spend(MAILS, user.uid)
             except TooManyRequests:
                 continue
-            outbox.post_mail(source, {"uid": user.uid, **rest})
+            outbox.post_mail(source, {**_to(user), **rest})
+
+
+def _to(user: User) -> dict[str, Any]:
+    """Return whom a link is for: one that has not left yet lapses as the others do."""
+    return {"uid": user.uid, "epoch": user.session_epoch}
 
 
 def _send(user: User, language: str | None, *, first: bool) -> None:

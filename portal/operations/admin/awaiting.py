@@ -25,6 +25,7 @@ from portal.door import answers
 from portal.door.guarded import Guarded
 from portal.door.lists import titled
 from portal.operations import roles
+from portal.operations.admin import promotion
 from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
@@ -267,7 +268,10 @@ class AwaitingAdmin(Guarded):
         what is edited stands in other tables, and follows.
         """
         if form.cleaned_data.get("is_staff"):
-            User.objects.filter(pk=obj.pk).update(is_staff=True)
+            was, person = (User.objects.get(pk=obj.pk) for _time in range(2))
+            person.is_staff = True
+            person.save(update_fields=["is_staff"])
+            promotion.settle(self, request, was, person)
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Give groups and permissions, then let in, all in the transaction of the form."""

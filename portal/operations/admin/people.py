@@ -22,7 +22,7 @@ from portal.door import incoming, ways_in
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, titled, with_subject
 from portal.operations import roles
-from portal.operations.admin import duty_field, seen_field
+from portal.operations.admin import duty_field, promotion, seen_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
@@ -142,6 +142,7 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         if not change:
             obj.set_unusable_password()
             obj.email_verified = vouches_for(request.user, obj.email)
+            obj.tended = not request.user.is_superuser
             obj.save()
             obj.give_local_identity()
             duty_field.save(request, form, obj)
@@ -149,15 +150,18 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
                 self._send(request, [obj], first=True)
             return
         wanted, obj.status = obj.status, form.initial["status"]
-        former, was_theirs = form.initial.get("email", obj.email), obj.email_verified
+        was = User.objects.get(pk=obj.pk)
+        former, was_theirs = was.email, was.email_verified
         if former != obj.email:
             obj.email_verified = vouches_for(request.user, obj.email)
+            obj.tended |= not request.user.is_superuser and obj.pk != request.user.pk
         elif form.cleaned_data.get("vouched"):
             obj.email_verified = True
         with administrators.kept():
             # What else stands in the row, such as the password, is not this page's to write.
             written = _WRITTEN & form.cleaned_data.keys()
-            obj.save(update_fields=[*written, "username_key", "email_verified"])
+            obj.save(update_fields=[*written, "username_key", "email_verified", "tended"])
+            promotion.settle(self, request, was, obj)
             duty_field.save(request, form, obj)
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)

@@ -1,0 +1,133 @@
+"""Whoever comes to open the administration: nothing by which others came in as them stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core import mail
+from django.test import Client
+
+from accounts.models import Event, Identity, Passkey, Source, StoredSession, User
+from tests.http.conftest import PASSWORD, enter, sign_in
+from tests.http.passkeys.steps import add, use
+from tests.http.passwords import NEW, choose, link_in, opened
+from tests.http.test_admin_people import act, form, is_signed_in, url
+from tests.peers import fresh
+
+pytestmark = pytest.mark.django_db(transaction=True)
+THEIRS, MINE = "chief@example.org", "clerk@example.net"
+Tenant = Callable[..., Source]
+
+
+def staff(name: str, **rights: Any) -> Client:
+    user = User.objects.create_user(name, PASSWORD, is_staff=True, **rights)
+    user.give_local_identity()
+    names = ["change_user", "view_user", "delete_user"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    client = Client()
+    sign_in(client, name)
+    return client
+
+
+@pytest.fixture
+def chief(house: None) -> User:
+    user = User.objects.create_user("chief", email=THEIRS)
+    user.give_local_identity()
+    return user
+
+
+def link_by(clerk: Client, chief: User) -> str:
+    """Return the link that the clerk gets who types their own address."""
+    assert clerk.post(url(chief), form(chief, email=MINE)).status_code == 302
+    act(clerk, "send_links", chief)
+    fresh.delivered()
+    return link_in(next(each for each in mail.outbox if each.to == [MINE]))
+
+
+def promote(admin: Client, chief: User, **sent: Any) -> str:
+    chief.refresh_from_db()
+    given = form(chief, is_staff="on", is_superuser="on", **sent)
+    return str(admin.post(url(chief), given, follow=True).content.decode())
+
+
+@pytest.mark.parametrize("sent", [{}, {"vouched": "on"}, {"email": THEIRS}])
+def test_a_link_from_before_gives_nobody_the_rights(chief: User, sent: dict[str, str]) -> None:
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    link = link_by(clerk, chief)
+    act(clerk, "send_links", chief)  # which leaves later
+    assert "must set a password anew" in promote(admin, chief, **sent)
+    mail.outbox.clear()
+    fresh.delivered()
+    assert not [each for each in mail.outbox if "/login/reset/" in str(each.body)]
+    browser = Client(HTTP_HOST="localhost")
+    assert "new_password" not in browser.get(link, follow=True).content.decode()
+    assert not User.objects.get(pk=chief.pk).has_usable_password()
+
+
+@pytest.mark.parametrize("address", [THEIRS, MINE, ""])
+def test_nothing_that_was_held_before_gets_the_rights(
+    chief: User, tenant: Tenant, address: str
+) -> None:
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    held = Client(HTTP_HOST="localhost")
+    choose(held, opened(held, link_by(clerk, chief)))
+    sign_in(held, "chief", NEW)
+    passkey = add(held)
+    later = chief.created_at + timedelta(minutes=1)
+    linked = Identity.objects.create(user=chief, source=tenant(columns={"staff": True}))
+    Identity.objects.filter(pk=linked.pk).update(created_at=later)
+    assert is_signed_in(held)
+    chief.refresh_from_db()
+    if address != MINE:
+        assert clerk.post(url(chief), form(chief, email=address)).status_code == 302
+    assert "must set a password anew" in promote(admin, chief, email=THEIRS)
+    assert not is_signed_in(held)
+    assert not StoredSession.objects.filter(user=chief).exists()
+    sign_in(held, "chief", NEW)
+    use(held, passkey)
+    assert not is_signed_in(held)
+    assert not Passkey.objects.exists()
+    assert [each.source.slug for each in chief.identities.all()] == ["local"]
+    assert Event.objects.filter(name="identity.unlinked", user=chief).exists()
+    mail.outbox.clear()
+    act(admin, "send_links", chief)
+    fresh.delivered()
+    browser = Client(HTTP_HOST="localhost")
+    choose(browser, opened(browser, link_in(mail.outbox[-1])))
+    sign_in(browser, "chief", NEW)
+    for rights in ({"is_staff": "on"}, {"is_staff": "on", "is_superuser": "on"}):
+        chief.refresh_from_db()
+        assert admin.post(url(chief), form(chief, **rights)).status_code == 302
+    assert browser.get("/admin/").status_code == 200, "nobody has touched it since"
+
+
+def test_a_role_in_the_queue_is_such_a_mark(chief: User) -> None:
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    assert clerk.post(url(chief), form(chief, email=MINE)).status_code == 302
+    User.objects.update(status="active")
+    User.objects.filter(pk=chief.pk).update(status="awaiting_access", email_verified=True)
+    chief.set_password(PASSWORD)
+    chief.save(update_fields=["password"])
+    role = Group.objects.get(name="role:auditor")
+    page = f"/admin/operations/awaitingperson/{chief.pk}/change/"
+    said = admin.post(page, {"roles": [role.pk]}, follow=True).content.decode()
+    assert "must set a password anew" in said
+    chief.refresh_from_db()
+    assert chief.is_staff
+    assert not chief.has_usable_password()
+
+
+def test_whom_a_source_names_by_an_unverified_address_stays_signed_in(
+    house: None, tenant: Tenant
+) -> None:
+    admin, browser = staff("ada", is_superuser=True), Client()
+    tenant(columns={"staff": True})
+    enter(browser, "town", "bob")
+    bob = User.objects.get(identities__subject="bob")
+    User.objects.filter(pk=bob.pk).update(email=THEIRS, email_verified=False)
+    assert "anew" not in promote(admin, bob)
+    assert is_signed_in(browser), "no link to a password could have been mailed"
