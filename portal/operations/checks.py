@@ -4,6 +4,7 @@ import base64
 import ipaddress
 import zlib
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
@@ -17,6 +18,8 @@ LEAST_WORK = 5 * LEAST_KIB
 LEAST_PACKED = 40
 LEAST_DIFFERENT = 16
 LEAST_TOKEN = 16
+# Whoever is to be erased after less has been given in days what is meant in seconds.
+LEAST_DORMANT = timedelta(days=30)
 UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 
@@ -162,6 +165,31 @@ def settings_fit_together(**_: Any) -> list[CheckMessage]:
         ),
     )
     return [Error(wrong, hint=hint, id=code) for misfit, wrong, hint, code in misfits if misfit]
+
+
+@register("vestibule")
+def nothing_is_erased_by_mistake(**_: Any) -> list[CheckMessage]:
+    """What `clear_expired` erases never comes back: a number that cannot be meant stops it."""
+    dormant, never = settings.VESTIBULE_DORMANT, timedelta(0)
+    days = LEAST_DORMANT.days
+    limits = (
+        (
+            dormant < never or never < dormant < LEAST_DORMANT,
+            f"VESTIBULE_DORMANT would erase people who stay away for less than {days} days.",
+            f"It is in seconds: {days * 86400} or more; 0 is never.",
+        ),
+        (
+            timedelta(days=1) > settings.VESTIBULE_EVENTS_KEPT,
+            "VESTIBULE_EVENTS_DAYS would empty the audit trail.",
+            "Set it to 1 or more.",
+        ),
+        (
+            settings.VESTIBULE_EVENTS_MOST < 1,
+            "VESTIBULE_EVENTS_MOST would empty the audit trail.",
+            "Set it to 1 or more.",
+        ),
+    )
+    return [Error(said, hint=hint, id="vestibule.E017") for wrong, said, hint in limits if wrong]
 
 
 @register("vestibule")

@@ -6,14 +6,17 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.core.checks import run_checks
+from django.core.management.base import ALL_CHECKS
 from django.test import override_settings
 
 from accounts.source import registry
 from portal.operations import checks
+from portal.operations.management.commands import clear_expired
 from tests.tenant.provider import TenantProvider
 
 PRODUCTION = {
@@ -145,6 +148,29 @@ def test_an_alarm_is_mailed_to_addresses(named: list[str], wrong: bool) -> None:
     with override_settings(VESTIBULE_ALARM_MAIL=named):
         said = [f"{each.id}: {each.msg}" for each in run_checks(tags=["vestibule"])]
     assert said == [f"vestibule.E016: VESTIBULE_ALARM_MAIL: {named[-1]!r} is no address."] * wrong
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "named"),
+    [
+        ("VESTIBULE_DORMANT", timedelta(seconds=730), "VESTIBULE_DORMANT"),
+        ("VESTIBULE_DORMANT", timedelta(seconds=-1), "VESTIBULE_DORMANT"),
+        ("VESTIBULE_EVENTS_KEPT", timedelta(0), "VESTIBULE_EVENTS_DAYS"),
+        ("VESTIBULE_EVENTS_MOST", 0, "VESTIBULE_EVENTS_MOST"),
+    ],
+)
+def test_nothing_is_erased_by_a_number_that_cannot_be_meant(
+    name: str, value: Any, named: str
+) -> None:
+    with override_settings(**{name: value}):
+        said = [f"{each.id}: {each.msg}" for each in run_checks(tags=["vestibule"])]
+    assert [each.startswith(f"vestibule.E017: {named}") for each in said] == [True]
+    assert clear_expired.Command.requires_system_checks == ALL_CHECKS
+
+
+@pytest.mark.parametrize("days", [0, 30, 730])
+def test_people_who_stay_away_are_erased_after_a_month_or_never(days: int) -> None:
+    assert found(VESTIBULE_DORMANT=timedelta(days=days)) == {}
 
 
 def test_there_is_a_key() -> None:
