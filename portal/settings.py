@@ -330,7 +330,7 @@ if _mail := secret("VESTIBULE_MAIL_URL"):
     vars().update(mail.server(_mail))
 EMAIL_TIMEOUT = 5
 VESTIBULE_NEW_DEVICE_MAIL = env.bool("VESTIBULE_NEW_DEVICE_MAIL", default=bool(_mail))
-DEFAULT_FROM_EMAIL = env.str("VESTIBULE_MAIL_FROM", default=f"no-reply@{_site.hostname}")
+DEFAULT_FROM_EMAIL = mail.sender(env.str("VESTIBULE_MAIL_FROM", default=""), _site.hostname or "")
 
 # --- Languages and time ---------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""The mail server that `VESTIBULE_MAIL_URL` names."""
+"""The mail server that `VESTIBULE_MAIL_URL` names, and the sender of all mails."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -24,3 +24,9 @@ def server(url: str) -> dict[str, Any]:
     if urlsplit(url).scheme == "smtps" and found["EMAIL_PORT"] != _SUBMISSION:
         found |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
     return found | {name: found[name] or "" for name in ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")}
+
+
+def sender(given: str, host: str) -> str:
+    """Return from whom mails come: from whom is `given`, else from one at the site's host."""
+    place = f"[IPv6:{host}]" if ":" in host else host  # RFC 5321, 4.1.3
+    return given.strip() or f"no-reply@{place}"

@@ -206,6 +206,17 @@ def alarms_have_addresses(**_: Any) -> list[CheckMessage]:
     ]
 
 
+@register("vestibule")
+def mail_has_a_sender(**_: Any) -> list[CheckMessage]:
+    """With a sender that is no address no mail ever leaves, and nobody hears of it."""
+    sender = settings.DEFAULT_FROM_EMAIL
+    if "@" in sender and _is_address(sender):
+        return []
+    hint = 'Give one address. A name with a comma has quotes: "Library, Town" <login@example.org>.'
+    said = f"VESTIBULE_MAIL_FROM: {sender!r} is no address."
+    return [Error(said, hint=hint, id="vestibule.E018")]
+
+
 def _is_address(text: str) -> bool:
     """Tell whether a mail can be addressed so."""
     try:

@@ -15,6 +15,7 @@ from django.core.management.base import ALL_CHECKS
 from django.test import override_settings
 
 from accounts.source import registry
+from portal.configuration import mail
 from portal.operations import checks
 from portal.operations.management.commands import clear_expired
 from tests.tenant.provider import TenantProvider
@@ -148,6 +149,25 @@ def test_an_alarm_is_mailed_to_addresses(named: list[str], wrong: bool) -> None:
     with override_settings(VESTIBULE_ALARM_MAIL=named):
         said = [f"{each.id}: {each.msg}" for each in run_checks(tags=["vestibule"])]
     assert said == [f"vestibule.E016: VESTIBULE_ALARM_MAIL: {named[-1]!r} is no address."] * wrong
+
+
+@pytest.mark.parametrize(
+    ("sender", "wrong"),
+    [
+        ("Library, Town <login@example.org>", True),
+        ("login@example.org, it@example.org", True),
+        ("login", True),
+        ("login@example.org\nBcc: it@example.org", True),
+        ("Library\n<login@example.org>", True),
+        ('"Library, Town" <login@example.org>', False),
+        ("Bücherei <login@example.org>", False),
+        (mail.sender("", "::1"), False),
+    ],
+)
+def test_mail_comes_from_one_address(sender: str, wrong: bool) -> None:
+    with override_settings(DEFAULT_FROM_EMAIL=sender):
+        said = [f"{each.id}: {each.msg}" for each in run_checks(tags=["vestibule"])]
+    assert said == [f"vestibule.E018: VESTIBULE_MAIL_FROM: {sender!r} is no address."] * wrong
 
 
 @pytest.mark.parametrize(

@@ -41,3 +41,8 @@ def test_an_address_that_cannot_be_meant_is_refused_in_one_sentence(url: str) ->
 def test_tls_begins_at_once_or_after_a_word(url: str, tls: bool, ssl: bool) -> None:
     found = mail.server(url)
     assert (found.get("EMAIL_USE_TLS", False), found.get("EMAIL_USE_SSL", False)) == (tls, ssl)
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_a_sender_that_is_empty_is_the_usual_one(empty: str) -> None:
+    assert mail.sender(empty, "login.example.org") == "no-reply@login.example.org"
