@@ -30,15 +30,21 @@ class Change:
     fields: tuple[str, ...] = ()
 
 
-def tables(text: str, name: str) -> dict[str, dict[str, Any]]:
+def tables(text: str, name: str, *, prune: bool = False) -> dict[str, dict[str, Any]]:
     """Return the tables `[name.<slug>]` of a file, which holds nothing else.
 
-    Raises `RefusedError`.
+    Raises `RefusedError`; with `prune` also for a file without any: an empty one is a mistake, and
+    `[name]` says that nothing is meant.
     """
     try:
         document = tomllib.loads(text)
     except ValueError as error:  # a number of thousands of digits is not even a TOMLDecodeError
         raise RefusedError([_("This is not TOML: %s") % error]) from None
+    if prune and name not in document:
+        said = _(
+            "The file has no table: --prune would disable everything. Is that meant, write [%s]."
+        )
+        raise RefusedError([said % name])
     strangers = [each for each in document if each != name]
     found = document.get(name, {})
     if strangers:

@@ -42,7 +42,7 @@ def apply(text: str, *, prune: bool = False) -> list[Change]:
     """
     problems: list[str] = []
     changes: list[Change] = []
-    tables = toml.tables(text, "rules")
+    tables = toml.tables(text, "rules", prune=prune)
     with transaction.atomic():
         for slug, table in tables.items():
             try:

@@ -40,7 +40,7 @@ def apply(text: str, *, prune: bool = False) -> list[Change]:
     disables the sources that the file does not name, but never the `local` one, by which an
     administrator enters when all others are down. Raises `RefusedError`; then nothing has changed.
     """
-    tables = toml.tables(text, "sources")
+    tables = toml.tables(text, "sources", prune=prune)
     problems: list[str] = []
     changes: list[Change] = []
     with transaction.atomic():

@@ -159,6 +159,15 @@ def test_prune_disables_what_the_file_does_not_name_but_never_the_way_in(file: P
     assert apply(file, "[sources]", "--prune") == []
 
 
+@pytest.mark.parametrize("text", ["", "# nothing\n"])
+def test_prune_takes_no_file_without_a_table(file: Path, text: str) -> None:
+    apply(file, TOWN)
+    with pytest.raises(CommandError, match=r"--prune .* \[sources\]"):
+        apply(file, text, "--prune")
+    assert Source.objects.get(slug="town").enabled
+    assert apply(file, text) == []
+
+
 def test_without_prune_the_others_stay(file: Path) -> None:
     apply(file, TOWN)
     apply(file, LOCAL)

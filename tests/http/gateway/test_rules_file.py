@@ -111,6 +111,8 @@ def test_prune_disables_what_the_file_does_not_name(file: Path) -> None:
     apply(file, FILE)
     kept = FILE[: FILE.index("[rules.files]")]
     assert apply(file, kept)[-1] == "unchanged status"
+    with pytest.raises(CommandError, match=r"--prune .* \[rules\]"):
+        apply(file, "", "--prune")
     assert apply(file, kept, "--prune")[-1] == "disabled  files"
     assert not AccessRule.objects.get(slug="files").enabled
 
