@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 
 import pytest
 import requests
-from django.db import connection
+from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -28,7 +28,7 @@ from accounts import outbox
 from accounts.models import OutboxItem, Source, StoredSession
 from accounts.provider import Finding, TokenSet
 from accounts.source import catalogue
-from portal.operations.doctor import examination, mirror
+from portal.operations.doctor import database, examination, mirror
 from tests.peers import proxies
 from tests.peers.certificates import make_certificates
 from tests.peers.commands import manage
@@ -106,6 +106,10 @@ def test_how_a_request_arrived_is_told_to_who_has_the_key(client: Client) -> Non
     assert client.get("/doctor", headers=headers).json()["address"] == "127.0.0.1"
     with override_settings(SECRET_KEY="another one"):
         assert client.get("/doctor", headers=headers).status_code == 404
+    with suppress(DatabaseError), connection.cursor() as cursor:
+        cursor.execute("SELECT 1 / 0")  # PostgreSQL answers nothing more in this transaction
+    told = client.get("/doctor", headers=headers).json()["database"]
+    assert told == (None if connection.vendor == "postgresql" else {})
 
 
 class Seed(NamedTuple):
@@ -346,6 +350,13 @@ def test_a_proxy_is_put_to_the_test(site: Callable[..., Site], trusted: str) -> 
         assert not said
     else:
         assert "VESTIBULE_TRUSTED_PROXIES" in said
+
+
+def test_workers_that_do_not_reach_the_database_are_found() -> None:
+    [finding] = database.ends(None)
+    assert not finding.ok
+    assert "DATABASE_URL" in finding.fix
+    assert not list(database.ends({})), "nothing is told of workers that nobody could ask"
 
 
 @pytest.mark.django_db

@@ -40,7 +40,7 @@ def _targets() -> Any:
     return MigrationExecutor(connection).loader.graph.leaf_nodes()
 
 
-def _postgres(told: dict[str, str]) -> Iterator[Finding]:
+def _postgres(told: dict[str, str] | None) -> Iterator[Finding]:
     version = connection.pg_version // 10000  # type: ignore[attr-defined]
     yield verdict(
         version >= OLDEST_POSTGRES,
@@ -48,6 +48,21 @@ def _postgres(told: dict[str, str]) -> Iterator[Finding]:
         _("PostgreSQL %d is older than Vestibule supports.") % version,
         _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
     )
+    yield from ends(told)
+    yield from connections.enough(connection)
+    yield from acknowledged(connection)
+
+
+def ends(told: dict[str, str] | None) -> Iterator[Finding]:
+    """Yield whether the workers reach the database, and end their waits for it, by what one of them
+    has `told`: its time-outs, None where the database does not answer it.
+    """
+    if told is None:
+        said = _("The workers do not reach the database, which answers this command.")
+        fix = _("Give them the same DATABASE_URL, and start them anew; their log says more.")
+        yield Finding(False, said, fix)
+    if not told:
+        return
     endless = sorted(name for name, value in told.items() if value == "0")
     yield verdict(
         not endless,
@@ -58,8 +73,6 @@ def _postgres(told: dict[str, str]) -> Iterator[Finding]:
             "set time-outs in the pooler."
         ),
     )
-    yield from connections.enough(connection)
-    yield from acknowledged(connection)
 
 
 def acknowledged(asked: Any) -> Iterator[Finding]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
 from django.core import signing
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
@@ -92,8 +92,10 @@ def _parent(path: Path) -> int:
         return 0
 
 
-def _database() -> dict[str, str]:
-    """Return the time-outs of this worker's connection, as the server has them."""
+def _database() -> dict[str, str] | None:
+    """Return the time-outs of this worker's connection, as the server has them; None where it does
+    not answer this worker.
+    """
     if connection.vendor != "postgresql":
         return {}
     names = ("statement_timeout", "lock_timeout")
@@ -101,5 +103,5 @@ def _database() -> dict[str, str]:
         with connection.cursor() as cursor:
             cursor.execute("SELECT current_setting(%s), current_setting(%s)", names)
             return dict(zip(names, map(str, cursor.fetchone() or ()), strict=False))
-    except DatabaseError:
-        return {}
+    except (DatabaseError, InterfaceError):
+        return None
