@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core import mail
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import override_settings
 
 from accounts.models import Source
@@ -190,6 +190,29 @@ def test_the_certificates_of_the_servers_are_looked_at(
     assert found == [
         "DATABASE_URL: sslcert: the certificate ends in 2 days.",
         "REDIS_URL: ssl_ca_certs: the certificate is good for another 30 days.",
+    ]
+
+
+@pytest.mark.parametrize("file", ["/nope", "/etc", "/etc/passwd"])
+def test_an_authority_that_is_no_certificate_is_found(
+    file: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without it the database does not answer either: what it cannot tell comes last."""
+    connection.ensure_connection()
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "sslrootcert", file)
+
+    def gone(*_: Any) -> None:
+        raise OperationalError
+
+    with (
+        override_settings(VESTIBULE_HTTP_CA=file, REDIS_URL=""),
+        connection.execute_wrapper(gone),
+    ):
+        found = [each.message for _, each in examination.examine(["files"])]
+    assert found == [
+        "DATABASE_URL: sslrootcert: the certificate cannot be read.",
+        "VESTIBULE_HTTP_CA: the certificate cannot be read.",
+        "This could not be examined: OperationalError",
     ]
 
 

@@ -1,6 +1,6 @@
 """The certificates in files that settings name: of authorities, and of this site as a client."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -23,28 +23,36 @@ _BEGINS = b"-----BEGIN CERTIFICATE-----"
 
 
 def findings(_look: Any) -> Iterator[Finding]:
-    """Yield for each file when the first of its certificates ends."""
-    for place, path in sorted(_named()):
-        try:
-            ends = _ends(Path(path))
-        except (OSError, ValueError):
-            said = _("%s: the certificate cannot be read.") % place
-            yield Finding(False, said, _("Put it back, whole, for the site's user to read."))
-            continue
-        if not ends:
-            continue
-        days = (min(ends) - datetime.now(UTC)).days
-        told = {"place": place, "days": days}
-        yield verdict(
-            days >= DAYS,
-            _("%(place)s: the certificate is good for another %(days)d days.") % told,
-            _("%(place)s: the certificate ends in %(days)d days.") % told,
-            _("Put its successor into the file."),
-        )
+    """Yield for each file when the first of its certificates ends. Those of the site's own settings
+    come first: without them the database, which holds the sources, may not answer.
+    """
+    for place, path in sorted(_of_settings()):
+        yield from _judged(place, path, _certificates)
+    for place, path in sorted(_of_sources()):
+        yield from _judged(place, path, _perhaps_certificates)
 
 
-def _named() -> Iterator[tuple[str, str]]:
-    """Yield the files that settings name, with the place where they are named."""
+def _judged(place: str, path: str, read: Callable[[Path], list[datetime]]) -> Iterator[Finding]:
+    try:
+        ends = read(Path(path))
+    except (OSError, ValueError):
+        said = _("%s: the certificate cannot be read.") % place
+        yield Finding(False, said, _("Put it back, whole, for the site's user to read."))
+        return
+    if not ends:
+        return
+    days = (min(ends) - datetime.now(UTC)).days
+    told = {"place": place, "days": days}
+    yield verdict(
+        days >= DAYS,
+        _("%(place)s: the certificate is good for another %(days)d days.") % told,
+        _("%(place)s: the certificate ends in %(days)d days.") % told,
+        _("Put its successor into the file."),
+    )
+
+
+def _of_settings() -> Iterator[tuple[str, str]]:
+    """Yield the files of the site's own settings, with the place where they are named."""
     if conf.http_limits().ca:
         yield "VESTIBULE_HTTP_CA", conf.http_limits().ca
     stores = {
@@ -55,13 +63,24 @@ def _named() -> Iterator[tuple[str, str]]:
         for name, value in options.items():
             if name in _OF_STORES and str(value).startswith("/"):
                 yield f"{store}: {name}", str(value)
+
+
+def _of_sources() -> Iterator[tuple[str, str]]:
+    """Yield what looks like a file in the settings of sources, with the place."""
     for row in Source.objects.filter(enabled=True):
         for name, value in row.settings.items():
             if isinstance(value, str) and value.startswith("/"):
                 yield f"{row.slug}: {name}", value
 
 
-def _ends(path: Path) -> list[datetime]:
+def _certificates(path: Path) -> list[datetime]:
+    """Return when the certificates in a file end. Raises `OSError` or `ValueError` when it is not
+    there, or holds none.
+    """
+    return [each.not_valid_after_utc for each in x509.load_pem_x509_certificates(path.read_bytes())]
+
+
+def _perhaps_certificates(path: Path) -> list[datetime]:
     """Return when the certificates in a file end; nothing of a file that holds none.
 
     Raises `OSError` or `ValueError` when a certificate is named that cannot be read. What is named
@@ -71,6 +90,4 @@ def _ends(path: Path) -> list[datetime]:
         return []
     if path.stat().st_size > LARGEST:
         return []
-    text = path.read_bytes()
-    loaded = x509.load_pem_x509_certificates(text) if _BEGINS in text else []
-    return [each.not_valid_after_utc for each in loaded]
+    return _certificates(path) if _BEGINS in path.read_bytes() else []
