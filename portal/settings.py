@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 from portal.configuration import api, browsers, logs, mail, oauth, stores
 from portal.configuration.env import (
     PORTAL,
+    address,
     cookie_domain,
     data_directory,
     day,
@@ -31,7 +32,9 @@ from portal.configuration.env import (
     origin,
     origins_of,
     secret,
+    time_zone,
 )
+from portal.configuration.numbers import lasting, seconds, whole
 
 # --- What kind of installation this is ----------------------------------------------------------
 
@@ -56,7 +59,9 @@ VESTIBULE_FRONTEND_ORIGINS = [
     origin("VESTIBULE_FRONTEND_ORIGINS", url)
     for url in listed(env.str("VESTIBULE_FRONTEND_ORIGINS", default=""))
 ]
-VESTIBULE_FRONTPAGE_URL = env.str("VESTIBULE_FRONTPAGE_URL", default="")
+VESTIBULE_FRONTPAGE_URL = address(
+    "VESTIBULE_FRONTPAGE_URL", env.str("VESTIBULE_FRONTPAGE_URL", default="")
+)
 VESTIBULE_TRUSTED_PROXIES = listed(env.str("VESTIBULE_TRUSTED_PROXIES", default=""))
 ROOT_URLCONF = "portal.urls"
 
@@ -143,10 +148,10 @@ TEMPLATES = [
 
 # --- Where things are kept ----------------------------------------------------------------------
 
-VESTIBULE_DATABASE_CONNECT = env.int("VESTIBULE_DATABASE_CONNECT", default=2)
-VESTIBULE_DATABASE_STATEMENT = env.float("VESTIBULE_DATABASE_STATEMENT", default=10.0)
-VESTIBULE_DATABASE_LOCK = env.float("VESTIBULE_DATABASE_LOCK", default=5.0)
-VESTIBULE_DATABASE_WAIT = env.float(
+VESTIBULE_DATABASE_CONNECT = whole("VESTIBULE_DATABASE_CONNECT", default=2, least=2)
+VESTIBULE_DATABASE_STATEMENT = seconds("VESTIBULE_DATABASE_STATEMENT", default=10.0)
+VESTIBULE_DATABASE_LOCK = seconds("VESTIBULE_DATABASE_LOCK", default=5.0)
+VESTIBULE_DATABASE_WAIT = seconds(
     "VESTIBULE_DATABASE_WAIT", default=stores.longest_wait(VESTIBULE_DATABASE_STATEMENT)
 )
 DATABASES = {
@@ -171,37 +176,33 @@ SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_EXPIRE_AT_BROWSER_CLOSE = True
-VESTIBULE_SESSION_IDLE = timedelta(seconds=env.int("VESTIBULE_SESSION_IDLE", default=8 * 3600))
-VESTIBULE_SESSION_ABSOLUTE = timedelta(
-    seconds=env.int("VESTIBULE_SESSION_ABSOLUTE", default=7 * 86400)
-)
+VESTIBULE_SESSION_IDLE = lasting("VESTIBULE_SESSION_IDLE", default=8 * 3600)
+VESTIBULE_SESSION_ABSOLUTE = lasting("VESTIBULE_SESSION_ABSOLUTE", default=7 * 86400)
 VESTIBULE_SHARED_NETWORKS = networks(
     "VESTIBULE_SHARED_NETWORKS", listed(env.str("VESTIBULE_SHARED_NETWORKS", default=""))
 )
-VESTIBULE_SHARED_IDLE = timedelta(seconds=env.int("VESTIBULE_SHARED_IDLE", default=600))
-VESTIBULE_SHARED_ABSOLUTE = timedelta(seconds=env.int("VESTIBULE_SHARED_ABSOLUTE", default=1800))
-VESTIBULE_FLOW_LIFETIME = timedelta(seconds=env.int("VESTIBULE_FLOW_LIFETIME", default=600))
-VESTIBULE_RECENT = timedelta(seconds=env.int("VESTIBULE_RECENT", default=900))
+VESTIBULE_SHARED_IDLE = lasting("VESTIBULE_SHARED_IDLE", default=600)
+VESTIBULE_SHARED_ABSOLUTE = lasting("VESTIBULE_SHARED_ABSOLUTE", default=1800)
+VESTIBULE_FLOW_LIFETIME = lasting("VESTIBULE_FLOW_LIFETIME", default=600)
+VESTIBULE_RECENT = lasting("VESTIBULE_RECENT", default=900)
 VESTIBULE_STAFF_STRENGTH = one_of(
     "VESTIBULE_STAFF_STRENGTH",
     env.str("VESTIBULE_STAFF_STRENGTH", default=""),
     ("", "low", "substantial", "high"),
 )
 VESTIBULE_STRENGTHS = listed(env.str("VESTIBULE_STRENGTHS", default=""))
-VESTIBULE_EVENTS_KEPT = timedelta(days=env.int("VESTIBULE_EVENTS_DAYS", default=180))
-VESTIBULE_EVENTS_MOST = env.int("VESTIBULE_EVENTS_MOST", default=2_000_000)
-VESTIBULE_DORMANT = timedelta(seconds=env.int("VESTIBULE_DORMANT", default=0))
+VESTIBULE_EVENTS_KEPT = timedelta(days=whole("VESTIBULE_EVENTS_DAYS", default=180, most=700_000))
+VESTIBULE_EVENTS_MOST = whole("VESTIBULE_EVENTS_MOST", default=2_000_000)
+VESTIBULE_DORMANT = lasting("VESTIBULE_DORMANT", default=0, least=0)
 VESTIBULE_DEFAULT_SOURCE = env.str("VESTIBULE_DEFAULT_SOURCE", default="")
 
 # --- Our tokens (docs/architecture.md 7, RFC 6749, RFC 9700) --------------------------------------
 
-VESTIBULE_ACCESS_LIFETIME = timedelta(seconds=env.int("VESTIBULE_ACCESS_LIFETIME", default=3600))
-VESTIBULE_REFRESH_IDLE = timedelta(seconds=env.int("VESTIBULE_REFRESH_IDLE", default=30 * 86400))
-VESTIBULE_REFRESH_ABSOLUTE = timedelta(
-    seconds=env.int("VESTIBULE_REFRESH_ABSOLUTE", default=90 * 86400)
-)
-VESTIBULE_HANDOVER_LIFETIME = timedelta(seconds=env.int("VESTIBULE_HANDOVER_LIFETIME", default=120))
-VESTIBULE_DEVICE_LIFETIME = timedelta(seconds=env.int("VESTIBULE_DEVICE_LIFETIME", default=1800))
+VESTIBULE_ACCESS_LIFETIME = lasting("VESTIBULE_ACCESS_LIFETIME", default=3600)
+VESTIBULE_REFRESH_IDLE = lasting("VESTIBULE_REFRESH_IDLE", default=30 * 86400)
+VESTIBULE_REFRESH_ABSOLUTE = lasting("VESTIBULE_REFRESH_ABSOLUTE", default=90 * 86400)
+VESTIBULE_HANDOVER_LIFETIME = lasting("VESTIBULE_HANDOVER_LIFETIME", default=120)
+VESTIBULE_DEVICE_LIFETIME = lasting("VESTIBULE_DEVICE_LIFETIME", default=1800)
 VESTIBULE_SIGNING_ALGORITHM = one_of(
     "VESTIBULE_SIGNING_ALGORITHM",
     env.str("VESTIBULE_SIGNING_ALGORITHM", default="RS256"),
@@ -231,20 +232,20 @@ VESTIBULE_STAFF_SECOND_FACTOR = day(
     "VESTIBULE_STAFF_SECOND_FACTOR", env.str("VESTIBULE_STAFF_SECOND_FACTOR", default="")
 )
 VESTIBULE_ARGON2 = {
-    "memory_cost": env.int("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024),
-    "time_cost": env.int("VESTIBULE_ARGON2_TIME", default=1),
-    "parallelism": env.int("VESTIBULE_ARGON2_PARALLELISM", default=1),
+    "memory_cost": whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8),
+    "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1),
+    "parallelism": whole("VESTIBULE_ARGON2_PARALLELISM", default=1),
 }
 PASSWORD_HASHERS = [
     "providers.local.hashers.Argon2id",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",
 ]
-PASSWORD_RESET_TIMEOUT = env.int("VESTIBULE_RESET_LIFETIME", default=3600)
+PASSWORD_RESET_TIMEOUT = whole("VESTIBULE_RESET_LIFETIME", default=3600)
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
     {
         "NAME": "django.contrib.auth.password_validation.MinimumLengthValidator",
-        "OPTIONS": {"min_length": env.int("VESTIBULE_PASSWORD_LENGTH", default=15)},
+        "OPTIONS": {"min_length": whole("VESTIBULE_PASSWORD_LENGTH", default=15)},
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
@@ -257,18 +258,18 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # --- Calls to upstreams (accounts/http/) -------------------------------------------------------
 
-VESTIBULE_WORKERS = env.int("VESTIBULE_WORKERS", default=1)
-VESTIBULE_THREADS = env.int("VESTIBULE_THREADS", default=16)
+VESTIBULE_WORKERS = whole("VESTIBULE_WORKERS", default=1)
+VESTIBULE_THREADS = whole("VESTIBULE_THREADS", default=16)
 VESTIBULE_FEED_MARK = env.bool("VESTIBULE_FEED_MARK", default=False)
 VESTIBULE_FAST_PATH = env.bool("VESTIBULE_FAST_PATH", default=True)
-VESTIBULE_HASHES_AT_ONCE = env.int(
+VESTIBULE_HASHES_AT_ONCE = whole(
     "VESTIBULE_HASHES_AT_ONCE",
     default=max(1, len(os.sched_getaffinity(0)) // max(1, VESTIBULE_WORKERS)),
 )
-VESTIBULE_HTTP_CONNECT = env.float("VESTIBULE_HTTP_CONNECT", default=2.0)
-VESTIBULE_HTTP_DEADLINE = env.float("VESTIBULE_HTTP_DEADLINE", default=5.0)
-VESTIBULE_HTTP_MAX_BYTES = env.int("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 1024)
-VESTIBULE_HTTP_PER_UPSTREAM = env.int("VESTIBULE_HTTP_PER_UPSTREAM", default=6)
+VESTIBULE_HTTP_CONNECT = seconds("VESTIBULE_HTTP_CONNECT", default=2.0, least=0.1)
+VESTIBULE_HTTP_DEADLINE = seconds("VESTIBULE_HTTP_DEADLINE", default=5.0, least=0.1)
+VESTIBULE_HTTP_MAX_BYTES = whole("VESTIBULE_HTTP_MAX_BYTES", default=1024 * 1024)
+VESTIBULE_HTTP_PER_UPSTREAM = whole("VESTIBULE_HTTP_PER_UPSTREAM", default=6)
 VESTIBULE_HTTP_CA = env.str("VESTIBULE_HTTP_CA", default="")
 VESTIBULE_HTTP_PLAIN = env.bool("VESTIBULE_HTTP_PLAIN", default=False)
 VESTIBULE_HTTP_INSIDE = env.bool("VESTIBULE_HTTP_INSIDE", default=False)
@@ -277,7 +278,7 @@ VESTIBULE_HTTP_INSIDE = env.bool("VESTIBULE_HTTP_INSIDE", default=False)
 
 VESTIBULE_INSTITUTION = {
     "name": env.str("VESTIBULE_NAME", default="Vestibule"),
-    "logo": env.str("VESTIBULE_LOGO", default=""),
+    "logo": address("VESTIBULE_LOGO", env.str("VESTIBULE_LOGO", default="")),
     "colour": env.str("VESTIBULE_COLOUR", default=""),
     "support": env.str("VESTIBULE_SUPPORT", default=""),
     "accessibility": env.str("VESTIBULE_ACCESSIBILITY_URL", default=""),
@@ -309,7 +310,7 @@ CORS_URLS_REGEX = (
 )
 CONTENT_SECURITY_POLICY = browsers.content_policy(origins_of(VESTIBULE_INSTITUTION["logo"]))
 PERMISSIONS_POLICY = browsers.PERMISSIONS
-VESTIBULE_BODY_DEADLINE = env.float("VESTIBULE_BODY_DEADLINE", default=10.0)
+VESTIBULE_BODY_DEADLINE = seconds("VESTIBULE_BODY_DEADLINE", default=10.0, least=0.1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 FILE_UPLOAD_HANDLERS = [
@@ -334,14 +335,20 @@ DEFAULT_FROM_EMAIL = mail.sender(env.str("VESTIBULE_MAIL_FROM", default=""), _si
 
 # --- Languages and time ---------------------------------------------------------------------------
 
-LANGUAGE_CODE = env.str("VESTIBULE_LANGUAGE", default="en")
 LANGUAGES = [("da", _("Danish")), ("de", _("German")), ("en", _("English"))]
+LANGUAGE_CODE = one_of(
+    "VESTIBULE_LANGUAGE",
+    env.str("VESTIBULE_LANGUAGE", default="").lower() or "en",
+    tuple(code for code, _name in LANGUAGES),
+)
 LANGUAGE_COOKIE_NAME = "vestibule-language"
 LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
 LOCALE_PATHS = [PORTAL / "locale"]
-TIME_ZONE = env.str("VESTIBULE_TIME_ZONE", default="Europe/Copenhagen")
+TIME_ZONE = time_zone(
+    "VESTIBULE_TIME_ZONE", env.str("VESTIBULE_TIME_ZONE", default="") or "Europe/Copenhagen"
+)
 
 # --- Static files, API, logs ---------------------------------------------------------------------
 
@@ -368,10 +375,14 @@ VESTIBULE_METRICS_NETWORKS = networks(
 )
 VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
 VESTIBULE_ALARM_MAIL = listed(env.str("VESTIBULE_ALARM_MAIL", default=""))
-VESTIBULE_ALARM_WEBHOOK = secret("VESTIBULE_ALARM_WEBHOOK")
-VESTIBULE_ALARM_AFTER = env.float("VESTIBULE_ALARM_AFTER", default=300.0)
+VESTIBULE_ALARM_WEBHOOK = address("VESTIBULE_ALARM_WEBHOOK", secret("VESTIBULE_ALARM_WEBHOOK"))
+VESTIBULE_ALARM_AFTER = seconds("VESTIBULE_ALARM_AFTER", default=300.0)
 LOGGING = logs.configure(
-    level=env.str("VESTIBULE_LOG_LEVEL", default="INFO"),
+    level=one_of(
+        "VESTIBULE_LOG_LEVEL",
+        env.str("VESTIBULE_LOG_LEVEL", default="").upper() or "INFO",
+        ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"),
+    ),
     own=[
         *(SECRET_KEY, *SECRET_KEY_FALLBACKS, *VESTIBULE_VAULT_KEYS, VESTIBULE_METRICS_TOKEN),
         *(str(DATABASES["default"].get("PASSWORD") or ""), vars().get("EMAIL_HOST_PASSWORD", "")),

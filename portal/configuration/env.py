@@ -15,6 +15,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
 
@@ -74,6 +75,7 @@ def _usual_directory() -> Path:
 
 def generated_keys(data: Path) -> dict[str, str]:
     """Return the secrets of an embedded installation, written once and readable by its owner only.
+    Raises `Misconfigured` when they cannot be read.
 
     Two processes that start at the same moment agree: the file is made complete beside its place
     and linked there, and the loser of that race reads the winner's.
@@ -94,7 +96,11 @@ def generated_keys(data: Path) -> dict[str, str]:
             pass
         finally:
             draft.unlink()
-    keys: dict[str, str] = json.loads(path.read_text())
+    try:
+        keys: dict[str, str] = {**json.loads(path.read_text("utf-8"))}
+    except (OSError, ValueError, TypeError) as error:
+        said = f"cannot read {path}: {type(error).__name__}; put it back from a backup"
+        raise Misconfigured(f"VESTIBULE_DATA: {said}") from None
     return keys
 
 
@@ -125,9 +131,10 @@ def secret(name: str) -> str:
     if not file:
         return given
     try:
-        found = Path(file).read_text().strip()
-    except OSError as error:
-        raise Misconfigured(f"{name}_FILE: cannot read {file}: {error.strerror}") from None
+        found = Path(file).read_text("utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", "") or "it is not UTF-8 text"
+        raise Misconfigured(f"{name}_FILE: cannot read {file}: {why}") from None
     if given and given != found:
         raise Misconfigured(f"{name} and {name}_FILE are both set, and differ: leave one out")
     return found
@@ -163,10 +170,34 @@ def networks(name: str, texts: list[str]) -> list[IPv4Network | IPv6Network]:
 
 def origin(name: str, url: str) -> str:
     """Return `url` when it is a bare origin (scheme, host, port), the only form that fits."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018  # it may be none
+    except ValueError as error:
+        raise Misconfigured(f"{name}: {url!r} is not an origin: {error}") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
         raise Misconfigured(f"{name}: {url!r} is not an origin such as https://login.example.org")
     return f"{parts.scheme}://{parts.netloc}".lower()
+
+
+def address(name: str, url: str) -> str:
+    """Return `url`, the value of `name`, when it can be read. Raises `Misconfigured`, which repeats
+    nothing of it: it may be a secret.
+    """
+    try:
+        urlsplit(url)
+    except ValueError:
+        raise Misconfigured(f"{name}: this is no address that can be read") from None
+    return url
+
+
+def time_zone(name: str, word: str) -> str:
+    """Return `word`, the value of `name`, when it is a time zone. Raises `Misconfigured`."""
+    try:
+        ZoneInfo(word)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise Misconfigured(f"{name}: {word!r} is none such as Europe/Copenhagen") from None
+    return word
 
 
 def cookie_domain(host: str) -> str | None:

@@ -30,7 +30,9 @@ ENVIRONMENT_TOO = {
     Path("accounts/http/handles.py"): "keeps libcurl from obeying SSLKEYLOGFILE",
 }
 ENVIRONMENT = ("os.environ", "os.getenv", "os.putenv", "os.unsetenv")
-READ = re.compile(r"""\b(?:env(?:\.\w+)?|secret|origin)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']""")
+READ = re.compile(
+    r"""\b(?:env(?:\.\w+)?|secret|origin|whole|lasting|seconds)\(\s*f?["'](VESTIBULE_\w+|[A-Z]+_URL)["']"""
+)
 
 
 def reads_settings(path: Path) -> list[str]:

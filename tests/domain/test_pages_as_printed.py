@@ -151,7 +151,7 @@ def test_each_number_that_stands_when_nothing_is_set_is_the_one() -> None:
     given = {
         call.args[0].value: _value(call.keywords[0].value)
         for call in ast.walk(read)
-        if isinstance(call, ast.Call) and ast.unparse(call.func) in {"env.int", "env.float"}
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in {"whole", "lasting", "seconds"}
         if isinstance(call.args[0], ast.Constant)
         if not any(isinstance(each, ast.Call) for each in ast.walk(call.keywords[0].value))
     }  # what the machine decides is said in words

@@ -1,0 +1,91 @@
+"""docs/configuration.md: a value that cannot be meant is refused at start, in one sentence."""
+
+from __future__ import annotations
+
+import runpy
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from portal.configuration.env import Misconfigured, generated_keys, secret
+from portal.configuration.numbers import lasting, seconds, whole
+from portal.operations.command_line import main
+from tests.architecture.tree import ROOT
+
+
+def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> dict[str, Any]:
+    """Return the settings of a site that is given so much."""
+    monkeypatch.setenv("VESTIBULE_DATA", str(tmp_path))
+    for name, value in given.items():
+        monkeypatch.setenv(name, value)
+    return runpy.run_path(str(ROOT / "portal" / "settings.py"))
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    {
+        "VESTIBULE_WORKERS": ["10s", "1.5", "0", "-1", "1_0", "\u0663", "1" * 5000],
+        "VESTIBULE_SESSION_IDLE": ["8h", "0", "1e4", "99999999999"],
+        "VESTIBULE_DORMANT": ["730d", "-1"],
+        "VESTIBULE_EVENTS_DAYS": ["0", "999999"],
+        "VESTIBULE_EVENTS_MOST": ["0"],
+        "VESTIBULE_DATABASE_CONNECT": ["1", "2.5"],
+        "VESTIBULE_DATABASE_STATEMENT": ["-1", "10s", "nan", "inf", "9999999"],
+        "VESTIBULE_DATABASE_LOCK": ["-1"],
+        "VESTIBULE_HTTP_DEADLINE": ["500ms", "0", "0,5"],
+        "VESTIBULE_ALARM_AFTER": ["5m", "1e1", "."],
+        "VESTIBULE_LOG_LEVEL": ["loud"],
+        "VESTIBULE_TIME_ZONE": ["Europe/Copenhagn", "Europe", "../etc"],
+        "VESTIBULE_LANGUAGE": ["fr"],
+        "VESTIBULE_SITE_URL": ["https://[::1", "https://a.example:x"],
+        "VESTIBULE_LOGO": ["http://["],
+        "VESTIBULE_FRONTPAGE_URL": ["http://["],
+        "VESTIBULE_ALARM_WEBHOOK": ["https://["],
+    }.items(),
+)
+def test_a_value_that_cannot_be_meant_is_refused_in_one_sentence(
+    name: str, values: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for value in values:
+        with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z"):
+            started(monkeypatch, tmp_path, **{name: value})
+
+
+def test_a_command_refuses_a_time_out_that_the_workers_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["manage.py", "check"])
+    monkeypatch.setenv("VESTIBULE_DATABASE_STATEMENT", "-1")
+    with pytest.raises(Misconfigured, match="VESTIBULE_DATABASE_STATEMENT"):
+        main()
+
+
+@pytest.mark.parametrize("empty", ["", " "])
+def test_what_is_empty_is_not_set(empty: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTIBULE_X", empty)
+    assert whole("VESTIBULE_X", default=3) == 3
+    assert seconds("VESTIBULE_X", default=0.5) == 0.5
+    assert lasting("VESTIBULE_X", default=60).total_seconds() == 60
+
+
+def test_what_is_written_as_a_number_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VESTIBULE_X", " 010 ")
+    assert whole("VESTIBULE_X", default=3) == 10
+    monkeypatch.setenv("VESTIBULE_X", "0.25")
+    assert seconds("VESTIBULE_X", default=3) == 0.25
+
+
+@pytest.mark.parametrize("damaged", [b"\xff\xfe", b"", b"[1, 2]", b"7"])
+def test_a_file_of_keys_that_cannot_be_read_is_named(
+    damaged: bytes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "keys.json"
+    file.write_bytes(damaged)
+    with pytest.raises(Misconfigured, match=r"\AVESTIBULE_DATA: cannot read .*keys\.json"):
+        generated_keys(tmp_path)
+    file.write_bytes(b"\xff\xfe")
+    monkeypatch.setenv("VESTIBULE_SECRET_KEY_FILE", str(file))
+    with pytest.raises(Misconfigured, match=r"\AVESTIBULE_SECRET_KEY_FILE: .*UTF-8"):
+        secret("VESTIBULE_SECRET_KEY")
