@@ -91,7 +91,6 @@ INSTALLED_APPS = [
     "rest_framework",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "oauth2_provider",
     "accounts",
     "providers.local",
     "providers.ldap",
@@ -103,6 +102,7 @@ INSTALLED_APPS = [
     "portal.factors",
     "portal.tokens",
     "portal.authorization_server",
+    "oauth2_provider",  # after ours, whose createapplication refuses in its place
     "portal.gateway",
     "portal.operations.apps.OperationsConfig",
 ]

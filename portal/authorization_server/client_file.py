@@ -165,6 +165,8 @@ def _wrong(row: Client) -> Iterator[str]:
             yield from (f"{field}: {each}" for each in said)
     if row.auth_method in WITH_SECRET and not row.client_secret:
         yield _("It has no secret yet.")
+    if row.auth_method not in WITH_SECRET and row.client_secret:
+        yield _("A secret is stored that it does not use: apply its table again.")
 
 
 def _table(row: Client) -> Iterator[str]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, ManagementUtility, call_command
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -229,6 +229,17 @@ def test_check_says_what_is_wrong(db: None, tmp_path: Path) -> None:
     with pytest.raises(CommandError):
         call_command("clients", "check", stdout=out)
     assert "It has no secret yet." in out.getvalue()
+    Client.objects.filter(client_id="cli").update(client_secret="pbkdf2$x")
+    with pytest.raises(CommandError, match="cli"):
+        call_command("clients", "check", stdout=out)
+
+
+def test_the_toolkits_command_makes_no_client(capsys: pytest.CaptureFixture[str]) -> None:
+    line = ["manage.py", "createapplication", "confidential", "authorization-code", "--name", "x"]
+    with pytest.raises(SystemExit) as left:
+        ManagementUtility(line).execute()
+    assert left.value.code == 1
+    assert "clients apply" in capsys.readouterr().err
 
 
 def test_the_signing_key_is_turned(client: Browser, house: None) -> None:
