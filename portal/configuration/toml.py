@@ -3,7 +3,7 @@
 import json
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,7 +38,8 @@ def tables(text: str, name: str, *, prune: bool = False) -> dict[str, dict[str, 
     """
     try:
         document = tomllib.loads(text)
-    except ValueError as error:  # a number of thousands of digits is not even a TOMLDecodeError
+    # A number of thousands of digits, or brackets within brackets, is not even a TOMLDecodeError.
+    except (ValueError, RecursionError) as error:
         raise RefusedError([_("This is not TOML: %s") % error]) from None
     if prune and name not in document:
         said = _(
@@ -52,7 +53,20 @@ def tables(text: str, name: str, *, prune: bool = False) -> dict[str, dict[str, 
         raise RefusedError([said % {"stranger": strangers[0], "name": name}])
     if not isinstance(found, dict) or not all(isinstance(each, dict) for each in found.values()):
         raise RefusedError([_("%(name)s: each is a table, [%(name)s.<slug>].") % {"name": name}])
+    if any("\0" in text for text in _texts(found)):
+        raise RefusedError([_("%s: NUL stands in a text, which no database keeps.") % name])
     return found
+
+
+def _texts(given: Any) -> Iterator[str]:
+    """Yield each text and name in what a file says."""
+    if isinstance(given, str):
+        yield given
+    elif isinstance(given, dict):
+        yield from _texts([*given, *given.values()])
+    elif isinstance(given, list):
+        for each in given:
+            yield from _texts(each)
 
 
 def refuse_strangers(table: Mapping[str, Any], kinds: Mapping[str, type]) -> None:

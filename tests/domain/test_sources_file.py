@@ -124,6 +124,9 @@ def test_a_secret_may_move_to_the_environment(file: Path, monkeypatch: pytest.Mo
         ("sources = 1", "sources:"),
         ("[sources]\nx = 1", "sources:"),
         ("[sources", "TOML"),
+        ('[sources.x]\nprovider = "tenant"\nlabel = "a\\u0000b"', "NUL"),
+        ('[sources.x]\ngroups = { "a\\u0000b" = ["c"] }', "NUL"),
+        pytest.param(f"[sources.x]\nx = {'[' * 5000}", "TOML", id="brackets without an end"),
         pytest.param(f"[sources.x]\norder = {'9' * 5000}", "TOML", id="a number without an end"),
     ],
 )

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 import time_machine
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
@@ -241,6 +241,9 @@ def test_the_trail_is_exported_as_json_lines(
     call_command("events", "export", "--code", alice["support_code"])
     assert json.loads(capsys.readouterr().out)["support_code"] == alice["support_code"]
     assert Event.objects.filter(name="events.exported", actor="administrator").count() == 1
+    for days in ("99999999999", "-99999999999"):
+        with pytest.raises(CommandError, match=days):
+            call_command("events", "export", f"--days={days}")
 
 
 def test_whoever_may_not_see_the_trail_exports_nothing(person: User) -> None:

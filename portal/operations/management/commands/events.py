@@ -1,10 +1,11 @@
 """`manage.py events export [--days N] [--code CODE]`."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts.models import Event
 from portal.operations import event_file
@@ -23,11 +24,18 @@ class Command(BaseCommand):
         export.add_argument("--code", help="only those of one support code")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print what was asked for."""
+        """Print what was asked for. Raises `CommandError` for days that no calendar has."""
         rows = Event.objects.order_by("at", "id")
         if options["days"] is not None:
-            rows = rows.filter(at__gte=timezone.now() - timedelta(days=options["days"]))
+            rows = rows.filter(at__gte=_before(options["days"]))
         if options["code"]:
             rows = rows.filter(support_code=options["code"].strip().upper())
         for line in event_file.lines(rows):
             self.stdout.write(line, ending="")
+
+
+def _before(days: int) -> datetime:
+    try:
+        return timezone.now() - timedelta(days=days)
+    except OverflowError:
+        raise CommandError(_("No calendar has so many days: %d") % days) from None
