@@ -22,6 +22,7 @@ from portal.configuration.env import (
     data_directory,
     day,
     env,
+    former_keys,
     generated_keys,
     given_names,
     is_production,
@@ -72,7 +73,7 @@ _generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
 SECRET_KEY = (
     secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key") or secrets.token_urlsafe(16)
 )
-SECRET_KEY_FALLBACKS = listed(
+SECRET_KEY_FALLBACKS = former_keys(
     secret("VESTIBULE_SECRET_KEY_FALLBACKS") or _generated.get("secret_key_fallbacks", "")
 )
 VESTIBULE_VAULT_KEYS = listed(secret("VESTIBULE_VAULT_KEYS") or _generated.get("vault_key", ""))

@@ -160,6 +160,16 @@ def listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",") if part.strip()]
 
 
+def former_keys(text: str) -> list[str]:
+    """Return the keys of a list that commas separate, and whatever they may be parts of: a key with
+    a comma in it. All of the text comes last.
+    """
+    parts = text.split(",")
+    ends = range(1, len(parts) + 1)
+    runs = [",".join(parts[end - size : end]) for size in ends for end in ends if end >= size]
+    return list(dict.fromkeys(run.strip() for run in runs if run.strip(" ,")))
+
+
 def networks(name: str, texts: list[str]) -> list[IPv4Network | IPv6Network]:
     """Return the networks that `texts` are. Raises `Misconfigured`."""
     try:

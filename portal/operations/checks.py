@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Error, register, run_checks
+from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.mail.message import sanitize_address
 
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
@@ -190,6 +190,15 @@ def alarms_have_addresses(**_: Any) -> list[CheckMessage]:
         for each in settings.VESTIBULE_ALARM_MAIL
         if not _is_address(each)
     ]
+
+
+@register("vestibule")
+def the_key_can_be_turned(**_: Any) -> list[CheckMessage]:
+    """Former keys are separated by commas. One with a comma counts among them all the same."""
+    if "," not in settings.SECRET_KEY:
+        return []
+    hint = "Turn it to one without: docs/operations.md, section 5."
+    return [Warning("VESTIBULE_SECRET_KEY has a comma in it.", hint=hint, id="vestibule.W019")]
 
 
 @register("vestibule")

@@ -30,7 +30,9 @@ class Unusable(ValueError):
 def current() -> dict[str, str]:
     """Return the keys of this process, as the file has them."""
     first, *former = portal_conf.secret_keys()
-    return {SECRET: first, FALLBACKS: ",".join(former), VAULT: ",".join(conf.vault_keys())}
+    # Where a key may have a comma in it, the last is all that the variable says.
+    known = former[-1] if former and "," in former[-1] else ",".join(former)
+    return {SECRET: first, FALLBACKS: known, VAULT: ",".join(conf.vault_keys())}
 
 
 def read(folder: Path) -> dict[str, str]:
@@ -59,7 +61,7 @@ def missing(known: Mapping[str, str]) -> str:
     """
     if not {*listed(known.get(VAULT, ""))} <= {*conf.vault_keys()}:
         return _VARIABLES[VAULT]
-    given = {*listed(known.get(SECRET, ""))} <= {*portal_conf.secret_keys()}
+    given = known.get(SECRET, "") in {"", *portal_conf.secret_keys()}
     return "" if given else _VARIABLES[SECRET]
 
 

@@ -181,6 +181,13 @@ def test_people_who_stay_away_are_erased_after_a_month_or_never(days: int) -> No
     assert found(VESTIBULE_DORMANT=timedelta(days=days)) == {}
 
 
+def test_a_key_has_no_comma() -> None:
+    said = found(SECRET_KEY=PRODUCTION["SECRET_KEY"].replace("_", ","))
+    assert said.keys() == {"vestibule.W019"}, "who has one can start, and turn it"
+    with override_settings(**PRODUCTION, VESTIBULE_HTTP_INSIDE=True):
+        checks.refuse_unsound()
+
+
 def test_there_is_a_key() -> None:
     assert "VESTIBULE_VAULT_KEYS" in found(VESTIBULE_VAULT_KEYS=[])["vestibule.E002"]
 

@@ -8,7 +8,9 @@ import stat
 from pathlib import Path
 
 import pytest
+from django.test import override_settings
 
+from portal.configuration.env import former_keys
 from portal.operations import key_file
 
 OWN = {"secret_key": "own", "vault_key": "own-vault"}
@@ -40,6 +42,25 @@ def test_the_former_keys_are_kept_for_their_owner_alone(place: Path) -> None:
     with key_file.put(place.parent, OWN):
         pass
     assert len(kept(place)) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "keys"),
+    [
+        ("", []),
+        ("one", ["one"]),
+        ("one, two,", ["one", "two", "one, two", "two,", "one, two,"]),
+        ("a,b,c", ["a", "b", "c", "a,b", "b,c", "a,b,c"]),
+    ],
+)
+def test_a_former_key_may_have_a_comma(text: str, keys: list[str]) -> None:
+    assert former_keys(text) == keys
+    with override_settings(SECRET_KEY="a,new one", SECRET_KEY_FALLBACKS=keys):
+        assert key_file.current()["secret_key_fallbacks"] == text
+        assert not key_file.missing({"secret_key": "a,new one"})
+        assert key_file.missing({"secret_key": "a"}) == (
+            "" if "a" in keys else "VESTIBULE_SECRET_KEY"
+        )
 
 
 @pytest.mark.parametrize("failure", [OSError, KeyboardInterrupt])
