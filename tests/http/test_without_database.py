@@ -24,11 +24,12 @@ import requests
 from portal.operations import health
 from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
-from tests.peers import database
+from tests.peers import database, dead_cache
 from tests.peers.services import Postgres
 from tests.peers.site import ROOT, Site, environment, free_port, fresh_redis
 from tests.soak.traffic import Traffic, furnished
 
+REDIS = os.environ.get("REDIS_URL", "")
 PAGES = ("/", "/login", "/account/", "/auth/login/local", "/admin/", "/nowhere")
 JSON = ("/auth/session", "/users/user/details", "/auth/sources", "/auth/upstream-token")
 ACCEPT = ("text/html,application/xhtml+xml,*/*;q=0.8", "*/*", "application/json")
@@ -53,7 +54,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
             tmp_path_factory.mktemp("site"),
             "",
             DATABASE_URL=postgres.url,
-            REDIS_URL=fresh_redis(os.environ.get("REDIS_URL", ""), 90),
+            REDIS_URL="" if dead_cache.whole_run() else fresh_redis(REDIS, 90),
             VESTIBULE_DATABASE_CONNECT=str(CONNECT),
             VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
             VESTIBULE_DATABASE_LOCK=str(LOCK),

@@ -230,5 +230,6 @@ def test_a_client_whose_name_no_database_takes_is_not_known(app: Application, na
         by_basic = app.back.post(path, urlencode(fields), content_type=FORM, headers=shown)
         assert by_basic.status_code in {400, 401}
     assert clients.find(name) is None
-    withdrawn = app.browser.post("/account/apps", {"withdraw": name.encode("utf-8", "replace")})
+    form = urlencode({"withdraw": name.encode("utf-8", "replace")})
+    withdrawn = app.browser.post("/account/apps", form, content_type=FORM)
     assert withdrawn.status_code in {303, 400}
