@@ -9,6 +9,7 @@ The forms of the address are those of redis-py and limits; docs/configuration.md
 `rediss` in the place of `redis` is TLS. A client is made once for a process: its threads share it.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -70,13 +71,28 @@ class Servers:
         return [str(each["password"]) for each in (self.options, self.asking) if "password" in each]
 
 
+def several(url: str) -> tuple[str, list[str]]:
+    """Return an address of several hosts with the first one alone, and what is said of each:
+    `urlsplit` takes no comma before the bracket of an IPv6 address.
+    """
+    scheme, _, rest = url.partition("://")
+    place = re.split("[/?#]", rest, maxsplit=1)[0]
+    user, at, names = place.rpartition("@")
+    found = names.split(",")
+    return f"{scheme}://{user}{at}{found[0]}{rest.removeprefix(place)}", found
+
+
 def read(url: str) -> Servers:
     """Return what the address of Redis says. Raises `ValueError`, which repeats no password."""
     scheme, _, rest = url.partition("://")
     if scheme not in SCHEMES:
         raise ValueError(f"{scheme!r} is none of {', '.join(SCHEMES)}")
     base, _, kind = scheme.partition("+")
-    parts = urlsplit(f"{base}://{rest}")
+    first, names = several(f"{base}://{rest}")
+    try:
+        parts = urlsplit(first)
+    except ValueError:
+        raise ValueError(UNREADABLE) from None
     query = dict(parse_qsl(parts.query, keep_blank_values=True))
     _require_known(query, kind)
     asking = {
@@ -84,15 +100,10 @@ def read(url: str) -> Servers:
         for name in list(query)
         if name.startswith("sentinel_")
     }
-    user, at, names = parts.netloc.rpartition("@")
-    one = parts._replace(
-        netloc=f"{user}{at}{names.split(',')[0]}",
-        path="" if kind else parts.path,
-        query=urlencode(query),
-    )
+    one = parts._replace(path="" if kind else parts.path, query=urlencode(query))
     try:
         options = parse_url(one.geturl())
-        hosts = [urlsplit(f"//{name}") for name in names.split(",") if name]
+        hosts = [urlsplit(f"//{name}") for name in names if name]
         found = tuple((host.hostname or "", host.port or PORTS.get(kind, 6379)) for host in hosts)
     except ValueError:
         raise ValueError(UNREADABLE) from None

@@ -79,8 +79,8 @@ def address(url: str) -> dict[str, Any]:
     meant (libpq, `target_session_attrs`). Raises `Misconfigured`, which repeats no password.
     """
     try:
-        found: dict[str, Any] = env.db_url_config(url)
-        names = urlsplit(url).netloc.rpartition("@")[2].split(",")
+        first, names = servers.several(url)
+        found: dict[str, Any] = env.db_url_config(first)
         hosts = [urlsplit(f"//{unquote(name)}") for name in names]
         ports = [str(host.port or PORT) for host in hosts]
     except ValueError:
@@ -142,7 +142,10 @@ def redis(url: str) -> str:
 
 def redis_passwords(url: str) -> list[str]:
     """Return what of the address belongs in no log, as it is sent and as it is written."""
-    return [*servers.read(url).passwords, urlsplit(url).password or ""] if url else []
+    if not url:
+        return []
+    first, _names = servers.several(url)
+    return [*servers.read(url).passwords, urlsplit(first).password or ""]
 
 
 def caches(url: str) -> Mapping[str, Any]:
