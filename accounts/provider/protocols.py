@@ -24,8 +24,8 @@ from accounts.provider.values import (
 
 
 class Provider(Protocol):
-    """What every provider is, besides one of `WAYS_IN`. See docs/architecture.md 3 for each
-    member.
+    """What every provider is, besides one of `WAYS_IN`. docs/providers.md tells what each
+    member does.
     """
 
     session_type: ClassVar[str]

@@ -34,7 +34,7 @@ from providers.unilogin.settings import UniloginSettings
 LOGOUT_SECONDS = 3.0
 # A look-up takes at most this part of the time that is left, but for the last one.
 _SHARES = 3
-# What the broker's `loa` and `unilogin_loa` mean: one factor, or two (docs/unilogin.md).
+# What the broker's `loa` means: one factor, or two (docs/unilogin.md).
 _STRENGTHS = {"2": "low", "3": "substantial", "EnFaktor": "low", "ToFaktor": "substantial"}
 
 
