@@ -1,4 +1,5 @@
-"""Known devices: the browsers in which a person has signed in, and which they trust.
+"""Known devices: the browsers in which a person has signed in, and which they trust
+(docs/known-devices.md).
 
 A browser keeps a secret for each person (portal/door/devices.py). It lets nobody in: it gives their
 guesses a counter of their own (accounts/login/lockout.py), and a sign-in by it is told to nobody.
