@@ -1,5 +1,5 @@
 """docs/seeds.md is complete and true: each arrow of the five seeds has its row, each test that a
-row names exists, each route that it names is served, and what is said to come has not come yet.
+row names exists, and each route that it names is served.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from functools import cache
 from pathlib import Path
 
 import pytest
-from django.apps import apps
 from django.urls import Resolver404, resolve
 
 from tests.architecture.tree import ROOT, text, tree
@@ -26,13 +25,6 @@ SEEDS = {
     "oCIS": DATA / "ocis.md",
     "ZMS": DATA / "zms.md",
 }
-# What is still to be built -> the route, or the app, by which one sees that it is there.
-PARTS = {
-    "the authorization server": "/oauth/authorize",
-    "the device grant": "/device",
-    "the gateway": "/gateway/check",
-    "the LDAP directory": "providers.ldap",
-}
 
 _SEQUENCE = re.compile(r"``` ?mermaid\s*\nsequenceDiagram\n(.*?)(?:\n *```|\Z)", re.S)
 _SHORTCODE = re.compile(
@@ -43,7 +35,6 @@ _ARROW = re.compile(r"-(?:>|\))")
 _TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _ROUTE = re.compile(r"`(/[^`\s]*)`")
 _NOT_PORTED = "not ported, because "
-_LATER = "later: "
 
 
 @dataclass(frozen=True)
@@ -94,12 +85,6 @@ def is_served(route: str) -> bool:
     return found.func.__name__ != "catch_all_view"
 
 
-def exists(part: str) -> bool:
-    """Tell whether a part that was still to be built is there."""
-    sign = PARTS[part]
-    return is_served(sign) if sign.startswith("/") else apps.is_installed(sign)
-
-
 def test_the_seeds_still_draw_what_we_built() -> None:
     counts = {seed: len(arrows(seed)) for seed in SEEDS}
     assert counts == {"Go": 26, "MapStore": 24, "Data Product Portal": 27, "oCIS": 21, "ZMS": 42}
@@ -133,23 +118,9 @@ def test_each_route_that_is_named_is_served() -> None:
     assert not sorted(pair for pair in named if not is_served(pair[1]))
 
 
-def test_what_is_said_to_come_has_not_come_yet() -> None:
-    come = {part for part in PARTS if exists(part)}
-    stale = [f"{row}: {row.shown}" for row in rows() if _later(row) in come]
-    assert not stale, "these parts are there: name the route and the test in docs/seeds.md"
-
-
-def test_the_seeds_that_are_answered_already_are_answered_whole() -> None:
-    assert not [str(row) for row in rows() if _later(row)]
-
-
 def _excused(row: Row) -> bool:
     reason = row.shown.removeprefix(_NOT_PORTED) if row.shown.startswith(_NOT_PORTED) else ""
-    return len(reason.split()) > 3 or _later(row) in PARTS
-
-
-def _later(row: Row) -> str:
-    return row.shown.removeprefix(_LATER) if row.shown.startswith(_LATER) else ""
+    return len(reason.split()) > 3
 
 
 def _tests(path: str) -> set[str]:
