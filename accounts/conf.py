@@ -51,8 +51,8 @@ site_url = _setting("VESTIBULE_SITE_URL", str)
 frontend_origins = _setting("VESTIBULE_FRONTEND_ORIGINS", _texts)
 # The keyring: base64 keys of 32 bytes, the first of which encrypts.
 vault_keys = _setting("VESTIBULE_VAULT_KEYS", _texts)
-# How long an unused session lives, and any: of a browser, at a computer that many share, of a
-# device or application.
+# How long a session lives unused, and in all: in a browser, at a shared computer, and that of a
+# device or an application.
 session_idle = _duration("VESTIBULE_SESSION_IDLE")
 session_absolute = _duration("VESTIBULE_SESSION_ABSOLUTE")
 shared_idle = _duration("VESTIBULE_SHARED_IDLE")
@@ -64,7 +64,7 @@ flow_lifetime = _duration("VESTIBULE_FLOW_LIFETIME")
 recent = _duration("VESTIBULE_RECENT")
 # What upstreams' words of how somebody signed in mean, as `word=strength`, beside the known ones.
 strengths = _setting("VESTIBULE_STRENGTHS", _texts)
-# After how long people who stay away are erased; nothing is never.
+# After how long people who stay away are erased; 0 is never.
 dormant = _duration("VESTIBULE_DORMANT")
 # What the references that are written in the administration begin with; the site's own folder.
 secret_env = _setting("VESTIBULE_SECRET_ENV", str)

@@ -29,20 +29,20 @@ CACHE_SECONDS = 300
 REMEMBER = timedelta(seconds=2 * CACHE_SECONDS)
 # A transaction can commit a smaller id after a greater one, at most so many seconds later.
 LATEST_COMMIT = 120.0
-# The mark in the cache that moves with each ending, for how long it stays, and for how long nobody
-# relies on its standing still (docs/scale.md 6).
+# The mark in the cache that every ending changes, and how long it stays; and for how long a mark
+# that has not changed spares reading the table (docs/scale.md 6).
 _MARK, _MARK_SECONDS = "ended-feed:mark", 3600
 UNMOVED_SECONDS = 5.0
-# What is kept in copies: kinds of which each row counts, whatever its value.
+# Kinds of which every row counts as a change, whatever its value: all copies are made anew then.
 SOURCE, RULE = "source", "rule"
 # A person whose name, address or groups were changed: the value is their primary key.
 PERSON = "person"
 _COUNTED = frozenset({SOURCE, RULE})
 _MOST_GAPS = 100
 _BEFORE_FIRST = 1000
-# So many new rows are read at first, and the others when there are so many. Without the limit
-# PostgreSQL takes a table that it has not looked at since a mass ending for one with many new rows,
-# and reads all of it each time.
+# So many new rows are read first, and the rest only when there are as many. Without the limit
+# PostgreSQL expects many new rows after a mass ending, until it has analysed the table, and scans
+# all of it each time.
 _AT_FIRST = 100
 
 
@@ -248,8 +248,8 @@ def changed_at(person: str) -> float:
 
 
 def heard_at(kind: str, value: str) -> float:
-    """Return when, by `time.monotonic`, this worker last heard `value` of the kind `kind`, of those
-    that are not counted; minus infinity for never, or so long ago that no copy is older. Raises
+    """Return when, by `time.monotonic`, this worker last heard `value` of `kind`, a kind other than
+    `SOURCE` and `RULE`; minus infinity for never, or so long ago that no copy is older. Raises
     `DatabaseError`.
     """
     return _feed.refreshed().entries.get((kind, value), float("-inf"))

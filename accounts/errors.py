@@ -1,8 +1,9 @@
-"""Typed errors: one class for each error code that an RFC names, with the status that it answers.
+"""Typed errors, each with its error code, an RFC's where one has it, and the status it answers.
 
-Every error carries three things: `error` (the RFC's code, for machines), `reason` (the sentence of
-`/login/failed` that a person reads) and a description that never holds a secret or an upstream's
-body. Standard library only, so that providers and use cases can raise them without Django.
+Every error carries three things: `error` (the RFC's code, for machines), `reason` (the word by
+which `/login/failed` picks its sentence) and a description that never holds a secret or an
+upstream's body. Standard library only, so that providers and use cases can raise them without
+Django.
 """
 
 from __future__ import annotations
@@ -83,9 +84,9 @@ class LoginRequired(ProtocolError):
 
 
 class InsufficientUserAuthentication(ProtocolError):
-    """`insufficient_user_authentication` (RFC 9470, 3): who is signed in has proved it less
-    strongly than `strength`, a word, or more than `max_age` seconds ago; None: whenever. A password
-    that was right, without the second factor that is needed as well, is too weak alike.
+    """`insufficient_user_authentication` (RFC 9470, 3): the sign-in is weaker than `strength`, a
+    word of docs/strength.md, or was proved more than `max_age` seconds ago; None allows any age. A
+    right password without the second factor that is needed as well is too weak, too.
     """
 
     error = "insufficient_user_authentication"
@@ -116,9 +117,9 @@ class InsufficientUserAuthentication(ProtocolError):
 class TemporarilyUnavailable(ProtocolError):
     """`temporarily_unavailable` (RFC 6749, 4.1.2.1): try again, after `retry_after` seconds.
 
-    `is_hearsay`: whoever made the request may have brought it about by what they sent, so it counts
-    as their failure and says nothing of the upstream. `answered`: so many other questions that
-    they brought about were answered before, in vain, which count as theirs as well.
+    `is_hearsay`: the request itself may have caused it, so it counts as the caller's failure and
+    says nothing of the upstream. `answered`: how many cookies of the same request the upstream had
+    refused before; each counts as a failure of the caller, too.
     """
 
     error = "temporarily_unavailable"

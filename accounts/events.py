@@ -24,9 +24,9 @@ log = structlog.get_logger("vestibule.events")
 ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 # A failure that a stranger repeats within this time is counted in its row.
 REPEATED_WITHIN = timedelta(minutes=10)
-# Of a stranger's rows each so manieth looks whether there are too many: no clock is needed.
+# A stranger's new row whose key is a multiple of this has the table cut to its limit.
 _CUT_EVERY = 1000
-# Who does what is recorded, where nobody else says so; by the beginning of the event's name.
+# The actor of an event where nobody says who acts, by its name; any other is the person's.
 _USUALLY = {
     "session.ended": Event.Actor.SITE,
     "person.status_changed": Event.Actor.ADMINISTRATOR,

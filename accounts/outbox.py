@@ -33,10 +33,10 @@ LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
 CLAIM = timedelta(seconds=60)
 THREADS = 2
-# More than these wait in the table: a process that ends finishes what its threads have taken on.
+# While so many deliveries are queued, others wait in the table: a process that ends works off all.
 WAITING = 20
-# A round takes so many receivers at once and one of them in so many lanes, reads so many items of
-# one at once, stays with one for so many seconds, and lasts so many.
+# A round works in at most LANES threads, TO_ONE of them for one receiver. A thread reads AT_ONCE
+# items, stays with a receiver for TURN seconds, and the round lasts ROUND seconds.
 LANES, TO_ONE, AT_ONCE, TURN, ROUND = 8, 2, 500, 10.0, 300.0
 
 log = structlog.get_logger("vestibule.outbox")

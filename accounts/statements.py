@@ -1,4 +1,4 @@
-"""SQL that is built once, for the statements that every login runs.
+"""SQL that is built once, for statements that run at every login or request.
 
 Django builds the SQL of a query anew each time. Here it is built at the first use; from then on
 only the values change: docs/decisions/0005-statements-built-once.md. What is written and read is

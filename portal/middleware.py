@@ -1,4 +1,4 @@
-"""What wraps each request: a line in the log, the content policy."""
+"""What wraps each request: its log line, the way to https and to slashes, the content policy."""
 
 import logging
 import uuid

@@ -21,7 +21,9 @@ log = structlog.get_logger("vestibule.cache")
 
 
 class Silence:
-    """One worker's memory of a cache that failed. Who may try says `begin` or `end` afterwards."""
+    """One worker's memory of a server that failed, a cache or a database. Who may try says `begin`
+    or `end` afterwards.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -42,11 +44,11 @@ class Silence:
             return False
 
     def begin(self) -> None:
-        """Start anew: the cache has just failed."""
+        """Start anew: the server has just failed."""
         self._until = time.monotonic() + SILENT_SECONDS
 
     def end(self) -> None:
-        """Stop: the cache has answered."""
+        """Stop: the server has answered."""
         self._until = 0.0
 
     def let_try(self) -> None:

@@ -1,6 +1,6 @@
-"""Who goes first where many wait for the same, told beside the call: a provider asks for it.
+"""Who is served first where many wait: the caller says it, and a provider's queue asks for it.
 
-What nobody has said anything of is of somebody who is known: a person who is signed in, a command.
+A call of which nothing was said counts as a known person's: somebody signed in, or a command.
 """
 
 from collections.abc import Iterator

@@ -111,8 +111,8 @@ class Farewell(models.Model):
 class EndedEntry(models.Model):
     """One line of the feed that every worker reads: what stopped being true, and when.
 
-    `kind` is `session` (a uid), `key` (a session key replaced by another), `source` (a slug), or
-    one that a room has for itself (`token`, `rule`, `person`, `signing`).
+    `kind` is `session` (a uid), `key` (a session key replaced by another), `source` (a slug),
+    `rule`, `person` (a primary key), or one that a room has for itself (`token`, `signing`).
     """
 
     id = models.BigAutoField(primary_key=True)

@@ -6,12 +6,12 @@ Addresses (`https://...`) need none: they are trusted wherever they stand.
 from collections.abc import Mapping
 from typing import Any
 
-# It says where people's proofs go, or who they are: a path, a server, an attribute that identifies.
+# The setting says where people's proofs go, or who they are: a path, a server, an id attribute.
 TRUSTED: Mapping[str, bool] = {"trusted": True}
-# It holds names that may look like an address, such as those of scopes; nobody calls them.
+# The setting holds names that may look like addresses, such as scopes; nobody calls them.
 WORDS: Mapping[str, bool] = {"words": True}
-# It holds such names, and says where claims stand: those of the address and the username, by which
-# applications know people, are trusted. Whoever says the username says who people are, at once.
+# The setting holds such names and says where claims stand. Where the address and the username stand
+# is trusted, since applications know people by them; for the username even before anybody is known.
 CLAIMS: Mapping[str, Any] = {
     **WORDS, "kept": ("email", "email_verified", "username"), "naming": ("username",)
 }  # fmt: skip

@@ -31,10 +31,10 @@ class Description:
     `unsolicited`: answers may arrive without a flow. `form_post`: answers may arrive by POST.
     `home` is the front page of an upstream that shares its session with us. `ends_with_token`: the
     upstream's end is always the session's end. `issuer` is the one that its outcomes name.
-    `bearer` is how access tokens of the upstream are taken here: `introspection` by asking, which
-    takes any, another word by what stands in them; empty when they are not.
-    `fleeting` is how the subjects begin that come once only: whoever is known by nothing else is
-    deleted when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
+    `bearer`: how access tokens of the upstream are verified here: `introspection` asks the upstream
+    and takes opaque tokens too, any other word needs a token that can be read; empty: not at all.
+    `fleeting`: the prefix of subjects that occur once only; who is known by no other is deleted
+    when the session is over. `recheck_seconds`: how often a provider that `Rechecks` is
     asked about those who have a session; 0 is never. `backchannel`: logout tokens of the upstream
     are taken here. `frontchannel`: so is a logout that the upstream tells of in a frame.
     `strengths`: which words of the upstream's mean `low`, `substantial`, `high` or `none`; `*` is

@@ -67,7 +67,7 @@ def signs_in_staff(slug: str) -> bool:
 
 
 def may_change_ways_in(slug: str, person_id: int) -> bool:
-    """Tell whether whoever came by the source `slug` may change by what they come in. An
+    """Tell whether whoever came by the source `slug` may change how they sign in. An
     administrator may only by a source that signs in administrators: else the session would add a
     way in that has the rights which it lacks itself (docs/threats.md, U36).
 

@@ -16,9 +16,8 @@ BATCH = 200
 
 
 def is_allowed(person: User) -> bool:
-    """Tell whether a person may delete their account: each of the sources by which they come in
-    allows it, and they do not open the administration: what they did there to others keeps who did
-    it.
+    """Tell whether a person may delete their account: each of their sources allows it, and
+    they do not open the administration, whose events keep who did what to others.
     """
     mine = Identity.objects.filter(user=person)
     if person.status == User.Status.DISABLED or opens_administration(person):

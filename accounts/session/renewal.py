@@ -120,8 +120,8 @@ def _with_tokens(session: Session, tokens: TokenSet) -> Session:
 
 
 def _no_earlier(ends: datetime | None, token_ends: datetime | None) -> datetime | None:
-    """Return the end of a session whose upstream does not say when it can be renewed no more: as at
-    the sign-in, where none was said, else no earlier than it was. An access token that ends is
-    renewed.
+    """Return the end of a session whose upstream does not say how long it can be renewed: None
+    where the sign-in set none, else never earlier than `ends`. An access token that ends is
+    renewed, and ends nothing.
     """
     return max(ends, token_ends) if ends and token_ends else ends

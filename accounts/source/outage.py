@@ -1,6 +1,6 @@
 """Outages: the sources that failed in the last five minutes, for the pages that list them.
 
-They stand in the cache and may be lost; no decision depends on them.
+They stand in the cache and may be lost. By them a logout and the alarms ask an upstream first.
 """
 
 import time

@@ -64,9 +64,9 @@ class LastGood(Generic[T]):
     ) -> T:
         """Return the value, fetched when there is none or it is old.
 
-        `wait` bounds the wait for another caller's first fetch, in seconds. Whoever asks as an
-        `asker` whose fetch has failed has none made for 30 seconds. Raises `TemporarilyUnavailable`
-        when the fetch fails and there is no copy.
+        `wait` bounds the wait for another caller's first fetch, in seconds. After a failed fetch
+        for `asker` none is made for it within 30 seconds. Raises `TemporarilyUnavailable` when the
+        fetch fails and there is no copy.
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)

@@ -20,8 +20,8 @@ from portal.tokens.token_errors import InsufficientScope
 class BearerAuthentication(BaseAuthentication):
     """Authenticates by `Authorization: Bearer` only (RFC 6750, 2.1); never by a query or a body.
 
-    Costs one query. `granted` holds the scopes of the accepted token. `alone`: whose cookie comes
-    along does not matter.
+    A token of ours costs one query; a source's may cost a call to its upstream. `granted` holds the
+    scopes of the accepted token. `alone`: whose cookie comes along does not matter.
     """
 
     keyword = "Bearer"
@@ -31,7 +31,7 @@ class BearerAuthentication(BaseAuthentication):
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Return (the person, the typed session), or None without a token.
 
-        Raises `InvalidToken`; `InvalidRequest` when the cookie belongs to another person.
+        Raises what `foreign.find` raises; `InvalidRequest` when the cookie is another person's.
         """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != self.keyword.lower():

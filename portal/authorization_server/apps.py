@@ -1,4 +1,4 @@
-"""The room that native clients and devices speak to: OAuth 2 and OpenID Connect."""
+"""The room that applications and devices speak to: OAuth 2 and OpenID Connect."""
 
 from django.apps import AppConfig
 from django.utils.translation import gettext_lazy as _

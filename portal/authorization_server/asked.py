@@ -33,9 +33,9 @@ _NONCE_AT_MOST, _MAX_AGE_AT_MOST = 255, 10**9
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One authorization request, checked. `claims` has what is asked for, by the place where it is
-    to stand; `acr` the words of which the client insists on one, `acr_values` those of which it
-    would like one; `subject` the only person that will do (OIDC Core, 5.5 and 5.5.1).
+    """One authorization request, checked. `claims`: the claims that are asked for, by where they
+    stand; `acr`: the words of which one is essential; `acr_values`: words that are wished for;
+    `subject`: the only person that will do (OIDC Core, 5.5 and 5.5.1).
     `names_redirect_uri`: whether the request named its redirect URI, which may be left out where
     only one is registered (RFC 6749, 3.1.2.3).
     """
@@ -60,7 +60,7 @@ class Asked:
 
     @property
     def wishes_proof(self) -> bool:
-        """Whether the client asks for a sign-in of its own, or for one of a kind."""
+        """Whether the client asks for a fresh sign-in, or for one of a certain strength."""
         return "login" in self.prompts or self.max_age is not None or bool(self.needed_acr)
 
     @property
@@ -75,8 +75,8 @@ class Asked:
 
     @property
     def needed_acr(self) -> frozenset[str]:
-        """Those of which one must be true: the essential ones (OIDC Core, 5.5.1.1), else all that
-        are listed where one is a strength of ours (RFC 9470, 5).
+        """The words of which one must be true: the essential ones (OIDC Core, 5.5.1.1), else all of
+        `acr_values` where one of them is a strength of ours (RFC 9470, 5).
         """
         listed = frozenset(self.acr_values.split())
         return self.acr or (listed if strength.asked_for(listed) else frozenset())

@@ -32,8 +32,9 @@ _JOINED = ("client", "session__user")
 
 
 def session_ends(uids: Sequence[str], heir: str) -> None:
-    """Post a notice to each client that knows one of the sessions `uids`, which end now. A child
-    session under the name of its browser's is told of when no other session of that name stays.
+    """Post a notice to each client that knows one of the sessions `uids`, which end now. Where a
+    client knows a child session by the `sid` of its browser's, it is told once no session of that
+    `sid` is left.
 
     Where the session `heir` takes their place nobody has left: what clients hold moves to it. The
     token pair of our own front ends does not; they fetch another.
@@ -66,9 +67,9 @@ def _is_beside(told: ToldSession) -> bool:
 
 
 def _living(beside: Sequence[ToldSession], uids: Sequence[str]) -> set[tuple[int, str]]:
-    """Return the clients, each with a name, that know a session by it which stays, of those that
-    may have the names of `beside`: the browser's, and what else began under it. All are locked in
-    one order: of two that end at once the second waits, and finds the first one gone.
+    """Return the pairs of client and `sid` under which a session lives on, among those that share
+    a `sid` with `beside`: the browser's session and the others that began under it. All are
+    locked in one order: of two that end at once the second waits, and finds the first one gone.
     """
     if not beside:
         return set()

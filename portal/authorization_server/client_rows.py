@@ -1,5 +1,6 @@
-"""The one place that writes clients, and what an editor may not make of one: whoever decides where
-a client's codes go, and that nobody is asked, acts as anybody (RFC 6749, 10.3; RFC 9700, 4.1).
+"""The one place that writes clients, and what an editor may not change: whoever decides where the
+codes of a client go, and that people are not asked, can act as anybody (RFC 6749, 10.3; RFC 9700,
+4.1).
 """
 
 from collections.abc import Iterable, Iterator
@@ -29,11 +30,11 @@ def reaches_far(client: Client) -> bool:
 
 
 def refuse_reach(client: Client) -> None:
-    """Raise `ValidationError`, by field, for what a client may have by whoever has all rights only.
+    """Raise `ValidationError`, by field, for what only somebody with all rights may change.
 
-    That is each mark by which a client reaches far, given or taken, and of one that does each way
-    to be it: where people are sent, by what it proves itself, what it may ask for. Else what is
-    stored may stay, or go. A mark stays: whoever took it could do the rest in a second step.
+    That is to give or take a mark by which a client reaches far and, where it has one, to change
+    where people are sent, how it proves itself, or what it may ask for. Other stored values may
+    stay or go. A mark stays: whoever took it could do the rest in a second step.
     """
     stored = Client.objects.filter(pk=client.pk).first()
     found = dict(_new_marks(client, stored or Client()))

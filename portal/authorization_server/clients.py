@@ -96,7 +96,8 @@ def authenticate(credentials: Credentials, client: Client | None) -> Client:
     """Return `client` when `credentials` prove that it is the one who calls.
 
     It must use the method that it is registered for. Raises `InvalidClient`, alike for every
-    reason.
+    failed proof; `InvalidRequest` for two methods at once; `TemporarilyUnavailable` when the
+    client's keys cannot be fetched.
     """
     if client is None or client.client_id != credentials.client_id:
         raise InvalidClient

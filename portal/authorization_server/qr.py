@@ -18,7 +18,7 @@ def qr(request: HttpRequest, user_code: str) -> HttpResponse:
     """Return the QR code of `verification_uri_complete` as SVG. Nothing is looked up, so that it
     says nothing of whether a device waits. Raises `Http404` for what is no code of ours.
     """
-    import segno  # half a megabyte that no other page needs
+    import segno  # half a megabyte that few pages need
 
     code = user_code_of(user_code)
     if not code:

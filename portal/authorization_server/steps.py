@@ -10,8 +10,8 @@ from accounts.strength import Strength, asked_for, named
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticationRequirements
 
-# So many seconds older may a proof be: times are whole seconds, and after a sign-in for this very
-# request a slow browser is on its way back.
+# How many seconds a proof may be older than `max_age`: times are whole seconds, and a slow browser
+# needs its time back from a sign-in for this very request.
 _ROUNDING, _WAY_BACK = 1, 60
 
 

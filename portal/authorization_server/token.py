@@ -53,7 +53,7 @@ def token(request: HttpRequest) -> HttpResponseBase:
 
 
 def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
-    """RFC 6749, 4.1.3; RFC 7636, 4.5. Only who proves nothing is slowed down: a site asks with the
+    """RFC 6749, 4.1.3; RFC 7636, 4.5. Only public clients are slowed down: a server redeems the
     codes that strangers bring to its callback, from one address for everybody.
     """
     if client.is_public:

@@ -1,5 +1,5 @@
-"""What is asked of a flow by which somebody is to prove anew who they are, at an upstream whose
-protocol cannot be asked for a fresh proof.
+"""Whose fresh proof a sign-in must bring: kept sealed in the browser, for an upstream whose
+protocol cannot be asked for one (portal/door/anew.py).
 """
 
 from typing import Any
@@ -20,8 +20,8 @@ def remember(response: HttpResponse, session: Session) -> None:
 
 
 def told(request: HttpRequest, source: ConfiguredSource, *, again: bool) -> dict[str, Any]:
-    """Return what the flow of a sign-in says of a fresh proof. Of an upstream that cannot be asked
-    for one it is expected only of somebody who has just left it for that.
+    """Return the fresh proof that the flow of a sign-in asks for. Where the upstream cannot be
+    asked for one, only somebody who has just left it for that purpose owes it.
     """
     if not again or not source.description.unsolicited:
         return {"again": again}

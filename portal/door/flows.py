@@ -32,9 +32,9 @@ def check(login_flow: LoginFlow | None, source: ConfiguredSource, path: str) -> 
 def late(
     request: HttpRequest, login_flow: LoginFlow | None, source: ConfiguredSource
 ) -> LoginFlow | None:
-    """Return the flow without its wish for a fresh proof when an answer comes too late for it,
-    which counts all the same at a source that takes any answer: as one that nobody asked for.
-    Where its person goes on to, how strongly, and that many use the computer still count.
+    """Return the flow of an answer that comes too late, without its wish for a fresh proof, at a
+    source that takes unsolicited answers. It still says where its person goes on to, how strong the
+    sign-in must be, and that the computer is shared.
 
     None for a flow in time, and for one that was to link: that needs an answer in time.
     """
@@ -48,8 +48,7 @@ def late(
 
 def is_abandoned(login_flow: LoginFlow | None, source: ConfiguredSource, session_uid: str) -> bool:
     """Tell whether a flow that was to link is over, and was asked for by another session than that
-    of `session_uid`: what the browser brings now from a source that takes any answer is no part of
-    it.
+    of `session_uid`: an unsolicited answer that the browser brings now is no part of it.
     """
     if login_flow is None or not login_flow.link_uid or not source.description.unsolicited:
         return False

@@ -15,7 +15,7 @@ from portal.door import answers, signing_in, ways_in
 
 
 def prove_own(request: HttpRequest, person: User) -> HttpResponse | None:
-    """Return the way to a fresh sign-in for whoever changes by what they come in themselves, as
+    """Return the way to a fresh sign-in for people who change how they sign in themselves, as
     strong as the account page asks for; None after it, and for other people's ways in.
     """
     if person.pk != request.user.pk:

@@ -23,8 +23,8 @@ _OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
 
 
 def leads_to(request: HttpRequest, reason: str) -> str:
-    """Return where such a form leads who is signed in, nothing for every other that was refused for
-    `reason`. Nothing of it is judged and nothing changes: a link to the sign-in leads as far.
+    """Return the address to which such a form leads a person who is signed in; nothing for every
+    other form, and every other `reason`. Nothing in it is judged, and nothing changes.
     """
     session, match = incoming.session_of(request), request.resolver_match
     if reason != _OLD_TOKEN or not session.is_logged_in or not wants_page(request):

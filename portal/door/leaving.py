@@ -51,8 +51,8 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
 
 
 def _was_over(request: HttpRequest, return_to: str) -> HttpResponse:
-    """Return the way on of who leaves without a session. Whose browser still held the cookie of one
-    may have left a moment ago, by a click whose answer was lost: they read as much as is certain.
+    """Return where a person without a session goes on to. A browser that still holds the cookie of
+    one may have left a moment ago, and lost the answer: its receipt says only what is certain.
     """
     held = bool(request.COOKIES.get(conf.session_cookie()))
     sweeps = held and not return_to and shared.is_marked(request)
@@ -159,8 +159,8 @@ def let_go(request: HttpRequest, response: HttpResponse) -> HttpResponse:
 
 
 def keep_word(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Keep why the browser's session ended for its person's next page, where a script asked first:
-    with the session's cookie goes what is known of it.
+    """Keep in a cookie why the browser's session ended, for the person's next page: a script that
+    asks first loses the session's cookie, and the reason with it.
     """
     why = incoming.cut_off(request)
     if why:

@@ -75,8 +75,8 @@ class _ChangeList(ChangeList):
 
 
 class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
-    """A list that leads to its first rows. `settles_ties` tells whether rows that are alike in its
-    order have an order among them.
+    """A list of the first rows of a table. `settles_ties`: rows that are equal in its order are
+    sorted by their key as well.
     """
 
     settles_ties = True
@@ -222,8 +222,8 @@ def _may_see_people(user: Any) -> bool:
 
 
 def meant(term: str) -> list[int] | QuerySet[User, Any]:
-    """Return the primary keys of the people whom `term` may mean, or, of more than `MOST_PEOPLE`,
-    the statement that finds so many as a list leads to: few are looked up once.
+    """Return the primary keys of the people whom `term` may mean, looked up when there are
+    `MOST_PEOPLE` of them or fewer; else the query for the first `MOST` and one more.
     """
     rows = User.objects.filter(named(term)).order_by().values_list("pk", flat=True)
     few = list(rows[: MOST_PEOPLE + 1])

@@ -33,9 +33,9 @@ def halt(
     """Return the way to the second step of a sign-in by a form, into which the name `typed` was
     typed; None where nothing more is asked.
 
-    A reminder is for who signs in, not for who is signed in and asked again, and for who may set a
-    factor up here. Raises `AccessDenied`, also where they must and may not, and where a second
-    factor is not enough for what is demanded.
+    A reminder is shown at a sign-in only, not when somebody who is signed in is asked again, and
+    only to people who may set a factor up here. Raises `AccessDenied` for people who must set one
+    up and may not, and where a second factor is not enough for what is demanded.
     """
     if source.kind != "form" or outcome.acr in second_step.STRONG:
         return None

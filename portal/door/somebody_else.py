@@ -23,11 +23,11 @@ def is_wanted(request: HttpRequest, source: ConfiguredSource) -> bool:
 def leave_first(
     request: HttpRequest, source: ConfiguredSource, next_url: str, *, again: bool = False
 ) -> HttpResponse | None:
-    """Return the way by the upstream's logout and back to a sign-in, where somebody is in there:
-    one with the same wishes, at a shared computer still, which proves `again` who its person is.
+    """Return the redirect to the upstream's logout and back to a sign-in with the same wishes, or
+    None where nobody is signed in there. `again`: that sign-in must prove who its person is.
 
-    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal. What
-    the upstream is asked for it is of the visitor's budget.
+    For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
+    Asking the upstream counts against the visitor's budget.
     """
     permitted = incoming.cookies_for(request, source.description)
     if incoming.session_of(request).is_logged_in or not permitted:

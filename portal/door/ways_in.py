@@ -1,4 +1,4 @@
-"""The guard of each page on which people change by what they come in: passwords, passkeys, second
+"""The guard of each page on which people change how they sign in: passwords, passkeys, second
 factors, linked sources, app passwords, the end of the account. It meets administrators who came by
 a source that signs in none, and whoever has a second factor and came without it.
 """

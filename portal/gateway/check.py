@@ -1,6 +1,6 @@
 """The answer to a web server's question, as values: no request, no response (docs/gateway.md 1).
 
-What is fast may ask `answer` without entering Django's middleware.
+The short way asks `weighed` and `at_hand`, Django's middleware `answer`.
 """
 
 import json

@@ -29,12 +29,12 @@ DAV = frozenset(
 )  # fmt: skip
 # They write to a second path as well, which `Destination` names (RFC 4918, 9.8.3 and 9.9.4).
 _WITH_DESTINATION = frozenset({"COPY", "MOVE"})
-# By these an application may take a method for another than the web server does; by the query of an
-# address, too: Symfony and Laravel know `_method`.
+# Headers by which an application may take another method than the web server does. Symfony and
+# Laravel also read `_method` from the query.
 _OVERRIDES = ("x-http-method-override", "x-http-method", "x-method-override")
 _IN_QUERY = re.compile(r"(?:[\W_](?:http)?method|x-(?:http-)?method(?:-override)?)\Z", re.I)
-# What has a say in the answer, or for an application in what it does. Others may be what they like:
-# nobody is locked out by the name of a town in a header that is none of ours.
+# Headers that decide the answer here, or what an application does. Any other header may be
+# unreadable: nobody is locked out by the name of a town in it.
 _HAVE_A_SAY = frozenset(
     {
         "authorization", "connection", "cookie", "depth", "destination", "forwarded", "host",

@@ -96,8 +96,8 @@ class Rules:
         return next((each for each in self.of(host) if each.matches(method, reading)), None)
 
     def below(self, host: str, method: str, reading: Reading) -> Iterator[Rule]:
-        """Yield each rule that decides about something below. The first that speaks of the path
-        itself decides about all that is left, and its followers about nothing.
+        """Yield each rule that decides about something below. Rules after the first that covers
+        the path itself decide nothing there.
         """
         decided: set[str] = set()
         for rule in self.of(host):

@@ -1,4 +1,4 @@
-"""The short way of a web server's question: what Django's middleware of that name would say."""
+"""The short way of `/gateway/check`: the same answer as the middleware `Gate`, without Django."""
 
 from functools import lru_cache
 

@@ -1,4 +1,4 @@
-"""Who asks, by the credentials that came with the request: the cookie, or an access token."""
+"""Who asks, by the credentials of the request: a cookie, an access token or an app password."""
 
 from collections.abc import Mapping
 from dataclasses import replace

@@ -36,7 +36,7 @@ def is_embedded() -> bool:
 def refuse_unsound() -> None:
     """Run the checks of the house. Raises `SystemExit` with what is wrong, one sentence a line.
 
-    For whoever serves the site: `manage.py` runs the checks by itself, a WSGI server does not.
+    For whoever serves the site: `manage.py` runs the checks by itself, a server does not.
     """
     found = [each for each in run_checks(tags=["vestibule"]) if each.is_serious()]
     if found:

@@ -4,8 +4,8 @@ from typing import Any
 
 from portal.server.short_ways import Environ
 
-# So much of a body that nobody wants is read, and kept nowhere: a proxy that cannot hand on what it
-# still has tells its caller of a bad gateway, and of no answer.
+# How much of an unwanted body is read and thrown away: a proxy that cannot send the rest tells its
+# caller of a bad gateway, and nothing of our answer.
 _PASSED_OVER = 64 * 2**20
 
 
@@ -15,7 +15,7 @@ def is_announced(environ: Environ) -> bool:
 
 
 def has_length(environ: Environ) -> bool:
-    """Tell whether the length that is announced is one, if there is any."""
+    """Tell whether the announced length, if there is one, is a number."""
     text = environ.get("CONTENT_LENGTH", "0")
     return text.isdecimal() and len(text) < 20
 

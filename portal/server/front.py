@@ -23,7 +23,7 @@ from portal.server.unreadable import UNREADABLE, unreadable
 
 log = structlog.get_logger("vestibule.front")
 
-# What Django reads in a time that grows as the square of its length, and so many characters of it.
+# Headers that Django parses in quadratic time, and how many characters of one are taken.
 _READ_SLOWLY = ("HTTP_ACCEPT", "CONTENT_TYPE")
 _LONGEST = 8192
 
@@ -67,12 +67,13 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is passed over: the application sees its length, and refuses it. An
     `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5), a request
-    with two hosts 400 (RFC 9112, 3.2), and one whose cookies cannot be read. What
-    `turns` concern waits for its turn, without a thread; the application refuses what comes late.
-    What is `kept` is answered in the event loop, and of what may be kept what is `at_hand`: these
-    ways make no query. In the thread the `short_ways` are asked first, in their order. `watch` is
-    told each second, in the event loop, how the front stands. One of so many `workers` that is
-    replaced serves until its successor does.
+    with two hosts (RFC 9112, 3.2) or with cookies that cannot be read 400. A request that `turns`
+    concern waits for its turn without a thread; the application refuses one that comes late.
+
+    An answer that is `kept`, or that an `at_hand` function gives, is sent from the event loop,
+    without a query. A thread asks the `short_ways` first, in their order. `watch` gets the
+    `Standing` each second, in the event loop. A worker that is replaced, one of `workers`, serves
+    until its successor does.
     """
 
     def __init__(

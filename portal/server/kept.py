@@ -1,4 +1,4 @@
-"""Kept answers: the same question gets the same answer, while it would be made again so.
+"""Kept answers: a question gets the answer that it got before, as long as Django would repeat it.
 
 They are given in the event loop: no thread, no query, no Django (docs/decisions/0009-short-ways.md,
 Kept answers).
@@ -19,7 +19,7 @@ from portal.server.unreadable import unreadable
 
 # Below this key of the environment a view says how long its answer stands.
 KEEP = "vestibule.keep"
-# What differs from question to question and never has a say in the answer.
+# Headers that differ from request to request, and that no answer depends on.
 _IGNORED = frozenset({"referer", "x-request-id", "x-correlation-id", "traceparent", "tracestate"})
 _BODY = frozenset({"content-length", "transfer-encoding", "expect"})
 # No value that can be read has it.

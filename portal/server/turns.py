@@ -1,10 +1,10 @@
-"""Turns: requests that may wait for an upstream have a part of the threads, and queue without."""
+"""Turns: requests that may wait for an upstream share some threads, and queue without one."""
 
 import asyncio
 import re
 from dataclasses import dataclass, field
 
-# The environment of a request that waited its longest says so here: it is refused, in a thread.
+# Set for a request that has waited too long for its turn: a thread refuses it.
 LATE = "vestibule.late"
 
 

@@ -71,7 +71,8 @@ def find(text: str, visit: Visit) -> Bearer:
     """Return the owner of an access token, ours or a source's.
 
     Raises `InvalidToken`; `AccessDenied` for somebody whom the source does not let in;
-    `TemporarilyUnavailable` when the source must be asked and does not answer.
+    `TemporarilyUnavailable` when the source must be asked and does not answer; `TooManyRequests`
+    for an address that has failed too often.
     """
     if token_format.is_token(text, token_format.ACCESS):
         return bearer.find(text)

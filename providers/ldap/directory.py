@@ -22,9 +22,9 @@ from providers.ldap.settings import LdapSettings
 
 # Levels of groups in groups, and names in one search for them.
 DEEPEST, AT_ONCE = 10, 200
-# Names that a directory may take for one: the house tells them apart, and looks at no more.
+# How many entries of one name are looked at: a directory may take alike what the house tells apart.
 ALIKE = 10
-# Of so many people not all go at once: the directory shows them to us no more.
+# So many people are not all gone at once: a directory that says so hides them, and nobody is ended.
 MANY = 10
 LONGEST_PAUSE = 1.0
 _SIZE_LIMIT, _NO_SUCH, _REFERRAL, _ADMIN_LIMIT, _NO_RIGHT = 4, 32, 10, 11, 50

@@ -92,8 +92,8 @@ def subject(settings: LdapSettings, entry: Entry) -> str:
 
 
 def could_be(settings: LdapSettings, entry: Entry, subjects: Iterable[str]) -> set[str]:
-    """Return whom of `subjects` an entry without one subject of its own may mean: all of them, when
-    it has none of theirs as it is spelt.
+    """Return those of `subjects` that an entry without one subject of its own may stand for: those
+    whose value it holds, else all of them.
     """
     name, asked = settings.id_attribute, set(subjects)
     held = {value.lower() for value in entry.attributes.get(name.lower(), ())}

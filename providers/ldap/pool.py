@@ -15,7 +15,7 @@ from providers.ldap.settings import LdapSettings, Server, server
 # Kept of each server and use; an idle one for less time than servers and firewalls close it in.
 KEPT = 8
 IDLE_SECONDS = 50.0
-# For no longer than this does one stand that was bound by a password that counts no more.
+# A connection is not kept for longer: the password that has bound it may have been changed since.
 OLDEST_SECONDS = 600.0
 
 T = TypeVar("T")

@@ -29,7 +29,7 @@ _ERRORS = {
     *("invalid_scope", "login_required", "unauthorized_client", "unsupported_response_type"),
 }
 
-# What a 4xx to a refresh may say that is not about the token: of our client, or of their trouble.
+# What a 4xx to a refresh may say of our client, or of their own trouble, and not of the token.
 _NOT_REFUSED = {"invalid_client", "unauthorized_client", *_UNAVAILABLE}
 _LATER = {408, 425, 429}
 

@@ -103,9 +103,8 @@ class Upstream:
         """Return the key that may have signed a token; None when no published one may.
 
         An unknown key, or one that has `failed` to verify, makes the set be fetched again, once in
-        thirty seconds for each `asker`, so that strangers' tokens cannot use up what a login needs.
-        Nor do they have a set fetched more often that cannot be had.
-        Raises `UnknownKey` for a name under which nothing is published, and
+        thirty seconds for each `asker`, also where that fails: strangers' tokens cannot use up what
+        a login needs. Raises `UnknownKey` for a name under which nothing is published, and
         `TemporarilyUnavailable`.
         """
         uri, now = self.metadata(asker).endpoint("jwks_uri"), self._clock()

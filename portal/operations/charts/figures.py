@@ -1,7 +1,7 @@
 """What the first page counts: sign-ins, sources in trouble, sessions, and how long calls took.
 
-Four queries, each bounded by a day, by what is alive, or by a number of rows. Where that is much
-it is counted once a minute.
+Three queries, bounded by a day, by a number of rows, and by what is alive. Where one counts much,
+it is made once a minute.
 """
 
 import math

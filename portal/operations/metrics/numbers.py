@@ -1,7 +1,7 @@
 """The numbers themselves, and what each is told of.
 
-No label holds anything of a person, and none can be made up by strangers: a source and an event
-have one of so many words.
+No label holds anything of a person, and strangers can make up none: each has a bounded number
+of values.
 """
 
 import os
