@@ -13,7 +13,7 @@ from accounts.strength import held, levels
 def providers_fulfil_the_contract(**_: Any) -> list[CheckMessage]:
     """Each installed provider has every member that the contract names."""
     return [
-        Error(f"The provider {name} {lack}.", hint="See accounts/provider.py.", id="vestibule.E001")
+        Error(f"The provider {name} {lack}.", hint="See accounts/provider/protocols.py.", id="vestibule.E001")
         for name, provider in registry.providers().items()
         for lack in registry.shortcomings(provider)
     ]

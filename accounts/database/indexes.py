@@ -1,4 +1,4 @@
-"""Indexes of large tables, made and taken away while the site runs (docs/scale.md 2).
+"""Indexes of large tables, made and taken away while the site runs (docs/scale.md 3).
 
 PostgreSQL builds them CONCURRENTLY: nobody who writes waits, and none of it may be part of a
 transaction, so a migration that uses these is `atomic = False`. One that was broken off is run

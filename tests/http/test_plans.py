@@ -1,5 +1,5 @@
 """With ten thousand people, ways in and sessions, and thirty thousand events, no
-statement looks at more of a large table than what it is about (docs/scale.md 2).
+statement looks at more of a large table than what it is about (docs/scale.md 1).
 """
 
 from __future__ import annotations

@@ -237,7 +237,7 @@ def test_postgresql_tells_what_each_table_meets(postgres: Postgres, tmp_path: Pa
         status, said = upgrade_check(tmp_path, url)
         assert status == 1
         assert "accounts.0014_source_logo: accounts_source (about 0 rows)" in said
-        built = "(about 0 rows): an index is built, and whoever writes waits"  # docs/scale.md 3
+        built = "(about 0 rows): an index is built, and whoever writes waits"  # docs/moving.md 4
         assert f"accounts.0012_people_who_stay_away: accounts_user {built}" in said
         assert f"accounts.0013_events_tell_how: accounts_event {built}" in said
         assert "Stop all workers, run manage.py migrate" in said
