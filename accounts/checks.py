@@ -8,12 +8,14 @@ from accounts import conf, keyring
 from accounts.source import registry
 from accounts.strength import held, levels
 
+_CONTRACT = "See accounts/provider/protocols.py."
+
 
 @register("vestibule")
 def providers_fulfil_the_contract(**_: Any) -> list[CheckMessage]:
     """Each installed provider has every member that the contract names."""
     return [
-        Error(f"The provider {name} {lack}.", hint="See accounts/provider/protocols.py.", id="vestibule.E001")
+        Error(f"The provider {name} {lack}.", hint=_CONTRACT, id="vestibule.E001")
         for name, provider in registry.providers().items()
         for lack in registry.shortcomings(provider)
     ]

@@ -148,7 +148,7 @@ class ClientAdmin(Guarded):
             return
         for row in rows.filter(auth_method__in=client_file.WITH_SECRET):
             if not request.user.is_superuser and client_rows.reaches_far(row):
-                said = gettext("The secret of %s is made by whoever has all rights.")
+                said = gettext("Only somebody with all rights makes the secret of %s.")
                 self.message_user(request, said % row.client_id, messages.ERROR)
                 continue
             secret = client_file.new_secret(row)

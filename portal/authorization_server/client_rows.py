@@ -39,7 +39,10 @@ def refuse_reach(client: Client) -> None:
     stored = Client.objects.filter(pk=client.pk).first()
     found = dict(_new_marks(client, stored or Client()))
     if stored and reaches_far(stored):
-        said = _("This client reaches further than your rights: whoever has all rights changes it.")
+        said = _(
+            "This client reaches further than your rights: "
+            "only somebody with all rights changes it."
+        )
         names = [*_more(client, stored), *_fewer_marks(client, stored)]
         found = {**dict.fromkeys(names, said), **found}
     if found:
@@ -70,15 +73,15 @@ def _tell(name: str, detail: str, actor: str = "") -> None:
 
 def _new_marks(client: Client, before: Client) -> Iterator[tuple[str, str]]:
     said = {
-        "skip_authorization": _("That people are not asked is decided by whoever has all rights."),
-        "legacy_desktop": _("Staying signed in unasked is allowed by whoever has all rights."),
-        "introspects": _("The tokens of others are shown to a client by whoever has all rights."),
+        "skip_authorization": _("Only somebody with all rights decides that people are not asked."),
+        "legacy_desktop": _("Only somebody with all rights lets a client stay signed in unasked."),
+        "introspects": _("Only somebody with all rights shows a client the tokens of others."),
     }
     for name in _MARKS:
         if getattr(client, name) and not getattr(before, name):
             yield name, said[name]
     if GATEWAY in _new(client, before, "allowed_scopes"):
-        yield "allowed_scopes", _("The scope gateway is given by whoever has all rights.")
+        yield "allowed_scopes", _("Only somebody with all rights gives the scope gateway.")
 
 
 def _fewer_marks(client: Client, stored: Client) -> Iterator[str]:

@@ -105,7 +105,7 @@ def generated_keys(data: Path) -> dict[str, str]:
 
 
 def is_production() -> bool:
-    """Tell whether this site serves people in earnest. Raises `Misconfigured` for any other word,
+    """Tell whether this site is in production. Raises `Misconfigured` for any other word,
     with which somebody meant it and got the embedded defaults.
     """
     word = env.str("VESTIBULE_ENV", default="")

@@ -49,11 +49,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         model = AccessRule
         fields = "__all__"
         help_texts: ClassVar[dict[str, Any]] = {
-            "order": _("Smaller numbers are asked first; the first rule that matches decides."),
+            "order": _("Smaller numbers come first; the first rule that matches decides."),
             "host": _("Without scheme and port. *.example.org is every name below example.org."),
             "path": _("This path and everything below it."),
-            "strength": _("How strongly they proved who they are, or more strongly."),
-            "proof_seconds": _("So long ago at most they proved who they are. 0: whenever."),
+            "strength": _("The weakest sign-in that is enough."),
+            "proof_seconds": _("How old the proof may be, in seconds. 0: any age."),
             "remote_user": _("Usernames change hands: prefer the id."),
             "pass_token": _("The application acts in the person's name at their source."),
             "clear_storage": _("What the application keeps in the browser goes with the cookies."),
@@ -84,11 +84,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return cookie_lines.read(self.cleaned_data["cookies"])
 
     def clean_host(self) -> str:
-        """Return the host. A new one is named by whoever has all rights: people are sent there."""
+        """Return the host. Only somebody with all rights names a new one: people are sent there."""
         host = rule_checks.plain_host(self.cleaned_data["host"])
         if not self.actor.is_superuser and not AccessRule.objects.filter(host=host).exists():
             raise ValidationError(
-                _("A host that no rule names yet is added by whoever has all rights.")
+                _("Only somebody with all rights adds a host that no rule names yet.")
             )
         return host
 
@@ -96,15 +96,15 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         """Return whether the token is passed on. Nobody gives away what is not theirs to give."""
         passes: bool = self.cleaned_data["pass_token"]
         if passes and not self.was[1] and not self.actor.is_superuser:
-            raise ValidationError(_("People's tokens are passed on by whoever has all rights."))
+            raise ValidationError(_("Only somebody with all rights passes people's tokens on."))
         return passes
 
     def clean(self) -> dict[str, Any]:
-        """Let a rule that passes tokens on keep its place, but for whoever has all rights."""
+        """Keep the place of a rule that passes tokens on, but for people with all rights."""
         cleaned = super().clean() or self.cleaned_data
         moved = (cleaned.get("host"), cleaned.get("path")) != (self.was[0], self.instance.path)
         if cleaned.get("pass_token") and moved and not self.actor.is_superuser:
-            said = _("People's tokens are passed on by whoever has all rights.")
+            said = _("Only somebody with all rights passes people's tokens on.")
             self.add_error("pass_token", said)
         return cleaned
 

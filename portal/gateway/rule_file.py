@@ -70,7 +70,7 @@ def problems() -> dict[str, list[str]]:
     for number, rule in enumerate(asked):
         first = next((each for each in asked[:number] if each.hides(rule)), None)
         if first:
-            said = _("It is never asked: %s comes first and speaks of all that it does.")
+            said = _("It never decides: %s comes first and covers all of it.")
             found[rule.slug].append("order: " + said % first.slug)
     return found
 

@@ -122,11 +122,11 @@ def _why(who: Who, decided: Decision) -> str:
     if who.session.is_logged_in and decision.is_too_weak(who, decided):
         return _("The sign-in is too weak: a stronger one is asked for.")
     if isinstance(decided, SignIn) and who.session.is_logged_in:
-        return _("The proof of who it is is too old: the browser is sent to sign in again.")
+        return _("The proof of identity is too old: the browser is sent to sign in again.")
     if isinstance(decided, SignIn):
         return _("Nobody is signed in: the browser is sent to sign in.")
     if who.session.is_logged_in:
-        return _("The proof of who it is is too old: a fresh one is asked for.")
+        return _("The proof of identity is too old: a fresh one is asked for.")
     return _("Nobody is signed in, and this is no browser going to a page: it gets a challenge.")
 
 

@@ -24,7 +24,7 @@ UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 
 def is_production() -> bool:
-    """Tell whether this installation serves people in earnest."""
+    """Tell whether this installation is in production."""
     return bool(settings.VESTIBULE_PRODUCTION)
 
 
@@ -90,7 +90,7 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
             "makes stolen passwords cheap to guess",
         ),
         (mail_is_open, "VESTIBULE_MAIL_URL", "sends links to passwords without TLS (smtp+tls://)"),
-        (any(is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a key of no chance"),
+        (any(is_flat(each) for each in vault), "VESTIBULE_VAULT_KEYS", "holds a guessable key"),
         (
             0 < len(settings.VESTIBULE_METRICS_TOKEN) < LEAST_TOKEN,
             "VESTIBULE_METRICS_TOKEN",

@@ -57,7 +57,7 @@ def refuse_references(
         if not references.is_reference(value):
             continue
         if not all_rights and (moved or value != stored.get(name)):
-            said = _("%s: give the secret itself; its place is named by whoever has all rights.")
+            said = _("%s: give the secret itself. Only somebody with all rights names its place.")
             raise ValidationError({"settings": said % name})
         if value != stored.get(name):
             references.refuse_in_administration(name, value)
@@ -79,7 +79,7 @@ def refuse_reach(
     whole = {**sealed, **given}  # a stored secret that is left out stays
     names = trusted.changed(kind, whole, stored)
     if given.get("inside", False) and (names or not stored.get("inside", False)):
-        said = _("inside: calls into your own net are allowed by whoever has all rights.")
+        said = _("inside: only somebody with all rights allows calls into your own net.")
         raise ValidationError({"settings": said})
     before, after = _taken(row, stored), _taken(row, whole)
     if not names and after <= before:

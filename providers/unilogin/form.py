@@ -16,7 +16,7 @@ SHOWN: Mapping[str, Shown] = {
     "ws_password": Shown(_("Password of the institution service"), "", MAIN),
     "issuer": Shown(_("Issuer"), _("The broker; another one for trials."), MAIN),
     "test_institutions": Shown(
-        _("Test institutions"), _("Let in without being asked for; leave empty in earnest."), PEOPLE
+        _("Test institutions"), _("Let in without a look-up; leave empty in production."), PEOPLE
     ),
     "cache_seconds": Shown(_("Believe the service for seconds")),
     "leeway": Shown(_("Leeway"), _("How far clocks may be apart, in seconds.")),

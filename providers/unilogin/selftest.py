@@ -42,7 +42,7 @@ def findings(
         yield Finding(
             False,
             _("Test institutions come in: %s") % ", ".join(settings.test_institutions),
-            _("Take test_institutions away where people sign in in earnest."),
+            _("Take test_institutions away in production."),
         )
 
 

@@ -26,7 +26,7 @@ class UniloginSettings:
     `issuer` may be the full address of the discovery document. `client_id` may be an address too.
     `municipalities` are the numbers (kommunenr) whose institutions are let in, in any notation:
     101 and 0101 are one. `test_institutions` are let in without being asked for; leave them out
-    where people sign in in earnest. `ws_...` is the institution service: its address, the SOAP
+    in production. `ws_...` is the institution service: its address, the SOAP
     action and namespace of its one operation that is used, and who we are there. `cache_seconds`
     is how long its answers are believed, `leeway` how far clocks may be apart, in seconds.
     `backchannel_logout`, `frontchannel_logout`: the broker may end sessions here.

@@ -44,7 +44,7 @@ def _postgres(told: dict[str, str] | None) -> Iterator[Finding]:
     version = connection.pg_version // 10000  # type: ignore[attr-defined]
     yield verdict(
         version >= OLDEST_POSTGRES,
-        _("PostgreSQL %d is served.") % version,
+        _("PostgreSQL %d is supported.") % version,
         _("PostgreSQL %d is older than Vestibule supports.") % version,
         _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
     )

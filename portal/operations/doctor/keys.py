@@ -27,7 +27,7 @@ def findings(look: Any) -> Iterator[Finding]:
     yield verdict(
         not any(checks.is_flat(key) for key in ground.vault_keys()),
         _("VESTIBULE_VAULT_KEYS cannot be guessed."),
-        _("VESTIBULE_VAULT_KEYS holds a key that no chance has made."),
+        _("VESTIBULE_VAULT_KEYS holds a key that is not random."),
         _("Put a new one in front (openssl rand -base64 32), then: manage.py rotate_keys"),
     )
     yield from _own_file()

@@ -54,7 +54,7 @@ def _versions() -> Iterator[Finding]:
         number = connection.pg_version // 10000  # type: ignore[attr-defined]
         yield verdict(
             number >= OLDEST_POSTGRES,
-            _("PostgreSQL %d is served.") % number,
+            _("PostgreSQL %d is supported.") % number,
             _("PostgreSQL %d is older than Vestibule supports.") % number,
             _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
         )

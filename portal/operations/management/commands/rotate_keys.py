@@ -58,15 +58,16 @@ class Command(BaseCommand):
         else:
             self.stdout.write(
                 _(
-                    "There is one key. To turn it, put a new one behind it in VESTIBULE_VAULT_KEYS "
-                    "(openssl rand -base64 32), and start workers and deliver_outbox anew; then "
-                    "put it first, start them anew once more, and run this again."
+                    "There is one key. To rotate it, put a new one behind it in "
+                    "VESTIBULE_VAULT_KEYS (openssl rand -base64 32), and start workers and "
+                    "deliver_outbox anew; then put it first, start them anew once more, and run "
+                    "this again."
                 )
             )
         if portal_conf.secret_key_fallbacks():
             days = conf.session_absolute().days
             self.stdout.write(
-                _("Take VESTIBULE_SECRET_KEY_FALLBACKS out %d days after the turn of that key.")
+                _("Take VESTIBULE_SECRET_KEY_FALLBACKS out %d days after that key was rotated.")
                 % days
             )
-        self.stdout.write(_("The key that signs id_tokens is turned by: rotate_signing_key"))
+        self.stdout.write(_("To rotate the key that signs id_tokens: rotate_signing_key"))
