@@ -114,7 +114,7 @@ def decide(request: HttpRequest) -> HttpResponse:
         _same_person(case.asked, request)
         given_now = case.asked.scopes, case.asked.resource
         with _still_there():
-            consents.remember(_person_id(request), way.client, *given_now)
+            consents.remember(incoming.person_id(request), way.client, *given_now)
         return _answer(request, case, session)
     except ProtocolError as error:
         return way.failure(request, error)
@@ -125,7 +125,7 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
     if session.is_logged_in and session.status != User.Status.ACTIVE:
         raise AccessDenied("An administrator must give access first.")
     wished = _with_hint(case.asked)
-    person_id = _person_id(request) if session.is_logged_in else 0
+    person_id = incoming.person_id(request) if session.is_logged_in else 0
     first_party = case.way.client.skip_authorization
     known = consents.granted(person_id, case.way.client) if person_id and not first_party else None
     step = steps.next_step(
@@ -162,7 +162,7 @@ def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     if not pushed.spend(case.came):
         raise InvalidRequest("The pushed request was used before.")
     with _still_there():
-        code = codes.issue(case.asked, case.way.client, session, _person_id(request))
+        code = codes.issue(case.asked, case.way.client, session, incoming.person_id(request))
     return case.way.success(request, code)
 
 
@@ -276,11 +276,6 @@ def _same_person(wished: Asked, request: HttpRequest) -> None:
     subject = _with_hint(wished).subject
     if subject and subject != _subject(request):
         raise LoginRequired("Somebody else is signed in.")
-
-
-def _person_id(request: HttpRequest) -> int:
-    """Return the primary key of the person, which Django keeps in the session: no query."""
-    return int(request.session["_auth_user_id"])
 
 
 def _subject(request: HttpRequest) -> str:

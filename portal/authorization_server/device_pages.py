@@ -38,7 +38,7 @@ def device(request: HttpRequest) -> HttpResponse:
     if request.method == "POST" and "decision" not in request.POST:
         return answers.see_other(_path(code))
     try:
-        devices.count_guess(_person_id(request), incoming.visit(request))
+        devices.count_guess(incoming.person_id(request), incoming.visit(request))
     except TooManyRequests as error:
         return answers.refuse(request, error)
     if request.method == "POST":
@@ -59,7 +59,7 @@ def _decide(
     else:
         devices.refuse(code, parent, visit)
     page = _PAGES.get(
-        devices.answer_of(code, _person_id(request))
+        devices.answer_of(code, incoming.person_id(request))
     )  # a second click decides nothing
     return answers.see_other(page) if page else _form(request, "", "answered")
 
@@ -99,7 +99,3 @@ def _device_of(row: DeviceGrant) -> str:
 
 def _path(code: str) -> str:
     return f"{PATH}?user_code={code[:4]}-{code[4:]}"
-
-
-def _person_id(request: HttpRequest) -> int:
-    return int(request.session["_auth_user_id"])

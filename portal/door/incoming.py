@@ -40,6 +40,17 @@ def session_of(request: HttpRequest) -> Session:
     return store.typed if store is not None else Session()
 
 
+def person_id(request: HttpRequest) -> int:
+    """Return the primary key of the person, which Django keeps in the session: no query."""
+    return int(request.session["_auth_user_id"])
+
+
+def number(request: HttpRequest, name: str) -> int:
+    """Return the primary key that was posted as `name`; 0, which is nobody's, for what is none."""
+    text = request.POST.get(name, "")
+    return int(text) if text.isdecimal() and len(text) < 18 else 0
+
+
 def source_or_404(slug: str) -> ConfiguredSource:
     """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
     found = catalogue.find(slug)
@@ -60,6 +71,12 @@ def single_values(values: Any) -> dict[str, str]:
         if len(values.getlist(name)) > 1:
             raise InvalidRequest(f"The parameter {name} occurs more than once.")
     return {name: values[name] for name in values}
+
+
+def beginning_of(path: str) -> str:
+    """Return the first segment of a path, without what may be secret in the rest."""
+    first, *rest = path.lstrip("/").split("/", 1)
+    return f"/{first[:60]}" + ("/..." if rest else "")
 
 
 def leads_away_on_purpose(request: HttpRequest) -> bool:

@@ -14,6 +14,7 @@ from accounts.login import lockout
 from accounts.models import User
 from accounts.provider import Visit
 from portal import conf as portal_conf
+from portal.door import incoming
 from portal.gateway.decision import AWAITING, Forbidden, Who
 from portal.gateway.forwarded import Forwarded
 
@@ -33,6 +34,7 @@ def record(decision: Forbidden, who: Who, asked: Forwarded, visit: Visit) -> str
         return ""
     code = events.new_support_code()
     rules = ", ".join(rule.slug for rule in decision.rules) or "-"
+    path = incoming.beginning_of(asked.target.partition("?")[0])
     refused = events.event(
         "gateway.refused",
         visit,
@@ -42,7 +44,7 @@ def record(decision: Forbidden, who: Who, asked: Forwarded, visit: Visit) -> str
         session_uid=who.session.uid[:32],
         user=User.objects.filter(uid=who.uid).first(),
         support_code=code,
-        detail=f"{rules}: {asked.method} {asked.host}{_beginning(asked)}",
+        detail=f"{rules}: {asked.method} {asked.host}{path}",
     )
     events.record(refused)
     return code
@@ -90,9 +92,3 @@ def _spoken(languages: str) -> str:
         if language.partition("-")[0] in known:
             return language.partition("-")[0]
     return portal_conf.language()
-
-
-def _beginning(asked: Forwarded) -> str:
-    """Return the first segment of the path, without what may be secret in the rest."""
-    first, *rest = asked.target.partition("?")[0].lstrip("/").split("/", 1)
-    return f"/{first[:60]}" + ("/..." if rest else "")

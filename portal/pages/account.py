@@ -29,7 +29,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     session, person = incoming.session_of(request), cast(User, request.user)
     context = {
         "person": person,
-        "source_label": _label(session.source),
+        "source_label": catalogue.label_of(session.source),
         "introduced": _introduced(person, session),
         "has_password": person.has_usable_password(),
         "here": "profile",
@@ -40,7 +40,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def sessions(request: HttpRequest) -> HttpResponse:
     """List the person's own sessions; end one, or all the others."""
-    current, person_id = incoming.session_of(request), _person_id(request)
+    current, person_id = incoming.session_of(request), incoming.person_id(request)
     if request.method == "POST":
         ending = request.POST.get("end", "").replace("\0", "")  # which PostgreSQL cannot store
         if ending == current.uid:
@@ -70,7 +70,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def sign_ins(request: HttpRequest) -> HttpResponse:
     """List the ways in that are linked to the person; link another, unlink one."""
-    person_id = _person_id(request)
+    person_id = incoming.person_id(request)
     if request.method == "POST":
         return _change_sign_ins(request, person_id)
     identities = Identity.objects.filter(user_id=person_id).select_related("source")
@@ -78,7 +78,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     rows = [
         {
             "pk": each.pk,
-            "label": _label(each.source.slug),
+            "label": catalogue.label_of(each.source.slug),
             "since": each.created_at,
             "current": _is_current(each, session),
             "kept": each.pk == kept,
@@ -150,11 +150,6 @@ def _row(each: StoredSession, labels: dict[str, str], current: str) -> dict[str,
     }
 
 
-def _label(slug: str) -> str:
-    source = catalogue.of_session(slug)
-    return source.label if source else slug
-
-
 def _introduced(person: User, session: Session) -> list[tuple[str, str]]:
     """Return what is known of somebody without a name, in the words of their source."""
     source = catalogue.of_session(session.source)
@@ -164,8 +159,3 @@ def _introduced(person: User, session: Session) -> list[tuple[str, str]]:
         return source.provider.introduce(session.claims)
     mine = not person.has_usable_password() and session.username != person.username
     return [(_("Username"), session.username)] if mine and session.username else []
-
-
-def _person_id(request: HttpRequest) -> int:
-    """Return the primary key of the person, which Django keeps in the session: no query."""
-    return int(request.session["_auth_user_id"])

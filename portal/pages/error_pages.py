@@ -141,8 +141,7 @@ def _place(request: HttpRequest) -> str:
     """Return which address was asked for, without what may be secret in it."""
     if request.resolver_match:
         return f"/{request.resolver_match.route}"
-    first, *rest = request.path.lstrip("/").split("/", 1)
-    return f"/{first[:60]}" + ("/..." if rest else "")
+    return incoming.beginning_of(request.path)
 
 
 def _body(error: str, code: str) -> dict[str, str]:

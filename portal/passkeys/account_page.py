@@ -85,7 +85,7 @@ def _add(request: HttpRequest, person: User) -> HttpResponse:
 
 
 def _remove(request: HttpRequest, person: User) -> HttpResponse:
-    if not passkeys.remove(person.pk, _number(request, "remove"), incoming.visit(request)):
+    if not passkeys.remove(person.pk, incoming.number(request, "remove"), incoming.visit(request)):
         return answers.over_already(request, PATH)
     said = gettext(
         "Removed. It signs nobody in any more; you may delete it on your device as well."
@@ -98,15 +98,11 @@ def _rename(request: HttpRequest, person: User) -> HttpResponse:
     form = _Name(request.POST)
     if not form.is_valid():
         return answers.see_other(PATH)  # nothing was typed: the name stays
-    if not passkeys.rename(person.pk, _number(request, "rename"), form.cleaned_data["label"]):
+    mine = incoming.number(request, "rename")
+    if not passkeys.rename(person.pk, mine, form.cleaned_data["label"]):
         return answers.over_already(request, PATH)
     messages.success(request, gettext("The name is changed."))
     return answers.see_other(PATH)
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    text = request.POST.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def _sentence(error: ProtocolError) -> str:

@@ -135,7 +135,7 @@ class PersonPage(MergePage):
         if not self._may_unlink(request, person):
             raise PermissionDenied
         mine = person.identities.select_related("source")
-        way = mine.filter(pk=_number(request, "identity")).first()
+        way = mine.filter(pk=incoming.number(request, "identity")).first()
         if way is None:
             raise Http404
         reason = self._reason(request)
@@ -151,7 +151,7 @@ class PersonPage(MergePage):
         reason = self._reason(request)
         if not reason:
             return
-        number, visit = _number(request, "passkey"), incoming.visit(request)
+        number, visit = incoming.number(request, "passkey"), incoming.visit(request)
         if not passkeys.remove(person.pk, number, visit, reason):
             raise Http404
         said = _("Taken away. Nobody can sign in as %s by that passkey any more.") % person
@@ -187,12 +187,6 @@ def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
         slug, user = way.source.slug, way.user
         record_ended(request, people.unlink(way))
         tell("identity.unlinked", user, incoming.visit(request), source=slug, detail=reason)
-
-
-def _number(request: HttpRequest, name: str) -> int:
-    """Return the primary key that was posted; 0, which is nobody's, for what is none."""
-    text = request.POST.get(name, "")
-    return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
 def link_to(person: Any) -> str:
