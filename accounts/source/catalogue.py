@@ -153,12 +153,14 @@ def row_of(slug: str) -> Source | None:
 
 
 def label_of(slug: str) -> str:
-    """Return what people call a source, whether it can be built or not; nothing when it is gone."""
-    ready = of_session(slug) if slug else None
+    """Return what people call a source, disabled or not, also one that cannot be built now; its
+    slug when it is gone.
+    """
+    ready = find(slug) or _built(ended.sources_version(), enabled=False).get(slug)
     if ready:
         return ready.label
     row = row_of(slug) if slug else None
-    return str(row.label or row.slug) if row else ""
+    return str(row.label) if row and row.label else slug
 
 
 def recovering() -> Recovers | None:

@@ -65,7 +65,7 @@ def _events(person: User) -> Sequence[Event]:
 def _way(identity: Identity) -> dict[str, Any]:
     return {
         "pk": identity.pk,
-        "label": _label(identity.source.slug),
+        "label": catalogue.label_of(identity.source.slug),
         "subject": identity.subject,
         "issuer": identity.issuer,
         "since": identity.created_at,
@@ -79,7 +79,7 @@ def _session(row: StoredSession) -> dict[str, Any]:
         "uid": row.uid,
         "device": row.label or device_name(row.user_agent),
         "kind": row.get_kind_display() if apart else "",
-        "label": _label(row.source),
+        "label": catalogue.label_of(row.source),
         "address": row.address or "",
         "seen": row.last_seen_at,
         "since": row.created_at,
@@ -91,7 +91,7 @@ def _group(group: Group, identities: Sequence[Identity]) -> dict[str, str]:
     administrator.
     """
     by = [
-        _label(each.source.slug)
+        catalogue.label_of(each.source.slug)
         for each in identities
         for theirs, ours in each.source.groups.items()
         if ours == group.name and theirs in each.claimed_groups
@@ -110,10 +110,5 @@ def _event(event: Event) -> dict[str, Any]:
         "at": event.last_at if event.count > 1 else event.at,
         "code": event.support_code,
         "count": event.count,
-        "label": _label(event.source) if event.source else "",
+        "label": catalogue.label_of(event.source),
     }
-
-
-def _label(slug: str) -> str:
-    known = catalogue.find(slug)
-    return known.label if known else slug

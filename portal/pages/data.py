@@ -107,7 +107,7 @@ def _part(held: Held) -> dict[str, Any]:
     names = _names()
     return {
         "summary": _summary(held),
-        "source": ", ".join(_label(each) for each in held.source.split(", ") if each),
+        "source": ", ".join(catalogue.label_of(each) for each in held.source.split(", ") if each),
         "since": held.since,
         "until": held.until,
         "values": [
@@ -120,12 +120,9 @@ def _summary(held: Held) -> str:
     """Return what tells a part from others of its topic."""
     telling = ("event", "label", "application", "user_agent")
     found = next((name for name in telling if name in held.values), "")
-    return str(_shown(found, held.values[found])) if found else _label(held.source) or held.topic
-
-
-def _label(slug: str) -> str:
-    source = catalogue.of_session(slug)
-    return source.label if source else slug
+    if found:
+        return str(_shown(found, held.values[found]))
+    return catalogue.label_of(held.source) or held.topic
 
 
 def _shown(name: str, value: Any) -> Any:
