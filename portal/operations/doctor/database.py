@@ -40,14 +40,19 @@ def _targets() -> Any:
     return MigrationExecutor(connection).loader.graph.leaf_nodes()
 
 
-def _postgres(told: dict[str, str] | None) -> Iterator[Finding]:
+def supported() -> Finding:
+    """Return whether this version of PostgreSQL is supported."""
     version = connection.pg_version // 10000  # type: ignore[attr-defined]
-    yield verdict(
+    return verdict(
         version >= OLDEST_POSTGRES,
         _("PostgreSQL %d is supported.") % version,
         _("PostgreSQL %d is older than Vestibule supports.") % version,
         _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
     )
+
+
+def _postgres(told: dict[str, str] | None) -> Iterator[Finding]:
+    yield supported()
     yield from ends(told)
     yield from connections.enough(connection)
     yield from acknowledged(connection)

@@ -19,7 +19,7 @@ from accounts.provider import Finding, verdict
 from accounts.source import catalogue
 from portal import conf
 from portal.operations import rotation, version
-from portal.operations.doctor.database import OLDEST_POSTGRES
+from portal.operations.doctor import database
 from portal.operations.upgrades import locks, previous
 
 # Beyond so many rows it is told that a statement which needs them all takes long.
@@ -51,13 +51,7 @@ def _versions() -> Iterator[Finding]:
     told = {"version": version.running(), "python": platform.python_version()}
     yield Finding(True, _("Vestibule %(version)s on Python %(python)s.") % told)
     if connection.vendor == "postgresql":
-        number = connection.pg_version // 10000  # type: ignore[attr-defined]
-        yield verdict(
-            number >= OLDEST_POSTGRES,
-            _("PostgreSQL %d is supported.") % number,
-            _("PostgreSQL %d is older than Vestibule supports.") % number,
-            _("Upgrade PostgreSQL to %d or newer.") % OLDEST_POSTGRES,
-        )
+        yield database.supported()
 
 
 # --- Tables ---------------------------------------------------------------------------------------
