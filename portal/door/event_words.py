@@ -103,6 +103,7 @@ REASONS = {
     errors.PASSKEY_SUSPENDED: _("The passkey is blocked"),
     errors.STAFF_FIRST: _("An administrator has not signed in as one"),
     errors.SECOND_FACTOR: _("The code of the second step is wrong or missing"),
+    errors.TOO_WEAK: _("The sign-in was weaker than what was asked for"),
     "not-understood": _("No provider here makes such sessions, or a newer version did"),
     "bad-request": _("The address or form was malformed"),
     "too-large": _("What was sent is larger than the site takes"),
@@ -110,7 +111,7 @@ REASONS = {
     "not-found": _("There is no such page"),
     "form-expired": _("The form was too old, or came from elsewhere"),
     "server-error": _("A defect of this site; the log says more"),
-    # What the gateway refuses (docs/gateway.md 2); no room knows its constants.
+    # What the gateway refuses (docs/gateway.md 2); the door knows no constants of a room.
     "no-rule": _("No rule speaks of this host, path and method, so nobody comes in."),
     "method": _("This method is never let in."),
     "upgrade": _("The rule lets no WebSocket in."),

@@ -13,6 +13,7 @@ from accounts.models import User
 from accounts.session.typed import Session
 from accounts.strength import named
 from portal import conf as portal_conf
+from portal.door import event_words
 from portal.gateway import check, decision, forwarded
 from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, SignIn, Who
 from portal.gateway.forwarded import Forwarded
@@ -118,7 +119,7 @@ def _why(who: Who, decided: Decision) -> str:
             return _("The rule lets everybody in.")
         return _("The rule lets this person in.")
     if isinstance(decided, Forbidden):
-        return _refusals()[decided.why]
+        return event_words.of_reason(decided.why)
     if who.session.is_logged_in and decision.is_too_weak(who, decided):
         return _("The sign-in is too weak: a stronger one is asked for.")
     if isinstance(decided, SignIn) and who.session.is_logged_in:
@@ -128,17 +129,3 @@ def _why(who: Who, decided: Decision) -> str:
     if who.session.is_logged_in:
         return _("The proof of identity is too old: a fresh one is asked for.")
     return _("Nobody is signed in, and this is no browser going to a page: it gets a challenge.")
-
-
-def _refusals() -> dict[str, str]:
-    return {
-        decision.NO_RULE: _("No rule speaks of this host, path and method, so nobody comes in."),
-        decision.METHOD: _("This method is never let in."),
-        decision.UPGRADE: _("The rule lets no WebSocket in."),
-        decision.CLOSED: _("The rule lets nobody in."),
-        decision.AWAITING: _("The person awaits access."),
-        decision.SCOPED: _("The access token lacks the scope gateway."),
-        decision.BEYOND: _("The app password does not reach so far."),
-        decision.TYPE: _("The session is of none of the rule's types."),
-        decision.GROUP: _("The person is in none of the rule's groups."),
-    }
