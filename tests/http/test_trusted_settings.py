@@ -1,5 +1,5 @@
 """An editor of sources without all rights becomes nobody else by one, and gets nothing of theirs:
-whatever says where proofs go, or who people are, is changed by whoever has all rights (U37).
+only somebody with all rights changes what says where proofs go, or who people are (U37).
 """
 
 from __future__ import annotations

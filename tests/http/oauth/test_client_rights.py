@@ -153,7 +153,7 @@ def test_what_reaches_far_is_given_no_other_way_in(
     assert step == {*field, "redirect_uris"}, "in one step"
     chosen = {"action": "renew_secret", "_selected_action": str(row.pk)}
     said = carl.post(LIST, chosen, follow=True).content.decode()
-    assert "The secret of strong is made by whoever has all rights." in said
+    assert "Only somebody with all rights makes the secret of strong." in said
     assert "not shown again" not in said
     after = Client.objects.get(pk=row.pk)
     assert (form(after), after.client_secret) == (form(row), row.client_secret)
