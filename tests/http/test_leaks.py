@@ -11,7 +11,7 @@ from django.conf import settings
 from django.test import Client
 
 from accounts.models import User
-from portal.pages import account
+from accounts.source import catalogue
 from tests.http.conftest import sign_in
 
 TRIED = (
@@ -39,7 +39,7 @@ def test_x17_the_page_of_a_defect_tells_nothing_of_it(
         hidden = "the words of the defect"
         raise RuntimeError(hidden)
 
-    monkeypatch.setattr(account, "_label", broken)
+    monkeypatch.setattr(catalogue, "label_of", broken)
     answer = alice.get("/account/", headers={"Accept": kind})
     said = answer.content.decode()
     assert answer.status_code == 500

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts import events
 from accounts.models import Event, Source, User
-from portal.pages import account
+from accounts.source import catalogue
 from tests.http.conftest import enter, sign_in
 from tests.peers.upstream import Upstream
 
@@ -61,7 +61,7 @@ def server_error(client: Client, monkeypatch: pytest.MonkeyPatch) -> Any:
         raise RuntimeError("a defect")
 
     sign_in(client)
-    monkeypatch.setattr(account, "_label", broken)
+    monkeypatch.setattr(catalogue, "label_of", broken)
     return client.get("/account/")
 
 
