@@ -9,6 +9,8 @@ from portal.configuration.env import Misconfigured, env
 
 # Where TLS begins by STARTTLS, whatever the address is called (RFC 8314, 3.3).
 _SUBMISSION = 587
+BACKEND = "portal.configuration.smtp.EmailBackend"
+_DJANGOS = "django.core.mail.backends.smtp.EmailBackend"
 _UNREADABLE = "VESTIBULE_MAIL_URL: is none such as smtp+tls://user:password@host:587"
 
 
@@ -21,6 +23,8 @@ def server(url: str) -> dict[str, Any]:
         found: dict[str, Any] = env.email_url_config(url)
     except (ImproperlyConfigured, ValueError):
         raise Misconfigured(_UNREADABLE) from None
+    if found["EMAIL_BACKEND"] == _DJANGOS:
+        found["EMAIL_BACKEND"] = BACKEND
     if urlsplit(url).scheme == "smtps" and found["EMAIL_PORT"] != _SUBMISSION:
         found |= {"EMAIL_USE_TLS": False, "EMAIL_USE_SSL": True}
     return found | {name: found[name] or "" for name in ("EMAIL_HOST_USER", "EMAIL_HOST_PASSWORD")}

@@ -193,7 +193,7 @@ def _tell_due() -> None:
     failing = Q(told_at=None, over="") & (lasts | ~Q(key__startswith=SOURCE))
     for alarm in free.filter(failing | Q(told_at__isnull=False) & ~Q(over="")):
         mine = free.filter(pk=alarm.pk, told_at=alarm.told_at, over=alarm.over)
-        if mine.update(telling_until=now + TELLING):
+        if mine.update(telling_until=timezone.now() + TELLING):
             _told(alarm, _tell(alarm.key, alarm.text, alarm.over or FAILING))
 
 
@@ -209,7 +209,7 @@ def _told(alarm: Alarm, taken: bool) -> None:
 
 
 def _tell(key: str, text: str, state: str) -> bool:
-    """Tell by mail and webhook. Returns whether one of them has taken it."""
+    """Tell by webhook and mail. Returns whether one of them has taken it."""
     words = {
         FAILING: _("Not well: %s"),
         WELL: _("Well again: %s"),
@@ -219,7 +219,8 @@ def _tell(key: str, text: str, state: str) -> bool:
     called = f"{name} ({machine})" if machine else name
     subject = f"{conf.institution()['name']}: {words[state] % called}"
     log.warning("alarm.told", alarm=key, state=state)
-    taken = [_by_mail(subject, text), _by_webhook(key, subject, text, state)]
+    # A mail server may take its time: the webhook does not wait for it.
+    taken = [_by_webhook(key, subject, text, state), _by_mail(subject, text)]
     return any(taken)
 
 

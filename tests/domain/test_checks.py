@@ -26,7 +26,7 @@ PRODUCTION = {
     "SECRET_KEY": "kA7-vQ2m_Zr9xLw4TbY8uHc3NsE6pJd1GfXoRi5yKzWqUeMnBt0VhSgDlCaPjI",
     "DATABASE_URL": "postgres://localhost/vestibule",
     "REDIS_URL": "redis://localhost/0",
-    "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+    "EMAIL_BACKEND": "portal.configuration.smtp.EmailBackend",
     "VESTIBULE_VAULT_KEYS": [base64.urlsafe_b64encode(bytes(range(32))).decode()],
     "VESTIBULE_HTTP_PLAIN": False,
     "VESTIBULE_ARGON2": {"memory_cost": 46 * 1024, "time_cost": 1, "parallelism": 1},

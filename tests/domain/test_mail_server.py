@@ -1,9 +1,17 @@
 """The mail server that a variable names: with a password or without, or not at all."""
 
-import pytest
+import smtplib
+import time
+from pathlib import Path
 
-from portal.configuration import mail
+import pytest
+from django.core.mail import send_mail
+from django.test import override_settings
+
+from portal.configuration import mail, smtp
 from portal.configuration.env import Misconfigured
+from tests.peers.certificates import Certificates, make_certificates
+from tests.peers.mail import Dripping, Flooding, Parting, serving
 
 
 @pytest.mark.parametrize(
@@ -16,6 +24,7 @@ from portal.configuration.env import Misconfigured
 )
 def test_user_and_password_may_be_missing(url: str, host: str, user: str, password: str) -> None:
     found = mail.server(url)
+    assert found["EMAIL_BACKEND"] == "portal.configuration.smtp.EmailBackend"
     assert found["EMAIL_HOST"] == host
     assert (found["EMAIL_HOST_USER"], found["EMAIL_HOST_PASSWORD"]) == (user, password)
 
@@ -46,3 +55,45 @@ def test_tls_begins_at_once_or_after_a_word(url: str, tls: bool, ssl: bool) -> N
 @pytest.mark.parametrize("empty", ["", " "])
 def test_a_sender_that_is_empty_is_the_usual_one(empty: str) -> None:
     assert mail.sender(empty, "login.example.org") == "no-reply@login.example.org"
+
+
+def send() -> float:
+    """Send a mail. Returns how many seconds that took."""
+    began = time.monotonic()
+    try:
+        send_mail("A word", "to you", "no-reply@example.org", ["ada@example.org"])
+    finally:
+        took = time.monotonic() - began
+        assert took < 2
+    return took
+
+
+@pytest.fixture(params=[False, True], ids=["open", "tls"])
+def certificates(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Certificates | None:
+    if not request.param:
+        return None
+    made = make_certificates(tmp_path, ("127.0.0.1",))
+    monkeypatch.setenv("SSL_CERT_FILE", str(made.authority))
+    return made
+
+
+@pytest.mark.parametrize("talker", [Dripping, Flooding])
+def test_a_mail_server_that_talks_for_ever_is_left(
+    monkeypatch: pytest.MonkeyPatch, talker: type[Dripping], certificates: Certificates | None
+) -> None:
+    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    left = pytest.raises(smtplib.SMTPServerDisconnected, match=r"timed out|too (long|much)")
+    with serving(talker, certificates) as named, override_settings(**named), left:
+        send()
+
+
+def test_a_mail_that_was_taken_was_sent_however_long_the_parting_is(
+    monkeypatch: pytest.MonkeyPatch, certificates: Certificates | None
+) -> None:
+    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    monkeypatch.setattr(Parting, "taken", 0)
+    with serving(Parting, certificates) as named, override_settings(**named):
+        assert send() >= 0.4
+    assert Parting.taken == 1

@@ -18,11 +18,13 @@ from django.utils import timezone
 
 from accounts.models import Source
 from accounts.source import catalogue
+from portal.configuration import smtp
 from portal.operations import alarms
 from portal.operations.alarms import Alarm
 from portal.operations.doctor import delivery
 from tests.http.test_alarms import certificate, fail, look, mend, noted, told, town
 from tests.http.test_doctor import listening
+from tests.peers.mail import Dripping, serving
 from tests.peers.upstream import Upstream
 
 __all__ = ["town"]
@@ -163,7 +165,7 @@ class Signing(BaseHTTPRequestHandler):
 def test_a_mail_that_cannot_be_sent_leaves_the_webhook(hook: Hook, password: str) -> None:
     """A password that no server takes, and an address that is none."""
     named = ["ops@example.org" if password else "ops@example.org; it@example.org"]
-    smtp = {"EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend"}
+    smtp = {"EMAIL_BACKEND": "portal.configuration.smtp.EmailBackend"}
     login = {"EMAIL_HOST_USER": "vestibule", "EMAIL_HOST_PASSWORD": password}
     with listening(Signing) as (port, _):
         server = {"EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": port, **smtp, **login}
@@ -171,6 +173,22 @@ def test_a_mail_that_cannot_be_sent_leaves_the_webhook(hook: Hook, password: str
             noted({"disk@here": "full", "keys@here": "old"})
             assert [each.ok for each in delivery.mail(None)] == [not password]
     assert {*hook.taken} == {("disk@here", "failing"), ("keys@here", "failing")}
+
+
+@pytest.mark.once
+def test_a_mail_server_that_drips_keeps_neither_the_webhook_nor_the_doctor(
+    hook: Hook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    sending: list[int] = []
+    hook.meanwhile = lambda: sending.append(Dripping.calls)
+    with serving(Dripping) as named, told(VESTIBULE_ALARM_MAIL=["ops@example.org"], **named):
+        before = Dripping.calls
+        noted({"disk@here": "full"})
+        assert [each.ok for each in delivery.mail(None)] == [False]
+        assert Dripping.calls == before + 2
+    assert sending == [before], "the webhook comes first"
+    assert hook.taken == [("disk@here", "failing")]
 
 
 def test_that_all_is_well_is_told_until_somebody_takes_it(town: Upstream, hook: Hook) -> None:

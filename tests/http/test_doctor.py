@@ -129,7 +129,7 @@ class Seed(NamedTuple):
         Seed(
             "mail",
             {
-                "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+                "EMAIL_BACKEND": "portal.configuration.smtp.EmailBackend",
                 "EMAIL_HOST": "127.0.0.1", "EMAIL_PORT": 1,
             },
             "mail server .*Compare VESTIBULE_MAIL_URL",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from base64 import b64encode
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from threading import Event as Word
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -16,11 +20,14 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import outbox
-from accounts.models import Event, OutboxItem, User
+from accounts.models import Event, OutboxItem, StoredSession, User
 from accounts.provider import Visit
+from portal.configuration import smtp
+from portal.operations.management.commands.deliver_outbox import deliver_until
 from providers.local import recovery
 from tests.http.passwords import DEAD_SERVER, ask, choose, link_in, opened
 from tests.peers import fresh
+from tests.peers.mail import Dripping, serving
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
 
@@ -33,6 +40,16 @@ def dead(settings: Any) -> None:
 def dying(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let this process end before it delivers what it has posted."""
     monkeypatch.setattr(outbox, "_deliver_soon", lambda item: None)
+
+
+def eventually(is_so: Callable[[], bool]) -> bool:
+    """Tell whether it is so within five seconds."""
+    ends = time.monotonic() + 5
+    while not is_so():
+        if time.monotonic() > ends:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def later(**more: float) -> Any:
@@ -74,6 +91,32 @@ def test_a_dead_mail_server_is_asked_again(person: User, client: Client, setting
     assert outbox.deliver_due(later(minutes=10)) == 1
     assert len(sent.outbox) == 1
     assert Event.objects.get(name="password.link-sent").user == person
+
+
+@pytest.mark.usefixtures("dying")
+def test_a_mail_server_that_drips_stops_nothing_else(
+    person: User, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The deliverer leaves it, ends what is over, and ends itself when it is told to."""
+    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    usual = settings.EMAIL_BACKEND
+    recovery.post("local", person, first=False)
+    with serving(Dripping) as named:
+        for name, value in named.items():
+            setattr(settings, name, value)
+        stop = Word()
+        worker = Thread(target=deliver_until, args=(stop, 0.05), daemon=True)
+        worker.start()
+        under_way = OutboxItem.objects.filter(next_at__gt=later(seconds=40))
+        assert eventually(under_way.exists)
+        over = StoredSession.objects.create(session_key="a" * 64, expire_date=later(seconds=-1))
+        assert eventually(lambda: not StoredSession.objects.filter(pk=over.pk).exists())
+        stop.set()
+        worker.join(5)
+        assert not worker.is_alive()
+    assert OutboxItem.objects.get().attempts == 2
+    settings.EMAIL_BACKEND = usual
+    assert outbox.deliver_due(later(minutes=5)) == 1
 
 
 @pytest.mark.usefixtures("dying")

@@ -76,7 +76,8 @@ def deliver_until(
             with liveness.by_each_statement():
                 end_expired()
                 outbox.deliver_due(seconds=EVERY_SECONDS, is_over=stop.is_set)
-                following.recheck_due()
+                if not stop.is_set():
+                    following.recheck_due()
             alarms.look_beside()
         except (DatabaseError, InterfaceError):
             log.warning("outbox.database_unavailable")

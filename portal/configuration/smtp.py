@@ -1,0 +1,85 @@
+"""The way to the mail server. All that is said on a connection has one deadline.
+
+The time-out of `smtplib` is for each read: a server that says a byte a second would never reach it.
+"""
+
+import io
+import smtplib
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.core.mail.backends import smtp
+
+SECONDS = 30.0
+# What a server may say on one connection. Its answers to a mail are a few lines.
+MOST_BYTES = 256 * 1024
+
+
+class _Answers(io.RawIOBase):
+    """What the server says, read by `receive`."""
+
+    def __init__(self, receive: Callable[[Any], int]) -> None:
+        self._receive = receive
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        return self._receive(buffer)
+
+
+class _Plain(smtplib.SMTP):
+    """A connection that ends after `SECONDS` at the latest, wherever it stands then. `timeout` is
+    for each step, as ever.
+    """
+
+    def __init__(self, host: str, port: int, **kwargs: Any) -> None:
+        self._ends = time.monotonic() + SECONDS
+        self._heard = 0
+        super().__init__(host, port, **kwargs)
+
+    def send(self, s: Any) -> None:
+        """Send as the library does. Raises `SMTPServerDisconnected`, also when time is up."""
+        try:
+            self._keep_time()
+        except TimeoutError as error:
+            self.close()
+            raise smtplib.SMTPServerDisconnected(str(error)) from None
+        super().send(s)
+
+    def getreply(self) -> tuple[int, bytes]:
+        """Read as the library does, which makes `SMTPServerDisconnected` of a time-out."""
+        if self.file is None:
+            self.file = io.BufferedReader(_Answers(self._receive))
+        return super().getreply()
+
+    def _receive(self, buffer: Any) -> int:
+        self._keep_time()
+        assert self.sock is not None  # noqa: S101  # the library reads after it has connected
+        number = self.sock.recv_into(buffer)
+        self._heard += number
+        if self._heard > MOST_BYTES:
+            raise ConnectionAbortedError("The mail server says too much.")
+        return number
+
+    def _keep_time(self) -> None:
+        """Give the next step the time that is left. Raises `TimeoutError` when there is none."""
+        left = self._ends - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("The mail server takes too long.")
+        if self.sock:
+            self.sock.settimeout(min(left, self.timeout))
+
+
+class _OverTls(_Plain, smtplib.SMTP_SSL):
+    """The same over TLS from its first byte."""
+
+
+class EmailBackend(smtp.EmailBackend):
+    """Django's own, over connections that end in time."""
+
+    @property
+    def connection_class(self) -> type[smtplib.SMTP]:
+        """Return what Django makes a connection by."""
+        return _OverTls if self.use_ssl else _Plain
