@@ -28,7 +28,7 @@ def backchannel(request: HttpRequest, slug: str) -> HttpResponse:
 
     200 and an empty body, also when nothing was left to end; else the error that 2.8 names. Who
     sends too much that is refused is answered 429; what waits for the provider's keys, 503, counts
-    as no refusal.
+    as no refusal, unless it names a key that may not be looked for at this moment.
     """
     try:
         if request.method != "POST":
@@ -54,10 +54,12 @@ def _end(request: HttpRequest, slug: str) -> None:
         if source is None:
             raise NoSuchSource("There is no such source.")
         afar.end_by_token(source, _token(request))
-    except (TooManyRequests, TemporarilyUnavailable):
-        raise  # the provider's own trouble is no fault of the token
-    except ProtocolError:
-        lockout.spend_budget(visit)
+    except TooManyRequests:
+        raise
+    except ProtocolError as error:
+        # The provider's own trouble is no fault of the token.
+        if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
+            lockout.spend_budget(visit)
         raise
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from oauth2_provider.settings import oauth2_settings
 
-from accounts.errors import InvalidGrant
+from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.keyring import digest
 from accounts.login import lockout, sign_in
 from accounts.models import User
@@ -120,6 +120,10 @@ def _verified(
     except InvalidGrant as error:
         lockout.spend_budget(visit)
         raise InvalidToken(error.description) from None
+    except TemporarilyUnavailable as error:
+        if error.is_hearsay:
+            lockout.spend_budget(visit)
+        raise
     user = sign_in.identify(source, outcome, visit)
     session = Session(
         uid=f"bearer-{digest(text)[:20]}",

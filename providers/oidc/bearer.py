@@ -38,8 +38,11 @@ def claims_of(client: OidcClient, token: str) -> dict[str, Any]:
 
 
 def _local(client: OidcClient, token: str) -> dict[str, Any]:
-    """RFC 9068, 4, and what is older than it: signature, issuer, time, kind, and for whom."""
+    """RFC 9068, 4, and what is older than it: signature, issuer, time, kind, and for whom. The key
+    of one that says that it is over is not looked for: its owner renews it, and does not wait.
+    """
     settings, now, signed = client.settings, client.clock(), SignedToken(token)
+    checks.expiry(unverified_claims(token), now, settings.leeway)
     claims = client.signed_claims(signed, "jwt", "at+jwt")
     checks.issuer(claims, settings.issuer)
     checks.expiry(claims, now, settings.leeway)

@@ -24,7 +24,13 @@ from accounts.http import Answer, Client
 from accounts.provider import Clock
 from providers.oidc import authorization, checks
 from providers.oidc.discovery import LOGIN, STRANGER, Upstream
-from providers.oidc.jose import BadSignature, SignedToken, UnknownKey, unverified_claims
+from providers.oidc.jose import (
+    BadSignature,
+    KeyNotSought,
+    SignedToken,
+    UnknownKey,
+    unverified_claims,
+)
 from providers.oidc.settings import OidcSettings
 
 log = structlog.get_logger("vestibule.oidc")
@@ -172,9 +178,18 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
     def signed_claims(
         self, token: SignedToken, *types: str, asker: str = STRANGER
     ) -> dict[str, Any]:
-        """Return the claims of a token of one of `types` whose signature holds."""
+        """Return the claims of a token of one of `types` whose signature holds.
+
+        Raises `InvalidGrant`, and `TemporarilyUnavailable` for a key that may be a new one, since
+        no look for it was due: a stranger's token of before may have caused that.
+        """
         token.check_type(*types)
-        return dict(self.get_payload_data(token, self.retrieve_matching_jwk(token, asker)))
+        try:
+            key = self.retrieve_matching_jwk(token, asker)
+        except KeyNotSought as error:
+            hearsay = asker == STRANGER
+            raise TemporarilyUnavailable(error.description, is_hearsay=hearsay) from None
+        return dict(self.get_payload_data(token, key))
 
     def get_userinfo(
         self, access_token: str, id_token: str, payload: Mapping[str, Any]

@@ -104,8 +104,8 @@ class Upstream:
 
         An unknown key, or one that has `failed` to verify, makes the set be fetched again, once in
         thirty seconds for each `asker`, also where that fails: strangers' tokens cannot use up what
-        a login needs. Raises `UnknownKey` for a name under which nothing is published, and
-        `TemporarilyUnavailable`.
+        a login needs. Raises `UnknownKey` for a name under which nothing is published, as its
+        subclass `KeyNotSought` where that was not looked up now, and `TemporarilyUnavailable`.
         """
         uri, now = self.metadata(asker).endpoint("jwks_uri"), self._clock()
         name = f"oidc:jwks:{self._name}:{digest(uri)}"
@@ -116,7 +116,8 @@ class Upstream:
             newer = keys.newer(lambda: self.fetch_keys(uri), now, asker, known)
             found = newer.find(kid, algorithm) if newer else None
             if failed is None and not (newer or known).names(kid):
-                raise jose.UnknownKey("The token is signed by a key that is not published.")
+                unknown = jose.UnknownKey if newer else jose.KeyNotSought
+                raise unknown("The token is signed by a key that is not published.")
         return found
 
     def fetch_document(self) -> dict[str, Any]:

@@ -36,6 +36,10 @@ class UnknownKey(InvalidGrant):
     """The token names a key that is not published, or not yet."""
 
 
+class KeyNotSought(UnknownKey):
+    """It is not known, and was not looked for: somebody else's token was lately."""
+
+
 class SignedToken(str):
     """A compact JWS (RFC 7515, 3.1) with its `header`, which is parsed once. Raises `InvalidGrant`.
 
@@ -93,7 +97,7 @@ class SignedToken(str):
 
 
 def unverified_claims(token: str) -> dict[str, Any]:
-    """Return the claims of a token that was verified before it was stored; {} for none."""
+    """Return the claims of a token, which others verify; {} for none that can be read."""
     parts = token.split(".")
     try:
         return strict_object(base64url_decode(parts[1])) if len(parts) == 3 else {}

@@ -68,7 +68,8 @@ def verify_logout_token(client: OidcClient, raw: str) -> Ended:
     """Return what a logout token ends (Back-Channel Logout, 2.6).
 
     Raises `InvalidRequest` alike for every fault of the token; `TemporarilyUnavailable` when the
-    keys cannot be had. That a `jti` counts once is for the caller to keep.
+    keys cannot be had, or no look for an unknown one is due. That a `jti` counts once is for the
+    caller to keep.
     """
     try:
         claims = client.signed_claims(SignedToken(raw), "jwt", "logout+jwt")

@@ -274,8 +274,28 @@ def test_an_unknown_key_is_looked_for_once_in_a_while(town: Town, op: OpenIdProv
     assert town.tell().status_code == 200
     assert op.calls["jwks"] == before + 1
     op.key = "rsa-66"
-    assert [town.tell(jti=f"x{n}").status_code for n in range(5)] == [400] * 5
+    assert [town.tell(jti=f"x{n}").status_code for n in range(5)] == [503] * 5
     assert op.calls["jwks"] == before + 1  # fetched in the last thirty seconds
+    fresh.feed()
+    assert browser.session() == ANONYMOUS
+
+
+def test_a_forged_key_does_not_make_the_providers_new_one_a_wrong_one(
+    town: Town, op: OpenIdProvider
+) -> None:
+    """A provider tries again what is 503, and not what is 400. Strangers keep their budget."""
+    browser = town.enter()
+    town.op.claims.clear()
+    forged = op.logout_token({"kid": "made-up"})
+    stranger = Client(REMOTE_ADDR="192.0.2.7")
+    assert post(forged, caller=stranger).status_code == 400
+    op.key, op.jwks = "rsa-7", [jwk("rsa-7")]
+    answer = town.tell()
+    assert (answer.status_code, said(answer)) == (503, "temporarily_unavailable")
+    with later(int(answer["Retry-After"])):
+        assert town.tell().status_code == 200
+        answers = [post(forged, caller=stranger).status_code for _ in range(60)]
+    assert answers == [*[503] * 59, 429]
     fresh.feed()
     assert browser.session() == ANONYMOUS
 

@@ -15,6 +15,7 @@ from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider, encoded, jwk
 from tests.rfc.oidc_core.portal import Portal
 
 pytestmark = pytest.mark.wire
+NEVER_OVER = {"exp": 2**33}
 
 
 def _private(name: str) -> dict[str, Any]:
@@ -178,7 +179,7 @@ def test_a_stranger_who_names_a_key_that_is_not_published_is_refused(
     """J04: nobody learns by it when the provider changes its keys, nor marks it as in trouble."""
     source, _ = portal.signed_in(accept_bearer=True)
     with pytest.raises(InvalidGrant):
-        source.verify_bearer(op.sign({}, typ="at+jwt", kid="rsa-999"))
+        source.verify_bearer(op.sign(NEVER_OVER, typ="at+jwt", kid="rsa-999"))
     assert op.calls["jwks"] == 2
 
 
@@ -194,12 +195,33 @@ def test_keys_that_cannot_be_had_are_trouble_and_no_refusal(
 
 def test_strangers_cannot_use_up_what_a_login_needs(portal: Portal, op: OpenIdProvider) -> None:
     source, _ = portal.signed_in()
-    for _ in range(3):
-        with pytest.raises(InvalidRequest):
+    for error in (InvalidRequest, TemporarilyUnavailable, TemporarilyUnavailable):
+        with pytest.raises(error):
             source.verify_logout_token(op.logout_token({"kid": "made-up"}))
     assert op.calls["jwks"] == 2
     op.key, op.jwks = "rsa-6", [jwk("rsa-6")]
     assert portal.login().subject == SUBJECT
+
+
+def test_strangers_do_not_make_a_new_key_a_wrong_one(portal: Portal, op: OpenIdProvider) -> None:
+    """J04: while no look for keys is due for them, who brings a token is to come again. One that is
+    over is refused all the same.
+    """
+    source, _ = portal.signed_in(accept_bearer=True)
+    with pytest.raises(InvalidGrant):
+        source.verify_bearer(op.sign(NEVER_OVER, typ="at+jwt", kid="rsa-999"))
+    op.key, op.jwks = "rsa-6", [jwk("rsa-6")]
+    for verify, token in (
+        (source.verify_logout_token, op.logout_token()),
+        (source.verify_bearer, op.sign(NEVER_OVER, typ="at+jwt")),
+    ):
+        with pytest.raises(TemporarilyUnavailable) as refused:
+            verify(token)
+        assert refused.value.is_hearsay, "it says nothing of the provider"
+    with pytest.raises(InvalidGrant, match="expired"):
+        source.verify_bearer(op.sign({"exp": 1}, typ="at+jwt"))
+    portal.clock.skip(31)
+    assert source.verify_logout_token(op.logout_token()).subject == SUBJECT
 
 
 def test_everybody_gets_in_when_the_keys_change_in_a_busy_hour(
