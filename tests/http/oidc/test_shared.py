@@ -36,5 +36,8 @@ def test_what_an_application_believes_is_passed_on_all_the_same(
     client: Client, source: Make, provider: Certified
 ) -> None:
     source(provider)
-    away = client.get("/auth/login/town?shared=1&login_hint=alice")["Location"]
+    """Whoever says it (docs/openid.md): it is a name that is filled in."""
+    asked = "/auth/login/town?shared=1&login_hint=alice&target_link_uri=https://evil.example/"
+    away = client.get(asked, headers={"Sec-Fetch-Site": "cross-site"})["Location"]
     assert "login_hint=alice" in away
+    assert "evil" not in away
