@@ -39,6 +39,10 @@ _LOOK_SECONDS = (0.02, 0.05, 0.1)
 log = structlog.get_logger("vestibule.vault")
 
 
+class DoesNotHold(InvalidGrant):
+    """The upstream has renewed the tokens, but what it sent is not to be believed."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """A row of the vault, opened."""
@@ -127,11 +131,14 @@ def lease() -> timedelta:
 def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | None:
     try:
         renewed = dated(_renewed(session.uid, provider, kept))
-    except InvalidGrant:
+    except InvalidGrant as error:
         offers.count("refresh", "upstream", session.source, "refused")
         refused = end(StoredSession.objects.filter(uid=session.uid))
         farewell.say(refused, farewell.SOURCE)
-        events.record_ended(refused, "the upstream refused to renew it", actor=Event.Actor.SOURCE)
+        why = "the upstream refused to renew it"
+        if isinstance(error, DoesNotHold):
+            why = f"what renewed it does not hold: {error.description}"
+        events.record_ended(refused, why, actor=Event.Actor.SOURCE)
         raise
     except Exception as error:  # a provider's defect must not end sessions or break pages
         if not isinstance(error, ProtocolError):
@@ -167,7 +174,10 @@ def _renewed(uid: str, provider: Refreshes, kept: _Kept) -> TokenSet:
     if follows != kept.tokens:
         until = timezone.now() + lease()
         _rows(uid, kept.version).update(**_columns(uid, follows), leased_until=until)
-    provider.confirm(kept.tokens, fresh)
+    try:
+        provider.confirm(kept.tokens, fresh)
+    except InvalidGrant as error:
+        raise DoesNotHold(error.description) from None
     return fresh
 
 

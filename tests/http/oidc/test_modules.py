@@ -18,7 +18,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.errors import InvalidGrant
-from accounts.models import Identity, StoredSession, StoredTokens, User
+from accounts.models import Event, Identity, StoredSession, StoredTokens, User
 from accounts.session import vault
 from accounts.session.store import SessionStore
 from tests.http.oidc.browser import Answer, Browser
@@ -222,6 +222,8 @@ def test_a_refresh(tampered: Tampered, module: str) -> None:
     with time_machine.travel(when_due), pytest.raises(InvalidGrant):
         vault.fresh(session)
     assert tampered.op.calls["userinfo"] == 1
+    why = Event.objects.get(name="session.ended").detail
+    assert why.startswith("what renewed it does not hold: The "), why
     assert tampered.browser.session() == {"isLoggedIn": False, "type": "anonymous"}
     assert not StoredTokens.objects.exists()
 
