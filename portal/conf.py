@@ -154,6 +154,11 @@ def secret_key_fallbacks() -> int:
     return len(settings.SECRET_KEY_FALLBACKS)
 
 
+def secret_key_is_given() -> bool:
+    """Tell whether the environment gives that key, and not the installation itself."""
+    return bool(settings.VESTIBULE_SECRET_KEY_IS_GIVEN)
+
+
 @kept
 def shared_networks() -> tuple[Network, ...]:
     """Return the networks whose computers many people share."""
@@ -185,3 +190,8 @@ def workers() -> int:
 def trusted_proxies() -> tuple[str, ...]:
     """Return the networks whose word on the client's address counts."""
     return tuple(settings.VESTIBULE_TRUSTED_PROXIES)
+
+
+def vault_keys_are_given() -> bool:
+    """Tell whether the environment gives the keys of the vault, and not the installation itself."""
+    return bool(settings.VESTIBULE_VAULT_KEYS_ARE_GIVEN)

@@ -69,6 +69,8 @@ ROOT_URLCONF = "portal.urls"
 # --- Secrets ------------------------------------------------------------------------------------
 
 _generated = {} if VESTIBULE_PRODUCTION else generated_keys(DATA_DIR)
+VESTIBULE_SECRET_KEY_IS_GIVEN = bool(secret("VESTIBULE_SECRET_KEY"))
+VESTIBULE_VAULT_KEYS_ARE_GIVEN = bool(secret("VESTIBULE_VAULT_KEYS"))
 # Without one Django raises before a check can say so; a short one of the moment is E010.
 SECRET_KEY = (
     secret("VESTIBULE_SECRET_KEY") or _generated.get("secret_key") or secrets.token_urlsafe(16)

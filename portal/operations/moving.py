@@ -19,8 +19,9 @@ from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
 from accounts import cache, conf
-from accounts.keyring import key_ids
+from accounts.keyring import key_id, key_ids
 from accounts.models import Source
+from portal import conf as portal_conf
 from portal.operations import key_file, rotation
 
 FILE = "vestibule.sqlite3"
@@ -75,16 +76,18 @@ def _move(folder: Path, keys_to: Path | None, step: Step) -> None:
         raise Refused(_("There is no embedded site in %s.") % folder)
     _require_redis()
     known = key_file.read(folder)
-    if keys_to is None:
-        _require_keys(known)
-    else:
+    if keys_to:
         key_file.require_new(keys_to)
+    elif not portal_conf.secret_key_is_given():
+        _require_keys({key_file.SECRET: known.get(key_file.SECRET, "")})  # soon, as it is missing
     with _held(folder / FILE):
         _require_same_version()
         _require_ours()
         call_command("migrate", verbosity=0, interactive=False)
         with ExitStack() as undone, transaction.atomic():
             _copy_all(step)
+            if not keys_to:
+                _require_keys(_used(known))
             _require_readable(known if keys_to else {})
             if keys_to:  # before the data is in, and gone again when that fails
                 own = key_file.environment(keys_to, _all_keys(known), lambda: _is_in() is not False)
@@ -119,7 +122,7 @@ def _require_redis() -> None:
 
 
 def _require_keys(known: Mapping[str, str]) -> None:
-    if known and (name := key_file.missing(known)):
+    if name := key_file.missing(known):
         said = _(
             "%s lacks the key of the former site: everybody would be signed out. Give --env FILE "
             "to have its keys written there, for the environment of the new site."
@@ -252,8 +255,36 @@ def _require_readable(coming: Mapping[str, str]) -> None:
         raise Refused(said % sorted(lost)[0])
 
 
+def _used(known: Mapping[str, str]) -> dict[str, str]:
+    """Return which of the keys in the file of the former site are needed. Where the environment
+    gives a secret key, and none of the vault's in the file has sealed anything, the former site had
+    its keys from its environment: the file counted no more.
+    """
+    sealed = {each for each, counts in rotation.needed().items() if counts}
+    vault = [each for each in _vault_of(known) if key_id(each) in sealed]
+    if not vault and portal_conf.secret_key_is_given():
+        return {}
+    return {**known, key_file.VAULT: ",".join(vault)}
+
+
 def _all_keys(known: Mapping[str, str]) -> dict[str, str]:
-    """Return the former keys, and behind those of the vault the ones that are set already."""
+    """Return the keys for the new site. Those that the environment gives stay the first, and those
+    of the former site count behind them; a secret key that was made here a moment ago is left out.
+    """
     own = key_file.current()
-    both = [*key_file.listed(known.get(key_file.VAULT, "")), *conf.vault_keys()]
-    return {**own, **known, key_file.VAULT: ",".join(dict.fromkeys(both))}
+    secret, former = known.get(key_file.SECRET) or own[key_file.SECRET], [own[key_file.FALLBACKS]]
+    if portal_conf.secret_key_is_given():
+        former += [] if secret in portal_conf.secret_keys() else [secret]
+        secret = own[key_file.SECRET]
+    former.append(known.get(key_file.FALLBACKS, ""))
+    both = [conf.vault_keys(), _vault_of(known)]
+    first, second = both if portal_conf.vault_keys_are_given() else reversed(both)
+    return {
+        key_file.SECRET: secret,
+        key_file.FALLBACKS: ",".join(dict.fromkeys(filter(None, former))),
+        key_file.VAULT: ",".join(dict.fromkeys([*first, *second])),
+    }
+
+
+def _vault_of(known: Mapping[str, str]) -> list[str]:
+    return key_file.listed(known.get(key_file.VAULT, ""))

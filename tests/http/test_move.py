@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 import select
 import socket
 import stat
 import threading
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -111,6 +113,56 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         before = counted(services["DATABASE_URL"])
         assert "not empty" in refused(site, str(former), **given)
         assert counted(services["DATABASE_URL"]) == before
+
+
+SIGNS_IN = """
+from django.test import Client
+from accounts.models import User
+User.objects.create_user("alice", "correct horse battery staple").give_local_identity()
+alice = Client(SERVER_NAME="localhost")
+form = {"username": "alice", "password": "correct horse battery staple"}
+alice.post("/auth/login/local", form)
+print(alice.cookies["vestibule"].value)
+"""
+IS_IN = """
+from django.test import Client
+alice = Client(SERVER_NAME="localhost")
+alice.cookies["vestibule"] = %r
+print(alice.get("/auth/session").json()["isLoggedIn"])
+"""
+
+
+def test_keys_that_were_rotated_by_variables_stay_the_first(
+    services: dict[str, str], migrated_file: str, tmp_path: Path
+) -> None:
+    """docs/operations.md 5, then docs/moving.md 1: the file of the first keys counts no more."""
+    former, keys = tmp_path / "former", tmp_path / "keys.env"
+    site = embedded(former, migrated_file)
+    cookie = site.manage("shell", "--verbosity=0", stdin=SIGNS_IN).split()[-1]
+    made = json.loads((former / "keys.json").read_text())
+    secret, vault = secrets.token_urlsafe(50), b64encode(secrets.token_bytes(32)).decode()
+    rotated = {
+        "VESTIBULE_SECRET_KEY": secret,
+        "VESTIBULE_SECRET_KEY_FALLBACKS": made["secret_key"],
+        "VESTIBULE_VAULT_KEYS": f"{vault},{made['vault_key']}",
+    }
+    site.env = {**site.env, **rotated}
+    with database.fresh_database(services["DATABASE_URL"]) as url:
+        over = {"DATABASE_URL": url, "VESTIBULE_SECRET_KEY_FALLBACKS": ""}
+        unturned = refused(site, str(former), **over)
+        assert "VESTIBULE_SECRET_KEY lacks the key of the former site" in unturned
+        site.manage("rotate_keys")
+        over["VESTIBULE_VAULT_KEYS"] = vault
+        with database.fresh_database(url, url.rpartition("/")[2]) as without:
+            done = manage(["move_from", str(former)], {**site.env, **over, "DATABASE_URL": without})
+            assert done.returncode == 0, done.stderr
+        site.env = {**site.env, **over}
+        site.manage("move_from", str(former), "--env", str(keys))
+        given = dict(line.split("=", 1) for line in keys.read_text().split())
+        assert given == rotated
+        site.env = {**site.env, **given, "VESTIBULE_DATA": str(tmp_path / "new")}
+        said = site.manage("shell", "--verbosity=0", stdin=IS_IN % cookie)
+        assert said.split()[-1] == "True"
 
 
 @pytest.mark.soak
