@@ -64,6 +64,7 @@ VESTIBULE_FRONTPAGE_URL = address(
     "VESTIBULE_FRONTPAGE_URL", env.str("VESTIBULE_FRONTPAGE_URL", default="")
 )
 VESTIBULE_TRUSTED_PROXIES = listed(env.str("VESTIBULE_TRUSTED_PROXIES", default=""))
+networks("VESTIBULE_TRUSTED_PROXIES", VESTIBULE_TRUSTED_PROXIES)  # or it is refused here
 ROOT_URLCONF = "portal.urls"
 
 # --- Secrets ------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def production_leaves_no_door_open(**_: Any) -> list[CheckMessage]:
         ("*" in settings.ALLOWED_HOSTS, "VESTIBULE_ALLOWED_HOSTS", "believes any Host header"),
         (bool(plain), "VESTIBULE_FRONTEND_ORIGINS", "trusts a front end without TLS"),
         (
-            any(_is_everybody(each.strip()) for each in settings.VESTIBULE_TRUSTED_PROXIES),
+            any(_is_everybody(each) for each in settings.VESTIBULE_TRUSTED_PROXIES),
             "VESTIBULE_TRUSTED_PROXIES",
             "lets everybody choose their own address",
         ),
@@ -130,11 +130,8 @@ def is_flat(key: str) -> bool:
 
 
 def _is_everybody(text: str) -> bool:
-    """Tell whether a network is so wide that strangers are in it, or none at all."""
-    try:
-        network = ipaddress.ip_network(text)
-    except ValueError:
-        return bool(text)
+    """Tell whether a network is so wide that strangers are in it."""
+    network = ipaddress.ip_network(text)
     ours = isinstance(network, ipaddress.IPv6Network) and network.subnet_of(UNIQUE_LOCAL)
     return not ours and network.prefixlen < (8 if network.version == 4 else 32)
 

@@ -43,6 +43,7 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> di
         "VESTIBULE_LOGO": ["http://["],
         "VESTIBULE_FRONTPAGE_URL": ["http://["],
         "VESTIBULE_ALARM_WEBHOOK": ["https://["],
+        "VESTIBULE_TRUSTED_PROXIES": ["10.0.0.1/8", "10.0.0.0/33", "localhost", "10.0.0.1, x"],
     }.items(),
 )
 def test_a_value_that_cannot_be_meant_is_refused_in_one_sentence(
