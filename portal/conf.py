@@ -93,9 +93,11 @@ def institution() -> dict[str, str]:
     return dict(settings.VESTIBULE_INSTITUTION)
 
 
-def known_names() -> frozenset[str]:
-    """Return the names of the variables of the environment that are read."""
-    names: frozenset[str] = settings.VESTIBULE_KNOWN()
+def known_names(*, in_files: bool = False) -> frozenset[str]:
+    """Return the names of the variables of the environment that are read; or of those alone whose
+    value may stand in a file.
+    """
+    names: frozenset[str] = settings.VESTIBULE_KNOWN(in_files=in_files)
     return names
 
 

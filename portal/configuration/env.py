@@ -22,6 +22,8 @@ import environ
 PORTAL = Path(__file__).resolve().parent.parent
 _NAME = re.compile(r"""["'](VESTIBULE_[A-Z0-9_]*[A-Z0-9]|DATABASE_URL|REDIS_URL)["']""")
 
+_IN_FILE = re.compile(r"""\bsecret\(["'](\w+)["']\)""")
+
 
 class _Env(environ.Env):  # type: ignore[misc]
     """The environment as it stands: a value that begins with `$` names no other variable."""
@@ -46,10 +48,13 @@ def given_names() -> list[str]:
     return sorted(name for name in os.environ if name.startswith("VESTIBULE_"))
 
 
-def known_names() -> frozenset[str]:
-    """Return the names of the variables that are read: those that the settings' own text quotes."""
+def known_names(*, in_files: bool = False) -> frozenset[str]:
+    """Return the names of the variables that are read: those that the settings' own text quotes; or
+    those of them alone whose value may stand in a file, which `<name>_FILE` names.
+    """
     texts = [PORTAL / "settings.py", *sorted((PORTAL / "configuration").glob("*.py"))]
-    return frozenset(name for each in texts for name in _NAME.findall(each.read_text("utf-8")))
+    pattern = _IN_FILE if in_files else _NAME
+    return frozenset(name for each in texts for name in pattern.findall(each.read_text("utf-8")))
 
 
 def data_directory() -> Path:

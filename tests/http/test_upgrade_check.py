@@ -212,10 +212,14 @@ def test_nothing_waits_where_all_is_done(migrated_file: str, tmp_path: Path) -> 
 def test_a_file_of_before_is_told_of(tmp_path: Path) -> None:
     env = environment({"VESTIBULE_DATA": str(tmp_path)})
     migrated_to(env, {"accounts": "0013_events_tell_how"})
-    status, said = upgrade_check(tmp_path)
-    assert status == 0, said
+    refused = {"VESTIBULE_DORMANT": "730", "VESTIBULE_MAIL_FROM": "Library, Town <a@b.example>"}
+    status, said = upgrade_check(tmp_path, **refused)
+    assert status == 1, said
     assert "accounts.0014_source_logo waits." in said
     assert "SQLite has one writer: stop the site" in said
+    assert "VESTIBULE_DORMANT would erase people who stay away for less than 30 days." in said
+    assert "VESTIBULE_MAIL_FROM: 'Library, Town <a@b.example>' is no address." in said
+    assert said.count("FAIL") == 2
 
 
 def test_an_empty_database_is_no_defect(tmp_path: Path) -> None:
@@ -259,11 +263,19 @@ connection.cursor().execute({newer!r})
 
 
 def test_variables_are_compared_with_what_is_read() -> None:
-    given = ("VESTIBULE_SECRET_KEY_FILE", "VESTIBULE_SOURCE_TOWN", "VESTIBULE_NAME")
+    given = (
+        *("VESTIBULE_SECRET_KEY_FILE", "VESTIBULE_MAIL_URL_FILE", "VESTIBULE_ALARM_WEBHOOK_FILE"),
+        *("VESTIBULE_SOURCE_TOWN", "VESTIBULE_NAME"),
+    )
     known = known_names()
     assert [each.ok for each in look.settings(given, known)][:1] == [True]
-    (wrong, *_rest) = look.settings(("VESTIBULE_COLOR",), known)
-    assert (wrong.ok, wrong.fix) == (False, "Perhaps VESTIBULE_COLOUR is meant.")
+    for name, meant in (
+        ("VESTIBULE_COLOR", "VESTIBULE_COLOUR"),
+        ("VESTIBULE_SITE_URL_FILE", "VESTIBULE_SITE_URL"),
+        ("VESTIBULE_ALARM_MAIL_FILE", "VESTIBULE_ALARM_MAIL"),
+    ):
+        (wrong, *_rest) = look.settings((name,), known)
+        assert (wrong.ok, wrong.fix) == (False, f"Perhaps {meant} is meant.")
     (*_rest, new) = look.settings((), known | {"VESTIBULE_OF_TOMORROW"})
     assert "VESTIBULE_OF_TOMORROW" in new.message
     assert "VESTIBULE_SOURCE_" not in new.message

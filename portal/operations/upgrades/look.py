@@ -7,6 +7,7 @@ import platform
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
+from django.core.checks import run_checks
 from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
@@ -40,6 +41,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
         ("versions", _versions()),
         ("tables", _tables()),
         ("settings", settings(conf.given_names(), conf.known_names())),
+        ("settings", _refused()),
         ("keys", _keys()),
         ("sources", _sources()),
     ):
@@ -139,11 +141,8 @@ def _beside(applied: Mapping[tuple[str, str], object] | object, *, is_in_the_way
 
 def settings(given: tuple[str, ...], known: frozenset[str]) -> Iterator[Finding]:
     """Yield which of the variables `given` are not read, and which of those `known` are new."""
-    strangers = [
-        name
-        for name in given
-        if name.removesuffix(_TRAILER) not in known and not _is_of_a_source(name)
-    ]
+    read = known | {f"{name}{_TRAILER}" for name in conf.known_names(in_files=True)}
+    strangers = [name for name in given if name not in read and not _is_of_a_source(name)]
     for name in strangers:
         if instead := previous.GONE.get(name):
             said = _("%s is read no more.") % name
@@ -157,6 +156,13 @@ def settings(given: tuple[str, ...], known: frozenset[str]) -> Iterator[Finding]
     if new := sorted(known - previous.NAMES):
         told = {"version": previous.VERSION, "names": ", ".join(new)}
         yield Finding(True, _("New since %(version)s: %(names)s") % told)
+
+
+def _refused() -> Iterator[Finding]:
+    """Yield what would keep the workers from starting."""
+    for each in run_checks(tags=["vestibule"]):
+        if each.is_serious() and not each.is_silenced():
+            yield Finding(False, each.msg, each.hint or "")
 
 
 def _is_of_a_source(name: str) -> bool:
