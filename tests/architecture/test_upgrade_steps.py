@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from tests.architecture.test_installing import INSTALLED
 from tests.architecture.tree import text
+from tests.peers import previous
 
 
 def test_a_reload_finds_the_version_to_which_the_link_leads() -> None:
@@ -25,3 +27,6 @@ def test_the_steps_of_an_upgrade_have_what_they_use_and_end_at_the_link() -> Non
         for word in (" migrate --noinput", "mv -T /opt/vestibule.next", "systemctl reload")
     )
     assert first < migrated < linked < reloaded
+    served = [re.match(r"vestibule (?!--at )([\w-]+)", each) for each in steps[:linked]]
+    by_the_former = {each[1].replace("-", "_") for each in served if each}
+    assert by_the_former <= {*previous.kept()["commands"]}

@@ -48,8 +48,8 @@ def unpacked(folder: Path) -> Path:
 
 
 def kept() -> dict[str, Any]:
-    """Return its `tables`, columns by name, the last of its `migrations` by app, and the `names` of
-    the variables that it reads.
+    """Return its `tables`, columns by name, the last of its `migrations` by app, the `names` of the
+    variables that it reads, and its own `commands`.
     """
     found: dict[str, Any] = json.loads(KEPT.read_text())
     return found
@@ -72,7 +72,14 @@ def described() -> dict[str, Any]:
             applied = own.execute("SELECT app, max(name) FROM django_migrations GROUP BY app")
             last = dict(sorted(applied.fetchall()))
         names = {name for each in READERS for name in READ.findall((code / each).read_text())}
-        return {"tables": tables, "migrations": last, "names": sorted(names)}
+        files = (code / "portal").glob("*/management/commands/[!_]*.py")
+        commands = sorted(each.stem for each in files)
+        return {
+            "tables": tables,
+            "migrations": last,
+            "names": sorted(names),
+            "commands": commands,
+        }
 
 
 if __name__ == "__main__":
