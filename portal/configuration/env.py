@@ -80,33 +80,39 @@ def _usual_directory() -> Path:
 
 def generated_keys(data: Path) -> dict[str, str]:
     """Return the secrets of an embedded installation, written once and readable by its owner only.
-    Raises `Misconfigured` when they cannot be read.
+    Raises `Misconfigured` when they cannot be written or read.
 
     Two processes that start at the same moment agree: the file is made complete beside its place
     and linked there, and the loser of that race reads the winner's.
     """
     path = data / "keys.json"
     if not path.exists():
-        fresh = {
-            "secret_key": secrets.token_urlsafe(50),
-            "vault_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
-        }
-        draft = data / f"keys.{os.getpid()}"
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            json.dump(fresh, file)
-        try:
-            os.link(draft, path)
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
+        _make_keys(path)
     try:
         keys: dict[str, str] = {**json.loads(path.read_text("utf-8"))}
     except (OSError, ValueError, TypeError) as error:
         said = f"cannot read {path}: {type(error).__name__}; put it back from a backup"
         raise Misconfigured(f"VESTIBULE_DATA: {said}") from None
     return keys
+
+
+def _make_keys(path: Path) -> None:
+    fresh = {
+        "secret_key": secrets.token_urlsafe(50),
+        "vault_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
+    }
+    draft = path.with_name(f"keys.{os.getpid()}")
+    try:
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w") as file:
+            json.dump(fresh, file)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    except OSError as error:
+        raise Misconfigured(f"VESTIBULE_DATA: cannot write {path}: {error.strerror}") from None
+    finally:
+        with suppress(OSError):
+            draft.unlink()
 
 
 def is_production() -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import resource
 import runpy
 import sys
 from pathlib import Path
@@ -76,6 +77,20 @@ def test_what_is_written_as_a_number_is_one(monkeypatch: pytest.MonkeyPatch) -> 
     assert whole("VESTIBULE_X", default=3) == 10
     monkeypatch.setenv("VESTIBULE_X", "0.25")
     assert seconds("VESTIBULE_X", default=3) == 0.25
+
+
+def test_keys_that_cannot_be_written_are_said_in_one_sentence(tmp_path: Path) -> None:
+    said = r"\AVESTIBULE_DATA: cannot write \S+keys\.json: .+\Z"
+    with pytest.raises(Misconfigured, match=said):
+        generated_keys(tmp_path / "nowhere")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, limits[1]))  # as on a full disk
+    try:
+        with pytest.raises(Misconfigured, match=said):
+            generated_keys(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert not [*tmp_path.iterdir()]
 
 
 @pytest.mark.parametrize("damaged", [b"\xff\xfe", b"", b"[1, 2]", b"7"])
