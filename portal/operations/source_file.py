@@ -149,7 +149,8 @@ def _table(row: Source) -> Iterator[str]:
 def _settings(row: Source) -> Iterator[str]:
     secret = registry.secret_names(row.provider)
     for name, value in row.settings.items():
-        if name in secret and value and not references.is_reference(value):
+        is_kept = catalogue.is_sealed(value)  # where no provider says what is secret as well
+        if is_kept or (name in secret and value and not references.is_reference(value)):
             yield f'# {name}: kept as it is stored; "env:NAME" or "file:PATH" would name its place'
         elif value is not None:
             yield toml.line(name, value)

@@ -207,6 +207,20 @@ def test_a_secret_written_past_the_house_is_not_exported(file: Path) -> None:
     assert SECRET not in run("export")
 
 
+def test_a_sealed_secret_is_not_exported_where_no_wheel_names_it(file: Path) -> None:
+    apply(file, TOWN)
+    Source.objects.filter(slug="town").update(provider="gone")
+    exported = run("export")
+    assert catalogue.SEALED not in exported
+    assert "# secret:" in exported
+    kept = Source.objects.get(slug="town").settings
+    with pytest.raises(CommandError) as refused:
+        apply(file, exported)
+    assert "sources.town.provider" in str(refused.value)
+    assert "sealed" not in str(refused.value)
+    assert Source.objects.get(slug="town").settings == kept
+
+
 VALUES = st.recursive(
     st.booleans()
     | st.integers(min_value=-(2**63), max_value=2**63 - 1)
