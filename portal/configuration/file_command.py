@@ -19,7 +19,7 @@ def applied(file: str, apply: Callable[[str], list[Applied]]) -> list[Applied]:
     Raises `CommandError` with every problem when the file cannot be read or is refused.
     """
     try:
-        return apply(sys.stdin.read() if file == "-" else Path(file).read_text(encoding="utf-8"))
+        return apply(_bytes(file).decode())
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -27,6 +27,11 @@ def applied(file: str, apply: Callable[[str], list[Applied]]) -> list[Applied]:
     except RefusedError as refused:
         nothing = _("Nothing was changed.")
         raise CommandError("\n".join([*refused.problems, nothing])) from None
+
+
+def _bytes(file: str) -> bytes:
+    """Return what stands in the file: text would be read as the locale says, from a pipe."""
+    return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
 
 
 def line(change: Change) -> str:

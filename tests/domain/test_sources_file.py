@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import tomllib
 from io import StringIO
 from pathlib import Path
@@ -175,6 +177,18 @@ def test_without_prune_the_others_stay(file: Path) -> None:
     apply(file, TOWN)
     apply(file, LOCAL)
     assert Source.objects.get(slug="town").enabled
+
+
+def test_standard_input_is_utf8_whatever_the_locale_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(text: bytes) -> str:
+        given = io.TextIOWrapper(io.BytesIO(text), "ascii", "surrogateescape")  # LC_ALL=C
+        monkeypatch.setattr(sys, "stdin", given)
+        return run("apply", "-")
+
+    assert "created" in told(TOWN.encode())
+    with pytest.raises(CommandError, match="- is not UTF-8 text"):
+        told(TOWN.replace("5", "6").encode("latin-1"))
+    assert Source.objects.get(slug="town").label == 'The "town" of Århus'
 
 
 # --- export ---------------------------------------------------------------------------------------
