@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from django.apps import AppConfig, apps
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
@@ -121,6 +121,12 @@ def test_delivery_survives_trouble_with_the_database(
         deliver_outbox.deliver_until(Stop())
     assert rounds == ["trouble", "waited", "waited"]
     assert not OutboxItem.objects.exists()
+
+
+@pytest.mark.parametrize("every", ["0", "-1", "nan", "inf"])
+def test_a_pause_that_is_none_is_refused(every: str) -> None:
+    with pytest.raises(CommandError, match=r"--every is a number from 0\.1 to 86400\."):
+        call_command("deliver_outbox", "--forever", f"--every={every}")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

@@ -212,3 +212,16 @@ def test_check_finds_a_rule_that_is_never_asked(
         return
     with pytest.raises(CommandError, match="Not well: second"):
         run("check")
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        (["https://[::1"], "Give a whole address"),
+        (["https://a.example/", "--proof=99999999999999"], "--proof is a number from 0 to 1000000"),
+        (["https://a.example/", "--proof=-1"], "--proof is a number from 0 to 1000000"),
+    ],
+)
+def test_what_nobody_can_ask_is_refused_in_a_sentence(asked: list[str], said: str) -> None:
+    with pytest.raises(CommandError, match=said):
+        run("test", *asked)

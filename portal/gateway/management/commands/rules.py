@@ -17,6 +17,8 @@ from portal.configuration import file_command
 from portal.gateway import rule_file, rules, tester
 from portal.gateway.decision import Who
 
+_OLDEST = 1_000_000  # minutes
+
 
 class Command(BaseCommand):
     """Access rules from a file, to a file, looked through, and tried."""
@@ -67,9 +69,17 @@ class Command(BaseCommand):
             raise CommandError(_("Not well: %s") % ", ".join(troubled))
 
     def _test(self, options: dict[str, Any]) -> None:
-        if urlsplit(options["url"]).scheme not in {"http", "https"}:
+        try:
+            scheme = urlsplit(options["url"]).scheme
+        except ValueError:
+            scheme = ""
+        if scheme not in {"http", "https"}:
             raise CommandError(_("Give a whole address, such as https://files.example.org/page."))
-        proof = timedelta(minutes=options["proof"]) if options["proof"] is not None else None
+        minutes = options["proof"]
+        if minutes is not None and not 0 <= minutes <= _OLDEST:
+            said = _("%(name)s is a number from %(least)s to %(most)s.")
+            raise CommandError(said % {"name": "--proof", "least": 0, "most": _OLDEST})
+        proof = timedelta(minutes=minutes) if minutes is not None else None
         try:
             who = self._who(options, proof)
             asked = options["url"], options["method"], options["manner"]

@@ -18,6 +18,7 @@ from portal.operations.liveness import Liveness
 from portal.operations.metrics import numbers
 
 EVERY_SECONDS = 15.0
+_LEAST, _MOST = 0.1, 86400
 
 log = structlog.get_logger("vestibule.outbox")
 
@@ -42,8 +43,11 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Do what is due, once or until a signal says to stop. Raises `CommandError` when the file
-        of `--alive` cannot be written.
+        of `--alive` cannot be written, and for an `--every` that is no pause, or none that ends.
         """
+        if not _LEAST <= options["every"] <= _MOST:  # nan is neither
+            said = _("%(name)s is a number from %(least)s to %(most)s.")
+            raise CommandError(said % {"name": "--every", "least": _LEAST, "most": _MOST})
         numbers.as_a_server()
         if not options["forever"]:
             end_expired()
