@@ -5,6 +5,7 @@ takes from the environment is turned off here: proxies, and `SSLKEYLOGFILE`.
 """
 
 import os
+import select
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,7 +26,9 @@ __all__ = ["handle", "pycurl"]
 MAX_IDLE = 4
 _ORIGINS_KEPT = 64
 
-_idle: dict[tuple[str, str, bool], list[pycurl.CurlShare]] = {}
+# Each box with the socket of its connection, -1 when it has none.
+_Box = tuple[pycurl.CurlShare, int]
+_idle: dict[tuple[str, str, bool], list[_Box]] = {}
 
 
 @contextmanager
@@ -41,20 +44,40 @@ def handle(origin: str, limits: HttpLimits) -> Iterator[pycurl.Curl]:
     if key not in _idle and len(_idle) >= _ORIGINS_KEPT:
         _idle.clear()
     idle = _idle.setdefault(key, [])
-    try:
-        box = idle.pop()
-    except IndexError:
-        box = pycurl.CurlShare()
-        box.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
-    is_clean = True
+    box, kept = _quiet(idle), list[_Box]()
     curl = _made(limits, box)
     try:
         yield curl
-        is_clean = _is_clean(curl)
+        if _is_clean(curl):
+            kept.append((box, curl.getinfo(pycurl.ACTIVESOCKET)))
     finally:
         curl.close()
-        if is_clean:
-            idle.append(box)
+        idle.extend(kept)
+
+
+def _quiet(idle: list[_Box]) -> pycurl.CurlShare:
+    """Return a box on whose connection nothing has come since its answer, or a new one.
+
+    What came in the meantime, such as an answer sent twice, would be taken for the answer to the
+    next call, of another person. libcurl looks only at connections that rested for a second.
+    """
+    while idle:
+        try:
+            box, connection = idle.pop()
+        except IndexError:  # another thread was faster
+            break
+        if connection < 0 or not _has_news(connection):
+            return box
+    box = pycurl.CurlShare()
+    box.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
+    return box
+
+
+def _has_news(connection: int) -> bool:
+    """Tell whether there is something to read from a socket, its end included."""
+    look = select.poll()
+    look.register(connection, select.POLLIN)
+    return bool(look.poll(0))
 
 
 def _made(limits: HttpLimits, box: pycurl.CurlShare) -> pycurl.Curl:
@@ -76,8 +99,8 @@ def _made(limits: HttpLimits, box: pycurl.CurlShare) -> pycurl.Curl:
 def _is_clean(curl: pycurl.Curl) -> bool:
     """Tell whether nothing came after the answer, which would be taken for the next one.
 
-    libcurl looks at the socket before it uses a connection again, but not into the TLS layer. Only
-    a raw read does, which it grants to who asked to connect only.
+    What is left in the TLS layer is not seen at the socket. Only a raw read sees it, which libcurl
+    grants to who asked to connect only.
     """
     curl.setopt(pycurl.CONNECT_ONLY, 1)
     try:

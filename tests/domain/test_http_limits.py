@@ -208,6 +208,16 @@ def test_bytes_after_the_announced_end_never_become_the_next_answer(
         assert client.get(upstream.url("/json")).json() == {"hello": "world"}
 
 
+@pytest.mark.parametrize("path", ["/twice", "/hang-up"])
+def test_what_came_while_a_connection_rested_is_nobodys_answer(
+    client: Client, upstream: TroubleServer, path: str
+) -> None:
+    assert client.get(upstream.url(f"{path}?anna")).text == f"{path}?anna"
+    time.sleep(0.2)
+    assert client.get(upstream.url(f"{path}?bert")).text == f"{path}?bert"
+    assert upstream.connections == 2
+
+
 def test_a_call_that_was_cut_off_leaves_nothing_to_the_next(
     client: Client, upstream: TroubleServer, settings: Any
 ) -> None:

@@ -179,6 +179,20 @@ def _long(call: _Handler) -> None:
     call.write(b"{}" + b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\nsmuggled" * 300)
 
 
+def _twice(call: _Handler) -> None:
+    """Answer, and say the same once more when nobody has asked."""
+    call.answer(call.path.encode())
+    call.pause(0.03)
+    call.answer(call.path.encode())
+
+
+def _hang_up(call: _Handler) -> None:
+    """Answer, and close the connection a little later, without a word."""
+    call.answer(call.path.encode())
+    call.pause(0.03)
+    call.close_connection = True
+
+
 def _pour(call: _Handler) -> None:
     for _ in range(HUGE // len(PIECE)):
         call.write(PIECE)
@@ -275,6 +289,8 @@ _TROUBLES = {
     "/short": _short,
     "/short-chunks": _short_chunks,
     "/long": _long,
+    "/twice": _twice,
+    "/hang-up": _hang_up,
     "/huge": _huge,
     "/huge-chunks": _huge_chunks,
     "/huge-until-closed": _huge_until_closed,
