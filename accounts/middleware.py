@@ -1,5 +1,6 @@
 """Deny by default, decided by the typed session (docs/architecture.md 5)."""
 
+from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlencode
 
@@ -65,7 +66,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             store: Any = request.session
             if store.typed.is_logged_in and not getattr(view_func, "is_no_use", False):
                 store.touch(timezone.now())
-                if not getattr(view_func, "own_renewal", False):
+                if not _renews_itself(view_func, request):
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
                     was, store = store.typed, renewal.renew(store, cookies)
                     request.session = store
@@ -150,6 +151,29 @@ def own_renewal(view_func: Any) -> Any:
     return view_func
 
 
+def leaves_by(pressed: Callable[[HttpRequest], bool]) -> Callable[[Any], Any]:
+    """Mark a view by which a person leaves, by the requests that are `pressed`.
+
+    What their session holds is not renewed first: an upstream that refuses would take with it what
+    leaving there needs. A session that hangs on a cookie is still compared with it.
+    """
+
+    def mark(view_func: Any) -> Any:
+        view_func.leaves_by = pressed
+        return view_func
+
+    return mark
+
+
+def _renews_itself(view_func: Any, request: HttpRequest) -> bool:
+    """Tell whether a session is not to be renewed before the view."""
+    if getattr(view_func, "own_renewal", False):
+        return True
+    pressed = getattr(view_func, "leaves_by", None)
+    session: Any = request.session
+    return bool(pressed and not session.typed.bound_to and pressed(request))
+
+
 def no_use(view_func: Any) -> Any:
     """Mark a view whose asking does not prolong the session, nor renew it."""
     view_func.is_no_use = True
@@ -157,9 +181,11 @@ def no_use(view_func: Any) -> Any:
 
 
 def leaves(view_func: Any) -> Any:
-    """Mark a view that lets a browser go although no database says whose session it has."""
+    """Mark a view that does nothing but leave, by any request (`leaves_by`), and lets a browser go
+    although no database says whose session it has.
+    """
     view_func.leaves = True
-    return view_func
+    return leaves_by(lambda request: True)(view_func)
 
 
 def is_json_route(request: HttpRequest) -> bool:

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.errors import InvalidRequest
 from accounts.keyring import Unreadable, seal, unseal
+from accounts.middleware import leaves_by
 from accounts.session.typed import Session
 from portal.authorization_server import clients, keys, wire
 from portal.authorization_server.errors import NoWayBack
@@ -35,6 +36,7 @@ class Wish:
 @csrf_exempt
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@leaves_by(lambda request: True)
 def logout(request: HttpRequest) -> HttpResponse:
     """End the browser's session for an application that proves, by an id_token of ours, that it
     means this one; else ask the person. A stranger's POST comes back as our GET.

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.errors import ProtocolError
 from accounts.factors import second_step
+from accounts.middleware import leaves_by
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
@@ -38,6 +39,7 @@ def profile(request: HttpRequest) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
+@leaves_by(lambda request: request.POST.get("end") == incoming.session_of(request).uid)
 def sessions(request: HttpRequest) -> HttpResponse:
     """List the person's own sessions; end one, or all the others."""
     current, person_id = incoming.session_of(request), incoming.person_id(request)

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from accounts import errors, strength
 from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import sign_in
+from accounts.middleware import leaves_by
 from accounts.models import Event, Source
 from accounts.provider import Authentication
 from accounts.session.typed import Session
@@ -158,6 +159,7 @@ def _choice(
 
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@leaves_by(lambda request: "switch" in request.POST)
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in: the way upstream, or the form; or ask whether to switch."""
     source = incoming.source_or_404(slug)

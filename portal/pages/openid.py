@@ -6,6 +6,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
 from accounts.errors import ProtocolError
+from accounts.middleware import leaves_by
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
@@ -17,6 +18,7 @@ from portal.tokens import handover
 
 @login_not_required
 @require_http_methods(["GET", "POST"])
+@leaves_by(lambda request: request.method == "POST")
 def login(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in whose end hands a token pair over. Whoever is in already has it at once;
     whoever is in by another source is asked first.

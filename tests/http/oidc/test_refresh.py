@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -11,14 +11,16 @@ import time_machine
 from django.utils import timezone
 
 from accounts.errors import InvalidGrant
-from accounts.models import Event, StoredSession, StoredTokens
+from accounts.models import Event, StoredSession, StoredTokens, User
 from accounts.provider import TokenSet
 from accounts.session import vault
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
+from portal.authorization_server import keys
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
-from tests.http.oidc.conftest import Make, in_tabs, parallel
+from tests.http.oidc.conftest import SITE, Make, in_tabs, parallel
+from tests.http.onward import onward
 from tests.peers.certified import Certified
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -128,6 +130,39 @@ def test_a_refusal_upstream_ends_the_session(due: Browser, provider: Certified) 
     assert not StoredTokens.objects.exists()
     assert Event.objects.filter(name="session.ended").count() == 1
     assert due.session() == {"isLoggedIn": False, "type": "anonymous"}
+
+
+def hinted(browser: Browser) -> Any:
+    """Leave as an application has its person leave."""
+    sid, person = stored(browser.site).uid, User.objects.get()
+    claims = {"iss": SITE, "aud": "app", "sub": person.uid, "sid": sid, "iat": 1, "exp": 2}
+    return browser.site.get("/oauth/logout", {"id_token_hint": keys.sign(claims)})
+
+
+WAYS_OUT: dict[str, Callable[[Browser], Any]] = {
+    "button": lambda who: who.site.post("/auth/logout"),
+    "list": lambda who: who.site.post("/account/sessions", {"end": stored(who.site).uid}),
+    "switch": lambda who: who.site.post("/auth/login/local", {"switch": "1"}),
+    "hand-over": lambda who: who.site.post("/openid/town/login"),
+    "application": hinted,
+    "script": lambda who: who.site.post("/session/logout"),
+}
+
+
+@pytest.mark.parametrize("way", WAYS_OUT)
+def test_who_leaves_is_renewed_no_more_so_a_refusal_takes_nothing_that_leaving_needs(
+    due: Browser, provider: Certified, way: str
+) -> None:
+    before = held(due)
+    provider.revoke(before.refresh_token)
+    left = WAYS_OUT[way](due)
+    assert not StoredSession.objects.exists()
+    assert "/token" not in {each["path"] for each in provider.requests()}
+    there = left.json()["logoutUrl"] if way == "script" else left["Location"]
+    if there.startswith("/"):
+        there = onward(due.site, left)["Location"]
+    assert there.startswith(f"{provider.issuer}/session/end?")
+    assert f"id_token_hint={before.id_token}" in there
 
 
 def test_a_refusal_upstream_ends_the_session_at_the_next_request(

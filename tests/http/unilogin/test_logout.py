@@ -147,6 +147,19 @@ def test_a_broker_without_a_logout_is_not_told(client: Client, source: Make, lia
     assert_gone(Browser(client))
 
 
+@pytest.mark.parametrize("path", ["/auth/logout", "/session/logout"])
+def test_who_leaves_with_tokens_that_are_due_leaves_the_broker_too(
+    client: Client, source: Make, liar: Liar, path: str
+) -> None:
+    source(**liar.settings())
+    liar.enter(client)
+    liar.op.answers["token"] = page(400, b'{"error": "invalid_grant"}')
+    with later(275):
+        client.post(path)
+    assert len(liar.left) == 1
+    assert_gone(Browser(client))
+
+
 def test_leaving_twice_calls_once(ida: Browser) -> None:
     with outbound() as called:
         ida.leave()
