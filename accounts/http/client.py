@@ -44,13 +44,15 @@ class Options(TypedDict, total=False):
     """What each call may have. A header's text goes out as UTF-8, its bytes as they are.
 
     `auth` is user and password (RFC 7617). `deadline` (seconds) and `max_bytes` (of the body) can
-    only lower the limits of the site.
+    only lower the limits of the site. `hearsay` says that a stranger wrote what is sent, and may
+    know what an upstream that works answers by a 5xx: such an answer is then no failure of it.
     """
 
     headers: Headers
     auth: tuple[str, str] | None
     deadline: float
     max_bytes: int
+    hearsay: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,9 @@ class Client:
             request = Outgoing(target, _lines_of(headers, options.get("auth")), body)
             with self._visit(target.origin, limits, ends - seconds * _OF_THE_CALL) as visit:
                 answer = exchange(request, limits=limits, ends=ends, max_bytes=most)
-                visit.succeeded = isinstance(answer, Answer) and answer.status < 500
+                if isinstance(answer, Answer):
+                    visit.succeeded = answer.status < 500
+                    visit.says_nothing = answer.status >= 500 and options.get("hearsay", False)
             if answer == INSIDE:
                 said = f"{target.origin} is inside our net: its source needs the setting inside."
                 raise CallFailed(said, kind=answer)

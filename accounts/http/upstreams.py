@@ -29,10 +29,13 @@ KEPT = 512
 
 @dataclass(slots=True)
 class Visit:
-    """One call under way. Who makes it sets `succeeded`; left alone, it counts as failed."""
+    """One call under way. Who makes it sets `succeeded`; left alone, it counts as failed, and with
+    `says_nothing` as neither.
+    """
 
     is_probe: bool
     succeeded: bool = False
+    says_nothing: bool = False
 
 
 @dataclass(slots=True)
@@ -150,7 +153,7 @@ class Upstreams:
                 upstream.probed = False
             if visit.succeeded:
                 upstream.recover()
-            else:
+            elif not visit.says_nothing:
                 upstream.failures += 1
                 is_first = upstream.rests_until is None and upstream.failures >= FAILURES
                 # A call that began before the rest and fails during it makes the rest no longer.

@@ -56,7 +56,7 @@ def _introspected(client: OidcClient, token: str) -> dict[str, Any]:
     """Ask the provider (RFC 7662, 2). Some call an id_token or a refresh token active as well: what
     is said of it, and what it says itself where it can be read, must be of no such token.
     """
-    claims = client.introspect(token)
+    claims = client.introspect(token, hearsay=True)
     if str(claims.get("token_type", "bearer")).lower() not in {"bearer", "access_token"}:
         raise InvalidGrant("This is no access token.")
     _check_no_other_kind(claims)
@@ -74,7 +74,7 @@ def _asked_by_userinfo(client: OidcClient, token: str) -> dict[str, Any]:
     is, so the token itself must: one that cannot be read is refused (RFC 9700, 2.3).
     """
     claims = _local(client, token)
-    told = client.userinfo(token)
+    told = client.userinfo(token, hearsay=True)
     if told.get("sub") != claims.get("sub"):
         raise InvalidGrant("The userinfo is of somebody else.")
     # Unsigned, it says nothing of how and when the person signed in.

@@ -55,14 +55,18 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
 
     def get_token(self, payload: Mapping[str, str]) -> dict[str, Any]:
         """Ask the token endpoint. Raises `InvalidGrant` or `TemporarilyUnavailable`."""
-        answer = self.post_as_client("token_endpoint", payload)
-        authorization.check_answer(answer, refresh=payload["grant_type"] == "refresh_token")
+        refresh = payload["grant_type"] == "refresh_token"
+        answer = self.post_as_client("token_endpoint", payload, hearsay=not refresh)
+        authorization.check_answer(answer, refresh=refresh)
         return answer.json_object("The token endpoint")
 
-    def post_as_client(self, endpoint: str, form: Mapping[str, str]) -> Answer:
+    def post_as_client(
+        self, endpoint: str, form: Mapping[str, str], *, hearsay: bool = False
+    ) -> Answer:
         """Post to an endpoint where our client proves itself (RFC 6749, 2.3.1).
 
-        Raises `TemporarilyUnavailable`, also when the provider has no such endpoint.
+        `hearsay` as in `accounts.http`: a stranger wrote what is sent. Raises
+        `TemporarilyUnavailable`, also when the provider has no such endpoint.
         """
         url = self._endpoint(endpoint)
         settings, auth, body = self.settings, None, dict(form)
@@ -72,15 +76,15 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
             body["client_id"] = settings.client_id
         if settings.authenticates_by == "post":
             body["client_secret"] = settings.client_secret
-        return self.http.post(url, form=body, auth=auth)
+        return self.http.post(url, form=body, auth=auth, hearsay=hearsay)
 
-    def introspect(self, access_token: str) -> dict[str, Any]:
+    def introspect(self, access_token: str, *, hearsay: bool = False) -> dict[str, Any]:
         """Return what the provider says of an access token, which must be active (RFC 7662, 2).
 
         Raises `InvalidGrant` when it is not, `TemporarilyUnavailable` when nothing is said.
         """
         form = {"token": access_token, "token_type_hint": "access_token"}
-        answer = self.post_as_client("introspection_endpoint", form)
+        answer = self.post_as_client("introspection_endpoint", form, hearsay=hearsay)
         claims = answer.json_object("The introspection endpoint")
         if claims.get("active") is not True:
             raise InvalidGrant("The access token is not active.")
@@ -207,13 +211,15 @@ class OidcClient(OIDCAuthenticationBackend):  # type: ignore[misc]  # the librar
             raise InvalidGrant("The userinfo is of somebody else.")
         return claims
 
-    def userinfo(self, access_token: str) -> dict[str, Any]:
+    def userinfo(self, access_token: str, *, hearsay: bool = False) -> dict[str, Any]:
         """Return what the userinfo endpoint answers, in JSON or signed (OIDC Core, 5.3.2)."""
         url = self._endpoint("userinfo_endpoint")
         if self.settings.userinfo_bearer == "body":
-            answer = self.http.post(url, form={"access_token": access_token})
+            form = {"access_token": access_token}
+            answer = self.http.post(url, form=form, hearsay=hearsay)
         else:
-            answer = self.http.get(url, headers={"Authorization": f"Bearer {access_token}"})
+            headers = {"Authorization": f"Bearer {access_token}"}
+            answer = self.http.get(url, headers=headers, hearsay=hearsay)
         if answer.status in {400, 401, 403}:
             raise InvalidGrant("The userinfo endpoint refuses the access token.")
         media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()

@@ -138,6 +138,22 @@ def test_timeouts_and_refused_connections_count_as_failures(
     assert kind_of(client, upstream.url("/json")) == "CircuitOpen"
 
 
+def test_what_an_upstream_answers_to_a_strangers_words_is_no_failure_of_it(
+    known: Upstreams, upstream: TroubleServer, clock: Clock
+) -> None:
+    client = Client("test", known)
+    fail(client, upstream, 4)
+    for _ in range(6):
+        assert kind_of(client, upstream.url("/wobbly"), hearsay=True) == "503"
+    kind_of(client, upstream.url("/close"), hearsay=True)
+    assert kind_of(client, upstream.url("/wobbly")) == "CircuitOpen"
+    clock.now += 10
+    assert kind_of(client, upstream.url("/wobbly"), hearsay=True) == "503"
+    upstream.status = 200
+    assert kind_of(client, upstream.url("/wobbly"), hearsay=True) == "200"
+    fail(client, upstream, 4)
+
+
 def test_after_the_rest_one_call_tries_and_its_success_ends_the_trouble(
     known: Upstreams, upstream: TroubleServer, clock: Clock
 ) -> None:

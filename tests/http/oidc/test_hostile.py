@@ -12,6 +12,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import StoredSession, User
+from accounts.source import outage
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure
 from tests.peers.tampering import (
@@ -110,6 +111,19 @@ def test_a_body_that_is_none(hostile: Browser, op: OpenIdProvider, place: str, b
     else:
         response = hostile.deliver(hostile.go(hostile.start("town")))
     refused(hostile, response, "temporarily-unavailable", "login-failed")
+
+
+def test_made_up_codes_close_no_source_whatever_the_provider_answers_to_them(
+    hostile: Browser, op: OpenIdProvider
+) -> None:
+    op.answers["token"] = page(500, b"<h1>no such code</h1>")
+    for _ in range(6):
+        made_up = hostile.go(hostile.start("town"))
+        refused(hostile, hostile.deliver(made_up), "temporarily-unavailable")
+    assert op.calls["token"] == 6
+    del op.answers["token"]
+    assert hostile.sign_in("town")["Location"] == "/account/"
+    assert outage.since(["town"]) == {}
 
 
 KEYS: dict[str, list[Any]] = {
