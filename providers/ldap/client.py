@@ -33,6 +33,7 @@ START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511, 4.14.1
 SUCCESS = 0
 _PAGE = 200
 _MESSAGE = 0x30  # the tag of a message: a SEQUENCE (RFC 4511, 4.1.1)
+_INTEGER, _ENUMERATED, _BIND_RESPONSE = 0x02, 0x0A, 0x61
 _PLAIN = frozenset((string.ascii_letters + string.digits).encode())
 
 T = TypeVar("T")
@@ -58,6 +59,13 @@ class Entry:
         """Return the values of an attribute that are text."""
         found = (_text(value) for value in self.attributes.get(name.lower(), ()))
         return tuple(text for text in found if text)
+
+    def names(self, name: str) -> tuple[str, ...]:
+        """Return the values of an attribute that are names: no text in which a character cannot be
+        seen, for without that character it would be another's name.
+        """
+        found = (_decoded(value).strip(" ") for value in self.attributes.get(name.lower(), ()))
+        return tuple(text for text in found if text and text.isprintable())
 
 
 def escaped(value: str | bytes) -> str:
@@ -94,16 +102,21 @@ class Connection:
 
     def bind(self, dn: str, password: str, place: Place) -> Result:
         """Bind by name and password (RFC 4513, 5.1.3), asking for the password policy's word."""
-        own = self._ldap
+        own, heard = self._ldap, bytearray()
         own.authentication, own.user, own.password = ldap3.SIMPLE, dn, password.encode()
+
+        def ask() -> None:
+            own.bind(read_server_info=False, controls=[(POLICY, False, None)])
+            if not _is_bound_by(bytes(heard)):
+                raise ValueError
+
         try:
-            controls = [(POLICY, False, None)]
-            self._do(place, lambda: own.bind(read_server_info=False, controls=controls))
+            self._do(place, ask, heard)
         finally:
             own.user = own.password = own.request = None
         said = own.result
         policy = said.get("controls", {}).get(POLICY, {}).get("value")
-        return Result(said["result"], said["message"] or "", policy or b"")
+        return Result(said["result"], said.get("message") or "", policy or b"")
 
     def search(
         self,
@@ -205,8 +218,11 @@ class Connection:
         except (OSError, ValueError):
             raise CallFailed(f"{self._origin} does not speak TLS.", kind=TLS) from None
 
-    def _do(self, place: Place, operation: Callable[[], Any]) -> None:
-        self._socket.begin(place)
+    def _do(
+        self, place: Place, operation: Callable[[], Any], heard: bytearray | None = None
+    ) -> None:
+        """Do an operation in time. What it receives is put into `heard`."""
+        self._socket.begin(place, heard)
         failed = False
         try:
             operation()
@@ -229,9 +245,10 @@ class _Socket:
     def __init__(self, own: socket.socket) -> None:
         self._own, self._ends, self._left = own, 0.0, 0
         self._begun, self.trouble = False, ""
+        self._heard: bytearray | None = None
 
-    def begin(self, place: Place) -> None:
-        self._ends, self._left = place.ends, place.max_bytes
+    def begin(self, place: Place, heard: bytearray | None) -> None:
+        self._ends, self._left, self._heard = place.ends, place.max_bytes, heard
         self._begun, self.trouble = False, ""
 
     def secure(self, context: ssl.SSLContext, host: str, ends: float) -> None:
@@ -250,6 +267,8 @@ class _Socket:
         if self.trouble:
             raise ConnectionError
         self._begun = True
+        if self._heard is not None:
+            self._heard += data
         return data
 
     def sendall(self, data: bytes) -> None:
@@ -308,7 +327,35 @@ def _to_connect(place: Place) -> float:
 
 def _text(raw: bytes) -> str:
     """Return a value as text, without what no name has: control characters."""
+    return "".join(each for each in _decoded(raw) if each.isprintable()).strip()
+
+
+def _decoded(raw: bytes) -> str:
     try:
-        return "".join(each for each in raw.decode() if each.isprintable()).strip()
+        return raw.decode()
     except UnicodeDecodeError:
         return ""
+
+
+def _is_bound_by(raw: bytes) -> bool:
+    """Tell whether what came is one answer to a bind, whole, with a code (RFC 4511, 4.1.1, 4.2.2).
+    The library takes the last of several messages, of any kind, and nothing for success.
+    """
+    message, rest = _element(raw, _MESSAGE)
+    _number, operation = _element(message, _INTEGER)
+    said, _controls = _element(operation, _BIND_RESPONSE)
+    code, _more = _element(said, _ENUMERATED)
+    return bool(code) and not rest
+
+
+def _element(raw: bytes, tag: int) -> tuple[bytes, bytes]:
+    """Return the content of the first element, which must have `tag`, and what follows it (X.690,
+    8.1). Both are empty for what is none.
+    """
+    if len(raw) < 2 or raw[0] != tag:
+        return b"", b""
+    begins, size = 2, raw[1]
+    if size >= 0x80:
+        begins += size & 0x7F
+        size = int.from_bytes(raw[2:begins])
+    return raw[begins : begins + size], raw[begins + size :]

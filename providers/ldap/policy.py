@@ -43,6 +43,8 @@ _DATA = re.compile(r"AcceptSecurityContext error, data ([0-9a-f]+)")
 _WANTS_TLS = {8, 13}
 _WRONG = {32, 34, 48, 49}
 _UNWILLING, _CONSTRAINT = 53, 19
+# Of these the settings are the reason, and each server would say the same.
+OUR_FAULT = _WANTS_TLS | _WRONG
 _SOON = timedelta(days=14)
 
 

@@ -10,6 +10,7 @@ from typing import TypeVar
 from accounts.errors import Misconfigured, ProtocolError
 from accounts.http import CallFailed, Client, Place
 from providers.ldap.client import CLOSED, SUCCESS, Connection
+from providers.ldap.policy import OUR_FAULT
 from providers.ldap.settings import LdapSettings, Server, server
 
 # Kept of each server and use; an idle one for less time than servers and firewalls close it in.
@@ -38,7 +39,8 @@ class Session:
     def as_reader(self, work: Callable[[Connection], T]) -> T:
         """Do work on a connection that is bound by the source's own name, if it has one.
 
-        Raises `Misconfigured` when the server does not take that name, and `CallFailed`.
+        Raises `Misconfigured` when the server does not take that name or its password, and
+        `CallFailed`, also when it takes none now, as while it is busy.
         """
         return self._pool.use(self._pool.readers, self.place, work)
 
@@ -106,7 +108,10 @@ class Pool:
             said = own.bind(self._settings.bind_dn, self._settings.bind_password, place)
             if said.code != SUCCESS:
                 own.close()
-                raise Misconfigured(f"{self.server.origin} does not take bind_dn ({said.code}).")
+                why = f"{self.server.origin} does not take bind_dn ({said.code})."
+                if said.code in OUR_FAULT:
+                    raise Misconfigured(why)
+                raise CallFailed(why, kind="Refused")
         return own
 
     def _context(self) -> ssl.SSLContext | None:

@@ -1,9 +1,11 @@
 """Servers that are no directory, in the ways in which one can be none: real sockets on loopback.
 
     with troubled("hang") as url: ...
+    with troubled("answers", result(49), result(0)) as url: ...
 
 `hang` takes a connection and says nothing, `drip` begins a message and sends a byte now and then,
-`noise` answers what is no LDAP, `shut` hangs up at once, `huge` announces more than anybody reads.
+`noise` answers what is no LDAP, `shut` hangs up at once, `huge` announces more than anybody reads,
+`answers` says to each request the operations that it is given, all at once.
 """
 
 from __future__ import annotations
@@ -20,14 +22,27 @@ NOISE = b"HTTP/1.1 400 Bad Request\r\n\r\n"
 HUGE, PIECE = b"\x30\x84\x01\x00\x00\x00", bytes(65536)
 
 
+def element(tag: int, *content: bytes) -> bytes:
+    """Return an element of BER that is shorter than 128 bytes (X.690, 8.1)."""
+    inner = b"".join(content)
+    return bytes([tag, len(inner)]) + inner
+
+
+def result(code: int, tag: int = 0x61, *, dn: bytes = b"") -> bytes:
+    """Return the answer to a bind (RFC 4511, 4.2.2), or another with such a `tag`."""
+    said = element(0x0A, bytes([code])), element(0x04, dn), element(0x04)
+    return element(tag, *said)
+
+
 @contextmanager
-def troubled(kind: str) -> Iterator[str]:
+def troubled(kind: str, *operations: bytes) -> Iterator[str]:
     """Run the server on a free port of 127.0.0.1, and give its address."""
     patience.hangs(kind in {"hang", "drip"})
     stop = threading.Event()
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         listener.settimeout(0.1)
-        threads = [threading.Thread(target=_accept, args=(listener, kind, stop), daemon=True)]
+        how = (listener, kind, stop, operations)
+        threads = [threading.Thread(target=_accept, args=how, daemon=True)]
         threads[0].start()
         try:
             yield f"ldap://127.0.0.1:{listener.getsockname()[1]}"
@@ -37,17 +52,25 @@ def troubled(kind: str) -> Iterator[str]:
             patience.hangs(False)
 
 
-def _accept(listener: socket.socket, kind: str, stop: threading.Event) -> None:
+def _accept(
+    listener: socket.socket, kind: str, stop: threading.Event, operations: tuple[bytes, ...]
+) -> None:
     while not stop.is_set():
         with suppress(TimeoutError):
             own, _address = listener.accept()
-            threading.Thread(target=_serve, args=(own, kind, stop), daemon=True).start()
+            how = (own, kind, stop, operations)
+            threading.Thread(target=_serve, args=how, daemon=True).start()
 
 
-def _serve(own: socket.socket, kind: str, stop: threading.Event) -> None:
+def _serve(
+    own: socket.socket, kind: str, stop: threading.Event, operations: tuple[bytes, ...]
+) -> None:
     with own, suppress(OSError):
         if kind == "shut":
             return
+        while kind == "answers" and (asked := own.recv(4096)):
+            number = element(0x02, _number(asked))
+            own.sendall(b"".join(element(0x30, number, each) for each in operations))
         own.recv(4096)
         if kind == "noise":
             own.sendall(NOISE)
@@ -62,3 +85,9 @@ def _serve(own: socket.socket, kind: str, stop: threading.Event) -> None:
                 own.sendall(b"\x02")
         else:
             stop.wait(60)
+
+
+def _number(asked: bytes) -> bytes:
+    """Return the number of a message (RFC 4511, 4.1.1.1)."""
+    begins = 2 if asked[1] < 0x80 else 2 + (asked[1] & 0x7F)
+    return asked[begins + 2 : begins + 2 + asked[begins + 1]]

@@ -25,7 +25,7 @@ from tests.peers import patience
 from tests.peers.certificates import make_certificates
 from tests.peers.site import free_port
 from tests.peers.slapd import Directory, slapd
-from tests.peers.troubled_directory import troubled
+from tests.peers.troubled_directory import result, troubled
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
@@ -70,6 +70,24 @@ def test_the_next_server_serves_whatever_the_first_one_does(
     with troubled(kind) as url:
         work(servers=[url, directory.plain], start_tls=False, ca="")
         assert enter(client, "alice")["Location"] == "/account/"
+
+
+@pytest.mark.parametrize("code", [1, 3, 51, 52, 53, 80])
+def test_the_next_server_serves_while_the_first_one_takes_nobody(
+    client: Client, work: Work, directory: Directory, code: int
+) -> None:
+    with troubled("answers", result(code)) as url:
+        work(servers=[url, directory.plain], start_tls=False, ca="")
+        assert enter(client, "alice")["Location"] == "/account/"
+
+
+@pytest.mark.parametrize("code", [8, 13, 32, 34, 48, 49])
+def test_a_server_that_refuses_bind_dn_is_our_fault(
+    client: Client, work: Work, directory: Directory, code: int
+) -> None:
+    with troubled("answers", result(code)) as url:
+        work(servers=[url, directory.plain], start_tls=False, ca="")
+        assert b"That is our fault, not yours" in in_vain(client).content
 
 
 def test_both_down_is_no_wrong_password(client: Client, work: Work) -> None:
