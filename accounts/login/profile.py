@@ -89,8 +89,8 @@ def follow_groups(user: User, source: Source, outcome: Authentication) -> None:
     """
     if outcome.groups is None or not source.groups:
         return
-    managed = set(source.groups.values())
-    wanted = {ours for theirs, ours in source.groups.items() if theirs in outcome.groups}
+    managed, claimed = set(source.groups.values()), set(outcome.groups)
+    wanted = {ours for theirs, ours in source.groups.items() if theirs in claimed}
     held = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
     if wanted - held:
         new = [Group.objects.get_or_create(name=name)[0] for name in sorted(wanted - held)]

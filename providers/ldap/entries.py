@@ -117,12 +117,12 @@ def groups_of(settings: LdapSettings, entries: Iterable[Entry]) -> set[str]:
     """Return what groups are called that were found by a search."""
     if settings.group_name.lower() == "dn":
         return {folded(each.dn) for each in entries}
-    return {name for each in entries for name in each.texts(settings.group_name)}
+    return {name for each in entries for name in each.names(settings.group_name)}
 
 
 def groups_in(settings: LdapSettings, entry: Entry) -> set[str]:
     """Return what the groups are called that the person's own entry names, under `group_base`."""
-    names = entry.texts(settings.group_attribute)
+    names = entry.names(settings.group_attribute)
     under = folded(settings.group_base)
     inside = [dn for dn in names if not under or folded(dn).endswith("," + under)]
     if settings.group_name.lower() == "dn":

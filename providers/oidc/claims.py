@@ -40,7 +40,6 @@ _OF_OTHERS = {"_claim_names", "_claim_sources"}
 _DEFAULTS = {"name": "name", "email": "email"}
 _LONGEST = 300
 _LONGEST_PUBLIC, _DEEPEST_PUBLIC = 4096, 32
-_MOST_GROUPS = 1000
 
 Claims = Mapping[str, Any]
 
@@ -173,8 +172,7 @@ def _groups(settings: OidcSettings, claims: Claims) -> tuple[str, ...] | None:
     found = [at(claims, path) for path in paths]
     if all(each is None for each in found):
         return None  # a claim that is missing changes nothing
-    named = {each for claimed in found for each in _texts(claimed)}
-    return tuple(sorted(named))[:_MOST_GROUPS]
+    return tuple(sorted({each for claimed in found for each in _texts(claimed)}))
 
 
 def _public(settings: OidcSettings, claims: Claims) -> dict[str, Any]:
@@ -211,8 +209,17 @@ def _text(value: Any) -> str:
 
 
 def _texts(value: Any) -> tuple[str, ...]:
+    """Return the names of groups and roles, or words, that a claim lists."""
     listed = value if isinstance(value, list) else [value]
-    return tuple(text for each in listed if (text := _text(each)))
+    return tuple(name for each in listed if (name := _whole(each)))
+
+
+def _whole(value: Any) -> str:
+    """Return a name as it stands, nothing for one that is too long or has a character that cannot
+    be seen: without it, it would be another's name.
+    """
+    name = value.strip(" ") if isinstance(value, str) else ""
+    return name if len(name) <= _LONGEST and name.isprintable() else ""
 
 
 def _end(tokens: TokenSet | None) -> datetime | None:

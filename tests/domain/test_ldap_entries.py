@@ -150,3 +150,14 @@ def test_the_name_of_a_group_holds_no_character_that_a_database_refuses(group: s
     assert entries.groups_in(own, entry(memberOf=group)) == {"a\ufffdb"}
     called = settings(group_filter="(member={dn})", group_name="dn")
     assert entries.groups_of(called, [Entry("cn=A\0b,ou=groups", {})]) == {"cn=a\ufffdb,ou=groups"}
+
+
+@pytest.mark.parametrize(
+    "name", ["adm\u200bins", "admi\u00adns", "a\0dmins", "admi\u200dns", "admins\n"]
+)
+def test_the_name_of_a_group_is_never_what_it_looks_like(name: str) -> None:
+    searched = settings(group_filter="(member={dn})")
+    held = [entry(cn=[name, "clerks"])]
+    assert entries.groups_of(searched, held) == {"clerks"}
+    named = settings(group_attribute="memberOf")
+    assert entries.groups_in(named, entry(memberOf=[f"cn={name},ou=groups"])) == set()

@@ -175,6 +175,26 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"groups": "a"},
         {},
     ),
+    "a role with what cannot be seen": (
+        {"required_role": "clerk", "required_role_claim": "role"},
+        {"role": ["x\0", "clerk"]},
+        {"role": ["cl\u00aderk", "clerk\0", "clerk\n"]},
+    ),
+    "a group with what cannot be seen": (
+        {"allowed_groups": ("a",), "claims": {"groups": "groups"}},
+        {"groups": [" a "]},
+        {"groups": ["a\u200b", "\u200da", "a\n"]},
+    ),
+    "a name that is longer": (
+        {"allowed_groups": ("a" * 300,), "claims": {"groups": "groups"}},
+        {"groups": ["a" * 300]},
+        {"groups": ["a" * 301]},
+    ),
+    "one of many groups": (
+        {"allowed_groups": ("z",), "claims": {"groups": "groups"}},
+        {"groups": [*(f"a{number}" for number in range(2000)), "z"]},
+        {"groups": [f"a{number}" for number in range(2000)]},
+    ),
 }
 
 
