@@ -4,6 +4,7 @@ OpenID Connect RP-Initiated Logout 1.0, Back-Channel Logout 1.0 and RFC 7009.
 """
 
 import secrets
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -62,6 +63,27 @@ def revoke(client: OidcClient, tokens: TokenSet) -> None:
     answer = client.post_as_client("revocation_endpoint", {"token": token, "token_type_hint": kind})
     if not answer.ok:
         raise TemporarilyUnavailable(f"The revocation endpoint answers {answer.status}.")
+
+
+def end_session(client: OidcClient, tokens: TokenSet, seconds: float) -> None:
+    """End the session at a provider that takes a call for a visit (RP-Initiated Logout, 2), within
+    `seconds`, of which two thirds are for its document where that is not known.
+
+    Does nothing without a hint, or where the provider has no endpoint for it. Raises
+    `TemporarilyUnavailable`.
+    """
+    ends = time.monotonic() + seconds
+    known = client.upstream.peek() or client.upstream.probe(seconds * 2 / 3)
+    if known is None:
+        raise TemporarilyUnavailable("The identity provider gives no document.")
+    endpoint = known.endpoint("end_session_endpoint")
+    if not endpoint or not tokens.id_token:
+        return
+    hints = {"id_token_hint": tokens.id_token, "client_id": client.settings.client_id}
+    left = max(0.1, ends - time.monotonic())
+    answer = client.http.get(with_query(endpoint, hints), deadline=left)
+    if not 200 <= answer.status < 400:
+        raise TemporarilyUnavailable(f"The end_session_endpoint answers {answer.status}.")
 
 
 def verify_logout_token(client: OidcClient, raw: str) -> Ended:

@@ -24,8 +24,7 @@ from accounts.provider import (
     SourceRef,
     TokenSet,
 )
-from accounts.upstream.urls import with_query
-from providers.oidc import checks, claims
+from providers.oidc import checks, claims, logout
 from providers.oidc.provider import OidcProvider
 from providers.unilogin import institution_service, institutions, selftest
 from providers.unilogin.settings import UniloginSettings
@@ -100,18 +99,11 @@ class UniloginProvider(OidcProvider):
         return LogoutPlan(call=hint, api_call=hint)
 
     def call_logout(self, tokens: TokenSet) -> None:
-        """End the session at the broker, within three seconds (RP-Initiated Logout, 2).
+        """End the session at the broker, within three seconds. Idempotent.
 
-        Idempotent. Raises `TemporarilyUnavailable`.
+        Raises `TemporarilyUnavailable`.
         """
-        known = self.upstream.peek() or self.upstream.metadata()
-        endpoint = known.endpoint("end_session_endpoint")
-        if not endpoint or not tokens.id_token:
-            return
-        hints = {"id_token_hint": tokens.id_token, "client_id": self.settings.client_id}
-        answer = self.client.http.get(with_query(endpoint, hints), deadline=LOGOUT_SECONDS)
-        if not 200 <= answer.status < 400:
-            raise TemporarilyUnavailable(f"The end_session_endpoint answers {answer.status}.")
+        logout.end_session(self.client, tokens, LOGOUT_SECONDS)
 
     def renew(self, tokens: TokenSet) -> TokenSet:
         """Return new tokens, not verified yet. Raises `InvalidGrant`."""

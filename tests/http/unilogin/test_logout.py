@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+import time
 from itertools import pairwise
 from typing import Any
 
 import pytest
 from django.test import Client
 
-from accounts import outbox
+from accounts import conf, outbox
 from accounts.logout import chart
 from accounts.models import Event, OutboxItem, StoredSession, StoredTokens
 from accounts.provider import Visit
 from accounts.session.vault import tokens_of
 from providers.oidc import discovery
+from providers.unilogin import provider
 from tests.chart.mermaid import edges
 from tests.http.unilogin.conftest import Make, later, typed
 from tests.http.unilogin.liar import Liar
@@ -113,6 +115,24 @@ def test_a_broker_that_is_gone_and_of_which_nothing_is_known(
     with later(300):
         assert outbox.deliver_due() == 1
     assert standin.signed_in() == set()
+
+
+def test_who_leaves_waits_for_a_document_no_longer_than_for_the_call(
+    client: Client, source: Make, liar: Liar, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(provider, "LOGOUT_SECONDS", 0.3)
+    source(**liar.settings())
+    liar.enter(client)
+    discovery.kept.clear()
+    fresh.caches()
+    liar.op.answers[".well-known/openid-configuration"] = page(200, after=8)
+    settings.VESTIBULE_HTTP_DEADLINE = 6.0
+    conf.read_anew()
+    began = time.monotonic()
+    client.post("/auth/logout")
+    assert time.monotonic() - began < 4
+    assert OutboxItem.objects.count() == 1
+    assert_gone(Browser(client))
 
 
 ANSWERS: dict[str, tuple[Page, bool]] = {
