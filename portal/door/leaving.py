@@ -42,6 +42,8 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
     if not session.exists:
         return _was_over(request, return_to)
     code = departure.support_code
+    if departure.visit and not code:  # another tab has ended it, and visits the upstream
+        return answers.see_other(return_to or "/")
     response = _send_off(session.source, session.issuer, departure, code, return_to)
     if session.shared:
         if departure.upstream not in {*_STAYS, chart.VISIT}:

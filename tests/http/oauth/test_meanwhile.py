@@ -4,22 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import connection, connections, transaction
 from django.db.models import Model
 from django.test import Client as Browser
 
-from accounts.models import StoredSession, User
+from accounts.models import Event, Source, StoredSession, User
 from accounts.provider import Visit
-from accounts.session import people
+from accounts.session import erasure, people
 from accounts.session.store import SessionStore
 from portal.authorization_server import consents
 from portal.authorization_server.models import Client, Grant
-from tests.http.conftest import sign_in, stored
+from tests.http.conftest import enter, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.at_once import window
 from tests.http.oauth.test_device import Device
 from tests.http.test_without_database import until
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 _WAITING = """SELECT count(DISTINCT pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
@@ -53,6 +57,23 @@ def wait_for(waiting: int) -> None:
         until(are, 5)
 
 
+def closing(task: Callable[[], Any]) -> Any:
+    try:
+        return task()
+    finally:
+        connections.close_all()
+
+
+def meanwhile(change: Callable[[], object], *tasks: Callable[[], Any]) -> list[Any]:
+    """Return what the tasks return, which run into a change that is not committed yet."""
+    with ThreadPoolExecutor(len(tasks)) as pool:
+        with transaction.atomic():
+            change()
+            begun = [pool.submit(closing, task) for task in tasks]
+            wait_for(len(tasks))
+        return [each.result(30) for each in begun]
+
+
 @pytest.mark.parametrize(
     "take", [by_withdrawing, by_ending_all_others, by_the_administration], ids=lambda f: f.__name__
 )
@@ -62,12 +83,6 @@ def test_what_is_redeemed_meanwhile_ends_too(
     other = Browser()
     sign_in(other)
     code = server.code(scope="openid offline_access")
-
-    def closing(task: Callable[[], object]) -> object:
-        try:
-            return task()
-        finally:
-            connections.close_all()
 
     with ThreadPoolExecutor(2) as pool:
         with transaction.atomic():
@@ -105,3 +120,71 @@ def test_whose_session_has_just_ended_lets_no_device_in(browser: Browser, decisi
     there = tv.app.landing(tv.decide(browser, decision))
     assert there == f"/login?next=%2Fdevice%3Fuser_code%3D{code}"
     assert tv.error() == "authorization_pending"
+
+
+def of_erasing(person: User) -> Callable[[], None]:
+    return partial(erasure.erase, person, "test")
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+@pytest.mark.parametrize("change", [of_erasing, lambda person: partial(people.disable, person)])
+def test_who_is_being_erased_or_disabled_is_led_to_the_sign_in(
+    browser: Browser, person: User, change: Callable[[User], Any], decision: str
+) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris=""))
+    tv.app.browser = browser
+    code = tv.start()["user_code"]
+    (answer,) = meanwhile(change(person), lambda: tv.decide(browser, decision))
+    assert tv.app.landing(answer).startswith("/login?next=%2Fdevice")
+    assert tv.error() == "authorization_pending", code
+
+
+def test_what_is_used_twice_while_its_person_is_erased_is_an_event_of_nobody(
+    app: Application, person: User
+) -> None:
+    code = app.code(scope="openid offline_access")
+    spent = app.redeem(code).json()["refresh_token"]
+    app.refresh()
+    twice = partial(app.redeem, code), partial(app.refresh, spent)
+    answers = meanwhile(of_erasing(person), *twice)
+    assert [each.json()["error"] for each in answers] == ["invalid_grant"] * 2
+    seen = Event.objects.filter(name__in=["code.reused", "token.reused"])
+    assert all(each.user_id is None and each.by_id is None for each in seen)
+    if connection.vendor == "postgresql":
+        assert len(seen) == 2
+
+
+@pytest.mark.parametrize(
+    ("ask", "status"),
+    [
+        (lambda app: app.post("/oauth/par", app.request()), 401),
+        (lambda app: app.post("/oauth/device_authorization", {"scope": "openid"}), 401),
+        (lambda app: Application(app.client).ask(state="x" * 4000), 400),
+    ],
+    ids=["par", "device", "authorize"],
+)
+def test_a_client_that_is_being_deleted_is_not_known(
+    native: Application, ask: Callable[[Application], Any], status: int
+) -> None:
+    (answer,) = meanwhile(native.client.delete, lambda: ask(native))
+    assert answer.status_code == status, answer.content
+    if status == 401:
+        assert answer.json()["error"] == "invalid_client"
+
+
+def test_of_two_tabs_that_leave_at_once_one_visits_the_upstream(
+    client: Browser, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="visit")
+    enter(client, "town")
+    tabs = []
+    for name in ("one", "two"):
+        uri = f"https://{name}.example/bye"
+        row = register(name, skip_authorization=True, post_logout_redirect_uris=uri)
+        hint = Application(row, client).sign_in()["id_token"]
+        way = {"id_token_hint": hint, "post_logout_redirect_uri": uri, "state": name}
+        tabs.append(partial(window(client).get, "/oauth/logout", way))
+    mine = StoredSession.objects.select_for_update().filter(uid=stored(client).uid)
+    ways = [each["Location"] for each in meanwhile(mine.get, *tabs)]
+    assert sorted(way.startswith(peer.url) for way in ways) == [False, True]
+    assert any(way.startswith("/oauth/after-logout?to=") for way in ways)
