@@ -5,12 +5,14 @@ Events of one sign-in, logout or act share a support code, and say in one spelli
 
 import ipaddress
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Protocol
 
 import structlog
+from django.db import IntegrityError, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -109,6 +111,20 @@ def record(*events: Event) -> None:
         code = each.support_code = each.support_code or code or new_support_code()
     Event.objects.bulk_create(events)
     announce(events)
+
+
+@contextmanager
+def recorded(seen: Event) -> Iterator[None]:
+    """Run the block and record `seen`, in one transaction. When its person has been erased
+    meanwhile, all that the block ends of theirs is gone: the event is of nobody then.
+    """
+    try:
+        with transaction.atomic():
+            yield
+            record(seen)
+    except IntegrityError:
+        seen.pk = seen.user_id = seen.by_id = None
+        record(seen)
 
 
 def leave_steps_to_first(events: Sequence[Event]) -> None:

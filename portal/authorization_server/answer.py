@@ -16,6 +16,7 @@ from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
 from portal.door import answers
 
+UNKNOWN = "The application is not known here."
 _OURS = frozenset({"code", "state", "iss", "error", "error_description"})
 
 
@@ -59,7 +60,7 @@ def find(given: Parameters, client: Client | None = None) -> WayBack:
     """
     known = client or clients.find(given.get("client_id", ""))
     if known is None:
-        raise NoWayBack("The application is not known here.")
+        raise NoWayBack(UNKNOWN)
     registered = known.redirect_uris.split()
     redirect_uri = given.get("redirect_uri") or (registered[0] if len(registered) == 1 else "")
     if not redirect_uri or not registration.allows_redirect(known, redirect_uri):

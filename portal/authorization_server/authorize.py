@@ -78,6 +78,8 @@ def authorize(request: HttpRequest) -> HttpResponse:
     try:
         case = Case(came, given, way, asked.read(way.client, given, way.redirect_uri))
         return _go_on(request, case)
+    except NoWayBack as error:  # the client has just been deleted
+        return _page(request, error)
     except ProtocolError as error:
         return way.failure(request, error)
 

@@ -158,16 +158,15 @@ def _undo(row: Any, visit: Visit) -> None:
     """End what a code gave that is used twice: one of the two callers stole it (RFC 6749, 4.1.2;
     RFC 9700, 4.5).
     """
-    with transaction.atomic():
+    seen = events.event(
+        "code.reused",
+        visit,
+        source=row.session.source,
+        session_type=row.session.type,
+        user_id=row.user_id,
+        session_uid=row.session_id,
+    )
+    with events.recorded(seen):
         if row.child_uid:
             end(StoredSession.objects.filter(uid=row.child_uid))
         AccessToken.objects.filter(token_checksum=row.access_checksum).delete()
-        seen = events.event(
-            "code.reused",
-            visit,
-            source=row.session.source,
-            session_type=row.session.type,
-            user_id=row.user_id,
-            session_uid=row.session_id,
-        )
-        events.record(seen)

@@ -4,7 +4,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import TooManyRequests
+from accounts.errors import InvalidGrant, TooManyRequests
 from accounts.models import StoredSession
 from accounts.session import access
 from accounts.session.typed import Session
@@ -42,17 +42,19 @@ def device(request: HttpRequest) -> HttpResponse:
     except TooManyRequests as error:
         return answers.refuse(request, error)
     if request.method == "POST":
-        parent = StoredSession.objects.select_related("user").filter(uid=session.uid).first()
-        if parent is None:  # ended meanwhile, by another worker
+        try:
+            return _decide(request, session, code)
+        except InvalidGrant:  # ended meanwhile, by another worker
             return answers.see_other(routes.sign_in_path(_path(code)))
-        return _decide(request, session, parent, code)
     row = devices.waiting(code)
     return _question(request, row) if row else _form(request, typed, "unknown")
 
 
-def _decide(
-    request: HttpRequest, session: Session, parent: StoredSession, code: str
-) -> HttpResponse:
+def _decide(request: HttpRequest, session: Session, code: str) -> HttpResponse:
+    """Decide by the session of the person. Raises `InvalidGrant` when it has ended."""
+    parent = StoredSession.objects.select_related("user").filter(uid=session.uid).first()
+    if parent is None:
+        raise InvalidGrant("The session has ended.")
     visit = incoming.visit(request)
     if request.POST["decision"] == "allow":
         devices.approve(code, parent, session, visit)

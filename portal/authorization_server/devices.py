@@ -141,7 +141,8 @@ def count_guess(person_id: int, visit: Visit) -> None:
 
 def approve(user_code: str, parent: StoredSession, session: Session, visit: Visit) -> bool:
     """Let the device that waits under a code in, by a child session. Of two people who approve it
-    at once one does. Returns False when it waits no more.
+    at once one does. Returns False when it waits no more. Raises `InvalidGrant` when the session
+    `parent` has ended.
     """
     with transaction.atomic():
         row = waiting(user_code)
@@ -164,12 +165,17 @@ def approve(user_code: str, parent: StoredSession, session: Session, visit: Visi
 
 
 def refuse(user_code: str, parent: StoredSession, visit: Visit) -> bool:
-    """Turn the device that waits under a code away. Returns False when it waits no more."""
-    row = waiting(user_code)
-    refused = {"status": DeviceGrant.REFUSED, "user_id": parent.user_id}
-    if row is None or not _pending().filter(pk=row.pk).update(**refused):
-        return False
-    _record("device.denied", row, parent, visit)
+    """Turn the device that waits under a code away. Returns False when it waits no more. Raises
+    `InvalidGrant` when the session `parent` has ended.
+    """
+    with transaction.atomic():
+        if not hold(parent.uid):
+            raise InvalidGrant("The session has ended.")
+        row = waiting(user_code)
+        refused = {"status": DeviceGrant.REFUSED, "user_id": parent.user_id}
+        if row is None or not _pending().filter(pk=row.pk).update(**refused):
+            return False
+        _record("device.denied", row, parent, visit)
     return True
 
 
@@ -217,6 +223,8 @@ def _begin(
             with transaction.atomic():
                 row.save(force_insert=True)
         except IntegrityError:
+            if not Client.objects.filter(pk=client.pk).exists():  # it has just been deleted
+                raise errors.InvalidClient from None
             if attempt == _ATTEMPTS - 1:
                 raise
         else:

@@ -4,6 +4,7 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponseBase, JsonResponse
 from django.utils import timezone
 from limits import RateLimitItemPerMinute
@@ -37,7 +38,10 @@ def push(request: HttpRequest) -> HttpResponseBase:
     way = answer.find(given, client)
     asked.read(client, given, way.redirect_uri)
     life, proved = conf.flow_lifetime(), not client.is_public
-    uri = keep(client, given, life, incoming.visit(request), proved=proved)
+    try:
+        uri = keep(client, given, life, incoming.visit(request), proved=proved)
+    except errors.NoWayBack:
+        raise errors.InvalidClient from None
     body = {"request_uri": uri, "expires_in": int(life.total_seconds())}
     return JsonResponse(body, status=201)
 
@@ -46,7 +50,8 @@ def keep(
     client: Client, given: Parameters, life: timedelta, visit: Visit, *, proved: bool = False
 ) -> str:
     """Keep a request. Returns the URI that stands for it. Raises `TooManyRequests`: for a client
-    that has `proved` who it is by its own number, else by the visitor's address.
+    that has `proved` who it is by its own number, else by the visitor's address; `NoWayBack` when
+    the client has just been deleted.
     """
     if proved:
         lockout.spend(_CLIENT, client.client_id)
@@ -54,12 +59,16 @@ def keep(
         lockout.spend_places(_PLACE, visit.address)
     key = secrets.token_urlsafe(32)
     fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
-    PushedRequest.objects.create(
+    row = PushedRequest(
         digest=digest(key),
         client=client,
         sealed=seal([fields, list(given.resource)], PURPOSE, digest(key)),
         expires_at=timezone.now() + life,
     )
+    try:
+        row.save(force_insert=True)
+    except IntegrityError:
+        raise errors.NoWayBack(answer.UNKNOWN) from None
     return PREFIX + key
 
 

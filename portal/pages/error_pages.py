@@ -105,7 +105,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
     except Exception:  # noqa: BLE001  # what broke the page may break this: no code is shown then
         code = ""
     log.error("page.server_error", support_code=code)
-    if not wants_page(request):
+    if is_json_route(request) or not wants_page(request):
         return JsonResponse(_body("server_error", code), status=500)
     page = loader.get_template("errors/500.html").render({"code": code})
     return HttpResponseServerError(page)

@@ -133,11 +133,10 @@ def revoke_family(held: Any, visit: Visit) -> None:
         user_id=held.user_id,
         session_uid=held.session_id,
     )
-    with transaction.atomic():
+    with events.recorded(seen):
         get_refresh_token_model().revoke_family(held.token_family)
         if held.session.kind == StoredSession.Kind.CLIENT:
             end(StoredSession.objects.filter(uid=held.session_id))
-        events.record(seen)
 
 
 def revoke_own_family(held: Any, visit: Visit) -> None:

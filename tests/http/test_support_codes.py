@@ -111,6 +111,18 @@ def test_a_defect_that_cannot_be_recorded_shows_no_code(
     assert not CODE.search(answer.content.decode())
 
 
+def test_a_defect_behind_a_json_route_is_json_to_whoever_takes_all(
+    house: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken() -> None:
+        raise RuntimeError("a defect")
+
+    monkeypatch.setattr(catalogue, "enabled", broken)
+    asking = Client(raise_request_exception=False, headers={"Accept": "*/*"})
+    answer = asking.get("/openid/providers")
+    assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+
+
 def wrong_password(client: Client, peer: Upstream) -> Any:
     return sign_in(client, password="wrong")  # a guess
 
