@@ -44,6 +44,7 @@ _STARTS = RateLimitItemPerMinute(120, 5, namespace="device-start")
 _GUESSES = RateLimitItemPerMinute(20, 5, namespace="device-person")
 _PLACE_GUESSES = RateLimitItemPerMinute(200, 5, namespace="device-place")
 _ATTEMPTS = 5
+_MAY_NOT = "This client may not use the device grant."
 
 
 @wire.endpoint("POST", origins=wire.Origins.CLIENTS)
@@ -52,7 +53,7 @@ def device_authorization(request: HttpRequest) -> HttpResponseBase:
     given = wire.read_form(request, "scope", "resource")
     client = clients.calling(request.headers.get("Authorization", ""), given)
     if not client.may_use(Client.GRANT_DEVICE_CODE):
-        raise errors.UnauthorizedClient("This client may not use the device grant.")
+        raise errors.UnauthorizedClient(_MAY_NOT)
     scopes = asked.scopes_of(client, given.get("scope", "openid"))
     resource = resources.check(given.resource, client.allowed_resources.split())
     visit = incoming.visit(request)
@@ -76,7 +77,9 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
     """Return the tokens of a device that its person has approved, once (RFC 8628, 3.4 and 3.5).
 
     While it waits this costs one query. Raises `AuthorizationPending`, `SlowDown`, `DeviceRefused`,
-    `ExpiredToken`, or `InvalidGrant` for a code that is unknown, spent or another client's.
+    `ExpiredToken`, `InvalidGrant` for a code that is unknown, spent or another client's, and for a
+    client that may have none of its scopes any more, `UnauthorizedClient` for one that may not use
+    this grant any more (RFC 6749, 5.2).
     """
     credentials = clients.shown(authorization, given)
     key = digest(given.need("device_code"))
@@ -89,6 +92,8 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
         clients.authenticate(credentials, clients.find(credentials.client_id))
         raise InvalidGrant("The device code is not known.")
     client = clients.authenticate(credentials, row.application)
+    if not client.may_use(Client.GRANT_DEVICE_CODE):
+        raise errors.UnauthorizedClient(_MAY_NOT)
     if row.status == DeviceGrant.REFUSED:
         raise errors.DeviceRefused("The person said no.")
     if row.expires <= timezone.now():
@@ -256,13 +261,15 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     require_active(session)
+    scopes = client.scopes_of(row.scope.split())
+    if not scopes:
+        raise InvalidGrant("The client may have none of these scopes any more.")
     with transaction.atomic():
         if not hold(holder.uid):
             raise InvalidGrant("The session has ended.")
         gone, _kinds = DeviceGrant.objects.filter(pk=row.pk, status=DeviceGrant.APPROVED).delete()
         if not gone:
             raise InvalidGrant("The device code was used before.")
-        scopes = client.scopes_of(row.scope.split())
         request = minting.request_for(client, holder, scopes, row.resource, row.resource)
         request.began_by = Client.GRANT_DEVICE_CODE
         minted = minting.mint(request, refresh=True)

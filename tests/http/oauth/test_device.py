@@ -156,6 +156,24 @@ def test_d09_a_confidential_device_proves_who_it_is(house: None, browser: Browse
     assert box.poll().status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("left", "error"),
+    [
+        ({"kind": Client.Kind.BROWSER}, "unauthorized_client"),
+        ({"allowed_scopes": "gateway"}, "invalid_grant"),
+        ({"allowed_scopes": "openid email"}, None),
+    ],
+)
+def test_d09_a_client_is_given_what_it_may_still_have(
+    tv: Device, browser: Browser, left: dict[str, str], error: str | None
+) -> None:
+    tv.decide(browser)
+    Client.objects.update(**left)
+    answer = tv.poll()
+    assert (answer.status_code, answer.json().get("error")) == (400 if error else 200, error)
+    assert error or answer.json()["scope"] == "openid email"
+
+
 def test_a_code_is_taken_as_people_type_it(tv: Device, browser: Browser) -> None:
     code = tv.codes["user_code"]
     for typed in (
