@@ -4,6 +4,7 @@ Foundation's RP-initiated and back-channel logout plans (without `oidcc-`), unde
 
 from __future__ import annotations
 
+import json
 import re
 import time
 from datetime import timedelta
@@ -13,6 +14,7 @@ from typing import Any
 
 import jwt
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.utils import timezone
 
@@ -127,6 +129,19 @@ def test_a_hint_of_somebody_else_asks_first(rp: Application) -> None:
     page = leave(other, id_token_hint=rp.tokens["id_token"])
     assert "Do you want to sign out?" in page.content.decode()
     assert is_signed_in(other)
+
+
+def test_an_id_token_with_many_groups_is_a_hint(person: User, rp: Application) -> None:
+    names = [f"Afdelingen for borgerservice og digitalisering nr. {each:03}" for each in range(120)]
+    person.groups.set(Group.objects.bulk_create(Group(name=name) for name in names))
+    claims = json.dumps({"id_token": {"groups": None}})
+    hint = rp.sign_in(scope="openid groups", claims=claims)["id_token"]
+    assert 8000 < len(hint) < 16_384
+    assert "code" in rp.answer(rp.ask(prompt="none", id_token_hint=hint))
+    assert rp.ask(prompt="none", id_token_hint="x" * 16_385).status_code == 400
+    assert rp.ask(prompt="none", login_hint="x" * 4097).status_code == 400
+    assert leave(rp, id_token_hint=hint)["Location"] == "/"
+    assert not is_signed_in(rp)
 
 
 def test_a_post_comes_back_as_our_get(rp: Application) -> None:
