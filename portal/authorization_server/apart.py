@@ -2,6 +2,7 @@
 `offline_access` (docs/contract.md 3).
 """
 
+from datetime import datetime
 from typing import Any
 
 from accounts import events
@@ -34,3 +35,12 @@ def end_all(clients: Any, why: str, by: Visit | None = None, **whose: Any) -> No
     for first in range(0, len(uids), AT_ONCE):
         some = StoredSession.objects.filter(uid__in=uids[first : first + AT_ONCE])
         events.record_ended(end(some), why, by)
+
+
+def end_unfetched(now: datetime) -> None:
+    """End the child sessions of devices that were let in and have not come for their tokens while
+    their codes counted.
+    """
+    over = StoredSession.objects.filter(device_grants__expires__lt=now).values("uid")
+    ended = end(StoredSession.objects.filter(uid__in=over))
+    events.record_ended(ended, "the device did not come for its tokens")

@@ -7,6 +7,7 @@ A device code rests as its SHA-256. The state moves by conditional UPDATEs and o
 import secrets
 import unicodedata
 from dataclasses import replace
+from datetime import timedelta
 from functools import cache as once
 
 from django.db import IntegrityError, connection, transaction
@@ -44,6 +45,7 @@ _STARTS = RateLimitItemPerMinute(120, 5, namespace="device-start")
 _GUESSES = RateLimitItemPerMinute(20, 5, namespace="device-person")
 _PLACE_GUESSES = RateLimitItemPerMinute(200, 5, namespace="device-place")
 _ATTEMPTS = 5
+_TO_FETCH = timedelta(minutes=1)
 _MAY_NOT = "This client may not use the device grant."
 
 
@@ -159,8 +161,10 @@ def approve(user_code: str, parent: StoredSession, session: Session, visit: Visi
         own = replace(session, shared=shared.is_network(device.address))
         child = children.begin(parent, own, label, device)
         mine = _pending().filter(pk=row.pk)
-        approved = DeviceGrant.APPROVED
-        if not mine.update(status=approved, session_id=child.uid, user_id=parent.user_id):
+        approved = {"status": DeviceGrant.APPROVED, "session_id": child.uid}
+        # A device that is let in at the last moment has time for one more poll.
+        expires = max(row.expires, timezone.now() + _TO_FETCH)
+        if not mine.update(**approved, user_id=parent.user_id, expires=expires):
             transaction.set_rollback(True)
             return False
         # What asks by a redirect later need not be this device: it is asked about by itself.

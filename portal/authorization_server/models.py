@@ -383,12 +383,13 @@ class SigningKey(models.Model):
 
 def clear_expired() -> int:
     """Delete expired tokens and codes, device codes too, which the toolkit leaves, what was pushed
-    and what was spent.
+    and what was spent. The child session of a device that was let in and never came ends with it.
 
     Returns the number of rows beside the tokens, which also go with their sessions.
     """
     clear_tokens()
     now = timezone.now()
+    apart.end_unfetched(now)
     over = (
         DeviceGrant.objects.filter(expires__lt=now).order_by("expires"),
         PushedRequest.objects.filter(expires_at__lt=now).order_by("expires_at"),

@@ -156,24 +156,6 @@ def test_d09_a_confidential_device_proves_who_it_is(house: None, browser: Browse
     assert box.poll().status_code == 200
 
 
-@pytest.mark.parametrize(
-    ("left", "error"),
-    [
-        ({"kind": Client.Kind.BROWSER}, "unauthorized_client"),
-        ({"allowed_scopes": "gateway"}, "invalid_grant"),
-        ({"allowed_scopes": "openid email"}, None),
-    ],
-)
-def test_d09_a_client_is_given_what_it_may_still_have(
-    tv: Device, browser: Browser, left: dict[str, str], error: str | None
-) -> None:
-    tv.decide(browser)
-    Client.objects.update(**left)
-    answer = tv.poll()
-    assert (answer.status_code, answer.json().get("error")) == (400 if error else 200, error)
-    assert error or answer.json()["scope"] == "openid email"
-
-
 def test_a_code_is_taken_as_people_type_it(tv: Device, browser: Browser) -> None:
     code = tv.codes["user_code"]
     for typed in (
@@ -344,10 +326,24 @@ def test_the_qr_code_is_a_picture_of_the_address(tv: Device, client: Browser) ->
         assert client.get(f"/device/qr/{wrong}.svg").status_code == 404
 
 
-def test_expired_codes_are_cleared(tv: Device) -> None:
+def test_expired_codes_are_cleared(tv: Device, browser: Browser) -> None:
+    tv.start()
+    tv.decide(browser)
+    assert StoredSession.objects.filter(kind="client").exists()
     with time_machine.travel(timezone.now() + timedelta(seconds=1801)):
         assert models.clear_expired() == 1
     assert not DeviceGrant.objects.exists()
+    assert not StoredSession.objects.filter(kind="client").exists(), "it never came"
+
+
+def test_a_device_that_is_let_in_at_the_last_moment_has_a_minute(
+    tv: Device, browser: Browser
+) -> None:
+    began = timezone.now()
+    with time_machine.travel(began + timedelta(seconds=1795)):
+        assert tv.decide(browser)["Location"] == "/device/allowed"
+    with time_machine.travel(began + timedelta(seconds=1850)):
+        assert tv.poll().status_code == 200
 
 
 # --- Races ----------------------------------------------------------------------------------------

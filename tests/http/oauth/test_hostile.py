@@ -165,3 +165,23 @@ def test_clients_hear_of_a_person_who_is_deleted(
     rows = User.objects.filter(pk=person.pk)
     PersonAdmin(User, admin.site).delete_queryset(HttpRequest(), rows)
     assert len(listener.wait()) == 1
+
+
+@pytest.mark.parametrize(
+    ("left", "error"),
+    [
+        ({"kind": Client.Kind.BROWSER}, "unauthorized_client"),
+        ({"allowed_scopes": "gateway"}, "invalid_grant"),
+        ({"allowed_scopes": "openid email"}, None),
+    ],
+)
+def test_d09_a_client_is_given_what_it_may_still_have(
+    house: None, browser: Browser, left: dict[str, str], error: str | None
+) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris=""))
+    tv.start()
+    tv.decide(browser)
+    Client.objects.update(**left)
+    answer = tv.poll()
+    assert (answer.status_code, answer.json().get("error")) == (400 if error else 200, error)
+    assert error or answer.json()["scope"] == "openid email"
