@@ -46,7 +46,7 @@ def _ends_a_form_abroad(request: HttpRequest, url: str) -> bool:
     """
     if request.method != "POST" and not _CALLBACK.match(request.path):
         return False
-    if _CALLBACK.match(request.path) and url == request.path:
+    if _CALLBACK.match(request.path) and urlsplit(url).path == request.path:
         return False  # an answer by POST comes back by GET, and is judged there
     # At an answer no other sign-in begins without a click.
     begins = request.method != "POST" and urlsplit(url).path.startswith(_BEGINNING)

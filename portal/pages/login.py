@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, QueryDict
-from django.utils.http import urlencode
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -27,6 +26,7 @@ from portal.door import (
     forms,
     incoming,
     leaving,
+    posted,
     routes,
     shared,
     signing_in,
@@ -35,9 +35,6 @@ from portal.door import (
 from portal.door.destinations import place_of, safe_destination
 from portal.pages import problems
 
-# A browser keeps cookies of four kilobytes; sealing adds a third.
-_POSTED_LIMIT = 2800
-_POSTED_SECONDS = 60
 _BUSY_SECONDS = 5
 
 
@@ -276,27 +273,15 @@ def take_answer(request: HttpRequest, source: ConfiguredSource) -> HttpResponse:
     if request.method == "POST":
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])
-        return _come_back_by_get(request, source.slug)
-    posted = cookies.recall(request, cookies.POSTED, path=request.path) if not request.GET else None
+        return posted.come_back_by_get(request, source.slug)
+    answer = posted.answer_of(request)
     try:
-        query = QueryDict(urlencode(posted)) if isinstance(posted, list) else request.GET
-        response = signing_in.finish(request, source, incoming.single_values(query))
+        values = incoming.single_values(request.GET if answer is None else answer)
+        response = signing_in.finish(request, source, values)
     except InvalidRequest as error:
         response = answers.fail(request, error, source.slug)
-    if posted is not None and response.get("Location") != request.get_full_path():
-        cookies.forget(response, cookies.POSTED, path=request.path)
-    return response
-
-
-def _come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
-    """Seal a form_post answer and answer 303 to the same path: a cross-site POST brings no Lax
-    cookie, the GET that follows does.
-    """
-    answer: list[list[str]] = [[k, v] for k, values in request.POST.lists() for v in values]
-    if sum(len(k) + len(v) for k, v in answer) > _POSTED_LIMIT:
-        return answers.fail(request, InvalidRequest("The answer is too long."), slug)
-    response = answers.see_other(request.path)
-    cookies.remember(response, cookies.POSTED, answer, _POSTED_SECONDS, path=request.path)
+    if answer is not None and response.get("Location") != request.get_full_path():
+        posted.forget(request, response)
     return response
 
 

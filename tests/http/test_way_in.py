@@ -462,16 +462,35 @@ def test_a_form_post_comes_back_by_get_and_decides_nothing(
     asked = begin(client, "town")
     strict = Client(enforce_csrf_checks=True)
     posted = strict.post("/auth/callback/town", {"code": "bob", "state": asked["state"]})
-    assert (posted.status_code, posted["Location"]) == (303, "/auth/callback/town")
-    sealed = strict.cookies["vestibule-post"]
+    name = f"vestibule-post-{digest(asked['state'])[:16]}"
+    back = f"/auth/callback/town?posted={name[-16:]}"
+    assert (posted.status_code, posted["Location"]) == (303, back)
+    sealed = strict.cookies[name]
     assert sealed["path"] == "/auth/callback/town"
     assert sealed["max-age"] == 60
     assert "bob" not in sealed.value
     assert peer.asked["/token"] == 0
-    client.cookies["vestibule-post"] = sealed.value
-    finished = client.get("/auth/callback/town")
+    client.cookies[name] = sealed.value
+    finished = client.get(back)
     assert finished["Location"] == "/account/"
+    assert client.cookies[name]["max-age"] == 0
     assert client.get("/auth/session").json()["isLoggedIn"] is True
+
+
+def test_s09_two_tabs_whose_answers_are_posted_at_once_both_finish(
+    client: Client, tenant: Tenant
+) -> None:
+    tenant(form_post=True)
+    there = ("/account/sessions", "/account/apps")
+    states = [begin(client, "town", each)["state"] for each in there]
+    answers = [{"code": "bob", "state": state} for state in states]
+    ways = [client.post("/auth/callback/town", each)["Location"] for each in answers]
+    assert tuple(client.get(way)["Location"] for way in ways) == there
+    for number in range(9):  # by any page
+        way = client.post("/auth/callback/town", {"code": "x", "state": f"{number}"})["Location"]
+    client.get(way)
+    held = [name for name in client.cookies if name.startswith("vestibule-post-")]
+    assert sum(client.cookies[name].value != "" for name in held) <= flow.AT_MOST
 
 
 def test_a_form_post_is_refused_where_it_is_not_expected(client: Client, tenant: Tenant) -> None:
