@@ -4,9 +4,10 @@
     python3 device.py https://login.example.org library-cli
 
 It opens no port and needs no browser on this machine; what it was given it keeps in a file of the
-person's own, and renews.
+person's own, and renews when it is due. On Windows lock the file by msvcrt.locking.
 """
 
+import fcntl
 import json
 import os
 import sys
@@ -50,22 +51,34 @@ def sign_in(known, client_id):
         wait += 5 * (tokens["error"] == "slow_down")
 
 
-def main(site, client_id):
-    known = call(f"{site}/.well-known/openid-configuration")
-    tokens = json.loads(KEPT.read_text()) if KEPT.exists() else {}
-    if tokens:
-        form = {"grant_type": "refresh_token", "refresh_token": tokens["refresh_token"]}
-        tokens = call(known["token_endpoint"], {**form, "client_id": client_id})
+def renew(known, client_id, kept):
+    """Return new tokens: by the refresh token that was kept, else by signing in."""
+    form = {"grant_type": "refresh_token", "client_id": client_id}
+    tokens = call(known["token_endpoint"], {**form, **kept}) if kept else {}
     if "access_token" not in tokens:
         tokens = sign_in(known, client_id)
-    if "error" in tokens:
-        sys.exit(tokens["error_description"])
+    return tokens if "access_token" in tokens else sys.exit(tokens["error_description"])
+
+
+def main(site, client_id, due=False):
+    known = call(f"{site}/.well-known/openid-configuration")
     KEPT.parent.mkdir(parents=True, exist_ok=True)
-    with open(os.open(KEPT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        json.dump(tokens, file)
-    person = call(f"{site}/users/user/details", token=tokens["access_token"])
-    print("You are", person["User"]["name"])
+    with open(os.open(KEPT, os.O_RDWR | os.O_CREAT, 0o600), "r+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # a refresh token counts once: a second run waits
+        kept = json.loads(file.read() or "{}")
+        own = kept.get("of") == [site, client_id]  # another server must not see them
+        if due or not own or kept["due"] < time.time():
+            told = {"refresh_token": kept["refresh_token"]} if own else {}
+            kept = {"of": [site, client_id], **renew(known, client_id, told)}
+            kept["due"] = time.time() + kept["expires_in"] * 0.9
+            file.truncate(file.seek(0))
+            json.dump(kept, file)
+    person = call(f"{site}/users/user/details", token=kept["access_token"])
+    if "error" in person and not due:  # the token was revoked
+        main(site, client_id, due=True)
+    else:
+        print("You are", person["User"]["name"])
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(*sys.argv[1:3])
