@@ -3,8 +3,7 @@ function vestibule(dispatch, base = "") {
   let pair = JSON.parse(sessionStorage.getItem("pair")), timer, running;
   const cookie = (name) => document.cookie.match(`(?:^|; )${name}=([^;]+)`)?.[1];
   async function call(method, path, json) {
-    const headers = { Accept: "application/json" };
-    if (json) headers["Content-Type"] = "application/json";
+    const headers = { Accept: "application/json", ...(json && { "Content-Type": "application/json" }) };
     if (pair) headers.Authorization = `Bearer ${pair.access_token}`;
     const answer = await fetch(base + path, { method, headers, body: json && JSON.stringify(json) });
     const body = await answer.json();
@@ -13,8 +12,7 @@ function vestibule(dispatch, base = "") {
   }
   function keep(next, seconds = next?.expires_in * 0.8) {
     clearTimeout(timer);
-    pair = next;
-    sessionStorage.setItem("pair", JSON.stringify(pair));
+    sessionStorage.setItem("pair", JSON.stringify(pair = next));
     if (pair) timer = setTimeout(refresh, seconds * 1000);
   }
   async function enter(next) {
@@ -30,11 +28,13 @@ function vestibule(dispatch, base = "") {
       dispatch("REFRESH_SUCCESS", pair.expires_in);
     } catch (error) { error.status === 401 ? leave(error) : keep(pair, 5); } // down: try again
   }
+  const end = () => call("DELETE", "/session/logout");
   return { call, refresh,
     login: (username, password) => call("POST", "/session/login", { username, password }).then(enter),
     handOver: (provider) => location.assign(`${base}/openid/${provider}/login`),
     resume: async () => cookie("tokens_key") // back from an upstream, or a page that was reloaded
       ? enter(await call("POST", `/openid/${cookie("authProvider")}/tokens`, { identifier: cookie("tokens_key") }))
       : pair && refresh().then(() => pair && enter(pair)),
-    logout: () => call("DELETE", "/session/logout").then((body) => { leave(body); body.logoutUrl && location.assign(body.logoutUrl); }) };
+    logout: () => end().catch((error) => error.status === 401 ? refresh().then(() => pair && end()) : error) // once more
+      .catch((error) => error).then((body) => { pair && leave(body); body?.logoutUrl && location.assign(body.logoutUrl); }) };
 }

@@ -54,6 +54,18 @@ def front_end(page: Page, served: Site) -> Page:
     return page
 
 
+# The first call comes with a token that has just ended.
+WITH_A_DEAD_TOKEN = """
+() => {
+  const real = window.fetch;
+  window.fetch = (path, how) => {
+    window.fetch = real;
+    return real(path, { ...how, headers: { ...how.headers, Authorization: "Bearer over" } });
+  };
+}
+"""
+
+
 def heard(page: Page, kind: str) -> Any:
     """Wait until the front end dispatches `kind`, and return what came with it."""
     page.wait_for_function("kind => heard.some(([type]) => type === kind)", arg=kind)
@@ -79,8 +91,19 @@ def test_a_password_a_refresh_past_an_expiry_and_out(front_end: Page) -> None:
     assert dead == 401
     known = front_end.evaluate("portal.call('GET', '/users/user/details')")
     assert known["User"]["name"] == "alice"
+    front_end.evaluate(WITH_A_DEAD_TOKEN)
     front_end.evaluate("portal.logout()")
     assert heard(front_end, "LOGOUT") == {"ended": True, "upstream": "none"}
+    assert front_end.evaluate("sessionStorage.getItem('pair')") == "null"
+    assert front_end.evaluate("heard.filter(([type]) => type === 'LOGOUT').length") == 1
+
+
+def test_who_leaves_while_the_site_is_down_has_left_here(front_end: Page) -> None:
+    front_end.evaluate("password => portal.login('alice', password)", PASSWORD)
+    heard(front_end, "LOGIN_SUCCESS")
+    front_end.context.set_offline(True)
+    front_end.evaluate("portal.logout()")
+    heard(front_end, "LOGOUT")
     assert front_end.evaluate("sessionStorage.getItem('pair')") == "null"
 
 
