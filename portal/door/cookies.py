@@ -5,6 +5,8 @@ it is over, so that who comes too late is told so and goes on to where they were
 """
 
 import time
+from contextlib import suppress
+from http.cookies import CookieError
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
@@ -96,7 +98,13 @@ def recall(request: HttpRequest, name: str, *, path: str = "/") -> Any:
 
 def forget(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
     """Take the cookie `name` back."""
-    response.delete_cookie(named(name, path), path=path, samesite="Lax")
+    take_back(response, named(name, path), path=path)
+
+
+def take_back(response: HttpResponseBase, name: str, *, path: str = "/") -> None:
+    """Take back what the browser calls `name`; a name that no answer can have stays with it."""
+    with suppress(CookieError):
+        response.delete_cookie(name, path=path, samesite="Lax")
 
 
 def keep_flow(

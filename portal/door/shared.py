@@ -92,7 +92,7 @@ def sweep(request: HttpRequest, response: HttpResponseBase, keep: frozenset[str]
     kept.add(conf.session_cookie())  # which Django takes back, where it was set
     for name in request.COOKIES.keys() - kept:
         if name.removeprefix(cookies.named("")).startswith(_OURS):
-            response.delete_cookie(name, samesite="Lax")
+            cookies.take_back(response, name)
 
 
 class NothingStays:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
-from accounts.models import Event, StoredSession, User
+from accounts.models import Event, Source, StoredSession, User
 from tests.http.conftest import PASSWORD, sign_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -160,6 +161,15 @@ def test_csrf_failures_have_a_sentence(person: User) -> None:
 def test_sixty_cookies_are_no_trouble(anyone: Client) -> None:
     cookie = "; ".join(f"c{i}={'x' * 100}" for i in range(60))
     assert anyone.get("/login", headers={"Cookie": cookie}).status_code == 200
+
+
+def test_a_cookie_whose_name_no_answer_can_have_is_no_trouble(
+    anyone: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    for name in ("vf-(", "vf-@", 'vf-"'):
+        begun = anyone.get("/auth/login/town", {"shared": "1"}, headers={"Cookie": f"{name}=x"})
+        assert begun.status_code == 302
 
 
 @pytest.mark.parametrize("route", ["/", "/login", "/auth/session", "/login/forgotten", "/nowhere"])
