@@ -17,9 +17,8 @@ from portal.door import answers, cookies
 # A browser keeps cookies of four kilobytes; sealing adds a third.
 _LIMIT = 2800
 _SECONDS = 60
+# The only parameter of the GET: a digest of the answer's state.
 _KEY = "posted"
-"""The only parameter of the GET: a digest of the answer's state."""
-
 _OURS = re.compile(r"vestibule-post-[0-9a-f]{16}\Z")
 
 
