@@ -321,8 +321,7 @@ FILE_UPLOAD_HANDLERS = [
     "portal.door.uploads.NotTooLarge",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
 ]
-MESSAGE_STORAGE = "django.contrib.messages.storage.cookie.CookieStorage"
-MESSAGES_COOKIE_NAME = "vestibule-messages"
+MESSAGE_STORAGE = "portal.door.said.Said"
 SILENCED_SYSTEM_CHECKS: list[str] = [
     "security.W001",  # looks for Django's own middleware, of which ours is a kind
     "admin.E410",  # the admin asks for contrib.sessions, whose table has no use here

@@ -28,6 +28,7 @@ WHY = "vestibule-why"
 SHARED = "vestibule-shared"
 SOURCE = "vestibule-source"
 ANEW = "vestibule-anew"
+SAID = "vestibule-messages"
 
 # For how long a flow that is over is still known.
 _LATE_SECONDS = 3600
@@ -75,20 +76,22 @@ def remember(
     put(response, name, held, seconds if outlives else None, path=path)
 
 
-def sealed(name: str, value: Any, seconds: int) -> str:
-    """Return `value` as the cookie `name` holds it for `seconds`. The end stands within the seal,
-    for a browser may keep it longer than it was told to.
+def sealed(name: str, value: Any, seconds: int, bound: str = "") -> str:
+    """Return `value` as the cookie `name` holds it for `seconds`, `bound` to whose it is. The end
+    stands within the seal, for a browser may keep it longer than it was told to.
     """
-    return seal({_VALUE: value, _UNTIL: int(time.time()) + seconds}, name)
+    return seal({_VALUE: value, _UNTIL: int(time.time()) + seconds}, name, bound)
 
 
-def recall(request: HttpRequest, name: str, *, path: str = "/") -> Any:
-    """Return what the cookie `name` holds, or None when it is missing, over, or not ours."""
+def recall(request: HttpRequest, name: str, *, path: str = "/", bound: str = "") -> Any:
+    """Return what the cookie `name` holds, or None when it is missing, over, not ours, or `bound`
+    to somebody else.
+    """
     held = request.COOKIES.get(named(name, path))
     if not held:
         return None
     try:
-        found = unseal(held, name)
+        found = unseal(held, name, bound)
     except Unreadable:
         return None
     if not isinstance(found, dict) or found.keys() != {_VALUE, _UNTIL}:
