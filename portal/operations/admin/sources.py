@@ -5,6 +5,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django import forms
 from django.apps import apps
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied, ValidationError
@@ -172,7 +173,10 @@ class SourceAdmin(Held, Guarded):
         return {key: each for key, each in found.items() if key in source_fields.names_of(kind)}
 
     def _say_filled(self, request: HttpRequest, found: Mapping[str, Any] | str) -> None:
-        typed: Any = request.POST.dict()
+        ticks = self.get_form(request)(request.POST).fields.items()
+        # A browser leaves out what is not ticked, and the form would show its own beginning.
+        unticked = {name: False for name, each in ticks if isinstance(each, forms.BooleanField)}
+        typed: Any = {**unticked, **request.POST.dict()}
         request.filled = typed  # type: ignore[attr-defined]
         if isinstance(found, str):
             said = gettext("Nothing was filled in: %s") % found

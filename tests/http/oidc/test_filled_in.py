@@ -8,6 +8,7 @@ import re
 from typing import Any
 
 import pytest
+from django.forms import BooleanField
 from django.test import Client
 
 from accounts.models import Source, User
@@ -38,15 +39,17 @@ def wrong(html: str) -> list[str]:
 def test_the_issuer_is_typed_and_the_rest_filled_in(
     admin: Client, provider: Certified, ending: str
 ) -> None:
-    page = admin.post(
-        ADD, {**typed(issuer=provider.issuer + ending, client_id="portal"), "_fill": 1}
-    )
+    sent = {**typed(issuer=provider.issuer + ending, client_id="portal"), "enroll": "on"}
+    del sent["enabled"]
+    page = admin.post(ADD, {**sent, "_fill": 1})
     html = page.content.decode()
     assert "Filled in from what the provider publishes" in html
     form = page.context["source_form"]
     assert form["set-issuer"].value() == provider.issuer
     assert form["set-client_id"].value() == "portal"
     assert "openid" in form["set-scope"].value()
+    ticks = {name for name, each in form.fields.items() if isinstance(each, BooleanField)}
+    assert {name for name in ticks if form[name].value()} == {"enroll"}
     assert not Source.objects.filter(slug="town").exists()
 
 
