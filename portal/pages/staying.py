@@ -9,11 +9,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.middleware.csrf import get_token
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from django.utils.formats import time_format
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
-from accounts.keyring import digest
 from accounts.middleware import no_use
 from portal.door import answers, cookies, incoming, leaving, routes, shared
 
@@ -21,17 +21,19 @@ from portal.door import answers, cookies, incoming, leaving, routes, shared
 _EARLY = 5
 # A page that goes too early, such as one that was open twice, ends nothing.
 _ABOUT_TO_END = timedelta(seconds=20)
+_WHO = "vestibule-who"
 
 
 def ends_of(request: HttpRequest) -> dict[str, Any]:
     """Return what a page says of the end of its session: `at`, when that is, `left` in seconds, and
-    `who`, by which a script sees that somebody else is signed in meanwhile. Nothing for nobody.
+    `who`, by which a script sees that somebody else is signed in meanwhile, and nobody sees who.
+    Nothing for nobody.
     """
     session = incoming.session_of(request)
     if not session.is_logged_in or session.expires_at is None:
         return {}
     left = int((session.expires_at - timezone.now()).total_seconds()) - _EARLY
-    who = digest(f"{session.source}\0{session.issuer}\0{session.subject}")[:16]
+    who = salted_hmac(_WHO, str(incoming.person_id(request))).hexdigest()[:16]
     return {"at": session.expires_at, "left": max(0, left), "who": who}
 
 

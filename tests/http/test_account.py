@@ -84,8 +84,13 @@ def test_ways_in_can_be_unlinked_but_not_the_one_in_use(
     sign_in(client)
     local = person.identities.get()
     linked = person.identities.create(source=Source.objects.get(slug="town"), subject="bob")
-    elsewhere = Client()
+    elsewhere, stranger = Client(), Client()
     enter(elsewhere, "town")
+    enter(stranger, "town", "carol")
+    own, same, other = (
+        each.get("/auth/ends").json()["who"] for each in (client, elsewhere, stranger)
+    )
+    assert own == same != other
     assert client.post("/account/sign-ins", {"unlink": local.pk}).status_code == 404
     assert was_over(client, client.post("/account/sign-ins", {"unlink": "nonsense"}))
     assert client.post("/account/sign-ins", {"unlink": linked.pk}).status_code == 303
