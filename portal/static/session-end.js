@@ -2,10 +2,10 @@
 // stored in the browser. Without this the sentence with the time stands, and the page goes by itself.
 const bar = document.getElementById("session-end");
 if (bar) {
-  const SOON = 120, PATIENCE = 5;
+  const SOON = 120, PATIENCE = 5, WAIT = 10;
   const said = bar.querySelector("[role=status]"), link = bar.querySelector("a"), count = bar.querySelector(".count"), at = bar.querySelector(".at");
   const stays = link.textContent, shared = bar.classList.contains("shared");
-  let end = Date.now() + bar.dataset.left * 1000, state = "", asking = false, askedAt = 0;
+  let end = Date.now() + bar.dataset.left * 1000, state = "", asking = null, askedAt = 0;
 
   const left = () => Math.round((end - Date.now()) / 1000);
   const say = (word, text) => {
@@ -32,16 +32,23 @@ if (bar) {
       for (const field of document.querySelectorAll("[name=csrfmiddlewaretoken]")) field.value = token;
     }
   };
-  const ask = async (path) => {
-    if (asking) return;
-    asking = true;
+  const fetched = async (path) => {
     askedAt = Date.now();
     try {
-      await learn(await fetch(path, {headers: {Accept: "application/json"}, redirect: "error"}));
+      const told = {headers: {Accept: "application/json"}, redirect: "error", signal: AbortSignal.timeout(WAIT * 1000)};
+      await learn(await fetch(path, told));
+      return true;
     } catch {
-      // No answer, or one of trouble: what is known stands.
+      return false;  // no answer, or one of trouble: what is known stands
+    } finally {
+      asking = null;
     }
-    asking = false;
+  };
+  // Tells whether something was learned.
+  const ask = async (path) => {
+    if (asking) return false;
+    asking = fetched(path);
+    return asking;
   };
   const show = () => {
     const seconds = left();
@@ -61,15 +68,23 @@ if (bar) {
   link.addEventListener("click", async (event) => {
     if (state === "over") return;  // in a new tab, so that this page stays as it is
     event.preventDefault();
-    await ask("/account/stay");
+    const learned = await ask("/account/stay");
     show();
-    if (left() <= SOON && state === "soon") say("latest", bar.dataset.latest);
+    if (learned && left() <= SOON && state === "soon") say("latest", bar.dataset.latest);
   });
   addEventListener("focus", async () => {
-    if (state !== "over") return;
+    if (state === "") return;
     await ask("/auth/ends");
     show();
   });
+  // The click that brings a page back may be the one that sends its form, whose token is under way.
+  addEventListener("submit", async (event) => {
+    if (!asking) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    await asking;
+    event.target.requestSubmit(event.submitter);
+  }, true);
   // A page that Back brings out of the browser's memory may show somebody who has left.
   addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); });
   show();
