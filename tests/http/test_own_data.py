@@ -93,6 +93,8 @@ def test_the_page_says_the_same_in_words(bob: Client) -> None:
         assert said in page
     assert "<summary>Signed in" in page
     assert "login.succeeded" not in page
+    # By `download` Chromium would save the sign-in page of who is signed out meanwhile.
+    assert '<a class="button secondary" href="/account/data/export">' in page
     assert 'href="/account/data"' in bob.get("/account/").content.decode()
 
 
