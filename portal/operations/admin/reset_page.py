@@ -44,8 +44,11 @@ class ResetPage(Guarded):
         reason = request.POST.get("reason", "").strip()[:_LONGEST]
         if reason and "sure" in request.POST:
             gone = keeping.remove(person, incoming.visit(request), "second.reset", reason)
-            done = _("%s signs in with the password alone now.") % person
-            self.message_user(request, done if gone else _("There was nothing to reset."))
+            done = _("%s signs in with the password alone now.")
+            if duty.is_due(person):
+                done = _("At the next sign-in %s has to set up another second step.")
+            said = done % person if gone else _("There was nothing to reset.")
+            self.message_user(request, said)
             return answers.see_other(reverse("admin:accounts_user_person", args=[person.pk]))
         context = {
             **self.admin_site.each_context(request),

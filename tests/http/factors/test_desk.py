@@ -173,8 +173,14 @@ def test_the_desk_resets_a_lost_one_in_two_steps(
     assert [each.to for each in mailoutbox] == [[user.email]]
     browser = Client(HTTP_HOST="localhost")
     assert sign_in(browser)["Location"] == "/account/"
+    assert "the password alone now" in desk.get(done["Location"]).content.decode()
     under(user)
     assert b'name="offer"' in begun().get(SECOND).content
+    Factor(user)
+    again = reset(desk, user, reason="Once more", sure="1")
+    said = desk.get(again["Location"]).content.decode()
+    assert "At the next sign-in" in said
+    assert "has to set up another second step." in said
 
 
 def test_a_reset_needs_a_fresh_sign_in_at_each_step(factor: Factor) -> None:
