@@ -188,6 +188,23 @@ def test_links_go_to_those_who_sign_in_here(admin: Client, person: User) -> None
     assert [message.to for message in mail.outbox] == [["alice@example.org"]]
 
 
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.usefixtures("house")
+def test_of_many_links_those_that_are_not_sent_are_told(admin: Client) -> None:
+    names = [f"person{number:03}" for number in range(40)]
+    many = User.objects.bulk_create(
+        User(username=name, username_key=name, email=f"{name}@example.org", password="!")
+        for name in names
+    )
+    for each in many:
+        each.give_local_identity()
+    User.objects.filter(username__in=names[:7]).update(email="")
+    said = act(admin, "send_links", *many, follow=True).content.decode()
+    assert "A link is on its way to 33 people." in said
+    told = ", ".join(names[:5])
+    assert f"7 people have no address or are not let in: {told} and 2 more" in said
+
+
 # --- Nobody hands out more than they have ---------------------------------------------------------
 
 

@@ -22,7 +22,7 @@ from portal.door import incoming, ways_in
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, titled, with_subject
 from portal.operations import roles
-from portal.operations.admin import duty_field, promotion, seen_field
+from portal.operations.admin import duty_field, links, promotion, seen_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
@@ -214,18 +214,11 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
             (refused, gettext("You may not send these a link: %s")),
         ):
             if those:
-                named = ", ".join(map(str, those))
-                self.message_user(request, said % named, messages.WARNING)
+                self.message_user(request, said % links.some(those), messages.WARNING)
 
     def _send(self, request: HttpRequest, persons: list[User], *, first: bool = False) -> None:
-        provider = catalogue.recovering()
-        for person in persons:
-            new = first or not person.has_usable_password()
-            if provider and provider.send_link(person.uid, first=new):
-                said, level = gettext("A link is on its way to %s."), messages.SUCCESS
-            else:
-                said, level = gettext("%s has no address or is not let in."), messages.WARNING
-            self.message_user(request, said % person, level)
+        for said, level in links.mailed(persons, first=first):
+            self.message_user(request, said, level)
 
     def _change_status(self, request: HttpRequest, person: User, wanted: str) -> None:
         if wanted == User.Status.DISABLED:
