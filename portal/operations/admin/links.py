@@ -15,7 +15,9 @@ _NAMED = 5
 
 def mailed(persons: Sequence[User], *, first: bool = False) -> Iterator[tuple[str, int]]:
     """Mail each a link. Yields what is to be said, and its level: a warning comes last."""
-    provider, sent, left = catalogue.recovering(), [], []
+    sent: list[User] = []
+    left: list[User] = []
+    provider = catalogue.recovering()
     for person in persons:
         new = first or not person.has_usable_password()
         done = provider is not None and provider.send_link(person.uid, first=new)
