@@ -69,6 +69,25 @@ def test_no_page_is_without_its_words_and_its_keys(admin: Page, house: Site) -> 
     expect(example).to_be_focused()
 
 
+@pytest.mark.parametrize(
+    ("language", "place", "width"), [("de", "user", 1280), ("da", "event", 360)]
+)
+def test_no_list_is_wider_than_the_screen(
+    admin: Page, house: Site, language: str, place: str, width: int
+) -> None:
+    """In a language with long words, and while one of its filters is open."""
+    admin.context.add_cookies([{"name": "vestibule-language", "value": language, "url": house.url}])
+    admin.set_viewport_size({"width": width, "height": 800})
+    admin.goto(f"{house.url}/admin/accounts/{place}/")
+    picks = admin.locator("details.pick > summary").all()
+    assert len(picks) > 3
+    for pick in picks:
+        pick.click()
+        wider = admin.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wider <= 0, pick.inner_text()
+        pick.click()
+
+
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
     admin.goto(f"{house.url}/admin/auth/group/add/")
     expect(admin.locator("select#id_permissions_from")).to_be_visible()
