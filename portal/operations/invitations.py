@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
+from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 
 from accounts import events
@@ -149,7 +150,7 @@ def _faults(row: dict[str, str], taken: set[str]) -> Iterator[str]:
     except ValidationError as error:
         told = error.message_dict if hasattr(error, "error_dict") else {"email": error.messages}
         for field, said in told.items():
-            yield f"{field}: {' '.join(said)}"
+            yield f"{capfirst(User._meta.get_field(field).verbose_name)}: {' '.join(said)}"
 
 
 def _names(row: dict[str, str]) -> list[str]:

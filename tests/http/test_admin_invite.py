@@ -94,6 +94,12 @@ def test_each_lines_fault_is_told_and_nothing_is_half_done(admin: Client) -> Non
     assert sorted(set(numbers)) == [3, 5, 6, 7, 8, 9, 10]
     assert "Somebody has this name" in said[0]
     assert "There is no group called Nowhere." in said[-1]
+    admin.cookies["vestibule-language"] = "de"
+    page = invite(admin, "username,email\n,not-an-address\n").content.decode()
+    assert "Zeile 2: Benutzername: " in page
+    assert "Zeile 2: E-Mail: " in page
+    assert "<title>Fehler: Personen einladen" in page
+    assert re.search(r'class="errornote"[^>]* autofocus', page)
 
 
 @pytest.mark.parametrize(
@@ -116,7 +122,10 @@ def test_what_is_no_such_table(admin: Client, table: str, said: str) -> None:
 
 def test_a_file_that_is_no_text(admin: Client) -> None:
     file = SimpleUploadedFile("people.csv", "username,email\næ,x@y.dk".encode("utf-16"))
-    assert "Save the file as UTF-8." in admin.post(PAGE, {"file": file}).content.decode()
+    page = admin.post(PAGE, {"file": file}).content.decode()
+    assert "Save the file as UTF-8." in page
+    assert "<title>Error: " in page
+    assert re.search(r'autofocus><ul class="errorlist', page)
     assert User.objects.count() == 1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -87,3 +88,6 @@ def test_an_administrator_writes_it(client: Client) -> None:
     assert answer.status_code in {200, 302, 303}
     assert MaintenanceNotice.objects.get().english == ENGLISH
     assert ENGLISH in client.get("/admin/operations/maintenancenotice/").content.decode()
+    client.cookies["vestibule-language"] = "da"
+    page = client.get("/admin/operations/maintenancenotice/").content.decode()
+    assert re.search(r"<th[^>]*column-shown_words.*?Driftsmeddelelse", page, re.DOTALL)

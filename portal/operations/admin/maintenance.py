@@ -6,6 +6,7 @@ from django import forms
 from django.contrib import admin
 from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from portal.door.guarded import Guarded
 from portal.operations.maintenance import MaintenanceNotice
@@ -16,7 +17,7 @@ class MaintenanceNoticeAdmin(Guarded):
     """A list with a form; only words and moments are written here."""
 
     purpose_of_page = "sources"
-    list_display = ("shown_from", "shown_until", "words")
+    list_display = ("shown_from", "shown_until", "shown_words")
     ordering = ("-shown_until",)
     # One field for each moment: of Django's two, which have no label, a screen reader says nothing.
     formfield_overrides: ClassVar[dict[Any, Any]] = {
@@ -25,6 +26,11 @@ class MaintenanceNoticeAdmin(Guarded):
             "widget": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         }
     }
+
+    @admin.display(description=_("maintenance notice"))
+    def shown_words(self, notice: MaintenanceNotice) -> str:
+        """Return the notice in the reader's language."""
+        return notice.words
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[MaintenanceNotice]) -> None:
         """Delete one by one, so that workers are told."""
