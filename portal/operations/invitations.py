@@ -150,7 +150,7 @@ def _faults(row: dict[str, str], taken: set[str]) -> Iterator[str]:
     except ValidationError as error:
         told = error.message_dict if hasattr(error, "error_dict") else {"email": error.messages}
         for field, said in told.items():
-            yield f"{capfirst(User._meta.get_field(field).verbose_name)}: {' '.join(said)}"
+            yield f"{capfirst(probe._meta.get_field(field).verbose_name)}: {' '.join(said)}"
 
 
 def _names(row: dict[str, str]) -> list[str]:
