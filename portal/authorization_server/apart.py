@@ -2,7 +2,6 @@
 `offline_access` (docs/contract.md 3).
 """
 
-from datetime import datetime
 from typing import Any
 
 from accounts import events
@@ -37,10 +36,10 @@ def end_all(clients: Any, why: str, by: Visit | None = None, **whose: Any) -> No
         events.record_ended(end(some), why, by)
 
 
-def end_unfetched(now: datetime) -> None:
+def end_unfetched(codes: Any) -> None:
     """End the child sessions of devices that were let in and have not come for their tokens while
-    their codes counted.
+    their `codes` counted, which are over.
     """
-    over = StoredSession.objects.filter(device_grants__expires__lt=now).values("uid")
-    ended = end(StoredSession.objects.filter(uid__in=over))
+    uids = codes.filter(session__isnull=False).values_list("session_id", flat=True)
+    ended = end(StoredSession.objects.filter(uid__in=list(uids)))
     events.record_ended(ended, "the device did not come for its tokens")

@@ -389,9 +389,10 @@ def clear_expired() -> int:
     """
     clear_tokens()
     now = timezone.now()
-    apart.end_unfetched(now)
+    codes = DeviceGrant.objects.filter(expires__lt=now).order_by("expires")
+    apart.end_unfetched(codes)
     over = (
-        DeviceGrant.objects.filter(expires__lt=now).order_by("expires"),
+        codes,
         PushedRequest.objects.filter(expires_at__lt=now).order_by("expires_at"),
         Spent.objects.filter(expires_at__lt=now).order_by("expires_at"),
     )
