@@ -234,8 +234,9 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     return owner, decision
 
 
-def _owner(source: Source, outcome: Authentication) -> User | None:
-    return _OWNER.find(source=source.pk, issuer=outcome.issuer, subject=outcome.subject)
+def _owner(source: Source, outcome: Authentication, issuer: str | None = None) -> User | None:
+    named = outcome.issuer if issuer is None else issuer
+    return _OWNER.find(source=source.pk, issuer=named, subject=outcome.subject)
 
 
 def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
@@ -250,9 +251,12 @@ def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
         return owner
     issuers = catalogue.issuers_of(source.row, beyond_none=False)
     if "" in issuers and outcome.issuer == source.description.issuer:
-        bare = Identity.objects.filter(source=source.row, issuer="", subject=outcome.subject)
-        bare.update(issuer=outcome.issuer)
-        if owner := _owner(source.row, outcome):
+        # The person is locked before the identity, as by everybody else who signs in.
+        if owner := _owner(source.row, outcome, issuer=""):
+            bare = Identity.objects.filter(source=source.row, issuer="", subject=outcome.subject)
+            bare.update(issuer=outcome.issuer)
+            return owner
+        if owner := _owner(source.row, outcome):  # another sign-in has done it meanwhile
             return owner
         issuers = catalogue.issuers_of(source.row)
     if issuers - {outcome.issuer}:
