@@ -19,6 +19,7 @@ from tests.http.conftest import sign_in
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import SITE, Make, failure, parallel
 from tests.http.onward import onward
+from tests.peers import database
 from tests.peers.certified import SECRET, Certified
 from tests.peers.commands import manage
 from tests.peers.site import environment, free_port
@@ -78,7 +79,7 @@ def test_trouble_while_a_registration_is_tested_is_told(
     assert path == "/auth" or not all(each.ok for each in found)
 
 
-def test_the_output_is_what_was_found_and_nothing_else(tmp_path: Path) -> None:
+def test_the_output_is_what_was_found_and_nothing_else(tmp_path: Path, migrated_file: str) -> None:
     known = environment({"VESTIBULE_DATA": str(tmp_path)})
     down = {"issuer": f"https://127.0.0.1:{free_port()}", "client_id": "x", "inside": True}
     (tmp_path / "sources.toml").write_text(
@@ -86,7 +87,7 @@ def test_the_output_is_what_was_found_and_nothing_else(tmp_path: Path) -> None:
         + "".join(f"{name} = {json.dumps(value)}\n" for name, value in down.items())
     )
 
-    manage(["migrate"], known)
+    database.copied(migrated_file, tmp_path)
     manage(["sources", "apply", str(tmp_path / "sources.toml")], known)
     said = manage(["sources", "check", "town"], known)
     assert said.returncode == 1
