@@ -1,6 +1,7 @@
 """Outages: the sources that failed in the last five minutes, for the pages that list them.
 
-They stand in the cache and may be lost. By them a logout and the alarms ask an upstream first.
+They stand in the cache and may be lost. A logout asks a source that is among them before it sends
+anybody there, and the alarms tell since when it fails.
 """
 
 import time

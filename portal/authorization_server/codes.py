@@ -14,7 +14,6 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from oauth2_provider.settings import oauth2_settings
 
-from accounts import events
 from accounts.errors import InvalidGrant, InvalidRequest
 from accounts.keyring import digest
 from accounts.models import StoredSession
@@ -158,15 +157,7 @@ def _undo(row: Any, visit: Visit) -> None:
     """End what a code gave that is used twice: one of the two callers stole it (RFC 6749, 4.1.2;
     RFC 9700, 4.5).
     """
-    seen = events.event(
-        "code.reused",
-        visit,
-        source=row.session.source,
-        session_type=row.session.type,
-        user_id=row.user_id,
-        session_uid=row.session_id,
-    )
-    with events.recorded(seen):
+    with minting.reused("code.reused", row, visit):
         if row.child_uid:
             end(StoredSession.objects.filter(uid=row.child_uid))
         AccessToken.objects.filter(token_checksum=row.access_checksum).delete()

@@ -5,6 +5,7 @@ here, without a request of HTTP's.
 """
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -120,20 +121,26 @@ def _forget_former(family: Any, kept: int) -> None:
         tokens.filter(pk__in=gone).delete()
 
 
-def revoke_family(held: Any, visit: Visit) -> None:
-    """Revoke the family of a token that was used twice: one of the two callers stole it.
-
-    A session without a browser ends with it.
+def reused(name: str, held: Any, visit: Visit) -> AbstractContextManager[None]:
+    """Return the transaction in which all ends that the row `held` gave, with its event `name`: it
+    was used twice, and one of the two callers stole it.
     """
     seen = events.event(
-        "token.reused",
+        name,
         visit,
         source=held.session.source,
         session_type=held.session.type,
         user_id=held.user_id,
         session_uid=held.session_id,
     )
-    with events.recorded(seen):
+    return events.recorded(seen)
+
+
+def revoke_family(held: Any, visit: Visit) -> None:
+    """Revoke the family of a token that was used twice. A session without a browser ends with
+    it.
+    """
+    with reused("token.reused", held, visit):
         get_refresh_token_model().revoke_family(held.token_family)
         if held.session.kind == StoredSession.Kind.CLIENT:
             end(StoredSession.objects.filter(uid=held.session_id))

@@ -125,7 +125,7 @@ class AwaitingAdmin(Guarded):
         return AwaitingPerson.objects.filter(status=User.Status.AWAITING_ACCESS).count()
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
-        """Return what is shown and given: groups, and by people with all rights roles."""
+        """Return what is shown and given: groups, and roles where the editor has all rights."""
         given = ["groups", "roles"] if request.user.is_superuser else ["groups"]
         return [*self.readonly_fields, *given]
 
