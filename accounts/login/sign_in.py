@@ -11,14 +11,13 @@ from django.utils import timezone
 
 from accounts import errors, events, statements
 from accounts.errors import AccessDenied, InvalidGrant
-from accounts.login import flow, own, profile
+from accounts.login import flow, own, profile, whose
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
 from accounts.session import access, afar, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
-from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from accounts.telling import tell
 
@@ -26,9 +25,6 @@ BACKEND = "accounts.backend.TypedSessionBackend"
 # An upstream's clock may be behind ours by so much; a provider may hold it to less.
 _CLOCKS_DIFFER = timedelta(minutes=5)
 BELONGS_ELSEWHERE = "This way in belongs to somebody else."
-_OWNER = statements.Lookup(
-    User, by=Identity, key="user", source=0, issuer="issuer", subject="subject"
-)
 
 
 class Decision(Enum):
@@ -148,7 +144,7 @@ def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
     Raises `AccessDenied` while people are known by another issuer.
     """
     with transaction.atomic():
-        return _known(source, outcome)
+        return whose.known(source, outcome)
 
 
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
@@ -163,7 +159,7 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         if asking is None or asking.user is None:
             raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
         access.require_change_of_ways_in(asking.source, asking.user.pk)
-        owner = _known(source, outcome)
+        owner = whose.known(source, outcome)
         decision, reason = decide(
             owner=owner.pk if owner else None,
             link_to=asking.user_id,
@@ -213,7 +209,7 @@ def was_used_by(session: Session, state: str) -> bool:
 
 
 def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, Decision]:
-    owner = _known(source, outcome)
+    owner = whose.known(source, outcome)
     decision, reason = decide(
         owner=owner.pk if owner else None,
         link_to=None,
@@ -232,40 +228,6 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     profile.remember(owner, source.row, outcome)
     profile.follow_groups(owner, source.row, outcome)
     return owner, decision
-
-
-def _owner(source: Source, outcome: Authentication, issuer: str | None = None) -> User | None:
-    named = outcome.issuer if issuer is None else issuer
-    return _OWNER.find(source=source.pk, issuer=named, subject=outcome.subject)
-
-
-def _known(source: ConfiguredSource, outcome: Authentication) -> User | None:
-    """Return whom the outcome names, by source, issuer and subject; None for somebody new.
-
-    An identity without an issuer takes that of its source. While people are known by another issuer
-    nobody new comes in: their subjects say nothing about this one's (OIDC Core, 5.7). Raises
-    `AccessDenied` then.
-    """
-    owner = _owner(source.row, outcome)
-    if owner or not outcome.issuer:
-        return owner
-    issuers = catalogue.issuers_of(source.row, beyond_none=False)
-    if "" in issuers and outcome.issuer == source.description.issuer:
-        # The person is locked before the identity, as by everybody else who signs in.
-        if owner := _owner(source.row, outcome, issuer=""):
-            bare = Identity.objects.filter(source=source.row, issuer="", subject=outcome.subject)
-            bare.update(issuer=outcome.issuer)
-            return owner
-        if owner := _owner(source.row, outcome):  # another sign-in has done it meanwhile
-            return owner
-        issuers = catalogue.issuers_of(source.row)
-    if issuers - {outcome.issuer}:
-        raise AccessDenied(
-            "People are known here by another issuer.",
-            reason=errors.LOGIN_FAILED,
-            tokens=outcome.tokens,
-        )
-    return None
 
 
 def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
@@ -287,7 +249,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
                 source=source, subject=outcome.subject, issuer=outcome.issuer, user=user
             )
     except IntegrityError:
-        winner = _owner(source, outcome)
+        winner = whose.owner(source, outcome)
         if winner is None:
             raise
         return winner, Decision.AUTH
