@@ -1,5 +1,6 @@
 """Sign-in: a verified outcome becomes a session, or a refusal with its reason."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
@@ -15,7 +16,7 @@ from accounts.login import flow, own, profile, whose
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
-from accounts.session import access, afar, vault
+from accounts.session import access, afar, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
@@ -81,10 +82,12 @@ def sign_in(
     current: Session,
     visit: Visit,
     kind: str = StoredSession.Kind.BROWSER,
+    beside: Collection[str] = (),
 ) -> SignedIn:
     """Make a session for a verified outcome, in one transaction; a former one of the same person
     at the same source ends with it, and what applications hold of that moves to the new one. `kind`
-    decides how long it lives, and whether many share the computer.
+    decides how long it lives, and whether many share the computer. `beside` are the state digests
+    of the other flows that the browser carries (accounts/session/tabs.py).
 
     What the person is like counts as it is in this transaction, whoever changes it meanwhile waits.
     Raises `InvalidGrant` when the password was changed or the source has ended the session since it
@@ -108,7 +111,8 @@ def sign_in(
                 auth_time=_auth_time(source, outcome, login_flow, now),
                 shared=_is_shared(login_flow, current, visit),
             )  # fmt: skip
-            store, row = _begin(typed, user, visit, spent, kind)
+            first = tabs.first(typed, beside, current)
+            store, row = _begin(typed, user, visit, spent, kind, first)
             kept = [vault.new_row(typed.uid, tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
             statements.insert(row, *kept, *trail)
@@ -302,9 +306,9 @@ def _end_former(current: Session, user: User, heir: str) -> None:
     """End the session `current`. What hangs on it moves to `heir` where it is known to be the same
     person's. One that cannot be read is nobody's: whoever signs in next gets nothing of it.
     """
-    former = StoredSession.objects.filter(uid=current.uid)
-    if not (current.is_logged_in and end(former.filter(user=user), heir=heir)):
-        end(former)
+    if current.is_logged_in and end(tabs.together([current.uid]).filter(user=user), heir=heir):
+        return
+    end(StoredSession.objects.filter(uid=current.uid))
 
 
 def _is_shared(login_flow: LoginFlow | None, current: Session, visit: Visit) -> bool:
@@ -315,7 +319,7 @@ def _is_shared(login_flow: LoginFlow | None, current: Session, visit: Visit) -> 
 
 
 def _begin(
-    typed: Session, user: User, visit: Visit, spent: str | None, kind: str
+    typed: Session, user: User, visit: Visit, spent: str | None, kind: str, first: str
 ) -> tuple[SessionStore, StoredSession]:
     store = SessionStore()
     row = store.begin(
@@ -327,6 +331,7 @@ def _begin(
         },
         user=user,
         kind=kind,
+        parent_uid=first,
         type=typed.type,
         source=typed.source,
         issuer=typed.issuer,

@@ -24,7 +24,7 @@ from accounts.errors import ProtocolError
 from accounts.http import CallFailed
 from accounts.models import Event, StoredSession
 from accounts.provider import CallsLogout, LogoutPlan, Prompts, TokenSet, Visit
-from accounts.session import vault
+from accounts.session import tabs, vault
 from accounts.session.store import end
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage, registry
@@ -229,13 +229,14 @@ def _call(slug: str, hint: TokenSet) -> bool:
 
 
 def _leaving(session: Session) -> QuerySet[StoredSession]:
-    """Return the rows of a session that is left; at a shared computer with what applications there
-    hold of it.
+    """Return the rows of a session that is left, and of those that other tabs made beside it; at a
+    shared computer with what applications there hold of them.
     """
-    mine = Q(uid=session.uid)
-    if session.shared:
-        mine |= Q(parent_uid=session.uid, shared=True)
-    return StoredSession.objects.filter(mine)
+    mine = tabs.together([session.uid])
+    if not session.shared:
+        return mine
+    uids = list(mine.values_list("uid", flat=True))
+    return StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids, shared=True))
 
 
 def _destroy(

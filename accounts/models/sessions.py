@@ -12,8 +12,10 @@ class StoredSession(AbstractBaseSession):
     """One session. The key is the SHA-256 of the cookie's value, so a dump opens nothing.
 
     `uid` is stable and is what everything else points to; the key changes. `session_data` is
-    sealed with the key as associated data (accounts/session/store.py). `label` is what a child
-    session is called: its application's name. `shared` says the same as in the typed session.
+    sealed with the key as associated data (accounts/session/store.py). `parent_uid` is the
+    browser's session under which a child session began, or the first of those that tabs of one
+    browser made together (accounts/session/tabs.py). `label` is what a child session is called:
+    its application's name. `shared` says the same as in the typed session.
     """
 
     class Kind(models.TextChoices):

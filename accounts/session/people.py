@@ -15,7 +15,7 @@ from accounts import ended, events
 from accounts.errors import InvalidGrant
 from accounts.models import Event, Identity, PendingSignIn, Source, StoredSession, User
 from accounts.provider import Visit
-from accounts.session import devices, farewell
+from accounts.session import devices, farewell, tabs
 from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
 from accounts.source import catalogue
@@ -47,10 +47,11 @@ def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSess
 def end_with_children(
     rows: QuerySet[StoredSession], word: str = farewell.ADMINISTRATOR
 ) -> list[StoredSession]:
-    """End the sessions `rows` and the child sessions under them. `word` is what their browsers are
-    told, one of `farewell.WORDS`. Returns what ended.
+    """End the sessions `rows`, those that tabs made beside them, and the child sessions under them.
+    `word` is what their browsers are told, one of `farewell.WORDS`. Returns what ended.
     """
-    uids = list(rows.values_list("uid", flat=True))
+    chosen = list(rows.values_list("uid", flat=True))
+    uids = list(tabs.together(chosen).values_list("uid", flat=True))
     meant = StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids))
     with transaction.atomic():
         # A child session that was about to begin has been waited for, and is there by now.
@@ -68,7 +69,7 @@ def end_waiting(user_ids: Iterable[int | None] | QuerySet[Any, Any]) -> None:
 
 def end_one(user_id: int, uid: str, by: Visit) -> bool:
     """End one session of a person, on their request. Returns False when it is not theirs."""
-    mine = StoredSession.objects.filter(user_id=user_id, uid=uid)
+    mine = tabs.together([uid]).filter(user_id=user_id)
     return bool(_end(mine, "by the person", farewell.ELSEWHERE, by, PERSON))
 
 

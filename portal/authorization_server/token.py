@@ -133,7 +133,8 @@ def _still_given(held: Any, client: Client) -> list[str]:
 
 def sid_of(row: StoredSession, client: Client) -> str:
     """Return the `sid` that a client knows a session by: a page's is the browser's session."""
-    return row.uid if client.lives_apart or not row.parent_uid else row.parent_uid
+    is_child = row.kind == StoredSession.Kind.CLIENT and row.parent_uid
+    return row.parent_uid if is_child and not client.lives_apart else row.uid
 
 
 def _told(row: StoredSession, client: Client) -> str:

@@ -117,11 +117,7 @@ def keep_flow(
 
     `marked` also leaves the one-time marker that tells our own sign-ins from unsolicited answers.
     """
-    held = {
-        name.removeprefix(named("")): flow.open_flow(value)
-        for name, value in request.COOKIES.items()
-        if name.startswith(named(flow.COOKIE_PREFIX))
-    }
+    held = _flows(request)
     known = sorted((found.started_at, name) for name, found in held.items() if found)
     surplus = [name for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]]
     for name in (*surplus, *(name for name, found in held.items() if found is None)):
@@ -138,6 +134,24 @@ def flow_of(request: HttpRequest, state: str) -> LoginFlow | None:
     sealed = request.COOKIES.get(named(flow.cookie_name(state))) if state else None
     found = flow.open_flow(sealed) if sealed else None
     return found if found and found.state == state else None
+
+
+def states_beside(request: HttpRequest, spent: LoginFlow | None) -> list[str]:
+    """Return the state digests of the flows that this browser carries beside `spent`: those of its
+    other tabs.
+    """
+    held = _flows(request, without=flow.cookie_name(spent.state) if spent else "").values()
+    return [flow.state_digest(found.state) for found in held if found]
+
+
+def _flows(request: HttpRequest, without: str = "") -> dict[str, LoginFlow | None]:
+    """Return what the browser carries as flows, by name; None is not ours."""
+    carried = {name.removeprefix(named("")): held for name, held in request.COOKIES.items()}
+    return {
+        name: flow.open_flow(held)
+        for name, held in carried.items()
+        if name.startswith(flow.COOKIE_PREFIX) and name != without
+    }
 
 
 def forget_flow(response: HttpResponse, login_flow: LoginFlow) -> None:

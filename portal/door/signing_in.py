@@ -124,7 +124,8 @@ def conclude(
     try:
         asked = bool(spent) or source.kind == "form"
         visit = replace(incoming.visit(request), shared=shared.counts(request, asked=asked))
-        done = sign_in.sign_in(source, outcome, spent, incoming.session_of(request), visit)
+        here, beside = incoming.session_of(request), cookies.states_beside(request, spent)
+        done = sign_in.sign_in(source, outcome, spent, here, visit, beside=beside)
     except sign_in.AlreadyUsed:
         return answers.see_other(next_url or landing(source, incoming.session_of(request)))
     except sign_in.SwitchNeeded:
