@@ -6,17 +6,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
 
 import pytest
 import time_machine
 from django.core.management import CommandError, call_command
+from django.db import transaction
 from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.source import catalogue
+from tests.http.oauth.test_meanwhile import closing, wait_for
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure, parallel
 from tests.http.onward import onward
@@ -85,6 +88,22 @@ def test_who_is_known_by_no_issuer_takes_it_once(
     Identity.objects.update(issuer="")
     tabs = parallel(5, lambda: Browser().sign_in("town")["Location"])
     assert set(tabs) == {"/account/"}
+    assert people() == [(provider.issuer, "alice")]
+
+
+def test_who_waits_for_the_person_holds_nothing_that_another_sign_in_waits_for(
+    alice: User, source: Make, provider: Certified
+) -> None:
+    Identity.objects.update(issuer="")
+    browser = Browser()
+    answer = browser.go(browser.start("town"))
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            User.objects.select_for_update().get()
+            waiting = pool.submit(closing, lambda: browser.deliver(answer))
+            wait_for(1)
+            Identity.objects.select_for_update(nowait=True).get()
+        assert waiting.result(30)["Location"] == "/account/"
     assert people() == [(provider.issuer, "alice")]
 
 
