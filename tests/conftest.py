@@ -117,10 +117,13 @@ def django_db_modify_db_settings(
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> None:
+def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
     """Keep what each test with transactions of its own finds and leaves."""
     with django_db_blocker.unblock():
         database.remember("default")
+        kept = database.kept_open("default")
+    with kept:
+        yield
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -83,6 +83,20 @@ def remember(alias: str) -> None:
     _sweeping[alias] = ["; ".join(statements)] if together else statements
 
 
+@contextlib.contextmanager
+def kept_open(alias: str) -> Iterator[None]:
+    """Keep a SQLite file open: whoever closes it last writes its log into it, which takes longer
+    than most tests, each of which closes its connection.
+    """
+    own = connections[alias]
+    if own.vendor != "sqlite":
+        yield
+        return
+    with contextlib.closing(sqlite3.connect(own.settings_dict["NAME"])) as kept:
+        kept.execute("SELECT 1 FROM sqlite_master").fetchone()
+        yield
+
+
 def sweep(alias: str) -> None:
     """Make every table what it was at first, but those that Django derives from the models.
 
