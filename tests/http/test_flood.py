@@ -12,6 +12,8 @@ import requests
 
 from tests.peers.site import Site
 
+pytestmark = pytest.mark.wire
+
 PASSWORD = "correct horse battery staple"
 PEOPLE = f"""
 from accounts.models import User

@@ -21,6 +21,8 @@ from tests.peers.tampering import (
 )
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 MODULE = "oidcc-client-test-rp-backchannel-rpinitlogout"
 Forgery = Callable[[OpenIdProvider], str]
 

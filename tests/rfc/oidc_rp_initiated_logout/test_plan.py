@@ -16,6 +16,8 @@ from accounts.provider import LogoutPlan, TokenSet
 from tests.peers.tampering import CLIENT_ID, REMOVED, OpenIdProvider, error, page
 from tests.rfc.oidc_core.portal import DONE, HELD, Portal
 
+pytestmark = pytest.mark.wire
+
 TOKENS = TokenSet(access_token="at-1", refresh_token="rt-1", id_token="it-1")
 
 

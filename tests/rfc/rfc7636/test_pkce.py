@@ -14,6 +14,8 @@ from accounts.errors import InvalidGrant
 from tests.peers.tampering import SUBJECT, OpenIdProvider
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 
 def test_4_3_the_request_carries_the_s256_challenge(portal: Portal) -> None:
     flow = portal.flow()

@@ -10,6 +10,8 @@ from accounts.errors import InvalidRequest
 from tests.peers.tampering import REMOVED, SUBJECT, OpenIdProvider
 from tests.rfc.oidc_core.portal import Portal
 
+pytestmark = pytest.mark.wire
+
 ANNOUNCED = {"authorization_response_iss_parameter_supported": True}
 FAPI = "fapi2-security-profile-final-client-test-"
 
