@@ -5,7 +5,7 @@
 #   make check             while you work: lint, types, floors and the unit tests, in a minute or so
 #   make test              the whole gate: lint, types, floors, and the tests on both databases
 #   make test ARGS=...     the same with arguments for pytest, such as ARGS=tests/http
-#   make test WORKERS=4    the same with 4 processes on PostgreSQL (one more than processors), 6 on SQLite
+#   make test WORKERS=4    the same with 4 processes on PostgreSQL (one for each processor), 7 on SQLite
 #   make soak              what takes long: the HTTP tests with a dead Redis, and with the fast path
 #                          before Django; then loads and faults
 #   make soak ARGS=...     the same with arguments for pytest, such as ARGS="-k reload"
@@ -20,8 +20,7 @@ PYTHON ?= python3
 ARGS ?=
 TYPES ?=
 RESET ?=
-# The tests wait for time-outs more than they compute: one process more than there are processors.
-WORKERS ?= $(shell echo $$(($$(nproc 2>/dev/null || echo 2) + 1)))
+WORKERS ?= $(shell nproc 2>/dev/null || echo 2)
 VENV := .venv
 BIN = $(VENV)/bin
 # The house is written for Python 3.11; those of these that are here are tried as well.
@@ -33,8 +32,9 @@ UNIT := tests/domain tests/rfc tests/chart tests/contract
 BARE = env -u PYTHONDONTWRITEBYTECODE $$(env | sed -nE 's/^(VESTIBULE_[A-Z0-9_]*|DATABASE_URL|REDIS_URL|DJANGO_SETTINGS_MODULE)=.*/-u \1/p')
 PYTEST = $(BIN)/python -m pytest
 # A file of tests stays in one process, which keeps the servers that it started. As they are listed:
-# the browsers, which take longest, go first.
-SPREAD = -n $(WORKERS) $(FILES)
+# the browsers, which take longest, go first. Tests that run alone wait for time-outs more than they
+# compute: one process more than there are processors.
+SPREAD = -n $$(($(WORKERS) + 1)) $(FILES)
 FILES = --dist loadfile --no-loadscope-reorder
 
 mypy = folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
@@ -100,8 +100,8 @@ newer-%:
 # has to say once the first is through. What uses neither runs once (tests/peers/once.py), and
 # arguments that select nothing but that leave the second run empty (status 5). The processes of both,
 # which start together, would each compile what is not compiled yet: the first run does it before.
-# What reads the code goes beside them, since most tests wait. The first run has two processes more,
-# as it alone has what runs once, so that both end at about the same time.
+# What reads the code goes beside them, since most tests wait. The first run has three processes
+# more, as it alone has what runs once, so that both end at about the same time.
 test: set-up-tests
 	@tests/peers/install
 	@$(if $(ARGS),,$(MAKE) --no-print-directory $(NEWER:%=newer-%))
@@ -112,10 +112,10 @@ test: set-up-tests
 	  compgen -G 'tests/__pycache__/*-pytest-*.pyc' >/dev/null || \
 	    $(BARE) VESTIBULE_DATA=$$folder/embedded $(PYTEST) --collect-only -qq >/dev/null || :; \
 	  $(BARE) VESTIBULE_DATA=$$folder/services tests/peers/with-services \
-	    $(PYTEST) $(SPREAD) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
+	    $(PYTEST) -n $(WORKERS) $(FILES) -m "not once" $(ARGS) >$$folder/output 2>&1 & second=$$!; \
 	  echo "== embedded: SQLite, memory"; \
 	  embedded=0; $(BARE) VESTIBULE_DATA=$$folder/embedded \
-	    $(PYTEST) -n $$(($(WORKERS) + 2)) $(FILES) $(ARGS) || embedded=$$?; \
+	    $(PYTEST) -n $$(($(WORKERS) + 3)) $(FILES) $(ARGS) || embedded=$$?; \
 	  read=0; wait $$reader || read=$$?; reader=; echo "== lint"; cat $$folder/read; \
 	  services=0; wait $$second || services=$$?; second=; \
 	  echo "== PostgreSQL and Redis"; cat $$folder/output; \
