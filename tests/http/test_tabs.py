@@ -4,18 +4,18 @@ whichever answer came last; its person leaves what all of them have made.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, connections
+from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from accounts.models import Event, Source, StoredSession, User
 from tests.http.conftest import begin, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oidc.conftest import parallel
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -43,6 +43,18 @@ def come_back(tab: Client, state: str, who: str = "bob", slug: str = "town") -> 
     return answer
 
 
+def beside_an_application() -> tuple[Application, Client]:
+    """Come back in two tabs. Returns an application that was signed in by the first one, and the
+    other tab.
+    """
+    (first, one), (second, two) = tabs(2)
+    come_back(first, one)
+    app = Application(register(), first)
+    app.sign_in()
+    come_back(second, two)
+    return app, second
+
+
 @pytest.mark.parametrize("last", range(3))
 def test_s09_whoever_leaves_leaves_what_each_tab_has_made(tenant: Tenant, last: int) -> None:
     tenant()
@@ -64,18 +76,8 @@ def test_s09_whoever_leaves_leaves_what_each_tab_has_made(tenant: Tenant, last: 
 def test_s09_tabs_that_come_back_in_one_moment_are_left_together(tenant: Tenant) -> None:
     tenant()
     mine = tabs(4)
-    at_once = threading.Barrier(4)
-
-    def work(tab: Client, state: str) -> None:
-        at_once.wait(30)
-        come_back(tab, state)
-        connections.close_all()
-
-    threads = [threading.Thread(target=work, args=each) for each in mine]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    left = iter(mine)
+    parallel(4, lambda: come_back(*next(left)))
     assert StoredSession.objects.count() == 4
     mine[2][0].post("/auth/logout")
     assert not StoredSession.objects.exists()
@@ -83,11 +85,7 @@ def test_s09_tabs_that_come_back_in_one_moment_are_left_together(tenant: Tenant)
 
 def test_s09_an_application_of_another_tab_hears_of_it(tenant: Tenant) -> None:
     tenant()
-    (first, one), (second, two) = tabs(2)
-    come_back(first, one)
-    app = Application(register(), first)
-    app.sign_in()
-    come_back(second, two)
+    app, second = beside_an_application()
     assert app.userinfo().status_code == 200
     second.post("/auth/logout")
     assert app.userinfo().status_code == 401
@@ -95,11 +93,7 @@ def test_s09_an_application_of_another_tab_hears_of_it(tenant: Tenant) -> None:
 
 def test_s09_whoever_signs_in_anew_takes_all_of_it_along(tenant: Tenant) -> None:
     tenant()
-    (first, one), (second, two) = tabs(2)
-    come_back(first, one)
-    app = Application(register(), first)
-    app.sign_in()
-    come_back(second, two)
+    app, second = beside_an_application()
     again = second.get("/auth/login/town?again=1")["Location"].split("state=")[1].split("&")[0]
     come_back(second, again)
     assert StoredSession.objects.get() == stored(second)
@@ -134,11 +128,11 @@ def test_s09_the_flows_of_others_bring_nobody_together(tenant: Tenant, person: U
     tenant()
     stranger, victim = Client(), Client()
     state = begin(stranger, "town")["state"]
+    planted = {name: c.value for name, c in stranger.cookies.items() if name.startswith("vf-")}
     come_back(stranger, state, "mallory")
     ((tab, own),) = tabs(1, browser=victim)
-    for name, cookie in stranger.cookies.items():
-        if name.startswith("vf-"):
-            tab.cookies[name] = cookie.value
+    assert all(planted.values())
+    tab.cookies.load(planted)
     come_back(tab, own)
     tab.post("/auth/logout")
     assert StoredSession.objects.get() == stored(stranger)
