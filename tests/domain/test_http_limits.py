@@ -15,8 +15,10 @@ from accounts.errors import TemporarilyUnavailable
 from accounts.http import CallFailed, Client, Upstreams
 from tests.peers.trouble import HUGE, TroubleServer
 
-# Seconds: far above the deadline of these tests, and far below "for ever".
+# Seconds: far above a short deadline, and far below "for ever".
 GENEROUS = 20.0
+# Deadlines, in seconds: one that a busy machine keeps, and one that a test waits for.
+LONG, SHORT = 60.0, 0.5
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "tls"])
@@ -29,7 +31,7 @@ def upstream(request: pytest.FixtureRequest, settings: Any) -> Iterator[TroubleS
 @pytest.fixture
 def client(settings: Any) -> Client:
     settings.VESTIBULE_HTTP_PLAIN = True
-    settings.VESTIBULE_HTTP_DEADLINE = 0.5
+    settings.VESTIBULE_HTTP_CONNECT = settings.VESTIBULE_HTTP_DEADLINE = LONG
     return Client("test", Upstreams())
 
 
@@ -57,22 +59,25 @@ def failing(client: Client, url: str, **how: Any) -> CallFailed:
 def test_the_deadline_ends_the_whole_call(
     client: Client, upstream: TroubleServer, settings: Any, path: str
 ) -> None:
-    within, settings.VESTIBULE_HTTP_DEADLINE = settings.VESTIBULE_HTTP_DEADLINE, GENEROUS
     client.get(upstream.url("/json"))  # a busy machine takes long to connect, which is kept
-    settings.VESTIBULE_HTTP_DEADLINE = within
+    settings.VESTIBULE_HTTP_DEADLINE = SHORT
     assert failing(client, upstream.url(path)).kind == "ReadTimeoutError"
 
 
 def test_a_caller_can_lower_the_deadline_but_not_raise_it(
     client: Client, upstream: TroubleServer, settings: Any
 ) -> None:
-    failing(client, upstream.url("/drip-body"), deadline=60.0)
-    settings.VESTIBULE_HTTP_DEADLINE = 60.0
+    settings.VESTIBULE_HTTP_DEADLINE = SHORT
+    failing(client, upstream.url("/drip-body"), deadline=LONG)
+    settings.VESTIBULE_HTTP_DEADLINE = LONG
     failing(client, upstream.url("/drip-body"), deadline=0.3)
     failing(client, upstream.url("/json"), deadline=0.0)
 
 
-def test_a_server_that_does_not_read_is_left_at_the_deadline(client: Client) -> None:
+def test_a_server_that_does_not_read_is_left_at_the_deadline(
+    client: Client, settings: Any
+) -> None:
+    settings.VESTIBULE_HTTP_DEADLINE = SHORT
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
         with pytest.raises(CallFailed):
@@ -81,7 +86,6 @@ def test_a_server_that_does_not_read_is_left_at_the_deadline(client: Client) -> 
 
 def test_a_handshake_that_never_ends_counts_as_connecting(client: Client, settings: Any) -> None:
     settings.VESTIBULE_HTTP_CONNECT = 0.3
-    settings.VESTIBULE_HTTP_DEADLINE = 60.0
     with socket.create_server(("127.0.0.1", 0)) as silent:
         failing(client, f"https://127.0.0.1:{silent.getsockname()[1]}/")
 
@@ -90,7 +94,6 @@ def test_an_upstream_that_takes_no_connection_is_left_after_the_time_to_connect(
     client: Client, settings: Any
 ) -> None:
     settings.VESTIBULE_HTTP_CONNECT = 0.3
-    settings.VESTIBULE_HTTP_DEADLINE = 60.0
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full:
         address = full.getsockname()
         waiting = [socket.socket() for _ in range(3)]
@@ -106,7 +109,6 @@ def test_a_silent_name_server_is_left_after_the_time_to_connect(
     client: Client, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.VESTIBULE_HTTP_CONNECT = 0.2
-    settings.VESTIBULE_HTTP_DEADLINE = 60.0
     stopped = threading.Event()
     asked: list[str] = []
 
@@ -140,9 +142,8 @@ def test_a_port_where_nobody_listens_is_a_typed_error(client: Client) -> None:
     ["/huge", "/huge-chunks", "/huge-until-closed", "/huge-redirect"],
 )
 def test_a_large_body_is_cut_off_at_the_cap_and_not_held(
-    client: Client, upstream: TroubleServer, settings: Any, path: str
+    client: Client, upstream: TroubleServer, path: str
 ) -> None:
-    settings.VESTIBULE_HTTP_DEADLINE = 30.0
     client.get(upstream.url("/json"))
     tracemalloc.start()
     try:
@@ -162,10 +163,7 @@ def test_a_chunk_of_less_than_nothing_is_refused(client: Client, upstream: Troub
 
 
 @pytest.mark.parametrize("path", ["/endless-headers", "/endless-continue"])
-def test_an_endless_head_ends(
-    client: Client, upstream: TroubleServer, settings: Any, path: str
-) -> None:
-    settings.VESTIBULE_HTTP_DEADLINE = 30.0
+def test_an_endless_head_ends(client: Client, upstream: TroubleServer, path: str) -> None:
     assert failing(client, upstream.url(path)).kind == "TooLargeError"
     assert upstream.sent[path] < HUGE // 2
 
@@ -222,7 +220,7 @@ def test_a_call_that_was_cut_off_leaves_nothing_to_the_next(
     client: Client, upstream: TroubleServer, settings: Any
 ) -> None:
     for path in ("/hang-in-body", "/huge", "/drip-chunks", "/short"):
-        settings.VESTIBULE_HTTP_DEADLINE = 0.5
+        settings.VESTIBULE_HTTP_DEADLINE = SHORT
         failing(client, upstream.url(path))
-        settings.VESTIBULE_HTTP_DEADLINE = GENEROUS
+        settings.VESTIBULE_HTTP_DEADLINE = LONG
         assert client.get(upstream.url("/json")).json() == {"hello": "world"}
