@@ -74,9 +74,7 @@ def test_a_caller_can_lower_the_deadline_but_not_raise_it(
     failing(client, upstream.url("/json"), deadline=0.0)
 
 
-def test_a_server_that_does_not_read_is_left_at_the_deadline(
-    client: Client, settings: Any
-) -> None:
+def test_a_server_that_does_not_read_is_left_at_the_deadline(client: Client, settings: Any) -> None:
     settings.VESTIBULE_HTTP_DEADLINE = SHORT
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
