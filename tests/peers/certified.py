@@ -144,12 +144,8 @@ class Certified(Peer):
 
     def clean(self) -> None:
         """Forget troubles, lives, sessions and what was asked, for the next test."""
-        self.heal()
-        self.rotates(True)
-        self.live(access_token=300, id_token=300, refresh_token=86400)
-        self.ask("POST", "/_test/drop-sessions")
-        self.ask("DELETE", "/_test/events")
-        self.forget_requests()
+        self.ask("POST", "/_test/clean")
+        patience.hangs(False)
 
 
 @contextmanager

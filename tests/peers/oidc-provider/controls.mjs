@@ -1,5 +1,5 @@
 // What a test may do that no client may: POST /_test/rotate-keys, /ttl, /trouble, /backchannel,
-// /drop-sessions, /revoke, /rotation; GET /_test/events, /requests, /sessions; DELETE /_test/events, /requests.
+// /drop-sessions, /revoke, /rotation, /clean; GET /_test/events, /requests, /sessions; DELETE /_test/events, /requests.
 import { behaviour, current, issuer, noted, note, rotate, ttl } from './provider.mjs';
 import { posted } from './pages.mjs';
 import { dropSessions, signedIn } from './store.mjs';
@@ -76,6 +76,16 @@ function rotation(form) {
   return behaviour;
 }
 
+/** Forget troubles, lives, sessions and what was asked, for the next test. */
+function cleaned() {
+  troubles.clear();
+  behaviour.rotates = true;
+  Object.assign(ttl, { access_token: 300, id_token: 300, refresh_token: 86400 });
+  noted().length = 0;
+  requests.length = 0;
+  return dropSessions();
+}
+
 function rotated(form) {
   const kids = rotate(form.get('drop') === '1');
   note('keys.rotated', { kids });
@@ -90,6 +100,7 @@ const CONTROLS = {
   'POST /_test/drop-sessions': dropSessions,
   'POST /_test/revoke': revoke,
   'POST /_test/rotation': rotation,
+  'POST /_test/clean': cleaned,
   'GET /_test/events': noted,
   'DELETE /_test/events': () => { noted().length = 0; return noted(); },
   'GET /_test/sessions': signedIn,
