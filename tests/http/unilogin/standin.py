@@ -11,6 +11,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from typing import Any
 
 import requests
@@ -30,8 +31,11 @@ __all__ = ["Answer", "Browser", "Standin", "outbound"]
 Calls = Callable[[], list[str]]
 
 
+@dataclass
 class Standin(Sandbox):
     """A running sandbox, seen as Unilogin."""
+
+    in_trouble: set[tuple[str, str]] = field(default_factory=set)
 
     @property
     def issuer(self) -> str:
@@ -70,8 +74,8 @@ class Standin(Sandbox):
 
     def clean(self) -> None:
         """End all trouble and all sessions."""
-        self.trouble("normal")
-        self.service_trouble("normal")
+        for page, action in list(self.in_trouble):
+            self._choose(page, action, "normal")
         with closing(sqlite3.connect(self.data / "sandbox.sqlite3", timeout=10)) as database:
             database.execute("DELETE FROM things WHERE kind NOT IN ('key', 'secret')")
             database.commit()
@@ -82,6 +86,7 @@ class Standin(Sandbox):
             form = {"csrfmiddlewaretoken": operator.cookies["sandbox-csrf"], "trouble": name}
             done = operator.post(self.url + action, form, allow_redirects=False, timeout=60)
         assert done.status_code == 303, done.text
+        (self.in_trouble.discard if name == "normal" else self.in_trouble.add)((page, action))
         patience.hangs(name == "slow")
 
 
