@@ -53,11 +53,11 @@ class StandIn:
     def stop(self) -> None:
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(15)
+            self.process.wait(60)
             self.process = None
 
     def answers(self) -> bool:
         try:
             return requests.get(f"{self.url}/healthz", verify=self.verify, timeout=5).ok
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             return False
