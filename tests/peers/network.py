@@ -2,7 +2,8 @@
 
 Names other than those of this machine are not found, as on a machine without a network; a
 connection to a foreign address fails the test. Unix sockets are free. libcurl opens its sockets
-itself, so its handles are watched; other C libraries such as libpq go their own way.
+itself, so its handles are watched; other C libraries such as libpq go their own way. No proxy of
+the environment is asked, for which requests would look through all of it at each call.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import requests
 
 from accounts.http import upstreams
 from accounts.http.handles import pycurl
@@ -74,6 +77,7 @@ def stay_here() -> Iterator[None]:
     """Refuse foreign names and addresses until the end of the block."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex
     getaddrinfo, curl = socket.getaddrinfo, pycurl.Curl
+    bypass = requests.utils.should_bypass_proxies
 
     def judge(own: socket.socket, address: Any) -> None:
         if own.family in {socket.AF_INET, socket.AF_INET6} and not is_here(address[0]):
@@ -98,6 +102,7 @@ def stay_here() -> Iterator[None]:
     socket.socket.connect_ex = guarded_connect_ex  # type: ignore[method-assign]
     socket.getaddrinfo = guarded_getaddrinfo
     pycurl.Curl = Curl  # type: ignore[misc]
+    requests.utils.should_bypass_proxies = lambda *_, **__: True
     try:
         yield
     finally:
@@ -105,6 +110,7 @@ def stay_here() -> Iterator[None]:
         socket.socket.connect_ex = connect_ex  # type: ignore[method-assign]
         socket.getaddrinfo = getaddrinfo
         pycurl.Curl = curl  # type: ignore[misc]
+        requests.utils.should_bypass_proxies = bypass
 
 
 def forget_trouble() -> None:
