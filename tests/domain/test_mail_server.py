@@ -13,6 +13,9 @@ from portal.configuration.env import Misconfigured
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.mail import Dripping, Flooding, Parting, serving
 
+# Seconds: a whole mail is sent in the first on a busy machine, and nothing takes the second.
+SHORT, LONG = 3.0, 60.0
+
 
 @pytest.mark.parametrize(
     ("url", "host", "user", "password"),
@@ -64,7 +67,7 @@ def send() -> float:
         send_mail("A word", "to you", "no-reply@example.org", ["ada@example.org"])
     finally:
         took = time.monotonic() - began
-        assert took < 2
+        assert took < LONG
     return took
 
 
@@ -83,7 +86,7 @@ def certificates(
 def test_a_mail_server_that_talks_for_ever_is_left(
     monkeypatch: pytest.MonkeyPatch, talker: type[Dripping], certificates: Certificates | None
 ) -> None:
-    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    monkeypatch.setattr(smtp, "SECONDS", SHORT)
     left = pytest.raises(smtplib.SMTPServerDisconnected, match=r"timed out|too (long|much)")
     with serving(talker, certificates) as named, override_settings(**named), left:
         send()
@@ -92,8 +95,8 @@ def test_a_mail_server_that_talks_for_ever_is_left(
 def test_a_mail_that_was_taken_was_sent_however_long_the_parting_is(
     monkeypatch: pytest.MonkeyPatch, certificates: Certificates | None
 ) -> None:
-    monkeypatch.setattr(smtp, "SECONDS", 0.4)
+    monkeypatch.setattr(smtp, "SECONDS", SHORT)
     monkeypatch.setattr(Parting, "taken", 0)
     with serving(Parting, certificates) as named, override_settings(**named):
-        assert send() >= 0.4
+        assert send() >= SHORT
     assert Parting.taken == 1
