@@ -17,7 +17,7 @@ from accounts.session.store import SEEN_EVERY, SessionStore, rewrite
 from accounts.session.typed import Session
 from portal.server.kept import KEEP, Keep
 from tests.http.at_front import by_django, told
-from tests.http.conftest import PASSWORD, enter, sign_in, stored
+from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
@@ -149,12 +149,10 @@ def _rest(body: list[dict[str, Any]]) -> list[str]:
     return [each["slug"] for each in body if each["type"] != "tenant"]
 
 
-def test_the_session_costs_one_query(
-    client: Client, person: User, django_assert_max_num_queries: Any
-) -> None:
+def test_the_session_costs_one_query(client: Client, person: User) -> None:
     sign_in(client)
     client.get("/auth/session")
-    with django_assert_max_num_queries(1):
+    with at_most(1):
         assert client.get("/auth/session").json()["isLoggedIn"]
 
 
