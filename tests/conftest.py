@@ -248,7 +248,7 @@ def _registries() -> Iterator[Registry[Any]]:
     for name in sys.modules.keys() - _looked_through:
         _looked_through.add(name)
         if name.split(".")[0] in FLOORS:
-            own = vars(sys.modules[name]).values()
+            own = list(vars(sys.modules[name]).values())  # a thread may still import it
             _kept.extend(each for each in own if isinstance(each, Registry))
     yield from _kept
 

@@ -115,5 +115,5 @@ def stay_here() -> Iterator[None]:
 
 def forget_trouble() -> None:
     """Let every upstream be called again, however often it failed."""
-    for upstream in upstreams.shared._known.values():
+    for upstream in list(upstreams.shared._known.values()):  # a thread may still make one known
         upstream.recover()
