@@ -20,6 +20,7 @@ from pathlib import Path
 import pycurl
 import pytest
 
+from tests.peers import echo as echoing
 from tests.peers import proxies
 from tests.peers.site import ROOT, environment, free_port
 
@@ -207,8 +208,8 @@ def test_of_a_body_that_is_too_large_only_the_length_is_told(echo: int) -> None:
 def test_a_body_that_is_too_large_is_answered_and_by_no_bad_gateway(way: Way, size: int) -> None:
     """By a client that reads while it sends, as browsers do. 413 is the proxy's."""
     body = b"x" * size
-    said = Counter(curl(way, body) for _ in range(12))
-    assert set(said) <= {200, 413}, said
+    said = Counter(timely(lambda: curl(way, body)) for _ in range(12))
+    assert set(said) <= {200, 413, None}, said
 
 
 def test_so_is_a_body_that_comes_with_a_head_that_is_refused(way: Way) -> None:
@@ -245,6 +246,19 @@ def test_over_http_2_a_head_has_no_body_and_a_length_is_one(echo: int) -> None:
     call = {"version": pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE}
     assert curl(Way(echo), None, **call) == 200
     assert curl(Way(echo), b"xx", "Content-Length: 2", "Content-Length: 2", **call) == 400
+
+
+def timely(call: Callable[[], int]) -> int | None:
+    """Return the status of an answer, or None where a busy machine took longer than the echo waits:
+    a proxy ends the connection then, on which the answer may be lost (RFC 9112, 9.6).
+    """
+    began = time.monotonic()
+    try:
+        return call()
+    except pycurl.error:
+        if time.monotonic() - began < echoing.DEADLINE:
+            raise
+        return None
 
 
 def curl(

@@ -1,6 +1,6 @@
 """An application behind the site's own front that says what it was told: `granian` serves it.
 
-`ECHO_TRUSTED` names the trusted proxies; the deadline for a body is two seconds.
+`ECHO_TRUSTED` names the trusted proxies.
 """
 
 import json
@@ -10,6 +10,8 @@ from typing import Any
 
 from portal.server.front import Front
 from portal.server.proxies import TrustedProxies
+
+DEADLINE = 2.0  # seconds, for a body
 
 
 def told(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -24,6 +26,6 @@ application = Front(
     told,
     TrustedProxies(os.environ.get("ECHO_TRUSTED", "").split(",")),
     threads=2,
-    deadline=2.0,
+    deadline=DEADLINE,
     largest=1000,
 )
