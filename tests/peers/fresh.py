@@ -6,6 +6,7 @@ import time
 from concurrent.futures import wait
 
 from django.conf import settings
+from django.core import mail
 from django.core.cache import caches as django_caches
 
 from accounts import cache, ended, outbox
@@ -45,7 +46,7 @@ def caches() -> None:
         django_caches[alias].clear()
 
 
-def delivered(seconds: float = 10.0) -> None:
+def delivered(seconds: float = 60.0) -> None:
     """Wait until this process has delivered what it posted, and what that posted in turn."""
     deadline = time.monotonic() + seconds
     while outbox._under_way and time.monotonic() < deadline:
@@ -53,8 +54,9 @@ def delivered(seconds: float = 10.0) -> None:
 
 
 def worker() -> None:
-    """Start with nothing."""
+    """Start with nothing, and with no mail that was under way as the test before ended."""
     delivered()
+    mail.outbox.clear()
     feed()
     sources()
     rules()
