@@ -149,9 +149,8 @@ def test_a_reload_under_load_loses_no_request(house: Site, name: str) -> None:
 
 
 def test_a_worker_that_dies_is_started_anew(house: Site) -> None:
-    time.sleep(
-        6
-    )  # granian takes a worker that dies within 5.5 s of its start for a loop of crashes
+    # granian takes a worker that dies within 5.5 s of its start for a loop of crashes.
+    time.sleep(6)
     os.kill(worker(house), signal.SIGKILL)
     deadline = time.monotonic() + 60
     answered = False
