@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import os
 import shutil
 import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from threading import Event
@@ -16,7 +18,7 @@ from threading import Event
 from accounts import conf
 
 PATIENCE_SECONDS = 60.0
-LEAVE_SECONDS = 8.0
+LEAVE_SECONDS = 15.0
 LOOK_EVERY_SECONDS = 0.1
 
 
@@ -136,11 +138,13 @@ def _await(process: Process, own: subprocess.Popen[bytes], stop: Event) -> None:
 def _end(started: Sequence[subprocess.Popen[bytes]]) -> None:
     for own in reversed(started):
         own.terminate()
+    ends = time.monotonic() + LEAVE_SECONDS
     for own in started:
         try:
-            own.wait(LEAVE_SECONDS)
+            own.wait(max(0.0, ends - time.monotonic()))
         except subprocess.TimeoutExpired:
-            own.kill()
+            # Its whole session, or granian's workers stay and keep the port and our output.
+            os.killpg(own.pid, signal.SIGKILL)
             own.wait()
 
 
