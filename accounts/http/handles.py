@@ -5,7 +5,6 @@ takes from the environment is turned off here: proxies, and `SSLKEYLOGFILE`.
 """
 
 import os
-import select
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 import certifi
 
 from accounts.conf import HttpLimits
+from accounts.sockets import has_news
 
 os.environ.pop("SSLKEYLOGFILE", None)  # libcurl reads it when it is loaded: so take it from here
 import pycurl
@@ -66,18 +66,11 @@ def _quiet(idle: list[_Box]) -> pycurl.CurlShare:
             box, connection = idle.pop()
         except IndexError:  # another thread was faster
             break
-        if connection < 0 or not _has_news(connection):
+        if connection < 0 or not has_news(connection):
             return box
     box = pycurl.CurlShare()
     box.setopt(pycurl.SH_SHARE, pycurl.LOCK_DATA_CONNECT)
     return box
-
-
-def _has_news(connection: int) -> bool:
-    """Tell whether there is something to read from a socket, its end included."""
-    look = select.poll()
-    look.register(connection, select.POLLIN)
-    return bool(look.poll(0))
 
 
 def _made(limits: HttpLimits, box: pycurl.CurlShare) -> pycurl.Curl:
