@@ -7,6 +7,7 @@ could not be reached is left alone for a second, but for one try: so one that ha
 one time-out a second, not one a request.
 """
 
+import time
 from typing import Any
 
 import psycopg
@@ -14,6 +15,10 @@ from django.db.backends.postgresql import base
 
 from accounts import conf
 from accounts.cache import Silence
+from accounts.sockets import has_news
+
+# For so many seconds after its last answer a connection is not asked whether it lives.
+ANSWERED_LATELY = 0.5
 
 # By the address of a database: where another one does not answer is nothing to this one.
 _silences: dict[tuple[str, ...], Silence] = {}
@@ -43,13 +48,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def is_usable(self) -> bool:
         """Tell whether the connection lives; one that is silent for as long as connecting may take
-        does not, nor does any while the server is left alone.
+        does not, nor does any while the server is left alone. One that has answered a moment ago
+        is not asked again, unless there was an error, or its server has ended it since.
         """
         wait = getattr(self.connection, "wait", None)
         if not isinstance(wait, _Wait) or wait.seconds is None:
             return bool(super().is_usable())
         if wait.silence.holds():
             return False
+        if not self.errors_occurred and wait.answered_lately():
+            return True
         seconds, wait.seconds = wait.seconds, min(wait.seconds, conf.database_connect())
         try:
             is_usable = bool(super().is_usable())
@@ -71,13 +79,22 @@ class _Wait:
         self._connection, self.silence = connection, silence
         self._wait = connection.wait
         self.seconds = seconds
+        self._answered = 0.0
+
+    def answered_lately(self) -> bool:
+        """Tell whether there was an answer a moment ago, and nothing since: a server that ends a
+        connection says so, and what it says waits to be read.
+        """
+        lately = time.monotonic() - self._answered < ANSWERED_LATELY
+        return lately and not has_news(self._connection.fileno())
 
     def __call__(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
         """Return what the server says. Raises `OperationalError` and ends the connection else, and
         where the server takes no writes: the next connection may find the one that does.
         """
+        self._answered = 0.0
         try:
-            return self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
+            answer = self._wait(generator, *args, **{"timeout": self.seconds, **kwargs})
         except psycopg.errors._WaitTimeout:
             self._connection.pgconn.finish()
             self.silence.begin()
@@ -85,3 +102,5 @@ class _Wait:
         except psycopg.errors.ReadOnlySqlTransaction:
             self._connection.pgconn.finish()
             raise psycopg.OperationalError("The database takes no writes.") from None
+        self._answered = time.monotonic()
+        return answer

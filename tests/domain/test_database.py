@@ -9,9 +9,11 @@ from typing import Any
 import psycopg
 import pytest
 from django.db import OperationalError
+from django.db.backends.postgresql.base import DatabaseWrapper as Connection
 from django.db.utils import ConnectionHandler
 
 from accounts import database
+from accounts.database.base import ANSWERED_LATELY
 from portal.configuration.env import env
 from portal.configuration.stores import GRACE, KEEPALIVE, longest_wait, postgres
 from tests.peers.commands import manage
@@ -81,10 +83,45 @@ def test_a_look_whether_a_connection_lives_is_shorter_than_a_statement(
     connection: Any, server: Postgres
 ) -> None:
     connection.connection.wait.seconds = statement = 600
+    time.sleep(ANSWERED_LATELY)
     begun = time.monotonic()
     with server.frozen():
         assert not connection.is_usable()
     assert time.monotonic() - begun < statement / 10
+
+
+def test_a_connection_that_has_answered_a_moment_ago_is_not_asked_whether_it_lives(
+    connection: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A round trip that each request would make: one in nine of a whole login."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    asked = []
+    monkeypatch.setattr(Connection, "is_usable", lambda _: asked.append(1) or True)
+    assert connection.is_usable()
+    assert not asked
+    time.sleep(ANSWERED_LATELY)
+    assert connection.is_usable()
+    assert asked
+
+
+def test_one_that_its_server_has_ended_is_not_taken_for_living(
+    connection: Any, server: Postgres
+) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (own,) = cursor.fetchone()
+    with psycopg.connect(server.url, autocommit=True) as other:
+        other.execute("SELECT pg_terminate_backend(%s, 5000)", [own])
+    assert not connection.is_usable()
+
+
+def test_one_that_had_an_error_is_asked(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    took(connection, "SELECT pg_sleep(20)")
+    asked = []
+    monkeypatch.setattr(Connection, "is_usable", lambda _: asked.append(1) or True)
+    assert connection.is_usable()
+    assert asked
 
 
 def test_what_the_address_says_counts_more() -> None:
