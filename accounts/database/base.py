@@ -15,7 +15,7 @@ from django.db.backends.postgresql import base
 
 from accounts import conf
 from accounts.cache import Silence
-from accounts.sockets import has_news
+from accounts.http.sockets import has_news
 
 # For so many seconds after its last answer a connection is not asked whether it lives.
 ANSWERED_LATELY = 0.5

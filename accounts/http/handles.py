@@ -14,7 +14,7 @@ from pathlib import Path
 import certifi
 
 from accounts.conf import HttpLimits
-from accounts.sockets import has_news
+from accounts.http.sockets import has_news
 
 os.environ.pop("SSLKEYLOGFILE", None)  # libcurl reads it when it is loaded: so take it from here
 import pycurl
