@@ -1,4 +1,6 @@
-"""What wraps each request: its log line, the way to https and to slashes, the content policy."""
+"""What wraps each request: its log line, the way to https and to slashes, its session's cookie, the
+content policy.
+"""
 
 import logging
 import uuid
@@ -9,6 +11,8 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
+from django.conf import settings
+from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
@@ -75,6 +79,22 @@ class Slashes(CommonMiddleware):
         if request.path_info == "/metrics":
             return None
         return super().process_request(request)
+
+
+class Sessions(SessionMiddleware):
+    """Django's middleware, which deletes the cookie of an unknown session. A script that only asks,
+    as each tab of a front end does time and again, leaves it to the next page: its answer may come
+    after that of a new sign-in in another tab, and would delete the new session's cookie.
+    """
+
+    def process_response(self, request: HttpRequest, response: Any) -> Any:
+        """Return the answer with its cookie (Fetch Metadata, 2.3: a script's mode is another)."""
+        answer = super().process_response(request, response)
+        mode = request.headers.get("Sec-Fetch-Mode", "navigate")
+        held = answer.cookies.get(settings.SESSION_COOKIE_NAME)
+        if held is not None and not held.value and mode != "navigate" and request.method == "GET":
+            del answer.cookies[settings.SESSION_COOKIE_NAME]
+        return answer
 
 
 class ContentPolicy(CSPMiddleware):

@@ -123,7 +123,7 @@ MIDDLEWARE = [
     "portal.middleware.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "portal.door.shared.NothingStays",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "portal.middleware.Sessions",
     "django.middleware.locale.LocaleMiddleware",
     "portal.middleware.Slashes",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -40,6 +40,20 @@ def test_a_front_end_keeps_the_csrf_cookie_that_it_has(client: Client, db: None)
     assert client.get("/auth/session").cookies["csrftoken"].value != "not ours"
 
 
+def test_a_script_that_asks_with_a_former_cookie_deletes_no_new_one(person: User) -> None:
+    """Its answer may come after that of the sign-in that replaced the session."""
+    browser = Client()
+    former = sign_in(browser).cookies["vestibule"].value
+    StoredSession.objects.all().delete()  # as the next sign-in does with the former one
+    late = Client(headers={"Sec-Fetch-Mode": "cors"})
+    late.cookies["vestibule"] = former
+    answer = late.get("/auth/session")
+    assert answer.json() == ANONYMOUS
+    assert "vestibule" not in answer.cookies
+    page = late.get("/", headers={"Sec-Fetch-Mode": "navigate"})
+    assert page.cookies["vestibule"].value == ""
+
+
 def test_the_csrf_token_comes_with_the_answer(person: User, settings: Any) -> None:
     settings.CORS_ALLOWED_ORIGINS = ["https://front.example"]
     strict = Client(enforce_csrf_checks=True)
