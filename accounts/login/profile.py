@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
 
@@ -79,23 +78,3 @@ def remember(user: User, source: Source, outcome: Authentication) -> None:
     if kept:
         known = {"source": source, "issuer": outcome.issuer, "subject": outcome.subject}
         Identity.objects.filter(**known).exclude(**kept).update(**kept)
-
-
-def follow_groups(user: User, source: Source, outcome: Authentication) -> None:
-    """Set the mapped groups of `user` to those that the source claims; None changes nothing.
-
-    Groups outside the mapping are kept. A mapped group that does not exist is created without
-    permissions.
-    """
-    if outcome.groups is None or not source.groups:
-        return
-    managed, claimed = set(source.groups.values()), set(outcome.groups)
-    wanted = {ours for theirs, ours in source.groups.items() if theirs in claimed}
-    held = set(user.groups.filter(name__in=managed).values_list("name", flat=True))
-    if wanted - held:
-        new = [Group.objects.get_or_create(name=name)[0] for name in sorted(wanted - held)]
-        user.groups.add(*new)
-    if held - wanted:
-        user.groups.remove(*Group.objects.filter(name__in=held - wanted))
-    if held != wanted:
-        ended.announce(ended.PERSON, [str(user.pk)])

@@ -19,6 +19,7 @@ from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Vi
 from accounts.session import access, afar, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
+from accounts.source import groups
 from accounts.source.catalogue import ConfiguredSource
 from accounts.telling import tell
 
@@ -230,7 +231,7 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
     profile.follow(owner, source.row, outcome)
     profile.remember(owner, source.row, outcome)
-    profile.follow_groups(owner, source.row, outcome)
+    groups.follow(owner, source.row, outcome.groups)
     return owner, decision
 
 
