@@ -66,13 +66,14 @@ def is_verified(source: Source, outcome: Authentication) -> bool:
 
 
 def remember(user: User, source: Source, outcome: Authentication) -> None:
-    """Keep with the identity what the source claims of groups, for administrators, and the digest
-    of what was typed as a name, where that is not the username: the lock-out knows by it who has
+    """Keep with the identity what the source claims of groups, mapped ones first, and the digest of
+    what was typed as a name, where that is not the username: the lock-out knows by it who has
     signed in from an address before.
     """
     kept: dict[str, Any] = {}
     if outcome.groups is not None:
-        kept["claimed_groups"] = list(outcome.groups)[:_MOST_REMEMBERED]
+        mapped_first = sorted(outcome.groups, key=lambda name: name not in source.groups)
+        kept["claimed_groups"] = mapped_first[:_MOST_REMEMBERED]
     if outcome.name_key not in {"", lockout.name_key(source.slug, user.username)}:
         kept["name_key"] = outcome.name_key
     if kept:

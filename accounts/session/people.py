@@ -18,7 +18,7 @@ from accounts.provider import Visit
 from accounts.session import devices, farewell, tabs
 from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
-from accounts.source import catalogue
+from accounts.source import catalogue, groups
 from accounts.telling import tell
 from accounts.trail import Act, acting
 
@@ -33,13 +33,14 @@ def sessions_of(user_id: int) -> QuerySet[StoredSession]:
 
 
 def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSession]:
-    """Take a way in away from its person, and end the sessions that came by it with their child
-    sessions. A sign-in by it that is under way is waited for, and a later one finds it gone.
-    `word` is as for `end_with_children`. Returns what ended.
+    """Take a way in away from its person, with the groups that it alone gave, and end the sessions
+    that came by it with their child sessions. A sign-in by it that is under way is waited for, and
+    a later one finds it gone. `word` is as for `end_with_children`. Returns what ended.
     """
     came = _came_by(way)
     with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=way.user_id)
+        person = User.objects.select_for_update(no_key=True).get(pk=way.user_id)
+        groups.forget(person, way)
         way.delete()
         return end_with_children(came, word)
 

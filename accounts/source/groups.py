@@ -3,16 +3,18 @@
 from collections.abc import Collection
 
 from django.contrib.auth.models import Group
+from django.db.models import QuerySet
 
 from accounts import ended
-from accounts.models import Source, User
+from accounts.models import Identity, Source, User
 
 
 def follow(user: User, source: Source, claimed: Collection[str] | None) -> None:
     """Set the mapped groups of `user` to those that the source claims; None changes nothing.
 
-    Groups outside the mapping are kept. A mapped group that does not exist is created without
-    permissions.
+    Groups outside the mapping are kept, and those that another of the person's ways in, by a source
+    that is enabled, claims by its own mapping. A mapped group that does not exist is created
+    without permissions.
     """
     if claimed is None or not source.groups:
         return
@@ -23,9 +25,32 @@ def follow(user: User, source: Source, claimed: Collection[str] | None) -> None:
         new = [Group.objects.get_or_create(name=name)[0] for name in sorted(wanted - held)]
         user.groups.add(*new)
     if held - wanted:
+        wanted |= held & _claimed(user, Identity.objects.exclude(source=source))
+    if held - wanted:
         user.groups.remove(*Group.objects.filter(name__in=held - wanted))
     if held != wanted:
         ended.announce(ended.PERSON, [str(user.pk)])
+
+
+def forget(user: User, way: Identity) -> None:
+    """Take from `user` the groups that `way`, which is theirs no longer, has given, unless another
+    way in claims them as well.
+    """
+    gone = _mapped(way.source, _names(way)) - _claimed(user, Identity.objects.exclude(pk=way.pk))
+    lost = list(user.groups.filter(name__in=gone)) if gone else []
+    if lost:
+        user.groups.remove(*lost)
+        ended.announce(ended.PERSON, [str(user.pk)])
+
+
+def _claimed(user: User, ways: QuerySet[Identity]) -> set[str]:
+    """Return the groups that the enabled sources among the ways in `ways` of a person claim."""
+    own = ways.filter(user=user, source__enabled=True).select_related("source")
+    return {ours for way in own for ours in _mapped(way.source, _names(way))}
+
+
+def _names(way: Identity) -> set[str]:
+    return {name for name in way.claimed_groups if isinstance(name, str)}
 
 
 def _mapped(source: Source, claimed: Collection[str]) -> set[str]:

@@ -56,6 +56,27 @@ def test_a_missing_claim_changes_nothing(client: Client, tenant: Tenant, peer: U
     assert of(User.objects.get()) == {"Staff"}
 
 
+def test_what_another_way_in_claims_is_kept_and_goes_with_it(
+    client: Client, tenant: Tenant, peer: Upstream
+) -> None:
+    tenant(columns=MAPPED)
+    peer.extra = {"groups": ["town-staff"]}
+    enter(client, "town")
+    user = User.objects.get()
+    readers = {"groups": {"library": "Readers", "staff": "Staff"}}
+    library = tenant("library", columns=readers)
+    way = user.identities.create(source=library, issuer=user.identities.get().issuer, subject="bob")
+    peer.extra = {"groups": ["library"]}
+    enter(Client(), "library")
+    assert of(user) == {"Staff", "Readers"}
+    user.groups.add(Group.objects.create(name="By hand"))
+    people.unlink(Identity.objects.get(pk=way.pk))
+    assert of(user) == {"Staff", "By hand"}
+    peer.extra = {"groups": []}
+    enter(Client(), "town")
+    assert of(user) == {"By hand"}
+
+
 def test_what_a_source_claims_is_remembered_for_administrators(
     client: Client, tenant: Tenant, peer: Upstream
 ) -> None:
