@@ -4,10 +4,12 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.validators import EmailValidator
+from django.db.models import Q
+from django.utils import timezone
 
 from accounts import ended
 from accounts.login import lockout
-from accounts.models import Identity, Source, User
+from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Authentication
 
 LONGEST = 254
@@ -79,3 +81,22 @@ def remember(user: User, source: Source, outcome: Authentication) -> None:
     if kept:
         known = {"source": source, "issuer": outcome.issuer, "subject": outcome.subject}
         Identity.objects.filter(**known).exclude(**kept).update(**kept)
+
+
+def is_news(source: Source, outcome: Authentication) -> bool:
+    """Tell whether what an access token says of somebody is the newest word of them. Nothing is
+    copied from one that is older than another, or than a sign-in whose session goes on: whoever
+    kept it would get a role back that the source has taken away.
+    """
+    said = outcome.issued_at or timezone.now()
+    known = {"issuer": outcome.issuer, "subject": outcome.subject}
+    newer = Identity.objects.filter(source=source, heard_at__gt=said, **known)
+    since = StoredSession.objects.filter(source=source.slug, created_at__gt=said, **known)
+    return not newer.exists() and not since.exists()
+
+
+def hear(source: Source, outcome: Authentication) -> None:
+    """Keep when the access token was issued that was the newest word of somebody."""
+    said = outcome.issued_at or timezone.now()
+    heard = Identity.objects.filter(source=source, issuer=outcome.issuer, subject=outcome.subject)
+    heard.filter(Q(heard_at=None) | Q(heard_at__lt=said)).update(heard_at=said)

@@ -130,10 +130,14 @@ def sign_in(
 
 def identify(source: ConfiguredSource, outcome: Authentication, visit: Visit) -> User:
     """Return the person of a verified outcome, made when the source lets new people in: no session
-    begins. Raises `AccessDenied` with the reason.
+    begins. What is said of them is copied unless something newer is known. Raises `AccessDenied`
+    with the reason.
     """
     with transaction.atomic():
-        user, decision = _person(source, outcome)
+        news = profile.is_news(source.row, outcome)
+        user, decision = _person(source, outcome, is_news=news)
+        if news:
+            profile.hear(source.row, outcome)
         if decision is Decision.ENROLL:
             enrolled = events.event(
                 "person.enrolled", visit, source=source.slug, session_type=source.session_type,
@@ -213,7 +217,9 @@ def was_used_by(session: Session, state: str) -> bool:
     return session.type != ANONYMOUS and used.exists()
 
 
-def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, Decision]:
+def _person(
+    source: ConfiguredSource, outcome: Authentication, *, is_news: bool = True
+) -> tuple[User, Decision]:
     owner = whose.known(source, outcome)
     decision, reason = decide(
         owner=owner.pk if owner else None,
@@ -229,9 +235,10 @@ def _person(source: ConfiguredSource, outcome: Authentication) -> tuple[User, De
     if decision is Decision.ENROLL:
         owner, decision = _enroll(source.row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
-    profile.follow(owner, source.row, outcome)
-    profile.remember(owner, source.row, outcome)
-    groups.follow(owner, source.row, outcome.groups)
+    if is_news:
+        profile.follow(owner, source.row, outcome)
+        profile.remember(owner, source.row, outcome)
+        groups.follow(owner, source.row, outcome.groups)
     return owner, decision
 
 

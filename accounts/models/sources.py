@@ -118,7 +118,8 @@ class Identity(models.Model):
     An identity of before issuers counted has none, and takes its source's at the next sign-in.
     `claimed_groups` are the groups that the source named last: a suggestion for administrators.
     `name_key` is the digest of the name that was typed last into the form of the source, empty
-    where the username is typed (`accounts.login.lockout.name_key`).
+    where the username is typed (`accounts.login.lockout.name_key`). `heard_at` is when the newest
+    access token of the source that was brought for them was issued.
     """
 
     source = models.ForeignKey(
@@ -134,6 +135,7 @@ class Identity(models.Model):
     name_key = models.CharField(
         max_length=64, blank=True, default="", db_default="", editable=False
     )
+    heard_at = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -73,6 +73,19 @@ def test_11_to_14_a_resource_is_given_for_an_upstreams_token(
     assert Identity.objects.count() == 1
 
 
+def test_an_older_token_gives_back_nothing_that_was_taken_away(
+    source: Callable[..., Source], op: OpenIdProvider
+) -> None:
+    source(columns={"groups": {"caseworker": "Caseworkers"}}, claims={"groups": "groups"})
+    before = token(op, iat=int(time.time()) - 200, groups=["caseworker"], name="Old Name")
+    roles = []
+    for minutes, text in enumerate([before, token(op, groups=[], name="New Name"), before]):
+        with time_machine.travel(timezone.now() + timedelta(seconds=61 * minutes)):
+            roles.append(call(text).json()["User"]["groups"]["group"])
+    assert [bool(held) for held in roles] == [True, False, False], roles
+    assert User.objects.get().name == "New Name"
+
+
 def test_cognitos_tokens_without_aud(source: Callable[..., Source], op: OpenIdProvider) -> None:
     source(**COGNITO)
     fine = {"aud": None, "client_id": CLIENT_ID, "token_use": "access"}
