@@ -135,6 +135,24 @@ def test_a_hand_over_and_out_by_the_upstream(
     assert session == {"isLoggedIn": False, "type": "anonymous"}
 
 
+def test_who_leaves_by_a_pair_that_a_new_sign_in_has_ended_has_left(
+    front_end: Page, served: Site, upstream: Certified
+) -> None:
+    """Another tab signs in anew: the session that goes on is the same person's, and ends too."""
+    front_end.evaluate("portal.handOver('town')")
+    front_end.get_by_label("User").fill("alice")
+    front_end.get_by_label("Password", exact=True).fill(THERE)
+    front_end.get_by_role("button", name="Log in").click()
+    front_end.wait_for_url(f"{served.url}/")
+    heard(front_end, "LOGIN_SUCCESS")
+    session = front_end.context.request
+    session.get(f"{served.url}/auth/login/town")
+    assert session.get(f"{served.url}/auth/session").json()["isLoggedIn"]
+    front_end.evaluate("void portal.logout()")
+    front_end.wait_for_url(f"{upstream.issuer}/**")
+    assert not session.get(f"{served.url}/auth/session").json()["isLoggedIn"]
+
+
 def test_whoever_is_ended_elsewhere_is_told_at_the_next_refresh(
     front_end: Page, served: Site
 ) -> None:
