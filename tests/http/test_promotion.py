@@ -135,3 +135,37 @@ def test_whom_a_source_names_by_an_unverified_address_stays_signed_in(
     User.objects.filter(pk=bob.pk).update(email=THEIRS, email_verified=False)
     assert "anew" not in promote(admin, bob)
     assert is_signed_in(browser), "no link to a password could have been mailed"
+
+
+@pytest.mark.parametrize("first", ["rights", "merge"])
+def test_a_merge_gives_no_administrators_account_to_who_had_a_link(
+    chief: User, tenant: Tenant, first: str
+) -> None:
+    clerk, admin, held = staff("carl"), staff("ada", is_superuser=True), Client()
+    tenant(columns={"staff": True})
+    enter(Client(), "town", "bob")
+    bob = User.objects.get(identities__subject="bob")
+    choose(held, opened(held, link_by(clerk, chief)))
+    sign_in(held, "chief", NEW)
+    passkey = add(held)
+    linked = Identity.objects.create(user=chief, source=tenant("school", columns={"staff": True}))
+    if first == "rights":
+        assert "anew" not in promote(admin, bob)
+    else:  # as a former release noted it
+        User.objects.filter(pk=chief.pk).update(tended=False, email_verified=False)
+        User.objects.filter(pk=bob.pk).update(email="bob@example.org", email_verified=True)
+    page = f"/admin/accounts/user/{bob.pk}/merge/"
+    said = admin.get(page, {"other": chief.uid}).content.decode()
+    assert ("are not handed on, with password" in said) is (first == "rights")
+    assert admin.post(page, {"other": chief.uid}).status_code == 303
+    if first == "merge":
+        assert "anew" in promote(admin, bob)
+    for client in (held, Client()):
+        sign_in(client, "chief", NEW)
+        use(client, passkey)
+        assert not is_signed_in(client)
+    assert Identity.objects.filter(pk=linked.pk).exists() is (first == "merge")
+    bob.refresh_from_db()
+    assert bob.email != MINE
+    assert not bob.has_usable_password()
+    assert "bob" in [each.subject for each in bob.identities.all()]

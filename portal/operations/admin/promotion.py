@@ -28,7 +28,7 @@ def settle(page: Any, request: HttpRequest, was: User, now: User) -> None:
     have used; `was` is what was stored, `now` what is. Say so on the `page`.
     """
     rises = (now.is_staff and not was.is_staff) or (now.is_superuser and not was.is_superuser)
-    if not rises or not _was_open(was):
+    if not rises or not people.others_may_come_in(was):
         return
     _begin_anew(now, incoming.visit(request))
     said = _(
@@ -37,14 +37,6 @@ def settle(page: Any, request: HttpRequest, was: User, now: User) -> None:
         "and the ways in are theirs; then send a link, by which they must set a password anew."
     )
     page.message_user(request, said % {"person": now}, WARNING)
-
-
-def _was_open(person: User) -> bool:
-    """Tell whether somebody else may have come in: staff had a hand in it, or links to a password
-    went to an address that nobody has verified.
-    """
-    local = person.identities.filter(source__slug=Source.LOCAL)
-    return person.tended or (not person.email_verified and local.exists())
 
 
 def _begin_anew(person: User, visit: Visit) -> None:
