@@ -7,6 +7,7 @@ takes who stays and who goes, in the transaction of the merge.
 from collections.abc import Iterable
 
 from django.contrib.auth.models import Group
+from django.utils import timezone
 
 from accounts import ended
 from accounts.models import (
@@ -64,13 +65,14 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
             stays.status = User.Status.ACTIVE
         stays.groups.add(*groups)
         ended.announce(ended.PERSON, [str(stays.pk)])
-        Identity.objects.filter(user=goes).exclude(source__slug=Source.LOCAL).update(user=stays)
+        password = goes.has_usable_password() and not stays.has_usable_password()
+        renamed = password or not stays.name
+        _hand_over_ways(stays, goes, own_are_new=renamed and not by.is_superuser)
         devices.hand_over(stays, goes)
         for hand_over in offered("people_merge"):
             hand_over(stays, goes)
         Event.objects.filter(user=goes).update(user=stays)
         Event.objects.filter(by=goes).update(by=stays)
-        password = goes.has_usable_password() and not stays.has_usable_password()
         goes.delete()
         _fill(stays, goes, password=password)
         tell("person.merged", stays, visit, by=by, detail=detail)
@@ -94,6 +96,15 @@ def _take_ways_in(goes: User) -> None:
     goes.email, goes.email_verified, goes.tended = "", True, False
 
 
+def _hand_over_ways(stays: User, goes: User, *, own_are_new: bool) -> None:
+    """Let those of `goes` count as linked now: what resets an account keeps its first ones alone.
+    Where `stays` is called as `goes` was, the first ones of `stays` may be a stranger's.
+    """
+    whose = [stays, goes] if own_are_new else [goes]
+    rows = Identity.objects.filter(user__in=whose).exclude(source__slug=Source.LOCAL)
+    rows.update(user=stays, created_at=timezone.now())
+
+
 def _fill(stays: User, goes: User, *, password: bool) -> None:
     """Take over what `stays` lacks: name, address, and the password with its username."""
     stays.name = stays.name or goes.name
@@ -101,7 +112,6 @@ def _fill(stays: User, goes: User, *, password: bool) -> None:
     if goes.email and better and not (stays.email and stays.email_verified):
         stays.email, stays.email_verified = goes.email, goes.email_verified
     stays.seen_at = max(stays.seen_at, goes.seen_at)
-    stays.created_at = min(stays.created_at, goes.created_at)
     if password:
         stays.username, stays.password = goes.username, goes.password
     stays.save()

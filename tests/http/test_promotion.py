@@ -55,6 +55,12 @@ def promote(admin: Client, chief: User, **sent: Any) -> str:
     return str(admin.post(url(chief), given, follow=True).content.decode())
 
 
+def aged(person: User, hours: int) -> None:
+    was = {"created_at": person.created_at - timedelta(hours=hours)}
+    User.objects.filter(pk=person.pk).update(**was)
+    person.identities.update(**was)
+
+
 @pytest.mark.parametrize("sent", [{}, {"vouched": "on"}, {"email": THEIRS}])
 def test_a_link_from_before_gives_nobody_the_rights(
     chief: User, sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -145,6 +151,7 @@ def test_a_merge_gives_no_administrators_account_to_who_had_a_link(
     tenant(columns={"staff": True})
     enter(Client(), "town", "bob")
     bob = User.objects.get(identities__subject="bob")
+    aged(bob, hours=1)
     choose(held, opened(held, link_by(clerk, chief)))
     sign_in(held, "chief", NEW)
     passkey = add(held)
@@ -164,8 +171,30 @@ def test_a_merge_gives_no_administrators_account_to_who_had_a_link(
         sign_in(client, "chief", NEW)
         use(client, passkey)
         assert not is_signed_in(client)
-    assert Identity.objects.filter(pk=linked.pk).exists() is (first == "merge")
+    assert not Identity.objects.filter(pk=linked.pk).exists()
     bob.refresh_from_db()
     assert bob.email != MINE
     assert not bob.has_usable_password()
     assert "bob" in [each.subject for each in bob.identities.all()]
+
+
+@pytest.mark.parametrize(("name", "left"), [("Mette", "mette"), ("", "local")])
+def test_the_first_way_in_is_that_of_who_stays(
+    house: None, tenant: Tenant, name: str, left: str
+) -> None:
+    clerk, admin, source = staff("carl"), staff("ada", is_superuser=True), tenant()
+    own = Permission.objects.filter(codename="delete_identity")
+    User.objects.get(username="carl").user_permissions.add(*own)
+    pair = []
+    for subject, called, age in (("svend", "Svend", 2), ("mette", name, 1)):
+        user = User.objects.create_user(subject, name=called)
+        Identity.objects.create(user=user, source=source, subject=subject)
+        aged(user, hours=age)
+        pair.append(user)
+    goes, stays = pair
+    page = f"/admin/accounts/user/{stays.pk}/merge/"
+    assert clerk.post(page, {"other": goes.uid}).status_code == 303
+    assert {each.subject for each in stays.identities.all()} == {"mette", "svend"}
+    assert "anew" in promote(admin, stays)
+    way = stays.identities.get()
+    assert left in {way.subject, way.source.slug}
