@@ -96,7 +96,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     # False for an address that a source named without saying that it is verified.
     email_verified = models.BooleanField(_("e-mail verified"), default=True)
     # Whether staff without all rights have had a hand in how the person comes in: they typed the
-    # address, to which a link went, or merged somebody into the account.
+    # address, to which a link went, or merged somebody into the account. Or others may have used
+    # the account, and nobody with all rights has vouched for the address since.
     tended = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE

@@ -15,7 +15,7 @@ from accounts import outbox
 from accounts.models import Event, Identity, Passkey, Source, StoredSession, User
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.passkeys.steps import add, use
-from tests.http.passwords import NEW, choose, link_in, opened
+from tests.http.passwords import NEW, ask, choose, link_in, opened
 from tests.http.test_admin_people import act, form, is_signed_in, url
 from tests.peers import fresh
 
@@ -94,7 +94,7 @@ def test_nothing_that_was_held_before_gets_the_rights(
     chief.refresh_from_db()
     if address != MINE:
         assert clerk.post(url(chief), form(chief, email=address)).status_code == 302
-    assert "must set a password anew" in promote(admin, chief, email=THEIRS)
+    assert "must set a password anew" in promote(admin, chief, email=THEIRS, vouched="on")
     assert not is_signed_in(held)
     assert not StoredSession.objects.filter(user=chief).exists()
     sign_in(held, "chief", NEW)
@@ -198,3 +198,24 @@ def test_the_first_way_in_is_that_of_who_stays(
     assert "anew" in promote(admin, stays)
     way = stays.identities.get()
     assert left in {way.subject, way.source.slug}
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_an_address_that_nobody_vouched_for_does_not_become_theirs(chief: User, used: bool) -> None:
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    held = Client(HTTP_HOST="localhost")
+    link = link_by(clerk, chief)
+    if used:
+        choose(held, opened(held, link))
+    assert "anew" in promote(admin, chief, email=MINE)
+    mail.outbox.clear()
+    ask(held, "chief")
+    assert not mail.outbox
+    chief.refresh_from_db()
+    assert admin.post(url(chief), form(chief)).status_code == 302, "the rights are taken back"
+    ask(held, "chief")
+    choose(held, opened(held, link_in(mail.outbox[-1])))
+    sign_in(held, "chief", NEW)
+    assert "anew" in promote(admin, chief, email=THEIRS)
+    assert not is_signed_in(held)
+    assert not User.objects.get(pk=chief.pk).tended
