@@ -18,6 +18,8 @@ from accounts.models.sources import Identity, Source
 
 # The last sign-in of a person is kept to the day.
 SEEN_EVERY = timedelta(days=1)
+# A username of more is a sentence.
+_MOST_WORDS = 5
 
 
 def new_uid() -> str:
@@ -37,7 +39,13 @@ def username_key(username: str) -> str:
 
 
 def refuse_mixed_scripts(username: str) -> None:
-    """Refuse a name that mixes alphabets: a Cyrillic letter looks like a Latin one (U07)."""
+    """Refuse a name that mixes alphabets: a Cyrillic letter looks like a Latin one (U07). Refuse
+    what is no name as well: mails of the site contain it, and would say what somebody else likes.
+    """
+    words = len(username.split())
+    if not username.isprintable() or "://" in username or words > _MOST_WORDS:
+        said = _("Use a name in one line, of five words at most, without the address of a page.")
+        raise ValidationError(said, code="no_name")
     scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
     if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
         raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
