@@ -18,6 +18,8 @@ from accounts.models.sources import Identity, Source
 
 # The last sign-in of a person is kept to the day.
 SEEN_EVERY = timedelta(days=1)
+# A username of more is a sentence.
+_MOST_WORDS = 5
 
 
 def new_uid() -> str:
@@ -37,7 +39,13 @@ def username_key(username: str) -> str:
 
 
 def refuse_mixed_scripts(username: str) -> None:
-    """Refuse a name that mixes alphabets: a Cyrillic letter looks like a Latin one (U07)."""
+    """Refuse a name that mixes alphabets: a Cyrillic letter looks like a Latin one (U07). Refuse
+    what is no name as well: mails of the site contain it, and would say what somebody else likes.
+    """
+    words = len(username.split())
+    if not username.isprintable() or "://" in username or words > _MOST_WORDS:
+        said = _("Use a name in one line, of five words at most, without the address of a page.")
+        raise ValidationError(said, code="no_name")
     scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
     if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
         raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
@@ -96,7 +104,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     # False for an address that a source named without saying that it is verified.
     email_verified = models.BooleanField(_("e-mail verified"), default=True)
     # Whether staff without all rights have had a hand in how the person comes in: they typed the
-    # address, to which a link went, or merged somebody into the account.
+    # address, to which a link went, or merged somebody into the account. Or others may have used
+    # the account, and nobody with all rights has vouched for the address since.
     tended = models.BooleanField(default=False, db_default=False, editable=False)
     status = models.CharField(
         _("status"), max_length=16, choices=Status.choices, default=Status.ACTIVE

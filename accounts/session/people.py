@@ -32,6 +32,14 @@ def sessions_of(user_id: int) -> QuerySet[StoredSession]:
     return StoredSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
 
 
+def others_may_come_in(person: User) -> bool:
+    """Tell whether somebody else may have come in as a person: staff had a hand in it, or links to
+    a password went to an address that nobody has verified.
+    """
+    local = person.identities.filter(source__slug=Source.LOCAL)
+    return person.tended or (not person.email_verified and local.exists())
+
+
 def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSession]:
     """Take a way in away from its person, with the groups that it alone gave, and end the sessions
     that came by it with their child sessions. A sign-in by it that is under way is waited for, and

@@ -143,6 +143,15 @@ def test_letters_of_two_alphabets_do_not_mix() -> None:
         refuse_mixed_scripts("\u0430dmin")
 
 
+@pytest.mark.parametrize(
+    "no_name", ["a\nb", "a\rb", "a\x1b[2J", "a\u2028b", "http://a", "a b c d e f"]
+)
+def test_a_username_is_a_name_in_one_line(no_name: str) -> None:
+    refuse_mixed_scripts("Anna Maria von Berg (2)")
+    with pytest.raises(ValidationError):
+        refuse_mixed_scripts(no_name)
+
+
 FORWARDED = [
     ("x-forwarded-for", "198.51.100.7, 203.0.113.9, 10.0.0.2"),
     ("x-forwarded-proto", "https"),

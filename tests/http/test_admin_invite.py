@@ -15,6 +15,7 @@ from portal.operations import invitations
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oidc.conftest import parallel
 from tests.http.passwords import NEW, ask, choose, link_in, opened
+from tests.http.test_admin_people import errors, form, url
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,6 +112,7 @@ def test_each_lines_fault_is_told_and_nothing_is_half_done(admin: Client) -> Non
         ("username,email,is_superuser\nx,y@example.org,1", "The first line must name the columns"),
         ("username,username,email\nx,x,y@example.org", "The first line must name the columns"),
         ("username,email\nx,y@example.org,z", "There are more cells than columns."),
+        ('username,email\n"x\n\nPay",y@example.org', "Use a name in one line"),
         ('username,email\n"x,y@example.org', "This is no table of that kind"),
         ("username,email\n" + "a,b\n" * 501, "At most 500 people at once."),
         ("x" * 210_000, "at most"),
@@ -118,6 +120,15 @@ def test_each_lines_fault_is_told_and_nothing_is_half_done(admin: Client) -> Non
 )
 def test_what_is_no_such_table(admin: Client, table: str, said: str) -> None:
     assert said in " ".join(faults(admin, table))
+
+
+def test_a_username_that_a_former_release_took_may_stay(admin: Client, person: User) -> None:
+    User.objects.filter(pk=person.pk).update(username="a\u2028b")
+    person.refresh_from_db()
+    assert admin.post(url(person), form(person, name="Anna")).status_code == 302
+    person.refresh_from_db()
+    assert (person.name, person.username) == ("Anna", "a\u2028b")
+    assert "username" in errors(admin.post(url(person), form(person, username="c\u2028d")))
 
 
 def test_a_file_that_is_no_text(admin: Client) -> None:

@@ -10,6 +10,8 @@ from django.contrib.auth.models import Group, Permission
 from django.test import Client
 
 from accounts.models import Event, Identity, Source, StoredSession, User
+from accounts.provider import Visit
+from accounts.session import merging
 from portal.authorization_server.models import AccessToken, Consent
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.oauth.application import Application, register
@@ -173,6 +175,9 @@ def test_a_clerk_reaches_nobody_who_may_do_more(
     carl = clerk(*RIGHTS)
     assert merge(carl, of("town"), of("school")).status_code in {200, 403}
     assert of("town") != of("school")
+    if power != "group":  # who is given it at that moment
+        with pytest.raises(merging.CannotMerge):
+            merging.merge(of("town"), of("school"), [], User.objects.get(username="carl"), Visit())
 
 
 def test_a_clerk_hands_on_the_groups_that_they_are_in(pair: tuple[Client, Client]) -> None:

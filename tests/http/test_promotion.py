@@ -15,7 +15,7 @@ from accounts import outbox
 from accounts.models import Event, Identity, Passkey, Source, StoredSession, User
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.passkeys.steps import add, use
-from tests.http.passwords import NEW, choose, link_in, opened
+from tests.http.passwords import NEW, ask, choose, link_in, opened
 from tests.http.test_admin_people import act, form, is_signed_in, url
 from tests.peers import fresh
 
@@ -55,6 +55,12 @@ def promote(admin: Client, chief: User, **sent: Any) -> str:
     return str(admin.post(url(chief), given, follow=True).content.decode())
 
 
+def aged(person: User, hours: int) -> None:
+    was = {"created_at": person.created_at - timedelta(hours=hours)}
+    User.objects.filter(pk=person.pk).update(**was)
+    person.identities.update(**was)
+
+
 @pytest.mark.parametrize("sent", [{}, {"vouched": "on"}, {"email": THEIRS}])
 def test_a_link_from_before_gives_nobody_the_rights(
     chief: User, sent: dict[str, str], monkeypatch: pytest.MonkeyPatch
@@ -88,7 +94,7 @@ def test_nothing_that_was_held_before_gets_the_rights(
     chief.refresh_from_db()
     if address != MINE:
         assert clerk.post(url(chief), form(chief, email=address)).status_code == 302
-    assert "must set a password anew" in promote(admin, chief, email=THEIRS)
+    assert "must set a password anew" in promote(admin, chief, email=THEIRS, vouched="on")
     assert not is_signed_in(held)
     assert not StoredSession.objects.filter(user=chief).exists()
     sign_in(held, "chief", NEW)
@@ -135,3 +141,81 @@ def test_whom_a_source_names_by_an_unverified_address_stays_signed_in(
     User.objects.filter(pk=bob.pk).update(email=THEIRS, email_verified=False)
     assert "anew" not in promote(admin, bob)
     assert is_signed_in(browser), "no link to a password could have been mailed"
+
+
+@pytest.mark.parametrize("first", ["rights", "merge"])
+def test_a_merge_gives_no_administrators_account_to_who_had_a_link(
+    chief: User, tenant: Tenant, first: str
+) -> None:
+    clerk, admin, held = staff("carl"), staff("ada", is_superuser=True), Client()
+    tenant(columns={"staff": True})
+    enter(Client(), "town", "bob")
+    bob = User.objects.get(identities__subject="bob")
+    aged(bob, hours=1)
+    choose(held, opened(held, link_by(clerk, chief)))
+    sign_in(held, "chief", NEW)
+    passkey = add(held)
+    linked = Identity.objects.create(user=chief, source=tenant("school", columns={"staff": True}))
+    if first == "rights":
+        assert "anew" not in promote(admin, bob)
+    else:  # as a former release noted it
+        User.objects.filter(pk=chief.pk).update(tended=False, email_verified=False)
+        User.objects.filter(pk=bob.pk).update(email="bob@example.org", email_verified=True)
+    page = f"/admin/accounts/user/{bob.pk}/merge/"
+    said = admin.get(page, {"other": chief.uid}).content.decode()
+    assert ("are not handed on, with password" in said) is (first == "rights")
+    assert admin.post(page, {"other": chief.uid}).status_code == 303
+    if first == "merge":
+        assert "anew" in promote(admin, bob)
+    for client in (held, Client()):
+        sign_in(client, "chief", NEW)
+        use(client, passkey)
+        assert not is_signed_in(client)
+    assert not Identity.objects.filter(pk=linked.pk).exists()
+    bob.refresh_from_db()
+    assert bob.email != MINE
+    assert not bob.has_usable_password()
+    assert "bob" in [each.subject for each in bob.identities.all()]
+
+
+@pytest.mark.parametrize(("name", "left"), [("Mette", "mette"), ("", "local")])
+def test_the_first_way_in_is_that_of_who_stays(
+    house: None, tenant: Tenant, name: str, left: str
+) -> None:
+    clerk, admin, source = staff("carl"), staff("ada", is_superuser=True), tenant()
+    own = Permission.objects.filter(codename="delete_identity")
+    User.objects.get(username="carl").user_permissions.add(*own)
+    pair = []
+    for subject, called, age in (("svend", "Svend", 2), ("mette", name, 1)):
+        user = User.objects.create_user(subject, name=called)
+        Identity.objects.create(user=user, source=source, subject=subject)
+        aged(user, hours=age)
+        pair.append(user)
+    goes, stays = pair
+    page = f"/admin/accounts/user/{stays.pk}/merge/"
+    assert clerk.post(page, {"other": goes.uid}).status_code == 303
+    assert {each.subject for each in stays.identities.all()} == {"mette", "svend"}
+    assert "anew" in promote(admin, stays)
+    way = stays.identities.get()
+    assert left in {way.subject, way.source.slug}
+
+
+@pytest.mark.parametrize("used", [True, False])
+def test_an_address_that_nobody_vouched_for_does_not_become_theirs(chief: User, used: bool) -> None:
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    held = Client(HTTP_HOST="localhost")
+    link = link_by(clerk, chief)
+    if used:
+        choose(held, opened(held, link))
+    assert "anew" in promote(admin, chief, email=MINE)
+    mail.outbox.clear()
+    ask(held, "chief")
+    assert not mail.outbox
+    chief.refresh_from_db()
+    assert admin.post(url(chief), form(chief)).status_code == 302, "the rights are taken back"
+    ask(held, "chief")
+    choose(held, opened(held, link_in(mail.outbox[-1])))
+    sign_in(held, "chief", NEW)
+    assert "anew" in promote(admin, chief, email=THEIRS)
+    assert not is_signed_in(held)
+    assert not User.objects.get(pk=chief.pk).tended

@@ -92,6 +92,11 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             self.initial["roles"] = [each.pk for each in self.held if roles.is_role(each)]
         seen_field.fill(self)
 
+    def _get_validation_exclusions(self) -> set[str]:
+        """Judge no username that is as it was: a former release may have taken what is none."""
+        known: set[str] = super()._get_validation_exclusions()  # type: ignore[misc]
+        return known if "username" in self.changed_data else {*known, "username"}
+
     def clean_username(self) -> str:
         """Return the name in one spelling. Refuses a name that folds to somebody else's."""
         username = unicodedata.normalize("NFC", self.cleaned_data["username"])

@@ -89,6 +89,7 @@ class MergePage(ResetPage):
             "original": stays,
             "form": form,
             "pair": [reading.dossier(each) for each in (stays, goes) if each] if goes else [],
+            "bare": goes and merging.leaves_ways_in(stays, goes),
             "groups": [roles.label_of(each) for each in new_groups(stays, goes)] if goes else [],
         }
         return TemplateResponse(request, "operations/merge.html", context)

@@ -161,7 +161,8 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
             # What else stands in the row, such as the password, is not this page's to write.
             written = _WRITTEN & form.cleaned_data.keys()
             obj.save(update_fields=[*written, "username_key", "email_verified", "tended"])
-            promotion.settle(self, request, was, obj)
+            vouched = bool(form.cleaned_data.get("vouched"))
+            promotion.settle(self, request, was, obj, vouched=vouched)
             duty_field.save(request, form, obj)
             if wanted != obj.status:
                 self._change_status(request, obj, wanted)

@@ -23,14 +23,18 @@ REASON = "given rights in the administration"
 _AT_FIRST = timedelta(seconds=1)
 
 
-def settle(page: Any, request: HttpRequest, was: User, now: User) -> None:
+def settle(page: Any, request: HttpRequest, was: User, now: User, *, vouched: bool = False) -> None:
     """Let a person begin anew who gets a mark that they did not have, and whose account others may
     have used; `was` is what was stored, `now` what is. Say so on the `page`.
+
+    `vouched` tells whether the address was said to be theirs in this save; one that was typed in it
+    is. Any other counts as verified no more, and the account as one that others may use.
     """
     rises = (now.is_staff and not was.is_staff) or (now.is_superuser and not was.is_superuser)
-    if not rises or not _was_open(was):
+    if not rises or not people.others_may_come_in(was):
         return
-    _begin_anew(now, incoming.visit(request))
+    sure = vouched or not now.email or now.email != was.email
+    _begin_anew(now, incoming.visit(request), sure=sure)
     said = _(
         "Staff may have come in as %(person)s so far. So %(person)s is signed out everywhere; the "
         "password, passkeys, second step and linked ways in are gone. Look whether the address "
@@ -39,23 +43,15 @@ def settle(page: Any, request: HttpRequest, was: User, now: User) -> None:
     page.message_user(request, said % {"person": now}, WARNING)
 
 
-def _was_open(person: User) -> bool:
-    """Tell whether somebody else may have come in: staff had a hand in it, or links to a password
-    went to an address that nobody has verified.
-    """
-    local = person.identities.filter(source__slug=Source.LOCAL)
-    return person.tended or (not person.email_verified and local.exists())
-
-
-def _begin_anew(person: User, visit: Visit) -> None:
+def _begin_anew(person: User, visit: Visit, *, sure: bool) -> None:
     """End the sessions of a person, with app passwords and what waits for a second step, and take
     away password, factors, and the ways in that were linked; the first one stays.
     """
     with transaction.atomic():
         people.end_waiting([person.pk])
         people.end_all(person.pk, REASON)
-        fresh = {"password": make_password(None), "tended": False}
-        User.objects.filter(pk=person.pk).update(**fresh)
+        address = {"tended": False} if sure else {"tended": True, "email_verified": False}
+        User.objects.filter(pk=person.pk).update(password=make_password(None), **address)
         remove_factors(person, visit, REASON)
         others = person.identities.exclude(source__slug=Source.LOCAL).select_related("source")
         for way in others.filter(created_at__gt=person.created_at + _AT_FIRST):
