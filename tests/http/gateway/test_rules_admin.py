@@ -198,6 +198,8 @@ def test_it_asks_again_for_what_the_gateway_would_not_read(root: Client) -> None
     assert "url" in root.get(TRY, moved).context["form"].errors
     asked = {"url": f"https://{HOST}/", "method": "G T", "manner": "page"}
     assert "method" in root.get(TRY, asked).context["form"].errors
+    old = {"url": f"https://{HOST}/", "method": "GET", "manner": "page", "type": "local"}
+    assert "proof" in root.get(TRY, {**old, "proof": "99999999999"}).context["form"].errors
 
 
 def test_it_works_on_the_terminal(person: User) -> None:
