@@ -11,7 +11,7 @@ from typing import Any
 
 from accounts import conf, serialization
 from accounts.keyring import unseal
-from accounts.models import StoredSession, User
+from accounts.models import Event, StoredSession, User
 from accounts.offers import offered
 from accounts.session import devices
 from accounts.session.store import PURPOSE, TYPED
@@ -128,10 +128,11 @@ def _opened(row: StoredSession) -> Session:
 
 def _events(person: User) -> Iterator[Held]:
     for each in person.events.order_by("-at")[:_MOST_EVENTS]:
+        own = each.actor == Event.Actor.PERSON  # else it is from where somebody else did it
         values = {
             "event": each.name,
             "reason": each.reason,
-            "address": each.address or "",
+            "address": (each.address or "") if own else "",
             "detail": each.detail,
             "support_code": each.support_code,
         }

@@ -222,10 +222,8 @@ class TokenAdmin(IssuedAdmin):
         is_refresh = isinstance(token, RefreshToken)
         twin = RefreshToken.objects.filter(access_token=token.pk).select_related("session")
         held = token if is_refresh else twin.first()
-        if held is None:
-            token.delete()
-        else:
-            minting.end_family(held, visit, "by an administrator", Event.Actor.ADMINISTRATOR)
+        revoke = minting.end_family if held else minting.end_alone
+        revoke(held or token, visit, "by an administrator", Event.Actor.ADMINISTRATOR)
 
 
 @admin.register(DeviceGrant)

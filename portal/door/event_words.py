@@ -54,6 +54,7 @@ EVENTS = {
     "device.approved": _("Device allowed"),
     "device.denied": _("Device not allowed"),
     "token.reused": _("Token used twice"),
+    "token.revoked": _("Token revoked"),
     "code.reused": _("Code used twice"),
     "page.refused": _("Page refused"),
     "gateway.refused": _("Not let into an application"),

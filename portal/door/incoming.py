@@ -51,6 +51,12 @@ def number(request: HttpRequest, name: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 18 else 0
 
 
+def refuse_nul(request: HttpRequest) -> None:
+    """Raise `InvalidRequest` for a form with the character NUL, which PostgreSQL cannot store."""
+    if any("\0" in each for _name, values in request.POST.lists() for each in values):
+        raise InvalidRequest("A character in the form is not allowed.")
+
+
 def source_or_404(slug: str) -> ConfiguredSource:
     """Return the enabled source. Raises `Http404` for an unknown or disabled one."""
     found = catalogue.find(slug)

@@ -3,9 +3,9 @@
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth.models import Group
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
@@ -15,11 +15,12 @@ from django.utils.translation import gettext_lazy as _
 
 from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.gateway import choices, cookie_lines, rule_checks, rule_rows
+from portal.gateway import choices, cookie_lines, passing, rule_checks, rule_rows
 from portal.gateway.models import AccessRule
 from portal.gateway.trial_form import TrialForm
 
 _BY = "administration"
+_FALLS = _("What this decides might fall to %s, which passes people's tokens on.")
 _LINES: dict[str, Any] = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
@@ -68,7 +69,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         self._offer(own, "types", choices.of_types(stored.types))
         self.initial["methods"] = ", ".join(stored.methods)
         self.initial["cookies"] = cookie_lines.written(stored.cookies)
-        self.was = (stored.host, stored.pass_token)
 
     @staticmethod
     def _offer(fields: Any, name: str, offer: list[tuple[str, str]]) -> None:
@@ -92,22 +92,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             )
         return host
 
-    def clean_pass_token(self) -> bool:
-        """Return whether the token is passed on. Nobody gives away what is not theirs to give."""
-        passes: bool = self.cleaned_data["pass_token"]
-        if passes and not self.was[1] and not self.actor.is_superuser:
-            raise ValidationError(_("Only somebody with all rights passes people's tokens on."))
-        return passes
-
-    def clean(self) -> dict[str, Any]:
-        """Keep the place of a rule that passes tokens on, but for people with all rights."""
-        cleaned = super().clean() or self.cleaned_data
-        moved = (cleaned.get("host"), cleaned.get("path")) != (self.was[0], self.instance.path)
-        if cleaned.get("pass_token") and moved and not self.actor.is_superuser:
-            said = _("Only somebody with all rights passes people's tokens on.")
-            self.add_error("pass_token", said)
-        return cleaned
-
     def _post_clean(self) -> None:
         """Judge the rule as it is judged when it is saved."""
         super()._post_clean()  # type: ignore[misc]
@@ -115,9 +99,23 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         try:
             rule_checks.check(self.instance)
+            self._keep_tokens()
         except ValidationError as error:
             for field, said in error.message_dict.items():
                 self.add_error(field if field in self.fields else None, said)
+
+    def _keep_tokens(self) -> None:
+        """Raise `ValidationError` where somebody without all rights would have more of people's
+        tokens passed on: by this rule, or by one that decides what this one did.
+        """
+        was = AccessRule.objects.select_for_update().filter(pk=self.instance.pk).first()
+        if self.actor.is_superuser:
+            return
+        if passing.passes_more(self.instance, was):
+            said = _("Only somebody with all rights passes people's tokens on.")
+            raise ValidationError({"pass_token": said})
+        if was and passing.is_moved(self.instance, was) and (heirs := passing.heirs([was])):
+            raise ValidationError({NON_FIELD_ERRORS: _FALLS % heirs})
 
 
 @admin.register(AccessRule)
@@ -168,12 +166,24 @@ class AccessRuleAdmin(Guarded):
         """Delete through the same place."""
         rule_rows.delete([obj], _BY, incoming.visit(request), **self._who(request))
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Ask for all rights where others would pass people's tokens on in a rule's place."""
+        may = super().has_delete_permission(request, obj)
+        return may and (obj is None or not self._heirs(request, [obj]))
+
     @admin.action(description=_("Disable"), permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[AccessRule]) -> None:
         """Disable rules; what they let in falls to those that follow."""
-        visit = incoming.visit(request)
-        slugs = rule_rows.disable(rows, _BY, visit, **self._who(request))
+        visit, chosen = incoming.visit(request), list(rows)
+        if heirs := self._heirs(request, chosen):
+            self.message_user(request, _FALLS % heirs, messages.ERROR)
+            return
+        slugs = rule_rows.disable(chosen, _BY, visit, **self._who(request))
         self.message_user(request, gettext("Disabled: %s") % (", ".join(slugs) or "-"))
+
+    @staticmethod
+    def _heirs(request: HttpRequest, gone: list[AccessRule]) -> str:
+        return "" if request.user.is_superuser else passing.heirs(gone)
 
     @staticmethod
     def _who(request: HttpRequest) -> dict[str, Any]:

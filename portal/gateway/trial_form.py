@@ -14,6 +14,8 @@ from accounts.models.users import username_key
 from portal.gateway import choices, rules, tester
 from portal.gateway.models import AccessRule
 
+_LONG_AGO = 5_260_000  # minutes: ten years
+
 
 class TrialForm(forms.Form):
     """A request, and who makes it: nobody, a type of session with groups, or a person.
@@ -39,8 +41,9 @@ class TrialForm(forms.Form):
         label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple
     )
     proof = forms.IntegerField(
-        label=_("Proved who they are, minutes ago"), min_value=0, required=False
-    )
+        label=_("Proved who they are, minutes ago"), min_value=0, max_value=_LONG_AGO,
+        required=False,
+    )  # fmt: skip
     strength = forms.ChoiceField(
         label=_("Strength of the sign-in"), required=False,
         choices=[("", _("not known")), *AccessRule.Strength.choices[1:]],

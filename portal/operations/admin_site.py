@@ -97,6 +97,7 @@ class VestibuleAdminSite(AdminSite):
             leaves = request.path == reverse("admin:logout", current_app=self.name)
             if session.is_logged_in and not leaves and not strength.has(session, wanted):
                 return signing_in.ask_again(session, request.get_full_path(), wanted)
+            incoming.refuse_nul(request)
             visit = incoming.visit(request)
             act = Act("administrator", request.user.pk, events.address_or_none(visit.address))
             with acting(act):

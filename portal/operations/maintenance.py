@@ -1,6 +1,7 @@
 """What people are told on the sign-in pages of work that is coming, or under way."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -14,6 +15,8 @@ from accounts import ended
 from portal import conf
 
 LONGEST = 500
+# Beyond it a moment may be none in the reader's time zone.
+_FARTHEST = timedelta(days=3653)
 
 
 class MaintenanceNotice(models.Model):
@@ -43,9 +46,16 @@ class MaintenanceNotice(models.Model):
         return next((told[each] for each in wanted if told.get(each)), "")
 
     def clean(self) -> None:
-        """Raise `ValidationError` for a notice without words, or that ends before it begins."""
+        """Raise `ValidationError` for a notice without words, with a moment that is too far away,
+        or that ends before it begins.
+        """
         if not (self.danish or self.german or self.english):
             raise ValidationError(_("Write it in one language at least."))
+        now, moments = timezone.now(), ("shown_from", "shown_until")
+        held = {name: getattr(self, name) for name in moments if getattr(self, name)}
+        far = [name for name, moment in held.items() if abs(moment - now) > _FARTHEST]
+        if far:
+            raise ValidationError(dict.fromkeys(far, _("This is more than ten years away.")))
         if self.shown_until and self.shown_from and self.shown_until <= self.shown_from:
             raise ValidationError({"shown_until": _("This is before the notice begins.")})
 

@@ -18,6 +18,15 @@ def may_manage(actor: Any, person: User) -> bool:
     return may_give(actor, person.groups.all(), person.user_permissions.all())
 
 
+def may_delete(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may delete `person`: nobody themselves or somebody who may do more, and
+    others who open the administration only with all rights, as events lose who did what there.
+    """
+    opens = person.is_staff or person.is_superuser
+    kept = person.pk == actor.pk or (opens and not actor.is_superuser)
+    return not kept and may_manage(actor, person)
+
+
 def vouches_for(actor: Any, email: str) -> bool:
     """Tell whether an address counts as verified since `actor` has typed it: the word of somebody
     with all rights is the institution's; any other could take an address of somebody else.

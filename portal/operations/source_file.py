@@ -116,7 +116,7 @@ def _different(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
 
 def _prune(named: Collection[str]) -> Iterator[Change]:
     rows = Source.objects.filter(enabled=True).exclude(slug__in=[*named, Source.LOCAL])
-    for slug in source_rows.disable(rows):
+    for slug in source_rows.disable(rows, Event.Actor.SITE):
         yield Change(slug, "disabled")
 
 

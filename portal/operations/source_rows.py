@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
-from accounts import ended
+from accounts import ended, events
 from accounts.errors import ProtocolError
 from accounts.models import Identity, Source
 from accounts.provider import Finding, Prompts, Provider
@@ -142,12 +142,22 @@ def refuse_destination(after_login: str) -> None:
         raise ValidationError({"after_login": _("Nobody may be sent there.")})
 
 
-def disable(rows: QuerySet[Source]) -> list[str]:
-    """Disable the sources of `rows`, also those whose settings are broken. Returns their slugs."""
+def disable(rows: QuerySet[Source], actor: str = "") -> list[str]:
+    """Disable the sources of `rows`, also those whose settings are broken. Returns their slugs.
+
+    Each that was enabled is an event; its `actor` is who acts unless another is given.
+    """
     with transaction.atomic():
         slugs = sorted(rows.values_list("slug", flat=True))
-        Source.objects.filter(slug__in=slugs).update(enabled=False)
+        known = Source.objects.filter(enabled=True)
+        gone = [each for each in slugs if known.filter(slug=each).update(enabled=False)]
         ended.announce("source", slugs)
+        events.record(
+            *(
+                events.event("source.changed", source=each, detail="enabled", actor=actor)
+                for each in gone
+            )
+        )
     return slugs
 
 

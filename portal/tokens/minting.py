@@ -18,7 +18,7 @@ from oauthlib.common import Request
 
 from accounts import conf, events, offers
 from accounts.keyring import digest
-from accounts.models import StoredSession
+from accounts.models import Event, StoredSession
 from accounts.provider import Visit
 from accounts.session.store import end, hold
 from portal.tokens import token_format
@@ -125,15 +125,17 @@ def reused(name: str, held: Any, visit: Visit) -> AbstractContextManager[None]:
     """Return the transaction in which all ends that the row `held` gave, with its event `name`: it
     was used twice, and one of the two callers stole it.
     """
-    seen = events.event(
-        name,
-        visit,
-        source=held.session.source,
-        session_type=held.session.type,
-        user_id=held.user_id,
-        session_uid=held.session_id,
-    )
-    return events.recorded(seen)
+    return events.recorded(_seen(name, held, visit))
+
+
+def _seen(name: str, held: Any, visit: Visit, **more: str) -> Event:
+    """Return an event of the token, or the code, `held`. A client without a person has no session
+    by its token.
+    """
+    session = held.session
+    known = {"source": session.source, "session_type": session.type} if session else {}
+    mine = {"user_id": held.user_id, "session_uid": held.session_id or ""}
+    return events.event(name, visit, **known, **mine, **more)
 
 
 def revoke_family(held: Any, visit: Visit) -> None:
@@ -164,4 +166,18 @@ def end_family(held: Any, visit: Visit, why: str, actor: str) -> None:
             events.record_ended(ended, why, visit, actor)
             return
         get_access_token_model().objects.filter(refresh_token__in=family).delete()
-        family.delete()
+        if family.delete()[0]:
+            _record_revoked(held, visit, why, actor)
+
+
+def end_alone(held: Any, visit: Visit, why: str, actor: str) -> None:
+    """Delete an access token that has no refresh token."""
+    with transaction.atomic():
+        lives = held.session_id is None or hold(held.session_id)
+        if lives and held.delete()[0]:
+            _record_revoked(held, visit, why, actor)
+
+
+def _record_revoked(held: Any, visit: Visit, why: str, actor: str) -> None:
+    detail = f"{held.application.client_id}: {why}"
+    events.record(_seen("token.revoked", held, visit, detail=detail, actor=actor))

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.models import EndedEntry, Source
+from accounts.models import EndedEntry, Event, Source
 from accounts.source import catalogue
 from portal.configuration import toml
 from tests.peers.upstream import upstream
@@ -162,6 +162,8 @@ def test_prune_disables_what_the_file_does_not_name_but_never_the_way_in(file: P
     assert apply(file, "[sources]", "--prune") == ["disabled"]
     assert list(Source.objects.filter(enabled=True).values_list("slug", flat=True)) == ["local"]
     assert apply(file, "[sources]", "--prune") == []
+    told = Event.objects.get(name="source.changed")
+    assert (told.source, told.detail, told.actor) == ("town", "enabled", "site")
 
 
 @pytest.mark.parametrize("text", ["", "# nothing\n"])

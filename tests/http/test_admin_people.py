@@ -167,6 +167,19 @@ def test_deleting_somebody_ends_their_sessions_and_keeps_the_trail(
     assert Event.objects.filter(name="session.ended", detail="person deleted").exists()
 
 
+def test_without_all_rights_nobody_deletes_whoever_opens_the_administration(
+    admin: Client, clerk: Client
+) -> None:
+    colleague = User.objects.create_user("cora", PASSWORD, is_staff=True)
+    other = User.objects.create_user("otto", PASSWORD)
+    Event.objects.create(name="person.disabled", user=other, by=colleague)
+    assert clerk.post(url(colleague, "delete"), {"post": "yes"}).status_code == 403
+    assert act(clerk, "delete_selected", colleague, other, post="yes").status_code == 403
+    assert Event.objects.get(name="person.disabled").by == colleague
+    assert clerk.post(url(other, "delete"), {"post": "yes"}).status_code == 302
+    assert admin.post(url(colleague, "delete"), {"post": "yes"}).status_code == 302
+
+
 def test_deleting_several_ends_their_sessions_and_spares_oneself(
     admin: Client, person: User, administrator: User
 ) -> None:

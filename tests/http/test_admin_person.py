@@ -101,6 +101,12 @@ def test_one_session_ends_alone(admin: Client, person: User) -> None:
     assert is_signed_in(admin), "a session of somebody else is not ended from this page"
 
 
+def test_nul_in_what_is_posted_is_refused(admin: Client, person: User) -> None:
+    assert act(admin, person, "end", session="\0").status_code == 400
+    chosen = {"action": "end_sessions", "_selected_action": "\0"}
+    assert admin.post("/admin/accounts/storedsession/", chosen).status_code == 400
+
+
 def test_who_is_disabled_is_cut_off_at_once_and_may_come_again(admin: Client, person: User) -> None:
     browser = Client()
     sign_in(browser)

@@ -15,7 +15,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import ended
-from accounts.models import EndedEntry, Identity, Source, User
+from accounts.models import EndedEntry, Event, Identity, Source, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.peers import fresh
@@ -191,8 +191,11 @@ def test_a_broken_source_can_be_disabled_but_never_the_local_one(
         "action": "disable",
         "_selected_action": list(Source.objects.values_list("pk", flat=1)),
     }
-    admin.post("/admin/accounts/source/", chosen)
+    for _ in range(2):
+        admin.post("/admin/accounts/source/", chosen)
     assert list(Source.objects.filter(enabled=True).values_list("slug", flat=True)) == ["local"]
+    told = Event.objects.get(name="source.changed")
+    assert (told.source, told.detail, told.actor) == ("town", "enabled", "administrator")
 
 
 def test_writing_a_source_needs_a_recent_sign_in(

@@ -88,6 +88,12 @@ def test_an_administrator_writes_it(client: Client) -> None:
     assert answer.status_code in {200, 302, 303}
     assert MaintenanceNotice.objects.get().english == ENGLISH
     assert ENGLISH in client.get("/admin/operations/maintenancenotice/").content.decode()
+    for bad in (
+        {"shown_from": "0001-01-01T00:00"},
+        {"shown_until": "9999-12-31T23:59:59.999999+00:00"},
+    ):
+        page = client.post("/admin/operations/maintenancenotice/add/", form | bad)
+        assert set(page.context["adminform"].form.errors) == set(bad)
     client.cookies["vestibule-language"] = "da"
     page = client.get("/admin/operations/maintenancenotice/").content.decode()
     assert re.search(r"<th[^>]*column-shown_words.*?Driftsmeddelelse", page, re.DOTALL)

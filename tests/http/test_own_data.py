@@ -87,6 +87,15 @@ def test_no_secret_is_among_it(bob: Client) -> None:
         assert secret not in text
 
 
+def test_no_address_of_who_changed_somebody_is_among_it(bob: Client) -> None:
+    Event.objects.create(
+        name="person.changed", user=User.objects.get(), address="192.0.2.7", actor="administrator"
+    )
+    text = str(exported(bob)) + bob.get("/account/data").content.decode()
+    assert "person.changed" in text
+    assert "192.0.2.7" not in text
+
+
 def test_the_page_says_the_same_in_words(bob: Client) -> None:
     page = bob.get("/account/data").content.decode()
     for said in ("Your data", "Your ways to sign in", "Town", "Where you are signed in", "bob"):

@@ -28,7 +28,14 @@ from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.admin.seen_field import Held
-from portal.operations.rights import may_give, may_manage, may_readdress, may_vouch, vouches_for
+from portal.operations.rights import (
+    may_delete,
+    may_give,
+    may_manage,
+    may_readdress,
+    may_vouch,
+    vouches_for,
+)
 
 _WRITTEN = frozenset({"username", "name", "email", "is_staff", "is_superuser"})
 
@@ -131,11 +138,9 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         return permitted and (obj is None or may_manage(request.user, obj))
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
-        """Let nobody delete themselves, or a person who may do more than they."""
+        """Let nobody delete more people than their rights allow."""
         permitted = super().has_delete_permission(request, obj)
-        return permitted and (
-            obj is None or (obj.pk != request.user.pk and may_manage(request.user, obj))
-        )
+        return permitted and (obj is None or may_delete(request.user, obj))
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
         """Save; end the sessions of a person whose status changes, which they carry with them."""

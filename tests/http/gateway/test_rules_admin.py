@@ -129,6 +129,31 @@ def test_an_editor_opens_no_new_host_and_passes_no_token_on(editor: Client) -> N
     assert AccessRule.objects.get(slug="files").note == "kept"
 
 
+def test_an_editor_takes_no_rule_from_before_one_that_passes_tokens_on(
+    root: Client, editor: Client
+) -> None:
+    plugin = rule("plugin", path="/plugin", order=1)
+    rule("files", path="/", pass_token=True)
+    change, chosen = f"{LIST}{plugin.pk}/change/", {"action": "disable"}
+    kept = form(slug="plugin", path="/plugin", order="1")
+    for sent in (kept | {"path": "/other"}, kept | {"order": "200"}, kept | {"enabled": ""}):
+        assert "__all__" in refusals(editor.post(change, sent))
+    chosen |= {"_selected_action": [plugin.pk]}
+    assert "might fall to files" in editor.post(LIST, chosen, follow=True).content.decode()
+    assert editor.post(f"{LIST}{plugin.pk}/delete/", {"post": "yes"}).status_code == 403
+    assert AccessRule.objects.get(slug="plugin").enabled
+    assert editor.post(change, kept | {"access": "public"}).status_code == 302
+    rule("aside", path="/plugs", order=300)
+    chosen["_selected_action"] = [*AccessRule.objects.values_list("pk", flat=True)]
+    editor.post(LIST, chosen)
+    assert not AccessRule.objects.filter(enabled=True).exists(), "all of them at once"
+    files = f"{LIST}{AccessRule.objects.get(slug='files').pk}/change/"
+    assert "pass_token" in refusals(editor.post(files, form(pass_token="on")))
+    assert editor.post(files, form()).status_code == 302
+    assert root.post(files, form(pass_token="on")).status_code == 302
+    assert editor.post(f"{LIST}{plugin.pk}/delete/", {"post": "yes"}).status_code == 302
+
+
 # --- The tester ---------------------------------------------------------------------------------
 
 
@@ -198,6 +223,8 @@ def test_it_asks_again_for_what_the_gateway_would_not_read(root: Client) -> None
     assert "url" in root.get(TRY, moved).context["form"].errors
     asked = {"url": f"https://{HOST}/", "method": "G T", "manner": "page"}
     assert "method" in root.get(TRY, asked).context["form"].errors
+    old = {"url": f"https://{HOST}/", "method": "GET", "manner": "page", "type": "local"}
+    assert "proof" in root.get(TRY, {**old, "proof": "99999999999"}).context["form"].errors
 
 
 def test_it_works_on_the_terminal(person: User) -> None:

@@ -11,7 +11,9 @@ from django.test import Client
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
 from accounts.models import Event, StoredSession, User
-from tests.http.conftest import sign_in
+from portal.tokens import pair
+from tests.http.conftest import sign_in, stored
+from tests.http.oauth.application import Application, register
 from tests.http.tokens.caller import Caller, dead_for_good, is_alive
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -64,6 +66,23 @@ def test_a_token_is_revoked_with_its_twin(admin: Client, caller: Caller, page: s
     assert is_alive(other)
     assert not Event.objects.filter(name="token.reused").exists(), "nobody has stolen it"
     assert StoredSession.objects.filter(kind="client").count() == 1, "no dead one is listed"
+
+
+def test_each_token_that_is_revoked_without_its_session_is_an_event(
+    admin: Client, person: User
+) -> None:
+    sign_in(browser := Client())
+    pair.issue(stored(browser))
+    Application(register(), browser).sign_in()
+    for page, model in (
+        ("refreshtoken", get_refresh_token_model()), ("accesstoken", get_access_token_model()),
+    ):  # fmt: skip
+        form = {"action": "revoke", "_selected_action": [model.objects.get().pk]}
+        admin.post(f"/admin/authorization_server/{page}/", form)
+    told = Event.objects.filter(name="token.revoked", user=person, actor="administrator")
+    assert {each.session_uid for each in told} == {stored(browser).uid}
+    said = [each.detail for each in told.order_by("pk")]
+    assert said == ["vestibule: by an administrator", "app: by an administrator"]
 
 
 def test_whoever_may_not_delete_tokens_may_not_revoke_them(caller: Caller) -> None:
