@@ -105,6 +105,18 @@ def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:
     expect(admin.get_by_text("An administrator can sign in with a password.")).to_be_visible()
 
 
+def test_the_first_field_of_a_new_source_has_the_focus(admin: Page, house: Site) -> None:
+    """At first, after *Fill in*, and after Enter, which saves."""
+    admin.goto(f"{house.url}/admin/accounts/source/add/?provider=oidc&slug=town")
+    expect(admin.locator("#id_slug")).to_be_focused()
+    admin.get_by_role("button", name="Fill in the rest from the provider").click()
+    expect(admin.get_by_text("Nothing was filled in")).to_be_visible()
+    expect(admin.locator("#id_slug")).to_be_focused()
+    admin.keyboard.press("Enter")
+    expect(admin.get_by_text("Please correct the error")).to_be_visible()
+    expect(admin.locator("#id_slug")).to_be_focused()
+
+
 def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:
     """It leaves the page where it is: what keeps a form from being sent twice lets it through."""
     admin.goto(f"{house.url}/admin/accounts/event/")
