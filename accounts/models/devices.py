@@ -26,4 +26,4 @@ class KnownDevice(models.Model):
         verbose_name_plural = _("known devices")
 
     def __str__(self) -> str:
-        return f"{self.created_at:%Y-%m-%d} {self.address or ''}".strip()
+        return f"{timezone.localtime(self.created_at):%Y-%m-%d} {self.address or ''}".strip()

@@ -78,7 +78,7 @@ class Event(models.Model):
         verbose_name_plural = _("events")
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.name}"
+        return f"{timezone.localtime(self.at):%Y-%m-%d %H:%M:%S} {self.name}"
 
 
 class OutboxItem(models.Model):
@@ -112,4 +112,4 @@ class OutboxItem(models.Model):
         verbose_name_plural = _("pending deliveries")
 
     def __str__(self) -> str:
-        return f"{self.source} {self.created_at:%Y-%m-%d %H:%M}"
+        return f"{self.source} {timezone.localtime(self.created_at):%Y-%m-%d %H:%M}"

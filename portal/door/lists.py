@@ -20,6 +20,8 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField
 from django.db.models.lookups import IContains
 from django.http import HttpRequest
 from django.utils.functional import cached_property
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Identity, Source, User
 from accounts.source import registry
@@ -124,6 +126,14 @@ def column(field: str, title: Any) -> Callable[[Any], Any]:
 
     shown.__name__ = field
     return shown
+
+
+@admin.display(description=_("E-mail"), ordering="email")
+def shown_email(person: User) -> str:
+    """Return the address, marked where nobody has verified it: staff decide by it."""
+    if not person.email or person.email_verified:
+        return person.email or "-"
+    return f"{person.email} {gettext('(not verified)')}"
 
 
 def titled(title: Any, kind: Any = BooleanFieldListFilter) -> type[FieldListFilter]:

@@ -16,16 +16,26 @@ PAGES = (
     "accounts/storedsession/", "accounts/event/", "accounts/outboxitem/", "accounts/identity/",
     "auth/group/add/",
 )  # fmt: skip
+# Lists with what others name: subjects, ids, people.
+LONG = (
+    "accounts/user", "accounts/identity", "accounts/storedsession", "accounts/event",
+    "authorization_server/client",
+)  # fmt: skip
+SEED = """
+from accounts.models import Source, User
+from portal.authorization_server.models import Client
+word = 'Donaudampfschifffahrtsgesellschaft'
+ada = User.objects.create_superuser('ada', 'a-password-of-ada', name=f'Ada {word}',
+                                    email=f'ada@{word.lower()}.example')
+ada.identities.create(source=Source.objects.get(), subject='person:' + 'b4e7' * 16)
+Client.objects.create(client_id='7f0c' * 16, name=f'{word} {word}')
+"""
 
 
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
     own = site()
-    own.manage(
-        "shell", "-c",
-        "from accounts.models import User;"
-        "User.objects.create_superuser('ada', 'a-password-of-ada', email='ada@example.org')",
-    )  # fmt: skip
+    own.manage("shell", "--verbosity=0", stdin=SEED)
     return own
 
 
@@ -88,6 +98,18 @@ def test_no_list_is_wider_than_the_screen(
         pick.click()
 
 
+def test_no_list_is_cut_off_by_long_words(admin: Page, house: Site) -> None:
+    """Its table has a bar of its own, which a screen of 1280 pixels does not need."""
+    admin.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    wider = {}
+    for place in LONG:
+        admin.goto(f"{house.url}/admin/{place}/")
+        wider[place] = admin.locator("#changelist .results").evaluate(
+            "results => results.scrollWidth - results.clientWidth"
+        )
+    assert wider == dict.fromkeys(LONG, 0)
+
+
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:
     admin.goto(f"{house.url}/admin/auth/group/add/")
     expect(admin.locator("select#id_permissions_from")).to_be_visible()
@@ -103,6 +125,18 @@ def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:
     admin.locator("#result_list").get_by_role("link", name="local").click()
     admin.get_by_role("button", name="Test now").click()
     expect(admin.get_by_text("An administrator can sign in with a password.")).to_be_visible()
+
+
+def test_the_first_field_of_a_new_source_has_the_focus(admin: Page, house: Site) -> None:
+    """At first, after *Fill in*, and after Enter, which saves."""
+    admin.goto(f"{house.url}/admin/accounts/source/add/?provider=oidc&slug=town")
+    expect(admin.locator("#id_slug")).to_be_focused()
+    admin.get_by_role("button", name="Fill in the rest from the provider").click()
+    expect(admin.get_by_text("Nothing was filled in")).to_be_visible()
+    expect(admin.locator("#id_slug")).to_be_focused()
+    admin.keyboard.press("Enter")
+    expect(admin.get_by_text("Please correct the error")).to_be_visible()
+    expect(admin.locator("#id_slug")).to_be_focused()
 
 
 def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:

@@ -358,6 +358,23 @@ def test_an_address_that_staff_typed_is_verified_by_its_link(clerk: Client, pers
     assert person.email_verified, "the address is as it was"
 
 
+def test_an_address_that_nobody_has_verified_is_marked(admin: Client, person: User) -> None:
+    """Wherever staff decide by it: among the people, in the queue, before two are merged."""
+    status = User.Status.AWAITING_ACCESS
+    other = User.objects.create_user("uwe", email="uwe@example.org", status=status)
+    queue = "/admin/operations/awaitingperson/"
+    pages = (
+        "/admin/accounts/user/?q=uwe", queue, f"{queue}{other.pk}/change/",
+        url(person).replace("change", "merge") + "?other=uwe",
+    )  # fmt: skip
+    for verified in (True, False):
+        User.objects.filter(pk=other.pk).update(email_verified=verified)
+        for page in pages:
+            html = admin.get(page).content.decode()
+            assert "uwe@example.org" in html
+            assert ("uwe@example.org (not verified)" in html) is not verified, page
+
+
 def test_somebody_with_all_rights_says_whose_an_address_is(
     admin: Client, clerk: Client, tenant: Callable[..., Source]
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree
 
@@ -252,6 +252,18 @@ def test_whoever_may_not_see_the_trail_exports_nothing(person: User) -> None:
     client = Client()
     sign_in(client, "carl")
     assert client.post(TRAIL, {"action": "export", "_selected_action": [1]}).status_code == 403
+
+
+def test_one_time_is_told_in_the_readers_words(admin: Client) -> None:
+    """On the page, in its breadcrumb and at the tick box: the site's time, Copenhagen's here."""
+    at = datetime(2026, 6, 30, 23, 30, tzinfo=UTC)
+    event = Event.objects.create(name="page.refused", at=at)
+    assert str(event) == "2026-07-01 01:30:00 page.refused"
+    html = page(admin, event)
+    assert "July 1, 2026, 1:30 a.m." in html
+    assert "&rsaquo; Page refused\n" in html
+    listed = admin.get(TRAIL).content.decode()
+    assert 'aria-label="Select: Page refused, 1 Jul 2026 01:30"' in listed
 
 
 def test_hostile_words_stay_text(admin: Client) -> None:

@@ -23,7 +23,7 @@ from accounts.models import Event, Identity, User
 from accounts.session import people
 from portal.door import answers
 from portal.door.guarded import Guarded
-from portal.door.lists import titled
+from portal.door.lists import shown_email, titled
 from portal.operations import roles
 from portal.operations.admin import promotion
 from portal.operations.admin.forms import PersonForm
@@ -108,12 +108,12 @@ class AwaitingAdmin(Guarded):
     """Who awaits access, by which source and since when, what the source claims, and the way in."""
 
     change_form_template = "operations/awaiting.html"
-    list_display = ("who", "email", "sources", "since", "claims", "let_in")
+    list_display = ("who", shown_email, "sources", "since", "claims", "let_in")
     list_filter = (("identities__source", titled(_("Source"), admin.RelatedFieldListFilter)),)
     list_per_page = PER_PAGE
     search_fields = ("username", "name", "email", "=uid")
     filter_horizontal = ("groups",)
-    readonly_fields = ("who", "username", "email", "sources", "since", "claims")
+    readonly_fields: ClassVar[Any] = ("who", "username", shown_email, "sources", "since", "claims")
     actions = ("let_in_with_suggested",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AwaitingPerson]:

@@ -4,14 +4,16 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django import forms
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
 from accounts import events
 from accounts.models import Event
@@ -120,6 +122,13 @@ class EventAdmin(ReadOnly):
     def done_by(self, event: Event) -> str:
         """Return who did it, always in the same spelling."""
         return actor_of(event)
+
+    @admin.display(description="")
+    def action_checkbox(self, event: Event) -> SafeString:
+        """Return the row's tick box, named by what the row says."""
+        said = gettext("Select: %s") % f"{words.of_event(event.name)}, {self.moment(event)}"
+        box = forms.CheckboxInput({"class": "action-select", "aria-label": said}, lambda _: False)
+        return box.render(ACTION_CHECKBOX_NAME, event.pk)
 
     # --- The story --------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue
 from portal.door import incoming, ways_in
 from portal.door.guarded import Guarded
-from portal.door.lists import BoundedList, column, meant, titled, with_subject
+from portal.door.lists import BoundedList, column, meant, shown_email, titled, with_subject
 from portal.operations import roles
 from portal.operations.admin import duty_field, links, promotion, seen_field
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
@@ -44,7 +44,9 @@ _WRITTEN = frozenset({"username", "name", "email", "is_staff", "is_superuser"})
 class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     """People: who is let in, and what they may do. Passwords are theirs alone."""
 
-    list_display = ("shown_name", "username", "email", "status", "shown_roles", "ways", "since")
+    list_display = (
+        "shown_name", "username", shown_email, "status", "shown_roles", "ways", "since",
+    )  # fmt: skip
     list_display_links = ("username",)
     list_filter = (
         "status",

@@ -64,6 +64,8 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         if "provider" in self.fields:
             names = [(name, name) for name in registry.providers()]
             self.fields["provider"].choices = names  # type: ignore[attr-defined]
+        if "slug" in self.fields:
+            self.fields["slug"].widget.attrs["autofocus"] = True
         self.kind = registry.providers().get(self._provider_name())
         for field in self.fields.values():
             if isinstance(field, forms.JSONField):

@@ -12,12 +12,11 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, is_valid_path, path
+from django.urls import URLPattern, is_valid_path, path, reverse
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from django.views.decorators.http import require_POST
 
 from accounts import conf, events
 from accounts.errors import ProtocolError
@@ -25,7 +24,7 @@ from accounts.models import Event, Source
 from accounts.models.sources import slug_validator
 from accounts.session import administrators
 from accounts.source import catalogue, registry
-from portal.door import routes
+from portal.door import answers, routes
 from portal.door.guarded import Guarded
 from portal.operations import source_fields, source_rows
 from portal.operations.admin.records import PER_PAGE
@@ -280,15 +279,20 @@ class SourceAdmin(Held, Guarded):
 
     def get_urls(self) -> list[URLPattern]:
         """Add the page of the findings."""
-        test = self.admin_site.admin_view(require_POST(self.test_one))
+        test = self.admin_site.admin_view(self.test_one)
         own = path("<int:pk>/test/", test, name="accounts_source_test")
         return [own, *super().get_urls()]
 
     def test_one(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Test one source live and show what was found. Raises `Http404` when there is none."""
+        """Test one source live and show what was found. Raises `Http404` when there is none.
+
+        Whoever comes back from a sign-in in between asks by GET, and gets the source's own page.
+        """
         row = self.get_queryset(request).filter(pk=pk).first()  # not held: upstreams are asked
         if row is None or not self.has_change_permission(request, row):
             raise Http404
+        if request.method != "POST":
+            return answers.see_other(reverse("admin:accounts_source_change", args=[pk]))
         return self._findings(request, [row])
 
     @admin.action(description=_("Test now"), permissions=["change"])
