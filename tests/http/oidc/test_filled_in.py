@@ -66,7 +66,8 @@ def test_the_third_step_finds_a_wrong_secret_and_a_right_one(
     sent = typed(
         issuer=provider.issuer, client_id="portal", client_secret="not-the-secret", scope="openid"
     )
-    html = admin.post(ADD, {**sent, "_save": "1", "set-discover": "on"}).content.decode()
+    saved = admin.post(ADD, {**sent, "_save": "1", "set-discover": "on"}, follow=True)
+    html = saved.content.decode()
     assert "Step 3 of 3" in html
     assert any("client_secret" in said for said in wrong(html))
     row = Source.objects.get(slug="town")
