@@ -22,6 +22,7 @@ from django.views.decorators.http import require_POST
 
 from accounts import conf, events
 from accounts.errors import ProtocolError
+from accounts.http import in_words
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import Event, Source
 from accounts.models.sources import slug_validator
@@ -168,7 +169,7 @@ class SourceAdmin(Held, Guarded):
         except ValidationError as error:
             return " ".join(error.messages)
         except ProtocolError as error:
-            return error.description or error.error
+            return in_words(error)
         return {key: each for key, each in found.items() if key in source_fields.names_of(kind)}
 
     def _say_filled(self, request: HttpRequest, found: Mapping[str, Any] | str) -> None:
