@@ -168,7 +168,7 @@ class Connection:
         self._ldap.closed = True
         self._socket.close()
 
-    def _failed(self, template: str, kind: str, **values: str) -> CallFailed:
+    def _failed(self, template: str, kind: str, /, **values: str) -> CallFailed:
         return CallFailed(Said(template, place=self._origin, **values), kind=kind)
 
     def _connect(self, server: Server, place: Place) -> socket.socket:
