@@ -33,6 +33,19 @@ STAFF_FIRST = "staff-first"
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
 
 
+class Said(str):
+    """A description in English, for logs, that operators read in their language."""
+
+    template: str
+    values: dict[str, object]
+
+    def __new__(cls, template: str, **values: object) -> Said:
+        """Return the description, of a msgid and of what stands in it."""
+        made = super().__new__(cls, template % values)
+        made.template, made.values = template, values
+        return made
+
+
 class ProtocolError(Exception):
     """The base of all typed errors. Never raised itself.
 

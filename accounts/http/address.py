@@ -7,7 +7,9 @@ from functools import lru_cache
 from urllib.parse import quote, urlsplit
 
 import idna
+from django.utils.translation import gettext_noop as _
 
+from accounts.errors import Said
 from accounts.http.answer import RefusedUrl
 
 _PORTS = {"https": 443, "http": 80}
@@ -36,13 +38,17 @@ class Target:
 def target_of(url: str, plain: bool) -> Target:
     """Return where `url` leads. `plain` allows http beside https. Raises `RefusedUrl`."""
     if UNCLEAR.search(url):
-        raise RefusedUrl("The address holds a character that is not allowed in one.")
+        raise RefusedUrl(Said(_("The address holds a character that is not allowed in one.")))
     origin = origin_of(url)
     if not origin.startswith(("https://", "http://") if plain else "https://"):
-        raise RefusedUrl("The address is not https, or has no host, or a port that is none.")
+        raise RefusedUrl(
+            Said(_("The address is not https, or has no host, or a port that is none."))
+        )
     parts, host = urlsplit(url), urlsplit(origin).hostname or ""
     if "@" in parts.netloc or not _HOST.fullmatch(host):
-        raise RefusedUrl("The address holds a user name or password, or a host that is none.")
+        raise RefusedUrl(
+            Said(_("The address holds a user name or password, or a host that is none."))
+        )
     path = quote(parts.path or "/", safe=_SAFE)
     query = f"?{quote(parts.query, safe=_SAFE)}" if parts.query else ""
     port = parts.port or _PORTS[parts.scheme]

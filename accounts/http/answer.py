@@ -10,10 +10,21 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from accounts.errors import BUSY, TemporarilyUnavailable
+from django.utils.translation import gettext, gettext_noop
+
+from accounts.errors import BUSY, ProtocolError, Said, TemporarilyUnavailable
 
 # The kind of a call that was not made for want of a place.
 NO_PLACE = "Busy"
+# What people are told of the kinds that they can do something about.
+_KINDS = {
+    "ConnectTimeoutError": gettext_noop("it cannot be reached in time"),
+    "NewConnectionError": gettext_noop("it cannot be reached"),
+    "ReadTimeoutError": gettext_noop("it takes too long"),
+    "SSLCertVerificationError": gettext_noop("its certificate is not trusted"),
+    "TooLargeError": gettext_noop("it is too long"),
+    "gaierror": gettext_noop("the name has no address"),
+}
 
 
 class CallFailed(TemporarilyUnavailable):
@@ -63,7 +74,8 @@ class Answer:
         # Raised outside, for the parser's own error keeps the whole body and must not be chained.
         with suppress(ValueError, RecursionError):
             return json.loads(self.body, parse_constant=_refuse)
-        raise CallFailed("The answer of the upstream is not JSON.", kind="NotJson")
+        said = Said(gettext_noop("The answer of the upstream is not JSON."))
+        raise CallFailed(said, kind="NotJson")
 
     def json_object(self, who: str) -> dict[str, Any]:
         """Return the JSON object of an answer with status 200.
@@ -72,8 +84,21 @@ class Answer:
         """
         found = self.json() if self.status == 200 else None
         if not isinstance(found, dict):
-            raise TemporarilyUnavailable(f"{who} gives no JSON object (status {self.status}).")
+            template = gettext_noop("%(who)s gives no JSON object (status %(status)d).")
+            raise TemporarilyUnavailable(Said(template, who=who, status=self.status))
         return found
+
+
+def in_words(error: ProtocolError) -> str:
+    """Return what an operator reads of an error, in the language of the page as far as it is
+    `Said`.
+    """
+    said = error.description
+    if not isinstance(said, Said):
+        return said or error.error
+    told = {name: _KINDS.get(str(each), each) for name, each in said.values.items()}
+    spoken = {name: gettext(each) if isinstance(each, str) else each for name, each in told.items()}
+    return gettext(said.template) % spoken
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -12,8 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any, TypedDict, Unpack
 
 import structlog
+from django.utils.translation import gettext_noop
 
 from accounts import conf, offers, trail
+from accounts.errors import Said
 from accounts.http import upstreams
 from accounts.http.address import target_of
 from accounts.http.answer import NO_PLACE, Answer, CallFailed, RefusedUrl
@@ -162,10 +164,13 @@ class Client:
                     visit.succeeded = answer.status < 500
                     visit.says_nothing = answer.status >= 500 and options.get("hearsay", False)
             if answer == INSIDE:
-                said = f"{target.origin} is inside our net: its source needs the setting inside."
-                raise CallFailed(said, kind=answer)
+                template = gettext_noop(
+                    "%(place)s is inside our net: its source needs the setting inside."
+                )
+                raise CallFailed(Said(template, place=target.origin), kind=answer)
             if not isinstance(answer, Answer):
-                raise CallFailed(f"{target.origin} gave no usable answer ({answer}).", kind=answer)
+                template = gettext_noop("%(place)s gave no usable answer (%(kind)s).")
+                raise CallFailed(Said(template, place=target.origin, kind=answer), kind=answer)
             line.update(status=answer.status, bytes=len(answer.body))
             return answer
 
@@ -224,7 +229,7 @@ def _lines_of(headers: Headers, auth: tuple[str, str] | None) -> list[bytes]:
     for name, text in headers.items():
         raw = text.encode() if isinstance(text, str) else text
         if not _NAME.fullmatch(name) or _UNSAFE.search(raw):
-            raise RefusedUrl("A header is malformed.")
+            raise RefusedUrl(Said(gettext_noop("A header is malformed.")))
         lines[name.lower()] = name.encode() + (b": " + raw if raw else b";")
     if auth:
         lines["authorization"] = b"Authorization: Basic " + b64encode(":".join(auth).encode())

@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from django.utils.translation import gettext_noop
+
+from accounts.errors import Said
 from accounts.http.answer import NO_PLACE, CallFailed
 
 FAILURES = 5
@@ -116,8 +119,11 @@ class Upstreams:
             upstream.failures, upstream.rests_until = 0, None
             return
         if seconds > 0 or upstream.probed:
+            template = gettext_noop(
+                "%(place)s failed %(times)d times in a row and is not asked for a while."
+            )
             raise CallFailed(
-                f"{origin} failed {upstream.failures} times in a row and is not asked for a while.",
+                Said(template, place=origin, times=upstream.failures),
                 kind="CircuitOpen",
                 retry_after=max(1, math.ceil(seconds)),
             )
@@ -168,7 +174,8 @@ class Upstreams:
 
 
 def _busy(origin: str) -> CallFailed:
-    return CallFailed(f"Too many calls to {origin} are in flight.", kind=NO_PLACE, retry_after=1)
+    said = Said(gettext_noop("Too many calls to %(place)s are in flight."), place=origin)
+    return CallFailed(said, kind=NO_PLACE, retry_after=1)
 
 
 shared = Upstreams()

@@ -146,7 +146,11 @@ class ClientAdmin(Guarded):
             said = gettext("Choose one client: its new secret is shown once. Nothing was changed.")
             self.message_user(request, said, messages.ERROR)
             return
-        for row in rows.filter(auth_method__in=client_file.WITH_SECRET):
+        for row in rows:
+            if row.auth_method not in client_file.WITH_SECRET:
+                said = gettext("There is no secret of %s. Nothing was changed.")
+                self.message_user(request, said % row.client_id, messages.WARNING)
+                continue
             if not request.user.is_superuser and client_rows.reaches_far(row):
                 said = gettext("Only somebody with all rights makes the secret of %s.")
                 self.message_user(request, said % row.client_id, messages.ERROR)

@@ -87,26 +87,30 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Take the person's Allow or Deny, for the very request that they were shown, once."""
+    """Take the person's Allow or Deny, for the very request that they were shown, once. Whose
+    session is another one by now signs in if need be, and is asked anew.
+    """
     session = incoming.session_of(request)
     if session.is_logged_in:
         access.require(session)
     try:
         sealed = request.POST.get("request", "")
-        key, came, resource, at = unseal(sealed, _CONSENT, session.uid)
+        key, came, resource, at, uid, person = unseal(sealed, _CONSENT)
+        given = Parameters(came)
+        given.resource = tuple(resource)
+        if session.is_logged_in and person != incoming.person_id(request):
+            raise NoWayBack("This question was put to somebody else.")
+        if not session.is_logged_in or uid != session.uid:  # it has ended, or cannot be read
+            return answers.see_other(_path(given))
         over = datetime.fromtimestamp(at, UTC) + _CONSENT_LIFE
         if timezone.now() > over:
             raise NoWayBack("This took too long. Start again in the application.")
-        given = Parameters(came)
-        given.resource = tuple(resource)
-        if not session.is_logged_in:  # it cannot be read any more: they sign in, and are asked anew
-            return answers.see_other(_path(given))
         if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
             return _answered(request, given)
         whole = pushed.resolve(given)
         way = answer.find(whole)
     except Unreadable:
-        return _page(request, NoWayBack("This question was put to somebody else."))
+        return _page(request, NoWayBack("This is no question of ours, or one that is over."))
     except InvalidRequest as error:
         return _page(request, error)
     try:
@@ -190,12 +194,13 @@ def _ask(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     """Return the page that asks, in the language that the client suggests."""
     came = {name: value for name, value in case.came.items() if name != _MARK}
     at = timezone.now().timestamp()
-    content = [secrets.token_hex(16), came, list(case.came.resource), at]
+    of = session.uid, incoming.person_id(request)
+    content = [secrets.token_hex(16), came, list(case.came.resource), at, *of]
     context = {
         "client": case.way.client.name or case.way.client.client_id,
         "words": consents.in_words(case.asked.scopes, case.asked.resource),
         "first_party": case.way.client.skip_authorization,
-        "request_sealed": seal(content, _CONSENT, session.uid),
+        "request_sealed": seal(content, _CONSENT),
         "place": _place_of(case.way.redirect_uri),
         "unproved": consents.is_unproved(case.way.client, case.way.redirect_uri),
         "again": _return_path(request, case),

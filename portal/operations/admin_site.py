@@ -18,7 +18,7 @@ from accounts import events, strength
 from accounts.trail import Act, acting
 from portal import conf
 from portal.door import answers, incoming, routes, signing_in
-from portal.operations import acts
+from portal.operations import acts, deletions
 from portal.operations.charts import bars, figures
 from portal.operations.offered_lookups import OfferedLookups
 
@@ -62,11 +62,11 @@ class VestibuleAdminSite(AdminSite):
         self.disable_action("delete_selected")  # a page where it does no harm names it
 
     def register(self, model_or_iterable: Any, admin_class: Any = None, **options: Any) -> None:
-        """Register pages that write events, and nothing to Django's own log, and whose lists are
-        asked by their own filters alone.
+        """Register pages that write events, and nothing to Django's own log, whose lists are asked
+        by their own filters alone, and whose deletions name what people know.
         """
         bases = (OfferedLookups, admin_class or ModelAdmin)
-        page = type("Page", bases, {"view_on_site": False})
+        page = type("Page", bases, {"view_on_site": False, "get_deleted_objects": deletions.known})
         super().register(model_or_iterable, page, **{**acts.IN_PLACE, **options})
 
     def get_urls(self) -> list[URLPattern | URLResolver]:

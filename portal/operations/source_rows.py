@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from accounts import ended, events
 from accounts.errors import ProtocolError
+from accounts.http import in_words
 from accounts.models import Identity, Source
 from accounts.provider import Finding, Prompts, Provider
 from accounts.source import catalogue, references, registry, trusted
@@ -171,7 +172,7 @@ def findings(row: Source) -> list[Finding]:
         return [Finding(ok=False, message=" ".join(error.messages), fix=fix)]
     except ProtocolError as error:
         fix = _("Look whether the upstream can be reached from this machine.")
-        return [Finding(ok=False, message=error.description or error.error, fix=fix)]
+        return [Finding(ok=False, message=in_words(error), fix=fix)]
     except Exception:  # a provider's defect must not hide the other sources
         log.exception("source.check_failed", source=row.slug)
         message, fix = _("The self-test itself failed."), _("The log says why.")

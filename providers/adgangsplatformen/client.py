@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.utils.translation import gettext_noop as _
+
 from accounts.errors import Misconfigured, TemporarilyUnavailable
 from accounts.http import CallFailed, Client, origin_of
 from accounts.provider import TokenSet
@@ -171,7 +173,7 @@ class Cms:
         )
         if answer.status in {401, 403}:
             return None
-        body = answer.json_object("The CMS's GraphQL")
+        body = answer.json_object(_("The CMS's GraphQL"))
         if not isinstance(body.get("data"), dict) or body.get("errors"):
             raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
         return dict(body["data"])

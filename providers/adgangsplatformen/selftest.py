@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.errors import ProtocolError
-from accounts.http import Client
+from accounts.http import Client, in_words
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef, verdict
 from providers.adgangsplatformen.client import Cms
@@ -77,7 +77,7 @@ def _cms_urls(cms: Cms) -> Iterator[Finding]:
     except ProtocolError as error:
         yield Finding(
             False,
-            _("The CMS does not say where its login is: %s") % error.description,
+            _("The CMS does not say where its login is: %s") % in_words(error),
             _("Compare cms_url, graphql_user and graphql_password with the CMS's own."),
         )
         return
@@ -98,7 +98,7 @@ def _callback_route(source: SourceRef, settings: CmsSettings, http: Client) -> F
     try:
         answer = http.get(settings.origin + settings.after_login, deadline=_SECONDS)
     except ProtocolError as error:
-        return Finding(False, _("The CMS does not answer: %s") % error.description, fix)
+        return Finding(False, _("The CMS does not answer: %s") % in_words(error), fix)
     place = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
     return verdict(
         origin_of(place) + urlsplit(place).path in {wanted, source.redirect_uri},

@@ -14,7 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from accounts.errors import Misconfigured
+from django.utils.translation import gettext_noop as _
+
+from accounts.errors import Misconfigured, Said
 from accounts.http import CallFailed, Place, addresses_of
 from providers.ldap.settings import Server
 
@@ -166,16 +168,19 @@ class Connection:
         self._ldap.closed = True
         self._socket.close()
 
+    def _failed(self, template: str, kind: str, /, **values: str) -> CallFailed:
+        return CallFailed(Said(template, place=self._origin, **values), kind=kind)
+
     def _connect(self, server: Server, place: Place) -> socket.socket:
         """Return a socket to the first of the server's addresses that takes one."""
         why: OSError | None = None
         try:
             known = addresses_of(server.host, _to_connect(place))
         except TimeoutError:
-            said = f"The name of {self._origin} could not be looked up in time."
-            raise CallFailed(said, kind=CONNECT) from None
+            said = _("The name of %(place)s could not be looked up in time.")
+            raise self._failed(said, CONNECT) from None
         except (OSError, UnicodeError) as error:
-            raise CallFailed(f"{self._origin} has no address.", kind=CONNECT) from error
+            raise self._failed(_("%(place)s has no address."), CONNECT) from error
         for address in known:
             own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
             own.settimeout(_to_connect(place))
@@ -187,7 +192,7 @@ class Connection:
                 continue
             own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             return own
-        raise CallFailed(f"{self._origin} cannot be reached.", kind=CONNECT) from why
+        raise self._failed(_("%(place)s cannot be reached."), CONNECT) from why
 
     def _library(self) -> Any:
         """Return the library's own connection, put upon our socket."""
@@ -207,16 +212,16 @@ class Connection:
     def _start_tls(self, place: Place) -> None:
         self._do(place, lambda: self._ldap.extended(START_TLS))
         if self._ldap.result["result"] != SUCCESS:
-            raise CallFailed(f"{self._origin} refuses StartTLS.", kind=TLS)
+            raise self._failed(_("%(place)s refuses StartTLS."), TLS)
 
     def _secure(self, context: ssl.SSLContext, host: str, place: Place) -> None:
         try:
             self._socket.secure(context, host, place.ends)
         except ssl.SSLCertVerificationError as error:
-            said = f"The certificate of {self._origin} is not trusted: {error.verify_message}."
-            raise CallFailed(said, kind=TLS) from None
+            said = _("The certificate of %(place)s is not trusted: %(why)s.")
+            raise self._failed(said, TLS, why=error.verify_message) from None
         except (OSError, ValueError):
-            raise CallFailed(f"{self._origin} does not speak TLS.", kind=TLS) from None
+            raise self._failed(_("%(place)s does not speak TLS."), TLS) from None
 
     def _do(
         self, place: Place, operation: Callable[[], Any], heard: bytearray | None = None
@@ -233,7 +238,7 @@ class Connection:
         if failed:  # raised out here, for the library's error may hold what was sent
             kind = self._socket.trouble or NOT_LDAP
             self.close()
-            raise CallFailed(f"{self._origin} gave no usable answer ({kind}).", kind=kind)
+            raise self._failed(_("%(place)s gave no usable answer (%(kind)s)."), kind, kind=kind)
         self.used_at = time.monotonic()
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from accounts.errors import Misconfigured, TemporarilyUnavailable
-from accounts.http import CallFailed
+from accounts.http import CallFailed, in_words
 from accounts.provider import Finding, verdict
 from providers.ldap import entries
 from providers.ldap.client import CONNECT, SUCCESS, TLS, Connection, Entry, is_installed
@@ -120,4 +120,4 @@ def _trouble(error: TemporarilyUnavailable) -> Finding:
         fix = fixes.get(
             kind, _("Look into the server's log; it must speak LDAP, within five seconds.")
         )
-    return Finding(False, error.description, fix)
+    return Finding(False, in_words(error), fix)

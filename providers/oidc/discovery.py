@@ -9,8 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
+from django.utils.translation import gettext_noop as _
 
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import Said, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.provider import Clock
@@ -139,7 +140,7 @@ class Upstream:
 
     def _fetched(self, url: str, max_bytes: int, seconds: float = CALL_SECONDS) -> dict[str, Any]:
         answer = self._http.get(url, deadline=seconds, max_bytes=max_bytes)
-        return answer.json_object("The provider")
+        return answer.json_object(_("The provider"))
 
     def _kept(self) -> _Kept:
         return kept.obtain(self._name, lambda: _Kept(self._settings, self._name))
@@ -152,15 +153,17 @@ def read(settings: OidcSettings, document: Any) -> Metadata:
     when an endpoint is missing or must not be called.
     """
     if not isinstance(document, dict) or document.get("issuer") != settings.issuer:
-        raise TemporarilyUnavailable("The discovery document names another issuer.")
+        raise TemporarilyUnavailable(Said(_("The discovery document names another issuer.")))
     endpoints = {name: settings.endpoints.get(name) or document.get(name) for name in ENDPOINTS}
     for name, url in endpoints.items():
         if url is None and name not in NEEDED:
             continue
         if urls.fault(url):
-            raise TemporarilyUnavailable(f"The discovery document has no usable {name}.")
+            template = _("The discovery document has no usable %(name)s.")
+            raise TemporarilyUnavailable(Said(template, name=name))
         if name not in settings.endpoints and urls.leads_inside(str(url), settings.issuer):
-            raise TemporarilyUnavailable(f"The discovery document's {name} leads inside our net.")
+            template = _("The discovery document's %(name)s leads inside our net.")
+            raise TemporarilyUnavailable(Said(template, name=name))
     return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})
 
 

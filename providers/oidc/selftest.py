@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
+from accounts.http import in_words
 from accounts.provider import Finding, SourceRef, verdict
 from providers.oidc import discovery, jose, registration
 from providers.oidc.client import OidcClient
@@ -27,7 +28,7 @@ def findings(source: SourceRef, client: OidcClient, names: Collection[str]) -> I
     except TemporarilyUnavailable as error:
         yield Finding(
             False,
-            _("The discovery document cannot be read: %s") % error.description,
+            _("The discovery document cannot be read: %s") % in_words(error),
             _("Open <issuer>/.well-known/openid-configuration and correct issuer."),
         )
         return
@@ -42,7 +43,7 @@ def findings(source: SourceRef, client: OidcClient, names: Collection[str]) -> I
     except TemporarilyUnavailable as error:
         yield Finding(
             False,
-            _("The discovery document cannot be used: %s") % error.description,
+            _("The discovery document cannot be used: %s") % in_words(error),
             _("Name the right addresses in endpoints, or ask the provider to correct them.")
             if "endpoints" in names
             else _("Ask the provider to correct its discovery document."),
@@ -81,7 +82,7 @@ def _keys(
         usable = keys.usable(settings.algorithms)
         problem = _("None of the provider's keys can be used.")
     except TemporarilyUnavailable as error:
-        usable, problem = 0, _("The keys cannot be read: %s") % error.description
+        usable, problem = 0, _("The keys cannot be read: %s") % in_words(error)
     return verdict(
         usable,
         _("Keys that can be used: %d") % usable,

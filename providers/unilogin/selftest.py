@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
+from accounts.http import in_words
 from accounts.provider import Finding, verdict
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
@@ -63,13 +64,13 @@ def _service(service: InstitutionService) -> Finding:
     except CredentialsRefused as error:
         return Finding(
             False,
-            _("The institution service does not let us in: %s") % error.description,
+            _("The institution service does not let us in: %s") % in_words(error),
             _("Compare ws_user and ws_password with the agreement on the web service."),
         )
     except TemporarilyUnavailable as error:
         return Finding(
             False,
-            _("The institution service cannot be asked: %s") % error.description,
+            _("The institution service cannot be asked: %s") % in_words(error),
             _("Compare ws_address, ws_action and ws_namespace with the service's description."),
         )
     return Finding(True, _("The institution service lets us in."))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -101,6 +102,10 @@ def test_groups_and_other_rows_are_named_by_what_they_are(admin: Client) -> None
     assert admin.post("/admin/auth/group/add/", {"name": "Registry"}).status_code == 302
     group = Group.objects.get(name="Registry")
     assert Event.objects.get(name="role.created").detail == '"Registry"'
+    group.user_set.add(User.objects.get())
+    asked = admin.get(f"/admin/auth/group/{group.pk}/delete/").content.decode()
+    assert "Registry" in asked
+    assert not re.search("relationship|_groups", asked), "a row by which Django ties the two"
     admin.post(f"/admin/auth/group/{group.pk}/delete/", {"post": "yes"})
     assert Event.objects.get(name="role.deleted").detail == '"Registry"'
     soon = timezone.now() + timedelta(hours=1)

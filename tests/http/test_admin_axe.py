@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.peers.site import Site
 
@@ -22,12 +23,13 @@ COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 SEED = """
 from django.contrib.auth.models import Group
 from accounts import events
-from accounts.models import User
+from accounts.models import Source, User
 from accounts.trail import HERE, PERSON, Step, note, walk
 User.objects.create_superuser('ada', 'a-password-of-ada', name='Ada', email='ada@example.org')
 eve = User.objects.create_user('eve', 'x', name='Eve', status='awaiting_access')
 eve.give_local_identity()
 Group.objects.create(name='Registry')
+Source.objects.create(slug='town', provider='oidc', enabled=False)
 with walk():
     note(Step(PERSON, HERE, 'chose'))
     note(Step(HERE, 'source:town', 'call', 'POST https://town.example/token 500', 85, True))
@@ -38,6 +40,14 @@ with walk():
 """
 # Each kind of page of each model: the list, the form to add, one row, its deletion, its history.
 KINDS = ("", "add/", "{pk}/change/", "{pk}/delete/", "{pk}/history/")
+# The first source is `local`, which nobody deletes; the first person is who looks.
+MORE = ("/admin/accounts/source/2/delete/", "/admin/accounts/user/2/second-factor/")
+# Pages with a fault: what is typed comes in the address, or is sent by the button.
+FAULTS = {
+    "/admin/accounts/source/add/?provider=oidc&slug=%C3%86r%C3%B8+by!": "",
+    "/admin/accounts/user/1/merge/?other=nobody": "",
+    MORE[1]: "Go on",
+}
 ROWS = """
 import json
 from django.contrib import admin
@@ -96,15 +106,29 @@ def desk(chromium: Browser, house: Site, scheme: Any) -> Iterator[Page]:
 def test_no_page_of_the_administration_has_a_violation(
     desk: Page, house: Site, places: list[str], rules: dict[str, Any]
 ) -> None:
-    wrong = []
-    for place in places:
+    wrong: list[str] = []
+    for place in [*places, *MORE]:
         answer = desk.goto(house.url + place)
-        if answer is None or answer.status != 200:
+        assert answer is not None
+        if answer.status != 200 and place not in MORE:
             continue  # a page that nobody has, such as adding an event
-        wider = desk.evaluate("document.documentElement.scrollWidth - innerWidth")
-        if wider > 0:
-            wrong.append(f"{place}: {wider} px too wide")
-        for found in Axe().run(desk, options=rules).response["violations"]:
-            wrong.append(f"{place}: {found['id']} {found['nodes'][0]['html'][:120]}")
+        assert answer.status == 200, place
+        wrong += _wrong(desk, place, rules)
+    for place, button in FAULTS.items():
+        desk.goto(house.url + place)
+        if button:
+            desk.get_by_label("Why?").fill("  ")
+            desk.get_by_role("button", name=button).click()
+        expect(desk).to_have_title(re.compile("^Error: "))
+        expect(desk.get_by_role("alert")).to_be_focused()
+        wrong += _wrong(desk, place, rules)
     assert not wrong, "\n".join(wrong)
     assert len(places) > 20
+
+
+def _wrong(desk: Page, place: str, rules: dict[str, Any]) -> list[str]:
+    wider = desk.evaluate("document.documentElement.scrollWidth - innerWidth")
+    wrong = [f"{place}: {wider} px too wide"] if wider > 0 else []
+    for found in Axe().run(desk, options=rules).response["violations"]:
+        wrong.append(f"{place}: {found['id']} {found['nodes'][0]['html'][:120]}")
+    return wrong

@@ -82,10 +82,12 @@ def test_the_addresses_to_register_stand_there_before_anything_is_saved(admin: C
 def test_a_source_is_typed_saved_and_tested_in_three_steps(admin: Client, peer: Upstream) -> None:
     sent = typed(slug="town", provider="tenant", set__upstream=peer.url, set__secret=SECRET)
     answer = admin.post(ADD, sent)
-    assert answer.status_code == 200, errors(answer)
-    html = answer.content.decode()
-    assert "Step 3 of 3" in html
-    assert "The upstream answers." in html
+    assert answer.status_code == 303, errors(answer)
+    for _reloaded in range(2):
+        html = admin.get(answer["Location"]).content.decode()
+        assert "Step 3 of 3" in html
+        assert "The upstream answers." in html
+    assert admin.get(answer["Location"][:-1]).status_code == 404, "sealed: no page elsewhere asks"
     row = Source.objects.get(slug="town")
     assert row.settings["secret"].startswith(catalogue.SEALED)
     assert set(row.settings) == {"upstream", "secret"}, "what is as usual is left out"
@@ -108,7 +110,7 @@ def test_nobody_waits_while_a_new_source_is_tested(admin: Client, peer: Upstream
 
     peer.answer = as_somebody_signs_in  # type: ignore[method-assign]
     sent = typed(slug="town", provider="tenant", set__upstream=peer.url)
-    html = admin.post(ADD, sent).content.decode()
+    html = admin.post(ADD, sent, follow=True).content.decode()
     assert "Step 3 of 3" in html
     assert "The upstream answers." in html
     assert User.objects.get(username="ada").name == "Ada L."

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from django import forms
 from django.apps import apps
@@ -20,6 +21,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts import conf, events
 from accounts.errors import ProtocolError
+from accounts.http import in_words
+from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import Event, Source
 from accounts.models.sources import slug_validator
 from accounts.session import administrators
@@ -32,6 +35,7 @@ from portal.operations.admin.seen_field import Held
 from portal.operations.admin.source_form import SourceForm
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
+_MADE = "source-made"
 
 
 @admin.register(Source)
@@ -118,11 +122,7 @@ class SourceAdmin(Held, Guarded):
             return self._guarded(True, self._choose, request)
         if request.method == "POST" and "_fill" in request.POST:
             return self._guarded(True, self._fill, request, *args, **kwargs)
-        response = super().add_view(request, *args, **kwargs)
-        # Django saves in a transaction, which holds rows that every sign-in of an administrator
-        # needs: upstreams are asked when it is over.
-        made: Source | None = getattr(request, "to_be_tested", None)
-        return self._findings(request, [made], step=3) if made else response
+        return super().add_view(request, *args, **kwargs)
 
     @staticmethod
     def _chosen(values: Mapping[str, str]) -> bool:
@@ -168,7 +168,7 @@ class SourceAdmin(Held, Guarded):
         except ValidationError as error:
             return " ".join(error.messages)
         except ProtocolError as error:
-            return error.description or error.error
+            return in_words(error)
         return {key: each for key, each in found.items() if key in source_fields.names_of(kind)}
 
     def _say_filled(self, request: HttpRequest, found: Mapping[str, Any] | str) -> None:
@@ -229,11 +229,14 @@ class SourceAdmin(Held, Guarded):
         return found
 
     def response_add(self, request: HttpRequest, obj: Source, *args: Any) -> HttpResponse:
-        """Note that the test follows, the third step, unless more is to be typed."""
+        """Lead to the test, the third step, unless more is to be typed. Django saves in a
+        transaction, which holds rows that every sign-in of an administrator needs: upstreams are
+        asked when it is over.
+        """
         if "_save" not in request.POST or "typed" not in request.POST:
             return super().response_add(request, obj, *args)
-        request.to_be_tested = obj  # type: ignore[attr-defined]
-        return HttpResponse()
+        made = quote(seal(obj.pk, _MADE, str(request.user.pk)))
+        return answers.see_other(f"{reverse('admin:accounts_source_made')}?source={made}")
 
     def has_delete_permission(self, request: HttpRequest, obj: Source | None = None) -> bool:
         """Keep the `local` source: by it an administrator enters when all others are down."""
@@ -278,10 +281,26 @@ class SourceAdmin(Held, Guarded):
     # --- Test now ---------------------------------------------------------------------------------
 
     def get_urls(self) -> list[URLPattern]:
-        """Add the page of the findings."""
+        """Add the pages of the findings."""
         test = self.admin_site.admin_view(self.test_one)
         own = path("<int:pk>/test/", test, name="accounts_source_test")
-        return [own, *super().get_urls()]
+        made = path(
+            "made/", self.admin_site.admin_view(self.test_made), name="accounts_source_made"
+        )
+        return [made, own, *super().get_urls()]
+
+    def test_made(self, request: HttpRequest) -> HttpResponse:
+        """Show the third step: the test of a source that this person has made. Its address is
+        sealed, so that no page elsewhere makes us ask upstreams. Raises `Http404` for any other.
+        """
+        try:
+            pk = unseal(request.GET.get("source", ""), _MADE, str(request.user.pk))
+        except Unreadable:
+            raise Http404 from None
+        row = self.get_queryset(request).filter(pk=pk).first()
+        if row is None or not self.has_add_permission(request):
+            raise Http404
+        return self._findings(request, [row], step=3)
 
     def test_one(self, request: HttpRequest, pk: int) -> HttpResponse:
         """Test one source live and show what was found. Raises `Http404` when there is none.

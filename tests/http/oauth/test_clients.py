@@ -18,6 +18,7 @@ from accounts.keyring import digest
 from accounts.models import User
 from portal.authorization_server.models import Client
 from tests.http.conftest import PASSWORD, sign_in
+from tests.http.oauth.application import register
 
 pytestmark = pytest.mark.django_db(transaction=True)
 ADD = "/admin/authorization_server/client/add/"
@@ -93,6 +94,10 @@ def test_a_change_keeps_the_secret_and_a_new_one_ends_it(admin: Browser) -> None
     assert "Choose one client" in said
     assert "The secret of web," not in said
     assert Client.objects.get(client_id="web").client_secret == renewed
+    public = register("public")
+    chosen["_selected_action"] = [str(public.pk)]
+    said = admin.post("/admin/authorization_server/client/", chosen, follow=True).content.decode()
+    assert "There is no secret of public. Nothing was changed." in said
 
 
 @pytest.mark.parametrize(

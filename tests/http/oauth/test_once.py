@@ -73,11 +73,20 @@ def test_each_page_counts_for_itself(app: Application) -> None:
     assert {app.answer(app.allow(each)).keys() >= {"code"} for each in (one, other)} == {True}
 
 
-def test_what_was_shown_to_somebody_else_spends_nothing(app: Application) -> None:
+def test_what_was_shown_in_another_session_is_asked_anew_and_spends_nothing(
+    app: Application,
+) -> None:
     shown = sealed(app.ask())
-    other = Browser()
-    sign_in(other)
-    assert answer(other, shown).status_code == 400
+    other = Application(app.client)
+    for signs_in in (False, True):  # the session has ended; the same person has signed in again
+        if signs_in:
+            sign_in(other.browser)
+        led = other.landing(answer(other.browser, shown))
+        assert led.startswith("/oauth/authorize?"), led
+        page = other.browser.get(led)
+        assert not signs_in or sealed(page) != shown, "asked anew"
+        assert signs_in or page["Location"].startswith("/login?next=%2Foauth%2Fauthorize")
+    assert not Consent.objects.exists()
     assert "code" in app.answer(answer(app.browser, shown))
 
 

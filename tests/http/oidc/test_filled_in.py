@@ -12,6 +12,7 @@ from django.forms import BooleanField
 from django.test import Client
 
 from accounts.models import Source, User
+from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, sign_in
 from tests.peers.certified import SECRET, Certified
 
@@ -60,13 +61,31 @@ def test_why_nothing_is_filled_in_is_said(admin: Client, issuer: str) -> None:
     assert "Nothing was filled in" in page.content.decode()
 
 
+def test_why_is_said_in_the_language_of_the_page(admin: Client, provider: Certified) -> None:
+    admin.cookies["vestibule-language"] = "da"
+    for issuer, why in (
+        ("http://127.0.0.1:9", "kan ikke nås"),
+        (f"{provider.issuer}/nowhere", "intet JSON-objekt (status 404)"),
+    ):
+        filled = admin.post(ADD, {**typed(issuer=issuer, client_id="portal"), "_fill": 1})
+        row = Source(slug="town", provider="oidc", settings={"issuer": issuer, "client_id": "p"})
+        catalogue.save(row)
+        tested = admin.post(f"/admin/accounts/source/{row.pk}/test/")
+        for page in (filled, tested):
+            html = page.content.decode()
+            assert why in html
+            assert not re.search("usable answer|provider gives", html)
+        row.delete()
+
+
 def test_the_third_step_finds_a_wrong_secret_and_a_right_one(
     admin: Client, provider: Certified
 ) -> None:
     sent = typed(
         issuer=provider.issuer, client_id="portal", client_secret="not-the-secret", scope="openid"
     )
-    html = admin.post(ADD, {**sent, "_save": "1", "set-discover": "on"}).content.decode()
+    saved = admin.post(ADD, {**sent, "_save": "1", "set-discover": "on"}, follow=True)
+    html = saved.content.decode()
     assert "Step 3 of 3" in html
     assert any("client_secret" in said for said in wrong(html))
     row = Source.objects.get(slug="town")
