@@ -20,6 +20,9 @@ from accounts.http.sockets import has_news
 # For so many seconds after its last answer a connection is not asked whether it lives.
 ANSWERED_LATELY = 0.5
 
+# How a server ends a connection whose transaction took too long. psycopg calls it a defect.
+_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+
 # By the address of a database: where another one does not answer is nothing to this one.
 _silences: dict[tuple[str, ...], Silence] = {}
 
@@ -89,8 +92,9 @@ class _Wait:
         return lately and not has_news(self._connection.fileno())
 
     def __call__(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return what the server says. Raises `OperationalError` and ends the connection else, and
-        where the server takes no writes: the next connection may find the one that does.
+        """Return what the server says. Raises `OperationalError` and ends the connection else,
+        also where a transaction took too long for the server, and where the server takes no writes:
+        the next connection may find the one that does.
         """
         self._answered = 0.0
         try:
@@ -102,5 +106,8 @@ class _Wait:
         except psycopg.errors.ReadOnlySqlTransaction:
             self._connection.pgconn.finish()
             raise psycopg.OperationalError("The database takes no writes.") from None
+        except _ENDED as error:
+            self._connection.pgconn.finish()
+            raise psycopg.OperationalError(str(error)) from None
         self._answered = time.monotonic()
         return answer

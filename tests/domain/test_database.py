@@ -116,6 +116,15 @@ def test_one_that_its_server_has_ended_is_not_taken_for_living(
     assert not connection.is_usable()
 
 
+def test_one_that_its_server_has_ended_within_a_transaction_is_down(connection: Any) -> None:
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 50")
+    time.sleep(0.2)
+    assert database.is_down(took(connection, "SELECT 1")[1])
+    assert connection.connection.closed
+
+
 def test_one_that_had_an_error_is_asked(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     took(connection, "SELECT pg_sleep(20)")
     asked = []
