@@ -3,8 +3,9 @@
 The server's own time-outs end a statement and a wait for a lock; they end nothing when the server
 itself stands still. So the client looks at the clock as well, and drops a connection that says
 nothing, or that leads to a server which takes no writes: another is the primary now. A server that
-could not be reached is left alone for a second, but for one try: so one that hangs costs a worker
-one time-out a second, not one a request.
+does not answer is left alone for a second, but for one try: so one that hangs costs a worker one
+time-out a second, not one a request. One that refuses at once costs nobody time, and serves those
+whom it has let in.
 """
 
 import time
@@ -19,6 +20,9 @@ from accounts.http.sockets import has_news
 
 # For so many seconds after its last answer a connection is not asked whether it lives.
 ANSWERED_LATELY = 0.5
+
+# Whoever is refused within so many seconds was refused by somebody who answers.
+AT_ONCE = 1.0
 
 # How a server ends a connection whose transaction took too long. psycopg calls it a defect.
 _ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
@@ -36,14 +40,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, whose connections wait for so long. What takes longer is `OperationalError`."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect, unless that failed within this second."""
+        """Connect, unless the server failed to answer within this second."""
         silence = _silence_at(conn_params)
         if silence.holds():
             raise psycopg.OperationalError("The database did not answer a moment ago.")
+        begun = time.monotonic()
         try:
             connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError:
-            silence.begin()
+            is_refusal = time.monotonic() - begun < AT_ONCE
+            silence.end() if is_refusal else silence.begin()
             raise
         silence.end()
         connection.wait = _Wait(connection, silence, conf.database_wait() or None)
