@@ -314,6 +314,32 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
     assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is True
 
 
+@pytest.mark.parametrize(
+    ("table", "path", "status"),
+    [
+        ("accounts_endedentry", "/auth/session", 200),  # its row decides
+        ("authorization_server_signingkey", "/oauth/jwks", 503),
+    ],
+)
+def test_a_table_that_one_reads_for_all_holds_up_nobody_for_longer(
+    postgres: Postgres, house: Site, alice: requests.Session, table: str, path: str, status: int
+) -> None:
+    def timed(path: str) -> tuple[float, int]:
+        begun = time.monotonic()
+        answer = requests.get(house.url + path, cookies=alice.cookies, timeout=60)
+        return time.monotonic() - begun, answer.status_code
+
+    time.sleep(KEPT)
+    paths = [*[path] * 24, "/healthz"]
+    with psycopg.connect(postgres.url) as holder, ThreadPoolExecutor(len(paths)) as threads:
+        holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        found = list(threads.map(timed, paths))
+        assert [status for _, status in found] == [status] * 24 + [200], found
+        assert max(seconds for seconds, _ in found) < LONGEST, found
+        holder.rollback()
+    until(lambda: (timed(path)[1], timed("/login")[1]) == (200, 200))
+
+
 def test_a_deliverer_leaves_a_database_that_stands_still_and_goes_on(
     postgres: Postgres, house: Site, tmp_path: Path
 ) -> None:
