@@ -7,7 +7,6 @@ finds its copy older than half a second; there is no thread and no push.
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -22,6 +21,7 @@ from django.db.models.functions import Now
 
 from accounts import cache, conf
 from accounts.models import EndedEntry, clearing
+from accounts.models.reading import OneReads
 
 FRESH_SECONDS = 0.5
 # A cached session may live for CACHE_SECONDS, so an ending must be remembered for longer than that.
@@ -60,7 +60,7 @@ class _Gap:
 
 
 def _hold_connection() -> None:
-    """Have a connection before the feed is locked: the others wait for it with theirs, and a pooler
+    """Have a connection before the turn to read: the others wait for it with theirs, and a pooler
     with few would give none until one of them is through. Raises `DatabaseError`.
     """
     if connection.connection is None:
@@ -72,7 +72,7 @@ class Feed:
     """One worker's copy of the feed. What was read is known by ids, once the read has succeeded."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._reading = OneReads()
         self.entries: dict[tuple[str, str], float] = {}
         self._mark: str | None = None
         self._asked_at = float("-inf")
@@ -119,7 +119,7 @@ class Feed:
             self._read_at = now
             return self
         _hold_connection()
-        with self._lock:
+        with self._reading.turn():
             if now - self._read_at < FRESH_SECONDS:
                 return self
             if self._last is None:

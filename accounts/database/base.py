@@ -3,8 +3,9 @@
 The server's own time-outs end a statement and a wait for a lock; they end nothing when the server
 itself stands still. So the client looks at the clock as well, and drops a connection that says
 nothing, or that leads to a server which takes no writes: another is the primary now. A server that
-could not be reached is left alone for a second, but for one try: so one that hangs costs a worker
-one time-out a second, not one a request.
+does not answer is left alone for a second, but for one try: so one that hangs costs a worker one
+time-out a second, not one a request. One that refuses at once costs nobody time, and serves those
+whom it has let in.
 """
 
 import time
@@ -20,6 +21,12 @@ from accounts.http.sockets import has_news
 # For so many seconds after its last answer a connection is not asked whether it lives.
 ANSWERED_LATELY = 0.5
 
+# Whoever is refused within so many seconds was refused by somebody who answers.
+AT_ONCE = 1.0
+
+# How a server ends a connection whose transaction took too long. psycopg calls it a defect.
+_ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
+
 # By the address of a database: where another one does not answer is nothing to this one.
 _silences: dict[tuple[str, ...], Silence] = {}
 
@@ -33,14 +40,16 @@ class DatabaseWrapper(base.DatabaseWrapper):
     """Django's, whose connections wait for so long. What takes longer is `OperationalError`."""
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
-        """Connect, unless that failed within this second."""
+        """Connect, unless the server failed to answer within this second."""
         silence = _silence_at(conn_params)
         if silence.holds():
             raise psycopg.OperationalError("The database did not answer a moment ago.")
+        begun = time.monotonic()
         try:
             connection = super().get_new_connection(conn_params)
         except psycopg.OperationalError:
-            silence.begin()
+            is_refusal = time.monotonic() - begun < AT_ONCE
+            silence.end() if is_refusal else silence.begin()
             raise
         silence.end()
         connection.wait = _Wait(connection, silence, conf.database_wait() or None)
@@ -89,8 +98,9 @@ class _Wait:
         return lately and not has_news(self._connection.fileno())
 
     def __call__(self, generator: Any, *args: Any, **kwargs: Any) -> Any:
-        """Return what the server says. Raises `OperationalError` and ends the connection else, and
-        where the server takes no writes: the next connection may find the one that does.
+        """Return what the server says. Raises `OperationalError` and ends the connection else,
+        also where a transaction took too long for the server, and where the server takes no writes:
+        the next connection may find the one that does.
         """
         self._answered = 0.0
         try:
@@ -102,5 +112,8 @@ class _Wait:
         except psycopg.errors.ReadOnlySqlTransaction:
             self._connection.pgconn.finish()
             raise psycopg.OperationalError("The database takes no writes.") from None
+        except _ENDED as error:
+            self._connection.pgconn.finish()
+            raise psycopg.OperationalError(str(error)) from None
         self._answered = time.monotonic()
         return answer

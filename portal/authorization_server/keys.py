@@ -27,6 +27,7 @@ from jwt.utils import base64url_decode
 from accounts import conf, ended
 from accounts.errors import TemporarilyUnavailable
 from accounts.keyring import Sealed, Unreadable, seal, unseal
+from accounts.models.reading import OneReads
 from accounts.provider import Finding, verdict
 from portal import conf as portal_conf
 from portal.authorization_server import models
@@ -78,18 +79,21 @@ class _Known:
     """What a worker knows of the keys."""
 
     def __init__(self) -> None:
-        self._lock = Lock()
+        self._reading = OneReads()
         self.forget()
 
     def forget(self) -> None:
-        self._keys: list[Key] = []
-        self._read_at = self._looked_at = float("-inf")
+        self._held: tuple[float, list[Key]] = float("-inf"), []
+        self._looked_at = float("-inf")
 
     def all(self, *, anew: bool = False) -> list[Key]:
-        with self._lock:
-            if anew or self._is_old():
-                self._read_at, self._keys = time.monotonic(), _load()
-            return self._keys
+        came, (read_at, found) = time.monotonic(), self._held
+        if not anew and not _is_old(read_at):
+            return found
+        with self._reading.turn():
+            if self._held[0] < came:
+                self._held = time.monotonic(), _load()
+            return self._held[1]
 
     def named(self, kid: Any) -> Key | None:
         """Return the key of this id, or None. Another worker may have made it just now: it is
@@ -102,13 +106,15 @@ class _Known:
         self._looked_at = now
         return next((each for each in self.all(anew=True) if each.kid == kid), None)
 
-    def _is_old(self) -> bool:
-        if time.monotonic() - self._read_at >= _KNOWN_FOR:
-            return True
-        try:
-            return ended.heard_at(*_FEED) > self._read_at
-        except DatabaseError:
-            return False  # nothing else is to be had
+
+def _is_old(read_at: float) -> bool:
+    """Tell whether the keys may be others than those that were read then."""
+    if time.monotonic() - read_at >= _KNOWN_FOR:
+        return True
+    try:
+        return ended.heard_at(*_FEED) > read_at
+    except DatabaseError:
+        return False  # nothing else is to be had
 
 
 _known = _Known()

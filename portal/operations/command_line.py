@@ -8,10 +8,12 @@ from django.core.management import execute_from_command_line
 from portal.configuration.numbers import seconds
 
 _LIMITS = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
-# Nobody watches these, so each of their waits ends. A batch of the clean-up may take minutes.
-_UNWATCHED: dict[str, tuple[str, ...] | None] = {
-    "deliver_outbox": None,  # the site's own
+# Each wait of these ends: nobody watches them, and the doctor is asked when something hangs. One
+# batch of the clean-up may take minutes, as may counting what is sealed. None is the site's own.
+_ENDING: dict[str, tuple[str | None, ...]] = {
+    "deliver_outbox": (None, None, None),
     "clear_expired": ("300", "300", "330"),
+    "doctor": ("0", None, "300"),  # where a pooler refuses time-outs, it is given none
 }
 # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
 _FOR_EVER = ("0", "0", "0")
@@ -23,8 +25,8 @@ def main() -> None:
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
-    if limits := _UNWATCHED.get("".join(named), _FOR_EVER):
-        for name, limit in zip(_LIMITS, limits, strict=True):
+    for name, limit in zip(_LIMITS, _ENDING.get("".join(named), _FOR_EVER), strict=True):
+        if limit is not None:
             seconds(name, default=0)  # what the workers refuse is refused here as well
             os.environ[name] = limit
     execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])

@@ -74,6 +74,17 @@ def test_a_server_that_stands_still_is_dropped_and_then_left_alone(
         cursor.execute("SELECT 1")
 
 
+def test_a_server_that_refuses_at_once_costs_nobody_a_connection_that_works(
+    connection: Any,
+) -> None:
+    """As it does when it has too many clients."""
+    refused = connection.copy()
+    refused.settings_dict["PASSWORD"] = "wrong"
+    for _ in range(2):
+        assert "authentication failed" in str(took(refused, "SELECT 1")[1])
+    assert connection.is_usable()
+
+
 def test_the_client_waits_somewhat_longer_than_the_server_and_never_for_ever_untold() -> None:
     assert longest_wait(3) == 3 + GRACE
     assert 0 < longest_wait(0) < 60
@@ -114,6 +125,15 @@ def test_one_that_its_server_has_ended_is_not_taken_for_living(
     with psycopg.connect(server.url, autocommit=True) as other:
         other.execute("SELECT pg_terminate_backend(%s, 5000)", [own])
     assert not connection.is_usable()
+
+
+def test_one_that_its_server_has_ended_within_a_transaction_is_down(connection: Any) -> None:
+    connection.set_autocommit(False)
+    with connection.cursor() as cursor:
+        cursor.execute("SET idle_in_transaction_session_timeout = 50")
+    time.sleep(0.2)
+    assert database.is_down(took(connection, "SELECT 1")[1])
+    assert connection.connection.closed
 
 
 def test_one_that_had_an_error_is_asked(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ PostgreSQL is a real one, stopped by its signal or frozen by SIGSTOP.
 
 from __future__ import annotations
 
+import json
 import os
 import resource
 import socket
@@ -25,6 +26,7 @@ from portal.operations import health
 from tests.conftest import ARGON2_KIB
 from tests.http.conftest import PASSWORD
 from tests.peers import database, dead_cache
+from tests.peers.commands import manage
 from tests.peers.services import Postgres
 from tests.peers.site import ROOT, Site, environment, free_port, fresh_redis
 from tests.soak.traffic import Traffic, furnished
@@ -61,6 +63,7 @@ def house(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Itera
             VESTIBULE_DATABASE_STATEMENT=str(STATEMENT),
             VESTIBULE_DATABASE_LOCK=str(LOCK),
             VESTIBULE_TRUSTED_PROXIES="127.0.0.1",
+            VESTIBULE_METRICS_NETWORKS="127.0.0.1",
         )
 
 
@@ -312,6 +315,44 @@ def test_a_lock_that_somebody_holds_is_left_in_time(
         assert LOCK <= time.monotonic() - begun < STATEMENT
         holder.rollback()
     assert ask(alice, f"{house.url}/auth/session").json()["isLoggedIn"] is True
+
+
+def test_the_doctor_and_metrics_leave_a_lock_in_time_and_say_what_they_know(
+    postgres: Postgres, house: Site
+) -> None:
+    with psycopg.connect(postgres.url) as holder:
+        holder.execute("SET idle_in_transaction_session_timeout = '30s'")
+        holder.execute("LOCK TABLE accounts_outboxitem IN ACCESS EXCLUSIVE MODE")
+        done = manage(["doctor", "outbox", "--json"], house.env)
+        assert [each["ok"] for each in json.loads(done.stdout)] == [False], done.stderr
+        assert "LockNotAvailable" in done.stderr
+        assert "vestibule_database_up 1.0" in requests.get(f"{house.url}/metrics").text
+
+
+@pytest.mark.parametrize(
+    ("table", "path", "status"),
+    [
+        ("accounts_endedentry", "/auth/session", 200),  # its row decides
+        ("authorization_server_signingkey", "/oauth/jwks", 503),
+    ],
+)
+def test_a_table_that_one_reads_for_all_holds_up_nobody_for_longer(
+    postgres: Postgres, house: Site, alice: requests.Session, table: str, path: str, status: int
+) -> None:
+    def timed(path: str) -> tuple[float, int]:
+        begun = time.monotonic()
+        answer = requests.get(house.url + path, cookies=alice.cookies, timeout=60)
+        return time.monotonic() - begun, answer.status_code
+
+    time.sleep(KEPT)
+    paths = [*[path] * 24, "/healthz"]
+    with psycopg.connect(postgres.url) as holder, ThreadPoolExecutor(len(paths)) as threads:
+        holder.execute(f"LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")
+        found = list(threads.map(timed, paths))
+        assert [status for _, status in found] == [status] * 24 + [200], found
+        assert max(seconds for seconds, _ in found) < LONGEST, found
+        holder.rollback()
+    until(lambda: (timed(path)[1], timed("/login")[1]) == (200, 200))
 
 
 def test_a_deliverer_leaves_a_database_that_stands_still_and_goes_on(

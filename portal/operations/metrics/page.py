@@ -5,7 +5,7 @@ from ipaddress import ip_address
 
 import structlog
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.request import split_domain_port
 from django.utils.crypto import constant_time_compare
@@ -68,7 +68,17 @@ class _Everything:
             yield from (*held.outbox(), *held.sessions(), *held.connections())
         except DatabaseError:
             log.warning("metrics.database_unavailable")
-            up.add_metric([], 0)
+            up.add_metric([], int(_answers()))
         else:
             up.add_metric([], 1)
         yield up
+
+
+def _answers() -> bool:
+    """Tell whether the database answers at all, where a table may be locked."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except (DatabaseError, InterfaceError):
+        return False
+    return True
