@@ -190,7 +190,11 @@ def _threads() -> ThreadPoolExecutor:
 
 def _deliver_soon(item: OutboxItem) -> None:
     if len(_under_way) < WAITING:
-        delivery = _threads().submit(_deliver_now, item)
+        try:
+            delivery = _threads().submit(_deliver_now, item)
+        except RuntimeError:  # the machine starts no thread
+            log.warning("outbox.no_thread")  # the next round of `deliver_due` finds it
+            return
         _under_way.add(delivery)
         delivery.add_done_callback(_under_way.discard)
 

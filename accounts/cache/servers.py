@@ -17,6 +17,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from django_redis.client import DefaultClient
+from django_redis.serializers.json import JSONSerializer
 from redis import Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
@@ -169,6 +170,17 @@ class _Cluster(RedisCluster):
     """A Cluster, of which keys of several slots may be asked in one call."""
 
     mget = RedisCluster.mget_nonatomic  # type: ignore[assignment]
+
+
+class Values(JSONSerializer):  # type: ignore[misc]
+    """Values as JSON; what is no JSON is None, and no failure of the server."""
+
+    def loads(self, value: bytes) -> Any:
+        """Return what was written, None where somebody else has written."""
+        try:
+            return super().loads(value)
+        except ValueError:
+            return None
 
 
 class Client(DefaultClient):  # type: ignore[misc]

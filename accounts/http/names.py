@@ -14,14 +14,23 @@ def addresses_of(name: str, seconds: float) -> list[str]:
     It takes no timeout, and with a silent name server it blocks for many seconds; libcurl's own
     look-up then blocks its handle and the end of the process. So it runs in a thread of its own.
     Callers who ask for the same name share one look-up: a dead name server ties up one thread for
-    each name, however many people knock. Raises `OSError` and `UnicodeError` as `getaddrinfo` does.
+    each name, however many people knock. Raises `OSError` and `UnicodeError` as `getaddrinfo` does,
+    and `OSError` when the machine starts no thread.
     """
     with _lock:
-        answer = _asked.get(name)
-        if answer is None:
-            answer = _asked[name] = Future()
-            threading.Thread(target=_ask, args=(name, answer), daemon=True).start()
+        answer = _asked.get(name) or _begun(name)
     return answer.result(seconds)
+
+
+def _begun(name: str) -> Future[list[str]]:
+    """Return a look-up that has begun; its thread cannot end it before `_lock` is free."""
+    answer: Future[list[str]] = Future()
+    try:
+        threading.Thread(target=_ask, args=(name, answer), daemon=True).start()
+    except RuntimeError as error:
+        raise OSError(str(error)) from None
+    _asked[name] = answer
+    return answer
 
 
 def _ask(name: str, answer: Future[list[str]]) -> None:

@@ -7,6 +7,7 @@ anybody there, and the alarms tell since when it fails.
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 
 from django.utils import timezone
 
@@ -54,10 +55,20 @@ def of_providers(ready: Mapping[str, Provider]) -> dict[str, datetime]:
 
 
 def since(slugs: Iterable[str]) -> dict[str, datetime]:
-    """Return the start of each outage among `slugs`, in one look-up."""
+    """Return the start of each outage among `slugs`, in one look-up; delete what is no moment."""
     names = {_key(slug): slug for slug in slugs}
-    found = cache.shared.get_many(names)
-    return {names[key]: datetime.fromisoformat(at) for key, at in found.items()}
+    found = {key: _moment(at) for key, at in cache.shared.get_many(names).items()}
+    if strange := [key for key, at in found.items() if at is None]:
+        cache.shared.delete(*strange)  # else nobody could note an outage
+    return {names[key]: at for key, at in found.items() if at}
+
+
+def _moment(text: Any) -> datetime | None:
+    try:
+        at = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return at if at.tzinfo else None
 
 
 def _key(slug: str) -> str:

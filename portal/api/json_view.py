@@ -1,14 +1,22 @@
 """The base of the views of JSON routes, and their description (OpenAPI 3.1)."""
 
 from collections.abc import Sequence
+from functools import lru_cache
+from threading import Lock
+from typing import Any
 
 from drf_spectacular.authentication import SessionScheme, TokenScheme
+from drf_spectacular.generators import SchemaGenerator
+from drf_spectacular.utils import extend_schema
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import AllowAny
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
+
+_making = Lock()
 
 
 class JsonView(APIView):
@@ -36,8 +44,27 @@ class OpenView(JsonView):
     permission_classes = (AllowAny,)
 
 
+def description() -> dict[str, Any]:
+    """Return the description of the API, which is made once in each worker."""
+    with _making:  # drf-spectacular loads what it needs at first use, and not for two threads
+        return _made()
+
+
+@lru_cache(maxsize=1)
+def _made() -> dict[str, Any]:
+    made: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)  # type: ignore[no-untyped-call]
+    return made
+
+
 class SchemaView(OpenView, SpectacularAPIView):
     """`GET /api/schema/`: JSON or YAML; YAML where the caller accepts neither."""
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> Response:
+        """Answer the description. Nothing in the query changes it."""
+        kind = request.accepted_renderer.format
+        name = f'inline; filename="Vestibule.{kind}"'
+        return Response(description(), headers={"Content-Disposition": name})
 
     def perform_content_negotiation(
         self, request: Request, force: bool = False

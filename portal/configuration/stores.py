@@ -164,7 +164,7 @@ def caches(url: str) -> Mapping[str, Any]:
         "LOCATION": [url],
         "OPTIONS": {
             "CLIENT_CLASS": "accounts.cache.servers.Client",
-            "SERIALIZER": "django_redis.serializers.json.JSONSerializer",
+            "SERIALIZER": "accounts.cache.servers.Values",
             "SOCKET_CONNECT_TIMEOUT": 1,
             "SOCKET_TIMEOUT": 1,
         },

@@ -1,8 +1,8 @@
 """Health: alive, and ready for work."""
 
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from concurrent.futures import Future
+from threading import Thread
 from time import monotonic
 from typing import Any
 
@@ -82,17 +82,25 @@ _PROBES: dict[str, Callable[[], Any]] = {
 _under_way: dict[str, Future[Any]] = {}
 
 
-@lru_cache(maxsize=1)
-def _threads() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(len(_PROBES), thread_name_prefix="health")
-
-
 def _probe(name: str) -> Future[Any]:
-    """Return the probe that is under way, else a new one: so those that hang do not pile up."""
+    """Return the probe that is under way, else a new one: so those that hang do not pile up. It
+    has failed where the machine starts no thread.
+    """
     probe = _under_way.get(name)
     if probe is None or probe.done():
-        probe = _under_way[name] = _threads().submit(_PROBES[name])
+        probe = _under_way[name] = Future()
+        try:
+            Thread(target=_run, args=(name, probe), name=f"health-{name}", daemon=True).start()
+        except RuntimeError as error:
+            probe.set_exception(error)
     return probe
+
+
+def _run(name: str, probe: Future[Any]) -> None:
+    try:
+        probe.set_result(_PROBES[name]())
+    except Exception as error:  # noqa: BLE001  # told by `_outcome`
+        probe.set_exception(error)
 
 
 def _outcome(probe: Future[Any], seconds: float) -> Any:

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import CallFailed, Client, Upstreams
+from accounts.http import CallFailed, Client, Upstreams, addresses_of
+from tests.peers.no_threads import no_threads
 from tests.peers.trouble import HUGE, TroubleServer
 
 # Seconds: far above a short deadline, and far below "for ever".
@@ -122,6 +123,15 @@ def test_a_silent_name_server_is_left_after_the_time_to_connect(
     finally:
         stopped.set()
     assert asked == ["silent.test"]
+
+
+def test_a_name_is_asked_for_again_after_a_moment_without_a_thread(client: Client) -> None:
+    with no_threads():
+        failing(client, "https://full.invalid/")
+    assert addresses_of("127.0.0.1", 2) == ["127.0.0.1"]
+    with no_threads(), pytest.raises(OSError, match="thread"):
+        addresses_of("127.0.0.1", 2)
+    assert addresses_of("127.0.0.1", 2) == ["127.0.0.1"]
 
 
 def test_a_name_that_does_not_exist_is_a_typed_error(client: Client) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.utils.module_loading import import_string
 
 from accounts.cache import servers
 from portal.configuration import stores
@@ -145,3 +146,11 @@ def test_passwords_are_known_to_the_logs_as_sent_and_as_written() -> None:
     told = stores.redis_passwords("redis+sentinel://:p%40ss@one,two/town?sentinel_password=watch")
     assert set(told) == {"p@ss", "p%40ss", "watch"}
     assert stores.redis_passwords("") == []
+
+
+@pytest.mark.parametrize(
+    ("raw", "value"), [(b"x", None), (b"\xff", None), (b"", None), (b"[1]", [1])]
+)
+def test_what_is_no_json_is_no_value_and_no_failure_of_redis(raw: bytes, value: Any) -> None:
+    options = stores.caches("redis://host/0")["default"]["OPTIONS"]
+    assert import_string(options["SERIALIZER"])({}).loads(raw) == value

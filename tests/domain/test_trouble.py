@@ -24,6 +24,17 @@ def test_trouble_is_told_until_it_is_over() -> None:
     assert outage.since(["a", "b"]) == {}
 
 
+@pytest.mark.parametrize(
+    "value", [None, 5, "x", [1], {"a": 1}, True, "2026-13-45T00:00:00", "2026-11-20T12:00:00"]
+)
+def test_what_is_no_moment_is_nobodys_trouble(value: object) -> None:
+    caches["default"].set("trouble:f", value)
+    assert outage.since(["f"]) == {}
+    outage.note("f")
+    assert list(outage.since(["f"])) == ["f"]
+    outage.over("f")
+
+
 def test_a_worker_ends_its_own_trouble_at_once() -> None:
     for _ in range(3):
         outage.over("c")

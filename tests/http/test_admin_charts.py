@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
+from django.core.cache import caches
 from django.test import Client
 from django.utils import timezone
 from hypothesis import given
@@ -118,6 +120,16 @@ def test_where_they_are_many_they_are_counted_once_a_minute(
     (town,) = (each for each in again.sources if each.slug == "town")
     assert (town.calls, town.p95) == ((calls, 7) if kept else (0, 0))
     assert again.sign_ins == ({"": first.sign_ins[""]} if kept else {"late": first.sign_ins[""]})
+
+
+@pytest.mark.remembers
+@pytest.mark.parametrize("held", [5, [1], "x", {}, ["ab"], [[None] * 6], [["x", "y"]]])
+def test_what_lies_in_the_cache_and_is_no_figure_is_counted_anew(person: User, held: Any) -> None:
+    events.record(events.event("login.succeeded", session_type="local", user=person))
+    first = figures.counted()
+    for what in ("sessions", "calls", f"{first.hours[0]:%d-%H}"):
+        caches["default"].set(f"figures:{what}", held)
+    assert replace(figures.counted(), at=first.at) == first
 
 
 def test_what_is_older_than_a_day_is_not_counted(admin: Client, person: User) -> None:

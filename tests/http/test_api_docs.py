@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from django.test import Client
+from drf_spectacular import plumbing
+from drf_spectacular.contrib.knox_auth_token import KnoxTokenScheme
 
+from portal.api import json_view
 from portal.api.docs_page import _shown
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -29,6 +35,27 @@ def test_code_is_shown_as_code(client: Client, house: None) -> None:
     text = client.get("/docs").content.decode()
     assert "`" not in text
     assert "the value of the cookie <code>csrftoken</code>" in text
+
+
+@pytest.mark.wire
+@pytest.mark.parametrize("path", ["/docs", "/api/schema/?version=%0a"])
+def test_many_may_be_the_first_who_ask(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As in a new worker, which has not found out yet what is not installed."""
+    load = plumbing.import_string
+
+    def slowly(name: str) -> Any:
+        time.sleep(0.05)
+        return load(name)
+
+    monkeypatch.setattr(plumbing, "import_string", slowly)
+    monkeypatch.setattr(KnoxTokenScheme, "target_class", "knox.auth.TokenAuthentication")
+    json_view._made.cache_clear()
+
+    def status(_: int) -> int:
+        return Client(raise_request_exception=False).get(path).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(status, range(8))) == {200}
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from django.test import Client
 from accounts.models import Source
 from accounts.source import catalogue, outage
 from tests.peers.dead_cache import dead_cache
+from tests.peers.no_threads import no_threads
 
 
 def test_alive_asks_nobody(client: Client) -> None:
@@ -33,6 +34,16 @@ def test_not_ready_without_the_database(client: Client, monkeypatch: pytest.Monk
     assert response.status_code == 503
     assert response.json() == {"database": "unavailable", "cache": "ok", "sources": {}}
     assert "nowhere" not in response.content.decode()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.remembers
+def test_not_ready_without_a_thread(client: Client) -> None:
+    with no_threads():
+        response = client.get("/readyz")
+    assert response.status_code == 503
+    assert response.json() == {"database": "unavailable", "cache": "unavailable", "sources": {}}
+    assert client.get("/readyz").status_code == 200
 
 
 @pytest.mark.django_db(transaction=True)

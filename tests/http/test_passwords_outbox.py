@@ -28,6 +28,7 @@ from providers.local import recovery
 from tests.http.passwords import DEAD_SERVER, ask, choose, link_in, opened
 from tests.peers import fresh
 from tests.peers.mail import Dripping, serving
+from tests.peers.no_threads import no_threads
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
 
@@ -54,6 +55,19 @@ def eventually(is_so: Callable[[], bool]) -> bool:
 
 def later(**more: float) -> Any:
     return timezone.now() + timedelta(**more)
+
+
+def test_a_mail_for_which_there_is_no_thread_leaves_in_the_next_round(
+    person: User, client: Client
+) -> None:
+    outbox._threads.cache_clear()  # those that rest would take it
+    with no_threads():
+        assert ask(client, "alice").status_code == 303
+        assert sent.outbox == []
+        assert outbox.deliver_due() == 1  # who is called so
+        assert outbox.deliver_due() == 1  # the link
+    outbox._threads.cache_clear()
+    assert len(sent.outbox) == 1
 
 
 @pytest.mark.usefixtures("dying")

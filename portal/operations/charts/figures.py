@@ -9,7 +9,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from django.db.models import Count, Sum
 from django.db.models.functions import TruncHour
@@ -26,6 +26,7 @@ REFUSED = "refused"
 _MOST = 2000
 # Beyond so many rows a count of them serves for so many seconds.
 _MANY, _LATELY = 1_000, 60
+_Row = TypeVar("_Row")
 _TROUBLE = frozenset({errors.UNAVAILABLE, errors.MISCONFIGURED})
 
 
@@ -83,12 +84,12 @@ class _Outcome:
 
 
 def _outcomes(since: datetime) -> list[_Outcome]:
-    rows = _lately(f"{since:%d-%H}", lambda: _counted_outcomes(since))
-    return [_Outcome(_localtime(hour), *rest) for hour, *rest in rows]
+    return _lately(f"{since:%d-%H}", _outcome, lambda: _counted_outcomes(since))
 
 
-def _localtime(text: str) -> datetime:
-    return timezone.localtime(datetime.fromisoformat(text))
+def _outcome(hour: str, name: str, kind: str, source: str, reason: str, times: int) -> _Outcome:
+    at = timezone.localtime(datetime.fromisoformat(hour))
+    return _Outcome(at, str(name), str(kind), str(source), str(reason), int(times))
 
 
 def _counted_outcomes(since: datetime) -> tuple[list[Any], int]:
@@ -142,7 +143,11 @@ def _calls() -> list[tuple[str, int, int]]:
     """Return the slug of each source that was called, the number of its latest calls, and their
     95th percentile in milliseconds.
     """
-    return _lately("calls", _counted_calls)
+    return _lately("calls", _call, _counted_calls)
+
+
+def _call(slug: str, number: int, p95: int) -> tuple[str, int, int]:
+    return str(slug), int(number), int(p95)
 
 
 def _counted_calls() -> tuple[list[Any], int]:
@@ -165,22 +170,30 @@ def percentile(values: Sequence[int], part: float = 0.95) -> int:
 
 def _sessions(now: datetime) -> list[tuple[str, int]]:
     """Return how many sessions of each type are alive."""
-    found = _lately("sessions", lambda: _counted_sessions(now))
-    return [(kind, size) for kind, size in found]
+    return _lately("sessions", _session, lambda: _counted_sessions(now))
 
 
-def _lately(what: str, count: Callable[[], tuple[list[Any], int]]) -> list[Any]:
-    """Return the rows that `count` returns, which JSON can hold; where it has counted many, what
-    they were within the last minute.
+def _session(kind: str, size: int) -> tuple[str, int]:
+    return str(kind), int(size)
+
+
+def _lately(
+    what: str, read: Callable[..., _Row], count: Callable[[], tuple[list[Any], int]]
+) -> list[_Row]:
+    """Return what `read` makes of the rows that `count` returns, which JSON can hold; where it has
+    counted many, of what they were within the last minute.
     """
     key = f"figures:{what}"
     held = cache.shared.get(key)
-    if held is not None:
-        return list(held)
+    try:
+        if isinstance(held, list):
+            return [read(*row) for row in held]
+    except (TypeError, ValueError, OverflowError):
+        pass  # it is not what was put there
     found, many = count()
     if many > _MANY:
         cache.shared.set(key, found, _LATELY)
-    return found
+    return [read(*row) for row in found]
 
 
 def _counted_sessions(now: datetime) -> tuple[list[Any], int]:
