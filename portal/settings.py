@@ -235,10 +235,14 @@ LOGIN_URL = "/login"
 VESTIBULE_STAFF_SECOND_FACTOR = day(
     "VESTIBULE_STAFF_SECOND_FACTOR", env.str("VESTIBULE_STAFF_SECOND_FACTOR", default="")
 )
+# What Argon2 takes: 32 bits for memory and passes, 24 for lanes of 8 KiB each (RFC 9106, 3.1).
+_memory = whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8, most=2**32 - 1)
 VESTIBULE_ARGON2 = {
-    "memory_cost": whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8),
-    "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1),
-    "parallelism": whole("VESTIBULE_ARGON2_PARALLELISM", default=1),
+    "memory_cost": _memory,
+    "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1, most=2**32 - 1),
+    "parallelism": whole(
+        "VESTIBULE_ARGON2_PARALLELISM", default=1, most=min(_memory // 8, 2**24 - 1)
+    ),
 }
 PASSWORD_HASHERS = [
     "providers.local.hashers.Argon2id",

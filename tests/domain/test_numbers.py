@@ -37,6 +37,9 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> di
         "VESTIBULE_DATABASE_LOCK": ["-1"],
         "VESTIBULE_HTTP_DEADLINE": ["500ms", "0", "0,5"],
         "VESTIBULE_ALARM_AFTER": ["5m", "1e1", "."],
+        "VESTIBULE_ARGON2_MEMORY_KIB": ["7", "4294967296"],
+        "VESTIBULE_ARGON2_TIME": ["0", "4294967296"],
+        "VESTIBULE_ARGON2_PARALLELISM": ["0", "10000"],
         "VESTIBULE_LOG_LEVEL": ["loud"],
         "VESTIBULE_TIME_ZONE": ["Europe/Copenhagn", "Europe", "../etc"],
         "VESTIBULE_LANGUAGE": ["fr"],
@@ -53,6 +56,17 @@ def test_a_value_that_cannot_be_meant_is_refused_in_one_sentence(
     for value in values:
         with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z"):
             started(monkeypatch, tmp_path, **{name: value})
+
+
+@pytest.mark.parametrize(("memory", "most"), [("24", 3), ("4294967295", 2**24 - 1)])
+def test_each_lane_of_argon2_has_8_kib(
+    memory: str, most: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = {"VESTIBULE_ARGON2_MEMORY_KIB": memory, "VESTIBULE_ARGON2_PARALLELISM": f"{most}"}
+    assert started(monkeypatch, tmp_path, **given)["VESTIBULE_ARGON2"]["parallelism"] == most
+    given["VESTIBULE_ARGON2_PARALLELISM"] = f"{most + 1}"
+    with pytest.raises(Misconfigured, match=rf"\AVESTIBULE_ARGON2_PARALLELISM: .+ {most:,}\Z"):
+        started(monkeypatch, tmp_path, **given)
 
 
 def test_a_command_refuses_a_time_out_that_the_workers_refuse(
