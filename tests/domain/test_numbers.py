@@ -43,10 +43,19 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> di
         "VESTIBULE_LOG_LEVEL": ["loud"],
         "VESTIBULE_TIME_ZONE": ["Europe/Copenhagn", "Europe", "../etc"],
         "VESTIBULE_LANGUAGE": ["fr"],
-        "VESTIBULE_SITE_URL": ["https://[::1", "https://a.example:x"],
+        "VESTIBULE_SITE_URL": [
+            *("https://[::1", "https://a.example:x", "https://\u00e6..example"),
+            *("https://u:hidden@a.example", "https://u:hidden@a.example:x"),
+        ],
+        "VESTIBULE_FRONTEND_ORIGINS": ["https://u:hidden@a.example", "a.example", "https:"],
+        "VESTIBULE_ALLOWED_HOSTS": ["http://", "[::1", "\u00e6..example", "a.example:x"],
+        "VESTIBULE_COOKIE_DOMAIN": ["\u00e6..example", "example.com"],
         "VESTIBULE_LOGO": ["http://["],
-        "VESTIBULE_FRONTPAGE_URL": ["http://["],
-        "VESTIBULE_ALARM_WEBHOOK": ["https://["],
+        "VESTIBULE_FRONTPAGE_URL": ["http://[", "www.example.org", "https:", "https://", "ftp://a"],
+        "VESTIBULE_ALARM_WEBHOOK": [
+            *("https://[", "https:", "/hidden", "a.example/hidden", "https://u:hidden@a.example/x"),
+            *("ftp://a.example/hidden", "https://a.example/hid den"),
+        ],
         "VESTIBULE_TRUSTED_PROXIES": ["10.0.0.1/8", "10.0.0.0/33", "localhost", "10.0.0.1, x"],
     }.items(),
 )
@@ -54,8 +63,9 @@ def test_a_value_that_cannot_be_meant_is_refused_in_one_sentence(
     name: str, values: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for value in values:
-        with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z"):
+        with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z") as refused:
             started(monkeypatch, tmp_path, **{name: value})
+        assert "hidden" not in str(refused.value)
 
 
 @pytest.mark.parametrize(("memory", "most"), [("24", 3), ("4294967295", 2**24 - 1)])
