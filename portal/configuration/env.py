@@ -70,11 +70,16 @@ def data_directory() -> Path:
 
 
 def _usual_directory() -> Path:
-    """Return `var/` in a checkout, else the user's folder for state (XDG Base Directory)."""
+    """Return `var/` in a checkout, else the user's folder for state (XDG Base Directory).
+    Raises `Misconfigured` for a user without a home.
+    """
     if (PORTAL.parent / "manage.py").is_file():
         return PORTAL.parent / "var"
     state = Path(env.str("XDG_STATE_HOME", default=""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "vestibule"
+    try:
+        return (state if state.is_absolute() else Path.home() / ".local" / "state") / "vestibule"
+    except RuntimeError:
+        raise Misconfigured("VESTIBULE_DATA: this user has no home: name a folder") from None
 
 
 def generated_keys(data: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import runpy
 import sys
@@ -13,7 +14,9 @@ import pytest
 from portal.configuration.env import Misconfigured, generated_keys, secret
 from portal.configuration.numbers import lasting, seconds, whole
 from portal.operations.command_line import main
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, text
+
+NUMBER = re.compile(r"""\b(?:whole|lasting|seconds)\(\s*["'](\w+)["']""")
 
 
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> dict[str, Any]:
@@ -77,6 +80,18 @@ def test_each_lane_of_argon2_has_8_kib(
     given["VESTIBULE_ARGON2_PARALLELISM"] = f"{most + 1}"
     with pytest.raises(Misconfigured, match=rf"\AVESTIBULE_ARGON2_PARALLELISM: .+ {most:,}\Z"):
         started(monkeypatch, tmp_path, **given)
+
+
+def test_the_number_that_a_refusal_recommends_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recommended = {}
+    for name in NUMBER.findall(text(Path("portal/settings.py"))):
+        with monkeypatch.context() as patch, pytest.raises(Misconfigured) as refused:
+            started(patch, tmp_path, **{name: "x"})
+        recommended[name] = str(refused.value).rpartition("such as ")[2]
+    assert recommended["VESTIBULE_EVENTS_MOST"] == "2000000"
+    assert started(monkeypatch, tmp_path, **recommended)
 
 
 def test_a_command_refuses_a_time_out_that_the_workers_refuse(
