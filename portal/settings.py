@@ -15,10 +15,18 @@ from corsheaders.defaults import default_headers
 from django.utils.translation import gettext_lazy as _
 
 from portal.configuration import api, browsers, logs, mail, oauth, stores
+from portal.configuration.addresses import (
+    address,
+    called,
+    cookie_domain,
+    host,
+    origin,
+    origins,
+    origins_of,
+    page,
+)
 from portal.configuration.env import (
     PORTAL,
-    address,
-    cookie_domain,
     data_directory,
     day,
     env,
@@ -30,8 +38,6 @@ from portal.configuration.env import (
     listed,
     networks,
     one_of,
-    origin,
-    origins_of,
     secret,
     time_zone,
 )
@@ -55,12 +61,17 @@ VESTIBULE_SITE_URL = origin(
 )
 _site = urlsplit(VESTIBULE_SITE_URL)
 _https = _site.scheme == "https"
-ALLOWED_HOSTS = [_site.hostname or "", *listed(env.str("VESTIBULE_ALLOWED_HOSTS", default=""))]
-VESTIBULE_FRONTEND_ORIGINS = [
-    origin("VESTIBULE_FRONTEND_ORIGINS", url)
-    for url in listed(env.str("VESTIBULE_FRONTEND_ORIGINS", default=""))
+ALLOWED_HOSTS = [
+    host("VESTIBULE_SITE_URL", VESTIBULE_SITE_URL),
+    *(
+        host("VESTIBULE_ALLOWED_HOSTS", each)
+        for each in listed(env.str("VESTIBULE_ALLOWED_HOSTS", default=""))
+    ),
 ]
-VESTIBULE_FRONTPAGE_URL = address(
+VESTIBULE_FRONTEND_ORIGINS = origins(
+    "VESTIBULE_FRONTEND_ORIGINS", env.str("VESTIBULE_FRONTEND_ORIGINS", default="")
+)
+VESTIBULE_FRONTPAGE_URL = page(
     "VESTIBULE_FRONTPAGE_URL", env.str("VESTIBULE_FRONTPAGE_URL", default="")
 )
 VESTIBULE_TRUSTED_PROXIES = listed(env.str("VESTIBULE_TRUSTED_PROXIES", default=""))
@@ -174,7 +185,11 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- The typed session (docs/architecture.md 5) ---------------------------------------------------
 
 SESSION_ENGINE = "accounts.session.store"
-SESSION_COOKIE_DOMAIN = cookie_domain(_site.hostname or "")
+SESSION_COOKIE_DOMAIN = cookie_domain(
+    "VESTIBULE_COOKIE_DOMAIN",
+    env.str("VESTIBULE_COOKIE_DOMAIN", default=""),
+    _site.hostname or "",
+)
 SESSION_COOKIE_NAME = "__Host-vestibule" if _https and not SESSION_COOKIE_DOMAIN else "vestibule"
 SESSION_COOKIE_SECURE = _https
 SESSION_COOKIE_HTTPONLY = True
@@ -235,10 +250,14 @@ LOGIN_URL = "/login"
 VESTIBULE_STAFF_SECOND_FACTOR = day(
     "VESTIBULE_STAFF_SECOND_FACTOR", env.str("VESTIBULE_STAFF_SECOND_FACTOR", default="")
 )
+# What Argon2 takes: 32 bits for memory and passes, 24 for lanes of 8 KiB each (RFC 9106, 3.1).
+_memory = whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8, most=2**32 - 1)
 VESTIBULE_ARGON2 = {
-    "memory_cost": whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8),
-    "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1),
-    "parallelism": whole("VESTIBULE_ARGON2_PARALLELISM", default=1),
+    "memory_cost": _memory,
+    "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1, most=2**32 - 1),
+    "parallelism": whole(
+        "VESTIBULE_ARGON2_PARALLELISM", default=1, most=min(_memory // 8, 2**24 - 1)
+    ),
 }
 PASSWORD_HASHERS = [
     "providers.local.hashers.Argon2id",
@@ -378,7 +397,7 @@ VESTIBULE_METRICS_NETWORKS = networks(
 )
 VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
 VESTIBULE_ALARM_MAIL = listed(env.str("VESTIBULE_ALARM_MAIL", default=""))
-VESTIBULE_ALARM_WEBHOOK = address("VESTIBULE_ALARM_WEBHOOK", secret("VESTIBULE_ALARM_WEBHOOK"))
+VESTIBULE_ALARM_WEBHOOK = called("VESTIBULE_ALARM_WEBHOOK", secret("VESTIBULE_ALARM_WEBHOOK"))
 VESTIBULE_ALARM_AFTER = seconds("VESTIBULE_ALARM_AFTER", default=300.0)
 LOGGING = logs.configure(
     level=one_of(

@@ -39,6 +39,7 @@ from webauthn.helpers.structs import (
 from accounts import conf, errors
 from accounts.errors import InvalidGrant, InvalidRequest
 from accounts.factors import cbor
+from accounts.http import origin_of
 from accounts.models import Passkey, User
 from accounts.models.passkeys import LONGEST_ID
 
@@ -99,8 +100,8 @@ def rp_id() -> str:
 
 
 def origin() -> str:
-    """Return the only origin that counts: the one of the site's address."""
-    return conf.site_url()
+    """Return the only origin that counts: the one of the site's address, as browsers write it."""
+    return origin_of(conf.site_url())
 
 
 def new_challenge() -> str:

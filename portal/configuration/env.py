@@ -14,7 +14,6 @@ from datetime import date
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import environ
@@ -71,11 +70,16 @@ def data_directory() -> Path:
 
 
 def _usual_directory() -> Path:
-    """Return `var/` in a checkout, else the user's folder for state (XDG Base Directory)."""
+    """Return `var/` in a checkout, else the user's folder for state (XDG Base Directory).
+    Raises `Misconfigured` for a user without a home.
+    """
     if (PORTAL.parent / "manage.py").is_file():
         return PORTAL.parent / "var"
     state = Path(env.str("XDG_STATE_HOME", default=""))
-    return (state if state.is_absolute() else Path.home() / ".local" / "state") / "vestibule"
+    try:
+        return (state if state.is_absolute() else Path.home() / ".local" / "state") / "vestibule"
+    except RuntimeError:
+        raise Misconfigured("VESTIBULE_DATA: this user has no home: name a folder") from None
 
 
 def generated_keys(data: Path) -> dict[str, str]:
@@ -189,29 +193,6 @@ def networks(name: str, texts: list[str]) -> list[IPv4Network | IPv6Network]:
         raise Misconfigured(f"{name}: {error}") from None
 
 
-def origin(name: str, url: str) -> str:
-    """Return `url` when it is a bare origin (scheme, host, port), the only form that fits."""
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018  # it may be none
-    except ValueError as error:
-        raise Misconfigured(f"{name}: {url!r} is not an origin: {error}") from None
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.path.strip("/"):
-        raise Misconfigured(f"{name}: {url!r} is not an origin such as https://login.example.org")
-    return f"{parts.scheme}://{parts.netloc}".lower()
-
-
-def address(name: str, url: str) -> str:
-    """Return `url`, the value of `name`, when it can be read. Raises `Misconfigured`, which repeats
-    nothing of it: it may be a secret.
-    """
-    try:
-        urlsplit(url)
-    except ValueError:
-        raise Misconfigured(f"{name}: this is no address that can be read") from None
-    return url
-
-
 def time_zone(name: str, word: str) -> str:
     """Return `word`, the value of `name`, when it is a time zone. Raises `Misconfigured`."""
     try:
@@ -219,20 +200,3 @@ def time_zone(name: str, word: str) -> str:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise Misconfigured(f"{name}: {word!r} is none such as Europe/Copenhagen") from None
     return word
-
-
-def cookie_domain(host: str) -> str | None:
-    """Return the domain for which the session's cookie is set, None for the site's own host alone.
-    Raises `Misconfigured` for one that the site does not belong to, or that belongs to everybody.
-    """
-    domain = str(env.str("VESTIBULE_COOKIE_DOMAIN", default="")).lower().removeprefix(".")
-    if domain and ("." not in domain or not f".{host}".endswith(f".{domain}")):
-        said = f"{domain!r} is not a domain that {host} belongs to"
-        raise Misconfigured(f"VESTIBULE_COOKIE_DOMAIN: {said}")
-    return domain or None
-
-
-def origins_of(url: str) -> list[str]:
-    """Return the origin of an absolute URL, as a list of one; nothing for a path or no URL."""
-    parts = urlsplit(url)
-    return [f"{parts.scheme}://{parts.netloc}"] if parts.netloc else []

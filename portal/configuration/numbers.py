@@ -39,7 +39,7 @@ def _given(
     if not text:
         return default
     if not form.fullmatch(text) or float(text) < least:
-        said = f"{text!r} is no {kind} of {least:g} or more without a unit, such as {default:g}"
+        said = f"{text!r} is no {kind} of {least:g} or more without a unit, such as {default:.15g}"
         raise Misconfigured(f"{name}: {said}")
     if float(text) > most:
         raise Misconfigured(f"{name}: {text!r} is more than {most:,}")

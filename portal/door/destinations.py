@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts import conf
+from accounts.http import origin_of
 from accounts.offers import offered
 
 LONGEST = 2000
@@ -39,7 +40,7 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
         leads_to(parts.scheme, parts.netloc) for leads_to in offered("leads_to")
     ):
         return ""
-    ours = origin == conf.site_url()
+    ours = origin_of(origin) == origin_of(conf.site_url())
     return value if not ours or _is_local(value.removeprefix(origin) or "/", internal) else ""
 
 

@@ -57,6 +57,16 @@ def test_a_folder_that_cannot_be_made_is_said_in_one_sentence(
         data_directory()
 
 
+def test_a_user_without_a_home_is_asked_for_a_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_uid: int) -> None:
+        raise KeyError
+
+    monkeypatch.delenv("HOME")
+    monkeypatch.setattr("pwd.getpwuid", nobody)
+    with pytest.raises(Misconfigured, match=r"\AVESTIBULE_DATA: .+\Z"):
+        data_directory()
+
+
 def test_a_secret_and_a_file_of_it_that_differ_are_refused(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

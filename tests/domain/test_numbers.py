@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import resource
 import runpy
 import sys
@@ -13,7 +14,9 @@ import pytest
 from portal.configuration.env import Misconfigured, generated_keys, secret
 from portal.configuration.numbers import lasting, seconds, whole
 from portal.operations.command_line import main
-from tests.architecture.tree import ROOT
+from tests.architecture.tree import ROOT, text
+
+NUMBER = re.compile(r"""\b(?:whole|lasting|seconds)\(\s*["'](\w+)["']""")
 
 
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> dict[str, Any]:
@@ -37,13 +40,25 @@ def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> di
         "VESTIBULE_DATABASE_LOCK": ["-1"],
         "VESTIBULE_HTTP_DEADLINE": ["500ms", "0", "0,5"],
         "VESTIBULE_ALARM_AFTER": ["5m", "1e1", "."],
+        "VESTIBULE_ARGON2_MEMORY_KIB": ["7", "4294967296"],
+        "VESTIBULE_ARGON2_TIME": ["0", "4294967296"],
+        "VESTIBULE_ARGON2_PARALLELISM": ["0", "10000"],
         "VESTIBULE_LOG_LEVEL": ["loud"],
         "VESTIBULE_TIME_ZONE": ["Europe/Copenhagn", "Europe", "../etc"],
         "VESTIBULE_LANGUAGE": ["fr"],
-        "VESTIBULE_SITE_URL": ["https://[::1", "https://a.example:x"],
+        "VESTIBULE_SITE_URL": [
+            *("https://[::1", "https://a.example:x", "https://\u00e6..example"),
+            *("https://u:hidden@a.example", "https://u:hidden@a.example:x"),
+        ],
+        "VESTIBULE_FRONTEND_ORIGINS": ["https://u:hidden@a.example", "a.example", "https:"],
+        "VESTIBULE_ALLOWED_HOSTS": ["http://", "[::1", "\u00e6..example", "a.example:x"],
+        "VESTIBULE_COOKIE_DOMAIN": ["\u00e6..example", "example.com"],
         "VESTIBULE_LOGO": ["http://["],
-        "VESTIBULE_FRONTPAGE_URL": ["http://["],
-        "VESTIBULE_ALARM_WEBHOOK": ["https://["],
+        "VESTIBULE_FRONTPAGE_URL": ["http://[", "www.example.org", "https:", "https://", "ftp://a"],
+        "VESTIBULE_ALARM_WEBHOOK": [
+            *("https://[", "https:", "/hidden", "a.example/hidden", "https://u:hidden@a.example/x"),
+            *("ftp://a.example/hidden", "https://a.example/hid den"),
+        ],
         "VESTIBULE_TRUSTED_PROXIES": ["10.0.0.1/8", "10.0.0.0/33", "localhost", "10.0.0.1, x"],
     }.items(),
 )
@@ -51,8 +66,32 @@ def test_a_value_that_cannot_be_meant_is_refused_in_one_sentence(
     name: str, values: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     for value in values:
-        with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z"):
+        with pytest.raises(Misconfigured, match=rf"\A{name}: .+\Z") as refused:
             started(monkeypatch, tmp_path, **{name: value})
+        assert "hidden" not in str(refused.value)
+
+
+@pytest.mark.parametrize(("memory", "most"), [("24", 3), ("4294967295", 2**24 - 1)])
+def test_each_lane_of_argon2_has_8_kib(
+    memory: str, most: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    given = {"VESTIBULE_ARGON2_MEMORY_KIB": memory, "VESTIBULE_ARGON2_PARALLELISM": f"{most}"}
+    assert started(monkeypatch, tmp_path, **given)["VESTIBULE_ARGON2"]["parallelism"] == most
+    given["VESTIBULE_ARGON2_PARALLELISM"] = f"{most + 1}"
+    with pytest.raises(Misconfigured, match=rf"\AVESTIBULE_ARGON2_PARALLELISM: .+ {most:,}\Z"):
+        started(monkeypatch, tmp_path, **given)
+
+
+def test_the_number_that_a_refusal_recommends_is_taken(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    recommended = {}
+    for name in NUMBER.findall(text(Path("portal/settings.py"))):
+        with monkeypatch.context() as patch, pytest.raises(Misconfigured) as refused:
+            started(patch, tmp_path, **{name: "x"})
+        recommended[name] = str(refused.value).rpartition("such as ")[2]
+    assert recommended["VESTIBULE_EVENTS_MOST"] == "2000000"
+    assert started(monkeypatch, tmp_path, **recommended)
 
 
 def test_a_command_refuses_a_time_out_that_the_workers_refuse(

@@ -59,6 +59,17 @@ def test_the_exact_origin_of_a_front_end_is_kept(value: str) -> None:
     assert safe_destination(value) == value
 
 
+@pytest.mark.once
+@pytest.mark.parametrize("port", [("", ":443"), (":443", ""), ("", "")])
+def test_the_site_is_itself_by_whichever_port_it_is_written(
+    port: tuple[str, str], settings: Any
+) -> None:
+    settings.VESTIBULE_SITE_URL = f"https://front.example{port[0]}"
+    settings.VESTIBULE_FRONTEND_ORIGINS = [own := f"https://front.example{port[1]}"]
+    assert safe_destination(f"{own}/account/") == f"{own}/account/"
+    assert safe_destination(f"{own}/auth/logout") == ""
+
+
 def test_the_host_of_an_application_behind_the_gateway_is_kept() -> None:
     rule("files", "files.example.org")
     rule("wikis", "*.wiki.example.org")

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from portal.configuration.env import data_directory, env, origin
+from portal.configuration.addresses import origin
+from portal.configuration.env import data_directory, env
 
 DEFAULT_ORIGIN = "http://127.0.0.1:8001"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 from urllib.parse import urlsplit
 
-from portal.configuration.env import env, origin
+from portal.configuration.addresses import origin
+from portal.configuration.env import env
 
 DEFAULT_ORIGIN = "http://localhost:8002"
 GRAPHQL_USER = "go_graphql"

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from portal.configuration.env import env, origin
+from portal.configuration.addresses import origin
+from portal.configuration.env import env
 
 DEFAULT_ORIGIN = "http://localhost:8004"
 
