@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
 
-from django.utils.translation import gettext, gettext_noop
+from django.utils.translation import gettext, gettext_lazy, gettext_noop
 
 from accounts.errors import BUSY, ProtocolError, Said, TemporarilyUnavailable
 
@@ -18,12 +18,12 @@ from accounts.errors import BUSY, ProtocolError, Said, TemporarilyUnavailable
 NO_PLACE = "Busy"
 # What people are told of the kinds that they can do something about.
 _KINDS = {
-    "ConnectTimeoutError": gettext_noop("it cannot be reached in time"),
-    "NewConnectionError": gettext_noop("it cannot be reached"),
-    "ReadTimeoutError": gettext_noop("it takes too long"),
-    "SSLCertVerificationError": gettext_noop("its certificate is not trusted"),
-    "TooLargeError": gettext_noop("it is too long"),
-    "gaierror": gettext_noop("the name has no address"),
+    "ConnectTimeoutError": gettext_lazy("it cannot be reached in time"),
+    "NewConnectionError": gettext_lazy("it cannot be reached"),
+    "ReadTimeoutError": gettext_lazy("it takes too long"),
+    "SSLCertVerificationError": gettext_lazy("its certificate is not trusted"),
+    "TooLargeError": gettext_lazy("it is too long"),
+    "gaierror": gettext_lazy("the name has no address"),
 }
 
 
@@ -96,8 +96,10 @@ def in_words(error: ProtocolError) -> str:
     said = error.description
     if not isinstance(said, Said):
         return said or error.error
-    told = {name: _KINDS.get(str(each), each) for name, each in said.values.items()}
-    spoken = {name: gettext(each) if isinstance(each, str) else each for name, each in told.items()}
+    spoken = {
+        name: _KINDS.get(each) or gettext(each) if isinstance(each, str) else each
+        for name, each in said.values.items()
+    }
     return gettext(said.template) % spoken
 
 
