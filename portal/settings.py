@@ -14,17 +14,7 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import api, browsers, logs, mail, oauth, stores
-from portal.configuration.addresses import (
-    address,
-    called,
-    cookie_domain,
-    host,
-    origin,
-    origins,
-    origins_of,
-    page,
-)
+from portal.configuration import addresses, api, browsers, logs, mail, oauth, stores
 from portal.configuration.env import (
     PORTAL,
     data_directory,
@@ -56,22 +46,19 @@ REDIS_URL = stores.redis(secret("REDIS_URL"))
 
 # --- Where it stands: everything that leaves the site is built from these, never from a request ---
 
-VESTIBULE_SITE_URL = origin(
+VESTIBULE_SITE_URL = addresses.origin(
     "VESTIBULE_SITE_URL", env.str("VESTIBULE_SITE_URL", default="http://localhost:8000")
 )
 _site = urlsplit(VESTIBULE_SITE_URL)
-_https = _site.scheme == "https"
+_host, _https = _site.hostname or "", _site.scheme == "https"
 ALLOWED_HOSTS = [
-    host("VESTIBULE_SITE_URL", VESTIBULE_SITE_URL),
-    *(
-        host("VESTIBULE_ALLOWED_HOSTS", each)
-        for each in listed(env.str("VESTIBULE_ALLOWED_HOSTS", default=""))
-    ),
+    addresses.host("VESTIBULE_SITE_URL", VESTIBULE_SITE_URL),
+    *addresses.hosts("VESTIBULE_ALLOWED_HOSTS", env.str("VESTIBULE_ALLOWED_HOSTS", default="")),
 ]
-VESTIBULE_FRONTEND_ORIGINS = origins(
+VESTIBULE_FRONTEND_ORIGINS = addresses.origins(
     "VESTIBULE_FRONTEND_ORIGINS", env.str("VESTIBULE_FRONTEND_ORIGINS", default="")
 )
-VESTIBULE_FRONTPAGE_URL = page(
+VESTIBULE_FRONTPAGE_URL = addresses.page(
     "VESTIBULE_FRONTPAGE_URL", env.str("VESTIBULE_FRONTPAGE_URL", default="")
 )
 VESTIBULE_TRUSTED_PROXIES = listed(env.str("VESTIBULE_TRUSTED_PROXIES", default=""))
@@ -185,10 +172,8 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # --- The typed session (docs/architecture.md 5) ---------------------------------------------------
 
 SESSION_ENGINE = "accounts.session.store"
-SESSION_COOKIE_DOMAIN = cookie_domain(
-    "VESTIBULE_COOKIE_DOMAIN",
-    env.str("VESTIBULE_COOKIE_DOMAIN", default=""),
-    _site.hostname or "",
+SESSION_COOKIE_DOMAIN = addresses.cookie_domain(
+    "VESTIBULE_COOKIE_DOMAIN", env.str("VESTIBULE_COOKIE_DOMAIN", default=""), _host
 )
 SESSION_COOKIE_NAME = "__Host-vestibule" if _https and not SESSION_COOKIE_DOMAIN else "vestibule"
 SESSION_COOKIE_SECURE = _https
@@ -251,13 +236,12 @@ VESTIBULE_STAFF_SECOND_FACTOR = day(
     "VESTIBULE_STAFF_SECOND_FACTOR", env.str("VESTIBULE_STAFF_SECOND_FACTOR", default="")
 )
 # What Argon2 takes: 32 bits for memory and passes, 24 for lanes of 8 KiB each (RFC 9106, 3.1).
-_memory = whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8, most=2**32 - 1)
+_kib = whole("VESTIBULE_ARGON2_MEMORY_KIB", default=46 * 1024, least=8, most=2**32 - 1)
+_lanes = min(_kib // 8, 2**24 - 1)
 VESTIBULE_ARGON2 = {
-    "memory_cost": _memory,
+    "memory_cost": _kib,
     "time_cost": whole("VESTIBULE_ARGON2_TIME", default=1, most=2**32 - 1),
-    "parallelism": whole(
-        "VESTIBULE_ARGON2_PARALLELISM", default=1, most=min(_memory // 8, 2**24 - 1)
-    ),
+    "parallelism": whole("VESTIBULE_ARGON2_PARALLELISM", default=1, most=_lanes),
 }
 PASSWORD_HASHERS = [
     "providers.local.hashers.Argon2id",
@@ -273,9 +257,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {
         "NAME": "providers.local.strength.NotEasilyGuessed",
-        "OPTIONS": {
-            "names": [_site.hostname or "", env.str("VESTIBULE_NAME", default="Vestibule")]
-        },
+        "OPTIONS": {"names": [_host, env.str("VESTIBULE_NAME", default="Vestibule")]},
     },
 ]
 
@@ -301,7 +283,7 @@ VESTIBULE_HTTP_INSIDE = env.bool("VESTIBULE_HTTP_INSIDE", default=False)
 
 VESTIBULE_INSTITUTION = {
     "name": env.str("VESTIBULE_NAME", default="Vestibule"),
-    "logo": address("VESTIBULE_LOGO", env.str("VESTIBULE_LOGO", default="")),
+    "logo": addresses.address("VESTIBULE_LOGO", env.str("VESTIBULE_LOGO", default="")),
     "colour": env.str("VESTIBULE_COLOUR", default=""),
     "support": env.str("VESTIBULE_SUPPORT", default=""),
     "accessibility": env.str("VESTIBULE_ACCESSIBILITY_URL", default=""),
@@ -331,7 +313,8 @@ CORS_URLS_REGEX = (
     r"^/(auth/(session|sources|logout|upstream-token)|session/\w+|users/user/details"
     r"|openid/providers|openid/[^/]+/tokens)$"
 )
-CONTENT_SECURITY_POLICY = browsers.content_policy(origins_of(VESTIBULE_INSTITUTION["logo"]))
+_images = addresses.origins_of(VESTIBULE_INSTITUTION["logo"])
+CONTENT_SECURITY_POLICY = browsers.content_policy(_images)
 PERMISSIONS_POLICY = browsers.PERMISSIONS
 VESTIBULE_BODY_DEADLINE = seconds("VESTIBULE_BODY_DEADLINE", default=10.0, least=0.1)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 256 * 1024
@@ -353,7 +336,7 @@ if _mail := secret("VESTIBULE_MAIL_URL"):
     vars().update(mail.server(_mail))
 EMAIL_TIMEOUT = 5
 VESTIBULE_NEW_DEVICE_MAIL = env.bool("VESTIBULE_NEW_DEVICE_MAIL", default=bool(_mail))
-DEFAULT_FROM_EMAIL = mail.sender(env.str("VESTIBULE_MAIL_FROM", default=""), _site.hostname or "")
+DEFAULT_FROM_EMAIL = mail.sender(env.str("VESTIBULE_MAIL_FROM", default=""), _host)
 
 # --- Languages and time ---------------------------------------------------------------------------
 
@@ -397,7 +380,8 @@ VESTIBULE_METRICS_NETWORKS = networks(
 )
 VESTIBULE_METRICS_TOKEN = secret("VESTIBULE_METRICS_TOKEN")
 VESTIBULE_ALARM_MAIL = listed(env.str("VESTIBULE_ALARM_MAIL", default=""))
-VESTIBULE_ALARM_WEBHOOK = called("VESTIBULE_ALARM_WEBHOOK", secret("VESTIBULE_ALARM_WEBHOOK"))
+_webhook = secret("VESTIBULE_ALARM_WEBHOOK")
+VESTIBULE_ALARM_WEBHOOK = addresses.called("VESTIBULE_ALARM_WEBHOOK", _webhook)
 VESTIBULE_ALARM_AFTER = seconds("VESTIBULE_ALARM_AFTER", default=300.0)
 LOGGING = logs.configure(
     level=one_of(

@@ -56,6 +56,11 @@ def host(name: str, text: str) -> str:
     return dot + (f"[{found}]" if ":" in found else found)
 
 
+def hosts(name: str, text: str) -> list[str]:
+    """Return the hosts of a list that commas separate, each as `host` does."""
+    return [host(name, each) for each in listed(text)]
+
+
 def cookie_domain(name: str, text: str, site: str) -> str | None:
     """Return the domain for which the session's cookie is set, None for the host `site` alone.
     Raises `Misconfigured` for one that the site does not belong to, or that belongs to everybody.
