@@ -11,13 +11,14 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
-from django.conf import settings
 from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
+
+from portal import conf
 
 
 class _Ordinary(RequestMiddleware):
@@ -91,9 +92,9 @@ class Sessions(SessionMiddleware):
         """Return the answer with its cookie (Fetch Metadata, 2.3: a script's mode is another)."""
         answer = super().process_response(request, response)
         mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-        held = answer.cookies.get(settings.SESSION_COOKIE_NAME)
+        held = answer.cookies.get(conf.session_cookie())
         if held is not None and not held.value and mode != "navigate" and request.method == "GET":
-            del answer.cookies[settings.SESSION_COOKIE_NAME]
+            del answer.cookies[held.key]
         return answer
 
 

@@ -72,6 +72,14 @@ def heard(page: Page, kind: str) -> Any:
     return page.evaluate("kind => heard.filter(([type]) => type === kind).at(-1)[1]", kind)
 
 
+def hand_over(page: Page, served: Site) -> None:
+    page.evaluate("portal.handOver('town')")
+    page.get_by_label("User").fill("alice")
+    page.get_by_label("Password", exact=True).fill(THERE)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url(f"{served.url}/")
+
+
 def test_the_example_is_forty_lines_at_most() -> None:
     assert EXAMPLE.read_text().count("\n") <= 40
 
@@ -120,11 +128,7 @@ def test_a_wrong_password_says_so_and_a_reload_keeps_the_person_in(front_end: Pa
 def test_a_hand_over_and_out_by_the_upstream(
     front_end: Page, served: Site, upstream: Certified
 ) -> None:
-    front_end.evaluate("portal.handOver('town')")
-    front_end.get_by_label("User").fill("alice")
-    front_end.get_by_label("Password", exact=True).fill(THERE)
-    front_end.get_by_role("button", name="Log in").click()
-    front_end.wait_for_url(f"{served.url}/")
+    hand_over(front_end, served)
     assert heard(front_end, "LOGIN_SUCCESS")["role"] == "USER"
     left = {each["name"] for each in front_end.context.cookies(served.url)}
     assert not left & {"tokens_key", "authProvider"}
@@ -139,11 +143,7 @@ def test_who_leaves_by_a_pair_that_a_new_sign_in_has_ended_has_left(
     front_end: Page, served: Site, upstream: Certified
 ) -> None:
     """Another tab signs in anew: the session that goes on is the same person's, and ends too."""
-    front_end.evaluate("portal.handOver('town')")
-    front_end.get_by_label("User").fill("alice")
-    front_end.get_by_label("Password", exact=True).fill(THERE)
-    front_end.get_by_role("button", name="Log in").click()
-    front_end.wait_for_url(f"{served.url}/")
+    hand_over(front_end, served)
     heard(front_end, "LOGIN_SUCCESS")
     session = front_end.context.request
     session.get(f"{served.url}/auth/login/town")
