@@ -1,6 +1,4 @@
-"""What wraps each request: its log line, the way to https and to slashes, its session's cookie, the
-content policy.
-"""
+"""What wraps each request: its log line, the way to https and to slashes, the content policy."""
 
 import logging
 import uuid
@@ -11,14 +9,11 @@ import structlog
 from csp.constants import HEADER
 from csp.middleware import CSPMiddleware
 from csp.utils import build_policy
-from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
-
-from portal import conf
 
 
 class _Ordinary(RequestMiddleware):
@@ -80,22 +75,6 @@ class Slashes(CommonMiddleware):
         if request.path_info == "/metrics":
             return None
         return super().process_request(request)
-
-
-class Sessions(SessionMiddleware):
-    """Django's middleware, which deletes the cookie of an unknown session. A script that only asks,
-    as each tab of a front end does time and again, leaves it to the next page: its answer may come
-    after that of a new sign-in in another tab, and would delete the new session's cookie.
-    """
-
-    def process_response(self, request: HttpRequest, response: Any) -> Any:
-        """Return the answer with its cookie (Fetch Metadata, 2.3: a script's mode is another)."""
-        answer = super().process_response(request, response)
-        mode = request.headers.get("Sec-Fetch-Mode", "navigate")
-        held = answer.cookies.get(conf.session_cookie())
-        if held is not None and not held.value and mode != "navigate" and request.method == "GET":
-            del answer.cookies[held.key]
-        return answer
 
 
 class ContentPolicy(CSPMiddleware):

@@ -121,7 +121,7 @@ MIDDLEWARE = [
     "portal.middleware.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",
     "portal.door.shared.NothingStays",
-    "portal.middleware.Sessions",
+    "portal.door.late_answers.Sessions",
     "django.middleware.locale.LocaleMiddleware",
     "portal.middleware.Slashes",
     "django.middleware.csrf.CsrfViewMiddleware",
