@@ -22,6 +22,16 @@ def providers_fulfil_the_contract(**_: Any) -> list[CheckMessage]:
 
 
 @register("vestibule")
+def wheels_are_there(**_: Any) -> list[CheckMessage]:
+    """A provider that is named and missing would sign its people out without a word."""
+    hint = "Name what is installed beside the site, and nothing else (docs/providers.md)."
+    return [
+        Error(f"VESTIBULE_PROVIDER_WHEELS: {wrong}.", hint=hint, id="vestibule.E004")
+        for wrong in registry.mistaken_wheels()
+    ]
+
+
+@register("vestibule")
 def the_keyring_is_usable(**_: Any) -> list[CheckMessage]:
     """The keyring holds a key, and each key is base64 of 32 bytes."""
     keys = conf.vault_keys()

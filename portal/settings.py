@@ -346,7 +346,7 @@ LANGUAGE_CODE = one_of(
     env.str("VESTIBULE_LANGUAGE", default="").lower() or "en",
     tuple(code for code, _name in LANGUAGES),
 )
-LANGUAGE_COOKIE_NAME = "vestibule-language"
+LANGUAGE_COOKIE_NAME = "__Host-vestibule-language" if _https else "vestibule-language"
 LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"

@@ -39,6 +39,18 @@ def providers() -> dict[str, type[Provider]]:
     return found
 
 
+def mistaken_wheels() -> Iterator[str]:
+    """Say which names in the settings load no wheel; nothing when each does."""
+    own = {config.label for config in apps.get_app_configs() if hasattr(config, "provider")}
+    named = conf.provider_wheels()
+    installed = entry_points(group=GROUP).names if named else ()
+    for name in named:
+        if name in own:
+            yield f"{name} is a provider of the site itself"
+        elif name not in installed:
+            yield f"no installed package has a provider {name}"
+
+
 def session_types() -> frozenset[str]:
     """Return the types that a session can have; any other is the chart's *Unknown*."""
     return frozenset(provider.session_type for provider in providers().values())

@@ -12,6 +12,7 @@ class AuthorizationServerConfig(AppConfig):
     verbose_name = _("Authorization server")
     sealed = "portal.authorization_server.keys.sealed"
     examines = "portal.authorization_server.keys.examine"
+    examines_sources = "portal.authorization_server.elsewhere.examine"
     clear_expired = "portal.authorization_server.keys.clear_all_expired"
     short_way = "portal.authorization_server.short_way.answer"
     people_merge = "portal.authorization_server.consents.hand_over"

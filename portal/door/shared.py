@@ -85,10 +85,10 @@ def is_here(request: HttpRequest) -> bool:
 
 def sweep(request: HttpRequest, response: HttpResponseBase, keep: frozenset[str]) -> None:
     """Let the browser forget what it holds of this site: its cache, its storage, and our cookies by
-    name, but for the mark and those that `response` sets or `keep` names.
+    name, but for the mark and those that `response` sets or `keep` names as on the wire.
     """
     response["Clear-Site-Data"] = _CLEAR
-    kept = {cookies.named(name) for name in (*keep, cookies.SHARED)} | set(response.cookies)
+    kept = {*keep, cookies.named(cookies.SHARED)} | set(response.cookies)
     kept.add(conf.session_cookie())  # which Django takes back, where it was set
     for name in request.COOKIES.keys() - kept:
         if name.removeprefix(cookies.named("")).startswith(_OURS):

@@ -81,8 +81,8 @@ def ended(request: HttpRequest) -> HttpResponse:
     receipt = leaving.open_receipt(request)
     response = answers.page(request, "logout/ended.html", {"receipt": receipt})
     shared.mark(request)
-    kept = {cookies.LEFT, *((cookies.AGAIN,) if receipt else ())}
-    shared.sweep(request, response, keep=frozenset(kept))
+    kept = (cookies.LEFT, cookies.AGAIN) if receipt else (cookies.LEFT,)
+    shared.sweep(request, response, keep=frozenset(cookies.named(name) for name in kept))
     return response
 
 

@@ -109,11 +109,17 @@ def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
         assert done.stderr.startswith("CommandError: ")
 
 
-@pytest.mark.parametrize("name", ["class", "Änd", "two words", "9lives", "a-b"])
-def test_a_name_that_no_module_has_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        *((name, "no name of a module") for name in ("class", "Änd", "two words", "9lives", "a-b")),
+        ("oidc", "There is a provider oidc already"),
+    ],
+)
+def test_a_name_that_no_provider_can_have_writes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, said: str
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CommandError, match="no name of a module"):
+    with pytest.raises(CommandError, match=said):
         call_command("startprovider", name)
     assert not list(tmp_path.iterdir())

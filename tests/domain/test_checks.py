@@ -225,6 +225,11 @@ def test_a_provider_fulfils_the_contract(
     assert lack in found()["vestibule.E001"]
 
 
+def test_a_wheel_that_is_named_is_loaded() -> None:
+    assert "has a provider gild" in found(VESTIBULE_PROVIDER_WHEELS=["gild"])["vestibule.E004"]
+    assert "oidc is a provider of" in found(VESTIBULE_PROVIDER_WHEELS=["oidc"])["vestibule.E004"]
+
+
 @pytest.mark.parametrize("setting", ["DEBUG", "VESTIBULE_HTTP_PLAIN"])
 def test_a_server_refuses_to_start_on_what_is_unsound(setting: str) -> None:
     with override_settings(**PRODUCTION):

@@ -32,6 +32,21 @@ def test_a_route_that_answers_json_refuses_in_json(anyone: Client) -> None:
         assert anyone.get(f"{route}?a=%00").json()["error"] == "invalid_request"
 
 
+def test_what_pages_fetch_and_a_foreign_host_are_refused_by_a_page(person: User) -> None:
+    fetched, strict = "/login/passkey/options", Client(enforce_csrf_checks=True)
+    foreign = {"Host": "elsewhere.example"}
+    for ask, status in (
+        (lambda **more: strict.post(fetched, headers=more), 403),
+        (lambda **more: strict.get("/auth/session", headers={**foreign, **more}), 400),
+    ):
+        page, told = ask(), ask(Accept="application/json")
+        assert (page.status_code, told.status_code) == (status, status)
+        assert page["Content-Type"].startswith("text/html")
+        assert told.json().keys() == {"error", "error_description"}
+    other = strict.get(fetched)
+    assert (other.status_code, other["Allow"], other.content) == (405, "POST", b"")
+
+
 @pytest.mark.parametrize(
     "query",
     [

@@ -71,11 +71,15 @@ def test_over_https_cookies_are_bound_to_the_host(tmp_path: Path) -> None:
     code = (
         "from django.conf import settings as s;"
         "print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, s.CSRF_COOKIE_SECURE,"
-        " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0, s.CSRF_COOKIE_NAME)"
+        " s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS > 0, s.CSRF_COOKIE_NAME,"
+        " s.LANGUAGE_COOKIE_NAME)"
     )
     told = printed(tmp_path, code, VESTIBULE_SITE_URL="https://login.example.org")
-    assert told == "__Host-vestibule True True True True __Host-csrftoken"
-    assert printed(tmp_path, code) == "vestibule False False False False csrftoken"
+    assert told.split() == [
+        "__Host-vestibule", *["True"] * 4, "__Host-csrftoken", "__Host-vestibule-language"
+    ]  # fmt: skip
+    plain = printed(tmp_path, code)
+    assert plain == "vestibule False False False False csrftoken vestibule-language"
 
 
 def test_a_blank_behind_a_comma_takes_nothing_away(tmp_path: Path) -> None:

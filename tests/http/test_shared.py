@@ -217,6 +217,19 @@ def test_leaving_sweeps_the_browser_and_names_nobody(client: Client, person: Use
     assert Event.objects.filter(name="logout").count() == 1
 
 
+def test_over_https_what_is_set_while_leaving_stays(
+    client: Client, person: User, settings: Any
+) -> None:
+    settings.SESSION_COOKIE_SECURE = True
+    settings.LANGUAGE_COOKIE_NAME = language = "__Host-vestibule-language"
+    client.post("/i18n/setlang/", {"language": "de"})
+    tell(client)
+    client.post("/auth/logout")
+    assert client.cookies[language].value == "de"
+    client.get(ENDED)
+    assert is_left(client) <= {"__Host-vestibule-shared", "__Host-vestibule-left", "csrftoken"}
+
+
 def test_the_next_person_finds_the_box_ticked(client: Client, person: User) -> None:
     tell(client)
     client.post("/auth/logout")

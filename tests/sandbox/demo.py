@@ -73,7 +73,7 @@ def furnish(port: int) -> None:
     if not clients.filter(client_id=COMMAND_LINE).exists():
         uris = "http://127.0.0.1 http://localhost"
         known = {"name": "The command line", "kind": "native", "redirect_uris": uris}
-        clients.create(client_id=COMMAND_LINE, **known)
+        clients.create(client_id=COMMAND_LINE, client_secret="", **known)
     for persona in PERSONAS:
         user = User.objects.filter(username_key=username_key(persona.username)).first()
         (user or _create(persona)).give_local_identity()

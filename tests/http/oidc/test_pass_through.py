@@ -13,6 +13,7 @@ import time_machine
 from django.test import Client
 from django.utils import timezone
 
+from portal.operations.doctor import examination
 from providers.oidc import discovery
 from tests.http.oidc.conftest import Make
 from tests.peers import dead_cache
@@ -32,6 +33,12 @@ def town(settings: Any) -> None:
     settings.VESTIBULE_DISCOVERY_SOURCE = "town"
 
 
+def doctored() -> str:
+    """Return what the doctor finds wrong with the sources."""
+    found = [each for _subject, each in examination.examine(["sources"]) if not each.ok]
+    return "\n".join(each.message for each in found)
+
+
 def test_the_upstreams_own_document_is_served(
     client: Client, source: Make, provider: Certified
 ) -> None:
@@ -43,6 +50,7 @@ def test_the_upstreams_own_document_is_served(
         assert answer["Access-Control-Allow-Origin"] == "*"
         assert answer["Cache-Control"] == "public, max-age=300"
     assert client.head(OWN).status_code == 200
+    assert "VESTIBULE_DISCOVERY_SOURCE" not in doctored()
 
 
 def test_it_is_fetched_once(client: Client, source: Make, provider: Certified) -> None:
@@ -110,6 +118,7 @@ def test_a_source_without_a_document_is_no_500(
     for path in (*BOTH, RESOURCE, FINGER):
         answer = client.get(path)
         assert (answer.status_code, answer.json()["error"]) == (503, "temporarily_unavailable")
+    assert f"VESTIBULE_DISCOVERY_SOURCE names {slug}" in doctored()
 
 
 def test_what_else_is_listed_is_the_upstream(

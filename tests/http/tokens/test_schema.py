@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from drf_spectacular.validation import validate_schema
 from rest_framework.views import APIView
 
 from accounts.models import User
+from tests.architecture.tree import ROOT
 from tests.http.tokens.caller import Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -38,6 +40,10 @@ def test_it_names_every_json_route_and_no_other(schema: dict[str, Any]) -> None:
         if issubclass(getattr(route.callback, "cls", object), APIView)
     }
     assert set(schema["paths"]) == views - {"/api/schema/"} | {"/healthz", "/readyz"}
+    contract = (ROOT / "docs" / "contract.md").read_text().replace("<source>", "{slug}")
+    described = re.search(r"^\| `/api/schema/` \| GET \| OpenAPI 3\.1 of ([^.]*)\.", contract, re.M)
+    assert described
+    assert set(re.findall(r"`([^`]+)`", described[1])) == set(schema["paths"])
 
 
 def test_it_says_how_a_caller_says_who_it_is(schema: dict[str, Any]) -> None:

@@ -9,6 +9,7 @@ from django.core.management.base import CommandError
 from django.core.management.templates import TemplateCommand
 from django.utils.translation import gettext as _
 
+from accounts.source import registry
 from portal import operations
 
 SKELETON = Path(operations.__file__).with_name("skeleton")
@@ -30,6 +31,8 @@ class Command(TemplateCommand):
         if not (name.isascii() and name.isidentifier()) or iskeyword(name):
             said = _("%s is no name of a module: take a word of a-z, 0-9 and _.")
             raise CommandError(said % name)
+        if name in registry.providers():
+            raise CommandError(_("There is a provider %s already: take another name.") % name)
         drawn = {"template": str(SKELETON), "extensions": ["py,toml,md"]}
         super().handle("app", name, None, **{**options, **drawn, "files": [], "exclude": []})
         said = _("Written. What is left to do is said by its tests: cd %s && python -m pytest")
