@@ -65,8 +65,9 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             _refuse_nul(request)
             store: Any = request.session
             if store.typed.is_logged_in and not getattr(view_func, "is_no_use", False):
-                store.touch(timezone.now())
-                if not _renews_itself(view_func, request):
+                is_judged = not _renews_itself(view_func, request)
+                store.touch(timezone.now(), judged=is_judged)
+                if is_judged:
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
                     was, store = store.typed, renewal.renew(store, cookies)
                     request.session = store
