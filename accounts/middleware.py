@@ -66,7 +66,8 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             store: Any = request.session
             if store.typed.is_logged_in and not getattr(view_func, "is_no_use", False):
                 is_judged = not _renews_itself(view_func, request)
-                store.touch(timezone.now(), judged=is_judged)
+                if not (store.typed.shared and getattr(view_func, "is_polled", False)):
+                    store.touch(timezone.now(), judged=is_judged)
                 if is_judged:
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
                     was, store = store.typed, renewal.renew(store, cookies)
@@ -178,6 +179,12 @@ def _renews_itself(view_func: Any, request: HttpRequest) -> bool:
 def no_use(view_func: Any) -> Any:
     """Mark a view whose asking does not prolong the session, nor renew it."""
     view_func.is_no_use = True
+    return view_func
+
+
+def polled(view_func: Any) -> Any:
+    """Mark a view that pages ask by themselves: at a shared computer it prolongs nothing."""
+    view_func.is_polled = True
     return view_func
 
 

@@ -37,7 +37,7 @@ _PAGES, _ALL_ELSE = SEEN_EVERY + timedelta(seconds=5), timedelta(minutes=10)
 
 def identify(headers: Mapping[str, str], visit: Visit, host: str, *, opens_page: bool) -> Who:
     """Return who asks for something of `host`; nobody without credentials that count. `opens_page`:
-    the browser may be sent away and come back.
+    the browser may be sent away and come back, and at a shared computer it is the only use.
 
     The cookie counts first: an application may use `Authorization` for itself. Raises
     `InvalidRequest` when cookie and access token are two people's, `AccessDenied` for a token of
@@ -81,7 +81,8 @@ def _by_cookie(header: str, host: str, *, opens_page: bool) -> Who:
         return Who()
     now, cookies = timezone.now(), cookie_header.parse(header)
     if _is_judged(store.typed, cookies, host):
-        store.touch(now)
+        if opens_page or not store.typed.shared:
+            store.touch(now)
         store = _renewed(store, cookies)
     else:
         seen = store.last_seen(now - _PAGES)
