@@ -65,8 +65,10 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             _refuse_nul(request)
             store: Any = request.session
             if store.typed.is_logged_in and not getattr(view_func, "is_no_use", False):
-                store.touch(timezone.now())
-                if not _renews_itself(view_func, request):
+                is_judged = not _renews_itself(view_func, request)
+                if not (store.typed.shared and getattr(view_func, "is_polled", False)):
+                    store.touch(timezone.now(), judged=is_judged)
+                if is_judged:
                     cookies = cookie_header.parse(request.META.get("HTTP_COOKIE", ""))
                     was, store = store.typed, renewal.renew(store, cookies)
                     request.session = store
@@ -177,6 +179,12 @@ def _renews_itself(view_func: Any, request: HttpRequest) -> bool:
 def no_use(view_func: Any) -> Any:
     """Mark a view whose asking does not prolong the session, nor renew it."""
     view_func.is_no_use = True
+    return view_func
+
+
+def polled(view_func: Any) -> Any:
+    """Mark a view that pages ask by themselves: at a shared computer it prolongs nothing."""
+    view_func.is_polled = True
     return view_func
 
 

@@ -5,7 +5,7 @@ from django.contrib.auth.decorators import login_not_required
 from django.urls import path
 from django.views.i18n import set_language
 
-from accounts.middleware import leaves, own_renewal
+from accounts.middleware import leaves, own_renewal, polled
 from portal.api import afar, docs_page
 from portal.api.json_view import SchemaView
 from portal.api.session import DetailsView, SessionView, UpstreamTokenView
@@ -49,7 +49,7 @@ from portal.passkeys import signing
 
 urlpatterns = [
     # What is asked most often, as each is looked for from the first on.
-    path("auth/session", SessionView.as_view(), name="auth-session"),
+    path("auth/session", polled(SessionView.as_view()), name="auth-session"),
     path("auth/callback/<slug:slug>", login.callback, name="auth-callback"),
     path("auth/login/<slug:slug>", login.start, name="auth-login"),
     # What a person sees (1), and a browser on its way to MapStore (2).

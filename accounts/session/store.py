@@ -91,17 +91,29 @@ class SessionStore(SessionBase):
         self.modified = True
         return self._new_row()
 
-    def touch(self, now: datetime) -> None:
-        """Store that the session is in use, at most once a minute, and prolong it."""
+    def touch(self, now: datetime, *, judged: bool = True) -> None:
+        """Store that the session is in use, at most once a minute, and prolong it. One that hangs
+        on an upstream's cookie is prolonged alone where it is not `judged` by that.
+        """
         row = self._row
         if row is None or now - row.seen < SEEN_EVERY:
             return
         expires = min(now + lives.of(self._kind, shared=self._typed.shared)[0], row.ends)
         mine = StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now)
-        mine.update(last_seen_at=now, expire_date=expires)
-        self._row = row._replace(expires=expires, seen=now)
+        seen = {"last_seen_at": now} if judged or not self._typed.bound_to else {}
+        mine.update(expire_date=expires, **seen)
+        self._row = row._replace(expires=expires, seen=now if seen else row.seen)
         self._typed = replace(self._typed, expires_at=expires)
         self._remember()
+
+    def last_seen(self, since: datetime) -> datetime | None:
+        """Return when the session was seen last, None of one that has ended. What a cache has from
+        before `since` is read anew: another worker may have seen it.
+        """
+        row = self._row
+        if row and row.seen < since:
+            row = self._read_row()
+        return row.seen if row else None
 
     def stands_until(self) -> datetime | None:
         """Return until when nothing is to be done for a session that is signed in: no mark of its

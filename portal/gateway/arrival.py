@@ -15,7 +15,8 @@ from accounts import conf, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
 from portal.door import answers, cookies, incoming, signing_in
-from portal.gateway import forwarded, handover
+from portal.gateway import forwarded, handover, rules
+from portal.gateway.expiry import clear_site_data
 from portal.gateway.handover import Place
 from portal.gateway.hosts import HELD, LOCAL, START
 
@@ -88,6 +89,9 @@ def local_accept(request: HttpRequest) -> HttpResponse:
         return _to_site(place, failed="1")
     response = answers.see_other(place.origin + target)
     response["Referrer-Policy"] = "no-referrer"
+    held = request.COOKIES.get(cookies.named(HELD), "")
+    if held and handover.is_another(held, value, place.host):
+        _end_former(request, response, place.host)
     response.set_cookie(
         cookies.named(HELD),
         value,
@@ -96,6 +100,16 @@ def local_accept(request: HttpRequest) -> HttpResponse:
         samesite="Lax",
     )
     return response
+
+
+def _end_former(request: HttpRequest, response: HttpResponse, host: str) -> None:
+    """Take away what an application itself keeps of the person before (docs/gateway.md 6)."""
+    for rule in rules.compiled().of(host):
+        ended = [each for each in rule.cookies if each.name in request.COOKIES]
+        for each in ended:
+            response.delete_cookie(each.name, each.path, each.domain or None)
+        for name, value in clear_site_data(rule.clear_storage and bool(ended)):
+            response[name] = value
 
 
 def start_url(place: Place) -> str:

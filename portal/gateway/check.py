@@ -103,7 +103,7 @@ def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, 
     asked = forwarded_request.read(headers, question.unreadable)
     settings, compiled = settings_of(question), rules.compiled()
     visit = Visit(question.address, headers.get("user-agent", "")[:300])
-    somebody = identify(headers, visit, asked.host, at_home=asked.host == settings.host)
+    somebody = identify(headers, visit, asked.host, opens_page=asked.opens_page)
     decision = decide(somebody, asked, compiled, settings, timezone.now())
     passes, token = isinstance(decision, Allow) and decision.pass_token, ""
     if passes:

@@ -41,7 +41,8 @@ class Who:
 
     `scopes` are an access token's; None for credentials that have no scopes. `reach` is an app
     password's. `strength` is how strong the proof is, None if nobody knows. `failed` is why a token
-    or a password that was given does not count.
+    or a password that was given does not count. `unjudged`: nobody, until the site has seen that
+    the upstream still knows the browser.
     """
 
     by: By = By.NOTHING
@@ -54,6 +55,7 @@ class Who:
     failed: ProtocolError | None = None
     username: str = ""
     strength: Strength | None = None
+    unjudged: bool = False
     keep: Keep | None = field(default=None, repr=False, compare=False)
 
     def is_in(self, asked: Forwarded) -> bool:
@@ -159,7 +161,7 @@ def decide(who: Who, asked: Forwarded, rules: Rules, settings: Settings, now: da
         proof = who.strength, who.session.auth_time, now
         needed = all_that_lacks(_for_people(judged), *proof)
     if needed:
-        return _ask(needed, asked, judged, settings)
+        return _ask(needed, asked, judged, settings, goes_on=who.unjudged)
     return replace(_allow(who, asked, matched), rules=judged)
 
 
@@ -264,14 +266,18 @@ def _forbidden(why: str, matched: tuple[Rule, ...]) -> Forbidden:
 
 
 def _ask(
-    needed: ProtocolError, asked: Forwarded, matched: tuple[Rule, ...], settings: Settings
+    needed: ProtocolError,
+    asked: Forwarded,
+    matched: tuple[Rule, ...],
+    settings: Settings,
+    *,
+    goes_on: bool,
 ) -> SignIn | Unauthorized:
-    """Return how somebody is asked to sign in, and what ends of the application's own meanwhile."""
-    expires = tuple(
-        dict.fromkeys(
-            cookie for rule in matched for cookie in rule.cookies if cookie.name in asked.cookies
-        )
-    )
+    """Return how somebody is asked to sign in, and what ends of the application's own meanwhile;
+    nothing where it `goes_on`, as far as is known.
+    """
+    named = (each for rule in matched for each in rule.cookies if each.name in asked.cookies)
+    expires = () if goes_on else tuple(dict.fromkeys(named))
     if settings.redirect_as_401:  # nginx passes one on
         expires = expires[:1]
     clear = any(rule.clear_storage for rule in matched) and bool(expires)

@@ -67,6 +67,7 @@ class Forwarded:
     """The request of the application's caller. `authority` is the host with the port that was
     asked for, `target` path and query as they were sent, `methods` and `readings` all that the
     application may take it for; by the `deep` ones of the methods it reaches what lies below.
+    `opens_page`: the browser navigates, and in no frame.
     """
 
     method: str
@@ -80,6 +81,7 @@ class Forwarded:
     origin: str = ""
     cookies: frozenset[str] = frozenset()
     navigates: bool = False
+    opens_page: bool = False
     is_script: bool = False
     in_browser: bool = False
     is_preflight: bool = False
@@ -119,7 +121,7 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
     if scheme not in {"http", "https"}:
         raise InvalidRequest("The scheme is neither http nor https.")
     path, query = paths.split(target)
-    methods = _methods(asked, query, headers)
+    methods, navigates = _methods(asked, query, headers), _navigates(asked, headers)
     _refuse_nowhere(asked, methods, headers)
     return Forwarded(
         method=asked,
@@ -132,7 +134,8 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
         deep=deep(methods, headers),
         origin=headers.get("origin", ""),
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
-        navigates=_navigates(asked, headers),
+        navigates=navigates,
+        opens_page=navigates and headers.get("sec-fetch-dest", "document") == "document",
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
         in_browser=_is_of_a_browser(headers),
         is_preflight=_is_preflight(asked, query, headers),

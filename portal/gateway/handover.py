@@ -178,6 +178,13 @@ def of_cookie(value: str, host: str) -> StoredSession | None:
     return found.session if found else None
 
 
+def is_another(held: str, value: str, host: str) -> bool:
+    """Tell whether two cookies of a host are of two sessions, or one of them is of none."""
+    rows = HostSession.objects.filter(host=host, digest__in=[digest(held), digest(value)])
+    found = list(rows.values_list("session_id", flat=True))
+    return len(found) < 2 or len(set(found)) > 1
+
+
 def session_ends(uids: Sequence[str], heir: str) -> None:
     """Move what hosts hold of the sessions `uids` to the session `heir`, where one takes their
     place; else it goes with them.

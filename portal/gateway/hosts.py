@@ -1,6 +1,7 @@
 """Hosts as a request names them (RFC 3986, 3.2.2)."""
 
 import re
+from itertools import takewhile
 
 from accounts.errors import InvalidRequest
 
@@ -27,3 +28,19 @@ def arrives(host: str, site: str, domain: str) -> bool:
     6265, 5.1.3).
     """
     return host == site or bool(domain and (host == domain or host.endswith(f".{domain}")))
+
+
+def reaches(host: str, site: str, upstream: str) -> bool:
+    """Tell whether a cookie of `upstream` that arrives at `site` must arrive at `host` as well: its
+    domain is what both names end with, or above (RFC 6265, 5.1.3). Where both are one name it may
+    be that host's alone.
+    """
+    if host == site or site == upstream:
+        return host == site
+    pairs = zip(_from_top(site), _from_top(upstream), strict=False)
+    common = [one for one, _other in takewhile(lambda pair: pair[0] == pair[1], pairs)]
+    return len(common) > 1 and _from_top(host)[: len(common)] == common
+
+
+def _from_top(host: str) -> list[str]:
+    return host.split(".")[::-1]

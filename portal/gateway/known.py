@@ -26,19 +26,19 @@ class _Held(NamedTuple):
 _memory: Bounded[_Held] = Bounded(_MOST)
 
 
-def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bool) -> Who:
+def identify(headers: Mapping[str, str], visit: Visit, host: str, *, opens_page: bool) -> Who:
     """Return who asks for something of `host`, as `who.identify` does.
 
     Of somebody who is remembered it costs no query.
     """
     key = _key(headers, host)
     if key is None:
-        return who.identify(headers, visit, host, at_home=at_home)
+        return who.identify(headers, visit, host, opens_page=opens_page)
     feed = ended.refreshed()
     found = _find(key, feed)
     if found is None:
         noted = feed.moment
-        found = who.identify(headers, visit, host, at_home=at_home)
+        found = who.identify(headers, visit, host, opens_page=opens_page)
         if found.keep:
             _memory.put(key, _Held(found, noted), found.keep.until, _weight(found))
     return found

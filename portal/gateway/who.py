@@ -2,14 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.contrib.auth import SESSION_KEY
 from django.contrib.sessions.backends.base import UpdateError
 from django.utils import timezone
 
-from accounts import ended, strength
+from accounts import conf, ended, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
 from accounts.provider import Visit
@@ -20,28 +21,32 @@ from accounts.source import catalogue
 from accounts.strength import Strength
 from accounts.upstream import cookie_header
 from accounts.upstream.cookie_header import RawCookies
-from portal import conf
+from portal import conf as portal_conf
 from portal.door.cookies import named
 from portal.gateway import app_passwords, handover, persons
 from portal.gateway.decision import By, Who
-from portal.gateway.hosts import HELD
+from portal.gateway.hosts import HELD, reaches
 from portal.server.kept import Keep
 from portal.tokens import bearer, foreign, revoked, token_format
 from portal.tokens.token_errors import InvalidToken
 
+# For so long after the site has judged a session that hangs on a cookie of its upstream's it counts
+# where that cookie does not arrive: for a page, with a margin for two clocks, and for all else.
+_PAGES, _ALL_ELSE = SEEN_EVERY + timedelta(seconds=5), timedelta(minutes=10)
 
-def identify(headers: Mapping[str, str], visit: Visit, host: str, *, at_home: bool = False) -> Who:
-    """Return who asks for something of `host`, which is this site's own for `at_home`; nobody
-    without credentials that count.
+
+def identify(headers: Mapping[str, str], visit: Visit, host: str, *, opens_page: bool) -> Who:
+    """Return who asks for something of `host`; nobody without credentials that count. `opens_page`:
+    the browser may be sent away and come back, and at a shared computer it is the only use.
 
     The cookie counts first: an application may use `Authorization` for itself. Raises
     `InvalidRequest` when cookie and access token are two people's, `AccessDenied` for a token of
     somebody whom its source does not let in, `TemporarilyUnavailable` when a source must be asked
     and does not answer, `DatabaseError`.
     """
-    held = _by_cookie(headers.get("cookie", ""), host, at_home=at_home)
+    held = _by_cookie(headers.get("cookie", ""), host, opens_page=opens_page)
     scheme, _, text = headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "basic" and conf.app_passwords() and not held.session.is_logged_in:
+    if scheme.lower() == "basic" and portal_conf.app_passwords() and not held.session.is_logged_in:
         return _by_password(text, visit)
     if scheme.lower() != "bearer":
         return held
@@ -61,21 +66,30 @@ def shown(headers: Mapping[str, str]) -> tuple[str, ...]:
     came; nothing without any.
     """
     given = cookie_header.latest(headers.get("cookie", ""))
-    found = given.get(conf.session_cookie(), ""), given.get(named(HELD), "")
+    found = given.get(portal_conf.session_cookie(), ""), given.get(named(HELD), "")
     return found if any(found) else ()
 
 
-def _by_cookie(header: str, host: str, *, at_home: bool) -> Who:
+def _by_cookie(header: str, host: str, *, opens_page: bool) -> Who:
     """Return whose session's cookie this is: the site's, or that of a hand-over to the host."""
     given = cookie_header.latest(header)
-    store = SessionStore(given.get(conf.session_cookie()))
+    store = SessionStore(given.get(portal_conf.session_cookie()))
     if not store.typed.is_logged_in and given.get(named(HELD)):
         row = handover.of_cookie(given[named(HELD)], host)
         store = bearer.open_session(row) if row else store
     if not store.typed.is_logged_in:
         return Who()
-    store.touch(timezone.now())
-    store = _renewed(store, cookie_header.parse(header), at_home=at_home)
+    now, cookies = timezone.now(), cookie_header.parse(header)
+    if _is_judged(store.typed, cookies, host):
+        if opens_page or not store.typed.shared:
+            store.touch(now)
+        store = _renewed(store, cookies)
+    else:
+        seen = store.last_seen(now - _PAGES)
+        if seen is None or now - seen >= _ALL_ELSE:
+            return Who()
+        if opens_page and now - seen >= _PAGES:
+            return Who(unjudged=True)
     session, pk = store.typed, store.get(SESSION_KEY)
     if not session.is_logged_in or not pk:
         return Who()
@@ -92,16 +106,26 @@ def _keep(
     return Keep(until.timestamp(), frozenset(marks)) if until else None
 
 
-def _renewed(store: SessionStore, cookies: RawCookies, *, at_home: bool) -> SessionStore:
-    """Return the store as its upstream leaves it; an anonymous one when that has ended it.
-
-    A session that is bound to a cookie of its upstream's is judged where that cookie arrives: at
-    this site's own host, and wherever else it has come (docs/threats.md 2.8).
+def _is_judged(session: Session, cookies: RawCookies, host: str) -> bool:
+    """Tell whether a session is judged at `host`. One that hangs on a cookie of its upstream's is
+    judged where that must arrive, by its absence too, and wherever it has come (docs/gateway.md 6).
     """
-    if store.typed.bound_to and not at_home:
-        source = catalogue.of_session(store.typed.source)
-        if source is None or not cookie_header.permitted(cookies, source.description.cookies):
-            return store
+    if not session.bound_to:
+        return True
+    site, source = _host(conf.site_url()), catalogue.of_session(session.source)
+    if host == site or source is None:
+        return host == site
+    known = source.description
+    came = bool(cookie_header.permitted(cookies, known.cookies))
+    return came or reaches(host, site, _host(known.home))
+
+
+def _host(url: str) -> str:
+    return urlsplit(url).hostname or ""
+
+
+def _renewed(store: SessionStore, cookies: RawCookies) -> SessionStore:
+    """Return the store as its upstream leaves it; an anonymous one when that has ended it."""
     store = renewal.renew(store, cookies)
     try:
         if store.session_key:

@@ -88,7 +88,7 @@ def keep_alive(store: SessionStore) -> None:
     ended = InvalidToken("The session has ended.")
     if not store.typed.is_logged_in:
         raise ended
-    store.touch(timezone.now())
+    store.touch(timezone.now(), judged=False)
     try:
         store.save()
     except UpdateError:

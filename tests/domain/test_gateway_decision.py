@@ -26,7 +26,7 @@ from portal.gateway.decision import (
     Who,
     decide,
 )
-from portal.gateway.hosts import arrives
+from portal.gateway.hosts import arrives, reaches
 from portal.gateway.rules import NOBODY, PUBLIC, AppCookie, Rule, Rules
 from portal.tokens.token_errors import InvalidToken
 
@@ -295,6 +295,25 @@ def test_where_the_sites_cookie_does_not_arrive_the_way_begins_at_the_host_itsel
 )
 def test_6265_where_a_cookie_arrives(host: str, domain: str, arrives_there: bool) -> None:
     assert arrives(host, "login.example.org", domain) is arrives_there
+
+
+@pytest.mark.parametrize(
+    ("host", "site", "upstream", "must"),
+    [
+        ("go.town.example", "go.town.example", "town.example", True),
+        ("town.example", "go.town.example", "town.example", True),
+        ("files.town.example", "go.town.example", "www.town.example", True),
+        ("town.example.org", "go.town.example", "town.example", False),
+        ("files.mytown.example", "go.town.example", "town.example", False),
+        ("files.town.example", "town.example", "town.example", False),  # it may be the host's alone
+        ("files.example", "go.example", "town.example", False),
+        ("files.example", "go.example", "", False),
+    ],
+)
+def test_6265_where_a_cookie_of_the_upstreams_must_arrive(
+    host: str, site: str, upstream: str, must: bool
+) -> None:
+    assert reaches(host, site, upstream) is must
 
 
 def test_a_step_up_names_itself() -> None:

@@ -177,6 +177,25 @@ def test_use_is_noted_once_a_minute(django_assert_num_queries: Any) -> None:
         assert StoredSession.objects.get().last_seen_at == timezone.now()
 
 
+def test_what_hangs_on_a_cookie_is_prolonged_but_not_seen_where_it_is_not_judged() -> None:
+    now = timezone.now()
+    with time_machine.travel(now, tick=False) as clock:
+        begun = started(session(bound_to="a digest"))
+        clock.shift(61)
+        store = reloaded(begun)
+        assert store.typed.exists
+        store.touch(timezone.now(), judged=False)
+        row = StoredSession.objects.get()
+        assert row.last_seen_at == store.last_seen(now) == now
+        assert row.expire_date > now + timedelta(hours=8)
+        later = timezone.now()
+        StoredSession.objects.update(last_seen_at=later)  # by another worker
+        assert store.last_seen(now) == now
+        assert store.last_seen(later) == later
+        StoredSession.objects.all().delete()
+        assert store.last_seen(later + timedelta(seconds=1)) is None
+
+
 def test_a_session_never_outlives_its_upstream_where_the_source_says_so() -> None:
     soon = timezone.now() + timedelta(minutes=5)
     store = started(session(upstream_ends_at=soon))

@@ -24,7 +24,7 @@ from accounts.session.store import SessionStore
 from portal.door.shared import NothingStays
 from portal.gateway import check, known
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
-from tests.http.gateway.asking import rule
+from tests.http.gateway.asking import ask, rule
 from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 from tests.peers import fresh
@@ -79,6 +79,7 @@ def test_use_prolongs_it_to_its_end_and_no_further(client: Client, person: User)
     began = timezone.now()
     for minutes in (9, 18, 27):
         with time_machine.travel(began + timedelta(minutes=minutes), tick=False):
+            assert client.get("/account/").status_code == 200
             assert who(client) == "local"
     with time_machine.travel(began + timedelta(minutes=31), tick=False):
         assert who(client) == "anonymous"
@@ -362,6 +363,29 @@ def test_the_gateway_lets_it_in_as_long_and_no_longer(client: Client, person: Us
         assert keep.until <= row.expire_date.timestamp()
     with time_machine.travel(row.expire_date + timedelta(seconds=1), tick=False):
         assert check.weighed(question, known.identify)[0].status == 302
+
+
+@pytest.mark.parametrize("where", ["page", "frame", "script", "session"])
+def test_u31_only_pages_that_are_opened_keep_it_alive(
+    client: Client, person: User, where: str
+) -> None:
+    rule("files", access="signed_in")
+    tell(client)
+    mine, began = f"vestibule={client.cookies['vestibule'].value}", timezone.now()
+    mode = "navigate" if where in ("page", "frame") else "cors"
+    dest = {"page": "document", "frame": "iframe"}.get(where, "empty")
+
+    def is_known() -> bool:
+        if where == "session":
+            return who(client) == "local"
+        asked = ask(cookie=mine, sec_fetch_mode=mode, sec_fetch_dest=dest)
+        return bool(asked.status_code == 200)
+
+    for minutes in (2, 9):
+        with time_machine.travel(began + timedelta(minutes=minutes), tick=False):
+            assert is_known()
+    with time_machine.travel(began + timedelta(minutes=11), tick=False):
+        assert is_known() is (where == "page")
 
 
 def test_an_application_of_the_computer_ends_with_it(client: Client, person: User) -> None:

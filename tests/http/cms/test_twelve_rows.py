@@ -112,6 +112,8 @@ def test_row_10_who_leaves_another_type_is_not_signed_straight_in(
     assert visitor.get("/").status_code == 200
     assert visitor.get("/login", next="/account/").status_code == 200
     assert visitor.type == "anonymous"
+    with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
+        assert visitor.get("/login", next="/account/")["Location"] == "/account/"
 
 
 def test_row_11_a_stranger_is_asked_to_sign_in(visitor: Visitor) -> None:

@@ -17,57 +17,12 @@ from accounts.session import people
 from portal.gateway.held import HandOff, HostSession
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.gateway.asking import ask, rule
+from tests.http.gateway.browser import FILES, HOSTS, SITE, WIKI, Browser, forwarded
 from tests.http.oidc.conftest import parallel
 from tests.http.onward import onward
 from tests.peers import fresh
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
-
-SITE = "http://localhost:8000"
-FILES, WIKI, DESK = "files.example.org", "wiki.example.net", "desk.example.com"
-HOSTS = (FILES, WIKI, DESK)
-
-
-class Browser:
-    """A browser: cookies of each host, and redirects as it follows them."""
-
-    def __init__(self) -> None:
-        self.site = Client()
-        self.jars = {host: Client() for host in HOSTS}
-
-    def get(self, url: str) -> Any:
-        """Return the answer to one request, at the site or at the host of an application."""
-        parts = urlsplit(url)
-        path = f"{parts.path}?{parts.query}" if parts.query else parts.path
-        if url.startswith(SITE) or not parts.netloc:
-            return self.site.get(path)
-        if parts.path.startswith("/.vestibule/"):
-            return self.jars[parts.netloc].get(path, headers=_of(parts.netloc))
-        return ask(self.jars[parts.netloc], path=path, host=parts.netloc)
-
-    def go(self, url: str) -> tuple[str, Any]:
-        """Follow redirects. Returns the address in the end, and its answer."""
-        for _ in range(12):
-            answer = self.get(url)
-            if answer.status_code not in {302, 303}:
-                return url, answer
-            place = urlsplit(url)
-            there = answer["Location"]
-            here = f"{place.scheme}://{place.netloc}" if place.netloc else SITE
-            url = here + there if there.startswith("/") else there
-        raise AssertionError(f"round in circles: {url}")
-
-    def until(self, url: str, beginning: str) -> str:
-        """Follow redirects up to the first that leads to an address with this beginning."""
-        for _ in range(12):
-            url = self.get(url)["Location"]
-            if url.startswith(beginning):
-                return url
-        raise AssertionError(url)
-
-
-def _of(host: str) -> dict[str, str]:
-    return {"X-Forwarded-Host": host, "X-Forwarded-Proto": "https"}
 
 
 @pytest.fixture(autouse=True)
@@ -180,7 +135,7 @@ def test_of_ten_at_once_one_wins(browser: Browser) -> None:
     def one() -> int:
         tab = Client()
         tab.cookies["vestibule-start"] = cookie
-        return int(tab.get(path, headers=_of(FILES)).status_code)
+        return int(tab.get(path, headers=forwarded(FILES)).status_code)
 
     assert sorted(parallel(10, one)) == [302] * 9 + [303]
     assert HostSession.objects.count() == 1
@@ -371,7 +326,7 @@ def test_an_address_is_named_once(browser: Browser) -> None:
                "/a\nb", "/%00", "@evil.example", ".evil.example", ":9999/", "/../.vestibule/start"],
 )  # fmt: skip
 def test_a_way_begins_and_ends_at_its_own_host(browser: Browser, target: str) -> None:
-    there = browser.jars[FILES].get("/.vestibule/start", {"rd": target}, headers=_of(FILES))
+    there = browser.jars[FILES].get("/.vestibule/start", {"rd": target}, headers=forwarded(FILES))
     assert there["Location"].startswith(f"{SITE}/gateway/start?rd=https%3A%2F%2F{FILES}%2F")
     url, _page = browser.go(there["Location"])
     assert url.startswith(f"https://{FILES}/")
@@ -382,8 +337,8 @@ def test_a_host_without_rules_has_no_way(browser: Browser) -> None:
         for step in ("start?rd=/", "accept?code=x"):
             answer = browser.site.get(f"/.vestibule/{step}", headers={"X-Forwarded-Host": host})
             assert (answer.status_code, "Location" in answer) == (404, False)
-    assert browser.site.get("/.vestibule/other", headers=_of(FILES)).status_code == 404
-    assert browser.site.post("/.vestibule/start", headers=_of(FILES)).status_code == 405
+    assert browser.site.get("/.vestibule/other", headers=forwarded(FILES)).status_code == 404
+    assert browser.site.post("/.vestibule/start", headers=forwarded(FILES)).status_code == 405
 
 
 def test_over_https_nobody_is_led_to_plain_http(browser: Browser, settings: Any) -> None:
@@ -400,7 +355,7 @@ def test_where_the_cookie_arrives_nothing_is_handed_over(browser: Browser, setti
     assert (
         browser.site.get(f"/gateway/start?rd=https://{FILES}/a")["Location"] == f"https://{FILES}/a"
     )
-    assert browser.jars[FILES].get("/.vestibule/start", headers=_of(FILES)).status_code == 404
+    assert browser.jars[FILES].get("/.vestibule/start", headers=forwarded(FILES)).status_code == 404
 
 
 def test_nginx_says_its_host_by_the_url(browser: Browser) -> None:
