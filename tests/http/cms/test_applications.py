@@ -13,6 +13,9 @@ from django.utils import timezone
 
 from accounts.models import Source, StoredSession
 from accounts.source import catalogue
+from portal.door.cookies import named
+from portal.gateway import check, known
+from portal.gateway.hosts import HELD
 from tests.http.cms.conftest import Visitor
 from tests.http.conftest import stored
 from tests.http.gateway.asking import ask, rule
@@ -96,6 +99,18 @@ def test_a_page_that_asks_by_itself_goes_on_for_ten_minutes(browser: Browser) ->
     for seconds, status in ((300, 200), (590, 200), (601, 401)):
         with after(seconds):
             assert poll(browser).status_code == status
+
+
+def test_the_short_way_neither_keeps_nor_remembers_it(browser: Browser) -> None:
+    mine = f"{named(HELD)}={browser.jars[FILES].cookies[named(HELD)].value}"
+    about = {"method": "GET", "proto": "https", "host": FILES, "uri": "/"}
+    headers = {f"x-forwarded-{name}": value for name, value in about.items()}
+    question = check.Question("", {**headers, "cookie": mine, "accept": "text/html"})
+    for seconds, status in ((1, 200), (66, 302)):
+        with after(seconds):
+            answer, keep = check.weighed(question, known.identify)
+            assert (answer.status, keep) == (status, None)
+            assert check.at_hand(question, known.at_hand) is None
 
 
 def test_it_is_the_same_where_the_sites_own_cookie_arrives(
