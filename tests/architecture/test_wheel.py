@@ -21,7 +21,11 @@ from tests.peers.site import Site, environment, free_port
 
 pytestmark = pytest.mark.slow
 
-BUILT_FROM = ("pyproject.toml", "README.md", "LICENSE", "manage.py", "templates", "tests", *FLOORS)
+BUILT_FROM = (
+    "pyproject.toml", "README.md", "LICENSE", "manage.py", "deploy/wheel.py", "templates", "tests",
+    *FLOORS,
+)  # fmt: skip
+LEFT_BEHIND = "build/lib/accounts/migrations/0999_of_another_version.py"
 STYLESHEET = re.compile(r'<link rel="stylesheet" href="(/static/[^"]+)"')
 
 
@@ -35,13 +39,15 @@ def run(*command: str | Path, cwd: Path, env: dict[str, str] | None = None) -> s
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of what git knows, built from a copy: building leaves things behind."""
+    """The wheel of what git knows, built from a copy in which another version was built before."""
     folder = tmp_path_factory.mktemp("source")
     for path in files():
-        if path.parts[0] in BUILT_FROM:
+        if {path.parts[0], path.as_posix()} & {*BUILT_FROM}:
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(ROOT / path, folder / path)
     (folder / "portal" / "templates").symlink_to((ROOT / "portal" / "templates").readlink())
+    (folder / LEFT_BEHIND).parent.mkdir(parents=True)
+    (folder / LEFT_BEHIND).touch()
     run(sys.executable, "-m", "build", "--no-isolation", "--wheel", "--outdir", "dist", cwd=folder)
     return next((folder / "dist").glob("*.whl"))
 
