@@ -20,7 +20,10 @@ NUMBER = re.compile(r"""\b(?:whole|lasting|seconds)\(\s*["'](\w+)["']""")
 
 
 def started(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, **given: str) -> dict[str, Any]:
-    """Return the settings of a site that is given so much."""
+    """Return the settings of a site that is given so much. The lines of this process stay as they
+    are configured.
+    """
+    monkeypatch.setattr("structlog.configure", lambda **_: None)
     monkeypatch.setenv("VESTIBULE_DATA", str(tmp_path))
     for name, value in given.items():
         monkeypatch.setenv(name, value)

@@ -13,7 +13,7 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Source, StoredSession, User
-from accounts.session.store import SEEN_EVERY, SessionStore, rewrite
+from accounts.session.store import SEEN_EVERY, SessionStore, end, rewrite
 from accounts.session.typed import Session
 from portal.server.kept import KEEP, Keep
 from tests.http.at_front import by_django, told
@@ -44,7 +44,7 @@ def test_a_script_that_asks_with_a_former_cookie_deletes_no_new_one(person: User
     """Its answer may come after that of the sign-in that replaced the session."""
     browser = Client()
     former = sign_in(browser).cookies["vestibule"].value
-    StoredSession.objects.all().delete()  # as the next sign-in does with the former one
+    end(StoredSession.objects.all())  # as the next sign-in does with the former one
     late = Client(headers={"Sec-Fetch-Mode": "cors"})
     late.cookies["vestibule"] = former
     answer = late.get("/auth/session")

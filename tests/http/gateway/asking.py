@@ -6,9 +6,8 @@ from typing import Any
 
 from django.test import Client
 
-from accounts.login import profile
 from accounts.models import Source, User
-from accounts.provider import Authentication
+from accounts.source import groups as claims
 from portal.gateway.models import AccessRule
 from tests.peers import fresh
 
@@ -27,7 +26,7 @@ def claim(person: User, *groups: str) -> None:
     """Have a source claim, as at a sign-in, of which groups somebody is."""
     source = Source(slug="town", groups={"cw": "Caseworkers"})
     source.pk = Source.objects.get().pk
-    profile.follow_groups(person, source, Authentication("s", groups=groups))
+    claims.follow(person, source, groups)
 
 
 def ask(
