@@ -20,7 +20,7 @@ def due_at(user: User) -> datetime | None:
     rows = FactorDuty.objects.filter(Q(user_id=user.pk) | Q(group__user=user.pk))
     moments = [row.due_at for row in rows]
     staff = conf.staff_second_factor()
-    if staff and (user.is_staff or user.is_superuser):
+    if staff and user.opens_administration():
         moments.append(staff)
     return min(moments, default=None)
 

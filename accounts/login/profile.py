@@ -40,7 +40,7 @@ def follow(user: User, source: Source, outcome: Authentication) -> None:
 
 def _told(user: User, source: Source, outcome: Authentication) -> list[tuple[str, str | bool]]:
     told: list[tuple[str, str | bool]] = [("name", outcome.name[:300])]
-    follows = source.staff or not (user.is_staff or user.is_superuser)
+    follows = source.staff or not user.opens_administration()
     verified = is_verified(source, outcome)
     better = verified or not (user.email and user.email_verified)
     if outcome.email and follows and better and address(outcome, user.email):

@@ -158,6 +158,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     get_full_name = __str__  # the name that people are greeted with, and Django's word for it
 
+    def opens_administration(self) -> bool:
+        """Tell whether the person has a mark that opens the administration."""
+        return self.is_staff or self.is_superuser
+
     def is_seen(self) -> bool:
         """Note a sign-in; most of a day's write nothing. Returns whether there is one to save."""
         now = timezone.now()

@@ -36,7 +36,7 @@ def leaves_ways_in(stays: User, goes: User) -> bool:
     """Tell whether no way in of `goes` is handed over: `stays` opens the administration, and others
     may have come in as `goes`.
     """
-    return _opens(stays) and people.others_may_come_in(goes)
+    return stays.opens_administration() and people.others_may_come_in(goes)
 
 
 def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Visit) -> None:
@@ -81,11 +81,8 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
 
 
 def _may_be_merged(person: User, by: User) -> bool:
-    return person.status != User.Status.DISABLED and (by.is_superuser or not _opens(person))
-
-
-def _opens(person: User) -> bool:
-    return person.is_staff or person.is_superuser
+    may = by.is_superuser or not person.opens_administration()
+    return may and person.status != User.Status.DISABLED
 
 
 def _take_ways_in(goes: User) -> None:

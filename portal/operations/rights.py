@@ -22,8 +22,8 @@ def may_delete(actor: Any, person: User) -> bool:
     """Tell whether `actor` may delete `person`: nobody themselves or somebody who may do more, and
     others who open the administration only with all rights, as events lose who did what there.
     """
-    opens = person.is_staff or person.is_superuser
-    kept = person.pk == actor.pk or (opens and not actor.is_superuser)
+    is_colleague = person.opens_administration() and not actor.is_superuser
+    kept = person.pk == actor.pk or is_colleague
     return not kept and may_manage(actor, person)
 
 
@@ -39,8 +39,8 @@ def may_readdress(actor: Any, person: User) -> bool:
     mailed there: of others who open the administration only with all rights, as whoever has the
     link acts in their name.
     """
-    opens = person.is_staff or person.is_superuser
-    return bool(actor.is_superuser) or not opens or person.pk == actor.pk
+    own = person.pk == actor.pk
+    return bool(actor.is_superuser) or own or not person.opens_administration()
 
 
 def may_vouch(actor: Any, person: User) -> bool:

@@ -111,7 +111,7 @@ def may_merge(actor: Any, person: User) -> bool:
     """Tell whether `actor` may make `person` one with somebody else: whoever comes in by the new
     way has all that the person has, so an administrator's account is for those with all rights.
     """
-    if (person.is_staff or person.is_superuser) and not actor.is_superuser:
+    if person.opens_administration() and not actor.is_superuser:
         return False
     return actor.has_perms(_RIGHTS) and may_manage(actor, person)
 

@@ -68,7 +68,7 @@ def may_reset(actor: Any, person: User) -> bool:
     """
     if person.pk == actor.pk or not actor.has_perm("accounts.change_user"):
         return False
-    if (person.is_staff or person.is_superuser) and not actor.is_superuser:
+    if person.opens_administration() and not actor.is_superuser:
         return False
     return may_manage(actor, person)
 
