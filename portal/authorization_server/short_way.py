@@ -5,7 +5,6 @@ fields of RFC 8628, 3.4, a device that waits and that polls in time. All else is
 """
 
 import re
-import time
 from functools import partial
 
 from django.db import DatabaseError
@@ -15,6 +14,7 @@ from accounts.keyring import digest
 from portal.authorization_server import devices, wire
 from portal.authorization_server.errors import AuthorizationPending
 from portal.authorization_server.models import Client
+from portal.server.learned import Learned
 from portal.server.short_ways import LEARN, Answer, Environ
 
 _PLACE = "/oauth/token"
@@ -26,35 +26,8 @@ _FIELDS = {"grant_type", "client_id", "device_code"}
 # What the head of the answer depends on, beside the settings.
 _SHAPE = ("HTTP_HOST", "wsgi.url_scheme", "HTTP_ORIGIN", "HTTP_ACCEPT_LANGUAGE")
 _LONGEST_SHAPE = 1000
-_MOST_SHAPES = 200
-_SECONDS = 60.0
 
-_Shape = tuple[str, ...]
-
-
-class _Pending:
-    """Django's own answers to a poll that waits, by the shape of the request, for a minute."""
-
-    def __init__(self) -> None:
-        self._minute = 0
-        self._known: dict[_Shape, Answer] = {}
-
-    def find(self, shape: _Shape) -> Answer | None:
-        """Return the answer, None for one that is not known in this minute."""
-        minute = int(time.monotonic() / _SECONDS)
-        if minute != self._minute:
-            self._minute, self._known = minute, {}
-        return self._known.get(shape)
-
-    def learn(self, shape: _Shape, answer: Answer) -> None:
-        """Keep Django's answer, if it is the one to a poll that waits."""
-        said = f'"error": "{AuthorizationPending.error}"'.encode()
-        is_it = answer.status == AuthorizationPending.status and said in answer.body
-        if is_it and len(self._known) < _MOST_SHAPES:
-            self._known[shape] = answer
-
-
-_pending = _Pending()
+_pending = Learned[Answer](most=200)
 
 
 def answer(environ: Environ) -> Answer | None:
@@ -67,7 +40,7 @@ def answer(environ: Environ) -> Answer | None:
         return None
     known = _pending.find(shape)
     if known is None:
-        environ[LEARN] = partial(_pending.learn, shape)
+        environ[LEARN] = partial(_learn, shape)
         return None
     key = digest(asked["device_code"])
     try:
@@ -77,6 +50,13 @@ def answer(environ: Environ) -> Answer | None:
         return None  # Django says what is to be said then
     # Once it is counted, the poll is answered here; one that comes too early is Django's.
     return known if interval is not None and devices.is_in_time(key, interval) else None
+
+
+def _learn(shape: tuple[str, ...], answer: Answer) -> None:
+    """Keep Django's answer, if it is the one to a poll that waits."""
+    said = f'"error": "{AuthorizationPending.error}"'.encode()
+    if answer.status == AuthorizationPending.status and said in answer.body:
+        _pending.keep(shape, answer)
 
 
 def _is_plain(environ: Environ) -> bool:

@@ -67,7 +67,7 @@ def worker() -> None:
     keys._known.forget()
     outbox._failed_at.clear()
     clients._origins.cache_clear()
-    short_way._pending = short_way._Pending()
+    short_way._pending.known.clear()
     known._memory = Bounded(known._MOST)
     cache._silence = cache.Silence()
     database._silences.clear()

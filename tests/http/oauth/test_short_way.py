@@ -20,6 +20,7 @@ from accounts.keyring import digest
 from portal.authorization_server import short_way
 from portal.authorization_server.devices import INTERVAL, SLOWER
 from portal.authorization_server.models import Client, DeviceGrant
+from portal.server import learned
 from portal.server.short_ways import Answer, Environ
 from tests.http.at_front import by_django, shortly, told
 from tests.http.conftest import at_most
@@ -32,7 +33,7 @@ TV = {"kind": Client.Kind.DEVICE, "redirect_uris": ""}
 
 @pytest.fixture
 def tv(house: None, monkeypatch: pytest.MonkeyPatch) -> Client:
-    monkeypatch.setattr(short_way, "_SECONDS", 1e9)  # no test is at the end of a minute
+    monkeypatch.setattr(learned, "SECONDS", 1e9)  # no test is at the end of a minute
     register("page", kind=Client.Kind.BROWSER, redirect_uris="https://app.example/")
     own = register("tv", **TV)
     waits(own, "a-code")
@@ -197,10 +198,9 @@ def test_of_twenty_polls_at_once_one_is_in_time(tv: Client) -> None:
 
 def test_what_was_learned_counts_for_a_minute_and_is_bounded(tv: Client) -> None:
     known()
-    for number in range(2 * short_way._MOST_SHAPES):
-        answer = Answer(400, [], b'"error": "authorization_pending"')
-        short_way._pending.learn((str(number),), answer)
-    assert len(short_way._pending._known) == short_way._MOST_SHAPES
+    for number in range(2 * short_way._pending.most):
+        short_way._pending.keep(str(number), Answer(400, [], b""))
+    assert len(short_way._pending.known) == short_way._pending.most
     assert shortly(poll(HTTP_ACCEPT_LANGUAGE="x" * 5000)) is None
-    short_way._pending._minute -= 1
+    short_way._pending.minute -= 1
     assert shortly(poll()) is None
