@@ -7,7 +7,9 @@ import base64
 import hashlib
 import secrets
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from accounts import cache, conf, serialization
 from accounts.keyring import digest, seal, unseal
@@ -36,9 +38,7 @@ def new_flow(
     """Return a flow with fresh state, nonce and code_verifier (256 bits each; RFC 7636, 4.1)."""
     return LoginFlow(
         source=source,
-        state=secrets.token_urlsafe(32),
-        nonce=secrets.token_urlsafe(32),
-        code_verifier=secrets.token_urlsafe(48),
+        **_secrets(),
         redirect_uri=redirect_uri,
         next=next_url,
         started_at=now,
@@ -50,6 +50,19 @@ def new_flow(
         subject=subject,
         bound_to=bound_to,
     )
+
+
+def afresh(flow: LoginFlow, now: datetime) -> LoginFlow:
+    """Return a flow that asks for the same, begun now by somebody else."""
+    return replace(flow, **_secrets(), started_at=now)
+
+
+def _secrets() -> dict[str, Any]:
+    return {
+        "state": secrets.token_urlsafe(32),
+        "nonce": secrets.token_urlsafe(32),
+        "code_verifier": secrets.token_urlsafe(48),
+    }
 
 
 def code_challenge(flow: LoginFlow) -> str:

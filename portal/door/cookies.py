@@ -122,11 +122,19 @@ def keep_flow(
     surplus = [name for _started, name in known[: max(0, len(known) - flow.AT_MOST + 1)]]
     for name in (*surplus, *(name for name, found in held.items() if found is None)):
         forget(response, name)
-    seconds = int(flow_lifetime().total_seconds()) + _LATE_SECONDS
-    put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), seconds)
+    put_flow(response, fresh)
     if marked:
         marker = {"source": fresh.source, "state": fresh.state}
-        remember(response, STARTED, marker, seconds)
+        remember(response, STARTED, marker, _flow_seconds())
+
+
+def put_flow(response: HttpResponse, fresh: LoginFlow) -> None:
+    """Give the browser the flow, whatever else it carries."""
+    put(response, flow.cookie_name(fresh.state), flow.seal_flow(fresh), _flow_seconds())
+
+
+def _flow_seconds() -> int:
+    return int(flow_lifetime().total_seconds()) + _LATE_SECONDS
 
 
 def flow_of(request: HttpRequest, state: str) -> LoginFlow | None:

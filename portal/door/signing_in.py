@@ -85,14 +85,20 @@ def begin(
     fresh = flow.new_flow(
         source.slug, redirect_uri, next_url, now, link_uid, **asked, wishes=wished
     )
+    response = way_upstream(source, fresh)
+    cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
+    if fresh.bound_to:
+        cookies.forget(response, cookies.ANEW)
+    return response
+
+
+def way_upstream(source: ConfiguredSource, fresh: LoginFlow) -> HttpResponse:
+    """Return the redirect to the upstream of a redirecting source. Raises as `begin` does."""
     url = source.upstream.begin_login(fresh).url
     if not can_be_visited(url):
         raise Misconfigured(f"The address of the sign-in cannot be used: {len(url)} characters.")
     response = HttpResponseRedirect(url)
     response["Cache-Control"] = "no-store"
-    cookies.keep_flow(request, response, fresh, marked=source.description.unsolicited)
-    if fresh.bound_to:
-        cookies.forget(response, cookies.ANEW)
     return response
 
 

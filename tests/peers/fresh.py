@@ -14,10 +14,12 @@ from accounts.database import base as database
 from accounts.login import lockout
 from accounts.session import following
 from accounts.source import catalogue, registry
-from portal.authorization_server import clients, keys, short_way
+from portal.authorization_server import clients, keys
+from portal.authorization_server import short_way as device_polls
 from portal.gateway import known, persons
 from portal.gateway import rules as compiled
 from portal.operations import maintenance
+from portal.pages import short_way as sign_in_starts
 from portal.server.bounded import Bounded
 from portal.tokens import foreign
 from tests.peers import dead_cache
@@ -67,7 +69,8 @@ def worker() -> None:
     keys._known.forget()
     outbox._failed_at.clear()
     clients._origins.cache_clear()
-    short_way._pending.known.clear()
+    for learned in (device_polls._pending, sign_in_starts._known):
+        learned.known.clear()
     known._memory = Bounded(known._MOST)
     cache._silence = cache.Silence()
     database._silences.clear()
