@@ -53,6 +53,9 @@ class _Front:
         else:
             answer, response = found, Exactly(Said(found.status, tuple(found.headers), found.body))
             response.wsgi_request = WSGIRequest(before)  # the client looks for it
+            for name, value in found.headers:
+                if name == "Set-Cookie":
+                    response.cookies.load(value)
             if environ["REQUEST_METHOD"] == "GET" and found.status not in {401, 403, 429}:
                 with _uncounted():
                     beside = _as_sent(_of_django(client, before))
