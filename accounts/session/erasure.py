@@ -38,24 +38,21 @@ def erase(person: User, why: str, by: Visit | None = None) -> None:
     that is left of it. Raises `LastAdministratorError`, and then nothing has changed.
     """
     with administrators.kept():
-        people.end_all(person.pk, why, farewell.CLOSED)
-        forget_words(person)
-        person.delete()
+        _erase(person, why)
         events.record(events.event("person.erased", by, detail=why))
 
 
 def forget_words(person: User) -> None:
     """Take what could name a person, who is about to be deleted, out of the events of theirs."""
     Event.objects.filter(user=person).update(address=None, detail="", steps=[])
-    # Before events told by a key who did it, they told the name.
-    Event.objects.filter(detail=f"by {person.username}").update(detail="")
 
 
 def erase_dormant() -> int:
-    """Erase the people who have stayed away for longer than is set, a few in a transaction. Returns
-    their number.
+    """Erase the people who have stayed away for longer than is set, each in a transaction of their
+    own. Returns their number.
 
-    Administrators stay, and so does who was disabled: they could come back as somebody new.
+    Administrators stay, and so does who was disabled: they could come back as somebody new. So no
+    administrator is held, and whoever signs in or is changed waits for one person at most.
     """
     gone = 0
     if not conf.dormant():
@@ -64,12 +61,27 @@ def erase_dormant() -> int:
     last = 0
     while batch := list(known.filter(pk__gt=last)[:BATCH]):
         last = batch[-1]
-        with transaction.atomic():
-            # Whoever signs in now holds this lock, and is no longer among these once it is ours.
-            for person in _dormant().select_for_update(of=("self",)).filter(pk__in=batch):
-                erase(person, "stayed away")
-                gone += 1
+        gone += sum(map(_erase_if_dormant, batch))
     return gone
+
+
+def _erase_if_dormant(pk: int) -> bool:
+    with transaction.atomic():
+        # Whoever signs in, or is made an administrator, now holds this lock, and is not dormant
+        # any more once it is ours.
+        person = _dormant().select_for_update(of=("self",)).filter(pk=pk).first()
+        if person is None:
+            return False
+        why = "stayed away"
+        _erase(person, why)
+        events.record(events.event("person.erased", detail=why, actor=Event.Actor.SITE))
+    return True
+
+
+def _erase(person: User, why: str) -> None:
+    people.end_all(person.pk, why, farewell.CLOSED)
+    forget_words(person)
+    person.delete()
 
 
 def _dormant() -> QuerySet[User]:

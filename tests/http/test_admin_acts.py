@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from importlib import import_module
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -150,6 +152,16 @@ def test_a_migration_empties_djangos_log(ada: User) -> None:
     executor = MigrationExecutor(connection)
     executor.migrate(executor.loader.graph.leaf_nodes())
     assert not LogEntry.objects.exists()
+
+
+def test_a_migration_points_to_the_operator_whom_an_event_named(ada: User) -> None:
+    for detail in ("by ada", "by who-has-gone", "by hand"):
+        name = "person.changed" if detail == "by hand" else "person.admitted"
+        Event.objects.create(name=name, detail=detail, actor="administrator")
+    migration = import_module("accounts.migrations.0031_admitted_by_whom")
+    migration.point(apps, SimpleNamespace(connection=connection))
+    found = Event.objects.order_by("pk").values_list("by__username", "detail")
+    assert [*found] == [("ada", ""), (None, ""), (None, "by hand")]
 
 
 def test_what_a_former_worker_writes_afterwards_goes_with_what_expires(ada: User) -> None:

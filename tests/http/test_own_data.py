@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import Client
 from django.utils import timezone
 from time_machine import travel
@@ -22,6 +23,7 @@ from accounts.session.store import rewrite
 from portal.authorization_server.models import AccessToken, Consent
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.test_meanwhile import closing, wait_for
 from tests.http.oidc.conftest import parallel
 from tests.http.onward import onward
 from tests.peers.upstream import Upstream
@@ -279,7 +281,7 @@ def test_who_stays_away_is_erased_after_the_time_that_is_set(away: User) -> None
     call_command("clear_expired")
     assert not User.objects.exists()
     (line,) = Event.objects.filter(name="person.erased")
-    assert line.detail == "stayed away"
+    assert (line.detail, line.actor) == ("stayed away", "site")
     assert not Event.objects.exclude(user=None).exists()
 
 
@@ -322,8 +324,27 @@ def test_many_are_erased_a_few_at_a_time(away: User, monkeypatch: pytest.MonkeyP
     for number in range(4):
         User.objects.create_user(f"u{number}", seen_at=long_ago)
     User.objects.create_user("here")
+    told = Event.objects.create(name="session.ended", detail="by u1")
     assert erasure.erase_dormant() == 5
     assert [each.username for each in User.objects.all()] == ["here"]
+    told.refresh_from_db()
+    assert told.detail == "by u1", "what others' events say stays, whatever somebody is called"
+
+
+def test_who_is_erased_for_staying_away_holds_up_nobody_else(away: User) -> None:
+    """Each goes by themselves, no administrator is held, and who becomes one meanwhile stays."""
+    ada = User.objects.create_superuser("ada", PASSWORD)
+    late = User.objects.create_user("late", seen_at=away.seen_at)
+    with ThreadPoolExecutor(1) as pool:
+        with transaction.atomic():
+            list(User.objects.select_for_update().filter(pk__in=[ada.pk, late.pk]))
+            erased = pool.submit(closing, erasure.erase_dormant)
+            wait_for(1)
+            left = User.objects.filter(pk=away.pk).exists()
+            User.objects.filter(pk=late.pk).update(is_staff=True)
+        assert erased.result(30) == 1
+    assert not (left and connection.vendor == "postgresql")
+    assert {*User.objects.all()} == {ada, late}
 
 
 def test_who_comes_back_at_that_moment_stays_or_is_new_and_is_signed_in(away: User) -> None:
