@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import structlog
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from accounts import conf, offers, trail
@@ -228,7 +228,7 @@ def clear_expired() -> int:
 
 def cut() -> int:
     """Delete what is beyond the number of rows that the site keeps, the oldest first, strangers'
-    before people's. Returns how many went.
+    before all others. Returns how many went.
     """
     keys = Event.objects.values_list("id", flat=True)
     first, last = keys.order_by("id").first(), keys.order_by("-id").first()
@@ -237,8 +237,16 @@ def cut() -> int:
     surplus = Event.objects.count() - conf.events_most()
     if surplus <= 0:
         return 0
-    went = clearing.delete(Event.objects.filter(user=None).order_by("at"), surplus)
+    went = clearing.delete(of_strangers().order_by("at"), surplus)
     return went + clearing.delete(Event.objects.order_by("at"), surplus - went)
+
+
+def of_strangers() -> QuerySet[Event]:
+    """Return the events of nobody who is known, and of no act of operators or of the site, such as
+    a client that was saved: whoever makes many would push those out.
+    """
+    acts = (Event.Actor.ADMINISTRATOR, Event.Actor.SITE)
+    return Event.objects.filter(user=None, by=None).exclude(actor__in=acts)
 
 
 def _usual(name: str) -> str:

@@ -160,6 +160,8 @@ def test_what_is_repeated_is_found_to_be_counted(town: Source) -> None:
         with plans.looking(100):
             events.count_for_session("login.succeeded", session)
             events.count(events.event("login.failed", Visit("192.0.2.7"), source="town"))
+    with plans.looking(100):
+        assert clearing.delete(events.of_strangers().order_by("at"), 100) == 1
 
 
 def test_fleeting_ways_in_are_found_by_their_beginning(town: Source) -> None:
