@@ -23,7 +23,7 @@ from limits import RateLimitItemPerHour
 from accounts import conf, ended, events, outbox
 from accounts.errors import InvalidGrant, TooManyRequests
 from accounts.login import lockout
-from accounts.models import Identity, User
+from accounts.models import Event, Identity, User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import devices, farewell, people
@@ -170,8 +170,9 @@ def deliver(source: str, message: Mapping[str, Any]) -> None:
         return  # not let in any more, without an address, or all sessions have ended since
     _send(user, message["language"], first=message["first"])
     if "visit" in message:
-        visit = Visit(**message["visit"])
-        events.record(events.event("password.link-sent", visit, user=user))
+        # Anybody may have asked, from an address that is not the person's.
+        asked, site = Visit(**message["visit"]), Event.Actor.SITE
+        events.record(events.event("password.link-sent", asked, user=user, actor=site))
 
 
 def _answer(source: str, asked: Mapping[str, Any]) -> None:

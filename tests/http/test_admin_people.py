@@ -194,11 +194,16 @@ def test_deleting_several_ends_their_sessions_and_spares_oneself(
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.usefixtures("house")
-def test_links_go_to_those_who_sign_in_here(admin: Client, person: User) -> None:
+def test_links_go_to_those_who_sign_in_here(
+    admin: Client, administrator: User, person: User
+) -> None:
     stranger = User.objects.create_user("eve", email="eve@example.org")
     act(admin, "send_links", person, stranger)
     fresh.delivered()
     assert [message.to for message in mail.outbox] == [["alice@example.org"]]
+    told = Event.objects.get(name="password.link-sent")
+    assert (told.user, told.by, told.actor) == (person, administrator, "administrator")
+    assert told.address == "127.0.0.1"
 
 
 @pytest.mark.django_db(transaction=True)

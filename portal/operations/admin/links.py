@@ -5,8 +5,10 @@ few names, since messages travel in a cookie.
 from collections.abc import Iterator, Sequence
 
 from django.contrib import messages
+from django.db import transaction
 from django.utils.translation import gettext, ngettext
 
+from accounts import events
 from accounts.models import User
 from accounts.source import catalogue
 
@@ -14,14 +16,18 @@ _NAMED = 5
 
 
 def mailed(persons: Sequence[User], *, first: bool = False) -> Iterator[tuple[str, int]]:
-    """Mail each a link. Yields what is to be said, and its level: a warning comes last."""
+    """Mail each a link, which is an event. Yields what is to be said, and its level: a warning
+    comes last.
+    """
     sent: list[User] = []
     left: list[User] = []
     provider = catalogue.recovering()
-    for person in persons:
-        new = first or not person.has_usable_password()
-        done = provider is not None and provider.send_link(person.uid, first=new)
-        (sent if done else left).append(person)
+    with transaction.atomic():
+        for person in persons:
+            new = first or not person.has_usable_password()
+            done = provider is not None and provider.send_link(person.uid, first=new)
+            (sent if done else left).append(person)
+        events.record(*(events.event("password.link-sent", user=each) for each in sent))
     if len(sent) == 1:
         yield gettext("A link is on its way to %s.") % sent[0], messages.SUCCESS
     elif sent:
