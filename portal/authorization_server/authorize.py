@@ -116,7 +116,7 @@ def decide(request: HttpRequest) -> HttpResponse:
     try:
         case = Case(given, whole, way, asked.read(way.client, whole, way.redirect_uri))
         if request.POST.get("decision") != "allow":
-            return _deny(request, case)
+            return _deny(request, case, session)
         _same_person(case.asked, request)
         given_now = case.asked.scopes, case.asked.resource
         with _still_there():
@@ -183,10 +183,18 @@ def _still_there() -> Iterator[None]:
         raise LoginRequired("The session has just ended.") from None
 
 
-def _deny(request: HttpRequest, case: Case) -> HttpResponse:
-    pushed.spend(case.came)
-    said = events.event("consent.denied", incoming.visit(request), detail=case.way.client.client_id)
-    events.record(said)
+def _deny(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
+    said = events.event(
+        "consent.denied",
+        incoming.visit(request),
+        source=session.source,
+        session_type=session.type,
+        user_id=incoming.person_id(request),
+        session_uid=session.uid,
+        detail=case.way.client.client_id,
+    )
+    with events.recorded(said):
+        pushed.spend(case.came)
     return case.way.failure(request, AccessDenied("The person said no."))
 
 

@@ -8,6 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from accounts.models import Event
 from portal.configuration import toml
 from portal.configuration.toml import Change, RefusedError
 from portal.gateway import rule_checks, rule_rows, rules
@@ -87,13 +88,13 @@ def _apply_one(slug: str, table: dict[str, Any]) -> Change:
     changed = tuple(name for name in FIELDS if getattr(row, name) != before[name])
     if known and not changed:
         return Change(slug, "unchanged")
-    rule_rows.save(row, _BY)
+    rule_rows.save(row, _BY, actor=Event.Actor.SITE)
     return Change(slug, "changed", changed) if known else Change(slug, "created")
 
 
 def _prune(named: Collection[str]) -> Iterator[Change]:
     others = AccessRule.objects.filter(enabled=True).exclude(slug__in=list(named))
-    for slug in rule_rows.disable(others, _BY, None):
+    for slug in rule_rows.disable(others, _BY, None, actor=Event.Actor.SITE):
         yield Change(slug, "disabled")
 
 

@@ -18,7 +18,7 @@ from accounts.errors import InvalidGrant
 from accounts.factors import keeping, passkeys
 from accounts.keyring import digest
 from accounts.login import own
-from accounts.models import Source, User
+from accounts.models import Event, Source, User
 from accounts.models.users import username_key
 from accounts.provider import Authentication, Visit
 from accounts.source import catalogue
@@ -69,7 +69,8 @@ def issue(username: str, by: str) -> str:
         Rescue.objects.create(
             digest=digest(secret), user=user, epoch=user.session_epoch, expires_at=now + LIFE
         )
-        events.record(events.event("letmein.issued", user=user, detail=f"on the terminal, by {by}"))
+        said, site = f"on the terminal, by {by}", Event.Actor.SITE
+        events.record(events.event("letmein.issued", user=user, detail=said, actor=site))
     return secret
 
 

@@ -57,6 +57,7 @@ def test_an_administrator_comes_in_once_and_it_is_in_the_trail(client: Client, a
     assert issued.detail.startswith("on the terminal, by ")
     used = Event.objects.get(name="letmein.used")
     assert (issued.user, used.user) == (ada, ada)
+    assert (issued.actor, issued.by, used.by) == ("site", None, ada)
     assert used.session_uid == StoredSession.objects.get().uid
     again = Client()
     assert again.get(path)["Location"] == ENTER

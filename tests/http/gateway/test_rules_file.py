@@ -84,6 +84,9 @@ def test_what_is_written_is_in_the_trail(file: Path) -> None:
     told = list(Event.objects.filter(name="rule.saved").values_list("detail", flat=True))
     assert "file status: files.example.org/status: public" in told
     assert "file kiosk: xn--blbr-roah.example/: nobody, disabled" in told
+    apply(file, FILE[: FILE.index("[rules.kiosk]")].replace("rules.files", "rules.all"), "--prune")
+    names = Event.objects.filter(actor="site").values_list("name", flat=True)
+    assert {*names} == {"rule.saved", "rule.disabled"}
 
 
 def test_applying_twice_changes_nothing(file: Path) -> None:

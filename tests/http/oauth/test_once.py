@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import Event
 from portal.authorization_server import models
 from portal.authorization_server.models import Consent, Grant
-from tests.http.conftest import sign_in
+from tests.http.conftest import sign_in, stored
 from tests.http.oauth.application import Application
 from tests.http.oauth.at_once import at_once, window
 
@@ -46,7 +46,8 @@ def test_a_page_is_answered_once(app: Application, first: str, second: str) -> N
         assert 'class="languages"' not in page.content.decode(), "it would lead to a 405"
     assert Grant.objects.count() == codes
     assert Consent.objects.exists() == (first == "allow")
-    assert Event.objects.filter(name="consent.denied").count() == (first == "deny")
+    denied = Event.objects.filter(name="consent.denied", user=stored(app.browser).user)
+    assert denied.filter(session_uid=stored(app.browser).uid).count() == (first == "deny")
 
 
 def test_the_page_leads_on_by_a_request_of_its_own(app: Application) -> None:
