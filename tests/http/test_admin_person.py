@@ -66,6 +66,7 @@ def test_the_page_tells_all_that_is_known(admin: Client, tenant: Tenant) -> None
     groups = html.split("<h2>Groups</h2>")[1]
     assert 'Registry</strong> <span class="quiet">Town' in groups
     assert 'Readers</strong> <span class="quiet">given here' in groups
+    assert "own do not ask." in html, "they know the person all the same"
     assert stored(browser).session_key not in html
 
 

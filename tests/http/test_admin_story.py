@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 import time_machine
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
@@ -140,6 +141,30 @@ def test_the_session_and_the_person_are_linked(admin: Client, person: User) -> N
     html = page(admin, Event.objects.get(name="login.succeeded", user=person))
     assert f"/admin/accounts/user/{person.pk}/person/" in html
     assert f"/admin/accounts/storedsession/?q={stored(browser).uid}" in html
+    clerk = User.objects.create_user("carl", PASSWORD, is_staff=True)
+    clerk.give_local_identity()
+    clerk.user_permissions.add(Permission.objects.get(codename="view_event"))
+    sign_in(own := Client(), "carl")
+    facts = page(own, Event.objects.get(name="login.succeeded", user=person)).split("<h2>")[0]
+    facts = facts[facts.index('<dl class="facts">') :]
+    assert "still alive" in facts
+    assert "href" not in facts, "no link leads the reader to a 403"
+
+
+def test_the_page_of_an_event_names_its_own_person(admin: Client, person: User) -> None:
+    """One act ends the sessions of two: each event is told as that of its person."""
+    bob = User.objects.create_user("bob", PASSWORD, name="Bob Holm")
+    bob.give_local_identity()
+    uids = []
+    for each in (person, bob):
+        sign_in(browser := Client(), each.username)
+        uids.append(stored(browser).uid)
+    chosen = {"action": "end_sessions", "_selected_action": uids}
+    admin.post("/admin/accounts/storedsession/", chosen)
+    for each in (person, bob):
+        html = page(admin, Event.objects.get(name="session.ended", user=each))
+        assert re.search(rf"<dt>Person</dt><dd><a [^>]*>{each}</a>", html)
+        assert all(f"Session ended: {one}" in html for one in (person, bob))
 
 
 @pytest.mark.parametrize(

@@ -142,6 +142,7 @@ class EventAdmin(ReadOnly):
             "title": story.code or words.of_event(shown.name),
             "subtitle": None,
             "story": story,
+            "person": shown.user or story.person,
             "drawing": sequence.draw(story),
             "chart": flowchart.draw(story.nodes) if story.nodes else None,
             "rows": [(number, line) for number, line in enumerate(story.lines, 1)],

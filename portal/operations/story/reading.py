@@ -46,7 +46,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Story:
     """What happened under one code. `parties` are keys and names in the order of the drawing;
-    `nodes` the nodes of the logout chart that were travelled.
+    `nodes` the nodes of the logout chart that were travelled; `person` whom all of it is about, if
+    it is one.
     """
 
     code: str
@@ -98,18 +99,21 @@ def told(code: str, events: Sequence[Event]) -> Story:
     """Return the story of `events`, in their order."""
     nodes: list[str] = []
     lines: list[Line] = []
+    persons = {each.user_id: each.user for each in events if each.user}
     for event in events:
-        lines.extend(_lines(event, nodes))
-    owner = next((each.user for each in events if each.user), None)
+        lines.extend(_lines(event, nodes, str(event.user or "") if len(persons) > 1 else ""))
     sessions = list(dict.fromkeys(each.session_uid for each in events if each.session_uid))
     sources = list(dict.fromkeys(each.source for each in events if each.source))
-    owner = owner or User.objects.filter(Q(sessions__uid__in=sessions)).first()
+    if not persons:
+        owner = User.objects.filter(Q(sessions__uid__in=sessions)).first()
+    else:
+        owner = next(iter(persons.values())) if len(persons) == 1 else None
     parties = _parties(events, lines, owner)
     alive = StoredSession.objects.filter(uid__in=sessions).values_list("uid", flat=True)
     return Story(code, events, parties, lines, nodes, owner, list(alive), sources)
 
 
-def _lines(event: Event, nodes: list[str]) -> Iterator[Line]:
+def _lines(event: Event, nodes: list[str], whose: str) -> Iterator[Line]:
     if event.name in _ASKED:
         place = event.detail if event.name == "page.refused" else ""
         yield Line(PERSON, HERE, words.of_step(_ASKED[event.name]), place, at=event.at)
@@ -121,16 +125,18 @@ def _lines(event: Event, nodes: list[str]) -> Iterator[Line]:
             yield Line(
                 step.sender, step.receiver, said, step.detail, step.milliseconds, step.failed
             )
-    yield _outcome(event)
+    yield _outcome(event, whose)
 
 
-def _outcome(event: Event) -> Line:
+def _outcome(event: Event, whose: str) -> Line:
     said = words.of_event(event.name)
     if event.reason:
         said = f"{said}: {words.of_reason(event.reason)}"
     if event.count > 1:
         times = ngettext("%d time", "%d times", event.count) % event.count
         said = f"{said} ({times})"
+    if whose:
+        said = f"{said}: {whose}"
     failed = event.name in _FAILED or event.name.endswith(".given_up")
     detail = "" if event.name == "page.refused" else event.detail
     sender = _party(event)
