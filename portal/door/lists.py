@@ -8,7 +8,8 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.admin.filters import (
     AllValuesFieldListFilter,
     BooleanFieldListFilter,
@@ -90,6 +91,17 @@ class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         """Return the list that sorts only what an index or their number permits."""
         return _ChangeList
+
+    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+        """Do an action; on all rows only where the list leads to all of them: nobody has seen the
+        others, and their number stands nowhere.
+        """
+        across = forms.BooleanField(required=False).to_python(request.POST.get("select_across"))
+        if not across or not FirstRows(queryset, 1).is_cut:
+            return super().response_action(request, queryset)  # type: ignore[misc]
+        said = _("There are more than this list leads to. Search or filter, then select all.")
+        self.message_user(request, said, messages.WARNING)
+        return None
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

@@ -73,6 +73,23 @@ def asked() -> Any:
     return request
 
 
+def test_all_are_selected_only_where_the_list_leads_to_all(
+    root: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("portal.operations.admin.people.PersonAdmin.list_per_page", 2)
+    for number in range(4):
+        User.objects.create_user(f"u{number}")
+    every = {"action": "delete_selected", "_selected_action": "0", "select_across": "1"}
+    for most, offered in ((4, False), (5, True)):
+        monkeypatch.setattr(lists, "MOST", most)
+        page = root.get(place(User)).content.decode()
+        assert bool(re.search(r"Select all \d", page)) is offered
+        assert "0 of 2 selected" in page
+        answer = root.post(place(User), every, follow=True).content.decode()
+        assert ("There are more than this list leads to" in answer) is not offered
+        assert ("Cannot delete people" in answer) is offered
+
+
 def place(model: Any) -> str:
     return f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
 
