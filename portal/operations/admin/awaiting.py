@@ -25,7 +25,7 @@ from portal.door import answers
 from portal.door.guarded import Guarded
 from portal.door.lists import shown_email, titled
 from portal.operations import roles
-from portal.operations.admin import promotion
+from portal.operations.admin import links, promotion
 from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
@@ -219,10 +219,10 @@ class AwaitingAdmin(Guarded):
         if count:
             said = ngettext("%d person is let in.", "%d people are let in.", count) % count
             self.message_user(request, said, messages.SUCCESS)
-        left = ", ".join(str(row) for row in rows if row not in ready)
+        left = [row for row in rows if row not in ready]
         if left:
             said = gettext("Nothing is suggested for these, or they may do more than you: %s")
-            self.message_user(request, said % left, messages.WARNING)
+            self.message_user(request, said % links.some(left), messages.WARNING)
 
     def _one_click(self, request: HttpRequest) -> HttpResponse:
         person, groups = self._pressed(request)
