@@ -110,6 +110,10 @@ def test_the_code_of_a_lost_page_leads_to_its_diagram(
     expect(diagram.get_by_text("Asks for a page", exact=True)).to_be_visible()
     rows = page.get_by_role("row", name=re.compile("There is no such page"))
     expect(rows).to_contain_text("Failed:")
+    page.set_viewport_size({"width": 360, "height": 740})
+    verdict = page.locator(".verdict")
+    verdict.evaluate("each => { each.lastElementChild.textContent = 'town'.repeat(40) }")
+    assert verdict.evaluate("each => each.scrollWidth - each.clientWidth") == 0
 
 
 def test_a_department_is_assigned_in_three_clicks(page: Page, stranger: Page, house: Site) -> None:
