@@ -40,6 +40,9 @@ class Passkey(models.Model):
         # Nobody adds or changes one for somebody else.
         default_permissions = ("view", "delete")
 
+    def __str__(self) -> str:
+        return self.label
+
 
 class SpentChallenge(models.Model):
     """A challenge that was answered. `digest` is its SHA-256, kept until the challenge has expired

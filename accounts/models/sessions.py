@@ -87,6 +87,9 @@ class StoredTokens(models.Model):
     leased_until = models.DateTimeField(null=True)
     retry_at = models.DateTimeField(null=True)
 
+    def __str__(self) -> str:
+        return f"for {self.session_id}"
+
 
 class SpentLogoutToken(models.Model):
     """A logout token of a source that has ended something once, and whom it named, as digests

@@ -295,6 +295,9 @@ class DeviceGrant(AbstractDeviceGrant):
         verbose_name_plural = _("device codes")
         indexes = [models.Index(fields=["expires"])]
 
+    def __str__(self) -> str:
+        return f"{timezone.localtime(self.created_at):%Y-%m-%d %H:%M}"
+
 
 class PushedRequest(models.Model):
     """An authorization request that came ahead of its browser (RFC 9126). `digest` is the SHA-256
@@ -305,6 +308,9 @@ class PushedRequest(models.Model):
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="pushed_requests")
     sealed = models.TextField()
     expires_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return self.digest[:8]
 
 
 class Spent(models.Model):
@@ -363,6 +369,9 @@ class ToldSession(models.Model):
         constraints = [
             models.UniqueConstraint(fields=["session", "client", "sid"], name="told_sid_once")
         ]
+
+    def __str__(self) -> str:
+        return f"for {self.session_id}"
 
 
 class SigningKey(models.Model):

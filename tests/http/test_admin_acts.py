@@ -15,6 +15,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
+from django.db.models import CASCADE, Model
 from django.test import Client, RequestFactory
 from django.utils import timezone
 
@@ -114,6 +115,21 @@ def test_groups_and_other_rows_are_named_by_what_they_are(admin: Client) -> None
     item = OutboxItem.objects.create(kind="logout", next_at=soon, give_up_at=soon)
     admin.post(f"/admin/accounts/outboxitem/{item.pk}/delete/", {"post": "yes"})
     assert Event.objects.get(name="record.deleted").detail == f"accounts.outboxitem {item.pk}"
+
+
+def test_each_row_that_goes_with_another_has_a_name_on_the_page_that_confirms_it() -> None:
+    nameless = [
+        model._meta.label
+        for model in apps.get_models()
+        if model.__module__.startswith(("accounts", "portal"))
+        and any(
+            getattr(field.remote_field, "on_delete", None) is CASCADE
+            for field in model._meta.get_fields()
+            if field.concrete
+        )
+        and model.__str__ is Model.__str__
+    ]
+    assert not nameless
 
 
 def test_what_is_not_deleted_after_all_is_no_event(admin: Client, ada: User) -> None:
