@@ -30,7 +30,7 @@ from accounts.keyring import Sealed, Unreadable, seal, unseal
 from accounts.models.reading import OneReads
 from accounts.provider import Finding, verdict
 from portal import conf as portal_conf
-from portal.authorization_server import models
+from portal.authorization_server import expiry
 from portal.authorization_server.models import SigningKey
 
 PURPOSE = "signing-key"
@@ -228,7 +228,7 @@ def sealed() -> list[Sealed]:
 
 def clear_all_expired() -> int:
     """Delete what is over in this room. Returns the number of rows."""
-    return clear_expired() + models.clear_expired()
+    return clear_expired() + expiry.clear_expired()
 
 
 def _signing() -> Key:

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from accounts.models import Event, StoredSession, User
 from accounts.session import people
-from portal.authorization_server import devices, models
+from portal.authorization_server import devices, expiry
 from portal.authorization_server.devices import ALPHABET, user_code_of
 from portal.authorization_server.models import Client, Consent, DeviceGrant
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
@@ -331,7 +331,7 @@ def test_expired_codes_are_cleared(tv: Device, browser: Browser) -> None:
     tv.decide(browser)
     assert StoredSession.objects.filter(kind="client").exists()
     with time_machine.travel(timezone.now() + timedelta(seconds=1801)):
-        assert models.clear_expired() == 1
+        assert expiry.clear_expired() == 1
     assert not DeviceGrant.objects.exists()
     assert not StoredSession.objects.filter(kind="client").exists(), "it never came"
 

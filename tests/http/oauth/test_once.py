@@ -13,7 +13,7 @@ from django.test import Client as Browser
 from django.utils import timezone
 
 from accounts.models import Event
-from portal.authorization_server import models
+from portal.authorization_server import expiry
 from portal.authorization_server.models import Consent, Grant
 from tests.http.conftest import sign_in, stored
 from tests.http.oauth.application import Application
@@ -101,6 +101,6 @@ def test_x08_of_twenty_clicks_on_allow_one_gives_a_code(app: Application) -> Non
 
 def test_what_was_spent_is_forgotten_in_time(app: Application) -> None:
     app.allow(app.ask())
-    assert models.clear_expired() == 0
+    assert expiry.clear_expired() == 0
     with time_machine.travel(timezone.now() + timedelta(seconds=700)):
-        assert models.clear_expired() == 1
+        assert expiry.clear_expired() == 1

@@ -19,7 +19,8 @@ from oauthlib.common import Request
 from oauthlib.oauth2.rfc6749.errors import InvalidRequestError
 
 from accounts.models import StoredSession, User
-from portal.authorization_server.models import Client, DeviceGrant, clear_expired
+from portal.authorization_server.expiry import clear_expired
+from portal.authorization_server.models import Client, DeviceGrant
 from portal.authorization_server.validator import SessionValidator
 from tests.http.tokens.caller import Caller
 
