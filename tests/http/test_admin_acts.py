@@ -174,7 +174,7 @@ def test_a_migration_points_to_the_operator_whom_an_event_named(ada: User) -> No
     for detail in ("by ada", "by who-has-gone", "by hand"):
         name = "person.changed" if detail == "by hand" else "person.admitted"
         Event.objects.create(name=name, detail=detail, actor="administrator")
-    migration = import_module("accounts.migrations.0031_admitted_by_whom")
+    migration = import_module("accounts.migrations.0032_admitted_by_whom")
     migration.point(apps, SimpleNamespace(connection=connection))
     found = Event.objects.order_by("pk").values_list("by__username", "detail")
     assert [*found] == [("ada", ""), (None, ""), (None, "by hand")]
