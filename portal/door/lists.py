@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.contrib.admin.filters import (
     AllValuesFieldListFilter,
     BooleanFieldListFilter,
@@ -19,7 +19,7 @@ from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField
 from django.db.models.lookups import IContains
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -92,16 +92,14 @@ class BoundedList(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return the list that sorts only what an index or their number permits."""
         return _ChangeList
 
-    def response_action(self, request: HttpRequest, queryset: QuerySet[Any]) -> Any:
-        """Do an action; on all rows only where the list leads to all of them: nobody has seen the
-        others, and their number stands nowhere.
-        """
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any
+    ) -> HttpResponse | None:
+        """Do an action. All rows are those that the list leads to: so many the page has offered."""
         across = forms.BooleanField(required=False).to_python(request.POST.get("select_across"))
-        if not across or not FirstRows(queryset, 1).is_cut:
-            return super().response_action(request, queryset)  # type: ignore[misc]
-        said = _("There are more than this list leads to. Search or filter, then select all.")
-        self.message_user(request, said, messages.WARNING)
-        return None
+        if across and FirstRows(queryset, 1).is_cut:
+            queryset = queryset.filter(pk__in=list(queryset.values_list("pk", flat=True)[:MOST]))
+        return super().response_action(request, queryset, *args)
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
