@@ -24,5 +24,5 @@ def point(apps, schema_editor):
 
 class Migration(migrations.Migration):
     atomic = False
-    dependencies = [("accounts", "0030_heard_of_tokens")]
+    dependencies = [("accounts", "0031_whose_logouts_are_pending")]
     operations = [migrations.RunPython(point, migrations.RunPython.noop)]
