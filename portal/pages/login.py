@@ -51,12 +51,12 @@ def choose(request: HttpRequest) -> HttpResponse:
         return signing_in.ask_again(session, next_url, demand)
     if session.is_logged_in and not wanted:
         return answers.see_other(signing_in.landing(None, session, next_url))
-    known = signing_in.recognised(request) if not wanted else None
+    told = incoming.cut_off(request)
+    known = signing_in.recognised(request) if not (wanted or told) else None
     known = known if known and _is_strong_enough(*known, demand) else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return _nothing_yet(request) or _continue_as(request, *known, next_url)
     ready = list(catalogue.enabled())
-    told = incoming.cut_off(request)
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
     if straight and not left:
