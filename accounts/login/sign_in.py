@@ -19,6 +19,7 @@ from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Vi
 from accounts.session import access, afar, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
+from accounts.session.uncoupling import uncouple
 from accounts.source import groups
 from accounts.source.catalogue import ConfiguredSource
 from accounts.telling import tell
@@ -125,6 +126,8 @@ def sign_in(
         raise
     events.announce(trail)
     afar.refuse_ended(source, outcome, typed.uid)
+    if typed.shared:  # however it ends, and whoever notices: who comes next is not this person
+        uncouple(typed)
     return SignedIn(store, user, decision is Decision.ENROLL)
 
 
