@@ -199,7 +199,8 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         if known and _is_strong_enough(source, known, demand):
             signing_in.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
-        return signing_in.begin(request, source, next_url, again=again)
+        away = anew.leave_at_last(request, source, next_url, again=again)
+        return away or signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=next_url, linking=linking)
 
