@@ -3,6 +3,7 @@ else a session that somebody had ended would begin anew by itself.
 """
 
 from collections.abc import Iterable
+from functools import partial
 
 from django.db import transaction
 
@@ -15,11 +16,12 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 
 
-def uncouple(session: Session) -> None:
-    """Let the cookie on which `session` hangs sign nobody in without a click."""
-    provider = _provider(session.source) if session.bound_to else None
-    if provider:
-        provider.uncouple(session.ref())
+def uncouple_shared(session: Session) -> None:
+    """Let the cookie on which a session at a shared computer hangs sign nobody in without a click:
+    however the session ends, and whoever notices, who comes next is somebody else.
+    """
+    if session.shared:
+        _uncouple(session)
 
 
 def uncouple_ended(rows: Iterable[StoredSession]) -> None:
@@ -29,7 +31,13 @@ def uncouple_ended(rows: Iterable[StoredSession]) -> None:
     for row in browsers:
         session = _session(row) if row.source in coupled else None
         if session:
-            transaction.on_commit(lambda session=session: uncouple(session), robust=True)
+            transaction.on_commit(partial(_uncouple, session), robust=True)
+
+
+def _uncouple(session: Session) -> None:
+    provider = _provider(session.source) if session.bound_to else None
+    if provider:
+        provider.uncouple(session.ref())
 
 
 def _provider(slug: str) -> Uncouples | None:
