@@ -18,6 +18,7 @@ from accounts.provider import Visit
 from accounts.session import devices, farewell, tabs
 from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
+from accounts.session.uncoupling import uncouple_ended
 from accounts.source import catalogue, groups
 from accounts.telling import tell
 from accounts.trail import Act, acting
@@ -66,6 +67,7 @@ def end_with_children(
         # A child session that was about to begin has been waited for, and is there by now.
         ended = [*end(meant), *end(meant)]
         farewell.say(ended, word)
+        uncouple_ended(ended)
     return ended
 
 
@@ -217,5 +219,6 @@ def _end(
     with transaction.atomic():
         ended = end(rows)
         farewell.say(ended, word)
+        uncouple_ended(ended)
         events.record_ended(ended, why, by, actor)
     return len(ended)
