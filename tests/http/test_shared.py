@@ -241,15 +241,22 @@ def test_the_next_person_finds_the_box_ticked(client: Client, person: User) -> N
         assert "Alice" not in page
 
 
+@pytest.mark.parametrize("leaves_by", ["visit", "nothing"])
 def test_the_upstream_is_visited_and_one_lands_on_the_page(
-    client: Client, tenant: Tenant, peer: Upstream
+    client: Client, tenant: Tenant, peer: Upstream, settings: Any, leaves_by: str
 ) -> None:
-    tenant(leaves_by="visit")
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://front.example"]
+    tenant(leaves_by=leaves_by)
     state = client.get("/auth/login/town?shared=1")["Location"].split("state=")[1].split("&")[0]
     client.get("/auth/callback/town", {"code": "bob", "state": state})
-    away = onward(client, client.post("/auth/logout"))
-    assert str(away["Location"]).startswith(peer.url)
-    assert client.get("/auth/logout/done")["Location"] == ENDED
+    back = {} if leaves_by == "visit" else {"return_to": "https://front.example/bye"}
+    left = client.post("/auth/logout", back)
+    assert left["Clear-Site-Data"] == '"cache", "storage"'
+    away = onward(client, left)
+    assert str(away["Location"]).startswith(back.get("return_to", peer.url))
+    assert not any(name.startswith("vestibule-onward") for name in is_left(client))
+    if leaves_by == "visit":
+        assert client.get("/auth/logout/done")["Location"] == ENDED
 
 
 def test_an_upstream_that_did_not_hear_is_told_of(
