@@ -94,7 +94,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     scopes = narrowed_scopes(granted, given.get("scope", ""))
     resource = narrowed(_still_given(held, client), resources.check(given.resource))
     try:
-        bearer.keep_alive(bearer.open_session(held.session))
+        bearer.keep_alive(bearer.open_session(held.session), held.session)
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     with transaction.atomic():

@@ -25,7 +25,6 @@ from portal.door.shared import NothingStays
 from portal.gateway import check, known
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.gateway.asking import ask, rule
-from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
@@ -393,17 +392,6 @@ def test_u31_only_pages_that_are_opened_keep_it_alive(
             assert is_known()
     with time_machine.travel(began + timedelta(minutes=11), tick=False):
         assert is_known() is (where == "page")
-
-
-def test_an_application_of_the_computer_ends_with_it(client: Client, person: User) -> None:
-    tell(client)
-    app = Application(register("desktop"), client)
-    app.redeem(app.code(scope="openid profile offline_access"))
-    child = StoredSession.objects.get(kind="client")
-    assert child.shared
-    assert child.ends_at <= stored(client).ends_at
-    client.post("/auth/logout")
-    assert not StoredSession.objects.exists()
 
 
 def test_a_session_that_could_not_be_read_is_not_read_once_more(rf: Any) -> None:
