@@ -102,7 +102,8 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     if minted is None:
         raise InvalidGrant("The refresh token was used before, or it has expired.")
     sid = _told(held.session, client) or sid_of(held.session, client)
-    return Issued(minted, client, session, held.session.user, sid)
+    words = tuple(held.acr_values or ())
+    return Issued(minted, client, session, held.session.user, sid, acr_values=words)
 
 
 def is_renewable(held: Any) -> bool:
