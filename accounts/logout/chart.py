@@ -17,12 +17,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
 
 from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
-from accounts.models import Event, StoredSession
+from accounts.models import Event
 from accounts.provider import CallsLogout, LogoutPlan, Prompts, TokenSet, Visit
 from accounts.session import tabs, vault
 from accounts.session.store import end
@@ -228,17 +227,6 @@ def _call(slug: str, hint: TokenSet) -> bool:
     return True
 
 
-def _leaving(session: Session) -> QuerySet[StoredSession]:
-    """Return the rows of a session that is left, and of those that other tabs made beside it; at a
-    shared computer with what applications there hold of them.
-    """
-    mine = tabs.together([session.uid])
-    if not session.shared:
-        return mine
-    uids = list(mine.values_list("uid", flat=True))
-    return StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids, shared=True))
-
-
 def _destroy(
     session: Session,
     visit: Visit,
@@ -253,7 +241,7 @@ def _destroy(
     for node in nodes:
         trail.note(trail.Step(trail.HERE, trail.HERE, "chart", node))
     with transaction.atomic():
-        rows = end(_leaving(session))
+        rows = end(tabs.together([session.uid]))
         if not any(row.uid == session.uid for row in rows):
             return ""
         if pending:
