@@ -86,7 +86,9 @@ def authentication(
         issued_at=checks.issue_time(claims),
     )
     if refusal := _refusal(settings, outcome):
-        raise AccessDenied(refusal, tokens=tokens)
+        denied = AccessDenied(refusal, tokens=tokens)
+        denied.subject = outcome.subject
+        raise denied
     return outcome
 
 

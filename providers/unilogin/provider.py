@@ -75,7 +75,7 @@ class UniloginProvider(OidcProvider):
         try:
             return self._authenticate(verified, tokens)
         except ProtocolError as error:
-            error.tokens = tokens
+            error.tokens, error.subject = tokens, verified["sub"]
             raise
 
     def explain(self, description: str) -> tuple[str, str]:
