@@ -162,7 +162,8 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError, here: Sess
     hint = plan.call or plan.api_call
     later = isinstance(error, CallFailed)
     if hint and (later or not _call(source.slug, hint)):
-        outbox.post_logout(source.slug, hint, "", issuer)
+        whose = {"sid": error.sid, "subject": error.subject}
+        outbox.post_logout(source.slug, hint, "", issuer, **whose)
 
 
 def _plan(
@@ -260,7 +261,8 @@ def _destroy(
         if not any(row.uid == session.uid for row in rows):
             return ""
         if pending:
-            outbox.post_logout(session.source, pending, code, session.issuer)
+            whose = {"sid": session.sid, "subject": session.subject}
+            outbox.post_logout(session.source, pending, code, session.issuer, **whose)
         gone = events.event(
             "logout",
             visit,

@@ -321,7 +321,8 @@ def _complete(
             return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
         return _conclude_by_turns(request, source, outcome, next_url, ask, begun)
     except ProtocolError as error:
-        error.tokens, error.subject = error.tokens or outcome.tokens, outcome.subject
+        error.tokens = error.tokens or outcome.tokens
+        error.subject, error.sid = outcome.subject, outcome.sid
         raise
 
 

@@ -87,7 +87,7 @@ def authentication(
     )
     if refusal := _refusal(settings, outcome):
         denied = AccessDenied(refusal, tokens=tokens)
-        denied.subject = outcome.subject
+        denied.subject, denied.sid = outcome.subject, outcome.sid
         raise denied
     return outcome
 

@@ -76,6 +76,7 @@ class UniloginProvider(OidcProvider):
             return self._authenticate(verified, tokens)
         except ProtocolError as error:
             error.tokens, error.subject = tokens, verified["sub"]
+            error.sid = claims.session_id(verified)
             raise
 
     def explain(self, description: str) -> tuple[str, str]:

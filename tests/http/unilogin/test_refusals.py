@@ -121,6 +121,21 @@ def test_a_refusal_that_the_broker_does_not_hear_of_is_told_later(
     assert not OutboxItem.objects.exists()
 
 
+def test_a_refusal_that_is_told_later_ends_no_session_that_came_after(
+    client: Client, source: Make, liar: Liar
+) -> None:
+    source(**liar.settings())
+    good, liar.op.answers["introspect"] = liar.op.answers["introspect"], page(200, after=8)
+    assert failure(liar.enter(client)).reason == "temporarily-unavailable"
+    assert OutboxItem.objects.count() == 1
+    liar.op.answers["introspect"] = good
+    assert liar.enter(client)["Location"] == "/account/"
+    with later(60):
+        assert outbox.deliver_due() == 0
+    assert liar.left == []
+    assert not OutboxItem.objects.exists()
+
+
 LIES: dict[str, dict[str, Any]] = {
     "the-licence-is-missing": {"claims": {"has_license": REMOVED}},
     "the-licence-is-null": {"claims": {"has_license": None}},
