@@ -222,6 +222,8 @@ def _names() -> dict[str, str]:
         "second_factor_due": _("Second step needed from"),
         "application": _("Application"),
         "scope": _("Allowed"),
+        "only_at": _("Only at this address"),
+        "read_only": _("Reads only"),
         "event": _("Event"),
         "reason": _("Reason"),
         "detail": _("Detail"),
