@@ -19,16 +19,16 @@ from accounts import ended, events, strength
 from accounts.models import Identity, Source, User
 from accounts.session import administrators, erasure, farewell, people
 from accounts.source import catalogue, groups
-from portal.door import incoming, ways_in
+from portal.door import incoming, seen_field, ways_in
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, shown_email, titled, with_subject
+from portal.door.seen_field import Held
 from portal.operations import roles
-from portal.operations.admin import duty_field, links, promotion, seen_field
+from portal.operations.admin import duty_field, links, promotion
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
-from portal.operations.admin.seen_field import Held
 from portal.operations.rights import (
     may_delete,
     may_give,
