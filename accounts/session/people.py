@@ -41,14 +41,20 @@ def others_may_come_in(person: User) -> bool:
     return person.tended or (not person.email_verified and local.exists())
 
 
-def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSession]:
+def unlink(
+    way: Identity, word: str = farewell.ADMINISTRATOR, *, may_lift: bool = True
+) -> list[StoredSession]:
     """Take a way in away from its person, with the groups that it alone gave, and end the sessions
     that came by it with their child sessions. A sign-in by it that is under way is waited for, and
     a later one finds it gone. `word` is as for `end_with_children`. Returns what ended.
+
+    Raises `DutyError` for who may not lift the duty of one of these groups.
     """
     came = _came_by(way)
     with transaction.atomic():
         person = User.objects.select_for_update(no_key=True).get(pk=way.user_id)
+        if not may_lift and groups.lifts_duty(way):
+            raise groups.DutyError
         groups.forget(person, way)
         way.delete()
         return end_with_children(came, word)
