@@ -50,12 +50,14 @@ class ProtocolError(Exception):
     """The base of all typed errors. Never raised itself.
 
     `tokens` are the upstream's, when the person is signed in there already and must be logged out
-    (a pupil of the wrong municipality, who would otherwise be sent straight back in).
+    (a pupil of the wrong municipality, who would otherwise be sent straight back in). `subject`
+    is whose they are, `sid` by which session there, both verified; empty if nobody knows.
     """
 
     error = "server_error"
     status = 500
     reason = LOGIN_FAILED
+    subject = sid = ""
 
     def __init__(
         self, description: str = "", *, reason: str | None = None, tokens: TokenSet | None = None

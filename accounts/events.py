@@ -41,6 +41,7 @@ _USUALLY = {
     "token.reused": Event.Actor.APPLICATION,
     "code.reused": Event.Actor.APPLICATION,
     "logout.delivered": Event.Actor.SITE,
+    "logout.superseded": Event.Actor.SITE,
     "passkey.cloned": Event.Actor.SITE,
 }
 

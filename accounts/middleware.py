@@ -116,7 +116,7 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
             why = {"why": session.cut_off} if getattr(session, "cut_off", "") else {}
             demand = _demand_of(request)
             wanted = {"strength": demand} if demand else {}
-            query = {"next": request.get_full_path(), **why, **wanted}
+            query = {"next": _way_back(request), **why, **wanted}
             return redirect("/login?" + urlencode(query))
         if isinstance(error, InsufficientUserAuthentication):
             wanted = {"strength": error.strength} if error.strength else {}
@@ -137,6 +137,13 @@ def _demand_of(request: HttpRequest) -> str:
     of = getattr(view, "model_admin", view)
     demand = getattr(getattr(of, "admin_site", of), "strength", "")
     return demand(request) if callable(demand) else demand
+
+
+def _way_back(request: HttpRequest) -> str:
+    """Return where a sign-in leads back to: here, or as the view of the request says."""
+    view = getattr(request.resolver_match, "func", None)
+    way_back = getattr(view, "way_back", None)
+    return str(way_back(request)) if way_back else request.get_full_path()
 
 
 def _tell_ended(request: HttpRequest, was: Session) -> None:

@@ -22,7 +22,7 @@ from django.utils import timezone
 from accounts import conf, events, serialization
 from accounts.errors import Misconfigured, ProtocolError
 from accounts.keyring import Unreadable, is_lost, seal, unseal
-from accounts.models import OutboxItem
+from accounts.models import OutboxItem, StoredSession
 from accounts.offers import offered
 from accounts.provider import CallsLogout, SendsMail, TokenSet
 from accounts.source import catalogue
@@ -51,12 +51,23 @@ class NobodyDelivers(Exception):
 _under_way: set[Future[None]] = set()
 
 
-def post_logout(source: str, hint: TokenSet, support_code: str, issuer: str = "") -> None:
+def post_logout(
+    source: str,
+    hint: TokenSet,
+    support_code: str,
+    issuer: str = "",
+    *,
+    sid: str = "",
+    subject: str = "",
+) -> None:
     """Keep a logout for another try in 30 s, in the caller's transaction. What `issuer` gave is
     sent to nobody else; empty if nobody knows who gave it.
+
+    It ends no session that begins after it by the upstream's session `sid`, which a browser there
+    keeps; without one, none of `subject`.
     """
-    kind = OutboxItem.Kind.LOGOUT
-    _post(kind, source, serialization.dump(hint), FIRST_RETRY, support_code, issuer)
+    kind, whose = OutboxItem.Kind.LOGOUT, {"sid": sid} if sid else {"subject": subject}
+    _post(kind, source, serialization.dump(hint), FIRST_RETRY, support_code, issuer, **whose)
 
 
 def post_mail(source: str, message: Mapping[str, Any]) -> None:
@@ -168,13 +179,20 @@ class _Round:
 
 
 def _post(
-    kind: str, source: str, payload: Any, wait: timedelta, support_code: str = "", issuer: str = ""
+    kind: str,
+    source: str,
+    payload: Any,
+    wait: timedelta,
+    support_code: str = "",
+    issuer: str = "",
+    **whose: str,
 ) -> OutboxItem:
     now = timezone.now()
     return OutboxItem.objects.create(
         kind=kind,
         source=source,
-        issuer=issuer,  # a column, since the release before takes no other payload than this
+        issuer=issuer,  # columns, since the release before takes no other payload than this
+        **whose,
         sealed=seal(payload, PURPOSE),
         support_code=support_code,
         created_at=now,
@@ -219,6 +237,9 @@ def _claim(item: OutboxItem, now: datetime) -> bool:
 
 
 def _deliver(item: OutboxItem, now: datetime) -> bool:
+    if _is_in_use_again(item):
+        _close(item, "logout.superseded")
+        return False
     try:
         _hand_over(item)
     except Exception as error:  # a provider's defect must not stop the other deliveries
@@ -229,6 +250,23 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
         return False
     _close(item, "logout.delivered" if item.kind == OutboxItem.Kind.LOGOUT else "")
     return True
+
+
+def _is_in_use_again(item: OutboxItem) -> bool:
+    """Tell whether a session began here, after a logout was posted, that this would end upstream:
+    who signs in once more in the same browser may get the same session there.
+    """
+    whose = {"sid": item.sid} if item.sid else {"subject": item.subject}
+    if item.kind != OutboxItem.Kind.LOGOUT or not any(whose.values()):
+        return False
+    return StoredSession.objects.filter(
+        source=item.source,
+        issuer=item.issuer,
+        kind=StoredSession.Kind.BROWSER,
+        created_at__gt=item.created_at,
+        expire_date__gt=timezone.now(),
+        **whose,
+    ).exists()
 
 
 def _is_hopeless(item: OutboxItem, error: Exception) -> bool:

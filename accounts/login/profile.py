@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
-from django.core.validators import EmailValidator
 from django.db.models import Q
 from django.utils import timezone
 
@@ -11,10 +9,9 @@ from accounts import ended
 from accounts.login import lockout
 from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Authentication
+from accounts.upstream.mail import is_address
 
-LONGEST = 254
 _MOST_REMEMBERED = 50
-_judge = EmailValidator()
 
 
 def follow(user: User, source: Source, outcome: Authentication) -> None:
@@ -53,13 +50,7 @@ def address(outcome: Authentication, stored: str = "") -> str:
     The one that is `stored` is not judged again.
     """
     named = outcome.email
-    if named == stored:
-        return named
-    try:
-        _judge(named)
-    except ValidationError:
-        return ""
-    return named if len(named) <= LONGEST else ""
+    return named if named == stored or is_address(named) else ""
 
 
 def is_verified(source: Source, outcome: Authentication) -> bool:

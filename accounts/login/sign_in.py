@@ -19,6 +19,7 @@ from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Vi
 from accounts.session import access, afar, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
+from accounts.session.uncoupling import uncouple_shared
 from accounts.source import groups
 from accounts.source.catalogue import ConfiguredSource
 from accounts.telling import tell
@@ -112,8 +113,7 @@ def sign_in(
                 auth_time=_auth_time(source, outcome, login_flow, now),
                 shared=_is_shared(login_flow, current, visit),
             )  # fmt: skip
-            first = tabs.first(typed, beside, current)
-            store, row = _begin(typed, user, visit, spent, kind, first)
+            store, row = _begin(typed, user, visit, spent, kind, tabs.first(typed, beside, current))
             kept = [vault.new_row(typed.uid, tokens)] if outcome.tokens else []
             trail = _trail(decision, source, user, typed.uid, visit)
             statements.insert(row, *kept, *trail)
@@ -125,6 +125,7 @@ def sign_in(
         raise
     events.announce(trail)
     afar.refuse_ended(source, outcome, typed.uid)
+    uncouple_shared(typed)
     return SignedIn(store, user, decision is Decision.ENROLL)
 
 

@@ -17,12 +17,11 @@ from dataclasses import dataclass, field, replace
 
 import structlog
 from django.db import DatabaseError, transaction
-from django.db.models import Q, QuerySet
 
 from accounts import events, outbox, trail
 from accounts.errors import ProtocolError
 from accounts.http import CallFailed
-from accounts.models import Event, StoredSession
+from accounts.models import Event
 from accounts.provider import CallsLogout, LogoutPlan, Prompts, TokenSet, Visit
 from accounts.session import tabs, vault
 from accounts.session.store import end
@@ -141,13 +140,16 @@ def left_upstream(session: Session, visit: Visit) -> None:
     _destroy(session, visit, events.new_support_code(), None, ENDED)
 
 
-def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
+def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError, here: Session) -> None:
     """Log a refused person out upstream, which would send them straight back otherwise.
 
-    Does nothing unless the error carries tokens and the plan has a call. A call that fails goes to
-    the outbox. After a failed call the person has waited long enough: this one goes there at once.
+    Does nothing unless the error carries tokens and the plan has a call, nor to whoever is signed
+    in `here` by that source already: their session lives by the same one upstream. A call that
+    fails goes to the outbox. After a failed call the person has waited long enough: this one goes
+    there at once.
     """
-    if error.tokens is None:
+    is_theirs = (here.source, here.subject) == (source.slug, error.subject)
+    if error.tokens is None or (is_theirs and source.still_speaks_for(here.issuer)):
         return
     issuer = source.description.issuer
     held = Session(type=source.session_type, source=source.slug, issuer=issuer).ref()
@@ -159,7 +161,8 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError) -> None:
     hint = plan.call or plan.api_call
     later = isinstance(error, CallFailed)
     if hint and (later or not _call(source.slug, hint)):
-        outbox.post_logout(source.slug, hint, "", issuer)
+        whose = {"sid": error.sid, "subject": error.subject}
+        outbox.post_logout(source.slug, hint, "", issuer, **whose)
 
 
 def _plan(
@@ -228,17 +231,6 @@ def _call(slug: str, hint: TokenSet) -> bool:
     return True
 
 
-def _leaving(session: Session) -> QuerySet[StoredSession]:
-    """Return the rows of a session that is left, and of those that other tabs made beside it; at a
-    shared computer with what applications there hold of them.
-    """
-    mine = tabs.together([session.uid])
-    if not session.shared:
-        return mine
-    uids = list(mine.values_list("uid", flat=True))
-    return StoredSession.objects.filter(Q(uid__in=uids) | Q(parent_uid__in=uids, shared=True))
-
-
 def _destroy(
     session: Session,
     visit: Visit,
@@ -253,11 +245,12 @@ def _destroy(
     for node in nodes:
         trail.note(trail.Step(trail.HERE, trail.HERE, "chart", node))
     with transaction.atomic():
-        rows = end(_leaving(session))
+        rows = end(tabs.together([session.uid]))
         if not any(row.uid == session.uid for row in rows):
             return ""
         if pending:
-            outbox.post_logout(session.source, pending, code, session.issuer)
+            whose = {"sid": session.sid, "subject": session.subject}
+            outbox.post_logout(session.source, pending, code, session.issuer, **whose)
         gone = events.event(
             "logout",
             visit,

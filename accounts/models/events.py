@@ -84,7 +84,8 @@ class Event(models.Model):
 class OutboxItem(models.Model):
     """One remote logout, mail or notice to an application: the source or client that it is for, and
     what it needs, sealed. `issuer` is the provider that gave it, empty if nobody knows: the source
-    may be another one's by the time that it is delivered.
+    may be another one's by the time that it is delivered. `sid`, or without one `subject`, is which
+    session a logout is to end there: it may be in use again by then.
 
     Lives 24 h at most (`give_up_at`). Claimed by a conditional UPDATE of `next_at`, so that two
     workers never deliver the same item at once.
@@ -100,6 +101,8 @@ class OutboxItem(models.Model):
     kind = models.CharField(_("kind"), max_length=10, choices=Kind.choices, default=Kind.LOGOUT)
     source = models.CharField(_("source"), max_length=50)
     issuer = models.CharField(max_length=500, blank=True, db_default="")
+    sid = models.CharField(max_length=255, blank=True, db_default="")
+    subject = models.CharField(max_length=255, blank=True, db_default="")
     sealed = models.TextField(editable=False)
     support_code = models.CharField(_("support code"), max_length=12, blank=True)
     attempts = models.PositiveIntegerField(_("attempts"), default=1)

@@ -163,6 +163,16 @@ class Revalidates(Protocol):
 
 
 @runtime_checkable
+class Uncouples(Protocol):
+    """A provider that recognises people, and can let be whom it has recognised."""
+
+    def uncouple(self, session: SessionRef) -> None:
+        """Let the cookie on which the session hangs sign nobody in without a click: somebody has
+        had it ended, or its computer is shared. Must not raise.
+        """
+
+
+@runtime_checkable
 class Rechecks(Protocol):
     """A provider that can be asked about people who are not here, `recheck_seconds` after the last
     time.
@@ -246,7 +256,7 @@ class Discovers(Protocol):
 WAYS_IN: tuple[type[Any], ...] = (Redirects, Prompts)
 OPTIONAL: tuple[type[Any], ...] = (
     *(Offers, Explains, Introduces, Refreshes, RefreshesInSteps, CallsLogout, Recognises),
-    *(Revalidates, Rechecks, FillsIn),
+    *(Revalidates, Uncouples, Rechecks, FillsIn),
     *(Recovers, SendsMail, VerifiesBearer, VerifiesLogoutToken, Discovers),
 )
 

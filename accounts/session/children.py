@@ -1,7 +1,8 @@
 """Child sessions: a device or an application that its person has approved, with a life of its own.
 
-It outlives the browser's session under which it began. It ends by itself, with *end all*, by an
-administrator, when its person is disabled, and by the back-channel logout of its source.
+It outlives the browser's session under which it began, but at a shared computer. It ends by itself,
+with *end all*, by an administrator, when its person is disabled, and by the back-channel logout of
+its source.
 """
 
 from dataclasses import replace

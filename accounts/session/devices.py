@@ -48,6 +48,16 @@ def owner_of(secrets: Sequence[str]) -> str:
     return next((found[each] for each in wanted if each in found), "")
 
 
+def of_this_browser(user: User, secrets: Sequence[str]) -> str:
+    """Return the first of a browser's `secrets` by which it is known as a person's, or nothing."""
+    if not secrets:  # as in `owner_of`
+        return ""
+    digests = [digest(secret) for secret in secrets]
+    rows = KnownDevice.objects.filter(user=user, digest__in=digests)
+    found = set(rows.values_list("digest", flat=True))
+    return next((secret for secret in secrets if digest(secret) in found), "")
+
+
 def of_person(user_id: int) -> QuerySet[KnownDevice]:
     """Return the known devices of a person, the last used first."""
     return KnownDevice.objects.filter(user_id=user_id).order_by("-last_seen_at", "-pk")

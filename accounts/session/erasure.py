@@ -9,7 +9,6 @@ from django.utils import timezone
 
 from accounts import conf, events
 from accounts.models import Event, Identity, StoredSession, User
-from accounts.provider import Visit
 from accounts.session import administrators, farewell, people
 
 BATCH = 200
@@ -33,13 +32,14 @@ def opens_administration(person: User) -> bool:
     return User.objects.filter(marked, pk=person.pk).exists()
 
 
-def erase(person: User, why: str, by: Visit | None = None) -> None:
+def erase(person: User, why: str) -> None:
     """Delete a person with all that is theirs; their sessions end. `why` stands in the one event
-    that is left of it. Raises `LastAdministratorError`, and then nothing has changed.
+    that is left of it, which has no address. Raises `LastAdministratorError`, and then nothing has
+    changed.
     """
     with administrators.kept():
         _erase(person, why)
-        events.record(events.event("person.erased", by, detail=why))
+        events.record(events.event("person.erased", detail=why))
 
 
 def forget_words(person: User) -> None:

@@ -18,6 +18,7 @@ from accounts.provider import Visit
 from accounts.session import devices, farewell, tabs
 from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
+from accounts.session.uncoupling import uncouple_ended
 from accounts.source import catalogue, groups
 from accounts.telling import tell
 from accounts.trail import Act, acting
@@ -40,14 +41,20 @@ def others_may_come_in(person: User) -> bool:
     return person.tended or (not person.email_verified and local.exists())
 
 
-def unlink(way: Identity, word: str = farewell.ADMINISTRATOR) -> list[StoredSession]:
+def unlink(
+    way: Identity, word: str = farewell.ADMINISTRATOR, *, may_lift: bool = True
+) -> list[StoredSession]:
     """Take a way in away from its person, with the groups that it alone gave, and end the sessions
     that came by it with their child sessions. A sign-in by it that is under way is waited for, and
     a later one finds it gone. `word` is as for `end_with_children`. Returns what ended.
+
+    Raises `DutyError` for who may not lift the duty of one of these groups.
     """
     came = _came_by(way)
     with transaction.atomic():
         person = User.objects.select_for_update(no_key=True).get(pk=way.user_id)
+        if not may_lift and groups.lifts_duty(way):
+            raise groups.DutyError
         groups.forget(person, way)
         way.delete()
         return end_with_children(came, word)
@@ -66,6 +73,7 @@ def end_with_children(
         # A child session that was about to begin has been waited for, and is there by now.
         ended = [*end(meant), *end(meant)]
         farewell.say(ended, word)
+        uncouple_ended(ended)
     return ended
 
 
@@ -217,5 +225,6 @@ def _end(
     with transaction.atomic():
         ended = end(rows)
         farewell.say(ended, word)
+        uncouple_ended(ended)
         events.record_ended(ended, why, by, actor)
     return len(ended)

@@ -11,6 +11,7 @@ from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
 from accounts.session import farewell, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
+from accounts.session.uncoupling import uncouple_shared
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from accounts.upstream import cookie_header
@@ -101,6 +102,7 @@ def _renewed(store: SessionStore, source: ConfiguredSource, known: Authenticatio
             tokens_lifetime=tokens.lifetime if tokens else 0,
         )
     )
+    uncouple_shared(store.typed)
     return store
 
 

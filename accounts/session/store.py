@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -231,7 +231,7 @@ class SessionStore(SessionBase):
     @classmethod
     def clear_expired(cls) -> None:
         """End the sessions whose time is over, so many in a transaction."""
-        while end_expired() == AT_ONCE:
+        while end_expired() >= AT_ONCE:
             continue
 
     async def aload(self) -> dict[str, Any]:
@@ -347,10 +347,10 @@ def hold(uid: str) -> bool:
 
 
 def hold_all(user_id: int) -> None:
-    """Lock the sessions of a person as `hold` does, one after the other as `end` does: whoever has
-    begun a child session under one of them has stored it once this returns.
+    """Lock the sessions of a person as `hold` does, one after the other as `end` does, browsers'
+    first: whoever has begun a child session under one of them has stored it once this returns.
     """
-    mine = StoredSession.objects.filter(user_id=user_id).order_by("session_key")
+    mine = StoredSession.objects.filter(user_id=user_id).order_by("kind", "session_key")
     list(mine.select_for_update(no_key=True).values("pk"))
 
 
@@ -359,12 +359,14 @@ def end(rows: Any, heir: str = "") -> list[StoredSession]:
 
     Runs in one transaction with the feed rows, the caller's when there is one, and with whatever a
     room has to do or to keep then (`session_ends` of its AppConfig). What hangs on the sessions
-    moves to the session `heir` where one takes their place. Ending twice is harmless. Returns the
-    rows that this call ended, for events.
+    moves to the session `heir` where one takes their place; else, at a shared computer, what
+    applications hold of them ends too. Ending twice is harmless. Returns the rows that this call
+    ended, for events.
     """
     with transaction.atomic():
-        in_order = rows if rows.query.is_sliced else rows.order_by("session_key")
+        in_order = rows if rows.query.is_sliced else rows.order_by("kind", "session_key")
         found = list(in_order.select_for_update())
+        found += [] if heir else _there(found)
         if found:
             keys = [row.session_key for row in found]
             for settle in offered("session_ends"):
@@ -377,9 +379,22 @@ def end(rows: Any, heir: str = "") -> list[StoredSession]:
     return found
 
 
+def _there(rows: Sequence[StoredSession]) -> list[StoredSession]:
+    """Lock, and return, the child sessions of applications at the shared computers of `rows`, which
+    are locked: one that was about to begin has been waited for (docs/shared-computers.md).
+    """
+    browsers = [row.uid for row in rows if row.shared and row.kind == StoredSession.Kind.BROWSER]
+    if not browsers:
+        return []
+    under = StoredSession.objects.filter(
+        parent_uid__in=browsers, kind=StoredSession.Kind.CLIENT, shared=True
+    ).exclude(uid__in=[row.uid for row in rows])
+    return list(under.order_by("session_key").select_for_update())
+
+
 def end_expired(**which: Any) -> int:
-    """End sessions whose time is over, those that `which` names, at most `AT_ONCE`: whoever is told
-    of an end is told of this one. Returns their number.
+    """End sessions whose time is over, those that `which` names, at most `AT_ONCE`, with what ends
+    with them: whoever is told of an end is told of this one. Returns their number.
     """
     over = StoredSession.objects.filter(expire_date__lte=timezone.now(), **which)
     return len(end(over.order_by("expire_date")[:AT_ONCE]))

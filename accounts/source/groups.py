@@ -6,7 +6,11 @@ from django.contrib.auth.models import Group
 from django.db.models import QuerySet
 
 from accounts import ended
-from accounts.models import Identity, Source, User
+from accounts.models import FactorDuty, Identity, Source, User
+
+
+class DutyError(Exception):
+    """The change would take somebody out of a group whose people must have a second factor."""
 
 
 def follow(user: User, source: Source, claimed: Collection[str] | None) -> None:
@@ -33,14 +37,25 @@ def follow(user: User, source: Source, claimed: Collection[str] | None) -> None:
 
 
 def forget(user: User, way: Identity) -> None:
-    """Take from `user` the groups that `way`, which is theirs no longer, has given, unless another
-    way in claims them as well.
-    """
-    gone = _mapped(way.source, _names(way)) - _claimed(user, Identity.objects.exclude(pk=way.pk))
-    lost = list(user.groups.filter(name__in=gone)) if gone else []
-    if lost:
+    """Take from `user` the groups that `way`, which is theirs no longer, alone has given."""
+    if lost := _given(user, way):
         user.groups.remove(*lost)
         ended.announce(ended.PERSON, [str(user.pk)])
+
+
+def lifts_duty(way: Identity) -> bool:
+    """Tell whether one of the groups that `way` alone has given its person has a duty."""
+    given = _given(way.user, way)
+    return bool(given) and FactorDuty.objects.filter(group__in=given).exists()
+
+
+def _given(user: User, way: Identity) -> list[Group]:
+    """Return the groups of `user` that `way` has given, and no other way in claims as well."""
+    mapped = _mapped(way.source, _names(way))
+    if not mapped:
+        return []
+    alone = mapped - _claimed(user, Identity.objects.exclude(pk=way.pk))
+    return list(user.groups.filter(name__in=alone)) if alone else []
 
 
 def _claimed(user: User, ways: QuerySet[Identity]) -> set[str]:

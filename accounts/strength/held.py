@@ -47,11 +47,18 @@ def has(session: Proof, wanted: Strength | None) -> bool:
     return wanted is None or (of(session) or 0) >= wanted
 
 
+def reaches(
+    source: ConfiguredSource, acr: str, amr: Sequence[str], wanted: Strength | None
+) -> bool:
+    """Tell whether what `source` says of a sign-in is as strong as `wanted`; None wants nothing."""
+    return wanted is None or (in_words_of(source, acr, amr) or 0) >= wanted
+
+
 def require(
     source: ConfiguredSource, acr: str, amr: Sequence[str], wanted: Strength | None
 ) -> None:
     """Raise `AccessDenied` unless what `source` says of a sign-in is as strong as `wanted`."""
-    if wanted is not None and (in_words_of(source, acr, amr) or 0) < wanted:
+    if not reaches(source, acr, amr, wanted):
         raise AccessDenied("The sign-in is weaker than what was asked for.", reason=TOO_WEAK)
 
 

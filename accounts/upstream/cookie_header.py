@@ -59,6 +59,11 @@ def without(cookies: Mapping[str, str], bound_to: str) -> RawCookies:
     return RawCookies([(n, v) for n, v in pairs(cookies) if digest(f"{n}={v}") != bound_to])
 
 
+def bound(cookies: Mapping[str, str], bound_to: str) -> RawCookies:
+    """Return the one of `cookies` to which an outcome is bound."""
+    return RawCookies([(n, v) for n, v in pairs(cookies) if digest(f"{n}={v}") == bound_to])
+
+
 def permitted(cookies: Mapping[str, str], patterns: Collection[str]) -> RawCookies:
     """Return those of `cookies` whose name a provider declares, by shell patterns. One of ours is
     never among them: whoever edits a source names the cookies that its address is sent.

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import URLPattern
@@ -15,9 +16,10 @@ from accounts.models import Event
 from accounts.provider import Visit
 from portal.authorization_server import client_file, client_rows
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
-from portal.door import incoming
+from portal.door import incoming, seen_field
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, column, is_id
+from portal.door.seen_field import Held, SeenField
 from portal.door.typed_json import Decoder
 from portal.tokens import minting
 from portal.tokens.pair import FIRST_PARTY
@@ -31,6 +33,8 @@ _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
     """A client as an operator edits it. `actor` is the operator."""
+
+    seen = SeenField()
 
     actor: ClassVar[Any] = None
 
@@ -59,6 +63,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["name"].required = True
         if "jwks" in self.fields:
             self.fields["jwks"].decoder = Decoder  # type: ignore[attr-defined]
+        seen_field.fill(self)
 
     def clean_client_id(self) -> str:
         """Return the id, which is not that of our own front ends' client."""
@@ -66,6 +71,11 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         if client_id == FIRST_PARTY:
             raise ValidationError(_("This name is taken by the site itself."))
         return client_id
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a page that showed what is stored no more."""
+        seen_field.refuse_stale(self)
+        return self.cleaned_data
 
     def _post_clean(self) -> None:
         """Judge what the client would be: nobody gives away more than they have."""
@@ -79,7 +89,7 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
                 self.add_error(field if field in self.fields else None, said)
 
 
-class ClientAdmin(Guarded):
+class ClientAdmin(Held, Guarded):
     """Clients. A secret is made here, shown once, and stored as a digest.
 
     Whoever writes one must have signed in recently, and it is an event.
@@ -110,6 +120,10 @@ class ClientAdmin(Guarded):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the id of a client that exists: applications know it."""
         return ("client_id",) if obj else ()
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add what a page that can be sent says of what it shows."""
+        return [*super().get_fields(request, obj), *self.seen_name(request, obj)]
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""
@@ -146,15 +160,18 @@ class ClientAdmin(Guarded):
             said = gettext("Choose one client: its new secret is shown once. Nothing was changed.")
             self.message_user(request, said, messages.ERROR)
             return
-        for row in rows:
-            if row.auth_method not in client_file.WITH_SECRET:
-                said = gettext("There is no secret of %s. Nothing was changed.")
-                self.message_user(request, said % row.client_id, messages.WARNING)
-                continue
-            if not request.user.is_superuser and client_rows.reaches_far(row):
-                said = gettext("Only somebody with all rights makes the secret of %s.")
-                self.message_user(request, said % row.client_id, messages.ERROR)
-                continue
+        with transaction.atomic():
+            for row in rows.select_for_update(no_key=True):  # as a form that is sent holds it
+                self._renew(request, row)
+
+    def _renew(self, request: HttpRequest, row: Client) -> None:
+        if row.auth_method not in client_file.WITH_SECRET:
+            said = gettext("There is no secret of %s. Nothing was changed.")
+            self.message_user(request, said % row.client_id, messages.WARNING)
+        elif not request.user.is_superuser and client_rows.reaches_far(row):
+            said = gettext("Only somebody with all rights makes the secret of %s.")
+            self.message_user(request, said % row.client_id, messages.ERROR)
+        else:
             secret = client_file.new_secret(row)
             client_rows.save(row, ["client_secret"])
             self._show(request, row, secret)

@@ -70,8 +70,10 @@ class Asked:
 
     @property
     def words(self) -> tuple[str, ...]:
-        """The words for a kind of sign-in that the client has named, those it insists on first."""
-        return (*sorted(self.acr), *self.acr_values.split())
+        """The words for a kind of sign-in that the client has named: the essential ones alone where
+        there are any (OIDC Core, 5.5.1.1).
+        """
+        return tuple(sorted(self.acr) or self.acr_values.split())
 
     @property
     def needed_acr(self) -> frozenset[str]:

@@ -137,7 +137,9 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
         holder = children.begin(row.session, session, client.name or client.client_id, visit)
     sid = holder.uid if client.lives_apart else row.session_id
     request = minting.request_for(client, holder, scopes, resource, row.resource)
-    request.began_by = "authorization_code"
+    held = json.loads(row.claims or "{}")
+    wanted, words = tuple(held.get("id_token", {})), tuple(held.get("acr_values", ()))
+    request.began_by, request.acr_words = "authorization_code", words or None
     minted = minting.mint(request, refresh=stays)
     tell({sid, holder.uid}, client, sid)
     spent = Grant.objects.filter(pk=row.pk, spent_at=None).update(
@@ -148,8 +150,6 @@ def _give(row: Any, client: Client, session: Session, resource: list[str], visit
     )
     if not spent:
         raise _Lost
-    held = json.loads(row.claims or "{}")
-    wanted, words = tuple(held.get("id_token", {})), tuple(held.get("acr_values", ()))
     return Issued(minted, client, session, row.user, sid, row.nonce, wanted, words)
 
 

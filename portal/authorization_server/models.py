@@ -234,7 +234,8 @@ class AccessToken(AbstractAccessToken):
 class RefreshToken(AbstractRefreshToken):
     """A refresh token. `family_began_at` is when its first forerunner was issued, `scope` what that
     was issued for: an access token may be for less (RFC 6749, 6). `began_by` is the grant by which
-    it was; nothing for one of a former release.
+    it was; nothing for one of a former release. `acr_values` are the words for a kind of sign-in
+    that the code was asked for with: each id_token that follows answers them (OIDC Core, 12.2).
     """
 
     session = of_session("refresh_tokens")
@@ -243,14 +244,14 @@ class RefreshToken(AbstractRefreshToken):
     began_by = models.CharField(
         max_length=60, blank=True, default="", db_default="", editable=False
     )
+    acr_values = models.JSONField(null=True, blank=True, editable=False)
 
     def revoke(self) -> None:
         """Spend the token. Its access token stays, for calls under way and other resources (RFC
         8707, 2.2), and is found by it when the family is revoked.
         """
         now = timezone.now()
-        mine = type(self).objects.filter(pk=self.pk, revoked=None)
-        mine.update(revoked=now, updated=now)
+        type(self).objects.filter(pk=self.pk, revoked=None).update(revoked=now, updated=now)
 
     class Meta(AbstractRefreshToken.Meta):
         indexes = [

@@ -94,7 +94,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     scopes = narrowed_scopes(granted, given.get("scope", ""))
     resource = narrowed(_still_given(held, client), resources.check(given.resource))
     try:
-        bearer.keep_alive(bearer.open_session(held.session))
+        bearer.keep_alive(bearer.open_session(held.session), held.session)
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     with transaction.atomic():
@@ -102,7 +102,8 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     if minted is None:
         raise InvalidGrant("The refresh token was used before, or it has expired.")
     sid = _told(held.session, client) or sid_of(held.session, client)
-    return Issued(minted, client, session, held.session.user, sid)
+    words = tuple(held.acr_values or ())
+    return Issued(minted, client, session, held.session.user, sid, acr_values=words)
 
 
 def is_renewable(held: Any) -> bool:

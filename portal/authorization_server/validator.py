@@ -111,6 +111,7 @@ class SessionValidator(OAuth2Validator):
             token_family=previous.token_family if previous else uuid.uuid4(),
             family_began_at=previous.family_began_at if previous else timezone.now(),
             began_by=previous.began_by if previous else getattr(request, "began_by", ""),
+            acr_values=previous.acr_values if previous else getattr(request, "acr_words", None),
             scope=previous.scope if previous else " ".join(request.scopes),
             resource=previous.resource if previous else getattr(request, "granted_resource", []),
         )

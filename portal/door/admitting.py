@@ -6,8 +6,8 @@ from django.middleware.csrf import rotate_token
 from accounts.login.sign_in import SignedIn
 from portal.door import cookies
 
-# What a browser holds of a departure, or of a refusal, which a sign-in makes untrue.
-_OVER = (cookies.RECEIPT, cookies.RETURN, cookies.AGAIN, cookies.REFUSED)
+# What a browser holds of a session that has ended, or of a refusal, which a sign-in makes untrue.
+_OVER = (cookies.RECEIPT, cookies.RETURN, cookies.AGAIN, cookies.REFUSED, cookies.WHY)
 
 
 def admit(request: HttpRequest, done: SignedIn) -> None:

@@ -11,7 +11,7 @@ from accounts.errors import InvalidGrant, ProtocolError
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from accounts.strength import Strength
-from portal.door import answers, asking, incoming, leaving, routes, shared, wishes
+from portal.door import answers, asking, incoming, leaving, routes, shared, somebody_else, wishes
 
 BUTTON = "anew"
 
@@ -59,3 +59,17 @@ def leave_first(request: HttpRequest, source: ConfiguredSource, next_url: str) -
     response = leaving.leave(request, back)
     asking.remember(response, session)
     return response
+
+
+def leave_at_last(
+    request: HttpRequest, source: ConfiguredSource, next_url: str, *, again: bool
+) -> HttpResponse | None:
+    """Return the way to the upstream's logout once more for somebody who owes it a fresh proof and
+    is signed in there still; None for anybody else.
+
+    What signs people in there without a question is left by that logout alone.
+    """
+    owed = asking.told(request, source, again=again).get("bound_to")
+    if not owed:
+        return None
+    return somebody_else.leave_first(request, source, next_url, again=True, bound_to=owed)

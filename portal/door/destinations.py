@@ -25,8 +25,11 @@ def safe_destination(value: str | None, *, internal: bool = False) -> str:
     A local path, an absolute URL whose origin is exactly one of `VESTIBULE_FRONTEND_ORIGINS`, or
     one that a room knows the application of (`leads_to` of its AppConfig). Control characters,
     blanks and backslashes are refused before Django's own check, which lets some of them through.
-    `internal` also admits our own sign-in paths.
+    `internal` also admits our own sign-in paths. A URL of more than 2000 characters, which no
+    cookie could carry, is led to without its query.
     """
+    if value and len(value) > LONGEST and value.startswith(("https://", "http://")):
+        value = re.split("[?#]", value, maxsplit=1)[0]
     if not value or len(value) > LONGEST or _CONTROL.search(value):
         return ""
     if value.startswith("/"):

@@ -58,9 +58,11 @@ def meet(
 ) -> None:
     """Leave a browser the cookie in which `user` has just signed in: by a source, and the name that
     was judged with their password there, or by which the source knows them. A name that was not
-    judged is no name of theirs. `new`: they have never been here.
+    judged is no name of theirs. A browser that is known as theirs by another way in stays one.
+    `new`: they have never been here.
     """
-    secret = _held(request).get(_key(*who), "")
+    held = _held(request)
+    secret = held.get(_key(*who), "") or devices.of_this_browser(user, list(held.values()))
     is_old, label = 0 < len(secret) <= _SHORTER, device_name(visit.user_agent)
     secret = new_device.meet(user, secret, visit, session_uid, label, new=new, quiet=is_old)
     remember(request, response, [who], secret)

@@ -22,6 +22,7 @@ EVENTS = {
     "identity.unlinked": _("Way in removed"),
     "logout": _("Signed out"),
     "logout.delivered": _("Signed out at the source, later"),
+    "logout.superseded": _("Not signed out at the source, since signed in again"),
     "logout.given_up": _("Sign-out at the source given up"),
     "mail.given_up": _("Mail given up"),
     "notice.given_up": _("Notice to an application given up"),

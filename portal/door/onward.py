@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from django.http import HttpRequest, HttpResponse
 
 from portal import conf
-from portal.door import answers, cookies
+from portal.door import answers, cookies, shared
 
 _PREFIX = "/onward/"
 _CALLBACK = re.compile(r"/auth/callback/|/openid/[^/]+/callback\Z")
+_CLEARS = "Clear-Site-Data"
 _SECONDS = 60
 # Paths of ours whose GET redirects to another origin.
 _BEGINNING = ("/auth/login/", "/openid/")
@@ -29,13 +30,17 @@ class AfterForm:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Return the answer, or 303 to the page; the cookies of the answer stay."""
+        """Return the answer, or 303 to the page; the cookies of the answer stay, and what it clears
+        at a shared computer.
+        """
         response = self.get_response(request)
         url = response.headers.get("Location", "")
         if not url or not _ends_a_form_abroad(request, url):
             return response
         page = _by_page(request, url)
         page.cookies.load(response.cookies)
+        if _CLEARS in response.headers:
+            page[_CLEARS] = response[_CLEARS]
         return page
 
 
@@ -54,9 +59,16 @@ def _ends_a_form_abroad(request: HttpRequest, url: str) -> bool:
 
 
 def page_of(request: HttpRequest, key: str) -> HttpResponse:
-    """Return the page of a former POST, or the way to the front page when it is gone."""
+    """Return the page of a former POST, or the way to the front page when it is gone. At a shared
+    computer, where the cookie would stay until the browser is closed, it is shown once.
+    """
     url = cookies.recall(request, _name(key), path=_PREFIX + key)
-    return _page(request, url) if isinstance(url, str) else answers.see_other("/")
+    if not isinstance(url, str):
+        return answers.see_other("/")
+    page = _page(request, url)
+    if shared.is_marked(request):
+        cookies.forget(page, _name(key), path=_PREFIX + key)
+    return page
 
 
 def _by_page(request: HttpRequest, url: str) -> HttpResponse:

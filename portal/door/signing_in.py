@@ -73,7 +73,7 @@ def begin(
     is_shared = shared.counts(request, asked=routes.prefix_of(request.path) == routes.AUTH)
     if is_shared:
         shared.mark(request)
-    other = somebody_else.is_wanted(request, source) or shared.is_marked(request)
+    other = somebody_else.is_wanted(request, source) or is_shared or shared.is_marked(request)
     if other and source.description.unsolicited:
         away = somebody_else.leave_first(request, source, next_url, again=again)
         if away:
@@ -295,7 +295,7 @@ def _finish(
         if login_flow is None:
             tell_recognised(request, source)
     except ProtocolError as error:
-        chart.dismiss(source, error)
+        chart.dismiss(source, error, incoming.session_of(request))
         cost = cookie_header.count(incoming.cookies_for(request, source.description))
         return answers.fail(request, error, source.slug, begun, cost=cost)
     if begun:
@@ -321,9 +321,8 @@ def _complete(
             return conclude(request, source, outcome, "", link_uid=login_flow.link_uid)
         return _conclude_by_turns(request, source, outcome, next_url, ask, begun)
     except ProtocolError as error:
-        here = incoming.session_of(request)
-        stays = (here.source, here.subject) == (source.slug, outcome.subject)
-        error.tokens = error.tokens or (None if stays else outcome.tokens)
+        error.tokens = error.tokens or outcome.tokens
+        error.subject, error.sid = outcome.subject, outcome.sid
         raise
 
 

@@ -21,15 +21,23 @@ def is_wanted(request: HttpRequest, source: ConfiguredSource) -> bool:
 
 
 def leave_first(
-    request: HttpRequest, source: ConfiguredSource, next_url: str, *, again: bool = False
+    request: HttpRequest,
+    source: ConfiguredSource,
+    next_url: str,
+    *,
+    again: bool = False,
+    bound_to: str = "",
 ) -> HttpResponse | None:
     """Return the redirect to the upstream's logout and back to a sign-in with the same wishes, or
     None where nobody is signed in there. `again`: that sign-in must prove who its person is.
+    `bound_to` names the only cookie that is looked at.
 
     For an upstream whose protocol cannot ask for somebody else. Taken once for each refusal.
     Asking the upstream counts against the visitor's budget.
     """
     permitted = incoming.cookies_for(request, source.description)
+    if bound_to:
+        permitted = cookie_header.bound(permitted, bound_to)
     if incoming.session_of(request).is_logged_in or not permitted:
         return None
     try:

@@ -13,8 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.door import incoming
+from portal.door import incoming, seen_field
 from portal.door.guarded import Guarded
+from portal.door.seen_field import Held, SeenField
 from portal.gateway import choices, cookie_lines, passing, rule_checks, rule_rows
 from portal.gateway.models import AccessRule
 from portal.gateway.trial_form import TrialForm
@@ -44,6 +45,8 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("One a line, as the application sets it: name; Path=/; Domain=example.org"),
     )  # fmt: skip
 
+    seen = SeenField()
+
     actor: ClassVar[Any] = None
 
     class Meta:
@@ -69,6 +72,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         self._offer(own, "types", choices.of_types(stored.types))
         self.initial["methods"] = ", ".join(stored.methods)
         self.initial["cookies"] = cookie_lines.written(stored.cookies)
+        seen_field.fill(self)
 
     @staticmethod
     def _offer(fields: Any, name: str, offer: list[tuple[str, str]]) -> None:
@@ -91,6 +95,11 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
                 _("Only somebody with all rights adds a host that no rule names yet.")
             )
         return host
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a page that showed what is stored no more."""
+        seen_field.refuse_stale(self)
+        return self.cleaned_data
 
     def _post_clean(self) -> None:
         """Judge the rule as it is judged when it is saved."""
@@ -119,7 +128,7 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(AccessRule)
-class AccessRuleAdmin(Guarded):
+class AccessRuleAdmin(Held, Guarded):
     """The rules, in the order in which they are asked. Whoever writes one opens applications: they
     must have signed in recently, and it is an event.
     """
@@ -146,6 +155,12 @@ class AccessRuleAdmin(Guarded):
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         """Keep the name of a rule that exists: files and events know it."""
         return ("slug",) if obj else ()
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Add what a page that can be sent says of what it shows."""
+        (title, first), *others = super().get_fieldsets(request, obj)
+        fields = [*first["fields"], *self.seen_name(request, obj)]
+        return [(title, {**first, "fields": fields}), *others]
 
     def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
         """Return a form that knows who edits."""

@@ -8,6 +8,7 @@ import base64
 import binascii
 import re
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ from accounts.login import lockout
 from accounts.models import StoredSession, User
 from accounts.models.users import username_key
 from accounts.provider import Visit
-from accounts.session import children, people
+from accounts.session import children, dossier, people
 from accounts.session.store import SEEN_EVERY
 from accounts.session.typed import Session
 from portal.gateway.held import AppPassword
@@ -115,6 +116,17 @@ def of_person(person_id: int) -> QuerySet[AppPassword]:
         session__user_id=person_id, session__expire_date__gt=timezone.now()
     )
     return rows.select_related("session").order_by("-session__created_at", "-pk")
+
+
+def held_of(person: User) -> Iterator[dossier.Held]:
+    """Yield what is stored of a person's app passwords beside their sessions: what each opens."""
+    rows = AppPassword.objects.filter(session__user=person).select_related("session")
+    for row in rows.order_by("-pk"):
+        place = row.host and row.host + row.path
+        values = {"application": row.session.label, "only_at": place, "read_only": row.read_only}
+        told = {name: value for name, value in values.items() if value != ""}
+        since, until = row.session.created_at, row.session.expire_date
+        yield dossier.Held(dossier.APPLICATION, told, "", since, until)
 
 
 def find(credentials: str, visit: Visit) -> Owner:

@@ -15,6 +15,7 @@ from accounts import conf, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
 from portal.door import answers, cookies, incoming, signing_in
+from portal.door.destinations import LONGEST
 from portal.gateway import forwarded, handover, rules
 from portal.gateway.expiry import clear_site_data
 from portal.gateway.handover import Place
@@ -33,7 +34,7 @@ def start(request: HttpRequest) -> HttpResponse:
     session = incoming.session_of(request)
     if lacks := handover.lacking(session, place, timezone.now()):
         wanted = strength.named(lacks.strength)
-        return signing_in.ask_again(session, request.get_full_path(), wanted)
+        return signing_in.ask_again(session, _way_back(request), wanted)
     if handover.shares_cookie(place.host):
         return _found(place.url)
     if request.GET.get("failed"):
@@ -56,7 +57,21 @@ def _demanded(request: HttpRequest) -> str:
         return ""
 
 
-start.strength = _demanded  # type: ignore[attr-defined]  # read by accounts/middleware.py
+def _way_back(request: HttpRequest) -> str:
+    """Return this address, as long as a sign-in can carry it: else the page loses its query."""
+    here, given = request.get_full_path(), request.GET.dict()
+    page = handover.place_of(str(given.get("rd", ""))) if len(here) > LONGEST else None
+    if page is None:
+        return here
+    for target in (page.target.partition("?")[0], "/"):
+        here = f"{request.path}?{urlencode({**given, 'rd': page.origin + target})}"
+        if len(here) <= LONGEST:
+            break
+    return here
+
+
+start.strength = _demanded  # type: ignore[attr-defined]  # both are read by accounts/middleware.py
+start.way_back = _way_back  # type: ignore[attr-defined]
 
 
 @login_not_required

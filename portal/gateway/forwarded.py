@@ -234,11 +234,13 @@ def _methods(method: str, query: str, headers: Mapping[str, str]) -> tuple[str, 
 
 
 def _overrides(query: str, headers: Mapping[str, str]) -> set[str]:
-    """Return the methods that a request names beside its own; a header may have come twice."""
+    """Return the methods that a request names beside its own; a header may have come twice. PHP
+    ends the name of a parameter at NUL.
+    """
     named = [each for name in _OVERRIDES for each in headers.get(name, "").split(",")]
     for parameter in re.split("[&;]", query):
         name, _, value = parameter.partition("=")
-        if _IN_QUERY.match(unquote_plus(name).strip()):
+        if _IN_QUERY.match(unquote_plus(name).partition("\0")[0].strip()):
             named.append(unquote_plus(value))
     return {each.strip().upper() for each in named} - {""}
 

@@ -7,15 +7,13 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import conf
 from accounts.errors import InvalidRequest
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.strength import named
-from portal import conf as portal_conf
 from portal.door import event_words
 from portal.gateway import check, decision, forwarded
-from portal.gateway.decision import Allow, By, Decision, Forbidden, Settings, SignIn, Who
+from portal.gateway.decision import Allow, By, Decision, Forbidden, SignIn, Who
 from portal.gateway.forwarded import Forwarded
 from portal.gateway.rules import Rules
 
@@ -66,15 +64,18 @@ def imagined(kind: str, groups: tuple[str, ...], proof: timedelta | None, level:
 
 
 def known(person: User, kind: str, proof: timedelta | None, level: str = "") -> Who:
-    """Return a person as they are, with a session of this type."""
+    """Return a person as they are, with a session of this type; nobody for one who is disabled, who
+    has no session.
+    """
+    if person.status == User.Status.DISABLED:
+        return Who()
     groups = tuple(person.groups.order_by("name").values_list("name", flat=True))
     base = imagined(kind or "local", groups, proof, level)
     session = replace(
         base.session, name=person.name, username=person.username, status=person.status
     )
-    return replace(
-        base, session=session, uid=person.uid, email=person.email, username=person.username
-    )
+    email = person.email if person.email_verified else ""
+    return replace(base, session=session, uid=person.uid, email=email, username=person.username)
 
 
 def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: datetime) -> Outcome:
@@ -82,7 +83,7 @@ def outcome(who: Who, url: str, method: str, manner: str, rules: Rules, now: dat
     `InvalidRequest` for one that would be refused unread.
     """
     asked = forwarded.read({**MANNERS[manner], **_sent(url, method)})
-    settings = Settings(conf.site_url(), portal_conf.cookie_domain())
+    settings = check.settings_of(check.Question("", {}))
     decided = decision.decide(who, asked, rules, settings, now)
     answer = check.rendered(decided, asked, settings, _TOKEN)
     looked = tuple(dict.fromkeys(_looked(asked, rules)))

@@ -1,10 +1,10 @@
 """Alarms: an operator is told once when something fails for a time, and again when it is well.
 
 `deliver_outbox --forever` looks each minute. A source fails when people have met its trouble, or
-its self-test finds one, for `VESTIBULE_ALARM_AFTER`. Keys, certificates and the disk are judged
-once an hour, by what the doctor says of them (docs/operations.md 6). What is a fact of one machine
-has its name in the key. An alarm ends when its subject was looked at and found well; its row goes
-when that was told.
+its settings cannot be read, and its self-test finds the same for `VESTIBULE_ALARM_AFTER`. Keys,
+certificates and the disk are judged once an hour, by what the doctor says of them
+(docs/operations.md 6). What is a fact of one machine has its name in the key. An alarm ends when
+its subject was looked at and found well; its row goes when that was told.
 """
 
 import socket
@@ -23,11 +23,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts import conf as ground
-from accounts.errors import ProtocolError
+from accounts.errors import MISCONFIGURED, ProtocolError
 from accounts.http import Client
-from accounts.models import Source
+from accounts.models import Event, Source
 from accounts.provider import Finding
-from accounts.source import outage
+from accounts.source import catalogue, outage
 from portal import conf
 from portal.operations import source_rows
 from portal.operations.doctor import examination
@@ -39,6 +39,8 @@ OF_A_MACHINE = ("files", "keys", "disk")
 SOURCE = "source:"
 # A machine that has not looked for so long does not look any more.
 UNHEARD = timedelta(days=1)
+# For so long what people have met makes a source worth a look.
+MET = timedelta(seconds=outage.REMEMBERED_SECONDS)
 # How long one process may take to tell one word, before another tells it.
 TELLING = timedelta(seconds=90)
 FAILING, WELL, GONE = "failing", "well", "gone"
@@ -128,13 +130,27 @@ def _troubled_sources() -> tuple[dict[str, str], list[str]]:
     known = {key.removeprefix(SOURCE) for key in alarms.values_list("key", flat=True)}
     _end((SOURCE + slug for slug in known - {*rows}), GONE)
     found, well = {}, []
-    for slug in sorted({*outage.since(rows), *known} & {*rows}):
+    for slug in sorted({*_suspects(rows), *known} & {*rows}):
         wrong = [each.message for each in source_rows.findings(rows[slug]) if not each.ok]
         if wrong:
             found[SOURCE + slug] = " ".join((f"{slug}:", *wrong))
         else:
             well.append(SOURCE + slug)
     return found, well
+
+
+def _suspects(rows: Mapping[str, Source]) -> set[str]:
+    """Return the sources of which somebody has met an outage or a refusal lately, and those whose
+    settings cannot be read, which nobody can meet.
+    """
+    now = timezone.now()
+    failed = Event.objects.filter(
+        name="login.failed", reason=MISCONFIGURED, last_at__gt=now - MET,
+        at__gt=now - UNHEARD,  # by which there is an index
+    )  # fmt: skip
+    unread = (slug for slug, row in rows.items() if not catalogue.is_readable(row))
+    refused = failed.order_by().values_list("source", flat=True).distinct()
+    return {*outage.since(rows), *refused, *unread}
 
 
 def _examined() -> tuple[dict[str, str], list[str]]:

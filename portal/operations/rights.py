@@ -6,7 +6,7 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from accounts.models import FactorDuty, User
+from accounts.models import FactorDuty, Identity, User
 
 
 def may_manage(actor: Any, person: User) -> bool:
@@ -65,6 +65,13 @@ def lifts_duty(actor: Any, mapping: Any) -> bool:
         return False
     names = {str(each) for each in mapping.values()}
     return FactorDuty.objects.filter(group__name__in=names).exists()
+
+
+def may_lift(actor: Any, way: Identity) -> bool:
+    """Tell whether `actor` may take a way in away that puts its person under a duty: one of their
+    own only with all rights.
+    """
+    return bool(actor.is_superuser) or way.user_id != actor.pk
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:

@@ -15,7 +15,7 @@ from accounts.models import Identity, Source, StoredSession, User
 from accounts.provider import Introduces
 from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
-from accounts.source import catalogue
+from accounts.source import catalogue, groups
 from accounts.telling import tell
 from portal.door import answers, incoming, leaving, signing_in, ways_in
 from portal.door.user_agents import device_name
@@ -75,7 +75,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
     person_id = incoming.person_id(request)
     if request.method == "POST":
         return _change_sign_ins(request, person_id)
-    identities = Identity.objects.filter(user_id=person_id).select_related("source")
+    identities = Identity.objects.filter(user_id=person_id).select_related("source", "user")
     session, kept = incoming.session_of(request), administrators.only_way_in()
     rows = [
         {
@@ -84,6 +84,7 @@ def sign_ins(request: HttpRequest) -> HttpResponse:
             "since": each.created_at,
             "current": _is_current(each, session),
             "kept": each.pk == kept,
+            "owed": not _may_lift(request) and groups.lifts_duty(each),
         }
         for each in identities
     ]
@@ -130,12 +131,19 @@ def _unlink(request: HttpRequest, person_id: int) -> HttpResponse:
     slug = identity.source.slug
     try:
         with administrators.kept():
-            people.unlink(identity, farewell.ELSEWHERE)
+            people.unlink(identity, farewell.ELSEWHERE, may_lift=_may_lift(request))
             tell("identity.unlinked", identity.user, incoming.visit(request), source=slug)
     except administrators.LastAdministratorError:
         raise Http404 from None
+    except groups.DutyError:  # the page says so
+        return answers.see_other("/account/sign-ins")
     messages.success(request, _("Removed. Nobody can sign in to this account that way any more."))
     return answers.see_other("/account/sign-ins")
+
+
+def _may_lift(request: HttpRequest) -> bool:
+    """Tell whether whoever is signed in may lift a duty that they are under by a group."""
+    return bool(cast(User, request.user).is_superuser)
 
 
 def _is_current(identity: Identity, session: Any) -> bool:

@@ -83,7 +83,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     person = User.objects.get(pk=person.pk)  # not as confined to this session's rights
     response = leaving.leave(request)  # while the upstream's tokens are there
     try:
-        erasure.erase(person, "by the person", incoming.visit(request))
+        erasure.erase(person, "by the person")
     except administrators.LastAdministratorError:
         raise Http404 from None
     messages.success(request, _("Your account is deleted."))
@@ -222,6 +222,8 @@ def _names() -> dict[str, str]:
         "second_factor_due": _("Second step needed from"),
         "application": _("Application"),
         "scope": _("Allowed"),
+        "only_at": _("Only at this address"),
+        "read_only": _("Reads only"),
         "event": _("Event"),
         "reason": _("Reason"),
         "detail": _("Detail"),

@@ -18,6 +18,7 @@ from accounts.provider import Authentication
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
+from accounts.strength import Strength
 from portal import conf
 from portal.door import (
     anew,
@@ -50,11 +51,12 @@ def choose(request: HttpRequest) -> HttpResponse:
         return signing_in.ask_again(session, next_url, demand)
     if session.is_logged_in and not wanted:
         return answers.see_other(signing_in.landing(None, session, next_url))
-    known = signing_in.recognised(request) if not wanted else None
-    if known and next_url:  # on the way to a protected page: no click is needed
-        return _continue_as(request, *known, next_url)
-    ready = list(catalogue.enabled())
     told = incoming.cut_off(request)
+    known = signing_in.recognised(request) if not (wanted or told) else None
+    known = known if known and _is_strong_enough(*known, demand) else None
+    if known and next_url:  # on the way to a protected page: no click is needed
+        return _nothing_yet(request) or _continue_as(request, *known, next_url)
+    ready = list(catalogue.enabled())
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
     if straight and not left:
@@ -80,6 +82,19 @@ def choose(request: HttpRequest) -> HttpResponse:
     page = answers.page(request, "login/choose.html", context)
     leaving.drop_word(request, page)
     return page
+
+
+def _is_strong_enough(
+    source: ConfiguredSource, known: Authentication, demand: Strength | None
+) -> bool:
+    return strength.reaches(source, known.acr, known.amr, demand)
+
+
+def _nothing_yet(request: HttpRequest) -> HttpResponse | None:
+    """Return the answer to a browser that fetches a page ahead: nobody has clicked."""
+    if "prefetch" not in request.headers.get("Sec-Purpose", ""):
+        return None
+    return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
 
 
 def _continue_as(
@@ -160,8 +175,8 @@ def _choice(
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in: the way upstream, or the form; or ask whether to switch."""
     source = incoming.source_or_404(slug)
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
-        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    if nothing := _nothing_yet(request):
+        return nothing
     next_url = safe_destination(request.GET.get("next") or request.POST.get("next"))
     session = incoming.session_of(request)
     demand = wishes.demanded(request, None)
@@ -181,10 +196,11 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         if posted:
             return _submit(request, source, next_url)
         known = signing_in.recognised_at(request, source)
-        if known:
+        if known and _is_strong_enough(source, known, demand):
             signing_in.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
-        return signing_in.begin(request, source, next_url, again=again)
+        away = anew.leave_at_last(request, source, next_url, again=again)
+        return away or signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=next_url, linking=linking)
 

@@ -83,8 +83,10 @@ def open_session(row: StoredSession) -> SessionStore:
     return SessionStore()
 
 
-def keep_alive(store: SessionStore) -> None:
-    """Store that a session is in use, and prolong it. Raises `InvalidToken` when it has ended."""
+def keep_alive(store: SessionStore, row: StoredSession) -> None:
+    """Store that the session of `row` is in use, and prolong it. Raises `InvalidToken` when it has
+    ended.
+    """
     ended = InvalidToken("The session has ended.")
     if not store.typed.is_logged_in:
         raise ended
@@ -93,3 +95,4 @@ def keep_alive(store: SessionStore) -> None:
         store.save()
     except UpdateError:
         raise ended from None
+    row.expire_date = store.typed.expires_at or row.expire_date

@@ -44,11 +44,11 @@ def request_for(
     """Return the request that an OAuth client would have sent to the toolkit, for a session.
 
     An access token is for `resource`, a refresh token for all of `granted_resource` (RFC 8707,
-    2.2).
+    2.2). At a shared computer it lives no longer than the session does unused.
     """
     request = Request(f"{conf.site_url()}/oauth/token", "POST")
     request.client, request.user, request.session_uid = client, row.user, row.uid
-    request.session_ends_at = row.ends_at
+    request.session_ends_at = row.expire_date if row.shared else row.ends_at
     request.scopes = list(scopes)
     request.resource = list(resource)
     request.granted_resource = list(granted_resource)

@@ -99,7 +99,7 @@ def _keep_up(row: StoredSession) -> None:
         renewal.refresh(store, wait=True)
     except InvalidGrant:
         raise SessionExpired(routes.sign_in_again_url(catalogue.find(row.source))) from None
-    bearer.keep_alive(store)
+    bearer.keep_alive(store, row)
 
 
 def _first_party() -> Any:

@@ -156,6 +156,10 @@ class AdgangsplatformenProvider:
         unchanged = known == (session.subject, session.bound_to, session.expires_at)
         return Keep() if unchanged else outcome
 
+    def uncouple(self, session: SessionRef) -> None:
+        """Let the session's cookie be as that of a person who left (W8)."""
+        self.markers.put("left", session.bound_to)
+
     def plan_logout(
         self, session: SessionRef, tokens: TokenSet | None, cookies: Cookies, return_to: str
     ) -> LogoutPlan:

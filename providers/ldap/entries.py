@@ -136,14 +136,14 @@ def authentication(
     """Return who an entry is. Raises `AccessDenied` when the source does not let them in."""
     if settings.allowed_groups and not set(settings.allowed_groups) & (groups or set()):
         raise AccessDenied(NOT_ALLOWED)
-    email = _first(entry, settings.claims.get("email", "mail"))
+    email = _whole(entry, settings.claims.get("email", "mail"))
     email = email if "@" in email else ""
     own = {name: _shown(entry, name) for name in settings.public if entry.texts(name)}
     return Authentication(
         subject=subject(settings, entry),
         issuer=settings.issuer,
         name=_first(entry, settings.claims.get("name", ""), *_NAMES),
-        username=_first(entry, settings.claims.get("username", "")),
+        username=_whole(entry, settings.claims.get("username", "")),
         email=email,
         email_verified=settings.mail_is_verified and bool(email),
         groups=None if groups is None else tuple(sorted(groups)),
@@ -183,6 +183,13 @@ def _unescaped(found: re.Match[bytes]) -> bytes:
 def _first(entry: Entry, *names: str) -> str:
     """Return the first value of the first of these attributes that has one."""
     return next((entry.texts(name)[0][:_LONGEST] for name in names if entry.texts(name)), "")
+
+
+def _whole(entry: Entry, name: str) -> str:
+    """Return the first value of an attribute that names somebody: none is cut or cleaned, for what
+    is left could be another's name.
+    """
+    return next((each for each in entry.names(name) if len(each) <= _LONGEST), "")
 
 
 def _shown(entry: Entry, name: str) -> Any:

@@ -120,10 +120,9 @@ def _asking(settings: OidcSettings, flow: LoginFlow, prompts: Collection[str]) -
     configured = settings.authorize.get("prompt", "").split()
     # One whose settings ask for the account may know no `login`, as Google does not.
     known = configured if flow.shared else [*configured, *prompts]
-    if not flow.again and "select_account" in known:
-        return {"prompt": "select_account"}
-    rest = (each for each in configured if each not in {"login", "none"})
-    return {"prompt": " ".join(["login", *rest])}
+    first = "select_account" if not flow.again and "select_account" in known else "login"
+    rest = (each for each in configured if each not in {first, "none"})
+    return {"prompt": " ".join([first, *rest])}
 
 
 def check_state(flow: LoginFlow, response: Mapping[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from accounts.errors import AccessDenied
 from accounts.provider import Authentication, TokenSet
 from accounts.strength import levels
+from accounts.upstream.mail import is_address
 from providers.oidc import checks
 from providers.oidc.settings import OidcSettings
 
@@ -65,13 +66,14 @@ def authentication(
     settings: OidcSettings, claims: Claims, tokens: TokenSet | None
 ) -> Authentication:
     """Return who `claims` speak of. Raises `AccessDenied` when the source does not let them in."""
+    email = _email(settings, claims)
     outcome = Authentication(
         subject=checks.subject(claims),
         issuer=settings.issuer,
         name=_name(settings, claims),
-        username=_text(_mapped(settings, claims, "username")),
-        email=_text(_mapped(settings, claims, "email")),
-        email_verified=_is_verified(settings, claims),
+        username=_whole(_mapped(settings, claims, "username")),
+        email=email,
+        email_verified=bool(email) and _is_verified(settings, claims),
         groups=_groups(settings, claims),
         claims=claims,
         public=_public(settings, claims),
@@ -84,7 +86,9 @@ def authentication(
         issued_at=checks.issue_time(claims),
     )
     if refusal := _refusal(settings, outcome):
-        raise AccessDenied(refusal, tokens=tokens)
+        denied = AccessDenied(refusal, tokens=tokens)
+        denied.subject, denied.sid = outcome.subject, outcome.sid
+        raise denied
     return outcome
 
 
@@ -122,7 +126,7 @@ def _refusal(settings: OidcSettings, outcome: Authentication) -> str:
         _words(settings, outcome.claims)
     ):
         return "The person did not sign in by one of the required means."
-    if settings.verified_mail_only and not (outcome.email and outcome.email_verified):
+    if settings.verified_mail_only and not outcome.email_verified:
         return "The person has no verified mail address."
     if settings.allowed_groups and not set(settings.allowed_groups) & set(outcome.groups or ()):
         return "The person is in none of the allowed groups."
@@ -156,6 +160,11 @@ def _mapped(settings: OidcSettings, claims: Claims, name: str) -> Any:
 def _name(settings: OidcSettings, claims: Claims) -> str:
     given = (_text(claims.get(part)) for part in ("given_name", "family_name"))
     return _text(_mapped(settings, claims, "name")) or " ".join(filter(None, given))
+
+
+def _email(settings: OidcSettings, claims: Claims) -> str:
+    found = _whole(_mapped(settings, claims, "email"))
+    return found if is_address(found) else ""
 
 
 def _is_verified(settings: OidcSettings, claims: Claims) -> bool:
@@ -202,7 +211,9 @@ def _is_shallow(value: Any, levels_left: int) -> bool:
 
 
 def _text(value: Any) -> str:
-    """Return a text without what no name has: control characters, which databases refuse."""
+    """Return a text to be shown, without what no name has: control characters, which databases
+    refuse. It tells nobody from somebody else.
+    """
     if not isinstance(value, str):
         return ""
     return "".join(each for each in value[:_LONGEST] if each.isprintable()).strip()

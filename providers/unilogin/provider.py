@@ -75,7 +75,8 @@ class UniloginProvider(OidcProvider):
         try:
             return self._authenticate(verified, tokens)
         except ProtocolError as error:
-            error.tokens = tokens
+            error.tokens, error.subject = tokens, verified["sub"]
+            error.sid = claims.session_id(verified)
             raise
 
     def explain(self, description: str) -> tuple[str, str]:

@@ -191,6 +191,21 @@ def test_the_outbox_delivers_what_failed(
     assert {event.name for event in trail} == {"logout", "logout.delivered"}
 
 
+def test_a_logout_that_waits_without_a_sid_ends_nothing_of_who_came_again(
+    client: Client, tenant: Callable[..., Source], peer: Upstream
+) -> None:
+    tenant(leaves_by="call")
+    enter(client, "town")
+    peer.mood = "failing"
+    leave(typed(client))
+    peer.mood = "live"
+    item = OutboxItem.objects.get()
+    enter(client, "town")
+    assert outbox.deliver_due(item.next_at) == 0
+    assert peer.hints == []
+    assert Event.objects.filter(name="logout.superseded").count() == 1
+
+
 def test_the_outbox_waits_longer_each_time_and_gives_up_after_a_day(
     client: Client, tenant: Callable[..., Source], peer: Upstream
 ) -> None:

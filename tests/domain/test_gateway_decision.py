@@ -221,6 +221,7 @@ def test_a_preflight_is_let_in_where_what_it_asks_for_has_a_rule() -> None:
         ("/", {"x_http_method": "patch"}),
         ("/", {"x_method_override": "OPTIONS,PATCH"}),
         ("/?_method=PATCH", {}),
+        ("/?_method%00x=PATCH", {}),
         ("/", {"authorization": "Bearer x"}),
         ("/", {"cookie": "app=1"}),
         ("/", {"content_type": "application/json"}),

@@ -143,6 +143,15 @@ def test_a_person_is_what_the_claims_say() -> None:
     assert (bare.name, bare.email, bare.email_verified, bare.groups) == ("", "a@b", True, ())
 
 
+@pytest.mark.parametrize(
+    "odd", ["bo\u00adss@d", "bo\0ss@d", "boss@d\n", "boss@d" + " " * 300 + "x"]
+)
+def test_whoever_has_what_cannot_be_seen_in_their_name_is_nobody_else(odd: str) -> None:
+    own = settings(claims={"username": "uid"}, mail_is_verified=True)
+    outcome = entries.authentication(own, entry(entryUUID="u-1", uid=odd, mail=odd), None)
+    assert (outcome.username, outcome.email, outcome.email_verified) == ("", "", False)
+
+
 @pytest.mark.parametrize("group", ["cn=a\\00b,ou=groups", "cn=a\\0Ab,ou=groups"])
 def test_the_name_of_a_group_holds_no_character_that_a_database_refuses(group: str) -> None:
     """RFC 4514, 2.4: what is escaped in a distinguished name can be any character."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Thread
 from typing import Any
 
@@ -12,8 +13,16 @@ from django.contrib.auth.models import Group, Permission
 from django.db import connections, transaction
 from django.test import Client
 
+from accounts.keyring import digest
 from accounts.models import FactorDuty, Source, User
+from portal.authorization_server.models import Client as OAuthClient
+from portal.gateway.models import AccessRule
 from tests.http.conftest import PASSWORD, sign_in
+from tests.http.gateway.asking import rule
+from tests.http.gateway.test_rules_admin import form as rule_form
+from tests.http.oauth.application import register
+from tests.http.oauth.test_client_rights import form as client_form
+from tests.http.oauth.test_meanwhile import closing, wait_for
 from tests.http.test_admin_people import form, url
 from tests.http.test_staff_sources import form as source_form
 
@@ -83,6 +92,50 @@ def test_a_source_and_a_group_are_not_written_over(
     group.permissions.clear()
     assert CHANGED in admin.post(page, sent).content.decode()
     assert not group.permissions.exists()
+
+
+def test_a_rule_and_a_client_are_not_written_over(admin: Client) -> None:
+    files = rule("files", access="nobody")
+    web = register("web", redirect_uris="https://a.example/cb", introspects=False)
+    for row, before, late in (
+        (files, {"access": "signed_in", "groups": []}, rule_form(access="signed_in", note="x")),
+        (web, {"introspects": True}, client_form(web, introspects="on", name="The site")),
+    ):
+        rows = type(row)._default_manager.filter(pk=row.pk)  # type: ignore[attr-defined]
+        page = f"/admin/{row._meta.app_label}/{row._meta.model_name}/{row.pk}/change/"
+        now = rows.values().get()
+        rows.update(**before)
+        sent = {**late, **shown(admin, page)}
+        rows.update(**{name: now[name] for name in before})
+        assert CHANGED in admin.post(page, sent).content.decode()
+        assert rows.values().get() == now
+        sent = {**late, **shown(admin, page)}
+        assert admin.post(page, sent).status_code == 302
+    assert (AccessRule.objects.get().note, OAuthClient.objects.get(pk=web.pk).name) == (
+        "x",
+        "The site",
+    )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_secret_that_is_made_in_the_same_moment_stays(admin: Client) -> None:
+    sign_in(other := Client(), "ada")
+    web = register("web", auth_method=OAuthClient.Method.BASIC)
+    rows, clients = OAuthClient.objects.filter(pk=web.pk), "/admin/authorization_server/client/"
+    made = {"action": "renew_secret", "_selected_action": [web.pk]}
+    sent = client_form(web, name="The site")
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            rows.select_for_update().get()
+            new = pool.submit(closing, lambda: other.post(clients, made, follow=True))
+            wait_for(1)
+            page = f"{clients}{web.pk}/change/"
+            late = pool.submit(closing, lambda: admin.post(page, sent).status_code)
+            wait_for(2)
+        assert late.result(30) == 302
+    (said,) = map(str, new.result(30).context["messages"])
+    now = rows.get()
+    assert (now.name, now.client_secret) == ("The site", digest(said.rsplit(" ", 1)[1]))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -19,8 +19,10 @@ from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.db import OperationalError, connection
 from django.test import override_settings
+from django.utils import timezone
 
-from accounts.models import Source
+from accounts import errors, events
+from accounts.models import Event, Source
 from accounts.source import catalogue, outage
 from portal.operations import alarms
 from portal.operations.alarms import Alarm
@@ -82,6 +84,38 @@ def test_a_source_is_told_of_once_and_again_when_it_is_well(town: Upstream) -> N
         assert look() == ["Vestibule: Well again: town"]
         assert look() == []
         assert mail.outbox[0].to == ["ops@example.org"]
+
+
+def refused() -> None:
+    """Let somebody fail since the source refuses the site, or seem to."""
+    events.count(events.event("login.failed", reason=errors.MISCONFIGURED, source="town"))
+
+
+def test_a_source_that_refuses_the_site_is_told_of(town: Upstream) -> None:
+    with told():
+        refused()
+        assert look() == [], "its self-test finds nothing"
+        fail()
+        outage.over("town")
+        Event.objects.update(last_at=timezone.now() - timedelta(minutes=6))
+        assert look() == [], "nobody has met it lately"
+        refused()
+        assert look() == ["Vestibule: Not well: town"]
+        mend(town)
+        assert look() == ["Vestibule: Well again: town"]
+
+
+def test_a_source_that_cannot_be_read_is_told_of(
+    town: Upstream, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("VESTIBULE_SOURCE_TOWN", "a secret of the town's")
+    row = Source.objects.get(slug="town")
+    row.settings = {"upstream": town.url, "secret": "env:VESTIBULE_SOURCE_TOWN"}
+    catalogue.save(row)
+    with told():
+        assert look() == []
+        monkeypatch.delenv("VESTIBULE_SOURCE_TOWN")
+        assert look() == ["Vestibule: Not well: town"]
 
 
 def test_a_short_trouble_is_told_to_nobody(town: Upstream) -> None:

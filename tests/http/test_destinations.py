@@ -54,6 +54,15 @@ def test_everything_else_is_dropped(value: str) -> None:
     assert safe_destination(value) == ""
 
 
+@pytest.mark.parametrize("more", ["?q=", "#", "?q=/../?"])
+def test_a_long_address_loses_its_query(more: str) -> None:
+    assert safe_destination("https://front.example/map" + more + "a" * 2000) == (
+        "https://front.example/map"
+    )
+    assert safe_destination("https://evil.example/map" + more + "a" * 2000) == ""
+    assert safe_destination("https://front.example/" + "a" * 2000) == ""
+
+
 @pytest.mark.parametrize("value", ["https://front.example", "https://front.example/a?b=c#d"])
 def test_the_exact_origin_of_a_front_end_is_kept(value: str) -> None:
     assert safe_destination(value) == value

@@ -114,6 +114,30 @@ def test_an_upstreams_people_are_told_too(tenant: Tenant) -> None:
     assert [told.to for told in mails()] == [["bob@example.org"]]
 
 
+def test_a_known_browser_is_no_news_by_another_way_in(
+    known: Client, person: User, tenant: Tenant
+) -> None:
+    row = tenant()
+    row.identities.create(issuer=row.settings["upstream"], subject="bob", user=person)
+    for _round in range(2):
+        known.post("/auth/logout")
+        enter(known, "town")
+        known.post("/auth/logout")
+        sign_in(known)
+    assert mails() == []
+    assert not Event.objects.filter(name="device.new").exists()
+    assert shown(known) == ["Firefox, Windows"]
+
+
+def test_who_signs_in_in_somebody_elses_browser_is_told(known: Client, tenant: Tenant) -> None:
+    tenant()
+    enter(Client(HTTP_USER_AGENT=SAFARI), "town")
+    known.post("/auth/logout")
+    enter(known, "town")
+    assert Event.objects.get(name="device.new").user.username != "alice"
+    assert KnownDevice.objects.count() == 3
+
+
 @pytest.mark.parametrize("why", ["off", "not verified", "no address"])
 def test_nobody_is_told_who_should_not_be(
     known: Client, person: User, settings: Any, why: str

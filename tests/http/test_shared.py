@@ -25,7 +25,6 @@ from portal.door.shared import NothingStays
 from portal.gateway import check, known
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.gateway.asking import ask, rule
-from tests.http.oauth.application import Application, register
 from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
@@ -241,15 +240,22 @@ def test_the_next_person_finds_the_box_ticked(client: Client, person: User) -> N
         assert "Alice" not in page
 
 
+@pytest.mark.parametrize("leaves_by", ["visit", "nothing"])
 def test_the_upstream_is_visited_and_one_lands_on_the_page(
-    client: Client, tenant: Tenant, peer: Upstream
+    client: Client, tenant: Tenant, peer: Upstream, settings: Any, leaves_by: str
 ) -> None:
-    tenant(leaves_by="visit")
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://front.example"]
+    tenant(leaves_by=leaves_by)
     state = client.get("/auth/login/town?shared=1")["Location"].split("state=")[1].split("&")[0]
     client.get("/auth/callback/town", {"code": "bob", "state": state})
-    away = onward(client, client.post("/auth/logout"))
-    assert str(away["Location"]).startswith(peer.url)
-    assert client.get("/auth/logout/done")["Location"] == ENDED
+    back = {} if leaves_by == "visit" else {"return_to": "https://front.example/bye"}
+    left = client.post("/auth/logout", back)
+    assert left["Clear-Site-Data"] == '"cache", "storage"'
+    away = onward(client, left)
+    assert str(away["Location"]).startswith(back.get("return_to", peer.url))
+    assert not any(name.startswith("vestibule-onward") for name in is_left(client))
+    if leaves_by == "visit":
+        assert client.get("/auth/logout/done")["Location"] == ENDED
 
 
 def test_an_upstream_that_did_not_hear_is_told_of(
@@ -386,17 +392,6 @@ def test_u31_only_pages_that_are_opened_keep_it_alive(
             assert is_known()
     with time_machine.travel(began + timedelta(minutes=11), tick=False):
         assert is_known() is (where == "page")
-
-
-def test_an_application_of_the_computer_ends_with_it(client: Client, person: User) -> None:
-    tell(client)
-    app = Application(register("desktop"), client)
-    app.redeem(app.code(scope="openid profile offline_access"))
-    child = StoredSession.objects.get(kind="client")
-    assert child.shared
-    assert child.ends_at <= stored(client).ends_at
-    client.post("/auth/logout")
-    assert not StoredSession.objects.exists()
 
 
 def test_a_session_that_could_not_be_read_is_not_read_once_more(rf: Any) -> None:

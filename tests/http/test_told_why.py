@@ -135,6 +135,8 @@ def test_who_has_signed_in_again_is_told_nothing(alice: Client) -> None:
     fresh.feed()
     alice.get("/auth/session")
     sign_in(alice)
+    assert ADMINISTRATOR not in alice.get("/account/").content
+    alice.post("/auth/logout")
     assert ADMINISTRATOR not in alice.get("/").content
 
 

@@ -13,10 +13,11 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
+from portal.door import seen_field
+from portal.door.seen_field import SeenField
 from portal.operations import roles
-from portal.operations.admin import duty_field, seen_field
+from portal.operations.admin import duty_field
 from portal.operations.admin.duty_field import DutyField
-from portal.operations.admin.seen_field import SeenField
 from portal.operations.rights import may_give, may_vouch
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")

@@ -5,6 +5,7 @@ from typing import Any, cast
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count, QuerySet
 from django.forms import modelform_factory
@@ -17,20 +18,21 @@ from django.utils.translation import gettext_lazy as _
 from accounts import ended, events, strength
 from accounts.models import Identity, Source, User
 from accounts.session import administrators, erasure, farewell, people
-from accounts.source import catalogue
-from portal.door import incoming, ways_in
+from accounts.source import catalogue, groups
+from portal.door import incoming, seen_field, ways_in
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, column, meant, shown_email, titled, with_subject
+from portal.door.seen_field import Held
 from portal.operations import roles
-from portal.operations.admin import duty_field, links, promotion, seen_field
+from portal.operations.admin import duty_field, links, promotion
 from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
-from portal.operations.admin.seen_field import Held
 from portal.operations.rights import (
     may_delete,
     may_give,
+    may_lift,
     may_manage,
     may_readdress,
     may_vouch,
@@ -279,7 +281,7 @@ class IdentityAdmin(Guarded, ReadOnly):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody shut out a person who may do more than they, nor take a way in of their own
-        away by a password alone who has a second factor.
+        away by a password alone who has a second factor, or by which they are to have one.
         """
         permitted = super().has_delete_permission(request, obj)
         if obj is None or not permitted:
@@ -287,11 +289,15 @@ class IdentityAdmin(Guarded, ReadOnly):
         own = obj.user_id == request.user.pk
         if own and not strength.has(incoming.session_of(request), ways_in.proof_of(obj.user)):
             return False
-        return may_manage(request.user, obj.user)
+        lifts = not may_lift(request.user, obj) and groups.lifts_duty(obj)
+        return not lifts and may_manage(request.user, obj.user)
 
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
         """Take the way in away, and end the sessions that came by it."""
-        unlink(request, obj)
+        try:
+            unlink(request, obj)
+        except groups.DutyError:
+            raise PermissionDenied from None
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Identity]) -> None:
         """Take several ways in away, all or none, each with its sessions."""

@@ -16,14 +16,16 @@ from accounts import events
 from accounts.factors import passkeys
 from accounts.models import Identity, StoredSession, User
 from accounts.session import administrators, people
+from accounts.source import groups
 from accounts.telling import tell
 from portal.door import answers, incoming
 from portal.door.guarded import prove_own
 from portal.operations import person as reading
+from portal.operations.admin import duty_field
 from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.admin.reset_page import state_of
-from portal.operations.rights import may_manage
+from portal.operations.rights import may_lift, may_manage
 
 # What the account page asks for a second factor of who has one.
 _WAYS_IN = frozenset({"unlink", "remove-passkey"})
@@ -141,7 +143,11 @@ class PersonPage(MergePage):
         reason = self._reason(request)
         if not reason:
             return
-        unlink(request, way, reason)
+        try:
+            unlink(request, way, reason)
+        except groups.DutyError:
+            self.message_user(request, duty_field.OWN_DUTY, messages.ERROR)
+            return
         said = _("Taken away. Nobody can sign in as %s that way any more.") % person
         self.message_user(request, said, messages.SUCCESS)
 
@@ -182,10 +188,12 @@ class PersonPage(MergePage):
 
 
 def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
-    """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`."""
+    """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`,
+    and `DutyError` for one of their own by which somebody must have a second factor.
+    """
     with administrators.kept():
         slug, user = way.source.slug, way.user
-        record_ended(request, people.unlink(way))
+        record_ended(request, people.unlink(way, may_lift=may_lift(request.user, way)))
         tell("identity.unlinked", user, incoming.visit(request), source=slug, detail=reason)
 
 

@@ -14,10 +14,11 @@ from accounts.models import Source
 from accounts.provider.shown import MORE
 from accounts.source import catalogue, logos, registry
 from portal import conf
+from portal.door import seen_field
+from portal.door.seen_field import SeenField
 from portal.door.typed_json import Decoder
 from portal.operations import source_fields, source_rows
-from portal.operations.admin import duty_field, seen_field
-from portal.operations.admin.seen_field import SeenField
+from portal.operations.admin import duty_field
 from portal.operations.rights import lifts_duty, may_map
 
 TYPED = "typed"

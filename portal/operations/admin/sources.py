@@ -29,9 +29,9 @@ from accounts.session import administrators
 from accounts.source import catalogue, registry
 from portal.door import answers, routes
 from portal.door.guarded import Guarded
+from portal.door.seen_field import Held
 from portal.operations import source_fields, source_rows
 from portal.operations.admin.records import PER_PAGE
-from portal.operations.admin.seen_field import Held
 from portal.operations.admin.source_form import SourceForm
 
 _WELL_KNOWN = "/.well-known/openid-configuration"

@@ -65,6 +65,18 @@ def test_who_leaves_and_does_not_visit_the_logout_proves_nothing(
     assert visitor.type == "anonymous"
 
 
+def test_who_does_not_visit_the_logout_is_led_there_again(visitor: Visitor, library: Cms) -> None:
+    """Else bib.dk, which was not left either, would make the CMS another cookie without a card."""
+    visitor.enter()
+    way = press(visitor)["Location"]
+    led = visitor.get(START, again="1", next=BEHIND)
+    assert led["Location"] == way
+    visitor.at_cms.get(way)
+    visitor.at_cms.sign_in("rikke", back_at_the_cms(visitor))
+    assert visitor.get(CALLBACK)["Location"] == BEHIND
+    assert not asks_again(visitor)
+
+
 @pytest.mark.parametrize("lost", [False, True])
 def test_who_drops_our_cookie_first_proves_nothing(visitor: Visitor, lost: bool) -> None:
     visitor.enter()

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from accounts.models import Identity, Source, User
+from accounts.models import Identity, Source, StoredSession, User
 from accounts.session import vault
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Visitor, failure
 from tests.http.conftest import sign_in, stored
@@ -141,6 +142,27 @@ def test_of_two_libraries_none_is_guessed(visitor: Visitor, source: Make) -> Non
 def test_w37_a_protected_page_looks_at_the_cms_before_it_asks(visitor: Visitor) -> None:
     visitor.at_cms.sign_in("rikke", "/login?current-path=/")
     assert visitor.get("/login", next="/account/")["Location"] == "/account/"
+
+
+def test_s11_a_prefetch_of_a_protected_page_signs_nobody_in(visitor: Visitor) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    ahead = {"Sec-Purpose": "prefetch;prerender"}
+    assert visitor.carry().get("/login?next=/account/", headers=ahead).status_code == 204
+    assert not StoredSession.objects.exists()
+
+
+def test_who_is_known_too_weakly_for_a_page_is_given_the_choice(
+    visitor: Visitor, library: Cms, settings: Any
+) -> None:
+    settings.VESTIBULE_STAFF_STRENGTH = "substantial"
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    asked = visitor.get("/admin/")["Location"]
+    assert "strength=substantial" in asked
+    choice = visitor.get(asked)
+    assert choice.status_code == 200
+    assert "Continue as patron" not in choice.content.decode()
+    begun = visitor.get("/auth/login/library", strength="substantial")
+    assert begun["Location"].startswith(f"{library.url}/login"), "the card is really asked for"
 
 
 def test_the_choice_offers_to_go_on_as_patron(visitor: Visitor) -> None:

@@ -11,12 +11,14 @@ import pytest
 import time_machine
 from django.contrib.auth.models import Group, Permission
 from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.factors import codes, duty, totp
-from accounts.models import Event, FactorDuty, User
+from accounts.models import Event, FactorDuty, Source, User
+from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, sign_in
-from tests.http.factors.conftest import SECOND, Factor, begun, under
+from tests.http.factors.conftest import SECOND, Factor, begun, group_under, under
 from tests.http.onward import onward
 from tests.peers import fresh
 
@@ -119,6 +121,38 @@ def test_a_clerk_leaves_no_group_that_has_a_duty_nor_changes_it(root: tuple[User
     assert edit_group(browser, group, "0").status_code == 302
     assert edit_group(root[1], group, "").status_code == 302
     assert duty.days_of({"group": group}) is None
+
+
+def test_nobody_takes_away_the_way_in_that_alone_puts_them_under_it(house: None) -> None:
+    clerk, browser = staff("carl", "view_user", "view_identity", "delete_identity")
+    group = group_under(clerk, "Caseworkers", days=14)
+    town = {"provider": "tenant", "settings": {"upstream": "http://127.0.0.1:1"}}
+    ways = []
+    for slug in ("town", "library"):
+        row = Source(slug=slug, groups={"cw": "Caseworkers"}, **town)
+        catalogue.save(row)
+        ways += [clerk.identities.create(source=row, subject="carl", claimed_groups=["cw"])]
+    posts: list[tuple[str, dict[str, Any]]] = [
+        ("/account/sign-ins", {"unlink": ways[1].pk}),
+        (f"/admin/accounts/identity/{ways[1].pk}/delete/", {"post": "yes"}),
+        (reverse("admin:accounts_user_person", args=[clerk.pk]),
+         {"act": "unlink", "identity": ways[1].pk, "reason": "Gone"}),
+    ]  # fmt: skip
+    both = {"action": "delete_selected", "_selected_action": [each.pk for each in ways]}
+    browser.post("/admin/accounts/identity/", {**both, "post": "yes"})
+    assert clerk.identities.filter(pk__in=[each.pk for each in ways]).count() == 2
+    browser.post("/account/sign-ins", {"unlink": ways[0].pk})
+    assert not clerk.identities.filter(pk=ways[0].pk).exists(), "the other gives the group as well"
+    for path, form in posts:
+        assert browser.post(path, form).status_code in {302, 303, 403}, path
+        assert clerk.identities.filter(pk=ways[1].pk).exists(), path
+        assert clerk.groups.get() == group, path
+    page = browser.get("/account/sign-ins").content.decode()
+    assert "must have a second step, so it stays" in page
+    assert 'name="unlink"' not in page
+    duty.set_for({"group": group}, None)
+    browser.post(*posts[0])
+    assert not clerk.groups.exists()
 
 
 @pytest.mark.parametrize("rights", [(), ("view_user",), ("change_group",), ("add_user",)])

@@ -180,6 +180,12 @@ def test_below_a_path_of_a_host(browser: Client) -> None:
     for path in ("/", "/davs", "/dav/../x", "/dav/%2e%2e/x", "/DAV/x", "/dav;/../x"):
         assert status(password, path=path) in {400, 403}, path
     assert status(password, host="calendar.example.org", path="/dav/x") == 403
+    told = browser.get("/account/data/export").json()["data"]
+    mine = {each["name"]: each["value"] for each in told if each["about"] == "application"}
+    place = "files.example.org/dav/"
+    assert mine == {"application": "Calendar", "only_at": place, "read_only": False}
+    page = browser.get("/account/data").content.decode()
+    assert re.search(rf"<dt>Only at this address</dt>\s*<dd>{place}</dd>", page)
 
 
 def test_beyond_its_reach_a_public_page_knows_nobody(browser: Client) -> None:

@@ -42,9 +42,17 @@ def browser(person: User) -> Browser:
 # --- The way --------------------------------------------------------------------------------------
 
 
-def test_a_stranger_signs_in_on_the_way_and_arrives(person: User) -> None:
+@pytest.mark.parametrize(
+    ("asked", "arrives"),
+    [
+        ("/a/b?c=d&e=%C3%A6", "/a/b?c=d&e=%C3%A6"),
+        ("/map?" + "layer=a," * 300, "/map"),
+        ("/" + "a" * 3000, "/"),
+    ],
+)
+def test_a_stranger_signs_in_on_the_way_and_arrives(person: User, asked: str, arrives: str) -> None:
     browser = Browser()
-    url, page = browser.go(f"https://{FILES}/a/b?c=d&e=%C3%A6")
+    url, page = browser.go(f"https://{FILES}{asked}")
     assert page.status_code == 200
     assert url.startswith(f"{SITE}/login?next=")
     goes_on = parse_qs(urlsplit(url).query)["next"][0]
@@ -53,7 +61,7 @@ def test_a_stranger_signs_in_on_the_way_and_arrives(person: User) -> None:
     posted = onward(browser.site, browser.site.post("/auth/login/local", form))
     assert posted["Location"] == goes_on
     url, page = browser.go(SITE + goes_on)
-    assert (url, page.status_code) == (f"https://{FILES}/a/b?c=d&e=%C3%A6", 200)
+    assert (url, page.status_code) == (f"https://{FILES}{arrives}", 200)
     assert page["Remote-User"] == person.uid
 
 

@@ -9,11 +9,14 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import Group
 from django.core.management import CommandError, call_command
+from django.test import Client
 
 from accounts import ended
-from accounts.models import Event
+from accounts.models import Event, User
+from accounts.session import people
 from portal.gateway import rules
 from portal.gateway.models import AccessRule
+from tests.http.conftest import sign_in
 from tests.http.gateway.asking import ask, rule
 from tests.peers import fresh
 
@@ -228,3 +231,22 @@ def test_check_finds_a_rule_that_is_never_asked(
 def test_what_nobody_can_ask_is_refused_in_a_sentence(asked: list[str], said: str) -> None:
     with pytest.raises(CommandError, match=said):
         run("test", *asked)
+
+
+def test_what_it_tells_is_what_the_gateway_does(person: User, settings: Any) -> None:
+    rule("files", access="signed_in")
+    settings.VESTIBULE_APP_PASSWORDS = True
+    User.objects.update(email_verified=False)
+    sign_in(alice := Client())
+    program = ["--method", "PROPFIND", "--manner", "client"]
+    dav = ask(method="PROPFIND", accept="*/*", depth="1")
+    _told_as_done(ask(alice), "Remote-Email", "--as", "alice")
+    _told_as_done(dav, "WWW-Authenticate", *program)
+    people.disable(person)
+    _told_as_done(ask(alice), "Location", "--as", "alice")
+
+
+def _told_as_done(done: Any, header: str, *asked: str) -> None:
+    told = run("test", "https://files.example.org/", *asked).splitlines()
+    said = [line.split(": ", 1)[1] for line in told if line.startswith(f"     {header}: ")]
+    assert (told[0][:3], ", ".join(said)) == (str(done.status_code), done[header])

@@ -66,7 +66,11 @@ def test_a_provider_that_can_is_asked_for_the_account(
     client: Client, source: Make, provider: Certified
 ) -> None:
     source(provider, authorize={"prompt": "select_account"})
-    assert "prompt=select_account" in client.get("/auth/login/town?other=1")["Location"]
+    assert "prompt=select_account&" in client.get("/auth/login/town?other=1")["Location"] + "&"
+    source(provider, authorize={"prompt": "login consent select_account none"})
+    for asked in ("other", "shared"):  # what the operator demands each time is demanded now too
+        started = client.get(f"/auth/login/town?{asked}=1")["Location"]
+        assert "prompt=select_account+login+consent&" in f"{started}&"
     source(provider)
     assert "prompt=login" in client.get("/auth/login/town?other=1")["Location"]
     assert "prompt=" not in client.get("/auth/login/town")["Location"]

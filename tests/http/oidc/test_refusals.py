@@ -122,6 +122,20 @@ def test_means_that_are_too_weak_are_refused(
     asked = {"acr_values": "urn:test:loa:low"}
     source(provider, required_acr=["urn:test:loa:high"], authorize=asked)
     assert failure(browser.sign_in("town")).reason == "not-authorized"
+    assert len(provider.requests("/token/revocation")) == 1
+
+
+def test_a_refusal_costs_nobody_the_session_that_they_have(
+    browser: Browser, source: Make, provider: Certified
+) -> None:
+    """What is revoked is the grant, which both sign-ins share."""
+    source(provider, required_acr=["urn:test:loa:high"])
+    browser.acr = "urn:test:loa:high"
+    assert browser.sign_in("town")["Location"] == "/account/"
+    browser.acr = "urn:test:loa:low"
+    refused = browser.deliver(browser.go(browser.start("town", again="1")))
+    assert failure(refused).reason == "not-authorized"
+    assert provider.requests("/token/revocation") == []
 
 
 def test_a_source_that_does_not_enroll_lets_in_whom_it_knows(

@@ -135,6 +135,29 @@ def test_who_leaves_waits_for_a_document_no_longer_than_for_the_call(
     assert_gone(Browser(client))
 
 
+@pytest.mark.parametrize("again", ["by-it", "by-another", "not-yet"])
+def test_a_logout_that_waits_ends_no_session_that_came_after(
+    client: Client, source: Make, liar: Liar, again: str
+) -> None:
+    """A broker keeps the `sid` for whoever signs in once more in the same browser."""
+    source(**liar.settings())
+    liar.enter(client)
+    good, liar.op.answers["end_session"] = liar.op.answers["end_session"], page(503)
+    client.post("/auth/logout")
+    liar.op.answers["end_session"] = good
+    if again == "by-another":
+        liar.op.claims["sid"] = "another"
+    if again != "not-yet":
+        assert liar.enter(client)["Location"] == "/account/"
+    with later(60):
+        assert outbox.deliver_due() == len(liar.left) == (0 if again == "by-it" else 1)
+    assert not OutboxItem.objects.exists()
+    name = "logout.superseded" if again == "by-it" else "logout.delivered"
+    [told] = Event.objects.filter(name__startswith="logout.")
+    left = Event.objects.get(name="logout")
+    assert (told.name, told.support_code) == (name, left.support_code)
+
+
 ANSWERS: dict[str, tuple[Page, bool]] = {
     "200": (page(200, b"<html>"), True),
     "204": (page(204), True),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -120,6 +121,21 @@ def test_a_refusal_that_the_broker_does_not_hear_of_is_told_later(
     assert not OutboxItem.objects.exists()
 
 
+def test_a_refusal_that_is_told_later_ends_no_session_that_came_after(
+    client: Client, source: Make, liar: Liar
+) -> None:
+    source(**liar.settings())
+    good, liar.op.answers["introspect"] = liar.op.answers["introspect"], page(200, after=8)
+    assert failure(liar.enter(client)).reason == "temporarily-unavailable"
+    assert OutboxItem.objects.count() == 1
+    liar.op.answers["introspect"] = good
+    assert liar.enter(client)["Location"] == "/account/"
+    with later(60):
+        assert outbox.deliver_due() == 0
+    assert liar.left == []
+    assert not OutboxItem.objects.exists()
+
+
 LIES: dict[str, dict[str, Any]] = {
     "the-licence-is-missing": {"claims": {"has_license": REMOVED}},
     "the-licence-is-null": {"claims": {"has_license": None}},
@@ -205,7 +221,7 @@ def test_a_person_whom_an_administrator_must_make_first_is_signed_out_there_too(
 
 
 @pytest.mark.parametrize("signed_in", [False, True])
-def test_whoever_signs_in_too_weakly_is_signed_out_there_unless_signed_in_here(
+def test_whoever_is_refused_is_signed_out_there_unless_signed_in_here(
     browser: Browser, source: Make, standin: Standin, signed_in: bool
 ) -> None:
     source()
@@ -214,8 +230,27 @@ def test_whoever_signs_in_too_weakly_is_signed_out_there_unless_signed_in_here(
     browser.who = "Ida"
     begun = browser.start("unilogin", "/account/", strength="substantial")
     assert failure(browser.deliver(browser.go(begun))).reason == "too-weak"
+    source(municipalities=["147"])
+    begun = browser.start("unilogin", again="1")
+    assert failure(browser.deliver(browser.go(begun))).reason == "not-authorized"
     assert bool(standin.signed_in()) is signed_in
     assert browser.session()["isLoggedIn"] is signed_in
+
+
+@pytest.mark.parametrize("changed", [{}, {"sub": "another"}], ids=str)
+def test_trouble_signs_nobody_out_there_by_whose_session_they_are_here(
+    client: Client, source: Make, liar: Liar, changed: dict[str, str]
+) -> None:
+    source(**liar.settings())
+    liar.op.claims["auth_time"] = int(time.time())
+    liar.enter(client)
+    liar.op.claims |= changed
+    liar.op.answers["introspect"] = page(500)
+    asked = client.get("/auth/login/unilogin", {"again": "1"})["Location"]
+    refused = client.get("/auth/callback/unilogin", liar.op.authorize(asked))
+    assert failure(refused).reason == "temporarily-unavailable"
+    assert len(liar.left) == len(changed)
+    assert client.get("/auth/session").json()["isLoggedIn"]
 
 
 def test_whoever_is_linked_to_somebody_else_is_signed_out_there(

@@ -53,13 +53,19 @@ SPELT: dict[str, Callable[[str], str]] = {
     "half and half": lambda name: name.replace("-", "_", 1),
     "the other half": lambda name: "-".join(name.rsplit("-", 1)[:-1]) + "_" + name.rsplit("-")[-1],
     "loud, with underscores": lambda name: name.replace("-", "_").upper(),
+    "with dots": lambda name: name.replace("-", "."),
 }
+MARKS = "!#$%&'*+.^_`|~"  # what a name may hold beside letters, digits and "-" (RFC 9110, 5.6.2)
 LIES = (
     "X-Forwarded-For: 203.0.113.66", "X-Forwarded-Proto: http", "X-Forwarded-Method: OPTIONS",
     "X-Forwarded-Host: public.town.localhost", "X-Forwarded-Port: 66", "X-Forwarded-Uri: /evil",
     "X-Forwarded-Prefix: /evil", "X-Original-Url: https://public.town.localhost/evil",
     "X-Original-Uri: /evil", "X-Original-Method: OPTIONS", "X-Rewrite-Url: /evil",
     "X-Real-IP: 203.0.113.66", "Forwarded: for=203.0.113.66;host=public.town.localhost",
+    "X-Forwarded-User: evil", "X-Forwarded-Email: evil", "X-Forwarded-Groups: evil",
+    "X-Forwarded-Preferred-Username: evil", "X-Forwarded-Access-Token: evil",
+    "X-Forwarded-Scheme: evil", "X-Forwarded-Ssl: evil", "X-Forwarded-Path: evil",
+    "X-Original-Host: evil", "X-Original-Authorization: evil", "X-Rewrite-Uri: evil",
 )  # fmt: skip
 TRICKS = (
     "/private", "/private/", "//private", "///private", "/./private", "/x/../private",
@@ -175,9 +181,11 @@ def test_h03_identity_is_the_gateways_word(
 ) -> None:
     forged = [f"{spelt(name)}: root" for spelt in SPELT.values() for name in IDENTITY]
     forged += [f"{name}: root, admin" for name in IDENTITY]
-    assert wire.ask("GET /public", *forged).status == 200
-    seen = app.last()
-    assert "root" not in json.dumps(seen.headers)
+    marked = [f"Remote{mark}{name}: root" for mark in MARKS for name in ("User", "Groups")]
+    for lies in (marked, forged):
+        assert wire.ask("GET /public", *lies).status == 200
+        seen = app.last()
+        assert "root" not in json.dumps(seen.headers)
     assert {value for name in IDENTITY for value in seen.all(name)} <= {"", "anonymous"}
     assert wire.ask("GET /own", bearer, *forged).status == 200
     seen = app.last()
@@ -279,8 +287,10 @@ def test_h08_methods(wire: Wire, app: Application, bearer: str) -> None:
         for more in ("DELETE,\xc3\xa5", "DELETE,\xff", f"GET\r\n{name}: DELETE,\xff"):
             found = wire.ask("GET /read", f"{name}: {more}").status
             assert found in {400, 403} or not app.last().all(name)[1:], more
+    assert wire.ask("GET /read?_method%00x=DELETE").status == 403
     assert not app.seen
-    assert wire.ask("HEAD /read").status == 200
+    assert wire.ask("HEAD /read", "X-HTTP-Method.Override: DELETE").status == 200
+    assert "DELETE" not in json.dumps(app.last().headers)
 
 
 def test_h09_only_a_websocket_is_handed_on_where_a_rule_says_so(

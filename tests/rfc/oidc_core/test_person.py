@@ -93,6 +93,22 @@ def test_u08_only_a_verified_address_counts_as_one(
     assert portal.login().email_verified is False
 
 
+@pytest.mark.parametrize(
+    "odd",
+    [
+        "bo\u00adss@city.example", "boss\0@city.example", "boss@city.example\ue000",
+        "boss@ci\u200bty.example", "boss@city.example\n", "boss@city.example" + "\u200b" * 300,
+        "boss@city.example" + " " * 300 + "@evil.example",
+    ],
+)  # fmt: skip
+def test_whoever_has_what_cannot_be_seen_in_their_name_is_nobody_else(
+    portal: Portal, op: OpenIdProvider, odd: str
+) -> None:
+    op.userinfo.update(email=odd, email_verified=True, preferred_username=odd)
+    outcome = portal.login(claims={"username": "preferred_username"})
+    assert (outcome.username, outcome.email, outcome.email_verified) == ("", "", False)
+
+
 def test_cognito_writes_true_as_a_text(portal: Portal, op: OpenIdProvider) -> None:
     op.userinfo.update(email="user@example.com", email_verified="true")
     assert portal.login().email_verified
@@ -164,6 +180,11 @@ RULES: dict[str, tuple[dict[str, Any], dict[str, Any], dict[str, Any]]] = {
         {"verified_mail_only": True},
         {"email": "user@example.com", "email_verified": True},
         {"email_verified": True},
+    ),
+    "verified what is no mail": (
+        {"verified_mail_only": True},
+        {"email": "user@example.com", "email_verified": True},
+        {"email": "none", "email_verified": True},
     ),
     "groups": (
         {"allowed_groups": ("a", "b"), "claims": {"groups": "groups"}},

@@ -43,6 +43,11 @@ class Held(admin.ModelAdmin):  # type: ignore[type-arg]
         rows = self.model._default_manager.select_for_update(no_key=True)
         return rows.filter(pk=found.pk).first()
 
+    def seen_name(self, request: HttpRequest, obj: Any) -> list[str]:
+        """Return the name of the field for a page that shows a row and can be sent, else none."""
+        sends = obj is not None and self.has_change_permission(request, obj)
+        return [NAME] if sends else []
+
 
 def fill(form: Any) -> None:
     """Note in a form what is stored of its row, if there is one."""
