@@ -66,6 +66,10 @@ class ProtocolError(Exception):
         if reason is not None:
             self.reason = reason
 
+    def counted(self, calls: int) -> int:
+        """Return how many of so many calls to an upstream count as failures of the caller."""
+        return calls
+
 
 class InvalidRequest(ProtocolError):
     """`invalid_request` (RFC 6749, 4.1.2.1): missing, repeated or malformed parameters."""
@@ -150,6 +154,10 @@ class TemporarilyUnavailable(ProtocolError):
     ) -> None:
         super().__init__(description, reason=reason)
         self.retry_after, self.is_hearsay = retry_after, is_hearsay
+
+    def counted(self, calls: int) -> int:
+        """Return how many of so many calls count as failures of the caller."""
+        return calls if self.is_hearsay else self.answered
 
 
 class Misconfigured(TemporarilyUnavailable):

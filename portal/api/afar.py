@@ -48,7 +48,7 @@ backchannel.answers_json = True  # type: ignore[attr-defined]
 
 def _end(request: HttpRequest, slug: str) -> None:
     visit = incoming.visit(request)
-    lockout.require_budget(visit)
+    lockout.require_budget(visit, "/auth/backchannel")
     try:
         source = catalogue.of_session(slug)
         if source is None:
@@ -59,7 +59,7 @@ def _end(request: HttpRequest, slug: str) -> None:
     except ProtocolError as error:
         # The provider's own trouble is no fault of the token.
         if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
-            lockout.spend_budget(visit)
+            lockout.spend_budget(visit, "/auth/backchannel")
         raise
 
 

@@ -57,7 +57,7 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
     codes that strangers bring to its callback, from one address for everybody.
     """
     if client.is_public:
-        lockout.require_budget(visit)
+        lockout.require_budget(visit, "/oauth/token")
     shown = codes.Shown(
         given.need("code"),
         given.get("redirect_uri", ""),
@@ -68,7 +68,7 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
         return codes.redeem(client, shown, visit)
     except InvalidGrant:
         if client.is_public:
-            lockout.spend_budget(visit)
+            lockout.spend_budget(visit, "/oauth/token")
         raise
 
 

@@ -30,12 +30,12 @@ def frontchannel(request: HttpRequest, slug: str) -> HttpResponse:
     source = catalogue.of_session(slug)
     visit, status, error = incoming.visit(request), 200, None
     try:
-        lockout.require_budget(visit)
+        lockout.require_budget(visit, "/auth/frontchannel")
         _end(request, source)
     except TooManyRequests as over:
         status, error = over.status, over
     except ProtocolError as refused:
-        lockout.spend_budget(visit)
+        lockout.spend_budget(visit, "/auth/frontchannel")
         status = refused.status
     page = answers.page(request, "logout/framed.html", {"done": status == 200}, status)
     page["Pragma"] = "no-cache"  # 3

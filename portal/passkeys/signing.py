@@ -39,7 +39,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     source, visit = _source(), incoming.visitor(request)
     next_url = safe_destination(request.POST.get("next"))
     try:
-        lockout.require_budget(visit)
+        lockout.require_budget(visit, source.slug)
         link_uid = forms.linking_session(request, source)
         answer = ceremony.read(request.POST.get(ANSWER, ""))
         outcome = passkeys.authenticate(answer, challenges.of_browser(request), visit)
