@@ -31,6 +31,8 @@ SECOND_FACTOR = "second-factor"
 STAFF_FIRST = "staff-first"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
+# Whoever is refused so has proved who they are.
+_PROVED = REFUSALS | {TOO_WEAK}
 
 
 class Said(str):
@@ -67,8 +69,10 @@ class ProtocolError(Exception):
             self.reason = reason
 
     def counted(self, calls: int) -> int:
-        """Return how many of so many calls to an upstream count as failures of the caller."""
-        return calls
+        """Return how many of so many calls to an upstream count as failures of the caller: all but
+        the one by which it has vouched for them.
+        """
+        return calls - 1 if self.reason in _PROVED else calls
 
 
 class InvalidRequest(ProtocolError):

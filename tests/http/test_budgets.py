@@ -75,6 +75,28 @@ def test_a_browser_that_has_signed_in_before_is_no_stranger(client: Client, tena
     assert enter(client, "town")["Location"] == "/account/"
 
 
+@pytest.mark.parametrize("cookie", [False, True])
+def test_whom_an_upstream_vouches_for_and_the_site_refuses_costs_others_nothing(
+    client: Client, tenant: Tenant, peer: Upstream, cookie: bool
+) -> None:
+    tenant(unsolicited=cookie)
+    lockout.spend_budget(HERE, "town", BUDGET - 1)
+    peer.extra = {"denied": "not-authorized"}
+
+    def come(browser: Client, name: str) -> str:
+        if not cookie:
+            return str(enter(browser, "town", name)["Location"])
+        browser.cookies["TENANTabc"] = name
+        assert browser.get("/login").status_code == 200
+        return str(browser.get("/auth/callback/town")["Location"])
+
+    for number in range(3):
+        assert come(Client(), f"pupil{number}").startswith("/login/failed/")
+    assert Event.objects.get().count == 3
+    peer.extra = {}
+    assert come(client, "teacher") == "/account/"
+
+
 @pytest.mark.parametrize("path", ["/login", "/auth/callback/town", "/auth/login/town"])
 def test_invented_cookies_beyond_the_budget_cost_no_call(
     client: Client, tenant: Tenant, peer: Upstream, path: str
