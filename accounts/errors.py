@@ -31,6 +31,8 @@ SECOND_FACTOR = "second-factor"
 STAFF_FIRST = "staff-first"
 # The upstream knows the person, and would give the same answer again.
 REFUSALS = frozenset({NOT_AUTHORIZED, NOT_REGISTERED, DISABLED})
+# Whoever is refused so has proved who they are.
+_PROVED = REFUSALS | {TOO_WEAK}
 
 
 class Said(str):
@@ -67,6 +69,12 @@ class ProtocolError(Exception):
         self.tokens = tokens
         if reason is not None:
             self.reason = reason
+
+    def counted(self, calls: int) -> int:
+        """Return how many of so many calls to an upstream count as failures of the caller: all but
+        the one by which it has vouched for them.
+        """
+        return calls - 1 if self.reason in _PROVED else calls
 
 
 class InvalidRequest(ProtocolError):
@@ -152,6 +160,10 @@ class TemporarilyUnavailable(ProtocolError):
     ) -> None:
         super().__init__(description, reason=reason)
         self.retry_after, self.is_hearsay = retry_after, is_hearsay
+
+    def counted(self, calls: int) -> int:
+        """Return how many of so many calls count as failures of the caller."""
+        return calls if self.is_hearsay else self.answered
 
 
 class Misconfigured(TemporarilyUnavailable):

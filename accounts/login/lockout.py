@@ -41,7 +41,8 @@ DEVICE = RateLimitItemPerMinute(10, 5, namespace="device")
 # Failures in a row that a name, or a known browser, may have in all (NIST SP 800-63B, 5.2.2),
 # counted anew each day.
 CEILING = RateLimitItemPerDay(100, namespace="ceiling")
-# What else strangers may fail at: answers that are not to us, cookies that nobody knows.
+# What else strangers may fail at, each door apart: what a source is asked in vain counts by its
+# slug, what asks nobody by its path.
 STRANGER = RateLimitItemPerMinute(60, 5, namespace="stranger")
 # Of the refusals at a place, one is written into the audit trail.
 REFUSAL = RateLimitItemPerMinute(1, 5, namespace="refusal")
@@ -117,23 +118,25 @@ def refund(source: str, name: str, address: str, device: str = "") -> None:
     _ask(lambda limiter: limiter.hit(limit, key, cost=-1))
 
 
-def require_budget(visit: Visit) -> None:
-    """Raise `TooManyRequests` when the visitor has failed too often: nothing is done for them."""
-    for limit, key in _budgets(visit):
+def require_budget(visit: Visit, door: str) -> None:
+    """Raise `TooManyRequests` when the visitor has failed too often at a door: nothing is done for
+    them there.
+    """
+    for limit, key in _budgets(visit, door):
         _require(limit, key, FixedWindowRateLimiter.test)
 
 
 @contextmanager
-def held(visit: Visit, cost: int) -> Iterator[None]:
+def held(visit: Visit, door: str, cost: int) -> Iterator[None]:
     """Hold so much of the visitor's budget while calls are under way, so that none slips past.
 
     Raises `TooManyRequests` as `require_budget` does, before anything is done.
     """
     if not cost:
-        require_budget(visit)
+        require_budget(visit, door)
     taken: list[tuple[RateLimitItem, str]] = []
     try:
-        for limit, key in _budgets(visit) if cost else ():
+        for limit, key in _budgets(visit, door) if cost else ():
             taken.append((limit, key))
             _require(limit, key, partial(FixedWindowRateLimiter.hit, cost=cost))
         yield
@@ -142,20 +145,17 @@ def held(visit: Visit, cost: int) -> Iterator[None]:
             _ask(lambda limiter, limit=limit, key=key: limiter.hit(limit, key, cost=-cost))  # type: ignore[misc]
 
 
-def spend_budget(visit: Visit, cost: int = 1) -> None:
-    """Count a failure of the visitor: of the person whom the browser knows, else of the address.
-
-    `cost` is how many calls to an upstream it may have made.
+def spend_budget(visit: Visit, door: str, cost: int = 1) -> None:
+    """Count a failure of the visitor at a door: of the person whom the browser knows, else of the
+    address. `cost` is how many calls to an upstream it may have made.
     """
-    for limit, key in _budgets(visit):
+    for limit, key in _budgets(visit, door):
         _hit(limit, key, cost)
 
 
-def _budgets(visit: Visit) -> list[tuple[RateLimitItem, str]]:
-    if visit.known_as:
-        return [(STRANGER, digest(visit.known_as))]
-    places = _networks(visit.address)
-    return [(_times(STRANGER, times), digest(place)) for place, times in places]
+def _budgets(visit: Visit, door: str) -> list[tuple[RateLimitItem, str]]:
+    places = ((visit.known_as, 1),) if visit.known_as else _networks(visit.address)
+    return [(_times(STRANGER, times), digest(f"{door}\0{place}")) for place, times in places]
 
 
 def spend(limit: RateLimitItem, *parts: str) -> None:

@@ -99,10 +99,8 @@ def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authe
         return None
     cost = cookie_header.count(cookies)
     try:
-        with lockout.held(visit, cost):
+        with lockout.held(visit, source.slug, cost):
             outcome = _asked(source, source.provider, cookies, visit)
-            if outcome is None:
-                lockout.spend_budget(visit, cost)
     except TooManyRequests:
         return None
     except TemporarilyUnavailable as error:
@@ -117,12 +115,15 @@ def recognise(source: ConfiguredSource, cookies: Cookies, visit: Visit) -> Authe
 def _asked(
     source: ConfiguredSource, provider: Recognises, cookies: Cookies, visit: Visit
 ) -> Authentication | None:
+    outcome, counted = None, cookie_header.count(cookies)
     try:
-        return provider.recognise(cookies)
-    except TemporarilyUnavailable as error:
-        if error.answered:
-            lockout.spend_budget(visit, error.answered)
-        raise
+        outcome = provider.recognise(cookies)
     except ProtocolError as error:
+        counted = error.counted(counted)
+        if isinstance(error, TemporarilyUnavailable):
+            raise
         log.info("recognition.refused", source=source.slug, reason=error.reason)
-        return None
+    finally:
+        if outcome is None and counted:
+            lockout.spend_budget(visit, source.slug, counted)
+    return outcome

@@ -61,8 +61,9 @@ class Redirects(Protocol):
     ) -> Authentication:
         """Verify the upstream's answer and return a whole identity.
 
-        `flow` is None only for a provider that declares `unsolicited`. Raises `AccessDenied`,
-        `InvalidGrant` or `TemporarilyUnavailable`; never returns half an identity.
+        `flow` is None only for a provider that declares `unsolicited`; without a cookie either it
+        calls nobody, since any page on the web can send that. Raises `AccessDenied`, `InvalidGrant`
+        or `TemporarilyUnavailable`; never returns half an identity.
         """
 
 

@@ -5,13 +5,14 @@ from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOper
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
 
-from accounts.errors import InvalidRequest, ProtocolError, TemporarilyUnavailable, TooManyRequests
+from accounts.errors import InvalidRequest, ProtocolError
 from accounts.login import lockout
 from accounts.session import afar
 from accounts.source import catalogue
 from portal.door import answers, incoming
 
 FORM = "application/x-www-form-urlencoded"
+_DOOR = "/auth/backchannel"
 _TOKEN = "logout_token"  # noqa: S105  # the name of a parameter
 
 
@@ -47,19 +48,17 @@ backchannel.answers_json = True  # type: ignore[attr-defined]
 
 
 def _end(request: HttpRequest, slug: str) -> None:
-    visit = incoming.visit(request)
-    lockout.require_budget(visit)
+    """Count what is refused. A good token is no guess, whatever others at the address send."""
     try:
         source = catalogue.of_session(slug)
         if source is None:
             raise NoSuchSource("There is no such source.")
         afar.end_by_token(source, _token(request))
-    except TooManyRequests:
-        raise
     except ProtocolError as error:
-        # The provider's own trouble is no fault of the token.
-        if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
-            lockout.spend_budget(visit)
+        if error.counted(1):  # the provider's own trouble is no fault of the token
+            visit = incoming.visit(request)
+            lockout.require_budget(visit, _DOOR)
+            lockout.spend_budget(visit, _DOOR)
         raise
 
 

@@ -29,6 +29,7 @@ _PARAMETERS = (
     *("scope", "resource"),
 )
 
+_DOOR = "/oauth/token"
 # So many access tokens stay good beside the newest one of a family: one for each resource, and
 # those of calls that are under way.
 _FORMER = 2 * resources.AT_MOST
@@ -54,10 +55,9 @@ def token(request: HttpRequest) -> HttpResponseBase:
 
 def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
     """RFC 6749, 4.1.3; RFC 7636, 4.5. Only public clients are slowed down: a server redeems the
-    codes that strangers bring to its callback, from one address for everybody.
+    codes that strangers bring to its callback, from one address for everybody. A good code is no
+    guess, whatever others at the address send.
     """
-    if client.is_public:
-        lockout.require_budget(visit)
     shown = codes.Shown(
         given.need("code"),
         given.get("redirect_uri", ""),
@@ -68,7 +68,8 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
         return codes.redeem(client, shown, visit)
     except InvalidGrant:
         if client.is_public:
-            lockout.spend_budget(visit)
+            lockout.require_budget(visit, _DOOR)
+            lockout.spend_budget(visit, _DOOR)
         raise
 
 

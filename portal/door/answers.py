@@ -21,6 +21,8 @@ log = structlog.get_logger("vestibule.login")
 
 # In the address of the page of a failure: another way in was to be added, nobody to sign in.
 LINKING = "link"
+# Where answers count that cost no upstream a call.
+_UNASKED = "/auth/callback"
 # While a browser's next try at the source that refused it asks for somebody else.
 _REFUSED_SECONDS = 600
 
@@ -70,19 +72,13 @@ def fail(
 
     `next_url` is where a sign-in without a flow would have gone on to; `linking` says that without
     one another way in was to be added: its page leads back to the account. `cost` is how many calls
-    to the upstream it may have made. A flow for which there was no place stays usable. Beyond the
-    budget of a stranger nothing is recorded either.
+    to the upstream it may have made, 0 for what any page of another site can send. A flow for which
+    there was no place stays usable. Beyond the budget of a stranger nothing is recorded either.
     """
-    if not isinstance(error, TemporarilyUnavailable) or error.is_hearsay:
-        visitor = incoming.visitor(request)
-        try:
-            lockout.require_budget(visitor)
-        except TooManyRequests as over:
-            return refuse(request, over)
-        finally:
-            lockout.spend_budget(visitor, cost)
-    elif error.answered:
-        lockout.spend_budget(incoming.visitor(request), error.answered)
+    try:
+        _count(request, error, slug if cost else _UNASKED, max(1, cost))
+    except TooManyRequests as over:
+        return refuse(request, over)
     code = record_failure(request, error, slug)
     next_url = login_flow.next if login_flow else next_url
     prefix, next_url = routes.way_of(slug, request.path, next_url)
@@ -99,6 +95,21 @@ def fail(
     if error.reason in errors.REFUSALS:
         cookies.remember(response, cookies.REFUSED, slug, _REFUSED_SECONDS)
     return response
+
+
+def _count(request: HttpRequest, error: ProtocolError, door: str, calls: int) -> None:
+    """Count a failure against its visitor. Raises `TooManyRequests` for who had failed too often
+    before, unless an upstream has vouched for them or is in trouble itself.
+    """
+    counted = error.counted(calls)
+    if not counted:
+        return
+    visitor = incoming.visitor(request)
+    try:
+        if counted == calls:
+            lockout.require_budget(visitor, door)
+    finally:
+        lockout.spend_budget(visitor, door, counted)
 
 
 def refuse(request: HttpRequest, error: TooManyRequests) -> HttpResponse:

@@ -71,6 +71,11 @@ def cookies_for(request: HttpRequest, description: Description) -> dict[str, str
     return cookie_header.permitted(raw, description.cookies)
 
 
+def cost(request: HttpRequest, source: ConfiguredSource) -> int:
+    """Return how many cookies came about which the upstream may be asked."""
+    return cookie_header.count(cookies_for(request, source.description))
+
+
 def single_values(values: Any) -> dict[str, str]:
     """Return the parameters as a plain mapping. Raises `InvalidRequest` for a repeated one."""
     for name in _ONCE:

@@ -26,7 +26,7 @@ def come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
     """Seal the answer and return 303 to the same path."""
     answer: list[list[str]] = [[k, v] for k, values in request.POST.lists() for v in values]
     if sum(len(k) + len(v) for k, v in answer) > _LIMIT:
-        return answers.fail(request, InvalidRequest("The answer is too long."), slug)
+        return answers.fail(request, InvalidRequest("The answer is too long."), slug, cost=0)
     key = digest(request.POST.get("state", ""))[:16]
     response = answers.see_other(f"{request.path}?{_KEY}={key}")
     cookies.remember(response, _name(key), answer, _SECONDS, path=request.path)

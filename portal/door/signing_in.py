@@ -1,6 +1,7 @@
 """The way of a login: begin, the upstream's answer, the session (docs/architecture.md)."""
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 
 from django.contrib import messages
@@ -243,17 +244,6 @@ def finish(
     which flow it was. Without the marker, or too late, the person signed in elsewhere, which counts
     here for anonymous people only and never replaces a session.
     """
-    cost = cookie_header.count(incoming.cookies_for(request, source.description))
-    try:
-        with lockout.held(incoming.visitor(request), cost):
-            return _finish_within_budget(request, source, params)
-    except TooManyRequests as error:
-        return answers.refuse(request, error)
-
-
-def _finish_within_budget(
-    request: HttpRequest, source: ConfiguredSource, params: Mapping[str, str]
-) -> HttpResponse:
     marker = cookies.marker(request, source)
     login_flow = cookies.flow_of(request, params.get("state") or marker)
     session = incoming.session_of(request)
@@ -263,14 +253,19 @@ def _finish_within_budget(
     if login_flow is None and not source.description.unsolicited:
         if params.get("state") and sign_in.was_used_by(session, params["state"]):
             return answers.see_other(landing(source, session))
-        missing = InvalidRequest(flows.UNKNOWN)
-        return answers.fail(request, missing, source.slug)
+        return answers.fail(request, InvalidRequest(flows.UNKNOWN), source.slug, cost=0)
     if login_flow is None and session.is_logged_in:
         return answers.see_other(landing(source, session, late.next if late else ""))
     if request.META.get(LATE):
         busy = Busy("Too many people sign in at this moment.", retry_after=5)
         return answers.fail(request, busy, source.slug, login_flow or late)
-    response = _finish(request, source, params, login_flow, late)
+    cost = incoming.cost(request, source)
+    budget = lockout.held(incoming.visitor(request), source.slug, cost)
+    try:
+        with budget if cost or login_flow or late else nullcontext():
+            response = _finish(request, source, params, login_flow, late)
+    except TooManyRequests as error:
+        return answers.refuse(request, error)
     if marker:
         cookies.forget_marker(response)
     return response
@@ -296,7 +291,7 @@ def _finish(
             tell_recognised(request, source)
     except ProtocolError as error:
         chart.dismiss(source, error, incoming.session_of(request))
-        cost = cookie_header.count(incoming.cookies_for(request, source.description))
+        cost = max(incoming.cost(request, source), bool(begun))
         return answers.fail(request, error, source.slug, begun, cost=cost)
     if begun:
         cookies.forget_flow(response, begun)

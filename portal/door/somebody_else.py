@@ -60,9 +60,9 @@ def _plan_within_budget(
 ) -> LogoutPlan:
     held = Session(type=source.session_type, source=source.slug).ref()
     visit, cost = incoming.visitor(request), cookie_header.count(permitted)
-    with lockout.held(visit, cost):
+    with lockout.held(visit, source.slug, cost):
         plan = source.provider.plan_logout(held, None, permitted, routes.logout_done_url())
         spent = plan.answered if plan.unanswered else cost
         if spent:
-            lockout.spend_budget(visit, spent)
+            lockout.spend_budget(visit, source.slug, spent)
     return plan

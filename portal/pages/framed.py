@@ -14,6 +14,7 @@ from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, incoming
 
+_DOOR = "/auth/frontchannel"
 _ONCE = ("iss", "sid")
 
 
@@ -28,20 +29,28 @@ def frontchannel(request: HttpRequest, slug: str) -> HttpResponse:
     cookies into a frame by which somebody could be known.
     """
     source = catalogue.of_session(slug)
-    visit, status, error = incoming.visit(request), 200, None
-    try:
-        lockout.require_budget(visit)
-        _end(request, source)
-    except TooManyRequests as over:
-        status, error = over.status, over
-    except ProtocolError as refused:
-        lockout.spend_budget(visit)
-        status = refused.status
+    error = _refused(request, source)
+    status = error.status if error else 200
     page = answers.page(request, "logout/framed.html", {"done": status == 200}, status)
     page["Pragma"] = "no-cache"  # 3
     if source and source.description.frontchannel:
         page._csp_replace = {"frame-ancestors": [_origin(source)]}  # type: ignore[attr-defined]
     return answers.with_retry_after(page, error) if error else page
+
+
+def _refused(request: HttpRequest, source: ConfiguredSource | None) -> ProtocolError | None:
+    """End the session; return why not. Only what is refused counts against its address."""
+    visit = incoming.visit(request)
+    try:
+        _end(request, source)
+    except ProtocolError as error:
+        try:
+            lockout.require_budget(visit, _DOOR)
+        except TooManyRequests as over:
+            return over
+        lockout.spend_budget(visit, _DOOR)
+        return error
+    return None
 
 
 def _end(request: HttpRequest, source: ConfiguredSource | None) -> None:

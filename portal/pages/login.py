@@ -295,7 +295,7 @@ def take_answer(request: HttpRequest, source: ConfiguredSource) -> HttpResponse:
         values = incoming.single_values(request.GET if answer is None else answer)
         response = signing_in.finish(request, source, values)
     except InvalidRequest as error:
-        response = answers.fail(request, error, source.slug)
+        response = answers.fail(request, error, source.slug, cost=0)
     if answer is not None and response.get("Location") != request.get_full_path():
         posted.forget(request, response)
     return response

@@ -6,9 +6,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.conf import site_url
-from accounts.errors import ProtocolError, TooManyRequests
+from accounts.errors import ProtocolError
 from accounts.factors import ceremony, passkeys
-from accounts.login import lockout
 from accounts.models import Source, User
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, forms, incoming, signing_in
@@ -39,13 +38,10 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     source, visit = _source(), incoming.visitor(request)
     next_url = safe_destination(request.POST.get("next"))
     try:
-        lockout.require_budget(visit)
         link_uid = forms.linking_session(request, source)
         answer = ceremony.read(request.POST.get(ANSWER, ""))
         outcome = passkeys.authenticate(answer, challenges.of_browser(request), visit)
         response = signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
-    except TooManyRequests as error:
-        return answers.refuse(request, error)
     except ProtocolError as error:
         linking = forms.wishes_to_link(request, source)
         return answers.fail(request, error, source.slug, next_url=next_url, linking=linking)

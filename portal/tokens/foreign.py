@@ -114,15 +114,16 @@ def _verified(
     source: ConfiguredSource, provider: VerifiesBearer, text: str, visit: Visit
 ) -> _Known:
     """Ask the source's provider. Who brings too many bad tokens is not listened to for a while."""
-    lockout.require_budget(visit)
+    door = f"{source.slug}/bearer"
+    lockout.require_budget(visit, door)
     try:
         outcome = provider.verify_bearer(text)
     except InvalidGrant as error:
-        lockout.spend_budget(visit)
+        lockout.spend_budget(visit, door)
         raise InvalidToken(error.description) from None
     except TemporarilyUnavailable as error:
         if error.is_hearsay:
-            lockout.spend_budget(visit)
+            lockout.spend_budget(visit, door)
         raise
     user = sign_in.identify(source, outcome, visit)
     session = Session(

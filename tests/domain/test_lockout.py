@@ -57,6 +57,16 @@ def test_five_failures_lock_a_name_at_an_address_and_nothing_else() -> None:
     assert not locked(source="ldap")
 
 
+def test_the_page_on_directories_names_the_limits_below_which_theirs_must_not_be() -> None:
+    page = " ".join(Path("docs/ldap.md").read_text(encoding="utf-8").split())
+    pair, name, device, ceiling = (
+        each.amount for each in (lockout.PAIR, lockout.NAME, lockout.DEVICE, lockout.CEILING)
+    )
+    assert f"Within five minutes {pair} wrong passwords for one name reach" in page
+    assert f"{name} from everywhere, and {device} more from each browser" in page
+    assert f"within a day {ceiling} in a row. Set the directory's own limit above {ceiling}" in page
+
+
 def test_the_refusal_is_a_429_that_says_when_to_come_back() -> None:
     times(5, guess)
     with pytest.raises(TooManyRequests) as refused:

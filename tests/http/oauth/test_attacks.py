@@ -68,6 +68,7 @@ def test_c15_who_guesses_at_codes_is_not_listened_to(app: Application) -> None:
     assert answers[-1].status_code == 429
     assert int(answers[-1]["Retry-After"]) > 0
     assert {each.status_code for each in answers} == {400, 429}
+    assert app.redeem(app.code()).status_code == 200  # 256 random bits are no guess
 
 
 # --- Tokens ---------------------------------------------------------------------------------------

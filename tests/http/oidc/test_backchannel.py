@@ -327,8 +327,9 @@ def test_x02_a_source_that_tells_nothing(town: Town, slug: str) -> None:
 def test_strangers_have_a_budget(town: Town) -> None:
     assert [post("a.b.c").status_code for _ in range(61)] == [*[400] * 60, 429]
     town.op.claims.clear()
-    provider = Client(REMOTE_ADDR="192.0.2.7")
-    assert post(town.op.logout_token(), caller=provider).status_code == 200
+    for address in ("192.0.2.7", "127.0.0.1"):  # no signature is a guess
+        provider = Client(REMOTE_ADDR=address)
+        assert post(town.op.logout_token(jti=address), caller=provider).status_code == 200
 
 
 def test_keys_that_cannot_be_had_end_nothing_and_are_no_fault_of_the_token(

@@ -357,7 +357,8 @@ def test_too_many_wrong_answers_cost_a_stranger_the_budget(own: Authenticator) -
     assert said[0] == 303
     assert said[-1] == 429
     assert Event.objects.filter(name="login.failed").count() == 1
-    assert use(Client(REMOTE_ADDR="192.0.2.10"), own)["Location"] == "/account/"
+    for address in ("192.0.2.10", "192.0.2.9"):  # no signature is a guess
+        assert use(Client(REMOTE_ADDR=address), own)["Location"] == "/account/"
 
 
 def test_it_leads_only_to_places_of_ours(own: Authenticator) -> None:
