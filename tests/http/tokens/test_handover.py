@@ -278,6 +278,24 @@ def test_whoever_is_in_has_the_hand_over_at_once(caller: Caller) -> None:
     assert StoredSession.objects.count() == 1
 
 
+@pytest.mark.parametrize("asks", [{"again": "1"}, {"strength": "substantial"}], ids=str)
+def test_whoever_must_prove_it_once_more_is_sent_upstream_and_handed_over_anew(
+    caller: Caller, asks: dict[str, str]
+) -> None:
+    caller.hand_over()
+    before = StoredSession.objects.get().uid
+    started = caller.client.get("/openid/town/login", {"next": "/map", **asks})
+    assert started.status_code == 302
+    assert not offered(started)
+    asked = {k: v[0] for k, v in parse_qs(urlsplit(started["Location"]).query).items()}
+    assert asked["prompt"] == "login"
+    answer = {"code": "bob", "state": asked["state"]}
+    if "again" in asks:
+        back = caller.client.get("/openid/town/callback", answer)
+        assert (back["Location"], len(offered(back))) == ("/map", 2)
+        assert StoredSession.objects.get().uid != before
+
+
 def test_x03_whoever_is_in_by_another_source_is_asked_first(caller: Caller, person: User) -> None:
     sign_in(caller.client)
     asked = caller.client.get("/openid/town/login?next=/account/")
