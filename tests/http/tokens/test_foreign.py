@@ -183,8 +183,11 @@ def test_who_awaits_access_and_who_is_unknown_are_refused(
     assert call(token(op)).json()["error"] == "access_denied"
     Source.objects.filter(slug="cloud").update(enroll=False)
     fresh.sources()
-    assert call(token(op, sub="remote-2")).status_code == 403
+    unknown = token(op, sub="remote-2")
+    assert call(unknown).status_code == 403
     assert User.objects.count() == 1
+    told = Client().get("/auth/session", headers={"Authorization": f"Bearer {unknown}"})
+    assert (told.status_code, told.json()["isLoggedIn"]) == (200, False)
 
 
 def test_a_stranger_with_many_bad_tokens_is_slowed_down(
