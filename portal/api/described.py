@@ -20,7 +20,7 @@ TOKENS_KEY = OpenApiParameter(
     OpenApiParameter.COOKIE,
     required=True,
     description="Set at the end of a sign-in by `/openid/{slug}/login`, for 120 seconds. The "
-    "identifier must be the same.",
+    "identifier must be the same, and the session's cookie that of the sign-in.",
 )
 _USERNAME = s.CharField(max_length=1024, help_text="The username, or what the source asks for.")
 _PASSWORD = s.CharField(max_length=4096)
