@@ -167,6 +167,8 @@ class AdgangsplatformenProvider:
         mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if session.bound_to:
             self.markers.put("left", session.bound_to)
+            if not mine:
+                return LogoutPlan(unanswered=TokenSet())
         budget = Budget(LEAVING_SECONDS)
         try:
             if not self.cms.first_token(mine, budget, now):
