@@ -41,6 +41,11 @@ class AdgangsplatformenProvider:
 
     session_type: ClassVar[str] = "adgangsplatformen"
     Settings: ClassVar[type[Any]] = CmsSettings
+    registered: ClassVar[Mapping[str, str]] = {
+        "GO_DOMAIN": "",
+        "/go-login": "/auth/callback/adgangsplatformen",
+        "/go-logout": "/",
+    }
 
     def __init__(
         self, source: SourceRef, settings: CmsSettings, http: Client, clock: Clock
