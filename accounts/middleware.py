@@ -175,12 +175,14 @@ def leaves_by(pressed: Callable[[HttpRequest], bool]) -> Callable[[Any], Any]:
 
 
 def _renews_itself(view_func: Any, request: HttpRequest) -> bool:
-    """Tell whether a session is not to be renewed before the view."""
-    if getattr(view_func, "own_renewal", False):
-        return True
-    pressed = getattr(view_func, "leaves_by", None)
+    """Tell whether a session is not to be renewed before the view. One that hangs on a cookie is
+    compared with it before every view.
+    """
     session: Any = request.session
-    return bool(pressed and not session.typed.bound_to and pressed(request))
+    if session.typed.bound_to:
+        return False
+    pressed = getattr(view_func, "leaves_by", None)
+    return getattr(view_func, "own_renewal", False) or bool(pressed and pressed(request))
 
 
 def no_use(view_func: Any) -> Any:

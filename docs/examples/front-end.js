@@ -29,12 +29,12 @@ function vestibule(dispatch, base = "") {
   const endHere = async (name, there) => (await there.json()).user?.username === name // by the cookie, if it is theirs
     && end({ "X-CSRFToken": there.headers.get("X-CSRFToken") });
   const endAnew = (name) => refresh().then(() => pair ? end() : fetch(`${base}/auth/session`).then((there) => endHere(name, there)));
+  const fetched = async () => cookie("tokens_key") && call("POST", `/openid/${encodeURIComponent(cookie("authProvider"))}/tokens`,
+    { identifier: cookie("tokens_key") }).catch((error) => { if (error.status !== 404) throw error; }); // spent, or a neighbour's
   return { call, refresh,
     login: (username, password) => call("POST", "/session/login", { username, password }).then(enter),
     handOver: (provider) => location.assign(`${base}/openid/${provider}/login`),
-    resume: async () => cookie("tokens_key") // back from an upstream, or a page that was reloaded
-      ? enter(await call("POST", `/openid/${cookie("authProvider")}/tokens`, { identifier: cookie("tokens_key") }))
-      : pair && refresh().then(() => pair && enter(pair)),
+    resume: () => fetched().then((next) => next ? enter(next) : pair && refresh().then(() => pair && enter(pair))), // back, or reloaded
     logout: (name = pair?.name) => end().catch((error) => error.status === 401 ? endAnew(name) : error) // once more
       .catch((error) => error).then((body) => { pair && leave(body); body?.logoutUrl && location.assign(body.logoutUrl); }) };
 }

@@ -1,6 +1,6 @@
 """The callers of the JSON routes: who they are, by access token or cookie, and what they may."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
 from django.contrib.auth import SESSION_KEY
@@ -9,11 +9,13 @@ from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
 from accounts.errors import InvalidRequest, LoginRequired
+from accounts.provider import Visit
 from accounts.session import access
 from accounts.session.typed import Session
 from accounts.strength import Strength
 from portal.door import incoming
-from portal.tokens import foreign
+from portal.tokens import bearer, foreign
+from portal.tokens.bearer import Bearer
 from portal.tokens.token_errors import InsufficientScope
 
 
@@ -26,17 +28,18 @@ class BearerAuthentication(BaseAuthentication):
 
     keyword = "Bearer"
     alone = False
+    find: Callable[[str, Visit], Bearer] = staticmethod(foreign.find)
     granted: frozenset[str] | None = None
 
     def authenticate(self, request: Request) -> tuple[Any, Any] | None:
         """Return (the person, the typed session), or None without a token.
 
-        Raises what `foreign.find` raises; `InvalidRequest` when the cookie is another person's.
+        Raises what `find` raises; `InvalidRequest` when the cookie is another person's.
         """
         scheme, _, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != self.keyword.lower():
             return None
-        held = foreign.find(text.strip(" "), incoming.visit(request._request))
+        held = self.find(text.strip(" "), incoming.visit(request._request))
         known: Any = request._request.session
         is_known = known.typed.is_logged_in and not self.alone
         if is_known and known.get(SESSION_KEY) != str(held.user.pk):
@@ -47,10 +50,11 @@ class BearerAuthentication(BaseAuthentication):
 
 class BearerAlone(BearerAuthentication):
     """Authenticates by the token alone: for who ends the token's own session in a browser that is
-    somebody else's by now.
+    somebody else's by now. A source's own token has no session here.
     """
 
     alone = True
+    find = staticmethod(lambda text, _visit: bearer.find(text))
 
 
 class TypedSessionAuthentication(SessionAuthentication):

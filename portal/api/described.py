@@ -11,8 +11,8 @@ CSRF = OpenApiParameter(
     "X-CSRFToken",
     str,
     OpenApiParameter.HEADER,
-    description="Needed with the session cookie: the value of the cookie `csrftoken`, which any "
-    "GET of `/auth/session` sets. Not needed with an access token.",
+    description="Needed with the session cookie: the value of the header `X-CSRFToken` that each "
+    "answer to a GET of `/auth/session` brings. Not needed with an access token.",
 )
 TOKENS_KEY = OpenApiParameter(
     "tokens_key",
@@ -20,20 +20,24 @@ TOKENS_KEY = OpenApiParameter(
     OpenApiParameter.COOKIE,
     required=True,
     description="Set at the end of a sign-in by `/openid/{slug}/login`, for 120 seconds. The "
-    "identifier must be the same.",
+    "identifier must be the same, and the session's cookie that of the sign-in.",
 )
 _USERNAME = s.CharField(max_length=1024, help_text="The username, or what the source asks for.")
 _PASSWORD = s.CharField(max_length=4096)
 _SOURCE = s.CharField(
     max_length=50, required=False, help_text="The slug of the source that takes the password."
 )
+_OTP = s.CharField(
+    max_length=50, required=False, help_text="The code of a second factor, or a recovery code."
+)
+_BESIDE = {"source": _SOURCE, "otp": _OTP}
 _TOKEN = s.CharField(max_length=200, help_text="It counts once; the answer holds the next one.")
 _Flat = shapes.shape("RefreshToken", refresh_token=_TOKEN)
 CREDENTIALS = PolymorphicProxySerializer(
     "CredentialsOrBasic",
     [
-        shapes.shape("Credentials", username=_USERNAME, password=_PASSWORD, source=_SOURCE),
-        shapes.shape("BesideBasic", source=_SOURCE),
+        shapes.shape("Credentials", username=_USERNAME, password=_PASSWORD, **_BESIDE),
+        shapes.shape("BesideBasic", **_BESIDE),
     ],
     resource_type_field_name=None,
 )

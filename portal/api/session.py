@@ -25,13 +25,13 @@ _OF_NOBODY = ("isLoggedIn", "type", "source", "status", "expires", "refresh_expi
 
 
 class TellingBearer(callers.BearerAuthentication):
-    """Treats an invalid token as an anonymous session."""
+    """Treats an invalid token, and one of somebody who is not let in, as an anonymous session."""
 
     def authenticate(self, request: Request) -> tuple[Any, Any]:
-        """Return the person and the session; an anonymous session for an invalid token."""
+        """Return the person and the session; an anonymous one for a token that does not count."""
         try:
             return super().authenticate(request) or (None, None)
-        except InvalidToken:
+        except (InvalidToken, AccessDenied):
             return None, Session()
 
 

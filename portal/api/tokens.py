@@ -104,7 +104,9 @@ class HandOverView(OpenView):
     @staticmethod
     def _redeem(request: Request, slug: str, given: Any) -> Response:
         identifier = Identifier.read(given)["identifier"]
-        issued = handover.redeem(slug, identifier, request.COOKIES.get(handover.KEY, ""))
+        cookie = request.COOKIES.get(handover.KEY, "")
+        session = incoming.session_of(request._request)
+        issued = handover.redeem(slug, identifier, cookie, session.uid)
         response = Response(issued.public())
         handover.withdraw(response)
         return response

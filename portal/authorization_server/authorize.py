@@ -152,11 +152,12 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
             return _in_language(answers.see_other(path), case.asked)
         case Step.SIGN_IN_AGAIN:
             back = _return_path(request, case, again=True)
-            kind = {"acr_values": _wishes(case.asked).get("acr_values", "")}
-            if catalogue.find(session.source):
-                path = routes.login_path(session.source, next=back, again="1", **kind)
+            wishes = _wishes(case.asked)
+            if catalogue.find(session.source):  # `again` asks for the strictest age itself
+                along = {**wishes, "max_age": "", "again": "1"}
+                path = routes.login_path(session.source, next=back, **along)
             else:  # disabled since: by another one, if there is any
-                path = routes.choose_url(back, **kind)
+                path = routes.choose_url(back, **wishes)
             return _in_language(answers.see_other(path), case.asked)
         case Step.ASK:
             return _ask(request, case, session)

@@ -15,7 +15,7 @@ from django.db.models import Q
 from accounts import conf, outbox
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import Client as Http
-from accounts.models import StoredSession
+from accounts.models import StoredSession, User
 from portal.authorization_server import keys
 from portal.authorization_server.models import (
     AccessToken,
@@ -54,9 +54,23 @@ def session_ends(uids: Sequence[str], heir: str) -> None:
         for each in wanting
         if not (_is_beside(each) and (each.client_id, each.sid) in living)
     ]
-    for client_id, sid, subject in dict.fromkeys(over):
-        notice = {"client_id": client_id, "sid": sid, "sub": subject}
-        outbox.post_notice(client_id, notice)
+    for each in dict.fromkeys(over):
+        _post(*each)
+
+
+def dismiss(client: Client, person: User) -> None:
+    """Post a notice to a client for each session of a person's that it knows: they go on, and it
+    may hold none of them any more.
+    """
+    told = ToldSession.objects.filter(session__user=person, client=client)
+    if client.backchannel_logout_uri:
+        for sid in sorted(set(told.values_list("sid", flat=True))):
+            _post(client.client_id, sid, person.uid)
+    told.delete()
+
+
+def _post(client_id: str, sid: str, subject: str) -> None:
+    outbox.post_notice(client_id, {"client_id": client_id, "sid": sid, "sub": subject})
 
 
 def _is_beside(told: ToldSession) -> bool:

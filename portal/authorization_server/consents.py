@@ -13,7 +13,7 @@ from accounts.provider import Visit
 from accounts.session import dossier
 from accounts.session.store import hold_all
 from accounts.trail import Act, acting
-from portal.authorization_server import apart
+from portal.authorization_server import apart, backchannel
 from portal.authorization_server.models import (
     AccessToken,
     Client,
@@ -96,7 +96,8 @@ def hand_over(stays: User, goes: User) -> None:
 
 
 def withdraw(user: User, client: Client, visit: Visit) -> bool:
-    """Take back what a person has allowed: tokens and child sessions of the client go with it.
+    """Take back what a person has allowed: tokens and child sessions of the client go with it,
+    and it is told of each session that it knew.
 
     Returns False when there is nothing to take back. A code that is being redeemed is waited for.
     """
@@ -106,6 +107,7 @@ def withdraw(user: User, client: Client, visit: Visit) -> bool:
         if not gone:
             return False
         apart.end_all([client], "consent withdrawn", visit, user=user)
+        backchannel.dismiss(client, user)
         for model in (RefreshToken, AccessToken, Grant):
             model.objects.filter(user=user, application=client).delete()
         events.record(events.event("consent.withdrawn", visit, user=user, detail=client.client_id))

@@ -1,6 +1,6 @@
 """RP-initiated logout (OpenID Connect RP-Initiated Logout 1.0): an application ends the session."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
@@ -8,11 +8,11 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import InvalidRequest
+from accounts.errors import InvalidRequest, TooManyRequests
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.middleware import leaves_by
 from accounts.session.typed import Session
-from portal.authorization_server import clients, keys, wire
+from portal.authorization_server import clients, keys, pushed, wire
 from portal.authorization_server.errors import NoWayBack
 from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
@@ -20,17 +20,20 @@ from portal.door import answers, incoming, leaving
 from portal.door.destinations import LONGEST
 
 _PARAMETERS = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state"})
-_RETURN = "logout-return"
+_RETURN, _KEPT = "logout-return", "kept"
 DONE = "/oauth/after-logout"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an application asks for: whom it means, and where the person goes afterwards."""
+    """What an application asks for: whom it means, and where the person goes afterwards, to an
+    address of its own.
+    """
 
     sid: str = ""
     subject: str = ""
-    return_to: str = ""
+    client: Client | None = None
+    url: str = ""
 
 
 @csrf_exempt
@@ -49,12 +52,12 @@ def logout(request: HttpRequest) -> HttpResponse:
         return answers.page(request, "oauth/refused.html", context, 400)
     if request.method == "POST":
         return answers.see_other(f"/oauth/logout?{urlencode(given)}")
-    session = incoming.session_of(request)
+    session, return_to = incoming.session_of(request), _return_to(request, wish)
     if not session.exists:
-        return answers.see_other(wish.return_to or "/")
+        return answers.see_other(return_to or "/")
     if _means(wish, session) and wish.subject == getattr(request.user, "uid", ""):
-        return leaving.leave(request, wish.return_to)
-    return answers.page(request, "logout/confirm.html", {"return_to": wish.return_to})
+        return leaving.leave(request, return_to)
+    return answers.page(request, "logout/confirm.html", {"return_to": return_to})
 
 
 def _means(wish: Wish, session: Session) -> bool:
@@ -71,9 +74,12 @@ def _means(wish: Wish, session: Session) -> bool:
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
     """Lead back to the application, at the address that was checked before."""
+    key = request.GET.get(_KEPT, "")
     try:
-        url = unseal(request.GET.get("to", ""), _RETURN)
+        url = pushed.way_back(key) if key else unseal(request.GET.get("to", ""), _RETURN)
     except Unreadable:
+        url = ""
+    if not url:
         return answers.see_other("/")
     response = HttpResponse(status=303)
     response["Location"] = url
@@ -98,19 +104,30 @@ def _wish(given: Parameters) -> Wish:
     if "post_logout_redirect_uri" not in given:
         return wish
     client = clients.find(hinted or named)
-    return Wish(wish.sid, wish.subject, _return_to(client, given))
+    return replace(wish, client=client, url=_address(client, given))
 
 
-def _return_to(client: Client | None, given: Parameters) -> str:
-    """Return a path of ours that leads to the address, which must be registered, letter by letter
-    (3).
-    """
+def _address(client: Client | None, given: Parameters) -> str:
+    """Return the address, which must be registered, letter by letter, with the `state` (3)."""
     url = given["post_logout_redirect_uri"]
     if client is None or url not in client.post_logout_redirect_uris.split():
         raise NoWayBack("The application gave an address that is not registered.")
     if state := given.get("state", ""):
         url += ("&" if "?" in url else "?") + urlencode({"state": state})
-    path = f"{DONE}?{urlencode({'to': seal(url, _RETURN)})}"
-    if len(path) > LONGEST:
-        raise NoWayBack("The application sent more than can be kept.")
-    return path
+    return url
+
+
+def _return_to(request: HttpRequest, wish: Wish) -> str:
+    """Return a path of ours that leads to the address; nothing where it is too long, and cannot be
+    kept here: whoever leaves is signed out all the same.
+    """
+    if wish.client is None:
+        return ""
+    path = f"{DONE}?{urlencode({'to': seal(wish.url, _RETURN)})}"
+    if len(path) <= LONGEST:
+        return path
+    try:
+        key = pushed.keep_way_back(wish.client, wish.url, incoming.visit(request))
+    except (NoWayBack, TooManyRequests):
+        return ""
+    return f"{DONE}?{urlencode({_KEPT: key})}"

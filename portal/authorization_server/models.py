@@ -300,8 +300,8 @@ class DeviceGrant(AbstractDeviceGrant):
 
 
 class PushedRequest(models.Model):
-    """An authorization request that came ahead of its browser (RFC 9126). `digest` is the SHA-256
-    of its request URI.
+    """An authorization request that came ahead of its browser (RFC 9126), or where a logout leads
+    back to. `digest` is the SHA-256 of its key.
     """
 
     digest = models.CharField(max_length=64, primary_key=True)

@@ -1,4 +1,6 @@
-"""Pushed authorization requests (RFC 9126): what a client asks for comes ahead of the browser."""
+"""Pushed authorization requests (RFC 9126): what a client asks for comes ahead of the browser. Also
+where a logout leads back to, if that is too long for an address.
+"""
 
 import secrets
 from datetime import timedelta
@@ -21,6 +23,7 @@ from portal.door import incoming
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PURPOSE = "pushed-request"
+_WAY_BACK = "pushed-way-back"
 # Each costs a row: so many may come from one place, and from a client that has proved who it is.
 _PLACE = RateLimitItemPerMinute(600, 5, namespace="pushed")
 _CLIENT = RateLimitItemPerMinute(30_000, 5, namespace="pushed-client")
@@ -57,19 +60,38 @@ def keep(
         lockout.spend(_CLIENT, client.client_id)
     else:
         lockout.spend_places(_PLACE, visit.address)
-    key = secrets.token_urlsafe(32)
     fields = {name: value for name, value in given.items() if name not in _CREDENTIALS}
+    return PREFIX + _put(client, [fields, list(given.resource)], PURPOSE, life)
+
+
+def keep_way_back(client: Client, url: str, visit: Visit) -> str:
+    """Keep where a logout leads back to. Returns its key. Raises as `keep` does."""
+    lockout.spend_places(_PLACE, visit.address)
+    return _put(client, url, _WAY_BACK, conf.flow_lifetime())
+
+
+def way_back(key: str) -> str:
+    """Return what `keep_way_back` has kept; nothing for what is unknown or expired."""
+    rows = PushedRequest.objects.filter(digest=digest(key), expires_at__gt=timezone.now())
+    try:
+        return "".join(str(unseal(row.sealed, _WAY_BACK, row.digest)) for row in rows)
+    except Unreadable:
+        return ""
+
+
+def _put(client: Client, content: Any, purpose: str, life: timedelta) -> str:
+    key = secrets.token_urlsafe(32)
     row = PushedRequest(
         digest=digest(key),
         client=client,
-        sealed=seal([fields, list(given.resource)], PURPOSE, digest(key)),
+        sealed=seal(content, purpose, digest(key)),
         expires_at=timezone.now() + life,
     )
     try:
         row.save(force_insert=True)
     except IntegrityError:
         raise errors.NoWayBack(answer.UNKNOWN) from None
-    return PREFIX + key
+    return key
 
 
 def resolve(given: Parameters) -> Parameters:

@@ -25,7 +25,8 @@ def page(
     except ProtocolError as error:
         return answers.fail(request, error, source.slug, next_url=next_url)
     level = demand.word if demand else ""
-    onward = routes.login_path(source.slug, next=next_url, again="1", strength=level)
+    prefix = routes.prefix_of(request.path)
+    onward = routes.login_path(source.slug, prefix, next=next_url, again="1", strength=level)
     leaves_first = source.description.unsolicited
     context = {"label": source.label, "onward": onward, "demand": level, "leaves": leaves_first}
     return answers.page(request, "login/again.html", context)
@@ -55,7 +56,8 @@ def leave_first(request: HttpRequest, source: ConfiguredSource, next_url: str) -
     session, along = incoming.session_of(request), wishes.carried(request)
     if session.shared:
         along[shared.NAME] = "1"
-    back = routes.login_path(source.slug, next=next_url, again="1", **along)
+    prefix = routes.prefix_of(request.path)
+    back = routes.login_path(source.slug, prefix, next=next_url, again="1", **along)
     response = leaving.leave(request, back)
     asking.remember(response, session)
     return response

@@ -66,10 +66,11 @@ def page(
 ) -> HttpResponse:
     """Return the page with the form of a source. `link` comes of `seal_link`.
 
-    `again` says why somebody who is signed in is asked, and fills in the name that they have there.
+    `again` says why somebody who is signed in is asked, and fills in the name that they have there,
+    unless an application believes that it is another.
     """
     own = _own_name(request, source) if again else ""
-    name = identifier_of(request, source) or own or hint_of(request)
+    name = identifier_of(request, source) or hint_of(request) or own
     demand = wishes.demanded(request, None)
     level = demand.word if demand else ""
     wished = {wishes.STRENGTH: level, "acr_values": wishes.posted(request)}

@@ -179,13 +179,11 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return nothing
     next_url = safe_destination(request.GET.get("next") or request.POST.get("next"))
     session = incoming.session_of(request)
-    demand = wishes.demanded(request, None)
     if request.method == "POST" and "switch" in request.POST:
         return leaving.leave(request, after_switch(request, slug, next_url))
     if anew.is_pressed(request, session, source):
         return anew.leave_first(request, source, next_url)
-    is_weak = session.is_logged_in and not strength.has(session, demand)
-    again = bool(request.GET.get("again")) or is_weak
+    again = wants_proof(request)
     posted = request.method == "POST" and source.kind == "form"
     linking = posted and forms.wishes_to_link(request, source)
     if session.is_logged_in and not linking:
@@ -203,6 +201,15 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         return away or signing_in.begin(request, source, next_url, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=next_url, linking=linking)
+
+
+def wants_proof(request: HttpRequest) -> bool:
+    """Tell whether a start asks who is signed in to prove it once more: it says so, or the session
+    is weaker than it demands.
+    """
+    session, demand = incoming.session_of(request), wishes.demanded(request, None)
+    is_weak = session.is_logged_in and not strength.has(session, demand)
+    return bool(request.GET.get("again")) or is_weak
 
 
 def _held_up(

@@ -10,9 +10,9 @@ from accounts.middleware import leaves_by
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, incoming, leaving, routes, signing_in
+from portal.door import anew, answers, incoming, leaving, routes, signing_in, wishes
 from portal.door.destinations import safe_destination
-from portal.pages.login import after_switch, ask_to_switch, take_answer
+from portal.pages.login import after_switch, ask_to_switch, take_answer, wants_proof
 from portal.tokens import handover
 
 
@@ -20,8 +20,8 @@ from portal.tokens import handover
 @require_http_methods(["GET", "POST"])
 @leaves_by(lambda request: request.method == "POST")
 def login(request: HttpRequest, slug: str) -> HttpResponse:
-    """Start a sign-in whose end hands a token pair over. Whoever is in already has it at once;
-    whoever is in by another source is asked first.
+    """Start a sign-in whose end hands a token pair over. Whoever is in already has it at once, but
+    for a fresh or a stronger proof; whoever is in by another source is asked first.
     """
     source = incoming.source_or_404(slug)
     if source.kind != "redirect":
@@ -29,18 +29,22 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     if "prefetch" in request.headers.get("Sec-Purpose", ""):
         return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
     wanted = safe_destination(request.GET.get("next"))
-    session = incoming.session_of(request)
+    session, again = incoming.session_of(request), wants_proof(request)
+    if anew.is_pressed(request, session, source):
+        return anew.leave_first(request, source, wanted)
     if request.method == "POST":
         return leaving.leave(request, after_switch(request, slug, wanted, routes.OPENID))
     if session.is_logged_in and (session.source != slug or request.GET.get("switch")):
         return ask_to_switch(request, source, session, wanted, routes.OPENID)
     next_url = wanted or source.row.after_login or "/"
-    if session.is_logged_in:
-        return _handed_over(
-            answers.see_other(signing_in.landing(source, session, next_url)), session
-        )
+    if session.is_logged_in and not again:
+        landing = signing_in.landing(source, session, next_url)
+        return _handed_over(answers.see_other(landing), session)
+    if session.is_logged_in and source.description.unsolicited:
+        return anew.page(request, source, wanted, wishes.demanded(request, None))
     try:
-        return signing_in.begin(request, source, _back_here(source, wanted) or next_url)
+        onward = _back_here(source, wanted) or next_url
+        return signing_in.begin(request, source, onward, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=wanted)
 

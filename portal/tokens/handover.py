@@ -1,7 +1,8 @@
 """The hand-over of a session to the script of a front end on our own host (docs/contract.md 2).
 
 Its page can read two cookies: a one-time identifier and the source's slug. The identifier is worth
-one token pair, within two minutes, together with its cookie.
+one token pair, within two minutes, together with its cookie and in the browser of its session: a
+neighbour below the same domain can plant these two, whose names the page has to know.
 """
 
 import secrets
@@ -50,8 +51,9 @@ def offer(response: HttpResponseBase, session: Session) -> None:
         )
 
 
-def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
-    """Return the token pair that waits for `identifier`. One of several parallel calls gets it.
+def redeem(slug: str, identifier: str, cookie: str, session_uid: str) -> pair.Pair:
+    """Return the token pair that waits for `identifier`, for the browser of the session
+    `session_uid`. One of several parallel calls gets it.
 
     Raises `NothingThere`, the same for every reason; `AccessDenied` for a person who awaits access.
     """
@@ -59,7 +61,8 @@ def redeem(slug: str, identifier: str, cookie: str) -> pair.Pair:
         raise NothingThere
     waiting = HandOver.objects.filter(digest=digest(identifier), expires_at__gt=timezone.now())
     with transaction.atomic():
-        found = waiting.filter(session__source=slug).select_related("session__user").first()
+        own = waiting.filter(session__source=slug, session_id=session_uid)
+        found = own.select_related("session__user").first()
         if found is None or not hold(found.session_id):
             raise NothingThere
         taken, _kinds = HandOver.objects.filter(pk=found.pk).delete()

@@ -41,6 +41,11 @@ class AdgangsplatformenProvider:
 
     session_type: ClassVar[str] = "adgangsplatformen"
     Settings: ClassVar[type[Any]] = CmsSettings
+    registered: ClassVar[Mapping[str, str]] = {
+        "GO_DOMAIN": "",
+        "/go-login": "/auth/callback/adgangsplatformen",
+        "/go-logout": "/",
+    }
 
     def __init__(
         self, source: SourceRef, settings: CmsSettings, http: Client, clock: Clock
@@ -171,6 +176,8 @@ class AdgangsplatformenProvider:
         mine, now = candidates(self.settings, cookies, session.bound_to), self.clock()
         if session.bound_to:
             self.markers.put("left", session.bound_to)
+            if not mine:
+                return LogoutPlan(unanswered=TokenSet())
         budget = Budget(LEAVING_SECONDS)
         try:
             if not self.cms.first_token(mine, budget, now):

@@ -77,6 +77,10 @@ def test_the_addresses_to_register_stand_there_before_anything_is_saved(admin: C
     for address in ("/auth/callback/town", "/openid/town/callback", "/auth/logout/done"):
         assert f"http://localhost:8000{address}" in html
     assert not Source.objects.filter(slug="town").exists()
+    cms = admin.get(ADD, {"provider": "adgangsplatformen", "slug": "library"}).context["addresses"]
+    assert ("GO_DOMAIN", "http://localhost:8000") in cms
+    assert ("/go-login", "http://localhost:8000/auth/callback/adgangsplatformen") in cms
+    assert "/openid/" not in str(cms)
 
 
 def test_a_source_is_typed_saved_and_tested_in_three_steps(admin: Client, peer: Upstream) -> None:

@@ -34,7 +34,7 @@ def test_each_route_of_the_description_is_on_the_page(client: Client, house: Non
 def test_code_is_shown_as_code(client: Client, house: None) -> None:
     text = client.get("/docs").content.decode()
     assert "`" not in text
-    assert "the value of the cookie <code>csrftoken</code>" in text
+    assert "the value of the header <code>X-CSRFToken</code>" in text
 
 
 @pytest.mark.wire

@@ -215,6 +215,8 @@ class SourceAdmin(Held, Guarded):
         """Return what to register at the upstream: what for, and the address."""
         if not hasattr(kind, "begin_login"):
             return []
+        if own := getattr(kind, "registered", None):
+            return [(name, conf.site_url() + path) for name, path in own.items()]
         found = [
             (_("Redirect URI"), routes.callback_url(slug, routes.AUTH)),
             (_("Redirect URI for front ends of before"), routes.callback_url(slug, routes.OPENID)),

@@ -23,18 +23,18 @@ def asks_again(visitor: Visitor) -> bool:
     return answer["Location"] != BEHIND  # which says that there is no such way in
 
 
-def press(visitor: Visitor) -> Any:
+def press(visitor: Visitor, start: str = START) -> Any:
     """Press the button of the page that asks for a fresh sign-in. Returns the way to the CMS."""
-    page = visitor.get(START, again="1", next=BEHIND)
+    page = visitor.get(start, again="1", next=BEHIND)
     assert 'name="anew"' in page.content.decode()
-    sent = visitor.carry().post(f"{START}?next={BEHIND}&again=1", {"anew": "1"})
-    return sent if sent["Location"].startswith(START) else onward(visitor.site, sent)
+    sent = visitor.carry().post(page.context["onward"], {"anew": "1"})
+    return sent if sent["Location"].startswith(start) else onward(visitor.site, sent)
 
 
-def back_at_the_cms(visitor: Visitor) -> str:
+def back_at_the_cms(visitor: Visitor, start: str = START) -> str:
     """Come back from the CMS's logout. Returns its login, to which this site leads."""
     led = visitor.get("/")["Location"]
-    assert led.startswith(f"{START}?"), led
+    assert led.startswith(f"{start}?"), led
     started = visitor.carry().get(led)
     assert started.status_code == 302
     return str(started["Location"])
@@ -115,6 +115,17 @@ def test_the_honest_way_goes_by_the_logout_and_the_card(visitor: Visitor, librar
     assert visitor.get(CALLBACK)["Location"] == BEHIND
     assert not asks_again(visitor)
     assert visitor.session()["user"]["name"] == "Rikke Læser"
+
+
+def test_mapstores_way_goes_so_too_and_hands_a_new_pair_over(visitor: Visitor) -> None:
+    visitor.enter()
+    start = f"/openid/{SLUG}/login"
+    visitor.at_cms.get(press(visitor, start)["Location"])
+    visitor.at_cms.sign_in("rikke", back_at_the_cms(visitor, start))
+    landed = visitor.get(visitor.get(CALLBACK)["Location"])
+    assert landed["Location"] == BEHIND
+    assert landed.cookies["tokens_key"].value
+    assert not asks_again(visitor)
 
 
 def test_who_is_out_at_the_cms_already_signs_in_at_once(visitor: Visitor) -> None:

@@ -54,7 +54,7 @@ def test_w9_without_a_cookie_there_is_no_visit_and_no_call(
     provider = provide()
     outcome = provider.recognise(patron.cookies)
     library.trouble()
-    assert provider.plan_logout(held(outcome), None, {}, RETURN) == LogoutPlan()
+    assert provider.plan_logout(held(outcome), None, {}, RETURN) == UNANSWERED
     assert not library.calls
 
 

@@ -9,10 +9,12 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import time_machine
+from django.test import Client
 
 from accounts.models import StoredSession, User
-from tests.http.cms.conftest import CALLBACK, Make, Visitor
+from tests.http.cms.conftest import CALLBACK, SLUG, Make, Visitor
 from tests.http.conftest import sign_in, stored
+from tests.http.tokens.caller import Caller
 from tests.peers.cms import SITE, Cms
 
 
@@ -94,6 +96,33 @@ def test_row_8_the_cms_can_say_that_its_person_left(visitor: Visitor, library: C
     told = visitor.site.get("/auth/logout/cms", headers={**headers, "Sec-Fetch-Dest": "document"})
     assert told["Location"] == f"{library.url}/"
     assert not StoredSession.objects.exists()
+
+
+def pair_of(visitor: Visitor) -> Caller:
+    """Come in by MapStore's way. Returns a caller with the pair, who sends no cookies."""
+    visitor.enter()
+    visitor.get(f"/openid/{SLUG}/login")
+    caller = Caller(visitor.carry())
+    assert caller.fetch(SLUG).status_code == 200
+    caller.client = Client()
+    return caller
+
+
+def test_row_8_a_pair_ends_at_the_refresh_that_brings_the_cookies(visitor: Visitor) -> None:
+    caller = pair_of(visitor)
+    caller.client = visitor.carry()
+    assert caller.refresh().status_code == 200
+    visitor.at_cms.sign_out()
+    caller.client = visitor.carry()
+    assert caller.refresh().json()["error"] == "invalid_grant"
+    assert not StoredSession.objects.exists()
+
+
+def test_row_8_without_cookies_nobody_sees_it_and_the_answer_says_so(visitor: Visitor) -> None:
+    caller = pair_of(visitor)
+    assert caller.refresh().status_code == 200
+    assert caller.leave("DELETE").json() == {"ended": True, "upstream": "unanswered"}
+    assert signed_in_at_cms(visitor)
 
 
 def test_row_9_and_case_18_a_session_ends_with_its_token(visitor: Visitor, library: Cms) -> None:

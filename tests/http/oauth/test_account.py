@@ -9,9 +9,9 @@ import pytest
 from accounts.models import Event, OutboxItem, StoredSession, User
 from portal.authorization_server import client_rows
 from portal.authorization_server.models import AccessToken, Client, Consent
-from tests.http.conftest import was_over
+from tests.http.conftest import stored, was_over
 from tests.http.oauth.application import Application, register
-from tests.http.oauth.listener import Listener
+from tests.http.oauth.listener import Listener, token_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -37,7 +37,10 @@ def test_a_person_ends_one(native: Application) -> None:
     assert native.refresh().json()["error"] == "invalid_grant"
 
 
-def test_what_was_allowed_is_listed_and_withdrawn(app: Application, person: User) -> None:
+def test_what_was_allowed_is_listed_and_withdrawn(
+    app: Application, person: User, listener: Listener
+) -> None:
+    Client.objects.update(backchannel_logout_uri=listener.url)
     app.sign_in(scope="openid profile offline_access")
     text = app.browser.get("/account/apps").content.decode()
     for word in ("The App", "See your name", "Stay signed in while you are away"):
@@ -51,6 +54,8 @@ def test_what_was_allowed_is_listed_and_withdrawn(app: Application, person: User
     assert Event.objects.filter(name="consent.withdrawn").count() == 1
     assert app.ask().status_code == 200, "it asks again"
     assert "There is none." in app.browser.get("/account/apps").content.decode()
+    (heard,) = listener.wait()
+    assert token_of(app, heard)["sid"] == stored(app.browser).uid, "the session that goes on"
 
 
 @pytest.fixture

@@ -11,12 +11,15 @@ from datetime import timedelta
 from functools import partial
 from html import unescape
 from typing import Any
+from urllib.parse import urlencode
 
 import jwt
 import pytest
+import time_machine
 from django.contrib.auth.models import Group
 from django.test import Client as Browser
 from django.utils import timezone
+from limits import RateLimitItemPerMinute
 
 from accounts import outbox
 from accounts.models import Event, OutboxItem, StoredSession, User
@@ -63,6 +66,26 @@ def test_rp_initiated_logout(rp: Application) -> None:
     assert end_of(rp.browser, done) == f"{AFTER}&state=s%261"
     assert not is_signed_in(rp)
     assert rp.userinfo().status_code == 401
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_long_state_comes_back_too(
+    rp: Application, monkeypatch: pytest.MonkeyPatch, kept: bool
+) -> None:
+    """4,096 characters are the limit; no address of ours is that long, so it is kept here."""
+    if not kept:
+        limit = RateLimitItemPerMinute(0, 5, namespace="none")
+        monkeypatch.setattr("portal.authorization_server.pushed._PLACE", limit)
+    state = "s&" * 2048
+    shown = {"id_token_hint": rp.tokens["id_token"], "post_logout_redirect_uri": AFTER}
+    done = leave(rp, **shown, state=state)
+    assert not is_signed_in(rp)
+    if not kept:
+        assert done["Location"] == "/", "who has kept too much is signed out all the same"
+        return
+    assert end_of(rp.browser, done) == f"{AFTER}&{urlencode({'state': state})}"
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        assert rp.browser.get(done["Location"])["Location"] == "/"
 
 
 def test_rp_initiated_logout_no_state(rp: Application) -> None:

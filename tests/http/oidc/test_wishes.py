@@ -65,6 +65,17 @@ def test_all_wishes_reach_the_provider(app: Application, source: Make, provider:
     assert 'name="login" value="zoë@example.org"' in page.text, "the certified provider reads it"
 
 
+def test_wishes_reach_the_provider_of_who_is_signed_in_already(
+    app: Application, browser: Browser, source: Make, provider: Certified
+) -> None:
+    source(provider)
+    browser.deliver(browser.go(way_upstream(app)))
+    wishes = {"login_hint": "zoë@example.org", "ui_locales": "da-DK en"}
+    found = asked(way_upstream(app, prompt="login", **wishes))
+    assert found | wishes == found
+    assert (found["prompt"], found["max_age"]) == ("login", "0")
+
+
 def test_the_only_source_is_told_too(app: Application, source: Make, provider: Certified) -> None:
     source(provider)
     Source.objects.filter(slug="local").update(enabled=False)
@@ -149,6 +160,8 @@ def test_a_password_is_typed_once(house: None, person: User, wish: dict[str, str
         assert "code" in app.answer(back), back["Location"]
         later = app.ask(**wish)
         assert later["Location"].startswith("/auth/login/local?"), "each request asks anew"
+        other = app.browser.get(app.ask(login_hint="carl", **wish)["Location"]).content.decode()
+        assert 'value="carl"' in other, "the name that the application wishes"
 
 
 def test_a_second_form_is_filled_in(app: Application, source: Make) -> None:

@@ -183,8 +183,21 @@ def test_who_awaits_access_and_who_is_unknown_are_refused(
     assert call(token(op)).json()["error"] == "access_denied"
     Source.objects.filter(slug="cloud").update(enroll=False)
     fresh.sources()
-    assert call(token(op, sub="remote-2")).status_code == 403
+    unknown = token(op, sub="remote-2")
+    assert call(unknown).status_code == 403
     assert User.objects.count() == 1
+    told = Client().get("/auth/session", headers={"Authorization": f"Bearer {unknown}"})
+    assert (told.status_code, told.json()["isLoggedIn"]) == (200, False)
+
+
+def test_there_is_nothing_to_leave_by_a_sources_own_token(
+    source: Callable[..., Source], op: OpenIdProvider
+) -> None:
+    source()
+    shown = {"Authorization": f"Bearer {token(op)}"}
+    for method in ("POST", "DELETE"):
+        answer = Client().generic(method, "/session/logout", headers=shown)
+        assert (answer.status_code, answer.json()["error"]) == (401, "invalid_token")
 
 
 def test_a_stranger_with_many_bad_tokens_is_slowed_down(

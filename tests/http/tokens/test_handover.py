@@ -209,6 +209,19 @@ def test_an_identifier_is_worth_nothing_without_its_cookie(caller: Caller) -> No
     assert caller.fetch().status_code == 200
 
 
+def test_e07_an_identifier_that_a_neighbour_plants_is_worth_nothing(
+    caller: Caller, person: User
+) -> None:
+    """Its page has to know the names of the two cookies, so they cannot begin with `__Host-`."""
+    caller.hand_over(subject="mallory")
+    victim = Caller()
+    victim.client.cookies["tokens_key"] = str(caller.client.cookies["tokens_key"].value)
+    assert nothing_there(victim.fetch())
+    sign_in(victim.client)
+    assert nothing_there(victim.fetch())
+    assert caller.fetch().status_code == 200
+
+
 def test_an_identifier_belongs_to_its_source(caller: Caller, tenant: Tenant) -> None:
     tenant("school")
     caller.hand_over()
@@ -233,12 +246,12 @@ def test_a_repeated_or_malformed_identifier_is_a_bad_request(caller: Caller) -> 
 
 def test_x08_u06_of_twenty_parallel_redemptions_one_wins(caller: Caller) -> None:
     caller.hand_over()
-    identifier = str(caller.client.cookies["tokens_key"].value)
+    held = {name: morsel.value for name, morsel in caller.client.cookies.items()}
 
     def fetch() -> Any:
         own = Caller()
-        own.client.cookies["tokens_key"] = identifier
-        return own.fetch(identifier=identifier)
+        own.client.cookies.load(held)
+        return own.fetch()
 
     answers = parallel(20, fetch)
     assert sorted(answer.status_code for answer in answers) == [200] + [404] * 19
@@ -276,6 +289,24 @@ def test_whoever_is_in_has_the_hand_over_at_once(caller: Caller) -> None:
     assert offered(back) == {"tokens_key", "authProvider"}
     assert caller.fetch().status_code == 200
     assert StoredSession.objects.count() == 1
+
+
+@pytest.mark.parametrize("asks", [{"again": "1"}, {"strength": "substantial"}], ids=str)
+def test_whoever_must_prove_it_once_more_is_sent_upstream_and_handed_over_anew(
+    caller: Caller, asks: dict[str, str]
+) -> None:
+    caller.hand_over()
+    before = StoredSession.objects.get().uid
+    started = caller.client.get("/openid/town/login", {"next": "/map", **asks})
+    assert started.status_code == 302
+    assert not offered(started)
+    asked = {k: v[0] for k, v in parse_qs(urlsplit(started["Location"]).query).items()}
+    assert asked["prompt"] == "login"
+    answer = {"code": "bob", "state": asked["state"]}
+    if "again" in asks:
+        back = caller.client.get("/openid/town/callback", answer)
+        assert (back["Location"], len(offered(back))) == ("/map", 2)
+        assert StoredSession.objects.get().uid != before
 
 
 def test_x03_whoever_is_in_by_another_source_is_asked_first(caller: Caller, person: User) -> None:

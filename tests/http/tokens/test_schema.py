@@ -13,6 +13,7 @@ from drf_spectacular.validation import validate_schema
 from rest_framework.views import APIView
 
 from accounts.models import User
+from portal.api.serializers import Credentials
 from tests.architecture.tree import ROOT
 from tests.http.tokens.caller import Caller
 
@@ -63,6 +64,9 @@ def test_it_says_how_a_caller_says_who_it_is(schema: dict[str, Any]) -> None:
 
 def test_it_says_what_a_body_must_hold_and_how_long_it_may_be(schema: dict[str, Any]) -> None:
     shapes = schema["components"]["schemas"]
+    taken = set(Credentials().fields)
+    assert set(shapes["Credentials"]["properties"]) == taken
+    assert set(shapes["BesideBasic"]["properties"]) == taken - {"username", "password"}
     assert shapes["Credentials"]["required"] == ["password", "username"]
     assert shapes["Credentials"]["properties"]["password"]["maxLength"] == 4096
     assert shapes["Credentials"]["properties"]["username"]["maxLength"] == 1024

@@ -191,12 +191,12 @@ def test_13_of_two_who_redeem_one_wins_and_no_answer_is_stored(tenant: Tenant) -
     tenant()
     caller = Caller()
     caller.hand_over()
-    seen = str(caller.client.cookies["tokens_key"].value)
+    held = {name: morsel.value for name, morsel in caller.client.cookies.items()}
 
     def fetch() -> Any:
         own = Caller()
-        own.client.cookies["tokens_key"] = seen
-        return own.fetch(identifier=seen)
+        own.client.cookies.load(held)
+        return own.fetch()
 
     answers = parallel(2, fetch)
     assert sorted(each.status_code for each in answers) == [200, 404]
