@@ -55,7 +55,7 @@ def choose(request: HttpRequest) -> HttpResponse:
     known = signing_in.recognised(request) if not (wanted or told) else None
     known = known if known and _is_strong_enough(*known, demand) else None
     if known and next_url:  # on the way to a protected page: no click is needed
-        return _nothing_yet(request) or _continue_as(request, *known, next_url)
+        return nothing_yet(request) or _continue_as(request, *known, next_url)
     ready = list(catalogue.enabled())
     straight = _straight_to(ready) if not wanted and not told else None
     left, wished = bool(cookies.recall(request, cookies.LEFT)), wishes.of(request)
@@ -90,7 +90,7 @@ def _is_strong_enough(
     return strength.reaches(source, known.acr, known.amr, demand)
 
 
-def _nothing_yet(request: HttpRequest) -> HttpResponse | None:
+def nothing_yet(request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a browser that fetches a page ahead: nobody has clicked."""
     if "prefetch" not in request.headers.get("Sec-Purpose", ""):
         return None
@@ -175,7 +175,7 @@ def _choice(
 def start(request: HttpRequest, slug: str) -> HttpResponse:
     """Start a sign-in: the way upstream, or the form; or ask whether to switch."""
     source = incoming.source_or_404(slug)
-    if nothing := _nothing_yet(request):
+    if nothing := nothing_yet(request):
         return nothing
     next_url = safe_destination(request.GET.get("next") or request.POST.get("next"))
     session = incoming.session_of(request)
@@ -194,7 +194,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         if posted:
             return _submit(request, source, next_url)
         known = signing_in.recognised_at(request, source)
-        if known and _is_strong_enough(source, known, demand):
+        if known and _is_strong_enough(source, known, wishes.demanded(request, None)):
             signing_in.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
         away = anew.leave_at_last(request, source, next_url, again=again)

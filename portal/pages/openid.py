@@ -12,7 +12,13 @@ from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
 from portal.door import anew, answers, incoming, leaving, routes, signing_in, wishes
 from portal.door.destinations import safe_destination
-from portal.pages.login import after_switch, ask_to_switch, take_answer, wants_proof
+from portal.pages.login import (
+    after_switch,
+    ask_to_switch,
+    nothing_yet,
+    take_answer,
+    wants_proof,
+)
 from portal.tokens import handover
 
 
@@ -26,8 +32,8 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     source = incoming.source_or_404(slug)
     if source.kind != "redirect":
         return answers.see_other(routes.login_path(slug))
-    if "prefetch" in request.headers.get("Sec-Purpose", ""):
-        return HttpResponse(status=204, headers={"Cache-Control": "no-store"})
+    if nothing := nothing_yet(request):
+        return nothing
     wanted = safe_destination(request.GET.get("next"))
     session, again = incoming.session_of(request), wants_proof(request)
     if anew.is_pressed(request, session, source):
