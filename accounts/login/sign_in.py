@@ -16,7 +16,7 @@ from accounts.login import flow, own, profile, whose
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
-from accounts.session import access, afar, tabs, vault
+from accounts.session import access, afar, people, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.source import groups
@@ -163,34 +163,38 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
     Raises `AccessDenied` when it belongs to somebody else, and when a session without their rights
     asked for an administrator's account; `InvalidGrant` when the session that asked is gone.
     """
+    over = InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
     with transaction.atomic():
-        asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
-        if asking is None or asking.user is None:
-            raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-        access.require_change_of_ways_in(asking.source, asking.user.pk)
+        asking = StoredSession.objects.filter(uid=session_uid).first()
+        if asking is None:
+            raise over
         owner = whose.known(source, outcome)
         decision, reason = decide(
             owner=owner.pk if owner else None,
             link_to=asking.user_id,
-            status=owner.status if owner else asking.user.status,
+            status=owner.status if owner else "",
             may_enroll=False,
         )
         if decision is not Decision.LINK:
             raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
+        person = people.hold(session_uid)  # the owner, if there is one: nobody locks two people
+        if person is None:
+            raise over
+        access.require_change_of_ways_in(asking.source, person.pk)
         identity, is_new = Identity.objects.get_or_create(
             source=source.row,
             issuer=outcome.issuer,
             subject=outcome.subject,
-            defaults={"user": asking.user},
+            defaults={"user": person},
         )
-        if identity.user_id != asking.user_id:  # theirs since it was looked for
+        if identity.user_id != person.pk:  # theirs since it was looked for
             raise AccessDenied(BELONGS_ELSEWHERE, reason=errors.NOT_AUTHORIZED)
         if is_new:
             tell(
-                "identity.linked", asking.user, visit, source=source.slug,
+                "identity.linked", person, visit, source=source.slug,
                 session_type=source.session_type, session_uid=asking.uid,
             )  # fmt: skip
-    return asking.user
+    return person
 
 
 def same_person(source: ConfiguredSource, outcome: Authentication, current: Session) -> bool:

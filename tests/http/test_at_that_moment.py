@@ -6,14 +6,20 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from django.db import transaction
 from django.test import Client
 
-from accounts.models import Event, Source, User
+from accounts.models import Event, Identity, Passkey, Source, User
 from portal.authorization_server.models import RefreshToken
+from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.test_meanwhile import closing, wait_for
+from tests.http.onward import onward
+from tests.http.passkeys.authenticator import Authenticator
+from tests.http.passkeys.steps import new, send_new
+from tests.http.test_promotion import promote, staff
 from tests.http.tokens.caller import REFRESH, Caller
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -59,3 +65,33 @@ def test_who_renews_while_the_reuse_is_found_is_out_too(
     assert renew(newest).status_code == 401
     assert not RefreshToken.objects.filter(revoked=None).exists()
     assert Event.objects.filter(name="token.reused").exists()
+
+
+@pytest.mark.parametrize("way", ["passkey", "link"])
+def test_who_comes_to_open_the_administration_keeps_no_way_in_that_comes_meanwhile(
+    way: str, house: None, tenant: Tenant
+) -> None:
+    chief = User.objects.create_user("chief", email="chief@example.org", tended=True)
+    chief.give_local_identity()
+    chief.set_password(PASSWORD)
+    chief.save(update_fields=["password"])
+    admin, held = staff("ada", is_superuser=True), Client(HTTP_HOST="localhost")
+    sign_in(held, "chief", PASSWORD)
+    tenant(columns={"staff": True})
+
+    def lock() -> None:
+        User.objects.select_for_update(no_key=True).get(pk=chief.pk)
+
+    if way == "link":
+        started = onward(held, held.post("/account/sign-ins", {"link": "town"}))
+        state = parse_qs(urlsplit(started["Location"]).query)["state"][0]
+        answer = {"code": "carl", "state": state}
+        come = partial(held.get, "/auth/callback/town", answer)
+    else:
+        options, challenge = new(held)
+        come = partial(send_new, held, Authenticator().make(options), challenge)
+    page, added = held_up(lock, partial(promote, admin, chief), come)
+    assert "must set a password anew" in page
+    assert added.status_code in {302, 303}
+    assert not Passkey.objects.exists()
+    assert not Identity.objects.filter(user=chief, source__slug="town").exists()
