@@ -153,7 +153,8 @@ def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
     Raises `AccessDenied` while people are known by another issuer.
     """
     with transaction.atomic():
-        return whose.known(source, outcome)
+        found = whose.known(source, outcome)
+    return found[0] if found else None
 
 
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
@@ -168,7 +169,8 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
         asking = StoredSession.objects.filter(uid=session_uid).first()
         if asking is None:
             raise over
-        owner = whose.known(source, outcome)
+        found = whose.known(source, outcome)
+        owner = found[0] if found else None
         decision, reason = decide(
             owner=owner.pk if owner else None,
             link_to=asking.user_id,
@@ -224,12 +226,16 @@ def was_used_by(session: Session, state: str) -> bool:
 def _person(
     source: ConfiguredSource, outcome: Authentication, *, is_news: bool = True
 ) -> tuple[User, Decision]:
-    owner = whose.known(source, outcome)
+    found = whose.known(source, outcome)
+    owner, row = found or (None, whose.present(source.row))
+    if source.row.enabled and not row.enabled:
+        said = "The source was disabled meanwhile."
+        raise AccessDenied(said, reason=errors.LOGIN_FAILED, tokens=outcome.tokens)
     decision, reason = decide(
         owner=owner.pk if owner else None,
         link_to=None,
         status=owner.status if owner else "",
-        may_enroll=source.row.enroll,
+        may_enroll=row.enroll,
     )
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
@@ -237,12 +243,12 @@ def _person(
     if outcome.epoch not in {None, owner.session_epoch if owner else None}:
         raise InvalidGrant("The password was changed meanwhile, or the way in is gone.")
     if decision is Decision.ENROLL:
-        owner, decision = _enroll(source.row, outcome)
+        owner, decision = _enroll(row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
     if is_news:
-        profile.follow(owner, source.row, outcome)
-        profile.remember(owner, source.row, outcome)
-        groups.follow(owner, source.row, outcome.groups)
+        profile.follow(owner, row, outcome)
+        profile.remember(owner, row, outcome)
+        groups.follow(owner, row, outcome.groups)
     return owner, decision
 
 
@@ -268,7 +274,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
         winner = whose.owner(source, outcome)
         if winner is None:
             raise
-        return winner, Decision.AUTH
+        return winner[0], Decision.AUTH
     return user, Decision.ENROLL
 
 

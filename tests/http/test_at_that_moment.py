@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -12,15 +13,21 @@ import pytest
 from django.db import transaction
 from django.test import Client
 
+from accounts.login import sign_in
 from accounts.models import Event, Identity, Passkey, Source, User
+from accounts.provider import Authentication, Visit
+from accounts.session.typed import Session
+from accounts.source import catalogue
 from portal.authorization_server.models import RefreshToken
-from tests.http.conftest import PASSWORD, sign_in
-from tests.http.oauth.test_meanwhile import closing, wait_for
+from tests.http.conftest import PASSWORD, enter
+from tests.http.conftest import sign_in as post_password
+from tests.http.oauth.test_meanwhile import closing, meanwhile, wait_for
 from tests.http.onward import onward
 from tests.http.passkeys.authenticator import Authenticator
 from tests.http.passkeys.steps import new, send_new
 from tests.http.test_promotion import promote, staff
 from tests.http.tokens.caller import REFRESH, Caller
+from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
 Tenant = Callable[..., Source]
@@ -76,7 +83,7 @@ def test_who_comes_to_open_the_administration_keeps_no_way_in_that_comes_meanwhi
     chief.set_password(PASSWORD)
     chief.save(update_fields=["password"])
     admin, held = staff("ada", is_superuser=True), Client(HTTP_HOST="localhost")
-    sign_in(held, "chief", PASSWORD)
+    post_password(held, "chief", PASSWORD)
     tenant(columns={"staff": True})
 
     def lock() -> None:
@@ -95,3 +102,62 @@ def test_who_comes_to_open_the_administration_keeps_no_way_in_that_comes_meanwhi
     assert added.status_code in {302, 303}
     assert not Passkey.objects.exists()
     assert not Identity.objects.filter(user=chief, source__slug="town").exists()
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known", "new"])
+@pytest.mark.parametrize(
+    "change",
+    [{"verifies_mail": False}, {"groups": {}}, {"enroll": False}, {"enabled": False}],
+    ids=lambda change: "".join(change),
+)
+def test_what_is_taken_from_a_source_while_it_answers_counts_no_more(
+    change: dict[str, Any], known: bool, tenant: Tenant, peer: Upstream
+) -> None:
+    """Else who is at an upstream that is no longer trusted has it answer slowly."""
+    tenant(columns={"verifies_mail": True})
+    if known:
+        enter(Client(), "town", "bob")
+    tenant(columns={"verifies_mail": True, "groups": {"cw": "Caseworkers"}})
+    peer.extra = {"email": "mayor@city.example", "email_verified": True, "groups": ["cw"]}
+    answer = peer.answer
+
+    def change_it() -> None:
+        row = Source.objects.get(slug="town")
+        for name, value in change.items():
+            setattr(row, name, value)
+        catalogue.save(row)
+
+    def take_back(path: str, form: dict[str, str]) -> Any:
+        if path == "/token":
+            closing(change_it)
+        return answer(path, form)
+
+    peer.answer = take_back  # type: ignore[method-assign]
+    browser = Client()
+    came = enter(browser, "town", "bob")["Location"].startswith("/account/")
+    is_refused = "enabled" in change or ("enroll" in change and not known)
+    assert came != is_refused
+    for bob in User.objects.filter(identities__subject="bob"):
+        assert not (bob.email_verified and bob.email and "verifies_mail" in change)
+        assert not (bob.groups.exists() and "groups" in change)
+
+
+@pytest.mark.parametrize("first", ["save", "sign-in"])
+def test_a_sign_in_and_the_save_of_its_source_wait_for_each_other(
+    first: str, tenant: Tenant
+) -> None:
+    """Else who signs in without pause is just being signed in by the word of before."""
+    tenant(columns={"verifies_mail": True})
+    known = Authentication(subject="bob")
+    named = replace(known, email="mayor@city.example", email_verified=True)
+    town, row = catalogue.find("town"), Source.objects.get(slug="town")
+    assert town
+    come = [
+        partial(sign_in.sign_in, town, each, None, Session(), Visit()) for each in (known, named)
+    ]
+    come[0]()
+    row.verifies_mail = False
+    save = partial(catalogue.save, row)
+    meanwhile(*((save, come[1]) if first == "save" else (come[1], save)))
+    bob = User.objects.get(identities__subject="bob")
+    assert (bob.email, bob.email_verified) == ("mayor@city.example", False)
