@@ -193,8 +193,8 @@ def _forget(over: QuerySet[Identity], user_id: int) -> bool:
     """Delete an identity if it is over still, and its person without another one."""
     with transaction.atomic():
         # Whoever signs in with it now holds this lock, and has a session once it is ours.
-        person = User.objects.select_for_update().get(pk=user_id)
-        if not over.delete()[0]:
+        person = User.objects.select_for_update().filter(pk=user_id).first()
+        if person is None or not over.delete()[0]:
             return False
         if not _is_known_otherwise(person):
             person.delete()

@@ -16,11 +16,13 @@ from django.test import Client
 from accounts.login import sign_in
 from accounts.models import Event, Identity, Passkey, Source, User
 from accounts.provider import Authentication, Visit
+from accounts.session import erasure, people
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal.authorization_server.models import RefreshToken
-from tests.http.conftest import PASSWORD, enter
+from tests.http.conftest import PASSWORD, enter, stored
 from tests.http.conftest import sign_in as post_password
+from tests.http.gateway.asking import rule
 from tests.http.oauth.test_meanwhile import closing, meanwhile, wait_for
 from tests.http.onward import onward
 from tests.http.passkeys.authenticator import Authenticator
@@ -161,3 +163,48 @@ def test_a_sign_in_and_the_save_of_its_source_wait_for_each_other(
     meanwhile(*((save, come[1]) if first == "save" else (come[1], save)))
     bob = User.objects.get(identities__subject="bob")
     assert (bob.email, bob.email_verified) == ("mayor@city.example", False)
+
+
+def asking_for_a_pair(browser: Client) -> Callable[[], Any]:
+    enter(browser, "town", "bob")
+    return partial(browser.get, "/openid/town/login")
+
+
+def going_to_an_application(browser: Client) -> Callable[[], Any]:
+    post_password(browser)
+    place = {"rd": "https://files.example.org/", "state": "a" * 64}
+    return partial(browser.get, "/gateway/start", place)
+
+
+def trusting_the_browser(browser: Client) -> Callable[[], Any]:
+    post_password(browser)
+    return partial(browser.post, "/account/devices", {"trust": "1"})
+
+
+def adding_a_passkey(browser: Client) -> Callable[[], Any]:
+    post_password(browser)
+    options, challenge = new(browser)
+    return partial(send_new, browser, Authenticator().make(options), challenge)
+
+
+def erased(person_id: int, why: str) -> None:
+    erasure.erase(User.objects.get(pk=person_id), why)
+
+
+@pytest.mark.parametrize("end", [people.end_all, erased])
+@pytest.mark.parametrize(
+    "use", [asking_for_a_pair, going_to_an_application, trusting_the_browser, adding_a_passkey]
+)
+def test_whose_session_ends_at_that_moment_is_led_to_the_sign_in(
+    use: Callable[[Client], Callable[[], Any]],
+    end: Callable[[int, str], Any],
+    person: User,
+    tenant: Tenant,
+) -> None:
+    tenant()
+    rule("files")
+    browser = Client(HTTP_HOST="localhost")
+    task = use(browser)
+    (answer,) = meanwhile(partial(end, stored(browser).user_id, "test"), task)
+    assert answer.status_code in {302, 303}
+    assert answer["Location"].startswith(("/login?next=", "/onward/"))
