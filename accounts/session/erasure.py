@@ -65,6 +65,7 @@ def erase_dormant() -> int:
     while batch := list(known.filter(pk__gt=last)[:BATCH]):
         last = batch[-1]
         with transaction.atomic():
+            administrators.hold()  # before others, as by whoever changes somebody
             # Whoever signs in now holds this lock, and is no longer among these once it is ours.
             for person in _dormant().select_for_update(of=("self",)).filter(pk__in=batch):
                 erase(person, "stayed away")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -11,10 +13,13 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.db import connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.models import FactorDuty, Source, User
+from accounts.session import erasure
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.test_admin_people import form, url
+from tests.http.test_at_that_moment import held_up
 from tests.http.test_staff_sources import form as source_form
 
 CHANGED = "Somebody has changed this meanwhile"
@@ -102,3 +107,16 @@ def test_a_password_that_changes_in_the_same_moment_stays(admin: Client, person:
     now = User.objects.get(pk=person.pk)
     assert (answers, now.name) == ([302], "Alicia")
     assert (now.password, now.session_epoch) == ("another", 7)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_of_somebody_who_is_erased_as_dormant_waits_for_it(
+    admin: Client, person: User, settings: Any
+) -> None:
+    settings.VESTIBULE_DORMANT = timedelta(days=60)
+    User.objects.filter(pk=person.pk).update(seen_at=timezone.now() - timedelta(days=90))
+    person.refresh_from_db()
+    held = User.objects.filter(is_superuser=True).select_for_update(no_key=True)
+    save = partial(admin.post, url(person), form(person, name="Other"))
+    saved, erased = held_up(held.get, save, erasure.erase_dormant)
+    assert (saved.status_code, erased) == (302, 1)
