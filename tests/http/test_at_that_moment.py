@@ -200,6 +200,7 @@ def test_whose_session_ends_at_that_moment_is_led_to_the_sign_in(
     end: Callable[[int, str], Any],
     person: User,
     tenant: Tenant,
+    peer: Upstream,
 ) -> None:
     tenant()
     rule("files")
@@ -207,4 +208,4 @@ def test_whose_session_ends_at_that_moment_is_led_to_the_sign_in(
     task = use(browser)
     (answer,) = meanwhile(partial(end, stored(browser).user_id, "test"), task)
     assert answer.status_code in {302, 303}
-    assert answer["Location"].startswith(("/login?next=", "/onward/"))
+    assert answer["Location"].startswith(("/login?next=", "/onward/", f"{peer.url}/authorize"))
