@@ -17,6 +17,7 @@ from typing import Any
 import structlog
 from django.db import DatabaseError, connections, transaction
 from django.db.models import QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import conf, events, serialization
@@ -32,6 +33,8 @@ FIRST_RETRY = timedelta(seconds=30)
 LONGEST_WAIT = timedelta(hours=1)
 GIVE_UP = timedelta(hours=24)
 CLAIM = timedelta(seconds=60)
+# SQLite tells its clock in milliseconds: what was posted in this one is due as well.
+_ROUNDED = timedelta(milliseconds=1)
 THREADS = 2
 # While so many deliveries are queued, others wait in the table: a process that ends works off all.
 WAITING = 20
@@ -99,9 +102,14 @@ def deliver_due(
 
     A receiver that fails is left alone until the next round, and comes last in it.
     `now` is the moment at which it begins, if not the present one; each item is claimed at its own.
+    What is due, and a claim's end, are by the database's clock: those of two machines may differ by
+    more than a claim lasts.
     """
     ahead = now - timezone.now() if now else timedelta(0)
-    due = OutboxItem.objects.filter(next_at__lte=timezone.now() + ahead).order_by("next_at")
+    begins = now or OutboxItem.objects.values_list(Now() + _ROUNDED, flat=True).first()
+    if begins is None:  # there is nothing
+        return 0
+    due = OutboxItem.objects.filter(next_at__lte=begins).order_by("next_at")
     ends = time.monotonic() + seconds
     round_ = _Round(due, ahead, lambda: is_over() or time.monotonic() >= ends)
     # A place is left for other calls of this process.
@@ -165,7 +173,7 @@ class _Round:
         for item in due[:AT_ONCE][first::step]:
             if self._is_over() or time.monotonic() >= ends:
                 break
-            if not _claim(item, timezone.now() + self._ahead):
+            if not _claim(item, self._ahead):
                 continue
             if _deliver(item, timezone.now() + self._ahead):
                 taken += 1
@@ -227,13 +235,13 @@ def _deliver_now(item: OutboxItem) -> None:
 
 
 def _claim_and_deliver(item: OutboxItem, now: datetime) -> bool:
-    return _claim(item, now) and _deliver(item, now)
+    return _claim(item) and _deliver(item, now)
 
 
-def _claim(item: OutboxItem, now: datetime) -> bool:
+def _claim(item: OutboxItem, ahead: timedelta = timedelta(0)) -> bool:
     """Take the item, so that no other worker delivers it at the same time."""
     mine = OutboxItem.objects.filter(pk=item.pk, next_at=item.next_at)
-    return mine.update(next_at=now + CLAIM) == 1
+    return mine.update(next_at=Now() + ahead + CLAIM) == 1
 
 
 def _deliver(item: OutboxItem, now: datetime) -> bool:

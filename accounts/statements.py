@@ -20,6 +20,7 @@ from django.db.models import Field, Model, Q, QuerySet
 from django.db.models.sql import Query
 
 Row = TypeVar("Row", bound=Model)
+Beside = TypeVar("Beside", bound=Model)
 
 # Fields that leave a value of one of these types as it is, and moments, where the driver does.
 _AS_THEY_ARE = frozenset({
@@ -86,27 +87,62 @@ class Values(Built):
         super().__init__(lambda **values: make(**values).query, **examples)
 
 
-class Lookup(Built, Generic[Row]):
+class Shared(Values):
+    """The columns of one row, which is locked until the transaction ends against whoever holds it
+    `FOR UPDATE`, and nobody else.
+    """
+
+    def _said(self, query: Query, sql: str) -> str:
+        return sql + _key_share()
+
+
+class Lookup(Built, Generic[Row, Beside]):
     """The one row of `model` to which a row of `by` belongs that has these values, by the foreign
     key `key`. Both are locked until the transaction ends, in this order, against whoever changes or
     deletes them; where the row of `by` was deleted meanwhile there is none.
+
+    With it comes the row to which the row of `by` belongs by the foreign key `beside`, as far as
+    `columns` say, locked last and as `Shared` does.
     """
 
-    def __init__(self, model: type[Row], by: type[Model], key: str, **examples: Any) -> None:
-        fields = model._meta.concrete_fields
-        rows = by._default_manager.select_related(key)
-        rows = rows.only("pk", key, *(f"{key}__{field.name}" for field in fields))
+    def __init__(
+        self,
+        model: type[Row],
+        by: type[Model],
+        key: str,
+        beside: tuple[type[Beside], str, Iterable[str]],
+        **examples: Any,
+    ) -> None:
+        other, name, columns = beside
+        wanted = {key: [field.name for field in model._meta.concrete_fields], name: [*columns]}
+        rows = by._default_manager.select_related(*wanted)
+        rows = rows.only("pk", *(f"{at}__{each}" for at in wanted for each in wanted[at]))
         rows = rows.select_for_update(no_key=True, of=(key, "self"))
         super().__init__(lambda **values: rows.filter(**values).query, **examples)
-        self._model = model
-        self._names = [field.attname for field in fields]
+        self._models: tuple[type[Row], type[Beside]] = model, other
+        self._names = _names(model, wanted[key]), _names(other, wanted[name])
+        self._table = other._meta.db_table
+        # Django selects them in the order of the fields, behind those of `by`.
+        order = [field.name for field in by._meta.concrete_fields if field.name in wanted]
+        self._theirs_last = order == [key, name]
 
-    def find(self, **values: Any) -> Row | None:
-        """Return the row, or None. The names are those of the examples."""
+    def find(self, **values: Any) -> tuple[Row, Beside] | None:
+        """Return the two rows, or None. The names are those of the examples."""
         found = self.first(**values)
         if found is None:
             return None
-        return self._model.from_db(DEFAULT_DB_ALIAS, self._names, found[-len(self._names) :])
+        mine, others = map(len, self._names)
+        both = found[-mine - others :]
+        row, beside = (
+            (both[:mine], both[mine:]) if self._theirs_last else (both[others:], both[:others])
+        )
+        return (
+            self._models[0].from_db(DEFAULT_DB_ALIAS, self._names[0], row),
+            self._models[1].from_db(DEFAULT_DB_ALIAS, self._names[1], beside),
+        )
+
+    def _said(self, query: Query, sql: str) -> str:
+        return sql + _key_share(self._table)
 
 
 class Existence(Built):
@@ -136,6 +172,20 @@ class Deletion(Values):
         name, meta = connection.ops.quote_name, query.get_meta()
         table, key = name(meta.db_table), name(str(meta.pk.column))
         return f"DELETE FROM {table} WHERE {key} IN ({sql})"  # noqa: S608  # the models' names
+
+
+def _names(model: type[Model], wanted: Iterable[str]) -> list[str]:
+    """Return the columns of `wanted`, and the key, in the order in which Django selects them."""
+    known = {*wanted, model._meta.pk.name}
+    return [field.attname for field in model._meta.concrete_fields if field.name in known]
+
+
+def _key_share(table: str = "") -> str:
+    """Return what locks rows, of `table` alone where it is named, against `FOR UPDATE`."""
+    if not connection.features.has_select_for_update:
+        return ""
+    of = f" OF {connection.ops.quote_name(table)}" if table else ""
+    return " FOR KEY SHARE" + of
 
 
 def _own() -> BaseDatabaseWrapper:

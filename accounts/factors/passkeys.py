@@ -13,13 +13,14 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts import conf, errors, trail
-from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest
+from accounts.errors import AccessDenied, InvalidGrant, InvalidRequest, LoginRequired
 from accounts.factors import ceremony
 from accounts.factors.ceremony import Answer, Asserted
 from accounts.keyring import digest
 from accounts.login import own
 from accounts.models import Passkey, Source, SpentChallenge, User, clearing
 from accounts.provider import Authentication, Visit
+from accounts.session import people
 from accounts.source import catalogue
 from accounts.strength.levels import Strength
 from accounts.telling import tell
@@ -48,18 +49,22 @@ def of_person(person_id: int) -> QuerySet[Passkey]:
     return Passkey.objects.filter(user_id=person_id).order_by("-created_at", "-pk")
 
 
-def add(person: User, answer: Answer, challenge: str, label: str, by: Visit) -> Passkey:
-    """Give a person the passkey of a browser's answer to `challenge`, which was theirs.
+def add(session_uid: str, answer: Answer, challenge: str, label: str, by: Visit) -> Passkey:
+    """Give the person of a session the passkey of a browser's answer to `challenge`, which was
+    theirs.
 
     Of many answers to one challenge one counts. Raises `InvalidGrant` for what is not verified or
-    has counted, `InvalidRequest` for a credential that is registered already, `TooMany`.
+    has counted, `InvalidRequest` for a credential that is registered already, `TooMany`, and
+    `LoginRequired` when the session has ended.
     """
     if answer.challenge != challenge:
         raise InvalidGrant("The answer is to another challenge.", reason=errors.EXPIRED)
     found = ceremony.attested(answer)
     with transaction.atomic():
-        # The lock holds off another one of the same person, and whoever disables them meanwhile.
-        user = User.objects.select_for_update().get(pk=person.pk)
+        # The lock holds off another one of the same person, and whoever signs them out meanwhile.
+        user = people.hold(session_uid)
+        if user is None:
+            raise LoginRequired("The session has just ended.")
         _spend(challenge)
         if user.status == User.Status.DISABLED or not may_have(user):
             raise AccessDenied("This person may have no passkey.")

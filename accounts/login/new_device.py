@@ -14,12 +14,12 @@ from django.utils import timezone, translation
 from limits import RateLimitItemPerDay
 
 from accounts import conf, events, outbox, statements
-from accounts.errors import TooManyRequests
+from accounts.errors import LoginRequired, TooManyRequests
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import Event, KnownDevice, Source, User
 from accounts.provider import Visit
-from accounts.session import devices
+from accounts.session import devices, people
 
 # Of sign-ins on a day that leave no device behind and look alike, one is looked at: many at once
 # are told once, and a program that signs in each minute does not read through its trail each time.
@@ -84,10 +84,16 @@ def pass_by(user: User, visit: Visit, session_uid: str, label: str, *, new: bool
         events.record(_event(user, visit, session_uid, label))
 
 
-def trust(user: User, visit: Visit, session_uid: str, label: str) -> str:
-    """Return the secret of a browser that its person, who is signed in there, wants to be known."""
-    secret = meet(user, "", visit, session_uid, label, quiet=True)
-    events.record(events.event("device.trusted", visit, user=user, session_uid=session_uid))
+def trust(visit: Visit, session_uid: str, label: str) -> str:
+    """Return the secret of a browser that its person, who is signed in there, wants to be known.
+    Raises `LoginRequired` when that session has just ended.
+    """
+    with transaction.atomic():
+        user = people.hold(session_uid)
+        if user is None:
+            raise LoginRequired("The session has just ended.")
+        secret = meet(user, "", visit, session_uid, label, quiet=True)
+        events.record(events.event("device.trusted", visit, user=user, session_uid=session_uid))
     return secret
 
 

@@ -16,7 +16,7 @@ from accounts.login import flow, own, profile, whose
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
-from accounts.session import access, afar, tabs, vault
+from accounts.session import access, afar, people, tabs, vault
 from accounts.session.store import SessionStore, end
 from accounts.session.typed import Session
 from accounts.session.uncoupling import uncouple_shared
@@ -154,7 +154,8 @@ def known(source: ConfiguredSource, outcome: Authentication) -> User | None:
     Raises `AccessDenied` while people are known by another issuer.
     """
     with transaction.atomic():
-        return whose.known(source, outcome)
+        found = whose.known(source, outcome)
+    return found[0] if found else None
 
 
 def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, visit: Visit) -> User:
@@ -164,34 +165,39 @@ def link(source: ConfiguredSource, outcome: Authentication, session_uid: str, vi
     Raises `AccessDenied` when it belongs to somebody else, and when a session without their rights
     asked for an administrator's account; `InvalidGrant` when the session that asked is gone.
     """
+    over = InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
     with transaction.atomic():
-        asking = StoredSession.objects.filter(uid=session_uid).select_related("user").first()
-        if asking is None or asking.user is None:
-            raise InvalidGrant("The session that asked for this is over.", reason=errors.EXPIRED)
-        access.require_change_of_ways_in(asking.source, asking.user.pk)
-        owner = whose.known(source, outcome)
+        asking = StoredSession.objects.filter(uid=session_uid).first()
+        if asking is None:
+            raise over
+        found = whose.known(source, outcome)
+        owner = found[0] if found else None
         decision, reason = decide(
             owner=owner.pk if owner else None,
             link_to=asking.user_id,
-            status=owner.status if owner else asking.user.status,
+            status=owner.status if owner else "",
             may_enroll=False,
         )
         if decision is not Decision.LINK:
             raise AccessDenied(BELONGS_ELSEWHERE, reason=reason)
+        person = people.hold(session_uid)  # the owner, if there is one: nobody locks two people
+        if person is None:
+            raise over
+        access.require_change_of_ways_in(asking.source, person.pk)
         identity, is_new = Identity.objects.get_or_create(
             source=source.row,
             issuer=outcome.issuer,
             subject=outcome.subject,
-            defaults={"user": asking.user},
+            defaults={"user": person},
         )
-        if identity.user_id != asking.user_id:  # theirs since it was looked for
+        if identity.user_id != person.pk:  # theirs since it was looked for
             raise AccessDenied(BELONGS_ELSEWHERE, reason=errors.NOT_AUTHORIZED)
         if is_new:
             tell(
-                "identity.linked", asking.user, visit, source=source.slug,
+                "identity.linked", person, visit, source=source.slug,
                 session_type=source.session_type, session_uid=asking.uid,
             )  # fmt: skip
-    return asking.user
+    return person
 
 
 def same_person(source: ConfiguredSource, outcome: Authentication, current: Session) -> bool:
@@ -221,12 +227,16 @@ def was_used_by(session: Session, state: str) -> bool:
 def _person(
     source: ConfiguredSource, outcome: Authentication, *, is_news: bool = True
 ) -> tuple[User, Decision]:
-    owner = whose.known(source, outcome)
+    found = whose.known(source, outcome)
+    owner, row = found or (None, whose.present(source.row))
+    if source.row.enabled and not row.enabled:
+        said = "The source was disabled meanwhile."
+        raise AccessDenied(said, reason=errors.LOGIN_FAILED, tokens=outcome.tokens)
     decision, reason = decide(
         owner=owner.pk if owner else None,
         link_to=None,
         status=owner.status if owner else "",
-        may_enroll=source.row.enroll,
+        may_enroll=row.enroll,
     )
     if decision is Decision.DENY:
         raise AccessDenied("This person is not let in.", reason=reason, tokens=outcome.tokens)
@@ -234,12 +244,12 @@ def _person(
     if outcome.epoch not in {None, owner.session_epoch if owner else None}:
         raise InvalidGrant("The password was changed meanwhile, or the way in is gone.")
     if decision is Decision.ENROLL:
-        owner, decision = _enroll(source.row, outcome)
+        owner, decision = _enroll(row, outcome)
     assert owner is not None  # noqa: S101  # AUTH is only decided for a person who was found
     if is_news:
-        profile.follow(owner, source.row, outcome)
-        profile.remember(owner, source.row, outcome)
-        groups.follow(owner, source.row, outcome.groups)
+        profile.follow(owner, row, outcome)
+        profile.remember(owner, row, outcome)
+        groups.follow(owner, row, outcome.groups)
     return owner, decision
 
 
@@ -265,7 +275,7 @@ def _enroll(source: Source, outcome: Authentication) -> tuple[User, Decision]:
         winner = whose.owner(source, outcome)
         if winner is None:
             raise
-        return winner, Decision.AUTH
+        return winner[0], Decision.AUTH
     return user, Decision.ENROLL
 
 

@@ -1,8 +1,10 @@
 """Who may come in: one decision for the middleware, API permissions and the gateway's rules."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 
+from django.db import IntegrityError
 from django.db.models import Q
 from django.utils import timezone
 
@@ -51,6 +53,17 @@ def require(
             description="" if is_weak else "A more recent sign-in is needed.",
         )
     return session
+
+
+@contextmanager
+def still_there() -> Iterator[None]:
+    """Raise `LoginRequired` when the session, or its person, is gone since it was read: another
+    worker has ended it, and nothing that the block writes can belong to it any more.
+    """
+    try:
+        yield
+    except IntegrityError:
+        raise LoginRequired("The session has just ended.") from None
 
 
 def as_signed_in(person: User, session: Session) -> User:

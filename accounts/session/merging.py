@@ -49,8 +49,9 @@ def merge(stays: User, goes: User, groups: Iterable[Group], by: User, visit: Vis
     Raises `CannotMerge`, and `LastAdministratorError`.
     """
     with administrators.kept():
-        pair = User.objects.select_for_update().filter(pk__in={stays.pk, goes.pk}).order_by("pk")
-        rows = {row.pk: row for row in pair}
+        # An application that is renewing its tokens holds its session, and refers to the person.
+        both = User.objects.select_for_update(no_key=True).filter(pk__in={stays.pk, goes.pk})
+        rows = {row.pk: row for row in both.order_by("pk")}
         if len(rows) < 2 or not all(_may_be_merged(row, by) for row in rows.values()):
             raise CannotMerge
         stays, goes = rows[stays.pk], rows[goes.pk]

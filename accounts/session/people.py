@@ -15,7 +15,7 @@ from accounts import ended, events
 from accounts.errors import InvalidGrant
 from accounts.models import Event, Identity, PendingSignIn, Source, StoredSession, User
 from accounts.provider import Visit
-from accounts.session import devices, farewell, tabs
+from accounts.session import devices, farewell, store, tabs
 from accounts.session.store import end, hold_all, rewrite
 from accounts.session.typed import Session
 from accounts.session.uncoupling import uncouple_ended
@@ -31,6 +31,15 @@ _AT_ONCE = 500
 def sessions_of(user_id: int) -> QuerySet[StoredSession]:
     """Return the sessions of a person, the last used first."""
     return StoredSession.objects.filter(user_id=user_id).order_by("-last_seen_at")
+
+
+def hold(uid: str) -> User | None:
+    """Lock the person of the session `uid` and then the session, until the caller's transaction is
+    over: whoever ends all that is theirs is waited for. Returns None when the session has ended.
+    """
+    persons = User.objects.select_for_update(no_key=True, of=("self",))
+    person = persons.filter(sessions__uid=uid).first()
+    return person if person and store.hold(uid) else None
 
 
 def others_may_come_in(person: User) -> bool:
@@ -192,8 +201,8 @@ def _forget(over: QuerySet[Identity], user_id: int) -> bool:
     """Delete an identity if it is over still, and its person without another one."""
     with transaction.atomic():
         # Whoever signs in with it now holds this lock, and has a session once it is ours.
-        person = User.objects.select_for_update().get(pk=user_id)
-        if not over.delete()[0]:
+        person = User.objects.select_for_update().filter(pk=user_id).first()
+        if person is None or not over.delete()[0]:
             return False
         if not _is_known_otherwise(person):
             person.delete()

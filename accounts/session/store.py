@@ -84,9 +84,8 @@ class SessionStore(SessionBase):
 
         Returns its row, with all columns, for the caller to insert in the transaction of this call.
         """
-        self._typed = typed
+        self._typed, self.columns = typed, columns
         self._session_cache = {**values, TYPED: serialization.dump(typed)}
-        self.columns = columns
         self._session_key = secrets.token_urlsafe(32)
         self.modified = True
         return self._new_row()
@@ -204,10 +203,11 @@ class SessionStore(SessionBase):
         transaction.on_commit(self._remember)
 
     def delete(self, session_key: str | None = None) -> None:
-        """End the session of this key, with its tokens, in every worker."""
-        key = session_key or self.session_key
-        if key:
+        """End the session of this key, with its tokens, in every worker; then this is nobody's."""
+        if key := session_key or self.session_key:
             end(StoredSession.objects.filter(session_key=digest(key)))
+        if not session_key:
+            self._nobody()
 
     def cycle_key(self) -> None:
         """Give the session another key: one conditional UPDATE; vault and uid stay."""

@@ -12,6 +12,7 @@ from typing import Any
 
 import structlog
 from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import conf, events, offers
@@ -132,6 +133,8 @@ def _refresh(session: Session, provider: Refreshes, kept: _Kept) -> TokenSet | N
     try:
         renewed = dated(_renewed(session.uid, provider, kept))
     except InvalidGrant as error:
+        if (by_now := _read(session.uid)) and by_now.version != kept.version:
+            return _unexpired(by_now.tokens)  # another caller's: what was refused is spent
         offers.count("refresh", "upstream", session.source, "refused")
         refused = end(StoredSession.objects.filter(uid=session.uid))
         farewell.say(refused, farewell.SOURCE)
@@ -172,8 +175,7 @@ def _renewed(uid: str, provider: Refreshes, kept: _Kept) -> TokenSet:
         refresh_expires_at=fresh.refresh_expires_at,
     )
     if follows != kept.tokens:
-        until = timezone.now() + lease()
-        _rows(uid, kept.version).update(**_columns(uid, follows), leased_until=until)
+        _rows(uid, kept.version).update(**_columns(uid, follows), leased_until=Now() + lease())
     try:
         provider.confirm(kept.tokens, fresh)
     except InvalidGrant as error:
@@ -182,12 +184,14 @@ def _renewed(uid: str, provider: Refreshes, kept: _Kept) -> TokenSet:
 
 
 def _lease(uid: str, version: int) -> bool:
-    """Tell whether the refresh of this version is ours to do."""
+    """Tell whether the refresh of this version is ours to do. A lease ends by the database's clock:
+    those of two machines may differ by more than it lasts.
+    """
     now = timezone.now()
     mine = _rows(uid, version).filter(
-        Q(leased_until=None) | Q(leased_until__lt=now), Q(retry_at=None) | Q(retry_at__lt=now)
+        Q(leased_until=None) | Q(leased_until__lt=Now()), Q(retry_at=None) | Q(retry_at__lt=now)
     )
-    return mine.update(leased_until=now + lease(), retry_at=None) == 1
+    return mine.update(leased_until=Now() + lease(), retry_at=None) == 1
 
 
 def _shared_result(uid: str, before: _Kept) -> TokenSet | None:

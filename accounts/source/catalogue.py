@@ -220,6 +220,8 @@ def save(row: Source) -> None:
     with transaction.atomic():
         _settle_issuer(row)
         _doubt_addresses(row)
+        # Sign-ins that know it as it was are waited for. They hold their person: nobody's after it.
+        list(Source.objects.select_for_update().filter(pk=row.pk).values("pk"))
         row.save()
         ended.announce("source", [row.slug])
 
@@ -255,15 +257,22 @@ def _doubt_addresses(row: Source) -> None:
     counted = Source.objects.filter(pk=row.pk, verifies_mail=True).exists()
     if row.verifies_mail or not counted:
         return
+    _doubt(row)
+    # Once more for those who were just signing in by its former word.
+    transaction.on_commit(lambda: _doubt(row), robust=True)
+
+
+def _doubt(row: Source) -> None:
     came = User.objects.filter(identities__source=row, email_verified=True).exclude(email="")
     doubted = list(came.distinct().values_list("pk", flat=True))
-    User.objects.filter(pk__in=doubted).update(email_verified=False)
-    ended.announce(ended.PERSON, map(str, doubted))
+    with transaction.atomic():
+        User.objects.filter(pk__in=doubted).update(email_verified=False)
+        ended.announce(ended.PERSON, map(str, doubted))
 
 
 def _settle_issuer(row: Source) -> None:
     """Before the issuer changes, give the former one to the identities that have none yet."""
-    stored = Source.objects.select_for_update().filter(pk=row.pk).first()
+    stored = Source.objects.select_for_update(no_key=True).filter(pk=row.pk).first()
     if stored is None:
         return
     try:

@@ -4,14 +4,11 @@ RFC 6749, 4.1; OIDC Core, 3.1.2. A stranger's POST decides nothing: it comes bac
 """
 
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
@@ -119,7 +116,7 @@ def decide(request: HttpRequest) -> HttpResponse:
             return _deny(request, case, session)
         _same_person(case.asked, request)
         given_now = case.asked.scopes, case.asked.resource
-        with _still_there():
+        with access.still_there():
             consents.remember(incoming.person_id(request), way.client, *given_now)
         return _answer(request, case, session)
     except ProtocolError as error:
@@ -168,20 +165,9 @@ def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     """Return the answer with a code. A pushed request is spent with it."""
     if not pushed.spend(case.came):
         raise InvalidRequest("The pushed request was used before.")
-    with _still_there():
+    with access.still_there():
         code = codes.issue(case.asked, case.way.client, session, incoming.person_id(request))
     return case.way.success(request, code)
-
-
-@contextmanager
-def _still_there() -> Iterator[None]:
-    """Raise `LoginRequired` when the session, or its person, is gone since it was read: another
-    worker has ended it, and nothing can belong to it any more.
-    """
-    try:
-        yield
-    except IntegrityError:
-        raise LoginRequired("The session has just ended.") from None
 
 
 def _deny(request: HttpRequest, case: Case, session: Session) -> HttpResponse:

@@ -22,6 +22,7 @@ from accounts.errors import InsufficientUserAuthentication, InvalidGrant, Invali
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import StoredSession, clearing
+from accounts.session import access
 from accounts.session.typed import Session
 from portal import conf as portal_conf
 from portal.gateway import decision, paths, rules
@@ -122,17 +123,20 @@ def is_state(text: str) -> bool:
 
 
 def offer(session: Session, place: Place, state: str) -> str:
-    """Return a code for the host of `place`. Raises `TooManyRequests`."""
+    """Return a code for the host of `place`. Raises `TooManyRequests`, and `LoginRequired` when the
+    session has just ended.
+    """
     lockout.spend(_OFFERS, session.uid)
     code = secrets.token_urlsafe(32)
-    HandOff.objects.create(
-        digest=digest(code),
-        session_id=session.uid,
-        authority=place.authority,
-        target=place.target,
-        state=state,
-        expires_at=timezone.now() + _LIFE,
-    )
+    with access.still_there():
+        HandOff.objects.create(
+            digest=digest(code),
+            session_id=session.uid,
+            authority=place.authority,
+            target=place.target,
+            state=state,
+            expires_at=timezone.now() + _LIFE,
+        )
     return code
 
 

@@ -65,7 +65,7 @@ def export() -> str:
 def _apply_one(slug: str, table: dict[str, Any]) -> Change:
     """Create or change one source. Raises `ValidationError` by field."""
     _check_shape(table)
-    row = Source.objects.select_for_update().filter(slug=slug).first()
+    row = Source.objects.select_for_update(no_key=True).filter(slug=slug).first()
     known = row is not None
     if row is None:
         row = Source(slug=slug, provider=table["provider"])

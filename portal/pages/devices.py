@@ -24,7 +24,7 @@ def page(request: HttpRequest) -> HttpResponse:
     """List the person's known browsers; trust this one, or end the trust in one."""
     person = cast(User, request.user)
     if request.method == "POST":
-        return _trust(request, person) if "trust" in request.POST else _forget(request, person)
+        return _trust(request) if "trust" in request.POST else _forget(request, person)
     here = {digest(secret) for secret in devices.secrets_of(request)}
     rows = [_row(each, here) for each in known.of_person(person.pk)]
     is_known = any(row["current"] for row in rows)
@@ -40,12 +40,12 @@ def _may_trust(request: HttpRequest, is_known: bool) -> bool:
     return not is_known and not incoming.session_of(request).shared
 
 
-def _trust(request: HttpRequest, person: User) -> HttpResponse:
+def _trust(request: HttpRequest) -> HttpResponse:
     """Trust this browser. At a shared computer there is no such thing."""
     session, visit = incoming.session_of(request), incoming.visit(request)
     if session.shared:
         raise Http404
-    secret = new_device.trust(person, visit, session.uid, device_name(visit.user_agent))
+    secret = new_device.trust(visit, session.uid, device_name(visit.user_agent))
     response = answers.see_other(PATH)
     names = dict.fromkeys([session.username or session.subject, session.subject])
     devices.remember(request, response, [(session.source, name) for name in names], secret)

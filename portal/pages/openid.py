@@ -1,11 +1,13 @@
 """MapStore's way in: that of every browser, with a token pair handed over at its end."""
 
+from contextlib import suppress
+
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods
 
-from accounts.errors import ProtocolError
+from accounts.errors import LoginRequired, ProtocolError
 from accounts.middleware import leaves_by
 from accounts.models import User
 from accounts.session.typed import Session
@@ -65,7 +67,8 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
     response = take_answer(request, source)
     session = incoming.session_of(request)
     if session.is_logged_in and session.uid != before:
-        return _handed_over(response, session)
+        with suppress(LoginRequired):  # somebody has just ended it: the page that follows says so
+            return _handed_over(response, session)
     return response
 
 

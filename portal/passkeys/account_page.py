@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import errors, strength
-from accounts.errors import ProtocolError
+from accounts.errors import LoginRequired, ProtocolError
 from accounts.factors import ceremony, passkeys
 from accounts.models import Passkey, Source, User
 from accounts.session import access
@@ -76,7 +76,9 @@ def _add(request: HttpRequest, person: User) -> HttpResponse:
     try:
         challenge = challenges.of_session(sent["challenge"], session)
         answer = ceremony.read(sent["credential"])
-        passkeys.add(person, answer, challenge, sent["label"], incoming.visit(request))
+        passkeys.add(session.uid, answer, challenge, sent["label"], incoming.visit(request))
+    except LoginRequired:
+        raise
     except ProtocolError as error:
         form.add_error(None, _sentence(error))
         return _show(request, person, form, error.status)

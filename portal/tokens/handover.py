@@ -15,6 +15,7 @@ from django.utils.crypto import constant_time_compare
 from accounts.errors import InvalidGrant
 from accounts.keyring import digest
 from accounts.models import clearing
+from accounts.session import access
 from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf
@@ -35,11 +36,13 @@ class NothingThere(InvalidGrant):
 
 
 def offer(response: HttpResponseBase, session: Session) -> None:
-    """Set the two cookies with which the next page fetches the token pair of `session`."""
+    """Set the two cookies with which the next page fetches the token pair of `session`. Raises
+    `LoginRequired` when it has just ended.
+    """
     identifier, life = secrets.token_urlsafe(32), conf.handover_lifetime()
-    HandOver.objects.create(
-        digest=digest(identifier), session_id=session.uid, expires_at=timezone.now() + life
-    )
+    until = timezone.now() + life
+    with access.still_there():
+        HandOver.objects.create(digest=digest(identifier), session_id=session.uid, expires_at=until)
     for name, value in ((KEY, identifier), (PROVIDER, session.source)):
         response.set_cookie(
             name,

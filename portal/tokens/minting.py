@@ -140,9 +140,10 @@ def _seen(name: str, held: Any, visit: Visit, **more: str) -> Event:
 
 def revoke_family(held: Any, visit: Visit) -> None:
     """Revoke the family of a token that was used twice. A session without a browser ends with
-    it.
+    it. A renewal that is under way is waited for, and what it made is revoked too.
     """
     with reused("token.reused", held, visit):
+        hold(held.session_id)
         get_refresh_token_model().revoke_family(held.token_family)
         if held.session.kind == StoredSession.Kind.CLIENT:
             end(StoredSession.objects.filter(uid=held.session_id))

@@ -126,6 +126,15 @@ def test_a_request_in_flight_does_not_revive_an_ended_session() -> None:
     assert not StoredSession.objects.exists()
 
 
+def test_what_django_has_flushed_is_nobodys() -> None:
+    """As where somebody changes the password while this request is under way."""
+    store = reloaded(started())
+    assert store.typed.is_logged_in
+    store.flush()
+    assert not store.typed.exists
+    assert not StoredSession.objects.exists()
+
+
 def test_saving_what_did_not_change_writes_nothing(django_assert_num_queries: Any) -> None:
     store = reloaded(started())
     assert store.typed.exists

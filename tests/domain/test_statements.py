@@ -20,6 +20,7 @@ from accounts.models.users import new_uid
 from accounts.statements import Deletion, Existence, Lookup, Values, insert
 
 pytestmark = pytest.mark.django_db(transaction=True)
+BESIDE = (Source, "source", ["slug", "groups"])
 
 
 def session(**columns: Any) -> StoredSession:
@@ -160,10 +161,11 @@ def test_a_look_up_finds_by_other_values_and_says_none() -> None:
     people = [User.objects.create_user(name) for name in ("ada", "bob")]
     for each in people:
         known(each)
-    by_name = Lookup(User, by=Identity, key="user", subject="name", issuer="issuer")
+    by_name = Lookup(User, Identity, "user", BESIDE, subject="name", issuer="issuer")
+    local = Source.objects.get(slug="local")
     with transaction.atomic():
-        assert by_name.find(subject="bob", issuer="") == people[1]
-        assert by_name.find(issuer="", subject="ada") == people[0]
+        assert by_name.find(subject="bob", issuer="") == (people[1], local)
+        assert by_name.find(issuer="", subject="ada") == (people[0], local)
         assert by_name.find(subject="ada", issuer="another") is None
         assert by_name.find(subject="%s' OR 1=1 --", issuer="") is None
 
@@ -172,9 +174,16 @@ def test_what_a_look_up_finds_is_what_the_orm_finds() -> None:
     bob = User.objects.create_user("bob", email="bob@example.org", is_staff=True)
     known(bob)
     with transaction.atomic():
-        found = Lookup(User, by=Identity, key="user", user=0).find(user=bob.pk)
-    assert found is not None
+        both = Lookup(User, Identity, "user", BESIDE, user=0).find(user=bob.pk)
+        turned = Lookup(Source, Identity, "source", (User, "user", ["name"]), user=0)
+        source, person = turned.find(user=bob.pk) or (None, None)
+    assert both is not None
+    found, beside = both
     assert columns(found) == columns(bob)
+    assert (beside.slug, beside.groups, beside.get_deferred_fields() > {"settings"}) == (
+        "local", {}, True
+    )  # fmt: skip
+    assert (source, person) == (beside, bob)
     found.name = "Bob"
     found.save(update_fields=["name"])
     assert User.objects.get().name == "Bob"

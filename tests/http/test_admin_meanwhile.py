@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from functools import partial
 from threading import Thread
 from typing import Any
 
@@ -12,9 +14,11 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.db import connections, transaction
 from django.test import Client
+from django.utils import timezone
 
 from accounts.keyring import digest
 from accounts.models import FactorDuty, Source, User
+from accounts.session import erasure
 from portal.authorization_server.models import Client as OAuthClient
 from portal.gateway.models import AccessRule
 from tests.http.conftest import PASSWORD, sign_in
@@ -24,6 +28,7 @@ from tests.http.oauth.application import register
 from tests.http.oauth.test_client_rights import form as client_form
 from tests.http.oauth.test_meanwhile import closing, wait_for
 from tests.http.test_admin_people import form, url
+from tests.http.test_at_that_moment import held_up
 from tests.http.test_staff_sources import form as source_form
 
 CHANGED = "Somebody has changed this meanwhile"
@@ -155,3 +160,16 @@ def test_a_password_that_changes_in_the_same_moment_stays(admin: Client, person:
     now = User.objects.get(pk=person.pk)
     assert (answers, now.name) == ([302], "Alicia")
     assert (now.password, now.session_epoch) == ("another", 7)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_form_of_somebody_who_is_erased_as_dormant_waits_for_it(
+    admin: Client, person: User, settings: Any
+) -> None:
+    settings.VESTIBULE_DORMANT = timedelta(days=60)
+    User.objects.filter(pk=person.pk).update(seen_at=timezone.now() - timedelta(days=90))
+    person.refresh_from_db()
+    held = User.objects.filter(is_superuser=True).select_for_update(no_key=True)
+    save = partial(admin.post, url(person), form(person, name="Other"))
+    saved, erased = held_up(held.get, save, erasure.erase_dormant)
+    assert (saved.status_code, erased) == (302, 1)

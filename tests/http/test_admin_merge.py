@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,10 +13,12 @@ from django.test import Client
 from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import merging
-from portal.authorization_server.models import AccessToken, Consent
+from portal.authorization_server.models import AccessToken, Consent, RefreshToken
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.oauth.application import Application, register
+from tests.http.oauth.test_meanwhile import meanwhile
 from tests.http.oidc.conftest import parallel
+from tests.http.test_at_that_moment import held_up
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -234,3 +237,27 @@ def test_a_sign_in_at_that_moment_finds_who_stays(
     assert of("school").pk == town.pk
     for row in StoredSession.objects.filter(source="school"):
         assert row.user_id == town.pk
+
+
+def test_who_signs_in_while_merged_comes_in_where_nobody_new_may(
+    admin: Client, pair: tuple[Client, Client], tenant: Tenant
+) -> None:
+    town, school = of("town"), of("school")
+    tenant("school", columns={"enroll": False})
+    ada = User.objects.get(username="ada")
+    merged = partial(merging.merge, town, school, [], ada, Visit())
+    (answer,) = meanwhile(merged, partial(enter, Client(), "school", "bob-of-school"))
+    assert answer["Location"].startswith("/account/")
+    assert Identity.objects.filter(user=town).count() == 2
+
+
+def test_an_application_that_renews_while_its_person_is_merged_holds_nobody_up(
+    admin: Client, pair: tuple[Client, Client]
+) -> None:
+    town, school = of("town"), of("school")
+    app = Application(register(), pair[1])
+    app.sign_in(scope="openid offline_access")
+    live = RefreshToken.objects.filter(revoked=None).select_for_update()
+    renewed, merged = held_up(live.get, app.refresh, partial(merge, admin, town, school))
+    assert (renewed.status_code in {200, 400}, merged.status_code) == (True, 303)
+    assert not User.objects.filter(pk=school.pk).exists()

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import outbox
 from accounts.models import Event, OutboxItem, Source, StoredSession
@@ -70,11 +71,11 @@ def test_a_logout_waits_for_it(away: Callable[[bool], None], peer: Upstream) -> 
     outbox.post_logout("town", TokenSet(id_token="hint"), "BCDF-2345")
     away(True)
     with later(60):
-        assert outbox.deliver_due() == 0
+        assert outbox.deliver_due(timezone.now()) == 0
     assert OutboxItem.objects.count() == 1
     away(False)
     with later(180):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert peer.asked["/end"] == 1
     assert Event.objects.get().name == "logout.delivered"
 
@@ -90,7 +91,7 @@ def test_who_leaves_meanwhile_is_signed_out_there_once_it_is_back(
     assert (receipt["upstream"], receipt["label"]) == ("pending", "Town")
     away(False)
     with later(60):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert peer.asked["/end"] == 1
 
 

@@ -70,7 +70,7 @@ def test_a_password_that_was_judged_before_its_change_opens_nothing(person: User
 def test_a_way_in_that_is_gone_since_it_was_judged_makes_nobody_new(person: User) -> None:
     source = catalogue.find("local")
     assert source
-    source.row.enroll = True
+    Source.objects.filter(pk=source.row.pk).update(enroll=True)
     judged = proof.verify_password(source, "alice", PASSWORD, VISIT)
     person.identities.all().delete()
     with pytest.raises(InvalidGrant):

@@ -87,8 +87,10 @@ def test_a_mail_whose_worker_died_leaves_in_the_next_round(person: User, client:
 @pytest.mark.usefixtures("dying")
 def test_a_worker_that_dies_while_it_delivers_holds_a_mail_for_a_minute(person: User) -> None:
     recovery.post("local", person, first=False)
-    assert outbox._claim(OutboxItem.objects.get(), timezone.now())
+    assert outbox._claim(OutboxItem.objects.get())
     assert outbox.deliver_due() == 0
+    with time_machine.travel(later(seconds=90)):  # as the clock of another machine may be
+        assert outbox.deliver_due() == 0
     assert outbox.deliver_due(later(seconds=61)) == 1
     assert len(sent.outbox) == 1
 

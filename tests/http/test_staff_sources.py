@@ -376,7 +376,7 @@ def test_a_logout_that_waits_is_not_sent_to_another_provider(
     leave_in_vain(client, tenant, peer)
     tenant(leaves_by="call", upstream=elsewhere.url)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        assert outbox.deliver_due() == 0
+        assert outbox.deliver_due(timezone.now()) == 0
     assert not elsewhere.asked
     assert not OutboxItem.objects.exists()
     assert Event.objects.get(name="logout.given_up").detail == "It is another provider now."
@@ -391,7 +391,7 @@ def test_a_refused_persons_logout_is_not_sent_to_another_provider(
     assert OutboxItem.objects.exists()
     tenant(leaves_by="call", upstream=elsewhere.url)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        assert outbox.deliver_due() == 0
+        assert outbox.deliver_due(timezone.now()) == 0
     assert not elsewhere.asked
     assert not OutboxItem.objects.exists()
 
@@ -401,7 +401,7 @@ def test_a_logout_that_waits_reaches_the_provider_that_it_is_for(
 ) -> None:
     leave_in_vain(client, tenant, peer)
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert peer.hints == ["it-bob"]
 
 
@@ -428,7 +428,7 @@ def test_a_logout_of_the_former_release_still_goes_on(tenant: Tenant, peer: Upst
     tenant(leaves_by="call")
     outbox.post_logout("town", TokenSet(id_token="hint"), "BCDF-2345")  # nobody knew the issuer
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert peer.hints == ["hint"]
 
 

@@ -49,7 +49,7 @@ def test_a_logout_that_lost_its_source_is_given_up_and_not_delivered(tenant: Ten
     catalogue.delete(row)
     fresh.sources()
     with time_machine.travel(timezone.now() + timedelta(minutes=5)):
-        assert outbox.deliver_due() == 0
+        assert outbox.deliver_due(timezone.now()) == 0
     assert not OutboxItem.objects.exists()
     told = Event.objects.get()
     assert (told.name, told.support_code) == ("logout.given_up", "BCDF-2345")

@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Event, Identity, User
 from accounts.session import people
 from tests.http.cms.conftest import Make, Visitor
+from tests.http.oauth.test_meanwhile import meanwhile
 from tests.peers.cms import Cms
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -61,3 +62,9 @@ def test_a_patron_who_is_known_for_good_stays(visitor: Visitor) -> None:
     Identity.objects.update(created_at=timezone.now() - timedelta(hours=2))
     assert people.forget_fleeting() == 0
     assert Identity.objects.count() == 1
+
+
+def test_of_two_who_clean_up_at_once_one_forgets(stranger: Visitor) -> None:
+    stranger.leave()
+    Identity.objects.update(created_at=timezone.now() - timedelta(hours=2))
+    assert meanwhile(User.objects.get().delete, people.forget_fleeting) == [0]

@@ -17,6 +17,7 @@ from accounts.session import vault
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from portal.authorization_server import keys
+from providers.oidc.provider import OidcProvider
 from tests.http.conftest import stored
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import SITE, Make, in_tabs, parallel
@@ -293,3 +294,25 @@ def test_a_key_that_is_not_published_yet_signs_nobody_out(
         assert due.session()["isLoggedIn"] is True
         assert held(due).access_token != before.access_token
     assert provider.events("grant.error") == []
+
+
+@pytest.mark.parametrize("is_over", [False, True], ids=["while-it-lasts", "once-it-is-over"])
+def test_a_machine_whose_clock_is_ahead_signs_nobody_out(
+    due: Browser, provider: Certified, monkeypatch: pytest.MonkeyPatch, is_over: bool
+) -> None:
+    session, renew = typed(due), OidcProvider.renew
+
+    def asked_by_two(own: OidcProvider, tokens: TokenSet) -> TokenSet:
+        monkeypatch.setattr(OidcProvider, "renew", renew)
+        if is_over:
+            StoredTokens.objects.update(leased_until=None)
+        with later(vault.lease().total_seconds() + 40):
+            vault.fresh(session, wait=False)
+        return renew(own, tokens)
+
+    monkeypatch.setattr(OidcProvider, "renew", asked_by_two)
+    found = vault.fresh(session)
+    assert found
+    assert found.access_token == held(due).access_token
+    assert len(provider.requests("/token")) == 1 + is_over
+    assert StoredSession.objects.exists()

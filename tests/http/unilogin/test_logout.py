@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import conf, outbox
 from accounts.logout import chart
@@ -93,10 +94,10 @@ def test_a_broker_in_trouble_keeps_nobody_signed_in_and_is_told_later(
     assert not re.search(r"eyJ[\w-]+\.eyJ", item.sealed), "no token can be read"
     assert ida.site.get("/").context["receipt"]["upstream"] == "pending"
     with later(60):
-        assert outbox.deliver_due() == 0
+        assert outbox.deliver_due(timezone.now()) == 0
     standin.trouble("normal")
     with later(300):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert standin.signed_in() == set()
     assert not OutboxItem.objects.exists()
     assert Event.objects.filter(name="logout.delivered").count() == 1
@@ -113,7 +114,7 @@ def test_a_broker_that_is_gone_and_of_which_nothing_is_known(
     assert OutboxItem.objects.count() == 1
     standin.start()
     with later(300):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     assert standin.signed_in() == set()
 
 

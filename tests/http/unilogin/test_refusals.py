@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from accounts import outbox
 from accounts.models import Identity, OutboxItem, StoredSession, StoredTokens, User
@@ -115,7 +116,7 @@ def test_a_refusal_that_the_broker_does_not_hear_of_is_told_later(
     assert not StoredSession.objects.exists()
     liar.op.answers["end_session"] = good
     with later(60):
-        assert outbox.deliver_due() == 1
+        assert outbox.deliver_due(timezone.now()) == 1
     [hint] = liar.left
     assert set(hint) == {"id_token_hint", "client_id"}
     assert not OutboxItem.objects.exists()
