@@ -74,8 +74,8 @@ def begin(
     is_shared = shared.counts(request, asked=routes.prefix_of(request.path) == routes.AUTH)
     if is_shared:
         shared.mark(request)
-    other = somebody_else.is_wanted(request, source) or is_shared or shared.is_marked(request)
-    if other and source.description.unsolicited:
+    other = somebody_else.is_wanted(request, source) or shared.is_marked(request)
+    if (other or is_shared) and source.description.unsolicited:
         away = somebody_else.leave_first(request, source, next_url, again=again)
         if away:
             return away
