@@ -229,6 +229,8 @@ def _person(
 ) -> tuple[User, Decision]:
     found = whose.known(source, outcome)
     owner, row = found or (None, whose.present(source.row))
+    if not (owner or row.enroll):  # whoever has waited for somebody who was merged finds the other
+        owner, row = whose.known(source, outcome) or (None, row)
     if source.row.enabled and not row.enabled:
         said = "The source was disabled meanwhile."
         raise AccessDenied(said, reason=errors.LOGIN_FAILED, tokens=outcome.tokens)

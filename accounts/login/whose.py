@@ -27,9 +27,7 @@ def owner(source: Source, outcome: Authentication) -> tuple[User, Source] | None
     """Return the person to whom exactly this identity belongs, or None, and the source as it is
     now. Both stay as they are, and the identity, until the caller's transaction is over.
     """
-    known = {"source": source.pk, "issuer": outcome.issuer, "subject": outcome.subject}
-    # Whoever waits for a person who is merged finds nobody, and then the other one.
-    return _OWNER.find(**known) or _OWNER.find(**known)
+    return _OWNER.find(source=source.pk, issuer=outcome.issuer, subject=outcome.subject)
 
 
 def present(source: Source) -> Source:

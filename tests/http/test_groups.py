@@ -92,7 +92,7 @@ def test_a_sign_in_with_groups_costs_few_statements(
 ) -> None:
     tenant(columns=MAPPED)
     peer.extra = {"groups": ["town-staff", "town-boss"]}
-    with at_most(18):
+    with at_most(19):
         enter(client, "town")
     with at_most(12):
         enter(Client(), "town")
