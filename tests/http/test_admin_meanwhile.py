@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
-from django.db import connections, transaction
+from django.db import connection, connections, transaction
 from django.test import Client
 from django.utils import timezone
 
@@ -175,5 +175,7 @@ def test_who_is_erased_as_dormant_waits_for_no_form_and_breaks_none(
             held.get()
             saved = pool.submit(closing, save)
             wait_for(1)
-            assert pool.submit(closing, erasure.erase_dormant).result(30) == 1
-        assert saved.result(30).status_code == 302
+            erased = pool.submit(closing, erasure.erase_dormant)
+            if connection.vendor == "postgresql":  # SQLite has one writer at a time
+                assert erased.result(30) == 1
+        assert (saved.result(30).status_code, erased.result(30)) == (302, 1)

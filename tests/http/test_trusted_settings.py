@@ -306,7 +306,7 @@ def test_what_is_no_address_is_not_taken_for_one(
         assert (found.email, found.email_verified) == (kept, True)
         found.full_clean(exclude=["password"])
     peer.extra["email"] = "bob@example.org"
-    monkeypatch.setattr(profile, "_judge", None)
+    monkeypatch.setattr(profile, "is_address", None)
     enter(Client(), "town", "bob")  # the address that is stored is not judged again
 
 
