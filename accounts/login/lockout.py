@@ -153,6 +153,14 @@ def spend_budget(visit: Visit, door: str, cost: int = 1) -> None:
         _hit(limit, key, cost)
 
 
+def count_failure(visit: Visit, door: str) -> None:
+    """Count what a door refuses. What is right there is taken whoever has failed before, so only
+    now does this raise `TooManyRequests`, in the place of the refusal.
+    """
+    require_budget(visit, door)
+    spend_budget(visit, door)
+
+
 def _budgets(visit: Visit, door: str) -> list[tuple[RateLimitItem, str]]:
     places = ((visit.known_as, 1),) if visit.known_as else _networks(visit.address)
     return [(_times(STRANGER, times), digest(f"{door}\0{place}")) for place, times in places]

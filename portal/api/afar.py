@@ -56,9 +56,7 @@ def _end(request: HttpRequest, slug: str) -> None:
         afar.end_by_token(source, _token(request))
     except ProtocolError as error:
         if error.counted(1):  # the provider's own trouble is no fault of the token
-            visit = incoming.visit(request)
-            lockout.require_budget(visit, _DOOR)
-            lockout.spend_budget(visit, _DOOR)
+            lockout.count_failure(incoming.visit(request), _DOOR)
         raise
 
 

@@ -68,8 +68,7 @@ def _by_code(client: Client, given: Parameters, visit: Visit) -> Issued:
         return codes.redeem(client, shown, visit)
     except InvalidGrant:
         if client.is_public:
-            lockout.require_budget(visit, _DOOR)
-            lockout.spend_budget(visit, _DOOR)
+            lockout.count_failure(visit, _DOOR)
         raise
 
 

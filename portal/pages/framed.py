@@ -40,15 +40,13 @@ def frontchannel(request: HttpRequest, slug: str) -> HttpResponse:
 
 def _refused(request: HttpRequest, source: ConfiguredSource | None) -> ProtocolError | None:
     """End the session; return why not. Only what is refused counts against its address."""
-    visit = incoming.visit(request)
     try:
         _end(request, source)
     except ProtocolError as error:
         try:
-            lockout.require_budget(visit, _DOOR)
+            lockout.count_failure(incoming.visit(request), _DOOR)
         except TooManyRequests as over:
             return over
-        lockout.spend_budget(visit, _DOOR)
         return error
     return None
 
