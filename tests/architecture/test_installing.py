@@ -226,6 +226,14 @@ def test_whoever_runs_on_has_a_place_for_its_numbers() -> None:
         assert "/srv/vestibule/metrics" in {each["mountPath"] for each in own["volumeMounts"]}
 
 
+def test_the_composed_place_for_numbers_is_one_for_podman_as_well() -> None:
+    """Podman takes no `uid=` for a tmpfs: it is root's, with the mode of the image's folder."""
+    (mounted,) = (m for m in composed()["x-vestibule"]["tmpfs"] if m.startswith("/srv/"))
+    folder, _, options = mounted.partition(":")
+    assert options == "mode=1777"
+    assert re.search(rf"--mode 1777 {folder}$", IMAGE.read_text(), re.MULTILINE)
+
+
 def test_each_manifest_is_of_its_kind() -> None:
     schema = json.loads((SCHEMAS / "kubernetes.json").read_text())
     problems = []
