@@ -4,6 +4,7 @@ server's than the site has threads.
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ from tests.http.test_without_database import enter, open_site, until
 from tests.peers.services import PATIENCE, Postgres
 from tests.peers.site import free_port
 
-PROGRAM = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
+PROGRAM = shutil.which("pgbouncer", path=f"{os.environ['PATH']}:/usr/sbin") or "pgbouncer"
 HELD = 3  # connections of the server's
 INI = """
 [databases]
@@ -34,10 +35,7 @@ default_pool_size = {held}
 logfile = {folder}/log
 """
 
-pytestmark = [
-    pytest.mark.soak,
-    pytest.mark.skipif(PROGRAM is None, reason="this system has no PgBouncer"),
-]
+pytestmark = pytest.mark.soak
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +53,6 @@ def pooler(postgres: Postgres) -> Iterator[str]:
         INI.format(server=postgres.port, port=port, held=HELD, folder=folder)
     )
     shutil.chown(folder, "postgres")
-    assert PROGRAM
     process = subprocess.Popen([PROGRAM, "--quiet", "-u", "postgres", str(folder / "ini")])
     url = f"postgres://vestibule@127.0.0.1:{port}/vestibule"
 
