@@ -21,7 +21,9 @@ from portal.gateway.models import AccessRule
 from portal.gateway.trial_form import TrialForm
 
 _BY = "administration"
-_FALLS = _("What this decides might fall to %s, which passes people's tokens on.")
+_FALLS = _(
+    "What this decides might fall to %s, which passes people's tokens on or tells their usernames."
+)
 _LINES: dict[str, Any] = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
@@ -108,14 +110,14 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
             return
         try:
             rule_checks.check(self.instance)
-            self._keep_tokens()
+            self._keep_reach()
         except ValidationError as error:
             for field, said in error.message_dict.items():
                 self.add_error(field if field in self.fields else None, said)
 
-    def _keep_tokens(self) -> None:
+    def _keep_reach(self) -> None:
         """Raise `ValidationError` where somebody without all rights would have more of people's
-        tokens passed on: by this rule, or by one that decides what this one did.
+        tokens passed on, or usernames told: by this rule, or by one that decides what this one did.
         """
         was = AccessRule.objects.select_for_update().filter(pk=self.instance.pk).first()
         if self.actor.is_superuser:
@@ -123,6 +125,12 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         if passing.passes_more(self.instance, was):
             said = _("Only somebody with all rights passes people's tokens on.")
             raise ValidationError({"pass_token": said})
+        if passing.tells_usernames(self.instance, was):
+            said = _(
+                "Only somebody with all rights has usernames told: whoever edits people "
+                "may choose them."
+            )
+            raise ValidationError({"remote_user": said})
         if was and passing.is_moved(self.instance, was) and (heirs := passing.heirs([was])):
             raise ValidationError({NON_FIELD_ERRORS: _FALLS % heirs})
 
@@ -182,7 +190,7 @@ class AccessRuleAdmin(Held, Guarded):
         rule_rows.delete([obj], _BY, incoming.visit(request), **self._who(request))
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Ask for all rights where others would pass people's tokens on in a rule's place."""
+        """Ask for all rights where others would hand out more in a rule's place."""
         may = super().has_delete_permission(request, obj)
         return may and (obj is None or not self._heirs(request, [obj]))
 

@@ -18,7 +18,7 @@ from accounts import ended
 from accounts.models import Event, User
 from portal.gateway.models import AccessRule
 from tests.http.conftest import PASSWORD, sign_in
-from tests.http.gateway.asking import HOST, rule
+from tests.http.gateway.asking import HOST, ask, rule
 from tests.peers import fresh
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -152,6 +152,47 @@ def test_an_editor_takes_no_rule_from_before_one_that_passes_tokens_on(
     assert editor.post(files, form()).status_code == 302
     assert root.post(files, form(pass_token="on")).status_code == 302
     assert editor.post(f"{LIST}{plugin.pk}/delete/", {"post": "yes"}).status_code == 302
+
+
+def test_an_editor_of_rules_and_people_is_nobody_else_to_an_application(
+    editor: Client, person: User
+) -> None:
+    """They take somebody's id as their username, and have the application told usernames."""
+    row = rule("files")
+    carl = User.objects.get(username="carl")
+    carl.user_permissions.add(Permission.objects.get(codename="change_user"))
+    held = list(carl.user_permissions.values_list("pk", flat=True))
+    named = {"username": person.uid, "name": "", "email": "", "status": "active"}
+    named |= {"user_permissions": held}
+    assert editor.post(f"/admin/accounts/user/{carl.pk}/change/", named).status_code == 302
+    change, told = f"{LIST}{row.pk}/change/", {"remote_user": "username"}
+    assert "remote_user" in refusals(editor.post(change, form(**told)))
+    new = form(slug="new", path="/new", order="1")
+    assert "remote_user" in refusals(editor.post(ADD, new | told))
+    assert "remote_user" in refusals(editor.post(ADD, form(slug="new", methods="GET", **told)))
+    fresh.rules()
+    assert ask(editor)["Remote-User"] == carl.uid
+    assert ask(editor, path="/new")["Remote-User"] == carl.uid
+
+
+def test_where_usernames_are_told_already_an_editor_goes_on(editor: Client, root: Client) -> None:
+    wiki = rule("wiki", path="/wiki", remote_user="username", order=5)
+    place, told = f"{LIST}{wiki.pk}/change/", {"remote_user": "username"}
+    kept = form(slug="wiki", path="/wiki", order="5", **told)
+    assert editor.post(place, kept | {"note": "kept"}).status_code == 302
+    below = form(slug="below", path="/wiki/new", order="1", **told)
+    assert editor.post(ADD, below).status_code == 302
+    aside = form(slug="aside", path="/aside", **told)
+    assert "remote_user" in refusals(editor.post(ADD, aside)), "no rule says so there"
+    first = rule("first", path="/wiki", order=2)
+    for sent in (kept | {"order": "1"}, kept | {"path": "/"}):
+        assert "remote_user" in refusals(editor.post(place, sent))
+    assert editor.post(f"{LIST}{first.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "disable", "_selected_action": [first.pk]}
+    assert "might fall to wiki" in editor.post(LIST, chosen, follow=True).content.decode()
+    AccessRule.objects.filter(pk=wiki.pk).update(enabled=False)
+    assert "remote_user" in refusals(editor.post(place, kept))
+    assert root.post(place, kept).status_code == 302
 
 
 # --- The tester ---------------------------------------------------------------------------------
