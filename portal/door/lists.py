@@ -230,9 +230,14 @@ def beginning(column: str, term: str) -> Q:
 def persons(term: str, request: HttpRequest) -> list[int]:
     """Return the primary keys of the people whom `term` may mean, `MOST_PEOPLE` at most.
 
-    Who may not open the list of people finds them by what the other lists show, and by no address.
+    Who may not open the list of people finds them by what the other lists show, and by no address;
+    who may not see ways in by no subject, which may be a citizen's number.
     """
-    condition = named(term, shown_only=not _may_see_people(request.user))
+    condition = named(
+        term,
+        shown_only=not _may_see_people(request.user),
+        by_subject=may_see_ways_in(request.user),
+    )
     rows = User.objects.filter(condition).order_by()
     return list(rows.values_list("pk", flat=True)[:MOST_PEOPLE])
 
@@ -241,22 +246,31 @@ def _may_see_people(user: Any) -> bool:
     return any(user.has_perm(f"accounts.{verb}_user") for verb in ("view", "change"))
 
 
-def meant(term: str) -> list[int] | QuerySet[User, Any]:
-    """Return the primary keys of the people whom `term` may mean, looked up when there are
-    `MOST_PEOPLE` of them or fewer; else the query for the first `MOST` and one more.
+def may_see_ways_in(user: Any) -> bool:
+    """Tell whether somebody may see by which subjects people are known."""
+    return any(user.has_perm(f"accounts.{verb}_identity") for verb in ("view", "delete"))
+
+
+def meant(term: str, request: HttpRequest) -> list[int] | QuerySet[User, Any]:
+    """Return the primary keys of the people whom `term` may mean to somebody who may see people,
+    looked up when there are `MOST_PEOPLE` of them or fewer; else the query for the first `MOST` and
+    one more.
     """
-    rows = User.objects.filter(named(term)).order_by().values_list("pk", flat=True)
+    condition = named(term, by_subject=may_see_ways_in(request.user))
+    rows = User.objects.filter(condition).order_by().values_list("pk", flat=True)
     few = list(rows[: MOST_PEOPLE + 1])
     return few if len(few) <= MOST_PEOPLE else rows[: MOST + 1]
 
 
-def named(term: str, *, shown_only: bool = False) -> Q:
+def named(term: str, *, shown_only: bool = False, by_subject: bool = True) -> Q:
     """Return the condition that a person is meant by `term`: by parts of username, name and e-mail
     address, each word in one of them, by their id, or by the subject by which a source knows them.
-    With `shown_only` the three are the name alone, or the username of who has none.
+    With `shown_only` the three are the name alone, or the username of who has none; the last counts
+    `by_subject`.
     """
     exact = [*User.objects.filter(uid=term.lower()).values_list("pk", flat=True)]
-    exact += with_subject(term).values_list("user_id", flat=True)[:MOST_PEOPLE]
+    if by_subject:
+        exact += with_subject(term).values_list("user_id", flat=True)[:MOST_PEOPLE]
     said = Q()
     for word in term.split()[:_WORDS]:
         said &= Q(IContains(_NAMES, word))

@@ -19,7 +19,7 @@ from django.test import Client, RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from accounts.models import Event, User
+from accounts.models import Event, Source, User
 from portal.authorization_server.admin import IssuedAdmin
 from portal.authorization_server.models import DeviceGrant
 from portal.door import lists
@@ -141,6 +141,26 @@ def test_i02_people_are_found_by_what_is_shown_of_them(
             listed: Any = client.get(f"/admin/accounts/{name}/", {"q": term})
             found = bool(listed.context["cl"].result_list)
             assert found is (may_see_people or not hidden), (name, term)
+
+
+@pytest.mark.parametrize("seen", ["", "user", "identity"])
+def test_i02_no_search_tells_by_which_number_a_source_knows_somebody(
+    client: Client, seen: str
+) -> None:
+    """A citizen's number has some hundred possible ends for each birthday."""
+    yrsa = User.objects.create_user("yrsa", PASSWORD, name="Yrsa Holm")
+    yrsa.give_local_identity()
+    yrsa.identities.create(source=Source.objects.get(), subject="0101701234", issuer="x")
+    sign_in(Client(), "yrsa")
+    keeper = User.objects.create_user("kim", PASSWORD, is_staff=True)
+    keeper.give_local_identity()
+    tables = ["event", "storedsession", *filter(None, [seen])]
+    rights = Permission.objects.filter(codename__in=[f"view_{name}" for name in tables])
+    keeper.user_permissions.set(rights)
+    sign_in(client, "kim")
+    for name in tables:
+        listed: Any = client.get(f"/admin/accounts/{name}/", {"q": "0101701234"})
+        assert bool(listed.context["cl"].result_list) is (seen == "identity"), name
 
 
 def test_i02_a_list_is_asked_by_its_own_filters_alone(asked: Any) -> None:

@@ -103,7 +103,7 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
 
     def found(self, rows: QuerySet[User], term: str, request: HttpRequest) -> QuerySet[User]:
         """Return the people who are meant: found first, and then put in order."""
-        return rows.filter(pk__in=meant(term))
+        return rows.filter(pk__in=meant(term, request))
 
     @admin.display(description=_("Person"), ordering="name")
     def shown_name(self, person: User) -> SafeString:
