@@ -27,6 +27,13 @@ def may_delete(actor: Any, person: User) -> bool:
     return not kept and may_manage(actor, person)
 
 
+def may_sign_out(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may end the sessions of `person`: of those who open the administration
+    only who may manage them, or a clerk would keep the last administrator out for ever.
+    """
+    return not person.opens_administration() or may_manage(actor, person)
+
+
 def vouches_for(actor: Any, email: str) -> bool:
     """Tell whether an address counts as verified since `actor` has typed it: the word of somebody
     with all rights is the institution's; any other could take an address of somebody else.
@@ -41,6 +48,14 @@ def may_readdress(actor: Any, person: User) -> bool:
     """
     own = person.pk == actor.pk
     return bool(actor.is_superuser) or own or not person.opens_administration()
+
+
+def may_weaken(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may take away what makes a person's password not enough: a passkey, a
+    duty. Of others who open the administration only with all rights, as whoever has seen such a
+    password would set up a second step of their own and act in their name.
+    """
+    return may_readdress(actor, person)
 
 
 def may_vouch(actor: Any, person: User) -> bool:
@@ -68,10 +83,11 @@ def lifts_duty(actor: Any, mapping: Any) -> bool:
 
 
 def may_lift(actor: Any, way: Identity) -> bool:
-    """Tell whether `actor` may take a way in away that puts its person under a duty: one of their
-    own only with all rights.
+    """Tell whether `actor` may take a way in away that puts its person under a duty: their own, and
+    that of others who open the administration, only with all rights.
     """
-    return bool(actor.is_superuser) or way.user_id != actor.pk
+    own = way.user_id == actor.pk
+    return bool(actor.is_superuser) or not (own or way.user.opens_administration())
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:

@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
@@ -103,6 +104,28 @@ def test_all_that_a_search_found_can_be_ended(admin: Client, theirs: Client) -> 
     chosen = {"action": "end_sessions", "_selected_action": stored(theirs).uid}
     admin.post(f"{SESSIONS}?q=alice", {**chosen, "select_across": "1"})
     assert not is_signed_in(theirs)
+    assert is_signed_in(admin)
+
+
+def test_a_clerk_keeps_no_administrator_out(admin: Client, theirs: Client) -> None:
+    """Whoever ended their sessions again and again could not be stopped on any page."""
+    role = Group.objects.get(name="role:front-desk")
+    for name in ("carl", "dora"):
+        user = User.objects.create_user(name, PASSWORD, is_staff=True)
+        user.give_local_identity()
+        user.groups.add(role)
+    clerk, colleague = Client(), Client()
+    sign_in(clerk, "carl")
+    sign_in(colleague, "dora")
+    ada = User.objects.get(username="ada")
+    said = end(clerk, *(stored(each).uid for each in (admin, theirs, colleague)))
+    assert "2 sessions have ended." in said.content.decode()
+    assert "You may not end the sessions of these: " in said.content.decode()
+    assert [is_signed_in(each) for each in (admin, theirs, colleague)] == [True, False, False]
+    place = f"/admin/accounts/user/{ada.pk}/person/"
+    assert "End all sessions" not in clerk.get(place).content.decode()
+    for sent in ({"act": "end-all"}, {"act": "end", "session": stored(admin).uid}):
+        assert clerk.post(place, sent).status_code == 403
     assert is_signed_in(admin)
 
 

@@ -14,9 +14,13 @@ from accounts import events
 from accounts.factors import duty
 from accounts.models import FactorDuty, User
 from portal.door import incoming
+from portal.operations.rights import may_weaken
 
 NAME = "second_factor"
 OWN_DUTY = _("Somebody with all rights must lift a duty that you are under yourself.")
+STAFFS_DUTY = _(
+    "Only somebody with all rights lifts a duty of those who may open the administration."
+)
 _DAYS = (0, 7, 14, 30, 90)
 
 
@@ -58,18 +62,25 @@ def fill(form: Any) -> None:
 
 
 def refuse_own(form: Any, actor: Any) -> None:
-    """Add an error for whoever would lift, or put off, a duty that they are under; leaving a group
-    that has one lifts it as well.
+    """Add an error for whoever would lift, or put off, a duty that they are under, or another does
+    who opens the administration; leaving a group that has one lifts it as well.
     """
     target, held = form.instance, form.initial.get(NAME)
     wanted = form.cleaned_data.get(NAME)
     looser = held not in {"", None} and (wanted is None or wanted > held)
     if NAME in form.fields and looser and not _may_lift(actor, target):
-        form.add_error(NAME, OWN_DUTY)
-    if isinstance(target, User) and target.pk == actor.pk and not actor.is_superuser:
+        form.add_error(NAME, why_kept(actor, target))
+    if isinstance(target, User) and target.pk and not actor.is_superuser:
         kept = {each.pk for each in form.cleaned_data.get("groups") or ()}
-        if "groups" in form.fields and groups_under(actor) - kept:
-            form.add_error("groups", OWN_DUTY)
+        left = "groups" in form.fields and groups_under(target) - kept
+        if left and not _may_lift(actor, target):
+            form.add_error("groups", why_kept(actor, target))
+
+
+def why_kept(actor: Any, target: User | Group) -> Any:
+    """Return why `actor` may not lift a duty of `target`."""
+    other = isinstance(target, User) and target.pk != actor.pk
+    return STAFFS_DUTY if other else OWN_DUTY
 
 
 def groups_under(person: Any) -> set[int]:
@@ -102,11 +113,11 @@ def shown(target: Any) -> str:
 
 
 def _may_lift(actor: Any, target: User | Group) -> bool:
-    """Tell whether `actor` may lift a duty: never their own, and of their groups only with all
-    rights.
+    """Tell whether `actor` may lift a duty: never their own, and of their groups, or of others who
+    open the administration, only with all rights.
     """
     if isinstance(target, User):
-        return bool(target.pk != actor.pk)
+        return target.pk != actor.pk and may_weaken(actor, target)
     return bool(actor.is_superuser) or target.pk not in groups_under(actor)
 
 

@@ -25,7 +25,12 @@ from portal.operations.admin import duty_field
 from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.admin.reset_page import state_of
-from portal.operations.rights import may_lift, may_manage
+from portal.operations.rights import (
+    may_lift,
+    may_manage,
+    may_sign_out,
+    may_weaken,
+)
 
 # What the account page asks for a second factor of who has one.
 _WAYS_IN = frozenset({"unlink", "remove-passkey"})
@@ -67,7 +72,7 @@ class PersonPage(MergePage):
                 "disable": self._may_disable(request, person),
                 "unlink": self._may_unlink(request, person),
                 "remove_passkey": self._may_remove_passkey(request, person),
-                "end": request.user.has_perm("accounts.delete_storedsession"),
+                "end": self._may_end(request, person),
             },
             "shows": {
                 name: request.user.has_perm(f"accounts.view_{name}")
@@ -99,13 +104,16 @@ class PersonPage(MergePage):
 
     def _end(self, request: HttpRequest, person: User) -> None:
         uid = request.POST.get("session", "")
-        self._end_rows(request, StoredSession.objects.filter(user=person, uid=uid))
+        self._end_rows(request, person, StoredSession.objects.filter(user=person, uid=uid))
 
     def _end_all(self, request: HttpRequest, person: User) -> None:
-        self._end_rows(request, StoredSession.objects.filter(user=person), [person.pk])
+        own = StoredSession.objects.filter(user=person)
+        self._end_rows(request, person, own, [person.pk])
 
-    def _end_rows(self, request: HttpRequest, rows: Any, waiting: Collection[int] = ()) -> None:
-        if not request.user.has_perm("accounts.delete_storedsession"):
+    def _end_rows(
+        self, request: HttpRequest, person: User, rows: Any, waiting: Collection[int] = ()
+    ) -> None:
+        if not self._may_end(request, person):
             raise PermissionDenied
         with transaction.atomic():
             people.end_waiting(waiting)
@@ -146,7 +154,8 @@ class PersonPage(MergePage):
         try:
             unlink(request, way, reason)
         except groups.DutyError:
-            self.message_user(request, duty_field.OWN_DUTY, messages.ERROR)
+            said = duty_field.why_kept(request.user, person)
+            self.message_user(request, said, messages.ERROR)
             return
         said = _("Taken away. Nobody can sign in as %s that way any more.") % person
         self.message_user(request, said, messages.SUCCESS)
@@ -177,6 +186,11 @@ class PersonPage(MergePage):
         return person.pk != request.user.pk and self.has_change_permission(request, person)
 
     @staticmethod
+    def _may_end(request: HttpRequest, person: User) -> bool:
+        permitted = request.user.has_perm("accounts.delete_storedsession")
+        return permitted and may_sign_out(request.user, person)
+
+    @staticmethod
     def _may_unlink(request: HttpRequest, person: User) -> bool:
         permitted = request.user.has_perm("accounts.delete_identity")
         return permitted and may_manage(request.user, person)
@@ -184,12 +198,13 @@ class PersonPage(MergePage):
     @staticmethod
     def _may_remove_passkey(request: HttpRequest, person: User) -> bool:
         permitted = request.user.has_perm("accounts.delete_passkey")
-        return permitted and may_manage(request.user, person)
+        by = request.user
+        return permitted and may_manage(by, person) and may_weaken(by, person)
 
 
 def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
     """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`,
-    and `DutyError` for one of their own by which somebody must have a second factor.
+    and `DutyError` for one by which staff must have a second factor, without all rights.
     """
     with administrators.kept():
         slug, user = way.source.slug, way.user

@@ -7,7 +7,7 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
 from django.utils.formats import date_format
@@ -18,12 +18,14 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts import events, outbox
-from accounts.models import OutboxItem, StoredSession
+from accounts.models import OutboxItem, StoredSession, User
 from accounts.session import farewell, people
 from accounts.source import catalogue
 from portal.door import incoming
 from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, column, is_id
 from portal.door.user_agents import device_name
+from portal.operations.admin import links
+from portal.operations.rights import may_sign_out
 
 # How many sessions end in one transaction, and at one click.
 AT_ONCE, MOST_ENDED = 500, 2000
@@ -146,10 +148,12 @@ class SessionAdmin(ReadOnly):
     @admin.action(description=_("End the selected sessions"), permissions=["delete"])
     def end_sessions(self, request: HttpRequest, queryset: QuerySet[StoredSession]) -> None:
         """End sessions with the devices under them, so many in a transaction and no more than one
-        request can, and say how many.
+        request can, and say how many, and whose were left.
         """
         count = 0
-        uids = list(queryset.values_list("uid", flat=True)[: MOST_ENDED + 1])
+        kept = _who_stay(request.user, queryset)
+        left = queryset.exclude(user__in=[each.pk for each in kept])
+        uids = list(left.values_list("uid", flat=True)[: MOST_ENDED + 1])
         for begun in range(0, min(len(uids), MOST_ENDED), AT_ONCE):
             some = uids[begun : min(begun + AT_ONCE, MOST_ENDED)]
             with transaction.atomic():
@@ -162,8 +166,18 @@ class SessionAdmin(ReadOnly):
             self.message_user(
                 request, _("There are more. End them in the same way."), messages.WARNING
             )
+        if kept:
+            said = gettext("You may not end the sessions of these: %s") % links.some(kept)
+            self.message_user(request, said, messages.WARNING)
         said = ngettext("%d session has ended.", "%d sessions have ended.", count) % count
         self.message_user(request, said, messages.SUCCESS)
+
+
+def _who_stay(actor: Any, rows: QuerySet[StoredSession]) -> list[User]:
+    """Return those among the people of `rows` whose sessions `actor` may not end."""
+    staff = User.objects.filter(Q(is_staff=True) | Q(is_superuser=True)).order_by("username_key")
+    meant = staff.filter(pk__in=rows.order_by().values("user_id"))
+    return [each for each in meant if not may_sign_out(actor, each)]
 
 
 @admin.register(OutboxItem)

@@ -123,6 +123,37 @@ def test_a_clerk_leaves_no_group_that_has_a_duty_nor_changes_it(root: tuple[User
     assert duty.days_of({"group": group}) is None
 
 
+def test_no_colleague_lifts_a_duty(root: tuple[User, Client], person: User) -> None:
+    """Two clerks would lift each other's, and whoever has seen a password needs no passkey."""
+    rights = ("view_user", "change_user", "view_identity", "delete_identity")
+    group = Group.objects.create(name="Desk")
+    duty.set_for({"group": group}, 14)
+    clerk, browser = staff("carl", *rights)
+    colleague, _theirs = staff("dora", *rights)
+    for each in (clerk, colleague, person):
+        each.groups.add(group)
+    under(colleague, days=14)
+    for wanted in ("", "30"):
+        assert b"lifts a duty of those who may" in edit(browser, colleague, wanted).content
+    assert b"lifts a duty of those who may" in edit(browser, colleague, "14", groups=[]).content
+    assert edit(browser, colleague, "14", name="Dora").status_code == 302
+    assert edit(browser, person, "", groups=[]).status_code == 302, "who opens nothing there"
+    caseworkers = group_under(colleague, "Caseworkers", days=14)
+    town = Source.objects.create(
+        slug="town", provider="tenant", settings={"upstream": "http://127.0.0.1:1"},
+        groups={"cw": caseworkers.name},
+    )  # fmt: skip
+    clerk.groups.add(caseworkers)
+    way = colleague.identities.create(source=town, subject="d", claimed_groups=["cw"])
+    unlink = {"act": "unlink", "identity": way.pk, "reason": "x"}
+    browser.post(f"/admin/accounts/user/{colleague.pk}/person/", unlink)
+    browser.post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"})
+    assert duty.days_of({"user": colleague}) == 14
+    assert colleague.groups.count() == 2
+    assert edit(root[1], colleague, "", groups=[], is_staff="on").status_code == 302
+    assert duty.due_at(colleague) is None
+
+
 def test_nobody_takes_away_the_way_in_that_alone_puts_them_under_it(house: None) -> None:
     clerk, browser = staff("carl", "view_user", "view_identity", "delete_identity")
     group = group_under(clerk, "Caseworkers", days=14)

@@ -99,6 +99,24 @@ def test_nobody_takes_one_from_who_may_do_more(own: Authenticator, person: User)
     assert Passkey.objects.count() == 1
 
 
+def test_a_clerk_who_has_seen_a_colleagues_password_takes_no_passkey_of_theirs(
+    own: Authenticator, person: User
+) -> None:
+    """By the password alone they would set up an authenticator of their own, and be the colleague:
+    as for the second step, only somebody with all rights takes it away.
+    """
+    role = Group.objects.get(name="role:front-desk")
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    person.groups.add(role)
+    clerk = staff()
+    User.objects.get(username="carl").groups.add(role)
+    assert "Take this passkey away" not in clerk.get(url(person)).content.decode()
+    assert take(clerk, person).status_code == 403
+    assert Passkey.objects.filter(user=person).exists()
+    User.objects.filter(username="carl").update(is_superuser=True)
+    assert take(clerk, person).status_code == 303
+
+
 def test_front_desk_takes_its_own_passkey_by_password_alone(house: None) -> None:
     """Nor another way in of its own: it uses the passkey for it, as on the account page."""
     desk = staff()
