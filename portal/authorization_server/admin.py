@@ -73,9 +73,10 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         return client_id
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a page that showed what is stored no more."""
+        """Refuse a page that showed what is stored no more, and a name that is taken."""
+        cleaned = super().clean() or self.cleaned_data  # without it nothing unique is looked for
         seen_field.refuse_stale(self)
-        return self.cleaned_data
+        return cleaned
 
     def _post_clean(self) -> None:
         """Judge what the client would be: nobody gives away more than they have."""

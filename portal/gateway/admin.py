@@ -99,9 +99,10 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         return host
 
     def clean(self) -> dict[str, Any]:
-        """Refuse a page that showed what is stored no more."""
+        """Refuse a page that showed what is stored no more, and a name that is taken."""
+        cleaned = super().clean() or self.cleaned_data  # without it nothing unique is looked for
         seen_field.refuse_stale(self)
-        return self.cleaned_data
+        return cleaned
 
     def _post_clean(self) -> None:
         """Judge the rule as it is judged when it is saved."""

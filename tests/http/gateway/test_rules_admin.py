@@ -88,6 +88,11 @@ def test_what_is_wrong_is_said_at_its_field(root: Client) -> None:
     assert not AccessRule.objects.exists()
 
 
+def test_a_name_that_is_taken_is_said_at_its_field(root: Client) -> None:
+    rule("files")
+    assert "slug" in refusals(root.post(ADD, form(path="/other")))
+
+
 def test_a_change_and_an_end_are_events_too(root: Client) -> None:
     row = rule("files")
     assert root.post(f"{LIST}{row.pk}/change/", form(access="public")).status_code == 302

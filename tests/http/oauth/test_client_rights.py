@@ -196,6 +196,11 @@ def test_each_change_is_an_event(carl: Browser, tmp_path: Path) -> None:
     method = {"kind": "server", "auth_method": "client_secret_basic"}
     carl.post(page_of(row), form(row, **method))
     carl.post(LIST, {"action": "renew_secret", "_selected_action": str(row.pk)})
+def test_a_name_that_is_taken_is_said_at_its_field(carl: Browser) -> None:
+    row = register()
+    assert refused(carl.post(ADD, form(row, client_id=row.client_id))) == {"client_id"}
+
+
     carl.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
     others = [register(name, name=name) for name in ("one", "two")]
     chosen = {"action": "delete_selected", "_selected_action": [each.pk for each in others]}
