@@ -144,6 +144,14 @@ class ClientAdmin(Held, Guarded):
         if secret:
             self._show(request, obj, secret)
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Ask for all rights for a client that reaches far: whoever deleted it would add it anew,
+        with an address of their own beside those that its applications use.
+        """
+        may = super().has_delete_permission(request, obj)
+        far = obj is not None and not request.user.is_superuser and client_rows.reaches_far(obj)
+        return may and not far
+
     def delete_model(self, request: HttpRequest, obj: Client) -> None:
         """Delete through the place that writes clients."""
         client_rows.delete([obj])

@@ -160,6 +160,28 @@ def test_what_reaches_far_is_given_no_other_way_in(
     assert refused(ada.post(page_of(row), form(row, redirect_uris=EVIL))) == set()
 
 
+@pytest.mark.parametrize("mark", ["skip_authorization", "allowed"])
+def test_what_reaches_far_is_not_deleted_and_added_with_another_address(
+    ada: Browser, browser: Browser, mark: str
+) -> None:
+    """Its people would allow it once more, and then be sent to the editor without a question."""
+    every = Permission.objects.filter(content_type__app_label="authorization_server")
+    carl = staff(*every.values_list("codename", flat=True))
+    row = register("strong", **({mark: True} if mark in MARKS else {}))
+    if mark == "allowed":
+        Application(row, browser).sign_in(scope="openid")
+    assert carl.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+    chosen = {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+    carl.post(LIST, chosen)
+    anew = form(row, client_id="strong", redirect_uris=f"{CALLBACK} {EVIL}")
+    anew.pop("skip_authorization", None)
+    assert refused(carl.post(ADD, anew)) == {"client_id"}
+    assert EVIL not in Client.objects.get(client_id="strong").redirect_uris
+    plain = register("plain")
+    assert carl.post(f"{LIST}{plain.pk}/delete/", {"post": "yes"}).status_code == 302
+    assert ada.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 302
+
+
 def test_an_editor_does_the_rest(carl: Browser) -> None:
     row = register("app", post_logout_redirect_uris="https://app.example/out")
     sent = form(row, redirect_uris=f"{CALLBACK} https://new.example/cb", allowed_scopes="openid")
@@ -172,6 +194,11 @@ def test_an_editor_does_the_rest(carl: Browser) -> None:
     fewer["allowed_scopes"] = "openid gateway"
     assert refused(carl.post(page_of(row), fewer)) == set()
     assert form(Client.objects.get(pk=row.pk)) == fewer
+
+
+def test_a_name_that_is_taken_is_said_at_its_field(carl: Browser) -> None:
+    row = register()
+    assert refused(carl.post(ADD, form(row, client_id=row.client_id))) == {"client_id"}
 
 
 def test_our_own_front_ends_name_is_taken(carl: Browser, ada: Browser) -> None:
@@ -196,11 +223,6 @@ def test_each_change_is_an_event(carl: Browser, tmp_path: Path) -> None:
     method = {"kind": "server", "auth_method": "client_secret_basic"}
     carl.post(page_of(row), form(row, **method))
     carl.post(LIST, {"action": "renew_secret", "_selected_action": str(row.pk)})
-def test_a_name_that_is_taken_is_said_at_its_field(carl: Browser) -> None:
-    row = register()
-    assert refused(carl.post(ADD, form(row, client_id=row.client_id))) == {"client_id"}
-
-
     carl.post(f"{LIST}{row.pk}/delete/", {"post": "yes"})
     others = [register(name, name=name) for name in ("one", "two")]
     chosen = {"action": "delete_selected", "_selected_action": [each.pk for each in others]}
