@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group, Permission
+from django.contrib.messages import ERROR
 from django.core import mail
 from django.test import Client
 
 from accounts import outbox
 from accounts.models import Event, Identity, Passkey, Source, StoredSession, User
+from portal.operations.admin import links
 from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.passkeys.steps import add, use
 from tests.http.passwords import NEW, ask, choose, link_in, opened
@@ -76,6 +78,19 @@ def test_a_link_from_before_gives_nobody_the_rights(
     browser = Client(HTTP_HOST="localhost")
     assert "new_password" not in browser.get(link, follow=True).content.decode()
     assert not User.objects.get(pk=chief.pk).has_usable_password()
+
+
+def test_nor_does_one_that_is_mailed_in_that_moment(chief: User) -> None:
+    """Of thousands who were chosen one is given rights after the clerk's were looked at."""
+    clerk, admin = staff("carl"), staff("ada", is_superuser=True)
+    assert clerk.post(url(chief), form(chief, email=MINE)).status_code == 302
+    judged = User.objects.get(pk=chief.pk)
+    assert "must set a password anew" in promote(admin, chief)
+    mail.outbox.clear()
+    ((_said, level),) = links.mailed([judged])
+    fresh.delivered()
+    assert not [each for each in mail.outbox if "/login/reset/" in str(each.body)]
+    assert (level, Event.objects.filter(name="password.link-sent").count()) == (ERROR, 0)
 
 
 @pytest.mark.parametrize("address", [THEIRS, MINE, ""])
