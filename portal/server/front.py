@@ -286,10 +286,18 @@ class Front:
 
 
 class _Headless:
-    """A protocol that sends no body: over HTTP/2 granian would, to a HEAD (RFC 9110, 9.3.2)."""
+    """A protocol that sends no body: over HTTP/2 granian would, to a HEAD (RFC 9110, 9.3.2). What
+    comes with such a request is read as ever.
+    """
 
     def __init__(self, protocol: Any) -> None:
         self._protocol = protocol
+
+    def __call__(self) -> Any:
+        return self._protocol()
+
+    def __aiter__(self) -> Any:
+        return self._protocol.__aiter__()
 
     def response_bytes(self, status: int, headers: Any, _body: bytes) -> None:
         self._protocol.response_empty(status, headers)

@@ -249,6 +249,13 @@ def test_over_http_2_a_head_has_no_body_and_a_length_is_one(echo: int) -> None:
     assert curl(Way(echo), b"xx", "Content-Length: 2", "Content-Length: 2", **call) == 400
 
 
+@pytest.mark.parametrize("size", [3, 5000])
+def test_over_http_2_a_head_may_bring_a_body(echo: int, size: int) -> None:
+    call = {"version": pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE, "method": "HEAD"}
+    assert curl(Way(echo), b"x" * size, **call) == 200
+    assert curl(Way(echo), b"x" * size, f"Accept: {'x' * 9000}", **call) == 431
+
+
 def timely(call: Callable[[], int]) -> int | None:
     """Return the status of an answer, or None where a busy machine took longer than the echo waits:
     a proxy ends the connection then, on which the answer may be lost (RFC 9112, 9.6).
@@ -263,7 +270,11 @@ def timely(call: Callable[[], int]) -> int | None:
 
 
 def curl(
-    way: Way, body: bytes | None, *lines: str, version: int = pycurl.CURL_HTTP_VERSION_1_1
+    way: Way,
+    body: bytes | None,
+    *lines: str,
+    version: int = pycurl.CURL_HTTP_VERSION_1_1,
+    method: str = "",
 ) -> int:
     """Send a body without asking first, or a HEAD. Returns the status of the answer."""
     call = pycurl.Curl()
@@ -272,6 +283,8 @@ def curl(
     call.setopt(call.NOBODY, body is None)
     if body is not None:
         call.setopt(call.POSTFIELDS, body)
+    if method:
+        call.setopt(call.CUSTOMREQUEST, method)
     call.setopt(call.HTTPHEADER, ["Expect:", *lines])
     call.setopt(call.WRITEDATA, io.BytesIO())
     if way.authority:
