@@ -7,6 +7,8 @@ from portal.server.short_ways import Environ
 # How much of an unwanted body is read and thrown away: a proxy that cannot send the rest tells its
 # caller of a bad gateway, and nothing of our answer.
 _PASSED_OVER = 64 * 2**20
+# A form of a person's is smaller: there is room for it, however many large bodies are on their way.
+_SMALL = 16 * 2**10
 
 
 def is_announced(environ: Environ) -> bool:
@@ -23,6 +25,17 @@ def has_length(environ: Environ) -> bool:
 def length_of(environ: Environ) -> int:
     """Return the length that is announced, in bytes."""
     return int(environ.get("CONTENT_LENGTH") or 0)
+
+
+def room(environ: Environ, largest: int) -> int:
+    """Return for how many bytes there must be room while a body comes, and until it is answered:
+    none for a small one, and for one that is passed over; `largest` where its length is not told.
+    """
+    if "CONTENT_LENGTH" not in environ:
+        is_none = environ["SERVER_PROTOCOL"].startswith("HTTP/1") and not is_announced(environ)
+        return 0 if is_none else largest
+    length = length_of(environ)
+    return length if _SMALL < length <= largest else 0
 
 
 async def whole(environ: Environ, protocol: Any, largest: int) -> bytes:

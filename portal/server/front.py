@@ -39,12 +39,19 @@ _CONSTANT: Environ = {
 }
 _KEY = "vestibule.key"
 EVERY = 1.0  # seconds
+# How many requests of a worker wait for a thread at most, and how many bytes its large bodies take:
+# granian takes so many connections that only these are a limit (docs/configuration.md, The server).
+MOST_WAITING, ROOM = 2000, 64 * 2**20
 _LATE = '{"error": "invalid_request", "error_description": "The request did not arrive in time."}'
 _LONG = '{"error": "invalid_request", "error_description": "A header is too long."}'
 _TWO_HOSTS = '{"error": "invalid_request", "error_description": "The request names two hosts."}'
 _COOKIE = (
     '{"error": "invalid_request", "error_description": "A cookie is not ASCII. Delete the cookies '
     "of this site's domain in your browser, and come again.\"}"
+)
+_BUSY = (
+    '{"error": "temporarily_unavailable", "error_description": "Too many requests wait. Try again '
+    'in a few seconds."}'
 )
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
 
@@ -67,8 +74,10 @@ class Front:
     A body that is not whole after `deadline` seconds is answered 408 and has held no thread. One of
     more than `largest` bytes is passed over: the application sees its length, and refuses it. An
     `Accept` or `Content-Type` of more than 8192 characters is answered 431 (RFC 6585, 5), a request
-    with two hosts (RFC 9112, 3.2) or with cookies that cannot be read 400. A request that `turns`
-    concern waits for its turn without a thread; the application refuses one that comes late.
+    with two hosts (RFC 9112, 3.2) or with cookies that cannot be read 400. Where
+    `most_waiting` requests wait for a thread, or a large body finds no `room`, it is 503. A request
+    that `turns` concern waits for its turn without a thread; the application refuses one that comes
+    late.
 
     An answer that is `kept`, or that an `at_hand` function gives, is sent from the event loop,
     without a query. A thread asks the `short_ways` first, in their order. `watch` gets the
@@ -90,6 +99,8 @@ class Front:
         kept: Kept | None = None,
         watch: Callable[[Standing], None] | None = None,
         workers: int = 1,
+        most_waiting: int = MOST_WAITING,
+        room: int = ROOM,
     ) -> None:
         self._application = application
         self._proxies = proxies
@@ -101,6 +112,8 @@ class Front:
         self._kept = kept
         self._watch = watch
         self._hands = Hands(threads)
+        self._most_waiting = most_waiting
+        self._room = room
         self._replaced = Replaced(workers)
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
@@ -137,7 +150,22 @@ class Front:
             return
         if key and self._decided(key, environ, protocol):
             return
-        if scope.method not in {"GET", "HEAD"} or body.is_announced(environ):
+        has_body = scope.method not in {"GET", "HEAD"} or body.is_announced(environ)
+        room = body.room(environ, self._largest) if has_body else 0
+        if room > self._room or self._hands.waiting >= self._most_waiting:
+            if has_body:
+                await self._pass_over(environ, protocol)
+            _refuse(protocol, 503, _BUSY, ("retry-after", "5"))
+            return
+        self._room -= room
+        try:
+            await self._whole(scope, environ, protocol, has_body=has_body)
+        finally:
+            self._room += room
+
+    async def _whole(self, scope: Any, environ: Environ, protocol: Any, *, has_body: bool) -> None:
+        """Answer a request once its body is there, and it is its turn."""
+        if has_body:
             given = await self._body(environ, protocol)
             if given is None:
                 return
@@ -323,8 +351,8 @@ def _names_two_hosts(authority: str | None, host: str) -> bool:
     return "," in host or bool(authority and authority.lower() != host.lower())
 
 
-def _refuse(protocol: Any, status: int, text: str) -> None:
-    headers = [("content-type", "application/json"), ("cache-control", "no-store")]
+def _refuse(protocol: Any, status: int, text: str, *more: tuple[str, str]) -> None:
+    headers = [("content-type", "application/json"), ("cache-control", "no-store"), *more]
     protocol.response_str(status, [*headers, ("connection", "close")], text)
 
 

@@ -27,7 +27,7 @@ from tests.architecture.test_deploy import PRODUCTION
 from tests.architecture.test_wheel import BUILT_FROM
 from tests.architecture.tree import ROOT, text
 from tests.peers.commands import manage
-from tests.peers.site import KEPT_ALIVE, TUNED, environment
+from tests.peers.site import KEPT_ALIVE, TAKEN, TUNED, environment
 
 DEPLOY = ROOT / "deploy"
 SCHEMAS = Path(__file__).parent / "data" / "schemas"
@@ -283,7 +283,7 @@ def test_the_server_is_started_as_the_tests_start_it() -> None:
     for where, words in servers:
         own = [word for word in words if word not in {"--host", "--port", "8000"}]
         assert [word for word in own if word not in {"127.0.0.1", "0.0.0.0"}] == wanted, where
-        assert {*KEPT_ALIVE} <= {*words}, where
+        assert {*KEPT_ALIVE, *TAKEN} <= {*words}, where
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -325,6 +326,23 @@ def test_a_body_that_is_waited_for_too_long_is_found(house: Site) -> None:
 def test_another_number_of_workers_is_found(house: Site) -> None:
     assert not wrong("workers", **told(house))
     assert "one number" in wrong("workers", **told(house, VESTIBULE_WORKERS=3))
+
+
+@pytest.mark.django_db
+def test_a_server_that_hears_nobody_beside_a_thousand_is_found(house: Site, tmp_path: Path) -> None:
+    own = {"VESTIBULE_SITE_URL": f"http://localhost:{free_port()}"}
+    few = replace(
+        house,
+        url=own["VESTIBULE_SITE_URL"],
+        env={**house.env, **own},
+        log=tmp_path / "output",
+        taken=(),
+    )
+    few.start()
+    try:
+        assert "--backpressure 4096" in wrong("workers", **told(few, **own))
+    finally:
+        few.stop()
 
 
 @pytest.mark.django_db

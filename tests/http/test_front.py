@@ -22,7 +22,7 @@ import pytest
 
 from tests.peers import echo as echoing
 from tests.peers import proxies
-from tests.peers.site import ROOT, environment, free_port
+from tests.peers.site import ROOT, TAKEN, environment, free_port
 
 PROXY, STRANGER = "127.0.0.1", "127.0.0.2"  # both are this machine; the first is trusted
 PATIENCE = 40  # seconds: the echo's deadline is two, Caddy hands its answer on after 21
@@ -84,7 +84,8 @@ def echo() -> Iterator[int]:
     port = free_port()
     command = [
         "setpriv", "--pdeathsig", "TERM", sys.executable, "-m", "granian", "--interface", "rsgi",
-        "--runtime-mode", "mt", "--port", str(port), "--no-ws", "tests.peers.echo:application",
+        "--runtime-mode", "mt", "--port", str(port), "--no-ws", *TAKEN,
+        "tests.peers.echo:application",
     ]  # fmt: skip
     process = subprocess.Popen(command, cwd=ROOT, env=environment({"ECHO_TRUSTED": PROXY}))
     way, deadline = Way(port), time.monotonic() + 60
@@ -254,6 +255,46 @@ def test_over_http_2_a_head_may_bring_a_body(echo: int, size: int) -> None:
     call = {"version": pycurl.CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE, "method": "HEAD"}
     assert curl(Way(echo), b"x" * size, **call) == 200
     assert curl(Way(echo), b"x" * size, f"Accept: {'x' * 9000}", **call) == 431
+
+
+def test_connections_that_say_nothing_hold_nobody_up(echo: int) -> None:
+    """Granian by itself takes a thousand, shared among its workers, and hears nobody else then."""
+    with ExitStack() as stack:
+        for _ in range(1200):
+            stack.enter_context(closing(Way(echo).connect(STRANGER)))
+        assert told(Way(echo))
+
+
+def test_of_many_who_wait_for_a_thread_the_last_are_told_so(echo: int) -> None:
+    head = f"GET /slow HTTP/1.1\r\nHost: localhost:{echo}\r\nConnection: close\r\n\r\n"
+    with ExitStack() as stack:
+        wires = [stack.enter_context(closing(Way(echo).connect(STRANGER))) for _ in range(60)]
+        for wire in wires:
+            wire.sendall(head.encode())
+        said = Counter(answer(wire) for wire in wires)
+    served = sum(number for (status, _body), number in said.items() if status == 200)
+    assert echoing.MOST_WAITING <= served < 60
+    ((status, body),) = (each for each in said if each[0] != 200)
+    assert (status, json.loads(body)["error"]) == (503, "temporarily_unavailable")
+
+
+def test_large_bodies_beyond_the_room_for_them_are_refused(echo: int) -> None:
+    """Those of a length that is not told count as large; small ones find room all the same."""
+    head = f"POST / HTTP/1.1\r\nHost: localhost:{echo}\r\nConnection: close\r\n"
+    chunked = f"{head}Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n".encode()
+    with ExitStack() as stack:
+        wires = [stack.enter_context(closing(Way(echo).connect(STRANGER))) for _ in range(5)]
+        for wire in wires:
+            wire.sendall(chunked)
+        small = ("POST / HTTP/1.1", "Connection: close", "Content-Length: 5")
+        status, body = Way(echo).ask(*small, body=b"hello")
+        assert (status, json.loads(body)["body"]) == (200, "hello")
+        assert Counter(answer(wire)[0] for wire in wires) == {408: 3, 503: 2}
+    for _ in range(4):
+        assert Way(echo).ask(*small, body=b"hello")[0] == 200
+        with closing(Way(echo).connect(STRANGER)) as wire:
+            wire.sendall(chunked + b"0\r\n\r\n")
+            assert answer(wire)[0] == 200
 
 
 def timely(call: Callable[[], int]) -> int | None:

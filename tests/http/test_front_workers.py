@@ -19,7 +19,7 @@ import requests
 
 from tests.benchmarks.processes import tree
 from tests.peers import proxies
-from tests.peers.site import KEPT_ALIVE, ROOT, Site
+from tests.peers.site import KEPT_ALIVE, ROOT, TAKEN, Site
 from tests.sandbox import processes
 from tests.soak.far import far
 from tests.soak.keepers import Keepers
@@ -101,7 +101,7 @@ def test_the_pages_have_these_flags(page: str) -> None:
     command = re.search(r"^ *granian .*?application$", (ROOT / page).read_text(), re.M | re.S)
     assert command
     words = command[0].replace("\\", " ").split()
-    assert set(KEPT_ALIVE) <= set(words)
+    assert {*KEPT_ALIVE, *TAKEN} <= set(words)
     assert words[words.index("--respawn-interval") + 1] == "30"
 
 
@@ -110,6 +110,11 @@ def test_the_pages_have_these_flags(page: str) -> None:
 )
 def test_the_demo_keeps_its_workers_alive(application: str) -> None:
     assert KEPT_ALIVE[0] in processes.served("one", application, 1, {}).command
+
+
+def test_the_one_worker_of_the_demo_takes_as_many_connections_as_four() -> None:
+    command = processes.served("site", "portal.rsgi:application", 1, {}).command
+    assert int(command[command.index(TAKEN[0]) + 1]) == 4 * int(TAKEN[1])
 
 
 def test_a_reload_disturbs_nobody_who_comes_or_goes(house: Site) -> None:

@@ -26,6 +26,7 @@ _PORTS = range(15_000, 30_000)
 _reserved: list[socket.socket] = []
 TUNED = {"GLIBC_TUNABLES": "glibc.malloc.hugetlb=1"}
 KEPT_ALIVE = ("--respawn-failed-workers", "--workers-kill-timeout", "60")
+TAKEN = ("--backpressure", "4096")  # as many connections as a worker takes
 PATIENCE = 120.0  # seconds until a started site must answer
 
 
@@ -63,7 +64,7 @@ class Site:
     """A running site. `url` is its origin, `env` what it and its commands are told.
 
     `python` serves it from `folder`: the checkout, or wherever else the site is installed, with
-    further `flags` of granian's.
+    further `flags` of granian's. `taken` says how many connections a worker takes.
     `process` is granian's; `log` is what all of it printed, by `output()`.
     """
 
@@ -76,6 +77,7 @@ class Site:
     folder: Path = ROOT
     respawn: int = 30
     flags: Sequence[str] = ()
+    taken: Sequence[str] = TAKEN
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def manage(self, *args: str, stdin: str = "") -> str:
@@ -98,7 +100,7 @@ class Site:
             self.python, "-m", "granian", "--interface", "rsgi",
             "--host", "127.0.0.1", "--port", str(urlsplit(self.url).port),
             "--workers", str(self.workers), "--runtime-mode", "mt", "--no-ws",
-            *KEPT_ALIVE, "--respawn-interval", str(self.respawn), *self.flags,
+            *KEPT_ALIVE, *self.taken, "--respawn-interval", str(self.respawn), *self.flags,
             "portal.rsgi:application",
         ]  # fmt: skip
         with self.log.open("ab") as log:

@@ -64,7 +64,7 @@ def served(name: str, application: str, port: int, variables: Mapping[str, str])
     """
     how = ["--interface", "wsgi", "--blocking-threads", str(conf.threads())]
     if application.startswith("portal.rsgi:"):
-        how = ["--interface", "rsgi", "--runtime-mode", "mt"]
+        how = ["--interface", "rsgi", "--runtime-mode", "mt", "--backpressure", "16384"]
     command = [
         sys.executable, "-m", "granian", *how,
         "--host", "127.0.0.1", "--port", str(port),

@@ -81,6 +81,7 @@ def _workers() -> dict[str, Any]:
         "served": any("granian" in word for word in command),
         "respawn": "--respawn-failed-workers" in command,
         "kill": any(word.startswith("--workers-kill-timeout") for word in command),
+        "takes": any(word.startswith("--backpressure") for word in command),
         "websockets": "--no-ws" not in command,
     }
 

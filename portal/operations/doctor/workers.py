@@ -39,3 +39,9 @@ def findings(look: Look) -> Iterator[Finding]:
         _("An old worker with a request that does not end stays for ever."),
         _("Start granian with --workers-kill-timeout 60 (docs/configuration.md, The server)."),
     )
+    yield verdict(
+        told.get("takes", True),  # a site of before does not say
+        _("A worker takes as many connections as it was told."),
+        _("All workers together take 1024 connections: so many that wait shut everybody else out."),
+        _("Start granian with --backpressure 4096 (docs/configuration.md, The server)."),
+    )
