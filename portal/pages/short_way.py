@@ -14,6 +14,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from django.utils.translation import override
 
+from accounts import ended
 from accounts.database import as_for_a_request
 from accounts.errors import ProtocolError
 from accounts.login import flow
@@ -43,16 +44,20 @@ _Shape = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, repr=False)
 class _Start:
-    """Django's answer, the flow that it began, and the source as it was configured then."""
+    """Django's answer, the flow that it began, the source as it was configured then, and what the
+    ended feed said before: the rules of applications say where a person may go on to.
+    """
 
     answer: Answer
     begun: LoginFlow
     source: ConfiguredSource
     language: str
+    noted: ended.Moment
 
     def holds(self) -> bool:
-        """Tell whether the source is still the same. Raises `DatabaseError`."""
-        return catalogue.find(self.source.slug) is self.source
+        """Tell whether sources and rules are still the same. Raises `DatabaseError`."""
+        is_source = catalogue.find(self.source.slug) is self.source
+        return is_source and ended.refreshed().stands(self.noted, ())
 
     def again(self, login_flow: LoginFlow) -> Answer:
         """Return the answer with another flow. Raises what `way_upstream` raises."""
@@ -80,14 +85,14 @@ def answer(environ: Environ) -> Answer | None:
     shape = _shape(environ)
     if sum(map(len, shape)) > _LONGEST_SHAPE:
         return None
-    if shape not in _known:
-        environ[LEARN] = partial(_learn, shape)
+    is_known, start = shape in _known, _known.find(shape)
+    if is_known and start is None:
         return None
-    start = _known.find(shape)
     try:
         with as_for_a_request():
             if start and start.holds():
                 return start.again(flow.afresh(start.begun, timezone.now()))
+            environ[LEARN] = partial(_learn, shape, ended.refreshed().moment)
     except (DatabaseError, ProtocolError):
         pass  # Django says what is to be said then
     return None
@@ -112,23 +117,23 @@ def _shape(environ: Environ) -> _Shape:
     return tuple(said)
 
 
-def _learn(shape: _Shape, answer: Answer) -> None:
+def _learn(shape: _Shape, noted: ended.Moment, answer: Answer) -> None:
     """Keep Django's answer, if it is the redirect upstream and a fresh flow is all it takes."""
     try:
         with as_for_a_request():
-            _known.keep(shape, _start_of(answer))
+            _known.keep(shape, _start_of(answer, noted))
     except (DatabaseError, ProtocolError):
         return
 
 
-def _start_of(answer: Answer) -> _Start | None:
+def _start_of(answer: Answer, noted: ended.Moment) -> _Start | None:
     lines = [value for name, value in answer.headers if name == "Set-Cookie"]
     begun = _flow_in(lines[0]) if answer.status == 302 and len(lines) == 1 else None
     source = catalogue.find(begun.source) if begun else None
     language = dict(answer.headers).get("Content-Language")
     if not (begun and source and language):
         return None
-    start = _Start(answer, begun, source, language)
+    start = _Start(answer, begun, source, language, noted)
     return start if start.is_repeatable() else None
 
 

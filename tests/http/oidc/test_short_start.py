@@ -15,6 +15,8 @@ from accounts.login import flow
 from accounts.models import Source
 from accounts.source import catalogue
 from portal.door import cookies
+from portal.gateway import rule_rows
+from portal.gateway.models import AccessRule
 from portal.pages import short_way
 from portal.server import learned
 from portal.server.short_ways import Answer, Environ
@@ -154,6 +156,25 @@ def test_a_source_that_is_changed_is_asked_anew(town: Source) -> None:
     catalogue.save(town)
     fresh.sources()
     assert shortly(asked()) is None
+
+
+def test_a_rule_that_is_made_says_at_once_where_one_may_go_on_to(town: Source) -> None:
+    """Rules name the applications to which a sign-in leads; the worker knows them by the feed."""
+    wanted = "http://files.example.org/report"
+    path = f"{START}?next={wanted}"
+    first, again = known(path), shortly(asked(path))
+    assert again
+    assert [begun(each)[0].next for each in (first, again)] == ["", ""]
+    rule = AccessRule(slug="files", host="files.example.org")
+    rule_rows.save(rule)
+    assert shortly(asked(path)) is None
+    assert begun(known(path))[0].next == wanted
+    later = shortly(asked(path))
+    assert later, "and is learned anew"
+    assert begun(later)[0].next == wanted
+    rule_rows.delete([rule], "", None)
+    assert shortly(asked(path)) is None
+    assert begun(known(path))[0].next == ""
 
 
 def test_a_provider_that_is_not_known_any_more_is_djangos_to_tell(
