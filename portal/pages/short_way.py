@@ -147,9 +147,9 @@ def _flow_in(line: str) -> LoginFlow | None:
 
 
 def _line(response: HttpResponse) -> str:
-    """Return the one cookie of an answer."""
+    """Return the one cookie of an answer, as Django writes it."""
     (morsel,) = response.cookies.values()
-    return str(morsel.OutputString())
+    return str(morsel.output(header=""))
 
 
 def _without_seal(header: tuple[str, str]) -> tuple[str, str]:

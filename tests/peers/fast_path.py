@@ -102,7 +102,7 @@ def _uncounted() -> Iterator[None]:
 
 
 def _as_sent(response: Any) -> Answer:
-    cookies = [("Set-Cookie", each.OutputString()) for each in response.cookies.values()]
+    cookies = [("Set-Cookie", each.output(header="")) for each in response.cookies.values()]
     body = b"" if response.streaming else response.content
     return Answer(response.status_code, (*response.items(), *cookies), body)
 

@@ -86,6 +86,7 @@ def test_the_answer_is_djangos_but_for_the_flow(town: Source, shape: str) -> Non
         second = shortly(asked(path, **more))
     assert second is not None
     assert [name for name, _ in second.headers] == [name for name, _ in first.headers]
+    assert [value[0] for _, value in second.headers] == [value[0] for _, value in first.headers]
     same = {"Location", "Set-Cookie"}
     assert [each for each in second.headers if each[0] not in same] == [
         each for each in first.headers if each[0] not in same
