@@ -8,7 +8,7 @@ from rest_framework.authentication import BaseAuthentication, SessionAuthenticat
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-from accounts.errors import InvalidRequest, LoginRequired
+from accounts.errors import AccessDenied, InvalidRequest, LoginRequired
 from accounts.provider import Visit
 from accounts.session import access
 from accounts.session.typed import Session
@@ -16,6 +16,7 @@ from accounts.strength import Strength
 from portal.door import incoming
 from portal.tokens import bearer, foreign
 from portal.tokens.bearer import Bearer
+from portal.tokens.pair import FIRST_PARTY
 from portal.tokens.token_errors import InsufficientScope
 
 
@@ -48,13 +49,23 @@ class BearerAuthentication(BaseAuthentication):
         return held.user, held.session
 
 
+def _leaving(text: str, _visit: Visit) -> Bearer:
+    """Return the owner of a token that ends its session. Raises `AccessDenied` where an application
+    holds no more than a part in a browser's, and what `bearer.find` raises.
+    """
+    held = bearer.find(text)
+    if held.client_id != FIRST_PARTY and not held.is_own:
+        raise AccessDenied("The session is a browser's: send the person to /oauth/logout.")
+    return held
+
+
 class BearerAlone(BearerAuthentication):
     """Authenticates by the token alone: for who ends the token's own session in a browser that is
     somebody else's by now. A source's own token has no session here.
     """
 
     alone = True
-    find = staticmethod(lambda text, _visit: bearer.find(text))
+    find = staticmethod(_leaving)
 
 
 class TypedSessionAuthentication(SessionAuthentication):

@@ -21,7 +21,8 @@ from portal.tokens.token_errors import InvalidToken
 @dataclass(frozen=True, slots=True)
 class Bearer:
     """The caller: the session as it stands now, its person, the scopes of the token; of one of ours
-    the key of the session's row, and when the token expires.
+    the key of the session's row, when the token expires, its client, and whether the session is the
+    client's own, which began under a browser's or without one.
     """
 
     session: Session
@@ -29,6 +30,8 @@ class Bearer:
     scopes: frozenset[str] = field(default_factory=frozenset)
     key: str = ""
     expires: datetime | None = None
+    client_id: str = ""
+    is_own: bool = False
 
 
 def find(text: str) -> Bearer:
@@ -43,7 +46,9 @@ def find(text: str) -> Bearer:
     session = standing(row.session)
     person = access.as_signed_in(row.session.user, session)
     scopes = frozenset(row.scope.split())
-    return Bearer(session, person, scopes, row.session.session_key, row.expires)
+    key, client_id = row.session.session_key, row.application.client_id
+    is_own = row.session.kind == StoredSession.Kind.CLIENT
+    return Bearer(session, person, scopes, key, row.expires, client_id, is_own)
 
 
 def row_of(text: str) -> Any:

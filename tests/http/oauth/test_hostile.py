@@ -159,6 +159,16 @@ def test_an_application_ends_its_own_session_and_no_other(app: Application) -> N
     assert app.userinfo().status_code == 401
 
 
+def test_what_it_holds_of_a_browsers_session_does_not_end_that(app: Application) -> None:
+    app.sign_in(scope="openid")
+    bearer = {"Authorization": f"Bearer {app.tokens['access_token']}"}
+    for method in ("POST", "DELETE"):
+        answer = app.back.generic(method, "/session/logout", headers=bearer)
+        assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+    assert app.browser.get("/auth/session").json()["isLoggedIn"] is True
+    assert app.userinfo().status_code == 200
+
+
 def test_clients_hear_of_a_person_who_is_deleted(
     told: Application, listener: Listener, person: User
 ) -> None:
