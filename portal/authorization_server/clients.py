@@ -3,8 +3,8 @@
 import base64
 import binascii
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from urllib.parse import parse_qs, unquote_plus, urlsplit
 
@@ -26,11 +26,13 @@ JWT_BEARER = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a client shows: its id, and by which method it says that it is the one."""
+    """What a client shows: its id, and by which method it says that it is the one. `secrets` are
+    the ways to read what it gave as its secret.
+    """
 
     client_id: str
     method: str
-    secret: str = ""
+    secrets: tuple[str, ...] = field(default=(), repr=False)
     assertion: str = ""
     both: bool = False
 
@@ -68,18 +70,17 @@ def shown(authorization: str, form: Mapping[str, str]) -> Credentials:
     assertion = form.get("client_assertion", "")
     methods = [basic, "client_secret" in form, bool(assertion)]
     if basic and methods == [True, True, False]:
-        client_id, secret = _basic(authorization)
-        alike = named in {"", client_id} and constant_time_compare(form["client_secret"], secret)
-        if not alike:
+        found = _basic(authorization)
+        if named not in {"", found.client_id} or not _is_one(form["client_secret"], found.secrets):
             raise InvalidRequest("The client shows two different things.")
-        return Credentials(client_id, Client.Method.BASIC, secret, both=True)
+        return replace(found, both=True)
     if sum(methods) > 1:
         raise InvalidRequest("The client may prove who it is in one way at a time.")
     if basic:
-        client_id, secret = _basic(authorization)
-        if named not in {"", client_id}:
+        found = _basic(authorization)
+        if named not in {"", found.client_id}:
             raise InvalidRequest("The client names itself in two ways.")
-        return Credentials(client_id, Client.Method.BASIC, secret)
+        return found
     if assertion:
         if form.get("client_assertion_type") != JWT_BEARER:
             raise InvalidRequest("The client_assertion_type is not known.")
@@ -88,7 +89,7 @@ def shown(authorization: str, form: Mapping[str, str]) -> Credentials:
             raise InvalidRequest("The client names itself in two ways.")
         return Credentials(said, Client.Method.PRIVATE_KEY, assertion=assertion)
     if "client_secret" in form:
-        return Credentials(named, Client.Method.POST, form["client_secret"])
+        return Credentials(named, Client.Method.POST, (form["client_secret"],))
     return Credentials(named, Client.Method.NONE)
 
 
@@ -109,7 +110,7 @@ def authenticate(credentials: Credentials, client: Client | None) -> Client:
         assertions.verify(credentials.assertion, client)
     elif credentials.method != Client.Method.NONE:
         known = client.client_secret
-        if not known or not constant_time_compare(known, digest(credentials.secret)):
+        if not known or not _is_one(known, map(digest, credentials.secrets)):
             raise InvalidClient
     return client
 
@@ -131,13 +132,21 @@ def _origins(_minute: int) -> frozenset[str]:
     return frozenset(each for row in rows for each in registration.origins_of(row))
 
 
-def _basic(authorization: str) -> tuple[str, str]:
-    """Return id and secret, each of which is encoded as a form is (RFC 6749, 2.3.1)."""
+def _is_one(text: str, of: Iterable[str]) -> bool:
+    return any(constant_time_compare(text, each) for each in of)
+
+
+def _basic(authorization: str) -> Credentials:
+    """Return id and secret, each of which is encoded as a form is (RFC 6749, 2.3.1). The secret may
+    be as it is as well: curl, Authlib and others encode none, and it may have a `+` or a `%`.
+    """
     try:
         plain = base64.b64decode(authorization[6:].strip(), validate=True).decode()
         client_id, colon, secret = plain.partition(":")
         if not colon:
             raise InvalidClient
-        return unquote_plus(client_id, errors="strict"), unquote_plus(secret, errors="strict")
+        client_id = unquote_plus(client_id, errors="strict")
     except (binascii.Error, ValueError):
         raise InvalidClient from None
+    secrets = tuple(dict.fromkeys((unquote_plus(secret), secret)))
+    return Credentials(client_id, Client.Method.BASIC, secrets)

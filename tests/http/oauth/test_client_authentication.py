@@ -8,7 +8,7 @@ import secrets
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote_plus, urlencode, urlsplit
 
 import jwt
 import pytest
@@ -18,6 +18,7 @@ from django.db import connections
 from django.test import Client as Browser
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
+from accounts.keyring import digest
 from portal.authorization_server.models import Client
 from tests.http.oauth.application import FORM, SECRET, SITE, Application, register
 
@@ -266,6 +267,23 @@ def test_a_legacy_desktop_client_may_say_it_twice(browser: Browser) -> None:
     assert "refresh_token" in answer.json(), "without asking for offline_access"
     other = own.redeem(own.code(), client_id="desktop", client_secret="another")
     assert other.json()["error"] == "invalid_request"
+
+
+@pytest.mark.parametrize("secret", ["a+b/c==" * 6, "50%off%41%zz" * 3, "%FF" * 12, "a:b c" * 7])
+@pytest.mark.parametrize("encoded", [True, False])
+def test_6749_2_3_1_a_secret_is_taken_as_curl_and_authlib_say_it(
+    server: Application, secret: str, *, encoded: bool
+) -> None:
+    """A secret of `openssl rand -base64` mostly has a `+`, which few libraries encode."""
+    Client.objects.update(client_secret=digest(secret))
+    shown = quote_plus(secret) if encoded else secret
+    pair = base64.b64encode(f"server:{shown}".encode()).decode()
+    headers = {"Authorization": f"Basic {pair}"}
+    path, body = "/oauth/introspect", "token=x"
+    assert server.back.post(path, body, content_type=FORM, headers=headers).status_code == 200
+    wrong = base64.b64encode(f"server:{shown}x".encode()).decode()
+    headers = {"Authorization": f"Basic {wrong}"}
+    assert server.back.post(path, body, content_type=FORM, headers=headers).status_code == 401
 
 
 def test_no_secret_rests_in_the_clear(server: Application) -> None:
