@@ -22,7 +22,7 @@ from accounts.session import children
 from accounts.session.store import end, hold
 from accounts.session.typed import Session
 from portal.authorization_server.asked import OFFLINE, Asked
-from portal.authorization_server.issued import Issued, narrowed, require_active, tell
+from portal.authorization_server.issued import Issued, narrowed, require_active, still_given, tell
 from portal.authorization_server.models import AccessToken, Client, Grant
 from portal.tokens import bearer, minting
 from portal.tokens.token_errors import InvalidToken
@@ -75,7 +75,8 @@ def redeem(client: Client, shown: Shown, visit: Visit) -> Issued:
     """Return what a code is worth, once.
 
     Raises `InvalidGrant` for a code that is unknown, another client's, expired or spent, another
-    redirect URI or a wrong verifier; `InvalidTarget` for a resource that was not asked for.
+    redirect URI or a wrong verifier, and for a client that may have none of its scopes any more;
+    `InvalidTarget` for a resource that was not asked for, or is the client's no more.
     """
     if not _VERIFIER.match(shown.verifier):
         raise InvalidRequest("The code_verifier is missing or malformed.")
@@ -91,9 +92,13 @@ def redeem(client: Client, shown: Shown, visit: Visit) -> Issued:
     except InvalidToken:
         raise InvalidGrant("The session has ended.") from None
     require_active(session)
+    scopes = client.scopes_of(row.scope.split())
+    if not scopes:
+        raise InvalidGrant("The client may have none of these scopes any more.")
+    resource = narrowed(still_given(row.resource, client), shown.resource)
     try:
         with transaction.atomic():
-            return _give(row, client, session, narrowed(row.resource, shown.resource), visit)
+            return _give(row, client, session, scopes, resource, visit)
     except _Lost:
         spent = _find(client, shown.code)
         if spent:
@@ -123,11 +128,17 @@ def _named_redirect_uri(row: Any) -> bool:
     return bool(json.loads(row.claims or "{}").get(_NAMED, True))
 
 
-def _give(row: Any, client: Client, session: Session, resource: list[str], visit: Visit) -> Issued:
+def _give(
+    row: Any,
+    client: Client,
+    session: Session,
+    scopes: list[str],
+    resource: list[str],
+    visit: Visit,
+) -> Issued:
     """Make the tokens, and spend the code with the last statement. Raises `_Lost`, and
     `InvalidGrant` when the session has just ended.
     """
-    scopes = row.scope.split()
     stays = OFFLINE in scopes or client.legacy_desktop
     apart = stays or client.lives_apart
     holder = row.session

@@ -27,7 +27,13 @@ from accounts.session.store import hold
 from accounts.session.typed import Session
 from portal import conf as portal_conf
 from portal.authorization_server import asked, clients, consents, errors, resources, wire
-from portal.authorization_server.issued import Issued, require_active, tell
+from portal.authorization_server.issued import (
+    Issued,
+    narrowed,
+    require_active,
+    still_given,
+    tell,
+)
 from portal.authorization_server.models import Client, DeviceGrant
 from portal.authorization_server.wire import Parameters
 from portal.door import incoming, shared
@@ -81,7 +87,8 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
     While it waits this costs one query. Raises `AuthorizationPending`, `SlowDown`, `DeviceRefused`,
     `ExpiredToken`, `InvalidGrant` for a code that is unknown, spent or another client's, and for a
     client that may have none of its scopes any more, `UnauthorizedClient` for one that may not use
-    this grant any more (RFC 6749, 5.2).
+    this grant any more (RFC 6749, 5.2), `InvalidTarget` for a resource that the person has not
+    allowed, or that is the client's no more (RFC 8707, 2.2).
     """
     credentials = clients.shown(authorization, given)
     key = digest(given.need("device_code"))
@@ -102,7 +109,8 @@ def poll(authorization: str, given: Parameters, visit: Visit) -> Issued:
         raise errors.ExpiredToken("The device code has expired. Start again.")
     if row.status == DeviceGrant.PENDING:
         raise _still_waiting(key, row.interval)
-    return _redeem(row, client, visit)
+    wanted = narrowed(still_given(row.resource, client), resources.check(given.resource))
+    return _redeem(row, client, wanted, visit)
 
 
 def interval_of(key: str, client_id: str) -> int | None:
@@ -255,7 +263,7 @@ def _mark(key: str) -> str:
     return f"device-poll:{key}"
 
 
-def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
+def _redeem(row: DeviceGrant, client: Client, resource: list[str], visit: Visit) -> Issued:
     """Delete the code, and make the tokens: of twenty polls one does."""
     holder = StoredSession.objects.filter(uid=row.session_id).select_related("user").first()
     if holder is None or holder.user is None:
@@ -274,7 +282,7 @@ def _redeem(row: DeviceGrant, client: Client, visit: Visit) -> Issued:
         gone, _kinds = DeviceGrant.objects.filter(pk=row.pk, status=DeviceGrant.APPROVED).delete()
         if not gone:
             raise InvalidGrant("The device code was used before.")
-        request = minting.request_for(client, holder, scopes, row.resource, row.resource)
+        request = minting.request_for(client, holder, scopes, resource, row.resource)
         request.began_by = Client.GRANT_DEVICE_CODE
         minted = minting.mint(request, refresh=True)
         tell([holder.uid], client, holder.uid)

@@ -15,7 +15,7 @@ from accounts import conf, strength
 from accounts.errors import InvalidGrant
 from accounts.models import User
 from accounts.session.typed import Session
-from portal.authorization_server import keys
+from portal.authorization_server import keys, resources
 from portal.authorization_server.errors import InvalidScope, InvalidTarget
 from portal.authorization_server.models import Client, ToldSession
 from portal.tokens.minting import Minted
@@ -105,11 +105,21 @@ def require_active(session: Session) -> None:
         raise InvalidGrant("An administrator must give access first.")
 
 
+def still_given(granted: Sequence[str], client: Client) -> list[str]:
+    """Return the resources that were granted which the client may still have. Raises
+    `InvalidTarget` where none is left: a token for none would be for this site.
+    """
+    found = resources.left(granted, client.allowed_resources.split())
+    if granted and not found:
+        raise InvalidTarget("The client may have none of these resources any more.")
+    return found
+
+
 def narrowed(granted: Sequence[str], asked: Sequence[str]) -> list[str]:
     """Return the resources of a new token: those asked for, of those granted (RFC 8707, 2.2)."""
     if asked and not set(asked) <= set(granted):
         raise InvalidTarget("This resource was not asked for when access was granted.")
-    return list(asked or granted)
+    return list(dict.fromkeys(asked or granted))
 
 
 def narrowed_scopes(granted: Sequence[str], asked: str) -> list[str]:
@@ -117,7 +127,7 @@ def narrowed_scopes(granted: Sequence[str], asked: str) -> list[str]:
     wanted = asked.split(" ") if asked else list(granted)
     if not set(wanted) <= set(granted):
         raise InvalidScope("A refreshed token is for no more than the first one was.")
-    return wanted
+    return list(dict.fromkeys(wanted))
 
 
 def tell(session_uids: Iterable[str], client: Client, sid: str) -> None:

@@ -12,12 +12,14 @@ from accounts.models import StoredSession
 from accounts.provider import Visit
 from portal.authorization_server import clients, codes, devices, keys, resources, wire
 from portal.authorization_server.asked import OFFLINE
-from portal.authorization_server.errors import (
-    InvalidTarget,
-    UnauthorizedClient,
-    UnsupportedGrantType,
+from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
+from portal.authorization_server.issued import (
+    Issued,
+    narrowed,
+    narrowed_scopes,
+    require_active,
+    still_given,
 )
-from portal.authorization_server.issued import Issued, narrowed, narrowed_scopes, require_active
 from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
 from portal.door import incoming
@@ -92,7 +94,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
     if not _may_stay(held, client, granted):
         raise InvalidGrant("The client may not stay signed in any more.")
     scopes = narrowed_scopes(granted, given.get("scope", ""))
-    resource = narrowed(_still_given(held, client), resources.check(given.resource))
+    resource = narrowed(still_given(held.resource, client), resources.check(given.resource))
     try:
         bearer.keep_alive(bearer.open_session(held.session), held.session)
     except InvalidToken:
@@ -120,16 +122,6 @@ def _may_stay(held: Any, client: Client, granted: Sequence[str]) -> bool:
     grant = held.began_by or Client.GRANT_DEVICE_CODE
     of_device = grant == Client.GRANT_DEVICE_CODE and client.may_use(grant)
     return OFFLINE in granted or client.legacy_desktop or of_device
-
-
-def _still_given(held: Any, client: Client) -> list[str]:
-    """Return the resources of a refresh token that its client may still have. Raises
-    `InvalidTarget` where none is left: a token for none would be for this site.
-    """
-    found = resources.left(held.resource, client.allowed_resources.split())
-    if held.resource and not found:
-        raise InvalidTarget("The client may have none of these resources any more.")
-    return found
 
 
 def sid_of(row: StoredSession, client: Client) -> str:

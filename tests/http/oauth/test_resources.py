@@ -8,7 +8,7 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client as Browser
 
-from portal.authorization_server.models import Client, Consent
+from portal.authorization_server.models import AccessToken, Client, Consent
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.test_client_rights import form as form_of
 from tests.http.oauth.test_client_rights import page_of, refused, staff
@@ -64,6 +64,39 @@ def test_a_device_says_what_for_and_names_its_own_services_only(browser: Browser
     assert tv.poll().status_code == 200
     assert Consent.objects.get().resource == ""
     assert WIKI in browser.get("/account/apps").content.decode()
+
+
+def test_8707_2_2_a_device_says_which_of_them_its_token_is_for(browser: Browser) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris=""))
+    asked = {"scope": "openid", "resource": [PAYROLL, WIKI]}
+    tv.codes = tv.app.post("/oauth/device_authorization", asked).json()
+    tv.decide(browser)
+    assert tv.error(resource="https://other.example") == "invalid_target"
+    assert tv.error(resource="no address") == "invalid_target"
+    assert tv.poll(resource=WIKI).status_code == 200, "nothing was spent"
+    assert AccessToken.objects.get().resource == [WIKI]
+    assert tv.app.refresh(resource=PAYROLL).status_code == 200
+
+
+def test_what_is_taken_from_a_client_meanwhile_no_code_gives(browser: Browser) -> None:
+    tv = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris=""))
+    app = Application(register(), browser)
+    asked = {"scope": "openid email", "resource": [PAYROLL, WIKI]}
+    tv.codes = tv.app.post("/oauth/device_authorization", asked).json()
+    tv.decide(browser)
+    code = app.code(scope="openid email offline_access", resource=[PAYROLL, WIKI])
+    for scopes, resources, why in (
+        ("openid", "https://other.example", "invalid_target"),
+        ("gateway", WIKI, "invalid_grant"),
+        ("openid", WIKI, None),
+    ):
+        Client.objects.update(allowed_scopes=scopes, allowed_resources=resources)
+        for answer in (tv.poll(), app.redeem(code)):
+            assert answer.json().get("error") == why
+    for own in (tv.app, app):
+        assert own.tokens["scope"] == "openid"
+    assert "refresh_token" not in app.tokens, "it may not stay signed in any more"
+    assert {tuple(each.resource) for each in AccessToken.objects.all()} == {(WIKI,)}
 
 
 @pytest.mark.parametrize(
