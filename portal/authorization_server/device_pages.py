@@ -50,6 +50,14 @@ def device(request: HttpRequest) -> HttpResponse:
     return _question(request, row) if row else _form(request, typed, "unknown")
 
 
+def _asked_anew(request: HttpRequest) -> str:
+    code = devices.user_code_of(request.POST.get("user_code", ""))
+    return _path(code) if code else ""
+
+
+device.asks_anew = _asked_anew  # type: ignore[attr-defined]  # portal/door/late_forms.py
+
+
 def _decide(request: HttpRequest, session: Session, code: str) -> HttpResponse:
     """Decide by the session of the person. Raises `InvalidGrant` when it has ended."""
     parent = StoredSession.objects.select_related("user").filter(uid=session.uid).first()

@@ -1,5 +1,6 @@
 """The form of a sign-in that comes after the sign-in: sent twice, or from another tab. The first
-has turned the CSRF token, so the second brings an old one.
+has turned the CSRF token, so the second brings an old one. So does the answer to a question of an
+application or a device: its view's `asks_anew` says where it is asked once more.
 """
 
 from django.http import HttpRequest
@@ -24,11 +25,14 @@ _OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
 
 def leads_to(request: HttpRequest, reason: str) -> str:
     """Return the address to which such a form leads a person who is signed in; nothing for every
-    other form, and every other `reason`. Nothing in it is judged, and nothing changes.
+    other form, and every other `reason`. Nothing in it is decided, and nothing changes.
     """
     session, match = incoming.session_of(request), request.resolver_match
     if reason != _OLD_TOKEN or not session.is_logged_in or not wants_page(request):
         return ""
+    asks_anew = getattr(match.func, "asks_anew", None) if match else None
+    if asks_anew:
+        return str(asks_anew(request))
     if match is None or match.url_name not in _SIGN_INS or any(map(request.POST.get, _MORE)):
         return ""
     if match.url_name == _STEP and second.pending_of(request):

@@ -22,6 +22,7 @@ from portal.authorization_server.models import Client, Consent, DeviceGrant
 from tests.http.conftest import PASSWORD, at_most, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.at_once import at_once, window
+from tests.http.oauth.test_once import signs_in, token
 from tests.http.onward import onward
 from tests.peers import fresh
 
@@ -63,6 +64,20 @@ def tv(house: None) -> Device:
     own = Device(register("tv", kind=Client.Kind.DEVICE, redirect_uris="", name="The TV"))
     own.start()
     return own
+
+
+def test_a_page_from_before_a_sign_in_in_another_tab_asks_anew(tv: Device, person: User) -> None:
+    browser = Browser(enforce_csrf_checks=True)
+    signs_in(browser)
+    page = browser.get("/device", {"user_code": tv.codes["user_code"]})
+    fields = {"user_code": tv.codes["user_code"], "csrfmiddlewaretoken": token(page)}
+    signs_in(browser)
+    led = browser.post("/device", {**fields, "decision": "allow"})
+    assert led["Location"] == f"/device?user_code={tv.codes['user_code']}"
+    assert tv.error() == "authorization_pending"
+    page = browser.get(led["Location"])
+    fields["csrfmiddlewaretoken"] = token(page)
+    assert browser.post("/device", {**fields, "decision": "allow"})["Location"] == "/device/allowed"
 
 
 def forget_the_interval() -> None:

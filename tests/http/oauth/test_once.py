@@ -12,11 +12,11 @@ import time_machine
 from django.test import Client as Browser
 from django.utils import timezone
 
-from accounts.models import Event
+from accounts.models import Event, User
 from portal.authorization_server import expiry
 from portal.authorization_server.models import Consent, Grant
-from tests.http.conftest import sign_in, stored
-from tests.http.oauth.application import Application
+from tests.http.conftest import PASSWORD, sign_in, stored
+from tests.http.oauth.application import Application, register
 from tests.http.oauth.at_once import at_once, window
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -89,6 +89,41 @@ def test_what_was_shown_in_another_session_is_asked_anew_and_spends_nothing(
         assert signs_in or page["Location"].startswith("/login?next=%2Foauth%2Fauthorize")
     assert not Consent.objects.exists()
     assert "code" in app.answer(answer(app.browser, shown))
+
+
+@pytest.mark.parametrize("decision", ["allow", "deny"])
+def test_a_page_from_before_a_sign_in_in_another_tab_asks_anew(person: User, decision: str) -> None:
+    """Without a script nobody gives the page the new CSRF token."""
+    own = Application(register(), Browser(enforce_csrf_checks=True))
+    signs_in(own.browser)
+    page = own.ask()
+    fields = {"request": sealed(page), "csrfmiddlewaretoken": token(page), "decision": decision}
+    signs_in(own.browser)
+    led = own.landing(own.browser.post("/oauth/consent", fields))
+    assert led.startswith("/oauth/authorize?"), led
+    again = own.browser.get(led)
+    assert sealed(again) != fields["request"]
+    assert not Consent.objects.exists()
+    assert not Event.objects.filter(name="consent.denied").exists()
+    forged = own.browser.post("/oauth/consent", {**fields, "request": "of somebody else"})
+    assert forged.status_code == 403
+    bob = User.objects.create_user("bob", PASSWORD)
+    bob.give_local_identity()
+    own.browser.cookies.pop("vestibule")
+    signs_in(own.browser, "bob")
+    assert own.browser.post("/oauth/consent", fields).status_code == 403
+
+
+def signs_in(browser: Browser, username: str = "alice") -> None:
+    form = browser.get("/auth/login/local", {"again": "1"})
+    fields = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token(form)}
+    assert browser.post("/auth/login/local", fields).status_code == 303
+
+
+def token(page: Any) -> str:
+    found = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', page.content.decode())
+    assert found
+    return found[1]
 
 
 def test_x08_of_twenty_clicks_on_allow_one_gives_a_code(app: Application) -> None:
