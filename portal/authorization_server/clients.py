@@ -138,7 +138,8 @@ def _is_one(text: str, of: Iterable[str]) -> bool:
 
 def _basic(authorization: str) -> Credentials:
     """Return id and secret, each of which is encoded as a form is (RFC 6749, 2.3.1). The secret may
-    be as it is as well: curl, Authlib and others encode none, and it may have a `+` or a `%`.
+    be as it is as well: curl, Authlib and others encode none, and it may have a `+` or a `%`. An
+    empty one proves nothing: requests-oauthlib says so that a client has none.
     """
     try:
         plain = base64.b64decode(authorization[6:].strip(), validate=True).decode()
@@ -148,5 +149,7 @@ def _basic(authorization: str) -> Credentials:
         client_id = unquote_plus(client_id, errors="strict")
     except (binascii.Error, ValueError):
         raise InvalidClient from None
+    if not secret:
+        return Credentials(client_id, Client.Method.NONE)
     secrets = tuple(dict.fromkeys((unquote_plus(secret), secret)))
     return Credentials(client_id, Client.Method.BASIC, secrets)

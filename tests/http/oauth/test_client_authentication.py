@@ -20,7 +20,7 @@ from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
 from accounts.keyring import digest
 from portal.authorization_server.models import Client
-from tests.http.oauth.application import FORM, SECRET, SITE, Application, register
+from tests.http.oauth.application import CALLBACK, FORM, SECRET, SITE, Application, register
 
 pytestmark = pytest.mark.django_db(transaction=True)
 TYPE = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
@@ -252,6 +252,19 @@ def test_t12_a_public_client_with_a_secret_is_refused(app: Application) -> None:
     code = app.code()
     assert app.redeem(code, client_secret="x").json()["error"] == "invalid_client"
     assert app.redeem(code).status_code == 200
+
+
+def test_t12_a_public_client_may_say_by_http_basic_that_it_has_none(app: Application) -> None:
+    fields = {"grant_type": "authorization_code", "code": app.code(), "redirect_uri": CALLBACK}
+    body = urlencode({**fields, "code_verifier": app.verifier})
+    for secret, status in (("x", 401), ("", 200)):
+        headers = basic("app", secret)
+        answer = app.back.post(TOKEN, body, content_type=FORM, headers=headers)
+        assert answer.status_code == status
+    token = urlencode({"token": answer.json()["access_token"]})
+    for path, status in (("introspect", 401), ("revoke", 200)):
+        answer = app.back.post(f"/oauth/{path}", token, content_type=FORM, headers=basic("app", ""))
+        assert answer.status_code == status
 
 
 def test_a_legacy_desktop_client_may_say_it_twice(browser: Browser) -> None:
