@@ -19,9 +19,9 @@ _HELD = (
 )
 
 
-def end_all(clients: Any, why: str, by: Visit | None = None, **whose: Any) -> None:
+def end_all(clients: Any, why: str, by: Visit | None = None, **whose: Any) -> int:
     """End the child sessions of `clients`, those that `whose` names, in the caller's transaction,
-    each with an event that says `why`.
+    each with an event that says `why`. Returns their number.
     """
     rows = StoredSession.objects.filter(kind=StoredSession.Kind.CLIENT, **whose)
     uids = sorted(
@@ -34,6 +34,7 @@ def end_all(clients: Any, why: str, by: Visit | None = None, **whose: Any) -> No
     for first in range(0, len(uids), AT_ONCE):
         some = StoredSession.objects.filter(uid__in=uids[first : first + AT_ONCE])
         events.record_ended(end(some), why, by)
+    return len(uids)
 
 
 def end_unfetched(codes: Any) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_safe
@@ -12,7 +13,8 @@ from accounts.errors import InvalidRequest, TooManyRequests
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.middleware import leaves_by
 from accounts.session.typed import Session
-from portal.authorization_server import clients, keys, pushed, wire
+from accounts.trail import Act, acting
+from portal.authorization_server import apart, clients, keys, pushed, wire
 from portal.authorization_server.errors import NoWayBack
 from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
@@ -26,12 +28,13 @@ DONE = "/oauth/after-logout"
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What an application asks for: whom it means, and where the person goes afterwards, to an
-    address of its own.
+    """What an application asks for: which session it means, whose, as it was told to which client,
+    and where the person goes afterwards, to an address of its own.
     """
 
     sid: str = ""
     subject: str = ""
+    told: str = ""
     client: Client | None = None
     url: str = ""
 
@@ -42,7 +45,9 @@ class Wish:
 @leaves_by(lambda request: True)
 def logout(request: HttpRequest) -> HttpResponse:
     """End the browser's session for an application that proves, by an id_token of ours, that it
-    means this one; else ask the person. A stranger's POST comes back as our GET.
+    means this one; else ask the person. A stranger's POST comes back as our GET. What has a session
+    of its own leaves that at once, in its person's browser, who is asked whether to leave here too
+    (2).
     """
     try:
         given = wire.read(request.POST if request.method == "POST" else request.GET, _PARAMETERS)
@@ -51,23 +56,35 @@ def logout(request: HttpRequest) -> HttpResponse:
         context = {"sentence": error.description}
         return answers.page(request, "oauth/refused.html", context, 400)
     if request.method == "POST":
-        return answers.see_other(f"/oauth/logout?{urlencode(given)}")
+        return _led_to(f"/oauth/logout?{urlencode(given)}")
     session, return_to = incoming.session_of(request), _return_to(request, wish)
     if not session.exists:
         return answers.see_other(return_to or "/")
-    if _means(wish, session) and wish.subject == getattr(request.user, "uid", ""):
+    is_own = session.is_logged_in and wish.subject == getattr(request.user, "uid", "")
+    if is_own and _means(wish, session):
         return leaving.leave(request, return_to)
-    return answers.page(request, "logout/confirm.html", {"return_to": return_to})
+    left = is_own and _leaves_its_own(request, wish)
+    context = {"return_to": return_to, "stays_at": return_to if left else ""}
+    return answers.page(request, "logout/confirm.html", context)
 
 
 def _means(wish: Wish, session: Session) -> bool:
     """Tell whether the application means `session`, which may have taken the place of the one that
     it was told of. Whose session cannot be read is asked.
     """
-    if not wish.sid or not session.is_logged_in:
+    if not wish.sid:
         return False
     told = ToldSession.objects.filter(session_id=session.uid, sid=wish.sid)
     return wish.sid == session.uid or told.exists()
+
+
+def _leaves_its_own(request: HttpRequest, wish: Wish) -> bool:
+    """End the session that a device or an installed program has for itself, where it is meant."""
+    known = Client.objects.filter(client_id=wish.told)
+    whose = {"uid": wish.sid, "user__uid": wish.subject}
+    with acting(Act("person", incoming.person_id(request))), transaction.atomic():
+        visit = incoming.visit(request)
+        return bool(apart.end_all(known, "left by the application", visit, **whose))
 
 
 @login_not_required
@@ -79,8 +96,11 @@ def done(request: HttpRequest) -> HttpResponse:
         url = pushed.way_back(key) if key else unseal(request.GET.get("to", ""), _RETURN)
     except Unreadable:
         url = ""
-    if not url:
-        return answers.see_other("/")
+    return _led_to(url) if url else answers.see_other("/")
+
+
+def _led_to(url: str) -> HttpResponse:
+    """Return a redirect of any scheme and length, as Django's own is not: an id_token is long."""
     response = HttpResponse(status=303)
     response["Location"] = url
     response["Cache-Control"] = "no-store"
@@ -100,7 +120,7 @@ def _wish(given: Parameters) -> Wish:
     hinted, named = str(claims.get("aud", "")), given.get("client_id", "")
     if hinted and named and hinted != named:
         raise NoWayBack("The application names itself in two ways.")
-    wish = Wish(sid=str(claims.get("sid", "")), subject=str(claims.get("sub", "")))
+    wish = Wish(str(claims.get("sid", "")), str(claims.get("sub", "")), hinted)
     if "post_logout_redirect_uri" not in given:
         return wish
     client = clients.find(hinted or named)

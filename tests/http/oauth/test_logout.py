@@ -42,6 +42,43 @@ def rp(browser: Browser) -> Application:
     return own
 
 
+@pytest.mark.parametrize("decision", ["leaves", "stays"])
+def test_an_installed_program_leaves_its_own_session(native: Application, decision: str) -> None:
+    """RP-Initiated Logout 1.0, 2: whether to leave here too is asked."""
+    after = "http://127.0.0.1/after"
+    Client.objects.update(post_logout_redirect_uris=after)
+    native.sign_in(scope="openid offline_access")
+    hint = native.tokens["id_token"]
+    for who in (Application(native.client), other_person(native.client)):
+        leave(who, id_token_hint=hint)
+        assert native.userinfo().status_code == 200, "a hint ends nothing in another browser"
+    page = leave(native, id_token_hint=hint, post_logout_redirect_uri=after, state="s1")
+    assert native.userinfo().status_code == 401
+    assert native.refresh().json()["error"] == "invalid_grant"
+    ended = Event.objects.get(name="session.ended")
+    assert (ended.detail, ended.actor) == ("left by the application", "person")
+    assert is_signed_in(native)
+    text = page.content.decode()
+    stays = re.search(r'<a href="(/oauth/after-logout[^"]+)">Stay signed in', text)
+    assert stays
+    if decision == "stays":
+        landed = native.browser.get(unescape(stays[1]))["Location"]
+    else:
+        to = unescape(re.findall(r'name="return_to" value="([^"]+)"', text)[0])
+        landed = end_of(native.browser, native.browser.post("/auth/logout", {"return_to": to}))
+    assert landed == f"{after}?state=s1"
+    assert is_signed_in(native) == (decision == "stays")
+    assert leave(native, id_token_hint=hint).status_code in {200, 303}
+
+
+def other_person(client: Client) -> Application:
+    bob = User.objects.create_user("bob", PASSWORD)
+    bob.give_local_identity()
+    own = Application(client)
+    sign_in(own.browser, "bob")
+    return own
+
+
 def leave(rp: Application, **fields: str) -> Any:
     return rp.browser.get("/oauth/logout", fields)
 
@@ -155,7 +192,7 @@ def test_a_hint_of_somebody_else_asks_first(rp: Application) -> None:
 
 
 def test_an_id_token_with_many_groups_is_a_hint(person: User, rp: Application) -> None:
-    names = [f"Afdelingen for borgerservice og digitalisering nr. {each:03}" for each in range(120)]
+    names = [f"Afdelingen for borgerservice og digitalisering nr. {each:03}" for each in range(160)]
     person.groups.set(Group.objects.bulk_create(Group(name=name) for name in names))
     claims = json.dumps({"id_token": {"groups": None}})
     hint = rp.sign_in(scope="openid groups", claims=claims)["id_token"]
@@ -163,7 +200,10 @@ def test_an_id_token_with_many_groups_is_a_hint(person: User, rp: Application) -
     assert "code" in rp.answer(rp.ask(prompt="none", id_token_hint=hint))
     assert rp.ask(prompt="none", id_token_hint="x" * 16_385).status_code == 400
     assert rp.ask(prompt="none", login_hint="x" * 4097).status_code == 400
-    assert leave(rp, id_token_hint=hint)["Location"] == "/"
+    hints = {"id_token_hint": hint, "post_logout_redirect_uri": AFTER, "state": "s" * 4000}
+    long = rp.browser.post("/oauth/logout", {**hints, "client_id": "app", "id_token_hint": hint})
+    assert long.status_code == 200, "led on by a page: a cookie would not carry it"
+    assert rp.browser.get(long["Refresh"].partition("url=")[2]).status_code == 303
     assert not is_signed_in(rp)
 
 
