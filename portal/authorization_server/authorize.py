@@ -15,7 +15,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts import conf, events, strength
-from accounts.errors import AccessDenied, InvalidRequest, LoginRequired, ProtocolError
+from accounts.errors import (
+    AccessDenied,
+    InvalidRequest,
+    LoginRequired,
+    ProtocolError,
+    TooManyRequests,
+)
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import User
 from accounts.session import access
@@ -35,10 +41,10 @@ from portal.authorization_server import (
 from portal.authorization_server.answer import WayBack
 from portal.authorization_server.asked import Asked
 from portal.authorization_server.errors import NoWayBack
-from portal.authorization_server.models import Spent
+from portal.authorization_server.models import Client, Spent
 from portal.authorization_server.steps import Step
 from portal.authorization_server.wire import Parameters
-from portal.door import answers, cookies, incoming, routes
+from portal.door import answers, cookies, incoming, routes, wishes
 from portal.door.destinations import LONGEST
 
 PATH = "/oauth/authorize"
@@ -47,6 +53,8 @@ _AGAIN, _CONSENT = "asked-again", "consent-once"
 _MARK = "vestibule_asked"
 _PARAMETERS = frozenset({*asked.PARAMETERS, _MARK})
 _CONSENT_LIFE = timedelta(minutes=10)
+# Django redirects to no address of more than 16384 characters, and proxies have their own limits.
+_LONGEST_ADDRESS = 8000
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +74,11 @@ def authorize(request: HttpRequest) -> HttpResponse:
     """Take an authorization request, and lead to what it needs next."""
     try:
         came = wire.read(request.POST if request.method == "POST" else request.GET, _PARAMETERS)
-        if request.method == "POST":
-            return _by_get(came)
+        if request.method == "POST":  # it brings no Lax cookie, what follows does
+            return answers.see_other(_led_to(request, came))
         given = pushed.resolve(came)
         way = answer.find(given)
-    except InvalidRequest as error:
+    except (InvalidRequest, TooManyRequests) as error:
         return _page(request, error)
     try:
         case = Case(came, given, way, asked.read(way.client, given, way.redirect_uri))
@@ -84,8 +92,9 @@ def authorize(request: HttpRequest) -> HttpResponse:
 @login_not_required
 @require_POST
 def decide(request: HttpRequest) -> HttpResponse:
-    """Take the person's Allow or Deny, for the very request that they were shown, once. Whose
-    session is another one by now signs in if need be, and is asked anew.
+    """Take the person's Allow or Deny, for the very request that they were shown, once, within ten
+    minutes. Who is late, or whose session is another one by now, signs in if need be, and is asked
+    anew.
     """
     session = incoming.session_of(request)
     if session.is_logged_in:
@@ -97,18 +106,17 @@ def decide(request: HttpRequest) -> HttpResponse:
         given.resource = tuple(resource)
         if session.is_logged_in and person != incoming.person_id(request):
             raise NoWayBack("This question was put to somebody else.")
-        if not session.is_logged_in or uid != session.uid:  # it has ended, or cannot be read
-            return answers.see_other(_path(given))
         over = datetime.fromtimestamp(at, UTC) + _CONSENT_LIFE
-        if timezone.now() > over:
-            raise NoWayBack("This took too long. Start again in the application.")
+        # The session has ended, cannot be read or is another one; or the page is from long ago.
+        if not session.is_logged_in or uid != session.uid or timezone.now() > over:
+            return answers.see_other(_led_to(request, given))
         if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
             return _answered(request, given)
         whole = pushed.resolve(given)
         way = answer.find(whole)
     except Unreadable:
         return _page(request, NoWayBack("This is no question of ours, or one that is over."))
-    except InvalidRequest as error:
+    except (InvalidRequest, TooManyRequests) as error:
         return _page(request, error)
     try:
         case = Case(given, whole, way, asked.read(way.client, whole, way.redirect_uri))
@@ -132,7 +140,9 @@ def _asked_anew(request: HttpRequest) -> str:
         return ""
     given = Parameters(came)
     given.resource = tuple(resource)
-    return _path(given) if person == incoming.person_id(request) else ""
+    path = _path(given)
+    fits = len(path) <= _LONGEST_ADDRESS and person == incoming.person_id(request)
+    return path if fits else ""
 
 
 decide.asks_anew = _asked_anew  # type: ignore[attr-defined]  # portal/door/late_forms.py
@@ -164,12 +174,12 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
             return _in_language(answers.see_other(path), case.asked)
         case Step.SIGN_IN_AGAIN:
             back = _return_path(request, case, again=True)
-            wishes = _wishes(case.asked)
+            told = _wishes(case.asked)
             if catalogue.find(session.source):  # `again` asks for the strictest age itself
-                along = {**wishes, "max_age": "", "again": "1"}
+                along = {**told, "max_age": "", "again": "1"}
                 path = routes.login_path(session.source, next=back, **along)
             else:  # disabled since: by another one, if there is any
-                path = routes.choose_url(back, **wishes)
+                path = routes.choose_url(back, **told)
             return _in_language(answers.see_other(path), case.asked)
         case Step.ASK:
             return _ask(request, case, session)
@@ -230,14 +240,28 @@ def _answered(request: HttpRequest, given: Parameters) -> HttpResponse:
 
 def _page(request: HttpRequest, error: ProtocolError) -> HttpResponse:
     """Return the page for a request that has no way back: nothing is sent anywhere."""
+    if isinstance(error, TooManyRequests):
+        return answers.refuse(request, error)
     if "text/html" not in request.headers.get("Accept", "text/html"):
         return wire.refused(error)
     return answers.page(request, "oauth/refused.html", {"sentence": error.description}, 400)
 
 
-def _by_get(came: Parameters) -> HttpResponse:
-    """Lead a POST here by GET (OIDC Core, 3.1.2.1): it brings no Lax cookie, what follows does."""
-    return answers.see_other(_path(came))
+def _led_to(request: HttpRequest, came: Parameters) -> str:
+    """Return where a request goes on by GET (OIDC Core, 3.1.2.1). One that is too long for an
+    address is kept here meanwhile. Raises as `answer.find` and `pushed.keep` do.
+    """
+    path = _path(came)
+    if len(path) <= _LONGEST_ADDRESS:
+        return path
+    return _kept(request, answer.find(came).client, came)
+
+
+def _kept(request: HttpRequest, client: Client, given: Parameters, **more: str) -> str:
+    """Keep a request. Returns the address that stands for it. Raises as `pushed.keep` does."""
+    uri = pushed.keep(client, given, conf.flow_lifetime(), incoming.visit(request))
+    short = Parameters({"client_id": client.client_id, "request_uri": uri})
+    return _path(short, **more)
 
 
 def _path(came: Parameters, **more: str) -> str:
@@ -249,7 +273,6 @@ def _return_path(request: HttpRequest, case: Case, *, again: bool = False) -> st
     """Return where the request goes on after a sign-in. A long one is kept here meanwhile."""
     plain = Parameters({name: value for name, value in case.came.items() if name != _MARK})
     plain.resource = case.came.resource
-    client_id = case.way.client.client_id
     more = {}
     if again:
         at = timezone.now().isoformat()
@@ -257,9 +280,7 @@ def _return_path(request: HttpRequest, case: Case, *, again: bool = False) -> st
     path = _path(plain, **more)
     if len(path) <= LONGEST:
         return path
-    life, visit = conf.flow_lifetime(), incoming.visit(request)
-    uri = pushed.keep(case.way.client, case.given, life, visit)
-    return _path(Parameters({"client_id": client_id, "request_uri": uri}), **more)
+    return _kept(request, case.way.client, case.given, **more)
 
 
 def _asked_again_at(case: Case) -> datetime | None:
@@ -310,7 +331,7 @@ def _wishes(wished: Asked) -> dict[str, str]:
         "max_age": "" if age is None else str(age),
         "ui_locales": " ".join(wished.ui_locales),
     }
-    return {name: value for name, value in found.items() if value}
+    return wishes.fitting(found)
 
 
 def _place_of(uri: str) -> str:

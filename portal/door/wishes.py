@@ -5,6 +5,7 @@ nothing: whoever takes a demand out meets the rule again.
 """
 
 import re
+from collections.abc import Mapping
 
 from django.http import HttpRequest, QueryDict
 
@@ -32,6 +33,11 @@ def of(request: HttpRequest) -> dict[str, str]:
     return {name: word for name in _SHAPES if (word := _read(request.GET, name))}
 
 
+def fitting(wished: Mapping[str, str]) -> dict[str, str]:
+    """Return those of the wishes that a sign-in would read."""
+    return {name: word for name, word in wished.items() if _fits(name, word)}
+
+
 def posted(request: HttpRequest) -> str:
     """Return the `acr_values` that a posted form has carried on, or those of the address."""
     return _read(request.POST, "acr_values") or _read(request.GET, "acr_values")
@@ -55,8 +61,11 @@ def carried(request: HttpRequest, login_flow: LoginFlow | None = None) -> dict[s
 
 def _read(given: QueryDict, name: str) -> str:
     found = given.getlist(name)
-    fits = len(found) == 1 and len(found[0]) <= _LONGEST and _SHAPES[name].fullmatch(found[0])
-    return found[0] if fits else ""
+    return found[0] if len(found) == 1 and _fits(name, found[0]) else ""
+
+
+def _fits(name: str, word: str) -> bool:
+    return len(word) <= _LONGEST and bool(_SHAPES[name].fullmatch(word))
 
 
 def told_to(source: ConfiguredSource, wished: dict[str, str]) -> dict[str, str]:

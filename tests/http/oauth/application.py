@@ -94,7 +94,7 @@ class Application:
 
     def landing(self, response: Any) -> str:
         """Return where a response leads, past our own page after a form."""
-        url = response["Location"]
+        url = response.get("Location") or response["Refresh"].partition("url=")[2]
         if url.startswith("/onward/"):
             refresh = self.browser.get(url)["Refresh"]
             url = refresh.partition("url=")[2]

@@ -114,6 +114,39 @@ def test_a_page_from_before_a_sign_in_in_another_tab_asks_anew(person: User, dec
     assert own.browser.post("/oauth/consent", fields).status_code == 403
 
 
+def test_who_is_late_is_asked_anew(app: Application) -> None:
+    shown = sealed(app.ask())
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        led = app.landing(answer(app.browser, shown))
+        assert led.startswith("/oauth/authorize?"), led
+        page = app.browser.get(led)
+        assert not Consent.objects.exists()
+        assert app.redeem(app.answer(app.allow(page))["code"]).status_code == 200
+
+
+def test_a_request_that_is_too_long_for_an_address_is_kept(app: Application) -> None:
+    """OIDC Core, 3.1.2.1: by POST it may have any length that a parameter may have."""
+    app.state, hint = "ü" * 4000, "ö" * 4000
+    posted = app.browser.post("/oauth/authorize", app.request(login_hint=hint))
+    led = app.landing(posted)
+    assert led.startswith("/oauth/authorize?client_id=app&request_uri=")
+    shown = app.browser.get(led)
+    assert app.answer(app.allow(shown))["state"] == app.state
+    stranger = Application(app.client)
+    fields = stranger.request(state=app.state, login_hint=hint)
+    kept = stranger.landing(stranger.browser.post("/oauth/authorize", fields))
+    for asked in (stranger.ask(**fields), stranger.browser.get(kept)):
+        assert asked["Location"].startswith("/login?next=%2Foauth%2Fauthorize")
+        assert len(asked["Location"]) < 1000
+    shown = sealed(app.ask(scope="openid email groups", login_hint=hint))
+    with time_machine.travel(timezone.now() + timedelta(minutes=11)):
+        led = app.landing(answer(app.browser, shown))
+        assert app.answer(app.allow(app.browser.get(led)))["state"] == app.state
+    unknown = app.browser.post("/oauth/authorize", app.request(client_id="x", login_hint=hint))
+    assert unknown.status_code == 400
+    assert "not known here" in unknown.content.decode()
+
+
 def signs_in(browser: Browser, username: str = "alice") -> None:
     form = browser.get("/auth/login/local", {"again": "1"})
     fields = {"username": username, "password": PASSWORD, "csrfmiddlewaretoken": token(form)}
