@@ -89,13 +89,15 @@ def open_session(row: StoredSession) -> SessionStore:
 
 
 def keep_alive(store: SessionStore, row: StoredSession) -> None:
-    """Store that the session of `row` is in use, and prolong it. Raises `InvalidToken` when it has
-    ended.
+    """Store that the session of `row` is in use, and prolong it, but one that hangs on a cookie: a
+    call that brought it has done so, any other cannot see whether its person has left. Raises
+    `InvalidToken` when it has ended.
     """
     ended = InvalidToken("The session has ended.")
     if not store.typed.is_logged_in:
         raise ended
-    store.touch(timezone.now(), judged=False)
+    if not store.typed.bound_to:
+        store.touch(timezone.now())
     try:
         store.save()
     except UpdateError:

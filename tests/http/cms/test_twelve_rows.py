@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 import time_machine
 from django.test import Client
 
@@ -123,6 +124,18 @@ def test_row_8_without_cookies_nobody_sees_it_and_the_answer_says_so(visitor: Vi
     assert caller.refresh().status_code == 200
     assert caller.leave("DELETE").json() == {"ended": True, "upstream": "unanswered"}
     assert signed_in_at_cms(visitor)
+
+
+@pytest.mark.parametrize("brings_cookies", [True, False])
+def test_row_8_a_pair_that_brings_none_is_no_use_of_the_session(
+    visitor: Visitor, *, brings_cookies: bool
+) -> None:
+    caller = pair_of(visitor)
+    for hours in (5, 9):
+        with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours)):
+            caller.client = visitor.carry() if brings_cookies else Client()
+            last = caller.refresh()
+    assert last.status_code == (200 if brings_cookies else 401)
 
 
 def test_row_9_and_case_18_a_session_ends_with_its_token(visitor: Visitor, library: Cms) -> None:
