@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 
 from django.utils.translation import gettext_noop
 
-from accounts.errors import Said
+from accounts.errors import Busy, Said
 from accounts.http.answer import NO_PLACE, CallFailed
 
 FAILURES = 5
@@ -73,7 +73,7 @@ class Upstreams:
 
     @property
     def taken(self) -> int:
-        """How many calls are under way, or queue for a place."""
+        """How many calls are under way, or queue for a place, and how many wait beside one."""
         return self._taken
 
     @contextmanager
@@ -91,6 +91,21 @@ class Upstreams:
             yield visit
         finally:
             self._leave(origin, visit)
+
+    @contextmanager
+    def beside(self, in_all: int) -> Iterator[None]:
+        """Wait for what another caller fetches: a thread that does so is one of the `in_all` that
+        all calls together may hold. Raises `Busy` when they do.
+        """
+        with self._changed:
+            if self._taken >= in_all:
+                raise Busy("Too many calls to upstreams are in flight.", retry_after=1)
+            self._taken += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= 1
 
     def _enter(self, origin: str, at_once: int, in_all: int, until: float) -> Visit:
         with self._changed:

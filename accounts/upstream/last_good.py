@@ -2,6 +2,10 @@
 
 One caller renews an old copy while the others use it. It stays in use while the upstream does not
 answer. A copy with a name lies in the shared cache too, sealed, so that a cache cannot forge one.
+
+Who waits for another's fetch holds a thread. People who sign in wait, however many they are: a
+class that comes first to a healthy upstream is not refused. Others, who may be strangers with
+made-up tokens, hold as many threads so as calls to one upstream may be under way.
 """
 
 import threading
@@ -11,8 +15,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
-from accounts import cache
-from accounts.errors import TemporarilyUnavailable
+from accounts import cache, conf
+from accounts.errors import Busy, TemporarilyUnavailable
+from accounts.http import upstreams
 from accounts.keyring import seal, unseal
 
 T = TypeVar("T")
@@ -21,6 +26,8 @@ MAX_AGE = 600.0
 RETRY_AFTER = 30.0
 CALL_SECONDS = 5.0
 DAY = 24 * 3600.0
+# The asker for whom a person waits, who signs in, as one without a name. Others may be anybody.
+LOGIN = "login"
 _PURPOSE = "last-good"
 
 
@@ -48,7 +55,8 @@ class LastGood(Generic[T]):
         kept: float = DAY,
     ) -> None:
         self._read, self._name, self._max_age, self._kept = read, name, max_age, kept
-        self._lock = threading.Lock()
+        self._lock, self._queue = threading.Lock(), threading.Lock()
+        self._waiting = 0
         self._copy: _Copy[T] | None = None
         self._tried_at = self._looked_at = 0.0
         self._failures = 0
@@ -66,7 +74,7 @@ class LastGood(Generic[T]):
 
         `wait` bounds the wait for another caller's first fetch, in seconds. After a failed fetch
         for `asker` none is made for it within 30 seconds. Raises `TemporarilyUnavailable` when the
-        fetch fails and there is no copy.
+        fetch fails and there is no copy, as its subclass `Busy` when too many wait for an `asker`.
         """
         seconds = now.timestamp()
         copy = self._at_hand(seconds)
@@ -84,10 +92,10 @@ class LastGood(Generic[T]):
         """Return a newer value; None when `asker` had one fetched in the last 30 seconds.
 
         A caller who waited for another's fetch takes its value. Raises `TemporarilyUnavailable`,
-        also within 30 seconds after that.
+        also within 30 seconds after that, and `Busy` as `get` does.
         """
         seconds = now.timestamp()
-        with self._locked(CALL_SECONDS):
+        with self._locked(CALL_SECONDS, asker):
             if self._copy is not None and self._copy.value is not than:
                 return self._copy.value
             self._refuse_unanswered(asker, seconds)
@@ -110,7 +118,7 @@ class LastGood(Generic[T]):
     ) -> T:
         """Fetch in place of `copy`. A caller who waited for another's fetch shares its outcome."""
         failures = self._failures
-        with self._locked(wait):
+        with self._locked(wait, asker):
             if self._copy is not None and self._copy is not copy:
                 return self._copy.value
             if self._failures != failures:
@@ -136,13 +144,33 @@ class LastGood(Generic[T]):
         return value
 
     @contextmanager
-    def _locked(self, wait: float) -> Iterator[None]:
-        if not self._lock.acquire(timeout=max(wait, 0)):
+    def _locked(self, wait: float, asker: str) -> Iterator[None]:
+        if not (self._lock.acquire(blocking=False) or self._came(wait, asker)):
             raise TemporarilyUnavailable("The upstream takes too long to answer.")
         try:
             yield
         finally:
             self._lock.release()
+
+    def _came(self, wait: float, asker: str) -> bool:
+        """Tell whether the lock was free in `wait` seconds. Raises `Busy` where too many wait."""
+        if wait <= 0 or asker in {"", LOGIN}:
+            return self._lock.acquire(timeout=max(wait, 0))
+        with self._place():
+            return self._lock.acquire(timeout=wait)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        with self._queue:
+            if self._waiting + 1 >= conf.http_limits().per_upstream:  # one is fetching
+                raise Busy("Too many wait for the upstream already.", retry_after=1)
+            self._waiting += 1
+        try:
+            with upstreams.shared.beside(max(1, conf.threads() - 1)):
+                yield
+        finally:
+            with self._queue:
+                self._waiting -= 1
 
     def _fetched(self, fetch: Callable[[], Any], seconds: float) -> T:
         self._tried_at = seconds

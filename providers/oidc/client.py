@@ -22,8 +22,9 @@ from mozilla_django_oidc.auth import OIDCAuthenticationBackend
 from accounts.errors import InvalidGrant, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
+from accounts.upstream.last_good import LOGIN
 from providers.oidc import authorization, checks
-from providers.oidc.discovery import LOGIN, STRANGER, Upstream
+from providers.oidc.discovery import STRANGER, Upstream
 from providers.oidc.jose import (
     BadSignature,
     KeyNotSought,

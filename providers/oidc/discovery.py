@@ -16,7 +16,7 @@ from accounts.http import Client
 from accounts.keyring import digest
 from accounts.provider import Clock
 from accounts.upstream import urls
-from accounts.upstream.last_good import CALL_SECONDS, LastGood, Registry
+from accounts.upstream.last_good import CALL_SECONDS, LOGIN, LastGood, Registry
 from providers.oidc import jose
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 
@@ -24,7 +24,7 @@ _WELL_KNOWN = "/.well-known/openid-configuration"
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_KEYS = 512 * 1024
 # Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
-LOGIN, STRANGER = "login", "stranger"
+STRANGER = "stranger"
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from django.core.cache import caches
 
-from accounts.errors import TemporarilyUnavailable
+from accounts.errors import Busy, TemporarilyUnavailable
+from accounts.http import upstreams
 from accounts.upstream.last_good import LastGood, Registry
 
 pytestmark = pytest.mark.services
@@ -131,6 +132,74 @@ def test_whoever_waits_too_long_for_the_first_fetch_is_told() -> None:
             kept.get(slow, NOW, wait=0)
         go_on.set()
         assert first.result() == "first"
+
+
+def test_who_waits_for_a_fetch_holds_a_thread_and_only_so_many_strangers_do() -> None:
+    """Of sixteen threads, six of which may call one upstream."""
+    threads = 6
+    kept, go_on = LastGood(str), threading.Event()
+
+    def slow() -> str:
+        assert go_on.wait(30)
+        return "first"
+
+    def ask(number: int) -> str:
+        try:
+            return kept.get(slow, NOW, asker="stranger")
+        except Busy:
+            if len(busy) == 20 - threads - 1:
+                go_on.set()
+            busy.append(number)
+            return "busy"
+
+    busy: list[int] = []
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(ask, range(20)))
+    assert (answers.count("first"), answers.count("busy")) == (threads, 20 - threads)
+    assert upstreams.shared.taken == 0
+
+
+@pytest.mark.parametrize("asker", ["login", ""])
+def test_a_class_that_comes_first_waits_and_nobody_is_refused(asker: str) -> None:
+    kept, go_on = LastGood(str), threading.Event()
+    begun = threading.Barrier(31)
+
+    def slow() -> str:
+        assert go_on.wait(30)
+        return "first"
+
+    def ask(_number: int) -> str:
+        begun.wait(30)
+        return kept.get(slow, NOW, 30, asker)
+
+    with ThreadPoolExecutor(30) as pool:
+        answers = pool.map(ask, range(30))
+        begun.wait(30)
+        go_on.set()
+    assert [*answers] == ["first"] * 30
+
+
+def test_waits_for_several_upstreams_leave_a_thread_to_everybody_else() -> None:
+    go_on, busy = threading.Event(), threading.Semaphore(0)
+
+    def slow() -> str:
+        assert go_on.wait(30)
+        return "first"
+
+    def ask(kept: LastGood[str]) -> str:
+        try:
+            return kept.get(slow, NOW, asker="stranger")
+        except Busy:
+            busy.release()
+            return "busy"
+
+    four = [LastGood(str) for _ in range(4)]
+    with ThreadPoolExecutor(40) as pool:
+        asked = [pool.submit(ask, four[number % 4]) for number in range(40)]
+        for _ in range(40 - 4 - 15):  # four fetch, which counts where the call is made
+            assert busy.acquire(timeout=30)
+        go_on.set()
+    assert [each.result() for each in asked].count("first") == 19
 
 
 def test_a_registry_keeps_what_it_made_and_no_more_than_it_may() -> None:

@@ -15,6 +15,7 @@ from tests.http.oidc.browser import Answer, Browser
 from tests.peers import dead_cache
 from tests.peers.certified import Certified, certified
 from tests.peers.site import Site
+from tests.peers.tampering import encoded
 
 pytestmark = pytest.mark.wire
 
@@ -199,15 +200,40 @@ def test_for_want_of_a_place_a_flow_stays_usable(served: Site, upstream: Certifi
     assert finished.headers["Location"] == "/account/"
 
 
+def test_made_up_tokens_leave_everybody_else_alone_while_the_keys_hang(
+    served: Site, upstream: Certified
+) -> None:
+    known = Visitor(served)
+    known.finish(known.answer())
+    upstream.trouble("/jwks", "hang")
+    upstream.forget_requests()
+
+    def tell(number: int) -> requests.Response:
+        token = f"{encoded({'alg': 'RS256', 'kid': str(number)})}.{encoded({})}.AAAA"
+        door = f"{served.url}/auth/backchannel/town"
+        return requests.post(door, data={"logout_token": token}, timeout=60)
+
+    with ThreadPoolExecutor(HANGING + 1) as pool:
+        told = [pool.submit(tell, number) for number in range(HANGING)]
+        said = _ask_while_it_hangs(known, upstream, told, "/jwks")
+    assert said["while hanging"] > ROUNDS
+    assert said["signed in"] == said["asked"]
+    assert {each.result().status_code for each in told} == {503}
+    assert len(upstream.requests("/jwks")) == 1
+
+
 def _ask_while_it_hangs(
-    known: Visitor, upstream: Certified, logins: list[Future[requests.Response]]
+    known: Visitor,
+    upstream: Certified,
+    logins: list[Future[requests.Response]],
+    where: str = "/token",
 ) -> dict[str, int]:
     """Ask for the session again and again until the last login is over. Returns the counts."""
     said = dict.fromkeys(("asked", "signed in", "while hanging"), 0)
     pause = threading.Event()
     hangs = False
     while not all(login.done() for login in logins):
-        hangs = hangs or bool(upstream.requests("/token"))
+        hangs = hangs or bool(upstream.requests(where))
         answer = known.get("/auth/session")
         said["asked"] += 1
         said["signed in"] += answer.status_code == 200 and answer.json()["isLoggedIn"]
