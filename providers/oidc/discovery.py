@@ -11,18 +11,20 @@ from typing import Any
 import jwt
 from django.utils.translation import gettext_noop as _
 
+from accounts import serialization
 from accounts.errors import Said, TemporarilyUnavailable
 from accounts.http import Client
 from accounts.keyring import digest
 from accounts.provider import Clock
 from accounts.upstream import urls
 from accounts.upstream.last_good import CALL_SECONDS, LOGIN, LastGood, Registry
-from providers.oidc import jose
+from providers.oidc import checks, jose
 from providers.oidc.settings import ENDPOINTS, NEEDED, OidcSettings
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _LARGEST_DOCUMENT = 256 * 1024
 _LARGEST_KEYS = 512 * 1024
+_MOST_LISTED = 100
 # Who asks for a key. Strangers are those whose tokens arrive at a door that is open to everybody.
 STRANGER = "stranger"
 
@@ -44,11 +46,17 @@ class Metadata:
         return self.document.get("authorization_response_iss_parameter_supported") is True
 
     def supported(self, name: str) -> tuple[str, ...] | None:
-        """Return what a `..._supported` member lists; None when the document does not say."""
+        """Return what a `..._supported` member lists; None when the document does not say. What no
+        page and no terminal can show is left out.
+        """
         listed = self.document.get(name)
         if not isinstance(listed, list):
             return None
-        return tuple(each for each in listed if isinstance(each, str))
+        return tuple(each for each in listed[:_MOST_LISTED] if checks.is_name(each))
+
+    def shown(self) -> dict[str, Any]:
+        """Return the document without the members that cannot be written again (RFC 7493, 2.1)."""
+        return {name: each for name, each in self.document.items() if _can_be_written(name, each)}
 
 
 class _Kept:
@@ -165,6 +173,13 @@ def read(settings: OidcSettings, document: Any) -> Metadata:
             template = _("The discovery document's %(name)s leads inside our net.")
             raise TemporarilyUnavailable(Said(template, name=name))
     return Metadata(document, {name: str(url) for name, url in endpoints.items() if url})
+
+
+def _can_be_written(*values: Any) -> bool:
+    try:
+        return all(serialization.storable(each) is each for each in values)
+    except ValueError:
+        return False
 
 
 def _noted(asker: str) -> str:

@@ -8,7 +8,9 @@ from typing import Any
 from django.utils.translation import gettext_lazy as _
 
 from accounts.provider.shown import MAIN, PEOPLE, Shown
+from providers.oidc import checks
 
+LONGEST_ISSUER = 500
 # By which our client may prove itself, in the order of what is tried (RFC 6749, 2.3.1).
 _METHODS = {"client_secret_basic": "basic", "client_secret_post": "post", "none": "none"}
 
@@ -110,7 +112,7 @@ def filled_in(document: Mapping[str, Any], algorithms: tuple[str, ...]) -> dict[
     """
     found: dict[str, Any] = {}
     issuer = document.get("issuer")
-    if isinstance(issuer, str):
+    if checks.is_name(issuer, LONGEST_ISSUER):
         found["issuer"] = issuer
     scopes = _texts(document.get("scopes_supported"))
     if scopes:

@@ -184,8 +184,8 @@ class OidcProvider:
         return logout.verify_logout_token(self.client, raw)
 
     def discovery(self) -> Mapping[str, Any]:
-        """Return the provider's own document, or its last good copy."""
-        return dict(self.upstream.metadata().document)
+        """Return the provider's own document, or its last good copy, as far as it can be told."""
+        return self.upstream.metadata().shown()
 
     def filled_in(self) -> Mapping[str, Any]:
         """Return the settings that follow from the provider's document, asked for anew."""

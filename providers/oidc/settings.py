@@ -11,7 +11,7 @@ from accounts.provider.marks import CLAIMS, TRUSTED, WORDS
 from accounts.provider.shown import Shown
 from accounts.strength import levels
 from accounts.upstream import urls
-from providers.oidc.form import SHOWN
+from providers.oidc.form import LONGEST_ISSUER, SHOWN
 
 ALGORITHMS = (
     *("RS256", "RS384", "RS512", "PS256", "PS384", "PS512"),
@@ -139,7 +139,7 @@ def _url_problems(settings: OidcSettings) -> Iterator[str]:
         yield f"issuer {wrong}"
     elif "?" in settings.issuer:
         yield _("issuer must not have a query")
-    elif len(settings.issuer) > 500:
+    elif len(settings.issuer) > LONGEST_ISSUER:
         yield _("issuer must not be longer than 500 characters")
     for name, url in settings.endpoints.items():
         if name not in ENDPOINTS:

@@ -5,9 +5,11 @@ secret.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.management import CommandError, call_command
 from django.forms import BooleanField
 from django.test import Client
 
@@ -15,6 +17,7 @@ from accounts.models import Source, User
 from accounts.source import catalogue
 from tests.http.conftest import PASSWORD, sign_in
 from tests.peers.certified import SECRET, Certified
+from tests.peers.tampering import OpenIdProvider, tampering_provider
 
 ADD = "/admin/accounts/source/add/"
 
@@ -29,6 +32,16 @@ def admin(client: Client, house: None) -> Client:
 def typed(**values: Any) -> dict[str, Any]:
     given = {"typed": "1", "slug": "town", "provider": "oidc", "order": 100, "enabled": "on"}
     return {**given, **{f"set-{name}": value for name, value in values.items()}}
+
+
+# What a page in UTF-8 cannot hold, what moves a terminal's cursor, and what fills either.
+ODD = {"half-a-character": "\ud800", "escapes": "\x1b[2J\0", "long": "x" * 60_000}
+
+
+@pytest.fixture
+def op() -> Iterator[OpenIdProvider]:
+    with tampering_provider() as running:
+        yield running
 
 
 def wrong(html: str) -> list[str]:
@@ -93,3 +106,27 @@ def test_the_third_step_finds_a_wrong_secret_and_a_right_one(
     assert admin.post(f"/admin/accounts/source/{row.pk}/change/", right).status_code == 302
     html = admin.post(f"/admin/accounts/source/{row.pk}/test/").content.decode()
     assert not any("client_secret" in said for said in wrong(html))
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_what_cannot_be_shown_is_not_filled_in(admin: Client, op: OpenIdProvider, odd: str) -> None:
+    op.document["issuer"] = odd
+    page = admin.post(ADD, {**typed(issuer=op.issuer, client_id="portal"), "_fill": 1})
+    assert page.status_code == 200
+    assert page.context["source_form"]["set-issuer"].value() == op.issuer
+
+
+@pytest.mark.parametrize("odd", ODD.values(), ids=ODD)
+def test_what_a_provider_offers_is_told_as_far_as_it_can_be_shown(
+    admin: Client, op: OpenIdProvider, odd: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    op.document["token_endpoint_auth_methods_supported"] = [odd, "tls_client_auth"]
+    known = {"issuer": op.issuer, "client_id": "portal"}
+    row = Source(slug="town", provider="oidc", settings=known)
+    catalogue.save(row)
+    html = admin.post(f"/admin/accounts/source/{row.pk}/test/").content.decode()
+    with pytest.raises(CommandError):
+        call_command("sources", "check", "town")
+    for told in (html, capsys.readouterr().out):
+        assert "tls_client_auth" in told
+        assert odd not in told

@@ -4,7 +4,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,14 @@ from providers.oidc import discovery
 from tests.http.oidc.conftest import Make
 from tests.peers import dead_cache
 from tests.peers.certified import Certified
+from tests.peers.tampering import (
+    CLIENT_ID,
+    CLIENT_SECRET,
+    OpenIdProvider,
+    Page,
+    page,
+    tampering_provider,
+)
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -132,3 +142,21 @@ def test_what_else_is_listed_is_the_upstream(
     theirs = client.get(RESOURCE).json()
     assert theirs["authorization_servers"] == [provider.issuer]
     assert "scopes_supported" not in theirs
+
+
+def test_what_is_no_json_is_left_out_of_the_document(client: Client, source: Make) -> None:
+    with tampering_provider() as op:
+        answer = _discovery_with(op, b'"odd": 1e999, "half": ["\\ud800"], "fine": [1.5, "\\u00e6"]')
+        op.answers[OWN.lstrip("/")] = answer
+        peer: Any = SimpleNamespace(issuer=op.issuer)
+        source(peer, client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
+        told = client.get(OWN)
+    known = json.loads(told.content, parse_constant=pytest.fail)
+    assert (known["issuer"], known["fine"]) == (op.issuer, [1.5, "æ"])
+    assert not {"odd", "half"} & set(known)
+
+
+def _discovery_with(op: OpenIdProvider, more: bytes) -> Page:
+    """Return an answer that holds more members than the provider's own document."""
+    own = requests.get(op.issuer + OWN.lstrip("/"), timeout=60).content
+    return page(200, own[:-1] + b", " + more + b"}", "application/json")
