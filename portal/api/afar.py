@@ -4,15 +4,26 @@ from django.contrib.auth.decorators import login_not_required
 from django.core.exceptions import BadRequest, RequestDataTooBig, SuspiciousOperation
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.csrf import csrf_exempt
+from limits import RateLimitItemPerMinute
 
-from accounts.errors import InvalidRequest, ProtocolError
+from accounts import events
+from accounts.errors import (
+    InvalidRequest,
+    ProtocolError,
+    TemporarilyUnavailable,
+    TooManyRequests,
+)
 from accounts.login import lockout
+from accounts.models import Event
 from accounts.session import afar
 from accounts.source import catalogue
+from accounts.source.catalogue import ConfiguredSource
 from portal.door import answers, incoming
 
 FORM = "application/x-www-form-urlencoded"
 _DOOR = "/auth/backchannel"
+# How many refusals from one place are written down.
+_RECORDED = RateLimitItemPerMinute(30, 5, namespace="logout-refused")
 _TOKEN = "logout_token"  # noqa: S105  # the name of a parameter
 
 
@@ -49,15 +60,36 @@ backchannel.answers_json = True  # type: ignore[attr-defined]
 
 def _end(request: HttpRequest, slug: str) -> None:
     """Count what is refused. A good token is no guess, whatever others at the address send."""
+    source = catalogue.of_session(slug)
     try:
-        source = catalogue.of_session(slug)
         if source is None:
             raise NoSuchSource("There is no such source.")
         afar.end_by_token(source, _token(request))
     except ProtocolError as error:
         if error.counted(1):  # the provider's own trouble is no fault of the token
             lockout.count_failure(incoming.visit(request), _DOOR)
+        if source:
+            _record(request, source, error)
         raise
+
+
+def _record(request: HttpRequest, source: ConfiguredSource, error: ProtocolError) -> None:
+    """Write why a logout token ended nothing: its session lives on, and nobody else is told."""
+    visit = incoming.visit(request)
+    try:
+        lockout.spend_places(_RECORDED, visit.address)
+    except TooManyRequests:
+        return
+    refused = events.event(
+        "logout.refused",
+        visit,
+        reason=error.reason if isinstance(error, TemporarilyUnavailable) else "",
+        source=source.slug,
+        session_type=source.session_type,
+        actor=Event.Actor.SOURCE,  # or somebody who says so
+        detail=error.description,
+    )
+    events.count(refused)
 
 
 def _token(request: HttpRequest) -> str:

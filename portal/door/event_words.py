@@ -23,6 +23,7 @@ EVENTS = {
     "logout": _("Signed out"),
     "logout.delivered": _("Signed out at the source, later"),
     "logout.superseded": _("Not signed out at the source, since signed in again"),
+    "logout.refused": _("Sign-out by the source refused"),
     "logout.given_up": _("Sign-out at the source given up"),
     "mail.given_up": _("Mail given up"),
     "notice.given_up": _("Notice to an application given up"),

@@ -19,7 +19,10 @@ CHART = "chart"
 # What ends at the person who asked; everything else is told to this site.
 _ANSWERED = frozenset({"login.succeeded", "login.failed", "page.refused", "logout"})
 _FAILED = frozenset(
-    {"login.failed", "page.refused", "refresh.failed", "token.reused", "code.reused"}
+    {
+        *("login.failed", "page.refused", "refresh.failed", "token.reused", "code.reused"),
+        "logout.refused",
+    }
 )
 _ASKED = {"logout": "asked-out", "page.refused": "asked-page"}
 _MOST = 200

@@ -21,8 +21,9 @@ from django.test import Client
 from django.utils import timezone
 from time_machine import travel
 
-from accounts.models import Event, SpentLogoutToken, StoredSession, StoredTokens
+from accounts.models import Event, SpentLogoutToken, StoredSession, StoredTokens, User
 from portal.authorization_server.models import AccessToken, RefreshToken
+from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.application import Application, register
 from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, parallel
@@ -358,6 +359,45 @@ def test_keys_that_cannot_be_had_cost_the_provider_none_of_its_budget(
         assert town.tell().status_code == 200
         fresh.feed()
         assert browser.session() == ANONYMOUS
+
+
+@pytest.mark.parametrize(
+    ("claims", "why"),
+    [
+        ({"exp": REMOVED}, "exp is missing"),
+        ({"iat": 1_000_000_000}, "compare the clocks"),
+        ({"aud": "another"}, "another client"),
+    ],
+)
+def test_why_nobody_was_signed_out_is_in_the_trail(
+    town: Town, client: Client, claims: dict[str, Any], why: str
+) -> None:
+    """Else a provider whose every logout is refused looks as one that signs nobody out."""
+    town.enter()
+    assert [town.tell(**claims).status_code for _ in range(3)] == [400] * 3
+    (refused,) = Event.objects.filter(name="logout.refused")
+    assert why in refused.detail
+    assert (refused.source, refused.count, refused.session_type) == ("town", 3, "oidc")
+    User.objects.create_superuser("ada", PASSWORD, name="Ada")
+    sign_in(client, "ada")
+    html = client.get(f"/admin/accounts/event/{refused.pk}/change/").content.decode()
+    assert "Sign-out by the source refused" in html
+    assert why in html
+
+
+def test_that_keys_cannot_be_had_for_a_logout_is_in_the_trail(
+    town: Town, op: OpenIdProvider
+) -> None:
+    op.answers["jwks"] = page(500)
+    assert town.tell().status_code == 503
+    (refused,) = Event.objects.filter(name="logout.refused")
+    assert refused.reason == "temporarily-unavailable"
+
+
+def test_strangers_write_into_one_row_and_so_often_only(town: Town) -> None:
+    for _ in range(40):
+        assert post("hello").status_code == 400
+    assert Event.objects.get(name="logout.refused").count == 30
 
 
 # --- At the same moment ---------------------------------------------------------------------------
