@@ -105,7 +105,7 @@ def fresh(session: Session, *, wait: bool = True) -> TokenSet | None:
     if not source or not isinstance(source.provider, Refreshes):
         return _unexpired(kept.tokens) or _without_access_token(session.uid, kept)
     if not _lease(session.uid, kept.version):
-        return _shared_result(session.uid, kept) if wait else _unexpired(kept.tokens)
+        return _beside_another(session, kept) if wait else _unexpired(kept.tokens)
     kept = _read(session.uid)  # what was stored since may hold a refresh token that follows
     return _refresh(session, source.provider, kept) if kept else None
 
@@ -192,6 +192,16 @@ def _lease(uid: str, version: int) -> bool:
         Q(leased_until=None) | Q(leased_until__lt=Now()), Q(retry_at=None) | Q(retry_at__lt=now)
     )
     return mine.update(leased_until=Now() + lease(), retry_at=None) == 1
+
+
+def _beside_another(session: Session, before: _Kept) -> TokenSet | None:
+    """Return the result of another caller's refresh; what is still good while the upstream is in
+    known trouble: each who waits holds a thread, and a page behind the gateway asks many times.
+    """
+    still = _unexpired(before.tokens)
+    if still and outage.since([session.source]):
+        return still
+    return _shared_result(session.uid, before)
 
 
 def _shared_result(uid: str, before: _Kept) -> TokenSet | None:

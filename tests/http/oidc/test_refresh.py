@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
@@ -16,6 +17,7 @@ from accounts.provider import TokenSet
 from accounts.session import vault
 from accounts.session.store import SessionStore
 from accounts.session.typed import Session
+from accounts.source import outage
 from portal.authorization_server import keys
 from providers.oidc.provider import OidcProvider
 from tests.http.conftest import stored
@@ -106,6 +108,25 @@ def test_fifty_parallel_callers_spend_one_refresh_token_once(
     assert found[0].access_token == held(due).access_token
     assert len(provider.requests("/token")) == 1
     assert provider.events("grant.error") == []
+
+
+@pytest.mark.services
+def test_a_token_that_is_good_waits_for_no_source_in_known_trouble(
+    due: Browser, provider: Certified
+) -> None:
+    """A page of forty pictures behind the gateway would hold every thread while it hangs."""
+    provider.trouble("/token", "hang")
+    outage.note("town")
+    session, before = typed(due), held(due)
+
+    def ask() -> float:
+        began = time.monotonic()
+        assert vault.fresh(session) == before
+        return time.monotonic() - began
+
+    took = sorted(parallel(8, ask))
+    assert took[-2] < took[-1] / 2, "one asks the provider, the others ask nobody"
+    assert len(provider.requests("/token")) == 1
 
 
 def test_fifty_parallel_requests_spend_one_refresh_token_once(
