@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.rfc.oidc_back_channel_logout import test_logout_token as logout_token
+
 TESTS = Path(__file__).resolve().parent.parent.parent
 PREFIX = "oidcc-client-test"
 
@@ -28,7 +30,15 @@ COMPREHENSIVE = (
 )
 LOGOUT = ("rp-init-logout", "rp-init-logout-other-state", "rp-init-logout-no-state")
 REFRESH = ("refresh-token", "refresh-token-invalid-issuer", "refresh-token-invalid-sub")
-MODULES = sorted({*BASIC, *CONFIGURATION, *COMPREHENSIVE, *LOGOUT, *REFRESH})
+FRONT_CHANNEL = ("rp-frontchannel-rpinitlogout", "rp-frontchannel-opinitlogout")
+# Of the hybrid flow, which is not spoken here: an at_hash may come with a code as well.
+HYBRID = ("invalid-athash",)
+MODULES = sorted(
+    {*BASIC, *CONFIGURATION, *COMPREHENSIVE, *LOGOUT, *FRONT_CHANNEL, *REFRESH, *HYBRID}
+)
+BACK_CHANNEL = (
+    *("alg-none", "wrong-alg", "no-event", "wrong-event", "with-nonce", "wrong-aud", "wrong-iss"),
+)
 
 
 def _names(tree: ast.AST) -> Iterator[str]:
@@ -53,3 +63,8 @@ def tested() -> set[str]:
 @pytest.mark.parametrize("module", MODULES)
 def test_a_module_has_a_test_of_its_name(tested: set[str], module: str) -> None:
     assert "-".join(filter(None, (PREFIX, module))) in tested
+
+
+@pytest.mark.parametrize("fault", BACK_CHANNEL)
+def test_a_module_of_back_channel_logout_has_a_test_of_its_name(fault: str) -> None:
+    assert f"{logout_token.MODULE}-{fault}" in logout_token.REFUSED

@@ -50,7 +50,7 @@ def ancestors(response: Any) -> str:
     return str(found.removeprefix("frame-ancestors "))
 
 
-@pytest.mark.parametrize("module", ["oidcc-client-test-rp-frontchannel-rpinitlogout"])
+@pytest.mark.parametrize("module", ["oidcc-client-test-rp-frontchannel-opinitlogout"])
 def test_it_ends_that_session_of_a_browser(town: Town, module: str) -> None:
     browser, other = town.enter(), town.enter("sid-2")
     answer = framed(town)
@@ -61,6 +61,15 @@ def test_it_ends_that_session_of_a_browser(town: Town, module: str) -> None:
     assert other.session()["isLoggedIn"] is True
     (line,) = Event.objects.filter(name="session.ended")
     assert (line.detail, line.source) == ("by the source", "town")
+
+
+@pytest.mark.parametrize("module", ["oidcc-client-test-rp-frontchannel-rpinitlogout"])
+def test_who_leaves_here_is_framed_by_the_provider_afterwards(town: Town, module: str) -> None:
+    browser = town.enter()
+    assert browser.leave()["Location"].startswith(town.op.url("end_session"))
+    assert framed(town).status_code == 200
+    assert browser.session() == ANONYMOUS
+    assert not Event.objects.filter(name="session.ended").exists(), "it had ended before"
 
 
 def test_b18_the_page_is_framed_by_its_provider_alone(town: Town) -> None:
