@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 # RFC 9110 allows more, but what WSGI makes of a name would be the same for `_` and `-`.
 _NAME = re.compile(r"[a-z0-9-]+")
+# Some proxies write the client's port beside its address, as a URL has both (RFC 3986, 3.2).
+_WITH_PORT = re.compile(r"(?:\[([0-9A-Fa-f:.]{2,45})\]|([0-9.]{7,15}))(?::[0-9]{1,5})?")
 _PREFIXES = ("x-forwarded-", "x-original-")
 _OTHERS = {"forwarded", "x-real-ip"}
 
@@ -26,7 +28,8 @@ class Caller:
 class TrustedProxies:
     """Takes client address and scheme from the proxies in `networks` only, by default from nobody.
 
-    Of `X-Forwarded-For` the last address that is not itself a trusted proxy is the client.
+    Of `X-Forwarded-For` the last address that is not itself a trusted proxy is the client; a port
+    beside an address does not count.
     """
 
     def __init__(self, networks: Iterable[str]) -> None:
@@ -59,7 +62,7 @@ class TrustedProxies:
         return Caller(self._client(headers) or peer, scheme, headers)
 
     def _client(self, headers: dict[str, str]) -> str:
-        hops = [hop.strip() for hop in headers.get("x-forwarded-for", "").split(",")]
+        hops = [_without_port(hop) for hop in headers.get("x-forwarded-for", "").split(",")]
         client = next((hop for hop in reversed(hops) if hop and not self._is_trusted(hop)), "")
         return client if _address(client) else ""
 
@@ -70,6 +73,12 @@ class TrustedProxies:
 
 def _is_a_proxys(name: str) -> bool:
     return name.startswith(_PREFIXES) or name in _OTHERS
+
+
+def _without_port(hop: str) -> str:
+    """Return the address in a word of `X-Forwarded-For`; what is none stays as it is."""
+    found = _WITH_PORT.fullmatch(hop.strip())
+    return (found[1] or found[2]) if found else hop.strip()
 
 
 def _address(text: str) -> Address | None:

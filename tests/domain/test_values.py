@@ -175,7 +175,24 @@ def test_a_trusted_proxy_names_the_client(peer: str) -> None:
     assert seen.scheme == "https"
 
 
-@pytest.mark.parametrize("told", ["", "unknown", "not-an-address", "203.0.113.9:4711", ", ,"])
+@pytest.mark.parametrize(
+    ("told", "address"),
+    [
+        ("203.0.113.9:4711", "203.0.113.9"),
+        ("[2001:db8::9]:443", "2001:db8::9"),
+        ("[2001:db8::9]", "2001:db8::9"),
+        ("198.51.100.7:1, 203.0.113.9:2, 10.0.0.2:3", "203.0.113.9"),
+    ],
+)
+def test_a_port_beside_the_client_is_no_part_of_it(told: str, address: str) -> None:
+    """Some load balancers write one. Else all that come by it would be one address."""
+    lines = [("x-forwarded-for", told)]
+    assert TrustedProxies(["10.0.0.0/8"]).caller("10.0.0.1", "http", lines).address == address
+
+
+@pytest.mark.parametrize(
+    "told", ["", "unknown", "not-an-address", ", ,", "203.0.113.9:", "2001:db8::9]:1", "[x]:1"]
+)
 def test_nonsense_from_a_trusted_proxy_changes_nothing(told: str) -> None:
     lines = [("x-forwarded-for", told)]
     assert TrustedProxies(["10.0.0.1"]).caller("10.0.0.1", "http", lines).address == "10.0.0.1"
