@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
 import pytest
@@ -87,4 +90,25 @@ def test_nobody_comes_in_while_vestibule_does_not_answer(
         wire = Wire(places.files, certificates.authority)
         for line in ("GET /", "PROPFIND /dav/", "GET /.well-known/openid-configuration"):
             assert wire.ask(line, "Accept: text/html").status in {500, 502, 503}
+    assert not app.seen
+
+
+def test_nobody_waits_for_ever_while_vestibule_hangs(
+    certificates: Certificates, app: Application
+) -> None:
+    """Of all web servers at once: each waits half a minute."""
+    app.seen.clear()
+    with ExitStack() as stack:
+        silent = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=64))
+        port = silent.getsockname()[1]
+        wires = []
+        for name in gateways.NAMES:
+            places = gateways.Places(free_port(), port, app.port, free_port())
+            stack.enter_context(gateways.before(name, places, certificates))
+            wires.append(Wire(places.files, certificates.authority))
+        began = time.monotonic()
+        with ThreadPoolExecutor(len(wires)) as pool:
+            found = list(pool.map(lambda wire: wire.ask("GET /").status, wires))
+    assert set(found) <= {500, 503, 504}, found
+    assert time.monotonic() - began < 45
     assert not app.seen
