@@ -66,6 +66,14 @@ LIES = (
     "X-Forwarded-Preferred-Username: evil", "X-Forwarded-Access-Token: evil",
     "X-Forwarded-Scheme: evil", "X-Forwarded-Ssl: evil", "X-Forwarded-Path: evil",
     "X-Original-Host: evil", "X-Original-Authorization: evil", "X-Rewrite-Uri: evil",
+    # By these oauth2-proxy, mod_auth_openidc and other web servers say who asks; the last is a
+    # variable of CGI's by which programs call through a proxy (CVE-2016-5385).
+    "X-Auth-Request-User: evil", "X-Auth-Request-Email: evil", "X-Auth-Request-Groups: evil",
+    "X-Auth-Request-Preferred-Username: evil", "X-Auth-Request-Access-Token: evil",
+    "OIDC-Claim-Sub: evil", "OIDC_CLAIM_sub: evil", "OIDC-Claim-Email: evil",
+    "OIDC-Claim-Name: evil", "OIDC-Claim-Groups: evil", "OIDC-Claim-Preferred-Username: evil",
+    "OIDC-Access-Token: evil", "X-Remote-User: evil", "X-Remote-Groups: evil",
+    "X-WebAuth-User: evil", "Proxy: evil",
 )  # fmt: skip
 TRICKS = (
     "/private", "/private/", "//private", "///private", "/./private", "/x/../private",
