@@ -146,6 +146,7 @@ def _traefik(folder: Path, places: Places, certificates: Certificates) -> list[s
     return [
         str(_PYTHON / "traefik"),
         f"--entryPoints.websecure.address=127.0.0.1:{places.files}",
+        "--entryPoints.websecure.transport.respondingTimeouts.readTimeout=12h",
         f"--providers.file.filename={folder / 'dynamic.yaml'}",
         "--log.level=WARN",
         "--global.checkNewVersion=false",
