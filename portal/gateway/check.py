@@ -82,7 +82,7 @@ def at_hand(
     question: Question, remembered: Callable[[Mapping[str, str], str], Who | None]
 ) -> tuple[Answer, Keep | None] | None:
     """Return the same as `weighed` where that takes no query and writes nothing: who asks is
-    `remembered`, and is neither refused nor given the upstream's token. Else None.
+    `remembered`, and gets neither a page of ours nor the upstream's token. Else None.
     """
     try:
         asked = forwarded_request.read(question.headers, question.unreadable)
@@ -93,7 +93,9 @@ def at_hand(
         return None
     settings = settings_of(question)
     decision = decide(somebody, asked, compiled, settings, timezone.now())
-    if isinstance(decision, Forbidden) or (isinstance(decision, Allow) and decision.pass_token):
+    if isinstance(decision, Forbidden) or _is_told(decision, asked):
+        return None
+    if isinstance(decision, Allow) and decision.pass_token:
         return None
     return rendered(decision, asked, settings), _keep(somebody, decision, question)
 
@@ -118,6 +120,8 @@ def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, 
     if isinstance(decision, Forbidden):  # each is counted
         code = refusal.record(decision, somebody, asked, visit)
         return _explained(found, decision, somebody, asked, question, code), None
+    if isinstance(decision, Unauthorized) and _is_told(decision, asked):
+        return _paged(found, refusal.form_page(decision, question.headers), framed=True), None
     return found, None if passes else _keep(somebody, decision, question)
 
 
@@ -181,14 +185,23 @@ def _explained(
     """Return a refusal with its support code: a page for a browser that goes to one, else JSON."""
     if asked.is_dav:
         return found
-    if not asked.navigates:
+    if not (asked.navigates or asked.sends_form):
         coded = f" Support code {code}." if code else ""
         return replace(found, body=_json(AccessDenied(f"Refused: {decision.why}.{coded}")))
-    body = refusal.page(decision, somebody, code, question.headers.get("accept-language", ""))
+    return _paged(found, refusal.page(decision, somebody, code, question.headers))
+
+
+def _is_told(decision: Decision, asked: Forwarded) -> bool:
+    """Tell whether a person reads a page in the place of a challenge: what they sent is lost."""
+    return isinstance(decision, Unauthorized) and asked.sends_form
+
+
+def _paged(found: Answer, body: bytes, *, framed: bool = False) -> Answer:
+    """Return an answer with a page as its body. `framed`: also in a frame of the application."""
     head = [(name, value) for name, value in found.headers if name != "Content-Type"]
     head += [
         ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Security-Policy", refusal.policy()),
+        ("Content-Security-Policy", refusal.policy(framed=framed)),
         ("X-Content-Type-Options", "nosniff"),
     ]
     return Answer(found.status, tuple(head), body)

@@ -106,10 +106,11 @@ class SignIn:
 
 @dataclass(frozen=True, slots=True)
 class Unauthorized:
-    """Ask for credentials by these challenges."""
+    """Ask for credentials by these challenges. Who has sent a form can sign in at `location`."""
 
     error: ProtocolError
     challenges: tuple[str, ...] = ()
+    location: str = ""
     expires: tuple[AppCookie, ...] = ()
     clear_storage: bool = False
     rules: tuple[Rule, ...] = ()
@@ -282,13 +283,22 @@ def _ask(
         expires = expires[:1]
     clear = any(rule.clear_storage for rule in matched) and bool(expires)
     if asked.navigates:
-        if isinstance(needed, InsufficientUserAuthentication):
-            location = sign_in_url(asked, settings, again=True, strength=needed.strength)
-        else:
-            location = sign_in_url(asked, settings, strength=demanded(matched))
+        location = _way_in(needed, asked, matched, settings)
         return SignIn(location, expires, clear, matched)
     challenges = () if asked.is_script else tuple(_challenges(needed, asked, settings))
-    return Unauthorized(needed, challenges, expires, clear, matched)
+    location = ""
+    if asked.sends_form:
+        form = replace(asked, target=asked.form_page)
+        location = _way_in(needed, form, matched, settings)
+    return Unauthorized(needed, challenges, location, expires, clear, matched)
+
+
+def _way_in(
+    needed: ProtocolError, asked: Forwarded, matched: tuple[Rule, ...], settings: Settings
+) -> str:
+    if isinstance(needed, InsufficientUserAuthentication):
+        return sign_in_url(asked, settings, again=True, strength=needed.strength)
+    return sign_in_url(asked, settings, strength=demanded(matched))
 
 
 def sign_in_url(

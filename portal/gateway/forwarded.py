@@ -67,7 +67,8 @@ class Forwarded:
     """The request of the application's caller. `authority` is the host with the port that was
     asked for, `target` path and query as they were sent, `methods` and `readings` all that the
     application may take it for; by the `deep` ones of the methods it reaches what lies below.
-    `opens_page`: the browser navigates, and in no frame.
+    `opens_page`: the browser navigates, and in no frame. `sends_form`: a person sends one, from the
+    page `form_page` of the same origin, as far as is known.
     """
 
     method: str
@@ -82,6 +83,8 @@ class Forwarded:
     cookies: frozenset[str] = frozenset()
     navigates: bool = False
     opens_page: bool = False
+    sends_form: bool = False
+    form_page: str = "/"
     is_script: bool = False
     in_browser: bool = False
     is_preflight: bool = False
@@ -121,7 +124,8 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
     if scheme not in {"http", "https"}:
         raise InvalidRequest("The scheme is neither http nor https.")
     path, query = paths.split(target)
-    methods, navigates = _methods(asked, query, headers), _navigates(asked, headers)
+    methods, wants_page = _methods(asked, query, headers), _wants_page(headers)
+    navigates = wants_page and asked in SAFE
     _refuse_nowhere(asked, methods, headers)
     return Forwarded(
         method=asked,
@@ -136,6 +140,8 @@ def read(headers: Mapping[str, str], unreadable: Collection[str] = ()) -> Forwar
         cookies=frozenset(cookie_header.parse(headers.get("cookie", ""))),
         navigates=navigates,
         opens_page=navigates and headers.get("sec-fetch-dest", "document") == "document",
+        sends_form=wants_page and asked == "POST",
+        form_page=_page_of(headers.get("referer", ""), scheme, authority),
         is_script=headers.get("x-requested-with", "").lower() == "xmlhttprequest",
         in_browser=_is_of_a_browser(headers),
         is_preflight=_is_preflight(asked, query, headers),
@@ -307,14 +313,20 @@ def _upgrade(headers: Mapping[str, str]) -> str:
     return named or ("websocket" if "sec-websocket-key" in headers else "")
 
 
-def _navigates(method: str, headers: Mapping[str, str]) -> bool:
-    """Tell whether a browser goes to a page, so that it can be sent to sign in."""
-    if method not in SAFE or headers.get("x-requested-with") or headers.get("upgrade"):
+def _wants_page(headers: Mapping[str, str]) -> bool:
+    """Tell whether a browser goes to a page: by a safe method it can be sent to sign in."""
+    if headers.get("x-requested-with") or headers.get("upgrade"):
         return False
     if headers.get("authorization"):
         return False
     mode = headers.get("sec-fetch-mode")
     return mode == "navigate" if mode is not None else _takes_html(headers)
+
+
+def _page_of(referer: str, scheme: str, authority: str) -> str:
+    """Return the page of the same origin from which a request comes; the first one for none."""
+    target = referer.removeprefix(f"{scheme}://{authority}")
+    return target if target != referer and paths.is_target(target) else "/"
 
 
 def _is_of_a_browser(headers: Mapping[str, str]) -> bool:

@@ -57,10 +57,16 @@ def split(target: str) -> tuple[str, str]:
 
     Raises `InvalidRequest` for the absolute form, and for what is not ASCII as RFC 3986 has it.
     """
-    if len(target) > LONGEST or not _TARGET.match(target) or _BAD_ESCAPE.search(target):
+    if not is_target(target):
         raise InvalidRequest("The address cannot be read.")
     path, _, query = target.partition("?")
     return path, query
+
+
+def is_target(text: str) -> bool:
+    """Tell whether a text is a path with or without a query, in ASCII as RFC 3986 has it."""
+    well = len(text) <= LONGEST and _TARGET.match(text) is not None
+    return well and not _BAD_ESCAPE.search(text)
 
 
 def readings(path: str) -> tuple[Reading, ...]:

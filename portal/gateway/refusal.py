@@ -1,5 +1,6 @@
 """A refusal, for the person who reads it and for the trail (docs/gateway.md 2)."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.template import loader
@@ -9,13 +10,13 @@ from django.utils.translation.trans_real import parse_accept_lang_header
 from limits import RateLimitItemPerMinute
 
 from accounts import conf, events
-from accounts.errors import TooManyRequests
+from accounts.errors import InsufficientUserAuthentication, TooManyRequests
 from accounts.login import lockout
 from accounts.models import User
 from accounts.provider import Visit
 from portal import conf as portal_conf
 from portal.door import incoming
-from portal.gateway.decision import AWAITING, Forbidden, Who
+from portal.gateway.decision import AWAITING, Forbidden, Unauthorized, Who
 from portal.gateway.forwarded import Forwarded
 
 # Of one session so many refusals are recorded; a page with many pictures is refused as often.
@@ -50,19 +51,41 @@ def record(decision: Forbidden, who: Who, asked: Forwarded, visit: Visit) -> str
     return code
 
 
-def page(decision: Forbidden, who: Who, code: str, languages: str) -> bytes:
-    """Return the page for a browser. `languages` is its `Accept-Language`. It is shown at the
-    application's address, so what it links to is absolute.
+def page(decision: Forbidden, who: Who, code: str, headers: Mapping[str, str]) -> bytes:
+    """Return the page for a browser that sent these `headers`. It is shown at the application's
+    address, so what it links to is absolute.
     """
-    with translation.override(_spoken(languages)):
+    with translation.override(_spoken(headers.get("accept-language", ""))):
         text = loader.render_to_string("gateway/refused.html", _context(decision, who, code))
     return text.encode()
 
 
-def policy() -> str:
-    """Return the content policy of the page (CSP 3): nothing but this site's style sheets."""
-    site = conf.site_url()
-    return f"default-src 'none'; style-src {site}; base-uri 'none'; frame-ancestors 'none'"
+def form_page(decision: Unauthorized, headers: Mapping[str, str]) -> bytes:
+    """Return the page for a person who has sent a form and is not signed in: how to send it again.
+
+    It stands at the address of the form, which a browser sends once more when the page is reloaded.
+    """
+    with translation.override(_spoken(headers.get("accept-language", ""))):
+        text = loader.render_to_string("gateway/form.html", _of_form(decision))
+    return text.encode()
+
+
+def policy(*, framed: bool = False) -> str:
+    """Return the content policy of a page (CSP 3): nothing but this site's style sheets. `framed`:
+    whoever could frame the application may frame the page.
+    """
+    only = f"default-src 'none'; style-src {conf.site_url()}; base-uri 'none'"
+    return only if framed else f"{only}; frame-ancestors 'none'"
+
+
+def _of_form(decision: Unauthorized) -> dict[str, Any]:
+    is_in = isinstance(decision.error, InsufficientUserAuthentication)
+    return {
+        "is_signed_in": is_in,
+        "location": decision.location,
+        "site": conf.site_url(),
+        "institution": portal_conf.institution(),
+    }
 
 
 def _context(decision: Forbidden, who: Who, code: str) -> dict[str, Any]:

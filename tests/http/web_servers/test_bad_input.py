@@ -510,6 +510,40 @@ def test_whoever_is_refused_reads_why(
     assert not app.seen
 
 
+@pytest.mark.parametrize("size", [1, 99_999, 300_000])
+def test_who_sends_a_form_in_vain_reads_why(
+    wire: Wire, app: Application, alice: Desktop, server: str, size: int
+) -> None:
+    """docs/gateway.md 2: how to send it again, or that they may not."""
+    held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
+    came = f"Referer: https://{wire.host}/own/new"
+    sent = (f"Content-Length: {size}", "Sec-Fetch-Mode: navigate", came)
+    found = wire.ask("POST /own/form", *sent, body=bytes(size))
+    by_itself = server == "nginx" and size > 99_999  # it would have to be kept
+    assert found.status == 401
+    assert len(found.all("WWW-Authenticate")) == len(found.all("Cache-Control")) == 1
+    assert b"What you sent has not arrived" in found.body
+    if not by_itself:
+        assert found.one("Content-Type") == "text/html; charset=utf-8"
+        assert b"%2Fown%2Fnew" in found.body
+    shop = wire.ask("POST /shop/form", *sent, "Cookie: app=1", body=bytes(size))
+    assert len(shop.all("Set-Cookie")) == 1
+    assert shop.one("Clear-Site-Data") == '"storage"'
+    known = f"Cookie: vestibule={held}"
+    found = wire.ask("POST /private/form", *sent, known, "Accept-Language: da", body=bytes(size))
+    assert found.status == 403
+    assert by_itself or "<h1>Du har ikke adgang til siden</h1>" in found.body.decode()
+    assert not app.seen
+    with closing(wire.connect()) as kept:
+        head = f"POST /own/form HTTP/1.1\r\nHost: {wire.host}\r\n"
+        kept.sendall(("\r\n".join([head + sent[1], *sent[::2], "", ""])).encode() + bytes(size))
+        first = answer(kept, "POST")
+        assert first.status == 401
+        with suppress(OSError):
+            kept.sendall(f"GET /public HTTP/1.1\r\nHost: {wire.host}\r\n\r\n".encode())
+            assert answer(kept).status in {200, 0}  # or closed
+
+
 def test_a_token_without_the_scope_is_told_so(wire: Wire, narrow: str, app: Application) -> None:
     """RFC 6750, 3.1."""
     for method in ("GET", "PROPFIND"):
