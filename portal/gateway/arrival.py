@@ -8,13 +8,12 @@ from urllib.parse import urlencode
 from django.contrib.auth.decorators import login_not_required
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
-from django.utils.translation import gettext
 from django.views.decorators.http import require_safe
 
 from accounts import conf, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
-from portal.door import answers, cookies, incoming, signing_in
+from portal.door import answers, circles, cookies, incoming, signing_in
 from portal.door.destinations import LONGEST
 from portal.gateway import forwarded, handover, rules
 from portal.gateway.expiry import clear_site_data
@@ -38,7 +37,7 @@ def start(request: HttpRequest) -> HttpResponse:
     if handover.shares_cookie(place.host):
         return _found(place.url)
     if request.GET.get("failed"):
-        return _failed(request, place)
+        return circles.page(request, place.authority, start_url(place))
     state = request.GET.get("state", "")
     if not handover.is_state(state):
         return _found(start_url(place))
@@ -160,15 +159,3 @@ def _found(url: str) -> HttpResponse:
     response["Cache-Control"] = "no-store"
     response["Referrer-Policy"] = "no-referrer"
     return response
-
-
-def _failed(request: HttpRequest, place: Place) -> HttpResponse:
-    """Return the page for a browser that could not be recognised at the application's host."""
-    problem = {
-        "title": gettext("You could not be signed in there"),
-        "sentence": gettext("The way to %(place)s took too long, or your browser keeps no cookies.")
-        % {"place": place.authority},
-        "advice": gettext("Try again. If it happens once more, allow cookies for that address."),
-    }
-    context = {"problem": problem, "retry": start_url(place), "choose": "/"}
-    return answers.page(request, "gateway/failed.html", context, 400)

@@ -23,6 +23,7 @@ from portal import conf
 from portal.door import (
     anew,
     answers,
+    circles,
     cookies,
     forms,
     incoming,
@@ -50,7 +51,8 @@ def choose(request: HttpRequest) -> HttpResponse:
     if session.is_logged_in and (request.GET.get("again") or (is_weak and not wanted)):
         return signing_in.ask_again(session, next_url, demand)
     if session.is_logged_in and not wanted:
-        return answers.see_other(signing_in.landing(None, session, next_url))
+        place = signing_in.landing(None, session, next_url)
+        return circles.broken(request, session, place) or answers.see_other(place)
     told = incoming.cut_off(request)
     known = signing_in.recognised(request) if not (wanted or told) else None
     known = known if known and _is_strong_enough(*known, demand) else None
