@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.mail.message import sanitize_address
 
+from portal.operations import collected
+
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
 LEAST_KIB = 7 * 1024
 LEAST_WORK = 5 * LEAST_KIB
@@ -36,9 +38,13 @@ def is_embedded() -> bool:
 def refuse_unsound() -> None:
     """Run the checks of the house. Raises `SystemExit` with what is wrong, one sentence a line.
 
-    For whoever serves the site: `manage.py` runs the checks by itself, a server does not.
+    For whoever serves the site: `manage.py` runs the checks by itself, a server does not. That
+    static files are collected is no check, since `migrate` may come first.
     """
     found = [each for each in run_checks(tags=["vestibule"]) if each.is_serious()]
+    if collected.is_nothing():
+        hint = f"Run {collected.COMMAND} with the variables of the workers."
+        found.append(Error("No static file is collected.", hint=hint, id="vestibule.E020"))
     if found:
         raise SystemExit("\n".join(f"{each.id}: {each.msg} {each.hint or ''}" for each in found))
 

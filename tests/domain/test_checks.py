@@ -7,6 +7,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from django.test import override_settings
 from accounts.source import registry
 from portal.configuration import mail
 from portal.operations import checks
+from portal.operations.doctor import start
 from portal.operations.management.commands import clear_expired
 from tests.tenant.provider import TenantProvider
 
@@ -239,6 +241,26 @@ def test_a_server_refuses_to_start_on_what_is_unsound(setting: str) -> None:
         pytest.raises(SystemExit, match="vestibule"),
     ):
         checks.refuse_unsound()
+
+
+COLLECTED = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+}
+
+
+def test_a_server_refuses_to_start_without_its_static_files(tmp_path: Path) -> None:
+    """Each page, and the page of an error, would be an empty 500."""
+    refuse: Callable[[], None] = checks.refuse_unsound
+    with override_settings(**PRODUCTION, STORAGES=COLLECTED, STATIC_ROOT=tmp_path):
+        with pytest.raises(SystemExit, match=r"vestibule\.E020.*collectstatic"):
+            refuse()
+        assert run_checks(tags=["vestibule"]) == [], "migrate may come first"
+    (tmp_path / "staticfiles.json").write_text('{"version": "1.1", "paths": {"a.css": "a.1.css"}}')
+    with override_settings(**PRODUCTION, STORAGES=COLLECTED, STATIC_ROOT=tmp_path):
+        refuse()
+        said = [each for each in start.findings(None) if not each.ok]
+    assert [each.fix for each in said if "not collected" in each.message] != []
 
 
 def test_a_refusal_shows_no_secret() -> None:

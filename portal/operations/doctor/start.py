@@ -1,4 +1,4 @@
-"""What the checks at start would say, which refuse to serve."""
+"""What the checks at start would say, which refuse to serve, and what nobody reads or finds."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,6 +7,7 @@ from django.core.checks import run_checks
 from django.utils.translation import gettext as _
 
 from accounts.provider import Finding
+from portal.operations import collected
 
 
 def findings(_look: Any) -> Iterator[Finding]:
@@ -16,3 +17,8 @@ def findings(_look: Any) -> Iterator[Finding]:
         yield Finding(False, f"{each.id}: {each.msg}", each.hint or _("See docs/configuration.md."))
     if not found:
         yield Finding(True, _("The settings fit together."))
+    if missing := collected.missing():
+        said = _("%(count)d static files of this version are not collected, such as %(first)s.")
+        told = {"count": len(missing), "first": missing[0]}
+        fix = _("Run %s, and start the workers anew.") % collected.COMMAND
+        yield Finding(False, said % told, fix)
