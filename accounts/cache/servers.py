@@ -101,9 +101,10 @@ def read(url: str) -> Servers:
         for name in list(query)
         if name.startswith("sentinel_")
     }
-    one = parts._replace(path="" if kind else parts.path, query=urlencode(query))
+    # Written anew by hand: `urlunsplit` loses the slashes of an empty place, as of `unix:///`.
+    one = f"{base}://{parts.netloc}{'' if kind else parts.path}?{urlencode(query)}"
     try:
-        options = parse_url(one.geturl())
+        options = parse_url(one)
         hosts = [urlsplit(f"//{name}") for name in names if name]
         found = tuple((host.hostname or "", host.port or PORTS.get(kind, 6379)) for host in hosts)
     except ValueError:

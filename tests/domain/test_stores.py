@@ -94,6 +94,22 @@ def test_one_redis() -> None:
     assert found.passwords == ["p@ss"]
 
 
+@pytest.mark.parametrize(
+    ("url", "options"),
+    [
+        ("unix:///run/redis.sock?db=2", {"path": "/run/redis.sock", "db": 2}),
+        ("unix:///run/redis.sock", {"path": "/run/redis.sock"}),
+        (
+            "unix://name:secret@/run/redis.sock",
+            {"path": "/run/redis.sock", "username": "name", "password": "secret"},
+        ),
+    ],
+)
+def test_a_redis_by_its_socket(url: str, options: dict[str, Any]) -> None:
+    """docs/configuration.md, Redis, as it stands there."""
+    assert servers.read(stores.redis(url)).options == options
+
+
 def test_a_redis_that_sentinels_choose() -> None:
     found = servers.read(
         "rediss+sentinel://:p%40ss@one,two:26380,[::1]/town"
