@@ -22,7 +22,7 @@ from redis import Redis, RedisCluster
 from redis.backoff import NoBackoff
 from redis.cluster import ClusterNode
 from redis.connection import SSLConnection, parse_url
-from redis.exceptions import RedisClusterException, RedisError
+from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
@@ -151,7 +151,7 @@ def client(url: str, waits: Waits) -> Any:
         nodes = [ClusterNode(*host) for host in servers.hosts]
         options = {"require_full_coverage": False, **patience, **servers.options}
         return _Cluster(startup_nodes=nodes, **options)
-    return Redis.from_url(url, **patience)
+    return _One.from_url(url, **patience)
 
 
 def _chosen(servers: Servers, patience: dict[str, Any]) -> Any:
@@ -165,6 +165,21 @@ def _chosen(servers: Servers, patience: dict[str, Any]) -> Any:
         **{**patience, **servers.options},
     )
     return sentinels.master_for(servers.service)
+
+
+class _One(Redis):
+    """One server, by an address that may move to another. One that takes no writes is the master no
+    more: the connections to it are dropped, and the next is made to whoever has the address now.
+    """
+
+    def parse_response(self, connection: Any, command_name: Any, **options: Any) -> Any:
+        """Return an answer. Raises as redis-py does."""
+        try:
+            return super().parse_response(connection, command_name, **options)  # type: ignore[no-untyped-call]
+        except ReadOnlyError:
+            connection.disconnect()
+            self.connection_pool.disconnect(inuse_connections=False)  # each finds out by itself
+            raise
 
 
 class _Cluster(RedisCluster):

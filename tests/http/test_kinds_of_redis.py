@@ -5,7 +5,7 @@ passwords, and on a Cluster: people come in, are known, are counted, and leave.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -16,13 +16,14 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts import cache, ended
 from accounts.cache import servers
+from accounts.errors import TooManyRequests
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import User
 from accounts.source import outage
 from portal.configuration import stores
 from tests.http.conftest import sign_in
-from tests.peers.redises import Alone, Chosen, Cluster, Group
+from tests.peers.redises import Alone, Chosen, Cluster, Group, Moving
 
 KINDS: dict[str, Callable[[], Group]] = {
     "alone": lambda: Alone(tls=True),
@@ -132,3 +133,20 @@ def test_without_any_of_them_people_come_in_and_are_counted(
         for _ in range(5):
             sign_in(Client(), password="a wrong guess")
         assert sign_in(Client()).status_code == 429
+
+
+def test_an_address_that_moves_is_followed(house: None) -> None:
+    """A failover behind a name or an address: the former master lives on, and takes no writes."""
+    with Moving().running() as group, kept_in(group.url):
+        cache.shared.set("town", 1, 60)
+        lockout.spend(lockout.REFUSAL, "before")
+        group.move()
+        for _ in range(2):  # the former master refuses the first
+            cache._silence.end()
+            cache.shared.set("town", 2, 60)
+        assert cache.shared.get("town") == 2
+        for _ in range(2):
+            lockout._counters(group.url).redis_rests_until = 0
+            with suppress(TooManyRequests):
+                lockout.spend(lockout.REFUSAL, "after")
+        assert lockout._counters(group.url).redis_rests_until == 0

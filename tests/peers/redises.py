@@ -129,6 +129,38 @@ class Alone(Group):
 
 
 @dataclass
+class Moving(Group):
+    """A master and its replica behind one address, which `move` gives to the replica."""
+
+    servers: list[int] = field(default_factory=lambda: [free_port(), free_port()])
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.folder / 'address'}?db=0"
+
+    def start(self) -> None:
+        """Start them, and wait until the replica has all that its master has."""
+        for port in self.servers:
+            self.serve(port, f"unixsocket {self.folder / str(port)}.sock")
+        until(lambda: all(self.client(port, "").ping() for port in self.servers))
+        self.follow(*self.servers)
+        until(lambda: self.client(self.servers[1], "").info()["master_link_status"] == "up")
+
+    def follow(self, master: int, replica: int) -> None:
+        """Make one the replica of the other, which gets the address."""
+        self.client(master, "").replicaof("NO", "ONE")
+        self.client(replica, "").replicaof("127.0.0.1", str(master))
+        draft = self.folder / "next"
+        draft.symlink_to(f"{master}.sock")
+        draft.replace(self.folder / "address")
+
+    def move(self) -> None:
+        """Let the replica take over. Connections to the former master stay open."""
+        self.servers.reverse()
+        self.follow(*self.servers)
+
+
+@dataclass
 class Chosen(Group):
     """A master, a replica, and Sentinels, most of whom must agree that a master is gone.
 
