@@ -27,6 +27,9 @@ AT_ONCE = 1.0
 # How a server ends a connection whose transaction took too long. psycopg calls it a defect.
 _ENDED = (psycopg.errors.IdleInTransactionSessionTimeout, psycopg.errors.TransactionTimeout)
 
+# How psycopg reads moments. A database, or a role, may be told otherwise.
+_SPELT = {"DateStyle": "ISO", "IntervalStyle": "postgres"}
+
 # By the address of a database: where another one does not answer is nothing to this one.
 _silences: dict[tuple[str, ...], Silence] = {}
 
@@ -54,6 +57,15 @@ class DatabaseWrapper(base.DatabaseWrapper):
         silence.end()
         connection.wait = _Wait(connection, silence, conf.database_wait() or None)
         return connection
+
+    def _configure_connection(self, connection: Any) -> bool:
+        """Have moments spelt as they are read, where the server has said that it does otherwise."""
+        commit = bool(super()._configure_connection(connection))
+        for name, word in _SPELT.items():
+            if not (connection.info.parameter_status(name) or word).startswith(word):
+                connection.execute(f"SET {name} TO {word}")
+                commit = True
+        return commit
 
     def is_usable(self) -> bool:
         """Tell whether the connection lives; one that is silent for as long as connecting may take

@@ -48,6 +48,26 @@ def took(connection: Any, sql: str) -> tuple[float, BaseException]:
     return time.monotonic() - begun, raised.value
 
 
+def test_moments_are_read_however_the_database_spells_them(
+    server: Postgres, django_db_blocker: Any
+) -> None:
+    """An operator's ALTER DATABASE, or ALTER ROLE, is for all who come."""
+    address = env.db_url_config(server.url)
+    with psycopg.connect(server.url, autocommit=True) as own:
+        own.execute("ALTER DATABASE vestibule SET datestyle TO 'German, DMY'")
+        own.execute("ALTER DATABASE vestibule SET intervalstyle TO 'sql_standard'")
+    site = ConnectionHandler({"default": postgres(address, connect=2, statement=9, lock=0)})
+    try:
+        with django_db_blocker.unblock(), site["default"].cursor() as cursor:
+            cursor.execute("SELECT timestamptz '2026-11-30 08:00Z', interval '1 day 2 hours'")
+            moment, lasting = cursor.fetchone()
+            assert (moment.isoformat()[:16], lasting.seconds) == ("2026-11-30T08:00", 7200)
+    finally:
+        site["default"].close()
+        with psycopg.connect(server.url, autocommit=True) as own:
+            own.execute("ALTER DATABASE vestibule RESET ALL")
+
+
 def test_the_server_ends_a_slow_statement_and_the_connection_is_kept(connection: Any) -> None:
     before = connection.connection
     seconds, error = took(connection, "SELECT pg_sleep(20)")
