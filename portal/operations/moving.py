@@ -12,7 +12,7 @@ from typing import Any
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.core.management.color import no_style
 from django.db import DatabaseError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
@@ -82,8 +82,7 @@ def _move(folder: Path, keys_to: Path | None, step: Step) -> None:
         _require_keys({key_file.SECRET: known.get(key_file.SECRET, "")})  # soon, as it is missing
     with _held(folder / FILE):
         _require_same_version()
-        _require_ours()
-        call_command("migrate", verbosity=0, interactive=False)
+        _make_tables()
         with ExitStack() as undone, transaction.atomic():
             _copy_all(step)
             if not keys_to:
@@ -164,6 +163,14 @@ def _require_same_version() -> None:
         raise Refused(_("The former site is of an older version: run migrate there first."))
     if executor.loader.applied_migrations.keys() - executor.loader.disk_migrations.keys():
         raise Refused(_("The former site is of a newer version than this one."))
+
+
+def _make_tables() -> None:
+    _require_ours()
+    try:
+        call_command("migrate", verbosity=0, interactive=False)
+    except CommandError as error:
+        raise Refused(str(error)) from None
 
 
 def _require_ours() -> None:

@@ -115,6 +115,29 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         assert counted(services["DATABASE_URL"]) == before
 
 
+def test_who_may_make_no_tables_is_told_so(
+    services: dict[str, str], migrated_file: str, tmp_path: Path
+) -> None:
+    """PostgreSQL 15 and newer: GRANT ALL ON DATABASE gives nobody its schema `public`."""
+    site = embedded(tmp_path / "former", migrated_file)
+    with (
+        database.fresh_database(services["DATABASE_URL"]) as url,
+        psycopg.connect(url, autocommit=True) as own,
+    ):
+        own.execute("CREATE ROLE town LOGIN PASSWORD 'town'")
+        try:
+            theirs = url.replace("vestibule:vestibule@", "town:town@")
+            city = {**site.env, **services, "DATABASE_URL": theirs}
+            done = manage(["migrate"], city)
+            assert done.returncode == 1
+            assert "Traceback" not in done.stderr
+            assert "OWNER TO" in done.stderr
+            keys = ("--env", str(tmp_path / "keys.env"))
+            assert "OWNER TO" in refused(site, str(tmp_path / "former"), *keys, **city)
+        finally:
+            own.execute("DROP ROLE town")
+
+
 SIGNS_IN = """
 from django.test import Client
 from accounts.models import User

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import psycopg
 from django.db import OperationalError
 from psycopg import errors
 
@@ -73,6 +74,13 @@ def tried(do: Callable[[], None], told: Callable[[int], None]) -> None:
 def is_held_up(error: OperationalError) -> bool:
     """Tell whether a lock was missing, and nothing else."""
     return isinstance(error.__cause__, errors.LockNotAvailable | errors.DeadlockDetected)
+
+
+def is_forbidden(error: BaseException) -> bool:
+    """Tell whether the role may not make, or change, what it was about to."""
+    told = error.__cause__ or error.__context__
+    told = told if isinstance(told, psycopg.Error) else getattr(told, "__cause__", None)
+    return isinstance(told, errors.InsufficientPrivilege | errors.InvalidSchemaName)
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from typing import Any
 
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
-from django.db import OperationalError, connections
+from django.db import OperationalError, ProgrammingError, connections
+from django.db.migrations.exceptions import MigrationSchemaMissing
 from django.utils.translation import gettext as _
 
 from portal.operations import roles
@@ -18,7 +19,8 @@ class Command(migrate.Command):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Migrate; a run that shows a plan, or that names an app, leaves the roles alone. Raises
-        `CommandError` when a table is in use for minutes, or another migrate is at work for them.
+        `CommandError` when a table is in use for minutes, another migrate is at work for them, or
+        the role may make no tables.
         """
         if options["plan"] or options["check_unapplied"]:
             super().handle(*args, **options)
@@ -36,6 +38,14 @@ class Command(migrate.Command):
                 brief.tried(migrated, self._say)
         except brief.Busy:
             raise CommandError(_("Another migrate is still at work: wait until it ends.")) from None
+        except (MigrationSchemaMissing, ProgrammingError) as error:
+            if not brief.is_forbidden(error):
+                raise
+            said = _(
+                "The user of DATABASE_URL may not make tables in this database. Let it own the "
+                "database: ALTER DATABASE ... OWNER TO ..., and what is in it already."
+            )
+            raise CommandError(said) from None
         except OperationalError as error:
             if not brief.is_held_up(error):
                 raise
