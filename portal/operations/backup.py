@@ -25,6 +25,7 @@ from accounts.keyring import key_ids
 from portal import conf as portal_conf
 from portal.operations import archive, key_file, pg_contents, pg_programs, rotation, version
 from portal.operations.archive import DATABASE, KEYS, Refused
+from portal.operations.doctor import database
 
 
 def take(file: IO[bytes], *, with_keys: bool) -> None:
@@ -191,6 +192,8 @@ def _dump_postgres(to: Path) -> None:
 def _require_no_tables(dump: Path) -> None:
     if names := _tables():
         raise Refused(_("The database is not empty: it has a table %s.") % names[0])
+    if not (every_letter := database.encoding()).ok:
+        raise Refused(every_letter.message)
 
 
 def _load_postgres(dump: Path) -> None:

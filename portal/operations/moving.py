@@ -23,6 +23,7 @@ from accounts.keyring import key_id, key_ids
 from accounts.models import Source
 from portal import conf as portal_conf
 from portal.operations import key_file, rotation
+from portal.operations.doctor import database
 
 FILE = "vestibule.sqlite3"
 EMBEDDED = "embedded"
@@ -166,6 +167,8 @@ def _require_same_version() -> None:
 
 
 def _make_tables() -> None:
+    if not (every_letter := database.encoding()).ok:
+        raise Refused(every_letter.message)
     _require_ours()
     try:
         call_command("migrate", verbosity=0, interactive=False)

@@ -115,6 +115,22 @@ def test_a_site_moves_and_everybody_stays_signed_in(
         assert counted(services["DATABASE_URL"]) == before
 
 
+@pytest.mark.parametrize("encoding", ["LATIN1", "SQL_ASCII"])
+def test_a_database_that_does_not_keep_every_letter_is_found_before_anybody_moves(
+    services: dict[str, str], migrated_file: str, tmp_path: Path, encoding: str
+) -> None:
+    """What `createdb` makes on a server that was set up without a language."""
+    site = embedded(tmp_path / "former", migrated_file)
+    with database.fresh_database(services["DATABASE_URL"], encoding=encoding) as url:
+        city = {**services, "DATABASE_URL": url, "VESTIBULE_DATA": str(tmp_path / "new")}
+        keys = ("--env", str(tmp_path / "keys.env"))
+        assert encoding in refused(site, str(tmp_path / "former"), *keys, **city)
+        assert counted(url) == {}
+        done = manage(["doctor", "database"], {**site.env, **city})
+        assert f"encoding of the database is {encoding}" in done.stdout
+        assert "ENCODING 'UTF8'" in done.stdout
+
+
 def test_who_may_make_no_tables_is_told_so(
     services: dict[str, str], migrated_file: str, tmp_path: Path
 ) -> None:

@@ -45,10 +45,10 @@ def copied(template: str, data: Path) -> None:
 
 
 @contextlib.contextmanager
-def fresh_database(database_url: str, template: str = "") -> Iterator[str]:
+def fresh_database(database_url: str, template: str = "", encoding: str = "") -> Iterator[str]:
     """Give the URL of a new database beside `database_url`, dropped at the end.
 
-    It is a copy of the database `template`, or empty. Nothing set (`""`) stays nothing set: the
+    It is a copy of the database `template`, or empty, perhaps of another encoding. Nothing set (`""`) stays nothing set: the
     site then makes its SQLite file in its own data.
     """
     if not database_url:
@@ -56,7 +56,10 @@ def fresh_database(database_url: str, template: str = "") -> Iterator[str]:
         return
     name = f"site_{secrets.token_hex(6)}"
     with psycopg.connect(database_url, autocommit=True) as connection:
-        create = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+        spelt = "CREATE DATABASE {} TEMPLATE {}"
+        if encoding:
+            template, spelt = "template0", f"{spelt} ENCODING {encoding} LOCALE 'C'"
+        create = sql.SQL(spelt)
         connection.execute(
             create.format(sql.Identifier(name), sql.Identifier(template or "template1"))
         )

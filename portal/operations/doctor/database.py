@@ -13,6 +13,7 @@ from portal.operations.doctor import connections
 from portal.operations.doctor.look import Look
 
 OLDEST_POSTGRES = 14
+ENCODING = "UTF8"
 
 
 def findings(look: Look) -> Iterator[Finding]:
@@ -51,8 +52,24 @@ def supported() -> Finding:
     )
 
 
+def encoding() -> Finding:
+    """Return whether the database of PostgreSQL takes every name, and counts its letters."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT current_setting('server_encoding')")
+        (name,) = cursor.fetchone() or ("",)
+    return verdict(
+        name == ENCODING,
+        _("The database keeps every letter."),
+        _("The encoding of the database is %s, which does not keep every name.") % name,
+        _(
+            "Restore a backup into a new one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
+        ),
+    )
+
+
 def _postgres(told: dict[str, str] | None) -> Iterator[Finding]:
     yield supported()
+    yield encoding()
     yield from ends(told)
     yield from connections.enough(connection)
     yield from acknowledged(connection)

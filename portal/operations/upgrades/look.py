@@ -54,6 +54,7 @@ def _versions() -> Iterator[Finding]:
     yield Finding(True, _("Vestibule %(version)s on Python %(python)s.") % told)
     if connection.vendor == "postgresql":
         yield database.supported()
+        yield database.encoding()
 
 
 # --- Tables ---------------------------------------------------------------------------------------
