@@ -12,7 +12,7 @@ from accounts.errors import DISABLED, ProtocolError
 from accounts.models import Event, StoredSession
 from accounts.provider import Rechecks
 from accounts.session import farewell, people
-from accounts.source import catalogue
+from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource
 
 BATCH = 100
@@ -57,6 +57,7 @@ def _recheck(source: ConfiguredSource) -> int:
             refused = source.provider.recheck(batch)
         except ProtocolError as error:
             log.warning("recheck.failed", source=source.slug, error=error.description)
+            outage.doubt(source.slug)
             _asked.pop(source.slug, None)
             cache.shared.delete(_key(source.slug))
             break

@@ -36,6 +36,12 @@ def is_doubtful(slug: str) -> bool:
     return bool(cache.shared.get_many([_key(slug), _doubt(slug)]))
 
 
+def doubted(slugs: Iterable[str]) -> set[str]:
+    """Return which of `slugs` somebody may have found in trouble, or made look so."""
+    names = {_doubt(slug): slug for slug in slugs}
+    return {names[key] for key in cache.shared.get_many(names)}
+
+
 def over(slug: str) -> None:
     """Delete the outage of the source `slug`, which works: at once where this worker noted it, else
     at most once in `OVER_EVERY` seconds.

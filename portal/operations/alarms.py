@@ -140,8 +140,9 @@ def _troubled_sources() -> tuple[dict[str, str], list[str]]:
 
 
 def _suspects(rows: Mapping[str, Source]) -> set[str]:
-    """Return the sources of which somebody has met an outage or a refusal lately, and those whose
-    settings cannot be read, which nobody can meet.
+    """Return the sources of which somebody has met an outage or a refusal lately, or may have, such
+    as whoever asks a directory about its people, and those whose settings cannot be read, which
+    nobody can meet.
     """
     now = timezone.now()
     failed = Event.objects.filter(
@@ -150,7 +151,7 @@ def _suspects(rows: Mapping[str, Source]) -> set[str]:
     )  # fmt: skip
     unread = (slug for slug, row in rows.items() if not catalogue.is_readable(row))
     refused = failed.order_by().values_list("source", flat=True).distinct()
-    return {*outage.since(rows), *refused, *unread}
+    return {*outage.since(rows), *outage.doubted(rows), *refused, *unread}
 
 
 def _examined() -> tuple[dict[str, str], list[str]]:

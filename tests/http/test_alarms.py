@@ -18,15 +18,17 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core import mail
 from django.db import OperationalError, connection
-from django.test import override_settings
+from django.test import Client, override_settings
 from django.utils import timezone
 
 from accounts import errors, events
 from accounts.models import Event, Source
+from accounts.session import following
 from accounts.source import catalogue, outage
 from portal.operations import alarms
 from portal.operations.alarms import Alarm
 from portal.operations.doctor import examination
+from tests.http.conftest import enter
 from tests.http.oidc.conftest import parallel
 from tests.http.test_doctor import listening
 from tests.peers.upstream import Upstream, upstream
@@ -103,6 +105,21 @@ def test_a_source_that_refuses_the_site_is_told_of(town: Upstream) -> None:
         assert look() == ["Vestibule: Not well: town"]
         mend(town)
         assert look() == ["Vestibule: Well again: town"]
+
+
+def test_a_source_that_cannot_be_asked_about_its_people_is_told_of(
+    town: Upstream, client: Client
+) -> None:
+    """A directory that refuses the site's own reader at night, while nobody signs in."""
+    row = Source.objects.get(slug="town")
+    row.settings = {"upstream": town.url, "recheck_seconds": 60}
+    catalogue.save(row)
+    enter(client, "town")
+    with told():
+        town.mood = "failing"
+        assert look() == [], "nobody has met it"
+        following.recheck_due()
+        assert look() == ["Vestibule: Not well: town"]
 
 
 def test_a_source_that_cannot_be_read_is_told_of(
