@@ -60,7 +60,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def _configure_connection(self, connection: Any) -> bool:
         """Have moments spelt as they are read, where the server has said that it does otherwise."""
-        commit = bool(super()._configure_connection(connection))
+        commit = bool(super()._configure_connection(connection))  # type: ignore[misc]
         for name, word in _SPELT.items():
             if not (connection.info.parameter_status(name) or word).startswith(word):
                 connection.execute(f"SET {name} TO {word}")

@@ -48,8 +48,8 @@ def copied(template: str, data: Path) -> None:
 def fresh_database(database_url: str, template: str = "", encoding: str = "") -> Iterator[str]:
     """Give the URL of a new database beside `database_url`, dropped at the end.
 
-    It is a copy of the database `template`, or empty, perhaps of another encoding. Nothing set (`""`) stays nothing set: the
-    site then makes its SQLite file in its own data.
+    It is a copy of the database `template`, or empty, perhaps of another encoding. Nothing set
+    (`""`) stays nothing set: the site then makes its SQLite file in its own data.
     """
     if not database_url:
         yield ""

@@ -61,9 +61,7 @@ def encoding() -> Finding:
         name == ENCODING,
         _("The database keeps every letter."),
         _("The encoding of the database is %s, which does not keep every name.") % name,
-        _(
-            "Restore a backup into a new one: CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"
-        ),
+        _("Restore a backup into one of CREATE DATABASE ... ENCODING 'UTF8' TEMPLATE template0"),
     )
 
 
