@@ -5,7 +5,6 @@ Nothing is changed. Tables are read by the columns that both versions have.
 
 import platform
 from collections.abc import Iterator, Mapping
-from difflib import get_close_matches
 
 from django.core.checks import run_checks
 from django.db import DatabaseError, connection
@@ -13,19 +12,17 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.migration import Migration
 from django.utils.translation import gettext as _
 
-from accounts.conf import secret_env
 from accounts.keyring import key_ids
 from accounts.models import Source
 from accounts.provider import Finding, verdict
 from accounts.source import catalogue
 from portal import conf
-from portal.operations import rotation, version
+from portal.operations import rotation, variables, version
 from portal.operations.doctor import database
 from portal.operations.upgrades import locks, previous
 
 # Beyond so many rows it is told that a statement which needs them all takes long.
 MANY = 100_000
-_TRAILER = "_FILE"
 
 
 def examine() -> Iterator[tuple[str, Finding]]:
@@ -142,18 +139,7 @@ def _beside(applied: Mapping[tuple[str, str], object] | object, *, is_in_the_way
 
 def settings(given: tuple[str, ...], known: frozenset[str]) -> Iterator[Finding]:
     """Yield which of the variables `given` are not read, and which of those `known` are new."""
-    read = known | {f"{name}{_TRAILER}" for name in conf.known_names(in_files=True)}
-    strangers = [name for name in given if name not in read and not _is_of_a_source(name)]
-    for name in strangers:
-        if instead := previous.GONE.get(name):
-            said = _("%s is read no more.") % name
-            yield Finding(False, said, instead)
-            continue
-        alike = get_close_matches(name, known, 1)
-        fix = _("Perhaps %s is meant.") % alike[0] if alike else _("Take it out.")
-        yield Finding(False, _("%s is set, and nothing reads it.") % name, fix)
-    if not strangers:
-        yield Finding(True, _("Each variable that is set is read."))
+    yield from variables.unread(given, known, previous.GONE)
     if new := sorted(known - previous.NAMES):
         told = {"version": previous.VERSION, "names": ", ".join(new)}
         yield Finding(True, _("New since %(version)s: %(names)s") % told)
@@ -164,11 +150,6 @@ def _refused() -> Iterator[Finding]:
     for each in run_checks(tags=["vestibule"]):
         if each.is_serious() and not each.is_silenced():
             yield Finding(False, each.msg, each.hint or "")
-
-
-def _is_of_a_source(name: str) -> bool:
-    prefix = secret_env()
-    return bool(prefix) and name.startswith(prefix)
 
 
 def _keys() -> Iterator[Finding]:
