@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import secrets
 import shutil
 import ssl
 import threading
@@ -67,8 +68,9 @@ def house(site: Callable[..., Site]) -> Site:
 
 def told(house: Site, **settings: Any) -> dict[str, Any]:
     """Return the settings by which the doctor is one of the house."""
-    key = json.loads((Path(house.env["VESTIBULE_DATA"]) / "keys.json").read_text())["secret_key"]
-    own = {"VESTIBULE_SITE_URL": house.url, "SECRET_KEY": key, "VESTIBULE_BODY_DEADLINE": 1.0}
+    made = json.loads((Path(house.env["VESTIBULE_DATA"]) / "keys.json").read_text())
+    keys = {"SECRET_KEY": made["secret_key"], "VESTIBULE_VAULT_KEYS": [made["vault_key"]]}
+    own = {"VESTIBULE_SITE_URL": house.url, "VESTIBULE_BODY_DEADLINE": 1.0, **keys}
     return {**own, "VESTIBULE_THREADS": house.threads, **settings}
 
 
@@ -323,6 +325,22 @@ def test_a_body_that_is_waited_for_too_long_is_found(house: Site) -> None:
 
 
 @pytest.mark.django_db
+def test_workers_of_other_keys_are_found(house: Site) -> None:
+    """Whoever turned a key and did not start them anew: `rotate_keys` would sign everybody out."""
+    made = json.loads((Path(house.env["VESTIBULE_DATA"]) / "keys.json").read_text())["vault_key"]
+    fresh = base64.b64encode(secrets.token_bytes(32)).decode()
+    for keys in (f"{made},{fresh}", f"{fresh},{made}"):
+        done = manage(["doctor", "workers"], {**house.env, "VESTIBULE_VAULT_KEYS": keys})
+        assert done.returncode == 1
+        assert "before rotate_keys" in done.stdout
+
+
+def test_a_variable_that_nothing_reads_is_found(house: Site) -> None:
+    done = manage(["doctor", "settings"], {**house.env, "VESTIBULE_SESION_IDLE": "60"})
+    assert done.returncode == 1
+    assert "Perhaps VESTIBULE_SESSION_IDLE is meant." in done.stdout
+
+
 def test_another_number_of_workers_is_found(house: Site) -> None:
     assert not wrong("workers", **told(house))
     assert "one number" in wrong("workers", **told(house, VESTIBULE_WORKERS=3))

@@ -15,6 +15,7 @@ from django.http import Http404, HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts import cache
+from accounts.keyring import key_ids
 from portal import conf
 
 PATH = "/doctor"
@@ -64,6 +65,7 @@ def doctor(request: HttpRequest) -> JsonResponse:
     }
     found = cache.shared.get(cache_key(nonce))
     runs = {"workers": _workers(), "database": _database(), "cache": found == nonce}
+    runs["keys"] = key_ids()
     return JsonResponse({**arrived, **runs}, headers={"Cache-Control": "no-store"})
 
 

@@ -7,7 +7,8 @@ from django.core.checks import run_checks
 from django.utils.translation import gettext as _
 
 from accounts.provider import Finding
-from portal.operations import collected
+from portal import conf
+from portal.operations import collected, variables
 
 
 def findings(_look: Any) -> Iterator[Finding]:
@@ -17,6 +18,7 @@ def findings(_look: Any) -> Iterator[Finding]:
         yield Finding(False, f"{each.id}: {each.msg}", each.hint or _("See docs/configuration.md."))
     if not found:
         yield Finding(True, _("The settings fit together."))
+    yield from variables.unread(conf.given_names(), conf.known_names(), {})
     if missing := collected.missing():
         said = _("%(count)d static files of this version are not collected, such as %(first)s.")
         told = {"count": len(missing), "first": missing[0]}

@@ -4,13 +4,17 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
+from accounts.keyring import key_ids
 from accounts.provider import Finding, verdict
 from portal import conf
 from portal.operations.doctor.look import Look
 
 
 def findings(look: Look) -> Iterator[Finding]:
-    """Yield whether the server was started as README says; nothing where it is not granian."""
+    """Yield whether they open and seal by the keys of this command, and the server was started as
+    README says; nothing of that where it is not granian.
+    """
+    yield from _keys(look.told.get("keys"))
     told = look.told.get("workers", {})
     if not told.get("served"):
         return
@@ -45,3 +49,20 @@ def findings(look: Look) -> Iterator[Finding]:
         _("All workers together take 1024 connections: so many that wait shut everybody else out."),
         _("Start granian with --backpressure 4096 (docs/configuration.md, The server)."),
     )
+
+
+def _keys(told: list[str] | None) -> Iterator[Finding]:
+    """Yield whether the workers have the keys of this command; former ones have told nothing."""
+    if told is not None:
+        yield verdict(
+            told == [*key_ids()],
+            _("The workers have the keys of VESTIBULE_VAULT_KEYS, in this order."),
+            _(
+                "The workers have other keys in VESTIBULE_VAULT_KEYS than this command, or another "
+                "order."
+            ),
+            _(
+                "Give all the same, and start the workers anew, on each machine, before "
+                "rotate_keys."
+            ),
+        )
