@@ -81,17 +81,29 @@ def address(url: str) -> dict[str, Any]:
     try:
         first, names = servers.several(url)
         found: dict[str, Any] = env.db_url_config(first)
-        hosts = [urlsplit(f"//{unquote(name)}") for name in names]
-        ports = [str(host.port or PORT) for host in hosts]
+        hosts, ports = zip(*map(_place, names), strict=True)
     except ValueError:
         raise Misconfigured(f"DATABASE_URL: {servers.UNREADABLE}") from None
     options = found.setdefault("OPTIONS", {})
+    if len(hosts) > 1 or hosts[0].startswith("/"):
+        found |= {"HOST": ",".join(hosts), "PORT": ",".join(ports)}
     if len(hosts) > 1:
-        found |= {"HOST": ",".join(host.hostname or "" for host in hosts), "PORT": ",".join(ports)}
         options.setdefault("target_session_attrs", "read-write")
     _require_known(options)
     _require_age(found.get("CONN_MAX_AGE"))
     return found
+
+
+def _place(name: str) -> tuple[str, str]:
+    """Return host and port of what an address says of one server, which may be the folder of its
+    socket. Raises `ValueError`.
+    """
+    text = unquote(name)
+    if text.startswith("/"):
+        folder, _, port = text.partition(":")
+        return folder, str(int(port or PORT))
+    host = urlsplit(f"//{text}")
+    return host.hostname or "", str(host.port or PORT)
 
 
 def _require_known(options: Mapping[str, Any]) -> None:

@@ -28,6 +28,8 @@ def database(url: str) -> dict[str, Any]:
         ("one,two", "one,two", "5432,5432"),
         ("[::1]:5433,[fd00::2],three", "::1,fd00::2,three", "5433,5432,5432"),
         ("one,[fd00::2]:5433", "one,fd00::2", "5432,5433"),
+        ("%2Frun%2Fpostgresql", "/run/postgresql", "5432"),
+        ("%2Frun%2Fpostgresql:5433,two", "/run/postgresql,two", "5433,5432"),
     ],
 )
 def test_each_host_has_the_port_behind_it(hosts: str, host: str, port: Any) -> None:
