@@ -1,5 +1,13 @@
 """The operators' pages of Django's admin, found by its name."""
 
-from portal.operations.admin import awaiting, events, maintenance, people, records, sources
+from portal.operations.admin import (
+    awaiting,
+    departments,
+    events,
+    maintenance,
+    people,
+    records,
+    sources,
+)
 
-__all__ = ["awaiting", "events", "maintenance", "people", "records", "sources"]
+__all__ = ["awaiting", "departments", "events", "maintenance", "people", "records", "sources"]

@@ -3,11 +3,9 @@
 from typing import Any, cast
 
 from django.contrib import admin, messages
-from django.contrib.auth.admin import GroupAdmin
-from django.contrib.auth.models import Group
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import Count, QuerySet
+from django.db.models import QuerySet
 from django.forms import modelform_factory
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -25,13 +23,12 @@ from portal.door.lists import BoundedList, column, meant, shown_email, titled, w
 from portal.door.seen_field import Held
 from portal.operations import roles
 from portal.operations.admin import duty_field, links, promotion
-from portal.operations.admin.forms import GroupForm, NewPersonForm, PersonForm
+from portal.operations.admin.forms import NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly, when
 from portal.operations.rights import (
     may_delete,
-    may_give,
     may_lift,
     may_manage,
     may_readdress,
@@ -304,92 +301,3 @@ class IdentityAdmin(Guarded, ReadOnly):
         with administrators.kept():
             for identity in queryset.select_related("source", "user"):
                 self.delete_model(request, identity)
-
-
-admin.site.unregister(Group)
-
-
-@admin.register(Group)
-class RoleAdmin(Held, Guarded, GroupAdmin):
-    """Groups, a page of which can be ticked whole. Whoever has not all rights changes only those
-    that they are in, and never the name: a source or a front end may go by it.
-    """
-
-    list_per_page = PER_PAGE
-    list_display = ("shown_name", "purpose", "members")
-    actions = ("delete_selected",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
-        """Return the groups with the number of their people."""
-        rows: QuerySet[Group] = super().get_queryset(request)
-        return rows.annotate(size=Count("user", distinct=True))
-
-    @admin.display(description=_("Group"), ordering="name")
-    def shown_name(self, group: Group) -> str:
-        """Return its name; of a role its words."""
-        return roles.label_of(group)
-
-    @admin.display(description=_("What it is for"))
-    def purpose(self, group: Group) -> str:
-        """Return what a role is for."""
-        role = roles.of_group(group)
-        return str(role.help) if role else "-"
-
-    @admin.display(description=_("People"), ordering="size")
-    def members(self, group: Group) -> int:
-        """Return how many are in it."""
-        return int(group.size)  # type: ignore[attr-defined]  # get_queryset
-
-    @admin.display(description=_("Must have a second step"))
-    def second_factor(self, group: Group) -> str:
-        """Return the duty in words, for who may only look."""
-        return duty_field.shown(group)
-
-    def get_form(self, request: HttpRequest, obj: Any = None, *args: Any, **kwargs: Any) -> Any:
-        """Return a form that knows who edits."""
-        form: Any = super().get_form(request, obj, *args, form=GroupForm, **kwargs)
-        form.actor = request.user
-        return form
-
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Leave out what only a form that is sent has, where nothing is sent."""
-        shown = super().get_fields(request, obj)
-        sends = obj is not None and self.has_change_permission(request, obj)
-        return [name for name in shown if sends or name != seen_field.NAME]
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        """Keep the name of what exists."""
-        return ["name"] if obj and not request.user.is_superuser else []
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody change what gives more than they have."""
-        permitted = super().has_change_permission(request, obj)
-        return permitted and (obj is None or self._may_touch(request, obj))
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """Let nobody take away what gives more than they have, or a duty of their own."""
-        permitted = super().has_delete_permission(request, obj)
-        lifts = obj is not None and obj.pk in duty_field.groups_under(request.user)
-        kept = lifts and not request.user.is_superuser
-        return permitted and not kept and (obj is None or self._may_touch(request, obj))
-
-    @staticmethod
-    def _may_touch(request: HttpRequest, group: Group) -> bool:
-        """Tell whether a group may be written: roles are kept by the code."""
-        return not roles.is_role(group) and may_give(request.user, [group], ())
-
-    def save_model(self, request: HttpRequest, obj: Group, form: Any, change: bool) -> None:
-        """Save; the rules of applications go by a group's name."""
-        super().save_model(request, obj, form, change)
-        duty_field.save(request, form, obj)
-        ended.announce(ended.RULE, [str(obj.pk)])
-
-    def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        """Delete; who was in it is so no more, in every worker within a second."""
-        super().delete_model(request, obj)
-        ended.announce(ended.RULE, [str(obj.pk)])
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
-        """Delete several."""
-        super().delete_queryset(request, queryset)
-        ended.announce(ended.RULE, ["groups"])
