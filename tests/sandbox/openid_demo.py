@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Source
 from tests.sandbox import sources
@@ -36,9 +37,9 @@ def furnish(port: int) -> None:
         "scope": " ".join(CLAIMS_OF_SCOPE),
         "claims": {"groups": "groups", "roles": "realm_access.roles"},
         "icon": "person",
-        "help": _("Be one of five people who are made up."),
+        "help": gettext_noop("Be one of five people who are made up."),
     }
-    label = _("Citizen login (sandbox)")
+    label = gettext_noop("Citizen login (sandbox)")
     source = Source(slug=SLUG, provider="oidc", label=label, order=10, settings=settings)
     sources.furnish(source, {"issuer": f"{origin(port)}/{OPENID.name}"})
 

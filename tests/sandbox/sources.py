@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
+from django.conf import settings
+from django.utils import translation
+from django.utils.translation import gettext
+
 from accounts.models import Source
 from accounts.source import catalogue, registry
 
@@ -13,9 +17,10 @@ from accounts.source import catalogue, registry
 def furnish(wanted: Source, addresses: Mapping[str, Any]) -> None:
     """Make a source when it is missing; when it is there, only its addresses follow.
 
-    `addresses` are settings, or lists with one; the first tells whether the source is still that of
-    a stand-in, and one that leads elsewhere stays as it is. Without its provider there is no
-    source. Raises `ValidationError`.
+    Its label and help are msgids: a new source says them in each language of the site. `addresses`
+    are settings, or lists with one; the first tells whether the source is still that of a stand-in,
+    and one that leads elsewhere stays as it is. Without its provider there is no source. Raises
+    `ValidationError`.
     """
     if wanted.provider not in registry.providers():
         return
@@ -23,9 +28,22 @@ def furnish(wanted: Source, addresses: Mapping[str, Any]) -> None:
     name, address = next(iter(addresses.items()))
     if source is not None and not _is_a_stand_in_elsewhere(source.settings.get(name), address):
         return
-    source = source or wanted
+    if source is None:
+        source = wanted
+        source.texts = _spoken({"label": wanted.label, "help": wanted.settings.get("help", "")})
     source.settings |= addresses
     catalogue.save(source)
+
+
+def _spoken(words: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Return words by language, where they are translated."""
+    spoken: dict[str, dict[str, str]] = {}
+    for language, _name in settings.LANGUAGES:
+        with translation.override(language):
+            said = {name: gettext(msgid) for name, msgid in words.items() if msgid}
+        if said := {name: text for name, text in said.items() if text != words[name]}:
+            spoken[language] = said
+    return spoken
 
 
 def _is_a_stand_in_elsewhere(address: Any, wanted: Any) -> bool:

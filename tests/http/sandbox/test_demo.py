@@ -179,6 +179,15 @@ def test_the_demo_is_an_institution_of_its_own(demo: Demo) -> None:
     assert 'fill="#7a1f3d"' in requests.get(f"{demo.site}/icon.svg", timeout=60).text
 
 
+@pytest.mark.parametrize("language", ["da", "de"])
+def test_the_demo_has_no_english_words_in_another_language(demo: Demo, language: str) -> None:
+    page = requests.get(f"{demo.site}/login", headers={"Accept-Language": language}, timeout=60)
+    assert f'<html lang="{language}">' in page.text
+    assert page.text.count('class="way"') > 3
+    for word in ("sandbox)", "made up", "Work account"):
+        assert word not in page.text
+
+
 def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
     for origin in (demo.site, demo.stand_in, demo.library):
         page = requests.get(f"{origin}/", timeout=60).text

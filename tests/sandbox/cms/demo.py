@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Source
 from tests.sandbox import sources
@@ -32,7 +33,7 @@ def furnish(port: int) -> None:
         "graphql_password": GRAPHQL_PASSWORD,
         "subject_key": SUBJECT_KEY,
     }
-    label = _("Library login (sandbox)")
+    label = gettext_noop("Library login (sandbox)")
     source = Source(slug=SLUG, provider=PROVIDER, label=label, order=20, settings=settings)
     addresses = {
         "cms_url": origin(port),

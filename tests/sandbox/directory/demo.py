@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Source
 from tests.sandbox import conf, sources
@@ -72,10 +73,10 @@ def furnish(port: int) -> None:
         "group_base": GROUPS,
         "nested_groups": True,
         "claims": {"username": "uid"},
-        "help": _("Be an employee who is made up."),
+        "help": gettext_noop("Be an employee who is made up."),
         "recheck_minutes": 1,
     }
-    label = _("Work account (sandbox)")
+    label = gettext_noop("Work account (sandbox)")
     source = Source(slug=SLUG, provider="ldap", label=label, order=30, settings=settings)
     sources.furnish(source, {"servers": [origin(port)]})
 

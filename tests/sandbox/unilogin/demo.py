@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import Source
 from tests.sandbox import sources
@@ -22,9 +23,9 @@ def furnish(port: int) -> None:
         "municipalities": [schools.HOME],
         "ws_user": schools.WS_USER,
         "ws_password": schools.WS_PASSWORD,
-        "help": _("Be a pupil or a teacher who is made up."),
+        "help": gettext_noop("Be a pupil or a teacher who is made up."),
     }
-    label = _("Unilogin (sandbox)")
+    label = gettext_noop("Unilogin (sandbox)")
     source = Source(slug=SLUG, provider="unilogin", label=label, order=20, settings=settings)
     at = {"issuer": f"{origin(port)}/{BROKER.name}", "ws_address": f"{origin(port)}/{SERVICE}"}
     sources.furnish(source, at)
