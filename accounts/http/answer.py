@@ -97,7 +97,7 @@ def in_words(error: ProtocolError) -> str:
     if not isinstance(said, Said):
         return said or error.error
     spoken = {
-        name: _KINDS.get(each) or gettext(each) if isinstance(each, str) else each
+        name: (_KINDS.get(each) or gettext(each)) if isinstance(each, str) and each else each
         for name, each in said.values.items()
     }
     return gettext(said.template) % spoken

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
+from django.utils.translation import gettext_noop as _
+
 from accounts import cache, conf
-from accounts.errors import Busy, TemporarilyUnavailable
+from accounts.errors import Busy, Said, TemporarilyUnavailable
 from accounts.http import upstreams
 from accounts.keyring import seal, unseal
 
@@ -122,7 +124,7 @@ class LastGood(Generic[T]):
             if self._copy is not None and self._copy is not copy:
                 return self._copy.value
             if self._failures != failures:
-                raise TemporarilyUnavailable("The upstream does not answer as it should.")
+                raise TemporarilyUnavailable(Said(_("The upstream does not answer as it should.")))
             if not asker:
                 return self._fetched(fetch, seconds)
             self._refuse_unanswered(asker, seconds)
@@ -134,7 +136,7 @@ class LastGood(Generic[T]):
         """Raise `TemporarilyUnavailable` while the last fetch of `asker` has failed lately."""
         lately = _within(RETRY_AFTER, self._asked.get(asker, -RETRY_AFTER), seconds)
         if lately and asker in self._unanswered:
-            raise TemporarilyUnavailable("The upstream does not answer as it should.")
+            raise TemporarilyUnavailable(Said(_("The upstream does not answer as it should.")))
 
     def _fetched_for(self, asker: str, fetch: Callable[[], Any], seconds: float) -> T:
         self._asked[asker] = seconds
@@ -146,7 +148,7 @@ class LastGood(Generic[T]):
     @contextmanager
     def _locked(self, wait: float, asker: str) -> Iterator[None]:
         if not (self._lock.acquire(blocking=False) or self._came(wait, asker)):
-            raise TemporarilyUnavailable("The upstream takes too long to answer.")
+            raise TemporarilyUnavailable(Said(_("The upstream takes too long to answer.")))
         try:
             yield
         finally:

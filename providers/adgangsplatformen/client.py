@@ -12,7 +12,7 @@ from typing import Any
 
 from django.utils.translation import gettext_noop as _
 
-from accounts.errors import Misconfigured, TemporarilyUnavailable
+from accounts.errors import Misconfigured, Said, TemporarilyUnavailable
 from accounts.http import CallFailed, Client, origin_of
 from accounts.provider import TokenSet
 from accounts.upstream import urls
@@ -35,7 +35,7 @@ SOON = timedelta(seconds=30)
 _LARGEST = 64 * 1024
 _LONGEST_TOKEN = 4096
 _END_OF_TIME = 253_402_300_799  # the last second of the year 9999: milliseconds are beyond it
-_SHAPE = "The CMS's answer has another shape than it should."
+_SHAPE = Said(_("The CMS's answer has another shape than it should."))
 
 
 class Budget:
@@ -52,7 +52,7 @@ class Budget:
         """Return how long the next call may take. Raises `TemporarilyUnavailable` when spent."""
         left = self._ends - time.monotonic()
         if left < 0.1:
-            raise TemporarilyUnavailable("The CMS takes too long.")
+            raise TemporarilyUnavailable(Said(_("The CMS takes too long.")))
         return min(CALL_SECONDS, left)
 
 
@@ -102,7 +102,7 @@ class Cms:
         user = (self._settings.graphql_user, self._settings.graphql_password)
         data = self._query(ADDRESSES, Budget(), auth=user)
         if data is None:
-            raise Misconfigured("The CMS refuses the GraphQL user.")
+            raise Misconfigured(Said(_("The CMS refuses the GraphQL user.")))
         public = _member(data, "goConfiguration", "public")
         login, logout = (_member(public, name) for name in ("loginUrls", "logoutUrls"))
         return CmsUrls(
@@ -157,9 +157,10 @@ class Cms:
         if not url:
             return ""
         if not url.isascii() or urls.fault(url):
-            raise TemporarilyUnavailable("The CMS names what is no address.")
+            raise TemporarilyUnavailable(Said(_("The CMS names what is no address.")))
         if origin_of(url) != self._settings.origin:
-            raise TemporarilyUnavailable("The CMS names an address at another site than cms_url.")
+            said = Said(_("The CMS names an address at another site than cms_url."))
+            raise TemporarilyUnavailable(said)
         return url
 
     def _query(self, query: str, budget: Budget, **more: Any) -> dict[str, Any] | None:
@@ -175,7 +176,7 @@ class Cms:
             return None
         body = answer.json_object(_("The CMS's GraphQL"))
         if not isinstance(body.get("data"), dict) or body.get("errors"):
-            raise TemporarilyUnavailable("The CMS answered GraphQL with errors.")
+            raise TemporarilyUnavailable(Said(_("The CMS answered GraphQL with errors.")))
         return dict(body["data"])
 
 

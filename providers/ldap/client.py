@@ -28,7 +28,7 @@ except ImportError:  # the extra [ldap] is not installed
 
 CLOSED, CONNECT, NOT_LDAP, TLS = "Closed", "Connect", "NotLdap", "Tls"
 TOO_LARGE = "TooLarge"
-MISSING = "The library for LDAP is not installed."
+MISSING = Said(_("The library for LDAP is not installed."))
 POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy, 6
 PAGES = "1.2.840.113556.1.4.319"  # RFC 2696, 2
 START_TLS = "1.3.6.1.4.1.1466.20037"  # RFC 4511, 4.14.1
@@ -232,7 +232,7 @@ class Connection:
         try:
             operation()
         except LDAPInvalidFilterError:
-            raise Misconfigured("A filter of the source is none.") from None
+            raise Misconfigured(Said(_("A filter of the source is none."))) from None
         except Exception:  # noqa: BLE001  # of the library, or Python's own for what is no LDAP
             failed = True
         if failed:  # raised out here, for the library's error may hold what was sent

@@ -5,6 +5,7 @@ import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 import structlog
+from django.utils.translation import gettext_noop as _
 
 from accounts.errors import (
     DISABLED,
@@ -12,6 +13,7 @@ from accounts.errors import (
     AccessDenied,
     InvalidGrant,
     Misconfigured,
+    Said,
 )
 from accounts.http import CallFailed, Client
 from accounts.provider import Authentication, Clock
@@ -60,7 +62,8 @@ class Directory:
         for asked, found in self._answers(list(subjects)):
             judged |= self._judged(asked, found)
         if all(judged.values()) and len(judged) >= MANY:
-            raise Misconfigured(f"The directory would let in none of {len(judged)} people.")
+            why = _("The directory would let in none of %(people)d people.")
+            raise Misconfigured(Said(why, people=len(judged)))
         return {each: why for each, why in judged.items() if why}
 
     def _answers(self, subjects: Sequence[str]) -> Iterator[tuple[Sequence[str], list[Entry]]]:
@@ -180,12 +183,15 @@ class Directory:
         said, found = session.as_reader(search)
         if said.code in {SUCCESS, _SIZE_LIMIT if limit else SUCCESS}:
             return found
+        told = {"place": session.origin, "base": base, "code": said.code}
         if said.code in {_SIZE_LIMIT, _ADMIN_LIMIT}:  # of what was asked for: the server is well
-            why = f"The size limit of {session.origin} is below what is found under {base}"
-            raise Misconfigured(f"{why} ({said.code}).")
+            why = _("The size limit of %(place)s is below what is found under %(base)s (%(code)d).")
+            raise Misconfigured(Said(why, **told))
         if said.code in {_NO_SUCH, _REFERRAL, _NO_RIGHT}:
-            raise Misconfigured(f"{session.origin} does not search {base} for us ({said.code}).")
-        raise CallFailed(f"{session.origin} cannot search now ({said.code}).", kind="Refused")
+            why = _("%(place)s does not search %(base)s for us (%(code)d).")
+            raise Misconfigured(Said(why, **told))
+        why = _("%(place)s cannot search now (%(code)d).")
+        raise CallFailed(Said(why, **told), kind="Refused")
 
     def _judge(self, entry: Entry | None) -> str:
         if entry is None or self._is_disabled(entry):

@@ -6,7 +6,9 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from accounts.errors import AccessDenied, Misconfigured
+from django.utils.translation import gettext_noop as _
+
+from accounts.errors import AccessDenied, Misconfigured, Said
 from accounts.models.users import username_key
 from accounts.provider import Authentication
 from accounts.strength.levels import Strength
@@ -58,7 +60,8 @@ def filter_for_subjects(settings: LdapSettings, subjects: Iterable[str]) -> str:
     try:
         each = "".join(f"({name}={escaped(_raw(name, subject))})" for subject in subjects)
     except ValueError:
-        raise Misconfigured(f"People are known here by something else than {name}.") from None
+        said = Said(_("People are known here by something else than %(name)s."), name=name)
+        raise Misconfigured(said) from None
     return f"(&{filter_for_anybody(settings)}(|{each}))"
 
 
@@ -87,7 +90,8 @@ def subject(settings: LdapSettings, entry: Entry) -> str:
     except ValueError:  # none, several, or what is no such value
         found = ""
     if not found or len(found) > _LONGEST_SUBJECT or not found.isprintable():
-        raise Misconfigured(f"An entry has no {settings.id_attribute} that names it.")
+        template = _("An entry has no %(name)s that names it.")
+        raise Misconfigured(Said(template, name=settings.id_attribute))
     return found
 
 

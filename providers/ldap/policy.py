@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_noop, ngettext
 
 from accounts.errors import (
     DISABLED,
@@ -17,6 +17,7 @@ from accounts.errors import (
     InvalidGrant,
     Misconfigured,
     ProtocolError,
+    Said,
 )
 from accounts.http import CallFailed
 from providers.ldap.client import SUCCESS, Result
@@ -86,14 +87,16 @@ def explain(description: str, page: str) -> tuple[str, str]:
 
 def _failure(code: int, origin: str) -> ProtocolError:
     if code in _WANTS_TLS:
-        return Misconfigured(f"{origin} takes passwords by TLS only, or not by simple bind.")
+        template = gettext_noop("%(place)s takes passwords by TLS only, or not by simple bind.")
+        return Misconfigured(Said(template, place=origin))
     if code == _UNWILLING:
         return refusal(CLOSED)
     if code == _CONSTRAINT:
         return refusal(LOCKED)
     if code in _WRONG:
         return InvalidGrant(WRONG)
-    return CallFailed(f"{origin} cannot judge a password now ({code}).", kind="Refused")
+    template = gettext_noop("%(place)s cannot judge a password now (%(code)d).")
+    return CallFailed(Said(template, place=origin, code=code), kind="Refused")
 
 
 def _notice(warning: dict[int, bytes]) -> str:

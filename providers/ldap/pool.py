@@ -7,7 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TypeVar
 
-from accounts.errors import Misconfigured, ProtocolError
+from django.utils.translation import gettext_noop as _
+
+from accounts.errors import Misconfigured, ProtocolError, Said
 from accounts.http import CallFailed, Client, Place
 from providers.ldap.client import CLOSED, SUCCESS, Connection
 from providers.ldap.policy import OUR_FAULT
@@ -108,7 +110,8 @@ class Pool:
             said = own.bind(self._settings.bind_dn, self._settings.bind_password, place)
             if said.code != SUCCESS:
                 own.close()
-                why = f"{self.server.origin} does not take bind_dn ({said.code})."
+                template = _("%(place)s does not take bind_dn (%(code)d).")
+                why = Said(template, place=self.server.origin, code=said.code)
                 if said.code in OUR_FAULT:
                     raise Misconfigured(why)
                 raise CallFailed(why, kind="Refused")
@@ -121,7 +124,8 @@ class Pool:
         try:
             return ssl.create_default_context(cafile=self._settings.ca or None)
         except (OSError, ValueError):  # ssl's own errors are such
-            raise Misconfigured("The file ca holds no certificates that can be read.") from None
+            why = Said(_("The file ca holds no certificates that can be read."))
+            raise Misconfigured(why) from None
 
 
 class Servers:

@@ -11,9 +11,10 @@ from typing import Any
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from django.utils.translation import gettext_noop as _
 from jwt.utils import base64url_decode
 
-from accounts.errors import InvalidGrant, TemporarilyUnavailable
+from accounts.errors import InvalidGrant, Said, TemporarilyUnavailable
 from accounts.serialization import strict_object
 
 LONGEST = 64 * 1024
@@ -144,9 +145,10 @@ def read_keys(document: Any) -> KeySet:
     """
     listed = document.get("keys") if isinstance(document, dict) else None
     if not isinstance(listed, list) or not listed:
-        raise TemporarilyUnavailable("The document at jwks_uri holds no keys.")
+        raise TemporarilyUnavailable(Said(_("The document at jwks_uri holds no keys.")))
     if len(listed) > MOST_KEYS:
-        raise TemporarilyUnavailable(f"The document at jwks_uri holds more than {MOST_KEYS} keys.")
+        template = _("The document at jwks_uri holds more than %(most)d keys.")
+        raise TemporarilyUnavailable(Said(template, most=MOST_KEYS))
     return KeySet([each for each in listed if isinstance(each, dict)])
 
 

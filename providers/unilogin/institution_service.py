@@ -5,7 +5,9 @@ Its one operation in use is written out here, so no WSDL is fetched.
 
 import time
 
-from accounts.errors import Misconfigured, TemporarilyUnavailable
+from django.utils.translation import gettext_noop as _
+
+from accounts.errors import Misconfigured, Said, TemporarilyUnavailable
 from accounts.http import Answer, Client
 from accounts.provider import Clock
 from accounts.upstream.last_good import LastGood, Registry
@@ -50,7 +52,7 @@ class InstitutionService:
         """Return what `municipality` does, fetched now."""
         seconds = until - time.monotonic()
         if seconds <= 0:
-            raise TemporarilyUnavailable("The institution service takes too long.")
+            raise TemporarilyUnavailable(Said(_("The institution service takes too long.")))
         settings = self._settings
         fields = (
             ("wsBrugerid", settings.ws_user),
@@ -81,11 +83,13 @@ def _municipality(answer: Answer, instnr: str) -> str:
     if ("Fault",) in fields:
         raise _fault(fields)
     if answer.status != 200 or _INSTITUTION[:1] not in fields:
-        raise TemporarilyUnavailable(f"The institution service answers {answer.status}, no SOAP.")
+        template = _("The institution service answers %(status)d, no SOAP.")
+        raise TemporarilyUnavailable(Said(template, status=answer.status))
     if _INSTITUTION not in fields:
         return ""
     if institutions.number(fields.get((*_INSTITUTION, "instnr"))) != instnr:
-        raise TemporarilyUnavailable("The institution service speaks of another institution.")
+        said = Said(_("The institution service speaks of another institution."))
+        raise TemporarilyUnavailable(said)
     return institutions.municipality(fields.get((*_INSTITUTION, "kommunenr")))
 
 
@@ -93,5 +97,7 @@ def _fault(fields: soap.Fields) -> TemporarilyUnavailable:
     """Return the fault (SOAP 1.2 Part 1, 5.4) without its text, which may repeat what was asked."""
     named = {path[2].lower() for path in fields if path[:2] == ("Fault", "Detail") and path[2:]}
     if named & set(_REFUSED):
-        return CredentialsRefused("The institution service refuses ws_user and ws_password.")
-    return Misconfigured("The institution service answers with a fault.")
+        return CredentialsRefused(
+            Said(_("The institution service refuses ws_user and ws_password."))
+        )
+    return Misconfigured(Said(_("The institution service answers with a fault.")))

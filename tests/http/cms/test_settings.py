@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
+from django.utils import translation
 
 from accounts.http import Client
 from accounts.models import Source
@@ -101,6 +102,11 @@ def faults(provider: AdgangsplatformenProvider) -> str:
 
 def test_a_wrong_password_is_found(provide: Provide) -> None:
     assert "refuses the GraphQL user" in faults(provide(graphql_password="wrong"))
+
+
+def test_why_is_said_in_the_language_of_the_page(provide: Provide) -> None:
+    with translation.override("da"):
+        assert "afviser GraphQL-brugeren." in faults(provide(graphql_password="wrong"))
 
 
 def test_a_login_that_is_switched_off_is_found(provide: Provide, library: Cms) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from accounts.provider import Finding
 from accounts.source import catalogue
@@ -57,6 +58,22 @@ def test_each_fault_has_its_fix(work: Work, wrong: dict[str, Any], message: str,
     (fault,) = faults(work(**wrong))
     assert message in fault.message
     assert fix in fault.fix
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"bind_password": "wrong"}, "godtager ikke bind_dn (49)."),
+        ({"user_filter": "(&(uid={username})(!))"}, "Et af kildens filtre"),
+        ({"ca": "/nowhere.pem"}, "ingen certifikater, der kan læses"),
+    ],
+)
+def test_why_is_said_in_the_language_of_the_page(
+    work: Work, wrong: dict[str, Any], said: str
+) -> None:
+    with translation.override("da"):
+        (fault,) = faults(work(**wrong))
+    assert said in fault.message
 
 
 @pytest.mark.parametrize("tls", [True, False])

@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 import pytest
+from django.utils import translation
 
 from accounts.provider import Finding
 from accounts.source import catalogue
@@ -62,6 +63,12 @@ def test_each_mistake_has_a_fix_that_names_the_setting(
 ) -> None:
     found = wrong(findings(source, **settings))
     assert any(named in each for each in found), found
+
+
+def test_why_is_said_in_the_language_of_the_page(source: Make) -> None:
+    with translation.override("da"):
+        (found,) = wrong(findings(source, ws_password="wrong"))  # a wrong one
+    assert "Institutionstjenesten afviser ws_user og ws_password." in found
 
 
 @pytest.mark.parametrize(
