@@ -156,6 +156,26 @@ def test_an_administrator_gives_a_role_in_words(root: Client, person: User) -> N
     assert set(person.groups.all()) == {own}
 
 
+@pytest.mark.parametrize(
+    ("word", "label", "right"),
+    [
+        ("front-desk", "Schalter", "Löschen oder beenden: Sitzungen"),
+        ("auditor", "Revision", "Sehen: Zugangsregeln"),
+    ],
+)
+def test_what_a_role_may_do_is_read_in_words(
+    root: Client, word: str, label: str, right: str
+) -> None:
+    group = Group.objects.get(name=f"role:{word}")
+    german = {"accept-language": "de"}
+    page = root.get(f"/admin/auth/group/{group.pk}/change/", headers=german).content.decode()
+    shown = page.partition('id="content"')[2]
+    for said in (label, "Sehen: Personen", right):
+        assert said in shown
+    for english in ("Can view", "Can change", "farewell", "spent"):
+        assert english not in shown
+
+
 def test_whoever_may_give_no_role_leaves_the_roles_that_are_held(person: User) -> None:
     person.groups.add(Group.objects.get(name="role:front-desk"))
     _carl, client = holder("front-desk")

@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from accounts import ended
@@ -42,6 +44,21 @@ class RoleAdmin(Held, Guarded, GroupAdmin):
         """Return its name; of a role its words."""
         return roles.label_of(group)
 
+    @admin.display(description=Group._meta.get_field("permissions").verbose_name)
+    def rights(self, group: Group) -> SafeString:
+        """Return in words what its permissions do by themselves, for who may only look."""
+        held = roles.single_rights(()).filter(group=group)
+        said = sorted(roles.in_words(each) for each in held)
+        return format_html_join(SafeString("<br>"), "{}", ((each,) for each in said))
+
+    def render_change_form(
+        self, request: HttpRequest, context: Any, *args: Any, **more: Any
+    ) -> HttpResponse:
+        """Head the page of a role by its words."""
+        group = more.get("obj")
+        own = {**context, "subtitle": roles.label_of(group) if group else None}
+        return super().render_change_form(request, own, *args, **more)
+
     @admin.display(description=_("What it is for"))
     def purpose(self, group: Group) -> str:
         """Return what a role is for."""
@@ -66,9 +83,11 @@ class RoleAdmin(Held, Guarded, GroupAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Leave out what only a form that is sent has, where nothing is sent."""
-        shown = super().get_fields(request, obj)
-        sends = obj is not None and self.has_change_permission(request, obj)
-        return [name for name in shown if sends or name != seen_field.NAME]
+        shown: Any = super().get_fields(request, obj)
+        if obj is None or self.has_change_permission(request, obj):
+            return [name for name in shown if obj or name != seen_field.NAME]
+        in_words = {"name": "shown_name", "permissions": "rights"}
+        return [in_words.get(name, name) for name in shown if name != seen_field.NAME]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
         """Keep the name of what exists."""
