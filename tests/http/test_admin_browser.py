@@ -165,3 +165,16 @@ def test_a_session_is_ended_from_the_list(admin: Page, house: Site) -> None:
 def test_leaving_the_admin_leads_out(admin: Page) -> None:
     admin.get_by_role("button", name="Log out").click()
     expect(admin.get_by_role("link", name="Sign in").first).to_be_visible()
+
+
+def test_a_long_name_breaks_no_day_and_no_hour(admin: Page, house: Site) -> None:
+    tall = "from accounts.models import User; User.objects.create_user('ж' * 150, name='Ж' * 300)"
+    house.manage("shell", "--verbosity=0", stdin=tall)
+    admin.set_viewport_size({"width": 1280, "height": 800})
+    admin.goto(f"{house.url}/admin/accounts/user/")
+    since = admin.locator("#result_list .field-since").first
+    lines = since.evaluate(
+        "each => { const range = document.createRange(); range.selectNodeContents(each);"
+        " return new Set([...range.getClientRects()].map(box => box.top)).size }"
+    )
+    assert lines <= 3, since.inner_text()
