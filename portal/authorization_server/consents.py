@@ -85,7 +85,9 @@ def held_of(person: User) -> Iterator[dossier.Held]:
     """Yield what is stored of a person's applications: what they allowed."""
     for each, scopes, resources in of_person(person.pk):
         name = each.client.name or each.client.client_id
-        values = {"application": name, "scope": " ".join([*scopes, *resources])}
+        values = {"application": name}
+        if allowed := " ".join([*scopes, *resources]):
+            values["scope"] = allowed
         yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
 
 

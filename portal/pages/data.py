@@ -25,6 +25,8 @@ _PATH = "/account/data"
 _MOST_SHOWN = 20
 _CHOICES = {"status": User.Status, "kind": StoredSession.Kind}
 _MEANS = ("acr", "amr")
+# Written for the log, whatever the language of the page.
+_IN_ENGLISH = "detail"
 _WORDS = {
     "user_agent": device_name, "event": event_words.of_event, "reason": event_words.of_reason
 }  # fmt: skip
@@ -107,22 +109,28 @@ def _part(held: Held) -> dict[str, Any]:
     names = _names()
     return {
         "summary": _summary(held),
-        "source": ", ".join(catalogue.label_of(each) for each in held.source.split(", ") if each),
+        "source": _labels(held),
         "since": held.since,
         "until": held.until,
         "values": [
-            (names.get(name, name), _shown(name, value)) for name, value in held.values.items()
+            (names.get(name, name), _shown(name, value), name == _IN_ENGLISH)
+            for name, value in held.values.items()
         ],
     }
 
 
+def _labels(held: Held) -> str:
+    return ", ".join(catalogue.label_of(each) for each in held.source.split(", ") if each)
+
+
 def _summary(held: Held) -> str:
     """Return what tells a part from others of its topic."""
-    telling = ("event", "label", "application", "user_agent")
+    telling = ("event", "label", "application", "user_agent", "passkey")
     found = next((name for name in telling if name in held.values), "")
     if found:
         return str(_shown(found, held.values[found]))
-    return catalogue.label_of(held.source) or held.topic
+    first = next(iter(held.values), "")
+    return _labels(held) or _names().get(first, first)
 
 
 def _shown(name: str, value: Any) -> Any:

@@ -13,6 +13,12 @@ if (bar) {
     state = word;
     said.textContent = text;
     bar.classList.toggle("near", Boolean(text));
+    if (!shared) {  // a landmark, while there is something in it
+      for (const [name, value] of [["role", "region"], ["aria-label", bar.dataset.name]]) {
+        if (text) bar.setAttribute(name, value);
+        else bar.removeAttribute(name);
+      }
+    }
     link.textContent = word === "over" ? bar.dataset.again : stays;
     link.hidden = !(shared || text) || word === "latest";
   };

@@ -11,9 +11,11 @@ from tests.peers.site import Site
 
 PASSWORD = "correct horse battery staple"
 LONG = "Donaudampfschifffahrtsgesellschaftskapitän von Hohenzollern-Sigmaringen"
+RIGHT_TO_LEFT = "محمد عبد الرحمن بن علي بن عبد الله بن محمد بن أحمد"
 PEOPLE = f"""
 from accounts.models import User
-for name, title in (("alice", "Alice Åberg"), ("bob", "Bob Berg"), ("long", {LONG!r})):
+for name, title in (("alice", "Alice Åberg"), ("bob", "Bob Berg"), ("long", {LONG!r}),
+                    ("right", {RIGHT_TO_LEFT!r})):
     user = User.objects.create_user(name, {PASSWORD!r}, name=title, email=f"{{name}}@example.org")
     user.give_local_identity()
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -151,6 +152,40 @@ def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house:
     page.emulate_media(media="print")
     expect(page.get_by_role("button")).to_have_count(0)
     expect(page.get_by_role("link", name="Change your password")).to_have_count(0)
+
+
+def test_what_is_folded_stands_on_paper(page: Page, house: Site) -> None:
+    sign_in(page, house)
+    page.context.clear_cookies()
+    sign_in(page, house)
+    page.goto(f"{house.url}/account/data")
+    folded = page.locator("details dl").first
+    expect(folded).to_be_hidden()
+    page.emulate_media(media="print")
+    expect(folded).to_be_visible()
+    assert (box := folded.bounding_box())
+    assert box["height"] > 20
+
+
+def test_a_long_name_from_right_to_left_keeps_its_beginning(page: Page, house: Site) -> None:
+    sign_in(page, house, "right")
+    page.set_viewport_size({"width": 360, "height": 720})
+    page.goto(f"{house.url}/account/")
+    name = page.locator("header .who")
+    assert name.evaluate("each => each.scrollWidth > each.clientWidth"), "too long for its place"
+    expect(name).to_have_css("direction", "rtl")
+
+
+def test_a_long_address_of_the_house_stays_in_the_window(
+    page: Page, site: Callable[..., Site]
+) -> None:
+    own = site({"VESTIBULE_SUPPORT": "borgerservice.og.bibliotek@sommerby-kommune.example"})
+    page.set_viewport_size({"width": 360, "height": 720})
+    page.goto(f"{own.url}/nowhere")
+    expect(page.get_by_text("Support code")).to_be_visible()
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    assert page.evaluate(STICKING_OUT) == []
+    assert page.evaluate("document.documentElement.scrollWidth") <= 360
 
 
 def test_what_went_wrong_is_told_within_its_box(page: Page, house: Site) -> None:

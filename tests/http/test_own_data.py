@@ -17,6 +17,7 @@ from django.test import Client
 from django.utils import timezone
 from time_machine import travel
 
+from accounts import events
 from accounts.models import Event, Identity, Source, StoredSession, StoredTokens, User
 from accounts.session import administrators, erasure
 from accounts.session.store import rewrite
@@ -107,6 +108,14 @@ def test_the_page_says_the_same_in_words(bob: Client) -> None:
     # By `download` Chromium would save the sign-in page of who is signed out meanwhile.
     assert '<a class="button secondary" href="/account/data/export">' in page
     assert 'href="/account/data"' in bob.get("/account/").content.decode()
+
+
+def test_what_the_log_says_is_said_to_be_english(bob: Client) -> None:
+    ended = events.event("logout", user=StoredSession.objects.get().user, detail="idle")
+    events.record(ended)
+    page = bob.get("/account/data", headers={"accept-language": "da"}).content.decode()
+    assert '<html lang="da">' in page
+    assert '<dd lang="en">idle</dd>' in page
 
 
 def test_how_one_signed_in_is_said_in_words(client: Client, person: User) -> None:

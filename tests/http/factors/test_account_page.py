@@ -147,6 +147,7 @@ def test_own_data_names_it_and_gives_no_secret_away(factor: Factor) -> None:
     page = browser.get("/account/data").content.decode()
     for said in ("Authenticator", "Recovery codes left", "Second step needed from"):
         assert said in page
+    assert "<summary>Authenticator " in page
     titles = re.findall("<h2.*?>(.*?)</h2>", page)
     assert len(titles) == len({*titles}), "each topic stands once"
 
