@@ -28,6 +28,14 @@ SHOWN: Mapping[str, Shown] = {
     ),
     "cookie_name": Shown(_("Name of the CMS's cookie"), _("Empty tries each of Drupal's.")),
     "recheck": Shown(_("Ask again after seconds"), _("0: only when something has changed.")),
+    "graphql_path": Shown(_("Path of GraphQL")),
+    "login_path": Shown(_("Path of the CMS's login"), _("Without a GraphQL user.")),
+    "logout_path": Shown(_("Path of the CMS's logout"), _("Without a GraphQL user.")),
+    "path_parameter": Shown(
+        _("Parameter of the way back"), _("Says where the CMS sends people afterwards.")
+    ),
+    "after_login": Shown(_("Path after the login"), _("From there the CMS leads to this site.")),
+    "after_logout": Shown(_("Path after the logout"), _("From there the CMS leads to this site.")),
     "inside": Shown(
         _("Inside our own net"), _("Calls may reach addresses that only our net can reach.")
     ),

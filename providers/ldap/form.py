@@ -28,6 +28,14 @@ SHOWN: Mapping[str, Shown] = {
     "group_filter": Shown(
         _("Filter for groups"), _("Instead: a search such as (member={dn})."), PEOPLE
     ),
+    "group_base": Shown(_("Base of groups"), _("Under which groups are; empty, that of people.")),
+    "group_name": Shown(_("Name of a group"), _("An attribute, or dn.")),
+    "nested_groups": Shown(_("Groups of groups"), _("Looks for these as well.")),
+    "id_attribute": Shown(_("Attribute of identity"), _("Holds what never changes of an entry.")),
+    "public": Shown(
+        _("Attributes for front ends"), _("Shown to front ends in the session, one a line.")
+    ),
+    "icon": Shown(_("Icon")),
     "allowed_groups": Shown(
         _("Only these groups"), _("Lets in only who is in one of them, one a line."), PEOPLE
     ),

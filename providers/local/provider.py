@@ -27,14 +27,18 @@ from accounts.provider import (
     Visit,
     verdict,
 )
+from accounts.provider.shown import Shown
 from accounts.strength.levels import Strength
 from providers.local import new_device, recovery
+from providers.local.form import SHOWN
 from providers.local.passwords import LONGEST_NAME, fits, renew, well_formed
 
 
 @dataclass(frozen=True, slots=True)
 class LocalSettings:
     """`recovery`: people may have a link mailed to them when they forgot their password."""
+
+    shown: ClassVar[Mapping[str, Shown]] = SHOWN
 
     recovery: bool = True
 

@@ -100,6 +100,31 @@ SHOWN: Mapping[str, Shown] = {
     "endpoints": Shown(_("Endpoints"), _("A line each: token_endpoint = https://...")),
     "algorithms": Shown(_("Algorithms"), _("By which its tokens may be signed, one a line.")),
     "leeway": Shown(_("Leeway"), _("How far clocks may be apart, in seconds.")),
+    "authorize": Shown(_("More parameters of the sign-in"), _("A line each: name = value.")),
+    "trusted_audiences": Shown(
+        _("Trusted audiences"), _("Who may stand beside this site in aud, one a line.")
+    ),
+    "required_acr": Shown(
+        _("Needed words for strength"), _("Lets in only whose acr is one of these, one a line.")
+    ),
+    "audience": Shown(_("Audiences of such tokens"), _("One a line; empty, the client id.")),
+    "revoke": Shown(_("Revoke its tokens"), _("When somebody signs out without a browser.")),
+    "backchannel_logout": Shown(
+        _("It may end sessions"), _("By a signed token that it sends (back-channel logout).")
+    ),
+    "frontchannel_logout": Shown(
+        _("It may end sessions in the browser"),
+        _("By a page that it frames (front-channel logout)."),
+    ),
+    "logout_without_exp": Shown(
+        _("Its logout tokens have no exp"), _("They count for two minutes.")
+    ),
+    "logout": Shown(_("More parameters of the sign-out"), _("A line each: name = value.")),
+    "logout_names": Shown(
+        _("Other names of these parameters"),
+        _("A line each: ours = theirs; an empty one is left out."),
+    ),
+    "icon": Shown(_("Icon")),
     "inside": Shown(
         _("Inside our own net"), _("Calls may reach addresses that only our net can reach.")
     ),

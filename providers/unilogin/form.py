@@ -20,6 +20,17 @@ SHOWN: Mapping[str, Shown] = {
     ),
     "cache_seconds": Shown(_("Believe the service for seconds")),
     "leeway": Shown(_("Leeway"), _("How far clocks may be apart, in seconds.")),
+    "ws_address": Shown(_("Address of the institution service")),
+    "ws_action": Shown(_("SOAP action of the institution service")),
+    "ws_namespace": Shown(_("SOAP namespace of the institution service")),
+    "scope": Shown(_("Scope"), _("What is asked for; openid is needed.")),
+    "backchannel_logout": Shown(
+        _("It may end sessions"), _("By a signed token that it sends (back-channel logout).")
+    ),
+    "frontchannel_logout": Shown(
+        _("It may end sessions in the browser"),
+        _("By a page that it frames (front-channel logout)."),
+    ),
     "inside": Shown(
         _("Inside our own net"), _("Calls may reach addresses that only our net can reach.")
     ),

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 
 import pytest
 from django.test import Client
+from django.utils import translation
 
 from accounts.models import User
+from accounts.source import registry
 from tests.http.conftest import PASSWORD, sign_in
 
 pytestmark = pytest.mark.usefixtures("house")
@@ -19,6 +22,18 @@ def german(client: Client) -> Client:
     sign_in(client, "root")
     client.cookies["vestibule-language"] = "de"
     return client
+
+
+@pytest.mark.parametrize("kind", ["adgangsplatformen", "ldap", "local", "oidc", "unilogin"])
+def test_each_setting_of_a_source_has_its_words(kind: str) -> None:
+    settings = registry.providers()[kind].Settings
+    named = {each.name for each in fields(settings)} - {"label", "help"}  # those of each source
+    assert named <= {*settings.shown}
+    with translation.override("da"):
+        danish = {name: str(shown.label) for name, shown in settings.shown.items()}
+    with translation.override("en"):
+        alike = {name for name, shown in settings.shown.items() if str(shown.label) == danish[name]}
+    assert alike <= {"scope", "base", "icon"}, "in Danish as in English"
 
 
 def test_saving_has_one_word(german: Client) -> None:
