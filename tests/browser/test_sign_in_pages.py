@@ -34,6 +34,12 @@ WORDS = (
 # A button that is filled is the page's one primary action.
 PRIMARY = """[...document.querySelectorAll('main a.button, main button')].filter((each) =>
   each.checkVisibility() && !each.matches('.secondary, .plain, .way')).length"""
+# Whether what has the focus lies wholly under the bar that tells of the end of the session.
+COVERED = """() => {
+  const each = document.activeElement, bar = document.querySelector("#session-end");
+  const own = each.getBoundingClientRect(), its = bar.getBoundingClientRect();
+  return !bar.contains(each) && own.top >= its.top && own.bottom <= its.bottom;
+}"""
 # The end of a session is moved, as time would.
 SENT_AT_ONCE = """() => {
   const token = document.querySelector("[name=csrfmiddlewaretoken]"), form = token.form;
@@ -172,6 +178,22 @@ def test_who_fills_in_a_form_is_told_before_the_end_and_stays(page: Page, house:
     bar.get_by_role("link", name="Stay signed in").click()
     expect(bar.get_by_role("status")).to_have_text("")
     expect(page.get_by_label("Present password", exact=True)).to_have_value("what I have typed")
+
+
+def test_in_a_low_window_the_end_of_the_session_lies_on_nothing(page: Page, house: Site) -> None:
+    """As at 400 %: what is focused is seen (WCAG 2.2, 2.4.11)."""
+    inside("/account/sign-ins", shared=True)(page, house)
+    page.set_viewport_size({"width": 320, "height": 256})
+    bar = page.locator("#session-end")
+    bar.evaluate("each => each.classList.add('near')")
+    covered = []
+    for _ in range(20):
+        page.keyboard.press("Tab")
+        if page.evaluate(COVERED):
+            covered.append(page.evaluate("document.activeElement.innerText"))
+    assert covered == []
+    page.set_viewport_size({"width": 360, "height": 740})
+    expect(bar).to_have_css("position", "sticky")
 
 
 def test_trouble_at_the_site_signs_nobody_out(page: Page, house: Site) -> None:
