@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.utils import translation
 from django.utils.translation import gettext
+from django.utils.translation.trans_real import get_languages
 
 from accounts.models import Source
 from accounts.source import catalogue, registry
@@ -38,7 +38,7 @@ def furnish(wanted: Source, addresses: Mapping[str, Any]) -> None:
 def _spoken(words: Mapping[str, str]) -> dict[str, dict[str, str]]:
     """Return words by language, where they are translated."""
     spoken: dict[str, dict[str, str]] = {}
-    for language, _name in settings.LANGUAGES:
+    for language in get_languages():
         with translation.override(language):
             said = {name: gettext(msgid) for name, msgid in words.items() if msgid}
         if said := {name: text for name, text in said.items() if text != words[name]}:
