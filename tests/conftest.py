@@ -7,7 +7,7 @@ import itertools
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import ExitStack, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,7 +26,7 @@ from whitenoise.middleware import WhiteNoiseMiddleware
 
 from accounts import conf
 from accounts.upstream.last_good import Registry
-from tests.peers import database, network, once, patience
+from tests.peers import database, network, once, patience, spared
 from tests.peers.site import Site, environment, free_port, fresh_redis
 
 if TYPE_CHECKING:
@@ -188,12 +188,24 @@ def _no_network() -> Iterator[None]:
         yield
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, Any, Any]:
+    """Look for nothing that nobody holds any more while the tests are imported: all of it stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Say which tests need not run a second time, so that `-m "not once"` leaves them out; and let
-    the longest begin, so that no process ends long after the others.
+    """Say which tests need not run a second time, so that `-m "not once"` leaves them out; spare
+    each the fixtures that do nothing for it; and let the longest begin, so that no process ends
+    long after the others.
     """
     once.mark(items)
+    spared.spare(items)
     items.sort(key=lambda item: item.nodeid.partition("::")[0] not in LONGEST)
 
 

@@ -18,9 +18,26 @@ from accounts import conf
 from accounts.http import CallFailed, Client, Upstreams
 from accounts.models import Source, User
 from tests.architecture.tree import ROOT
+from tests.peers import spared
 from tests.peers.commands import manage
 from tests.peers.network import LeftTheMachine, is_here
 from tests.peers.site import Site, demo_ports, environment
+
+
+def test_a_fixture_that_does_nothing_for_a_test_is_not_run(request: pytest.FixtureRequest) -> None:
+    run = {*request.node.fixturenames}
+    assert {"_clean_start", "request"} <= run
+    assert not run & spared.DOES_NOTHING_WITHOUT.keys()
+    each = [*spared.DOES_NOTHING_WITHOUT]
+    for fixture in each:  # a name that pytest-django gave up would spare nothing
+        assert request._fixturemanager.getfixturedefs(fixture, request.node), fixture
+    assert spared.needed(each, {"urls"}) == ["_django_set_urlconf"]
+    assert spared.needed([*each, "live_server"], set()) == ["_live_server_helper", "live_server"]
+
+
+@pytest.mark.django_db
+def test_a_test_with_a_database_runs_what_gives_it(request: pytest.FixtureRequest) -> None:
+    assert "_django_db_marker" in request.node.fixturenames
 
 
 def test_a_foreign_address_is_not_called() -> None:
