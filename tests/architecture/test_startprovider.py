@@ -59,10 +59,11 @@ class Shell:
 @pytest.fixture(scope="module")
 def shell(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shell]:  # noqa: F811
     place, folder = tmp_path_factory.mktemp("environment"), tmp_path_factory.mktemp("work")
-    venv.create(place, with_pip=True)
+    venv.create(place)
     packages = next((place / "lib").glob("python3*")) / "site-packages"
-    for old in packages.glob("setuptools*"):  # which Python 3.11 gives to each environment
-        shutil.rmtree(old)
+    where = [sys._base_executable, "-c", "import pip; print(pip.__path__[0])"]
+    pip = subprocess.run(where, capture_output=True, text=True, check=True).stdout.strip()
+    (packages / "pip").symlink_to(pip)  # to unpack one takes longer than all that is done by it
     (packages / "borrowed.pth").write_text(get_path("purelib") + "\n")
     env = environment({"VESTIBULE_DATA": str(folder / "data")})
     env["PATH"] = f"{place / 'bin'}:{env['PATH']}"
