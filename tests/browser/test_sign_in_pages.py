@@ -237,7 +237,7 @@ def test_when_it_is_over_the_form_can_still_be_sent(page: Page, house: Site) -> 
     page.bring_to_front()
     # The click that brings the page back is that on its button: the form waits for its new token
     page.evaluate(SENT_AT_ONCE)
-    page.wait_for_function("window.sent")
+    page.wait_for_function("() => window.sent")  # an expression would be evaluated at each look
     expect(bar.get_by_role("status")).to_have_text("")
     assert page.evaluate("window.sent") == token.input_value() != was
     page.get_by_role("banner").get_by_role("button", name="Sign out").click()

@@ -23,6 +23,10 @@ user.give_local_identity()
 rule("files", cookies=[{{"name": "own"}}])
 rule("closed", path="/closed", access="nobody", order=1)
 """
+UNTIL_REFUSED = """async () => {
+  while ((await fetch("/api", {redirect: "manual"})).status !== 401)
+    await new Promise((soon) => setTimeout(soon, 100));
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -99,9 +103,7 @@ def test_a_script_of_the_application_is_told_by_a_401(
     other.get_by_role("main").get_by_role("button", name="Sign out").click()
     expect(other.get_by_role("status")).to_contain_text("Your session here has ended")
     assert "own" in kept(secure, files)
-    secure.wait_for_function(
-        "async () => (await fetch('/api', {redirect: 'manual'})).status === 401"
-    )
+    secure.evaluate(UNTIL_REFUSED)
     assert "own" not in kept(secure, files)
 
 
