@@ -192,6 +192,7 @@ def basic(client_id: str, secret: str) -> dict[str, str]:
     return {"Authorization": f"Basic {pair}"}
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     ("form", "headers", "status"),
     [

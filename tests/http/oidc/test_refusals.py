@@ -99,6 +99,7 @@ RULES: dict[str, tuple[dict[str, Any], set[str]]] = {
 PEOPLE = ("alice", "bob", "carol", "dave", "eve")
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("rule", RULES)
 def test_the_rule_of_a_source_lets_in_whom_it_names(

@@ -100,6 +100,7 @@ def test_what_the_operator_says_of_the_source_wins(
     assert asked(way_upstream(app, max_age="30"))["max_age"] == "30", "the stricter of the two"
 
 
+@pytest.mark.wire
 @pytest.mark.parametrize(
     "query",
     [
