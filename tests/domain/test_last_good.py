@@ -122,12 +122,12 @@ def test_whoever_waits_too_long_for_the_first_fetch_is_told() -> None:
 
     def slow() -> str:
         begun.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return "first"
 
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(kept.get, slow, NOW)
-        assert begun.wait(10)
+        assert begun.wait(60)
         with pytest.raises(TemporarilyUnavailable):
             kept.get(slow, NOW, wait=0)
         go_on.set()

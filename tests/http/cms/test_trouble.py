@@ -100,7 +100,7 @@ def test_many_at_once_ask_for_the_addresses_once(provide: Provide, library: Cms)
     provider, together = provide(), threading.Barrier(8)
 
     def one(_number: int) -> Any:
-        together.wait(10)
+        together.wait(60)
         return provider.begin_login(FLOW)
 
     with ThreadPoolExecutor(8) as pool:

@@ -189,14 +189,14 @@ def test_a_refresh_that_takes_long_is_not_begun_by_another(
 
     def slow(call: Any) -> tuple[int, bytes, str]:
         begun.set()
-        assert gone_on.wait(10)
+        assert gone_on.wait(60)
         return 500, b"", "text/plain"
 
     liar.op.answers["token"] = slow
     liar.op.calls.clear()
     with later(275), ThreadPoolExecutor(1) as pool:
         first = pool.submit(parallel, 1, lambda: vault.fresh(session))
-        assert begun.wait(10)
+        assert begun.wait(60)
         # Three calls and the waits for others' calls, of five seconds each.
         with later(40):
             assert vault.fresh(session, wait=False) is None
