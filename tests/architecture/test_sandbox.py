@@ -15,8 +15,14 @@ KNOWN = ("accounts.", "portal.settings", "portal.configuration.")
 RUN_BY_THE_DEMO = ("portal.operations.",)
 DEMO = SANDBOX / "management"
 LOADED = """
+import os
 import sys
 from importlib import import_module
+import django
+from django.core.management import call_command
+os.environ["DJANGO_SETTINGS_MODULE"] = "portal.settings"
+django.setup()
+call_command("collectstatic", verbosity=0, interactive=False)  # without it nothing is served
 for name in ("portal.rsgi", "portal.urls"):
     import_module(name)
 from django.apps import apps
