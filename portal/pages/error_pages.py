@@ -43,7 +43,8 @@ def _refuse(
     if is_json_route(request) or not wants_page(request):
         body = _body(error, code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
-    return answers.page(request, _TEMPLATES[reason], {"code": code}, status)
+    context = {"code": code, "cookies": bool(request.COOKIES)}
+    return answers.page(request, _TEMPLATES[reason], context, status)
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -561,6 +561,17 @@ def test_e04_a_password_is_never_taken_without_the_csrf_token(person: User) -> N
     assert not StoredSession.objects.exists()
 
 
+def test_whose_browser_keeps_no_cookies_reads_so(person: User) -> None:
+    """Who has any is told that the form was open for too long, as a cookie may have expired."""
+    browser = Client(enforce_csrf_checks=True)
+    form = {"username": "alice", "password": PASSWORD}
+    without = browser.post("/auth/login/local", form, headers={"Accept-Language": "da"})
+    assert "<h1>Din browser sendte ingen cookies</h1>" in without.content.decode()
+    browser.cookies["another"] = "one"
+    with_one = browser.post("/auth/login/local", form)
+    assert "<h1>This form was open for too long</h1>" in with_one.content.decode()
+
+
 TWICE: list[tuple[dict[str, str], dict[str, str], str]] = [
     ({}, {}, "/account/data"),
     ({"username": "Alice", "next": ""}, {}, "/account/"),
