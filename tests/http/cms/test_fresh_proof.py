@@ -65,6 +65,7 @@ def test_who_leaves_and_does_not_visit_the_logout_proves_nothing(
     assert visitor.type == "anonymous"
 
 
+@pytest.mark.remembers
 def test_who_does_not_visit_the_logout_is_led_there_again(visitor: Visitor, library: Cms) -> None:
     """Else bib.dk, which was not left either, would make the CMS another cookie without a card."""
     visitor.enter()
@@ -75,6 +76,14 @@ def test_who_does_not_visit_the_logout_is_led_there_again(visitor: Visitor, libr
     visitor.at_cms.sign_in("rikke", back_at_the_cms(visitor))
     assert visitor.get(CALLBACK)["Location"] == BEHIND
     assert not asks_again(visitor)
+
+
+def test_who_does_not_visit_it_where_nothing_is_remembered_proves_nothing(visitor: Visitor) -> None:
+    visitor.enter()
+    press(visitor)
+    fresh.caches()
+    assert visitor.get(START, again="1", next=BEHIND)["Location"] == BEHIND
+    assert asks_again(visitor)
 
 
 @pytest.mark.parametrize("lost", [False, True])

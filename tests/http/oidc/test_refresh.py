@@ -111,11 +111,13 @@ def test_fifty_parallel_callers_spend_one_refresh_token_once(
 
 
 @pytest.mark.services
+@pytest.mark.remembers
 def test_a_token_that_is_good_waits_for_no_source_in_known_trouble(
-    due: Browser, provider: Certified
+    due: Browser, provider: Certified, settings: Any
 ) -> None:
     """A page of forty pictures behind the gateway would hold every thread while it hangs."""
     provider.trouble("/token", "hang")
+    settings.VESTIBULE_HTTP_DEADLINE = 2.0  # the token is good for longer
     outage.note("town")
     session, before = typed(due), held(due)
 
