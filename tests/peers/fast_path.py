@@ -19,7 +19,7 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test.client import ClientHandler
 
-from accounts import ended
+from accounts import database, ended
 from accounts.offers import offered
 from portal.gateway.check import Answer as Said
 from portal.gateway.middleware import Exactly
@@ -84,6 +84,8 @@ def before_django() -> Iterator[None]:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ClientHandler, "__call__", call)
+        # As Django's own client does: what a test has written would go with its connection.
+        patch.setattr(database, "close_old_connections", lambda: None)
         yield
 
 
