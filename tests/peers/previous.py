@@ -43,7 +43,8 @@ def unpacked(folder: Path) -> Path:
         ["git", "archive", COMMIT, *PARTS], cwd=ROOT, capture_output=True, check=True
     )
     with tarfile.open(fileobj=BytesIO(packed.stdout)) as archive:
-        archive.extractall(folder, filter="tar")
+        archive.extraction_filter = getattr(tarfile, "tar_filter", None)  # Python 3.11.2 has none
+        archive.extractall(folder)
     return folder
 
 
