@@ -93,6 +93,7 @@ def test_nobody_comes_in_while_vestibule_does_not_answer(
     assert not app.seen
 
 
+@pytest.mark.soak
 def test_nobody_waits_for_ever_while_vestibule_hangs(
     certificates: Certificates, app: Application
 ) -> None:
