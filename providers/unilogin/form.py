@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from django.utils.translation import gettext_lazy as _
 
 from accounts.provider.shown import MAIN, PEOPLE, Shown
+from providers.oidc.form import SHOWN as OIDC
 
 SHOWN: Mapping[str, Shown] = {
     "client_id": Shown(_("Client id"), _("The name under which the broker knows this site."), MAIN),
@@ -19,19 +20,12 @@ SHOWN: Mapping[str, Shown] = {
         _("Test institutions"), _("Let in without a look-up; leave empty in production."), PEOPLE
     ),
     "cache_seconds": Shown(_("Believe the service for seconds")),
-    "leeway": Shown(_("Leeway"), _("How far clocks may be apart, in seconds.")),
+    "leeway": OIDC["leeway"],
     "ws_address": Shown(_("Address of the institution service")),
     "ws_action": Shown(_("SOAP action of the institution service")),
     "ws_namespace": Shown(_("SOAP namespace of the institution service")),
     "scope": Shown(_("Scope"), _("What is asked for; openid is needed.")),
-    "backchannel_logout": Shown(
-        _("It may end sessions"), _("By a signed token that it sends (back-channel logout).")
-    ),
-    "frontchannel_logout": Shown(
-        _("It may end sessions in the browser"),
-        _("By a page that it frames (front-channel logout)."),
-    ),
-    "inside": Shown(
-        _("Inside our own net"), _("Calls may reach addresses that only our net can reach.")
-    ),
+    "backchannel_logout": OIDC["backchannel_logout"],
+    "frontchannel_logout": OIDC["frontchannel_logout"],
+    "inside": OIDC["inside"],
 }
