@@ -5,7 +5,8 @@ the protocol itself says (who, for whom, when, how) never comes of the userinfo.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -92,6 +93,25 @@ def authentication(
     return outcome
 
 
+def settled(settings: OidcSettings, outcome: Authentication, *told: Claims) -> Authentication:
+    """Return the outcome of a sign-in that ends in all that is `told`. Groups or roles that are
+    named nowhere are none: Keycloak, Cognito and Entra leave out a claim that would be empty, and
+    who has lost their last role would keep it here.
+
+    Of a claim that is too long for a token, and named for another place, nothing is known (OIDC
+    Core, 5.6.2). Neither is it by an access token alone, in which such claims may be missing.
+    """
+    paths = [settings.claims[name] for name in ("groups", "roles") if settings.claims.get(name)]
+    if outcome.groups is not None or not paths or any(map(_names_elsewhere, told)):
+        return outcome
+    return replace(outcome, groups=())
+
+
+def _names_elsewhere(claims: Claims) -> bool:
+    """Tell whether claims are for others to tell; Entra says so by `hasgroups` too."""
+    return bool(claims.get("_claim_names")) or claims.get("hasgroups") in (True, "true")
+
+
 def session_id(claims: Claims) -> str:
     """Return `sid` (OIDC Back-Channel Logout, 2.1) where it is a text that can be looked up."""
     found = claims.get("sid")
@@ -99,13 +119,15 @@ def session_id(claims: Claims) -> str:
 
 
 def at(claims: Claims, path: str) -> Any:
-    """Return what stands at `path`: a claim of that very name, else step by step at each dot."""
+    """Return what stands at `path`: a claim of that very name, else step by step. A name on the way
+    may have dots of its own, as a client's has below Keycloak's `resource_access`.
+    """
     if path in claims:
         return claims[path]
-    found: Any = claims
-    for step in path.split("."):
-        found = found.get(step) if isinstance(found, Mapping) else None
-    return found
+    for name, rest in _steps(claims, path):
+        if (found := at(claims[name], rest)) is not None:
+            return found
+    return None
 
 
 def _put(claims: Claims, path: str, value: Any) -> dict[str, Any]:
@@ -113,8 +135,18 @@ def _put(claims: Claims, path: str, value: Any) -> dict[str, Any]:
     first, _, rest = path.partition(".")
     if path in claims or not rest:
         return {**claims, path: value}
-    inner = claims.get(first)
-    return {**claims, first: _put(inner if isinstance(inner, Mapping) else {}, rest, value)}
+    ways = _steps(claims, path)
+    known = (way for way in ways if at(claims[way[0]], way[1]) is not None)
+    name, left = next(known, (first, rest))
+    inner = claims.get(name)
+    return {**claims, name: _put(inner if isinstance(inner, Mapping) else {}, left, value)}
+
+
+def _steps(claims: Claims, path: str) -> Iterator[tuple[str, str]]:
+    """Yield each claim that `path` may lead into, with the rest of the path."""
+    for place, sign in enumerate(path):
+        if sign == "." and isinstance(claims.get(path[:place]), Mapping):
+            yield path[:place], path[place + 1 :]
 
 
 def _refusal(settings: OidcSettings, outcome: Authentication) -> str:

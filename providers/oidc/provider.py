@@ -85,7 +85,8 @@ class OidcProvider:
         verified, tokens = self.redeem(flow, response)
         userinfo = self.client.get_userinfo(tokens.access_token, tokens.id_token, verified)
         merged = claims.merge(self.settings, verified, userinfo)
-        return claims.authentication(self.settings, merged, tokens)
+        outcome = claims.authentication(self.settings, merged, tokens)
+        return claims.settled(self.settings, outcome, verified, userinfo)
 
     def redeem(
         self, flow: LoginFlow | None, answer: Mapping[str, str]

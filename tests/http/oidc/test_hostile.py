@@ -232,3 +232,21 @@ def test_who_leaves_with_a_long_id_token_is_signed_out_upstream_without_it(
     assert {"client_id", "post_logout_redirect_uri"} <= set(parse_qs(query))
     assert "id_token_hint" not in query
     assert not StoredSession.objects.exists()
+
+
+def test_who_has_lost_their_last_group_there_has_lost_it_here(
+    op: OpenIdProvider, source: Make, client: Client
+) -> None:
+    """Keycloak leaves the claim out then, and so do Cognito and Entra."""
+    peer: Any = SimpleNamespace(issuer=op.issuer)
+    registered = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+    mapped: dict[str, Any] = {"claims": {"roles": "resource_access.zms.roles"}, **registered}
+    source(peer, columns={"groups": {"boss": "Managers"}}, **mapped)
+    op.userinfo["resource_access"] = {"zms": {"roles": ["boss"]}}
+    Browser(client).sign_in("town")
+    user = User.objects.get()
+    assert user.groups.filter(name="Managers").exists()
+    op.userinfo["resource_access"] = {"account": {"roles": ["view-profile"]}}
+    Browser(Client()).sign_in("town")
+    assert User.objects.get() == user
+    assert not user.groups.exists()

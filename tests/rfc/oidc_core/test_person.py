@@ -51,6 +51,48 @@ def test_names_stand_where_the_settings_say(portal: Portal, op: OpenIdProvider) 
     assert not outcome.email_verified
 
 
+def test_a_name_on_the_way_may_have_dots(portal: Portal, op: OpenIdProvider) -> None:
+    held = {"https://zms.example/": {"roles": ["clerk"]}, "zms": {"roles": ["other"]}}
+    op.userinfo.update(resource_access={**held, "zms.town": {"roles": ["boss"], "mail": False}})
+    path = "resource_access.zms.town.roles"
+    for where, found in (
+        ("resource_access.https://zms.example/.roles", ("clerk",)),
+        ("resource_access.zms.roles", ("other",)),
+        (path, ("boss",)),
+    ):
+        assert portal.login(claims={"roles": where}).groups == found
+    assert portal.login(required_role_claim=path, required_role="boss").subject == SUBJECT
+    portal.refused(required_role_claim=path, required_role="other")
+
+
+def test_whether_it_is_verified_may_stand_below_a_name_with_dots(
+    portal: Portal, op: OpenIdProvider
+) -> None:
+    op.claims["zms.town"] = {"mail": "a@town.example", "sure": True}
+    op.userinfo["zms.town"] = {"mail": "b@town.example", "sure": False}
+    mapped = {"email": "zms.town.mail", "email_verified": "zms.town.sure"}
+    outcome = portal.login(claims=mapped)
+    assert (outcome.email, outcome.email_verified) == ("b@town.example", False)
+
+
+@pytest.mark.parametrize("claim", ["groups", "resource_access.zms.roles"])
+def test_a_claim_that_is_missing_at_a_sign_in_is_empty(
+    portal: Portal, op: OpenIdProvider, claim: str
+) -> None:
+    """Keycloak, Cognito and Entra leave out what would be empty."""
+    op.userinfo["resource_access"] = {"account": {"roles": ["view-profile"]}}
+    assert portal.login(claims={"groups": claim}).groups == ()
+    assert portal.login(claims={"roles": claim}).groups == ()
+
+
+@pytest.mark.parametrize("said", [{"_claim_names": {"groups": "src1"}}, {"hasgroups": True}])
+def test_groups_that_no_token_has_room_for_are_not_known(
+    portal: Portal, op: OpenIdProvider, said: dict[str, Any]
+) -> None:
+    op.claims.update(said)
+    assert portal.login(claims={"groups": "groups"}).groups is None
+
+
 def test_email_verified_is_not_said_of_another_claim(portal: Portal, op: OpenIdProvider) -> None:
     op.userinfo.update(email="own@example.com", email_verified=True, upn="victim@example.com")
     assert not portal.login(claims={"email": "upn"}).email_verified
