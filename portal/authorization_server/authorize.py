@@ -337,7 +337,10 @@ def _wishes(wished: Asked) -> dict[str, str]:
 def _place_of(uri: str) -> str:
     """Return where an answer goes, as a person reads it."""
     scheme, _, rest = uri.partition("://")
-    return rest.split("/", 1)[0] if scheme in {"https", "http"} else uri.partition(":")[0]
+    if scheme in {"https", "http"}:
+        return rest.split("/", 1)[0]
+    scheme = uri.partition(":")[0]
+    return scheme if "." in scheme else uri  # `oc` says nothing: with the name behind it
 
 
 def _language(wished: Asked) -> str:

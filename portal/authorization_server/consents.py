@@ -31,11 +31,13 @@ def granted(user_id: int, client: Client) -> frozenset[str] | None:
 
 
 def is_unproved(client: Client, redirect_uri: str) -> bool:
-    """Tell whether any program on the person's computer can be the client: it has no secret, and
-    the address is on loopback or has a scheme that any program may take. What was allowed before
-    was allowed to another one, perhaps (RFC 8252, 8.6; RFC 6749, 10.2).
+    """Tell whether any program on the person's computer can be the client: it has no secret, or one
+    that each copy of a legacy program brings along (RFC 8252, 8.5), and the address is on loopback
+    or has a scheme that any program may take. What was allowed before was allowed to another one,
+    perhaps (RFC 8252, 8.6; RFC 6749, 10.2).
     """
-    return client.is_public and not redirect_uri.startswith("https://")
+    tells_no_secret = client.is_public or client.legacy_desktop
+    return tells_no_secret and not redirect_uri.startswith("https://")
 
 
 def remember(

@@ -21,6 +21,16 @@ _PORT = re.compile(r":\d*\Z")
 _TEXT = re.compile(r"\A[\x21-\x7e]+\Z")
 # RFC 8252, 7.1: a private-use scheme is a domain name in reverse order, so it has a dot.
 _PRIVATE_USE = re.compile(r"\A[a-z][a-z0-9+-]*(?:\.[a-z0-9+-]+)+\Z")
+# What programs from before that RFC have: `oc://android.owncloud.com`, a name and no more.
+_OF_BEFORE = re.compile(r"\A([a-z][a-z0-9]+)://[a-z0-9-]+(?:\.[a-z0-9-]+)+\Z")
+# Schemes that mean something to every browser: a script, a file, another program.
+_OF_BROWSERS = frozenset(
+    {
+        *("about", "blob", "chrome", "data", "file", "filesystem", "ftp", "http", "https"),
+        *("intent", "jar", "javascript", "livescript", "mailto", "mocha", "resource"),
+        *("sms", "tel", "vbscript", "ws", "wss"),
+    }
+)
 ASSERTION_ALGORITHMS = tuple(each for fit in client_keys.ALGORITHMS.values() for each in fit)
 
 
@@ -33,8 +43,11 @@ def check(client: Any) -> None:
         raise ValidationError(found)
 
 
-def redirect_uri_problem(uri: str) -> str:
-    """Return what is wrong with a redirect URI, or nothing (RFC 6749, 3.1.2; RFC 8252, 7 and 8)."""
+def redirect_uri_problem(uri: str, *, legacy: bool = False) -> str:
+    """Return what is wrong with a redirect URI, or nothing (RFC 6749, 3.1.2; RFC 8252, 7 and 8).
+
+    A `legacy` client may have a scheme without a dot, with a name of the web behind it (8.4).
+    """
     parts = _parts(uri)
     if parts is None:
         return _("%s is not an absolute URI without a fragment or a user.") % uri
@@ -43,7 +56,7 @@ def redirect_uri_problem(uri: str) -> str:
     if parts.scheme == "http":
         said = _("%s: http is for loopback addresses only.") % uri
         return "" if parts.hostname in LOOPBACK else said
-    if _PRIVATE_USE.match(parts.scheme):
+    if _PRIVATE_USE.match(parts.scheme) or (legacy and _is_of_before(uri)):
         return ""
     return _("%s: use https, loopback, or a scheme of your own that has a dot.") % uri
 
@@ -102,7 +115,7 @@ def comparable(origin: str) -> str:
 def _problems(client: Any) -> Iterator[tuple[str, str]]:
     for field in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(client, field).split():
-            if problem := redirect_uri_problem(uri):
+            if problem := redirect_uri_problem(uri, legacy=client.legacy_desktop):
                 yield field, problem
     if client.kind != client.Kind.DEVICE and not client.redirect_uris.split():
         yield "redirect_uris", _("This kind of client needs a redirect URI.")
@@ -169,6 +182,11 @@ def _parts(uri: str) -> SplitResult | None:
     # What has no authority is a private-use scheme; `https:host` is a trick.
     authority = bool(parts.netloc) or parts.scheme not in {"http", "https"}
     return parts if well and authority and uri.startswith(parts.scheme) else None
+
+
+def _is_of_before(uri: str) -> bool:
+    found = _OF_BEFORE.match(uri)
+    return found is not None and found[1] not in _OF_BROWSERS
 
 
 def _is_loopback(parts: SplitResult) -> bool:

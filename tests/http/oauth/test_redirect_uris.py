@@ -88,6 +88,26 @@ def test_r07_what_may_not_be_registered(uri: str) -> None:
     assert registration.redirect_uri_problem(uri)
 
 
+def test_a_legacy_client_may_have_a_scheme_without_a_dot() -> None:
+    for uri in ("oc://android.owncloud.com", "oc://ios.owncloud.com"):
+        assert registration.redirect_uri_problem(uri)
+        assert not registration.redirect_uri_problem(uri, legacy=True)
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "javascript://a.example", "data://a.example", "file://a.example", "intent://a.example",
+        "vbscript://a.example", "blob://a.example", "ftp://a.example", "http://a.example",
+        "oc://app", "oc:/app.example", "oc:app.example", "oc://a.example/x", "oc://a.example?x",
+        "oc://a.example:1", "oc://u@a.example", "oc://*.example", "OC://a.example",
+        "oc://a.example\n", "oc://a.example#x", "view-source://a.example", "myapp://cb",
+    ],
+)  # fmt: skip
+def test_r07_and_no_other(uri: str) -> None:
+    assert registration.redirect_uri_problem(uri, legacy=True)
+
+
 @pytest.mark.parametrize("uri", [*REGISTERED, "http://[::1]:80/cb", "dk.town.app:/x?y=z"])
 def test_what_may_be_registered(uri: str) -> None:
     assert not registration.redirect_uri_problem(uri)

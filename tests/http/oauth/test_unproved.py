@@ -4,6 +4,8 @@ RFC 6749, 10.2). Attack C16 of docs/threats.md.
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.test import Client as Browser
 
@@ -56,6 +58,37 @@ def test_a_secret_or_an_address_of_the_web_proves_enough(browser: Browser) -> No
         own = Application(client, browser)
         own.sign_in()
         assert "code" in own.answer(own.ask(prompt="none"))
+
+
+LEGACY: dict[str, Any] = {
+    "kind": Client.Kind.NATIVE, "auth_method": Client.Method.BASIC, "legacy_desktop": True,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("first_party", [False, True])
+def test_a_secret_that_each_copy_of_a_program_brings_along_proves_nothing(
+    browser: Browser, first_party: bool
+) -> None:
+    row = register("desk", redirect_uris="http://127.0.0.1", **LEGACY)
+    Client.objects.filter(pk=row.pk).update(skip_authorization=first_party)
+    own = Application(Client.objects.get(pk=row.pk), browser)
+    assert own.redeem(own.answer(own.allow(own.ask()))["code"]).status_code == 200
+    thief = elsewhere(own)
+    assert thief.answer(thief.ask(prompt="none"))["error"] == "consent_required"
+    page = thief.ask()
+    assert page.status_code == 200
+    assert "127.0.0.1:6666" in page.content.decode()
+
+
+def test_ownclouds_programs_for_telephones_sign_in(browser: Browser) -> None:
+    phone = "oc://android.owncloud.com"
+    own = Application(register("phone", redirect_uris=phone, **LEGACY), browser)
+    page = own.ask(prompt="select_account consent", scope="openid offline_access email profile")
+    assert f"The answer goes to {phone}." in page.content.decode()
+    away = own.allow(page)
+    assert own.landing(away).startswith(f"{phone}?code=")
+    granted = own.redeem(own.answer(away)["code"]).json()
+    assert granted["refresh_token"]
 
 
 def test_a_device_that_was_let_in_is_no_consent_for_redirects(browser: Browser) -> None:
