@@ -19,10 +19,17 @@ import structlog
 from django.db import DatabaseError, transaction
 
 from accounts import events, outbox, trail
-from accounts.errors import ProtocolError
+from accounts.errors import AccessDenied, ProtocolError
 from accounts.http import CallFailed
 from accounts.models import Event
-from accounts.provider import CallsLogout, LogoutPlan, Prompts, TokenSet, Visit
+from accounts.provider import (
+    Authentication,
+    CallsLogout,
+    LogoutPlan,
+    Prompts,
+    TokenSet,
+    Visit,
+)
 from accounts.session import tabs, vault
 from accounts.session.store import end
 from accounts.session.typed import Session
@@ -163,6 +170,18 @@ def dismiss(source: catalogue.ConfiguredSource, error: ProtocolError, here: Sess
     if hint and (later or not _call(source.slug, hint)):
         whose = {"sid": error.sid, "subject": error.subject}
         outbox.post_logout(source.slug, hint, "", issuer, **whose)
+
+
+def set_aside(source: catalogue.ConfiguredSource, outcome: Authentication, here: Session) -> None:
+    """Log a person out upstream whom nobody has taken in yet, since somebody else is signed in
+    `here` and is asked first: who then says no would stay signed in there, unknown to all.
+
+    An upstream that is left by a visit is not: the person signs in there again without a question.
+    """
+    if getattr(source.provider, "leaves_by_call", False):
+        aside = AccessDenied("Somebody else is signed in.", tokens=outcome.tokens)
+        aside.subject, aside.sid = outcome.subject, outcome.sid
+        dismiss(source, aside, here)
 
 
 def _plan(

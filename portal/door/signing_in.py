@@ -136,7 +136,7 @@ def conclude(
     except sign_in.AlreadyUsed:
         return answers.see_other(next_url or landing(source, incoming.session_of(request)))
     except sign_in.SwitchNeeded:
-        return answers.see_other(_switch_path(request, source, next_url, spent))
+        return _ask_to_switch(request, source, outcome, next_url, spent)
     admit(request, done)
     outage.over(source.slug)
     if outcome.notice:
@@ -166,12 +166,17 @@ def _tell_added(request: HttpRequest, outcome: Authentication) -> None:
     messages.success(request, f"{added} {named}. {wrong}")
 
 
-def _switch_path(
-    request: HttpRequest, source: ConfiguredSource, next_url: str, spent: LoginFlow | None
-) -> str:
+def _ask_to_switch(
+    request: HttpRequest,
+    source: ConfiguredSource,
+    outcome: Authentication,
+    next_url: str,
+    spent: LoginFlow | None,
+) -> HttpResponse:
+    chart.set_aside(source, outcome, incoming.session_of(request))
     prefix, wanted = routes.way_of(source.slug, request.path, next_url)
     along = {"next": wanted, "switch": "1", **wishes.carried(request, spent)}
-    return routes.login_path(source.slug, prefix, **along)
+    return answers.see_other(routes.login_path(source.slug, prefix, **along))
 
 
 def enter_without_browser(

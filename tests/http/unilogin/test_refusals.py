@@ -238,6 +238,23 @@ def test_whoever_is_refused_is_signed_out_there_unless_signed_in_here(
     assert browser.session()["isLoggedIn"] is signed_in
 
 
+def test_who_comes_while_somebody_else_is_signed_in_is_signed_out_there(
+    browser: Browser, source: Make, standin: Standin, person: User
+) -> None:
+    """Two tabs begin; the other one is the first to come back. Asked whether to switch, the person
+    may well stay, and nobody would end what is at the broker.
+    """
+    source()
+    browser.who = "Ida"
+    late = browser.go(browser.start("unilogin"))
+    sign_in(browser.site)
+    assert standin.signed_in()
+    asked = browser.deliver(late)
+    assert "switch=1" in asked["Location"]
+    assert standin.signed_in() == set()
+    assert browser.session()["type"] == "local"
+
+
 @pytest.mark.parametrize("changed", [{}, {"sub": "another"}], ids=str)
 def test_trouble_signs_nobody_out_there_by_whose_session_they_are_here(
     client: Client, source: Make, liar: Liar, changed: dict[str, str]
