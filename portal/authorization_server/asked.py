@@ -6,6 +6,7 @@ RFC 6749, 4.1.1; RFC 7636, 4.3; OIDC Core, 3.1.2.1 and 5.5; RFC 8707, 2.
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from itertools import product, starmap
 from typing import Any
 
 from oauth2_provider.settings import oauth2_settings
@@ -65,8 +66,10 @@ class Asked:
 
     @property
     def wanted(self) -> tuple[str, ...]:
-        """What the person has to allow: scopes, and the services that a token is to be for."""
-        return (*self.scopes, *self.resource)
+        """What the person has to allow: scopes, and each of them for each service that a token is
+        to be for.
+        """
+        return (*self.scopes, *starmap(resources.scope_at, product(self.scopes, self.resource)))
 
     @property
     def words(self) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """What people allow applications: remembered, and withdrawn (docs/contract.md 4)."""
 
 from collections.abc import Iterable, Iterator
+from itertools import starmap
 from typing import Any
 
 from django.db import transaction
@@ -21,13 +22,19 @@ from portal.authorization_server.models import (
     Grant,
     RefreshToken,
 )
+from portal.authorization_server.resources import scope_at
 from portal.tokens.pair import FIRST_PARTY
 
 
 def granted(user_id: int, client: Client) -> frozenset[str] | None:
-    """Return the scopes and resources that a person has allowed; None before they were asked."""
+    """Return what a person has allowed, as `Asked.wanted` has it; None before they were asked. What
+    was allowed for one service, or for none, says nothing of another (RFC 8707, 3).
+    """
     found = Consent.objects.filter(user_id=user_id, client=client).first()
-    return frozenset([*found.scope.split(), *found.resource.split()]) if found else None
+    if found is None:
+        return None
+    pairs = ((scope, uri) for uri, scopes in _scopes_at(found).items() for scope in scopes)
+    return frozenset([*found.scope.split(), *starmap(scope_at, pairs)])
 
 
 def is_unproved(client: Client, redirect_uri: str) -> bool:
@@ -43,13 +50,22 @@ def is_unproved(client: Client, redirect_uri: str) -> bool:
 def remember(
     user_id: int, client: Client, scopes: Iterable[str], resources: Iterable[str] = ()
 ) -> None:
-    """Keep what a person has allowed, beside what they had allowed before."""
+    """Keep what a person has allowed, beside what they had allowed before: the scopes, and each of
+    them for each of the services.
+    """
     with transaction.atomic():
         locked = Consent.objects.select_for_update()
         row, _made = locked.get_or_create(user_id=user_id, client=client)
-        row.scope = " ".join(dict.fromkeys([*row.scope.split(), *scopes]))
-        row.resource = " ".join(dict.fromkeys([*row.resource.split(), *resources]))
-        row.save(update_fields=["scope", "resource", "updated_at"])
+        own, known = list(scopes), _scopes_at(row)
+        added = {uri: list(dict.fromkeys([*known.get(uri, []), *own])) for uri in resources}
+        row.scope = " ".join(dict.fromkeys([*row.scope.split(), *own]))
+        row.resource = " ".join(dict.fromkeys([*row.resource.split(), *added]))
+        row.scopes_at = {**known, **added}
+        row.save(update_fields=["scope", "resource", "scopes_at", "updated_at"])
+
+
+def _scopes_at(row: Consent) -> dict[str, list[str]]:
+    return row.scopes_at or {}
 
 
 def of_person(user_id: int) -> list[tuple[Consent, list[str], list[str]]]:
@@ -96,7 +112,9 @@ def held_of(person: User) -> Iterator[dossier.Held]:
 def hand_over(stays: User, goes: User) -> None:
     """Give what a person has allowed to another, who is the same."""
     for each in Consent.objects.filter(user=goes).select_related("client"):
-        remember(stays.pk, each.client, each.scope.split(), each.resource.split())
+        remember(stays.pk, each.client, each.scope.split())
+        for uri, scopes in _scopes_at(each).items():
+            remember(stays.pk, each.client, scopes, [uri])
 
 
 def withdraw(user: User, client: Client, visit: Visit) -> bool:

@@ -338,12 +338,15 @@ class Spent(models.Model):
 
 
 class Consent(models.Model):
-    """What a person has allowed an application, remembered until they withdraw it."""
+    """What a person has allowed an application, remembered until they withdraw it. `scopes_at` are
+    the scopes that were allowed for each service: `scope` holds those of all services, and more.
+    """
 
     user = models.ForeignKey("accounts.User", on_delete=models.CASCADE, related_name="consents")
     client = models.ForeignKey(Client, on_delete=models.CASCADE, related_name="consents")
     scope = models.TextField(blank=True)
     resource = models.TextField(blank=True, db_default="", default="")
+    scopes_at = models.JSONField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

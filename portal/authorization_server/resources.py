@@ -36,6 +36,11 @@ def check(given: tuple[str, ...], registered: Iterable[str] = ()) -> tuple[str, 
     return given
 
 
+def scope_at(scope: str, resource: str) -> str:
+    """Return the word for a scope that a token for a service has; neither contains a blank."""
+    return f"{scope} {resource}"
+
+
 def left(granted: Iterable[str], registered: Iterable[str]) -> list[str]:
     """Return those of the resources that were granted which the client may still have."""
     known = set(registered)

@@ -8,7 +8,10 @@ import pytest
 from django.core.exceptions import ValidationError
 from django.test import Client as Browser
 
+from accounts.models import User
+from portal.authorization_server import consents
 from portal.authorization_server.models import AccessToken, Client, Consent
+from tests.http.conftest import PASSWORD
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.test_client_rights import form as form_of
 from tests.http.oauth.test_client_rights import page_of, refused, staff
@@ -31,6 +34,40 @@ def test_t15_a_service_that_was_not_allowed_is_asked_about(server: Application) 
     assert server.ask(resource=[PAYROLL, WIKI]).status_code == 200
     assert PAYROLL in server.browser.get("/account/apps").content.decode()
     assert PAYROLL in server.browser.get("/account/data").content.decode()
+
+
+def test_t15_two_consents_give_nothing_together_that_neither_gave(server: Application) -> None:
+    server.sign_in(scope="openid email groups offline_access")
+    server.code(scope="openid", resource=PAYROLL)
+    far = {"scope": "openid email groups", "resource": PAYROLL}
+    assert server.answer(server.ask(**far, prompt="none"))["error"] == "consent_required"
+    page = server.ask(**far)
+    assert page.status_code == 200
+    server.allow(page)
+    assert "code" in server.answer(server.ask(**far, prompt="none"))
+    for asked in (
+        {"scope": "openid groups", "resource": WIKI},
+        {"scope": "openid email", "resource": [PAYROLL, WIKI]},
+        {"scope": "openid offline_access", "resource": PAYROLL},
+    ):
+        assert server.ask(**asked).status_code == 200, asked
+    server.code(scope="openid email", resource=WIKI)
+    both = {"scope": "openid email", "resource": [WIKI, PAYROLL]}
+    assert "code" in server.answer(server.ask(**both, prompt="none")), "each was allowed"
+
+
+def test_t15_who_is_merged_has_allowed_no_more_than_before(server: Application) -> None:
+    server.sign_in(scope="openid email groups")
+    server.code(scope="openid", resource=PAYROLL)
+    alice, bob = User.objects.get(username="alice"), User.objects.create_user("bob", PASSWORD)
+    consents.remember(bob.pk, server.client, ["openid", "profile"], [WIKI])
+    consents.hand_over(bob, alice)
+    known = consents.granted(bob.pk, server.client)
+    assert known is not None
+    assert {"email", "groups", "profile", f"openid {PAYROLL}", f"profile {WIKI}"} <= known
+    assert f"email {PAYROLL}" not in known
+    assert f"profile {PAYROLL}" not in known
+    assert Consent.objects.get(user=bob).resource.split() == [WIKI, PAYROLL]
 
 
 def test_t15_a_client_names_its_own_services_only(server: Application) -> None:
