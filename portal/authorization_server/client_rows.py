@@ -11,10 +11,11 @@ from django.utils.translation import gettext as _
 
 from accounts import events
 from portal.authorization_server.models import Client, Consent
+from portal.door.names import looks_like_one
 from portal.tokens.revoked import GATEWAY
 
 _LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allowed_scopes")
-_SINGLE = ("kind", "auth_method", "backchannel_logout_uri", "jwks", "jwks_uri")
+_SINGLE = ("name", "kind", "auth_method", "backchannel_logout_uri", "jwks", "jwks_uri")
 _MARKS = ("skip_authorization", "legacy_desktop", "introspects")
 
 
@@ -33,8 +34,9 @@ def refuse_reach(client: Client) -> None:
     """Raise `ValidationError`, by field, for what only somebody with all rights may change.
 
     That is to give or take a mark by which a client reaches far and, where it has one, to change
-    where people are sent, how it proves itself, or what it may ask for. Other stored values may
-    stay or go. A mark stays: whoever took it could do the rest in a second step.
+    where people are sent, how it proves itself, what it may ask for, or how people call it. Other
+    stored values may stay or go. A mark stays: whoever took it could do the rest in a second step.
+    So is to give a client a name that people would take for another's.
     """
     stored = Client.objects.filter(pk=client.pk).first()
     found = dict(_new_marks(client, stored or Client()))
@@ -45,6 +47,8 @@ def refuse_reach(client: Client) -> None:
         )
         names = [*_more(client, stored), *_fewer_marks(client, stored)]
         found = {**dict.fromkeys(names, said), **found}
+    if not found and client.name != (stored.name if stored else "") and _is_called_alike(client):
+        found["name"] = _("An application has this name, or one that looks the same.")
     if found:
         raise ValidationError(found)
 
@@ -69,6 +73,12 @@ def delete(clients: Iterable[Client]) -> None:
 
 def _tell(name: str, detail: str, actor: str = "") -> None:
     events.record(events.event(name, detail=detail, actor=actor))
+
+
+def _is_called_alike(client: Client) -> bool:
+    """Tell whether people would take a client for another one, when they are asked."""
+    others = Client.objects.exclude(pk=client.pk).values_list("name", "client_id")
+    return looks_like_one(client.name, (name or client_id for name, client_id in others))
 
 
 def _new_marks(client: Client, before: Client) -> Iterator[tuple[str, str]]:

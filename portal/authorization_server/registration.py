@@ -14,6 +14,7 @@ from oauth2_provider.settings import oauth2_settings
 
 from accounts import conf
 from portal.authorization_server import client_keys, resources
+from portal.door.names import refuse_hidden
 
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 LONGEST = 2000
@@ -113,6 +114,10 @@ def comparable(origin: str) -> str:
 
 
 def _problems(client: Any) -> Iterator[tuple[str, str]]:
+    try:
+        refuse_hidden(client.name)
+    except ValidationError as error:
+        yield "name", error.messages[0]
     for field in ("redirect_uris", "post_logout_redirect_uris"):
         for uri in getattr(client, field).split():
             if problem := redirect_uri_problem(uri, legacy=client.legacy_desktop):

@@ -19,6 +19,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.source import catalogue
+from portal.door.names import refuse_hidden
 from portal.operations import roles
 from portal.operations.rights import may_give, vouches_for
 
@@ -150,7 +151,16 @@ def _faults(row: dict[str, str], taken: set[str]) -> Iterator[str]:
     except ValidationError as error:
         told = error.message_dict if hasattr(error, "error_dict") else {"email": error.messages}
         for field, said in told.items():
-            yield f"{capfirst(probe._meta.get_field(field).verbose_name)}: {' '.join(said)}"
+            yield f"{_field(field)}: {' '.join(said)}"
+    try:
+        refuse_hidden(probe.name)
+    except ValidationError as error:
+        yield f"{_field('name')}: {error.messages[0]}"
+
+
+def _field(name: str) -> str:
+    field: Any = User._meta.get_field(name)
+    return capfirst(str(field.verbose_name))
 
 
 def _names(row: dict[str, str]) -> list[str]:

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.models.users import username_key
 from portal.door import seen_field
+from portal.door.names import looks_like_one, refuse_hidden
 from portal.door.seen_field import SeenField
 from portal.operations import roles
 from portal.operations.admin import duty_field
@@ -106,6 +107,11 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("Somebody has this name, or one that looks the same."))
         return username
 
+    def clean_name(self) -> str:
+        """Return the name. One that is as it was is not judged."""
+        name: str = self.cleaned_data["name"]
+        return refuse_hidden(name) if "name" in self.changed_data else name
+
     def clean_status(self) -> str:
         """Return the status. Nobody shuts themselves out."""
         status: str = self.cleaned_data["status"]
@@ -176,11 +182,18 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         seen_field.fill(self)
 
     def clean_name(self) -> str:
-        """Return the name. Refuses one that would make the group a role."""
+        """Return the name. Refuses one that would make the group a role, and one that people would
+        take for another group's from who has not all rights.
+        """
         name: str = self.cleaned_data["name"]
         if name.startswith(roles.PREFIX):
             raise ValidationError(_("Names that begin with role: are kept for roles."))
-        return name
+        if "name" not in self.changed_data:
+            return name
+        others = Group.objects.exclude(pk=self.instance.pk).values_list("name", flat=True)
+        if not self.actor.is_superuser and looks_like_one(name, others):
+            raise ValidationError(_("A group has this name, or one that looks the same."))
+        return refuse_hidden(name)
 
     def clean_permissions(self) -> Any:
         """Return the permissions. Refuses those that the administrator does not have."""
