@@ -25,6 +25,7 @@ from accounts.session import erasure, merging
 from portal.door.event_words import EVENTS
 from portal.operations.models import clear_ground_floor
 from tests.http.conftest import PASSWORD, sign_in
+from tests.http.test_rights_table import staff
 
 PEOPLE = "/admin/accounts/user/"
 CHANGED = [{"changed": {"fields": ["Status", "Groups"]}}]
@@ -184,3 +185,25 @@ def test_what_a_former_worker_writes_afterwards_goes_with_what_expires(ada: User
     former_line(ada)
     clear_ground_floor()
     assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["mail", "notice"])
+def test_u40_nobody_without_all_rights_gives_up_what_tells_of_an_act(
+    house: None, kind: str
+) -> None:
+    _user, carl = staff("view_outboxitem", "delete_outboxitem")
+    soon = timezone.now() + timedelta(hours=1)
+    rows = [OutboxItem.objects.create(kind=each, next_at=soon, give_up_at=soon)
+            for each in (kind, "logout")]  # fmt: skip
+    place = "/admin/accounts/outboxitem/"
+    chosen = [str(each.pk) for each in rows]
+    carl.post(place, {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
+    assert OutboxItem.objects.count() == 2
+    assert carl.post(f"{place}{rows[0].pk}/delete/", {"post": "yes"}).status_code == 403
+    assert carl.post(f"{place}{rows[1].pk}/delete/", {"post": "yes"}).status_code == 302
+    assert OutboxItem.objects.get() == rows[0]
+    User.objects.create_superuser("ada", PASSWORD)
+    ada = Client()
+    sign_in(ada, "ada")
+    assert ada.post(f"{place}{rows[0].pk}/delete/", {"post": "yes"}).status_code == 302
+    assert not OutboxItem.objects.exists()

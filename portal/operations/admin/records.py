@@ -197,6 +197,14 @@ class OutboxAdmin(ReadOnly):
         """Return what belongs to a support code."""
         return rows.filter(support_code=term.upper())
 
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Leave it to all rights to give up what tells somebody of something: a mail, which may be
+        about what this very operator did to an account, or a notice to an application.
+        """
+        permitted = super().has_delete_permission(request, obj)
+        tells = obj is not None and obj.kind != OutboxItem.Kind.LOGOUT
+        return permitted and (bool(request.user.is_superuser) or not tells)
+
     @admin.display(description=_("Next attempt"), ordering="next_at")
     def due(self, obj: OutboxItem) -> str:
         """Return when it is tried next."""
