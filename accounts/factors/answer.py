@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts import errors, events
 from accounts.errors import InvalidGrant
 from accounts.factors import codes, totp
+from accounts.factors.typed_code import plain
 from accounts.login import familiar, lockout
 from accounts.models import User
 from accounts.provider import Visit
@@ -65,9 +66,9 @@ def spend(user: User, typed: str) -> str:
     """Spend the code that was typed, and return its kind: `TOTP` or `RECOVERY`. Raises `WrongCode`
     when it is neither, or spent.
     """
-    plain = "".join(typed[:_LONGEST].split())
-    if totp.use(user, plain, timezone.now()):
+    code = plain(typed[:_LONGEST])
+    if totp.use(user, code, timezone.now()):
         return TOTP
-    if codes.use(user, plain):
+    if codes.use(user, code):
         return RECOVERY
     raise WrongCode

@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.errors import EXPIRED, InvalidGrant
 from accounts.factors import codes, totp
 from accounts.factors.answer import WrongCode
+from accounts.factors.typed_code import plain
 from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import RecoveryCode, TotpKey, User
 from accounts.provider import Visit
@@ -55,7 +56,7 @@ def take(user: User, taken: Offer, code: str, visit: Visit, *, instead: bool = F
     `instead` lets it take the place of a former one. Raises `WrongCode`; `totp.AlreadyThere` when
     the person has one by now.
     """
-    step = totp.matching_step(taken.secret, "".join(code.split()), timezone.now())
+    step = totp.matching_step(taken.secret, plain(code), timezone.now())
     if step is None:
         raise WrongCode
     with transaction.atomic():

@@ -5,7 +5,6 @@ A device code rests as its SHA-256. The state moves by conditional UPDATEs and o
 """
 
 import secrets
-import unicodedata
 from dataclasses import replace
 from datetime import timedelta
 from functools import cache as once
@@ -18,6 +17,7 @@ from limits import RateLimitItemPerMinute
 
 from accounts import cache, conf, events
 from accounts.errors import InvalidGrant, ProtocolError
+from accounts.factors.typed_code import joined
 from accounts.keyring import digest
 from accounts.login import lockout
 from accounts.models import StoredSession
@@ -46,7 +46,6 @@ LETTERS = 8
 INTERVAL, SLOWER, SLOWEST = 5, 5, 300
 # What people take for a letter of ours.
 _ALIKE = str.maketrans({"5": "S", "8": "B", "2": "Z", "6": "G", "1": "L"})
-_DASHES = "-\u2010\u2011\u2012\u2013\u2014\u2212\u00ad _."
 _STARTS = RateLimitItemPerMinute(120, 5, namespace="device-start")
 _GUESSES = RateLimitItemPerMinute(20, 5, namespace="device-person")
 _PLACE_GUESSES = RateLimitItemPerMinute(200, 5, namespace="device-place")
@@ -135,8 +134,7 @@ def user_code_of(text: str) -> str:
     """Return the code that somebody typed as we keep it, or nothing when it is none of ours."""
     if len(text) > 40:
         return ""
-    plain = unicodedata.normalize("NFKC", text).upper() if text.isascii() else text.upper()
-    found = "".join(each for each in plain if each not in _DASHES).translate(_ALIKE)
+    found = joined(text).upper().translate(_ALIKE)
     return found if len(found) == LETTERS and set(found) <= set(ALPHABET) else ""
 
 

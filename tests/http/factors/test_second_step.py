@@ -61,6 +61,24 @@ def test_a_password_and_a_code_make_a_session_that_says_so(factor: Factor) -> No
     assert browser.post(SECOND, {**twice, "offer": "x"}).status_code == 403
 
 
+WIDE = str.maketrans({chr(each): chr(each + 0xFEE0) for each in range(0x21, 0x7F)})
+
+
+@pytest.mark.parametrize("parted", ["{}-{}", "{}\u2013{}", "\u200b{}\u00a0{}\t", "{}.{}"])
+def test_a_code_is_read_however_it_was_typed_or_pasted(factor: Factor, parted: str) -> None:
+    code = factor.code()
+    written = parted.format(code[:3], code[3:])
+    done = begun().post(SECOND, {"code": written})
+    assert done.status_code == 303, written
+    kept = codes.renew(factor.user)
+    pasted = kept[0].replace("-", "\u2013").translate(WIDE)
+    assert begun().post(SECOND, {"code": pasted}).status_code == 303, pasted
+
+
+def test_a_code_may_be_typed_in_wide_digits(factor: Factor) -> None:
+    assert begun().post(SECOND, {"code": factor.code().translate(WIDE)}).status_code == 303
+
+
 def test_without_a_factor_and_without_a_duty_the_password_is_enough(person: User) -> None:
     browser = Client()
     assert sign_in(browser)["Location"] == "/account/"

@@ -210,6 +210,13 @@ def test_each_code_of_ours_is_read(code: str) -> None:
     assert user_code_of(f" {code[:4].lower()}-{code[4:]} ") == code
 
 
+@pytest.mark.parametrize(
+    "written", [" cgdp - swzb \t", "CGDP\u2013SWZB\u200b", "\u202aCGDP-SWZB\u202c"]
+)
+def test_a_code_is_read_however_it_was_typed_or_pasted(written: str) -> None:
+    assert user_code_of(written) == "CGDPSWZB"
+
+
 def test_a_code_survives_the_sign_in(tv: Device, person: User) -> None:
     browser, code = Browser(), tv.codes["user_code"]
     start = browser.get("/device", {"user_code": code})
