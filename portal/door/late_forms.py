@@ -18,6 +18,8 @@ _FORM, _STEP = "auth-login", "login-second"
 _SIGN_INS = frozenset({_FORM, "passkey-sign-in", _STEP})
 # What asks for more than to be signed in: to add a way in, to leave first, to keep a secret.
 _MORE = (forms.LINK, "switch", anew.BUTTON, "offer")
+# What has a form at its own address, for whoever sent one too late.
+_FORMS = frozenset({_FORM, _STEP, "password-forgotten", "password-change", "device"})
 # Django's word for a token that came in the form and is not the browser's any more. It has judged
 # `Origin` and `Referer` before that, so no foreign page comes here.
 _OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
@@ -43,6 +45,21 @@ def leads_to(request: HttpRequest, reason: str) -> str:
         along = {"next": next_url, "switch": "1", **wishes.carried(request)}
         return routes.login_path(source.slug, **along)
     return signing_in.landing(source, session, next_url)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Return the address at which whoever sent a form fills it in anew; nothing where it has none.
+    A sign-in still leads to where it would have led.
+    """
+    match = request.resolver_match
+    if match is None or match.namespaces or match.url_name not in _FORMS:
+        return ""
+    if any(map(request.POST.get, _MORE)):
+        return ""
+    if match.url_name != _FORM:
+        return request.get_full_path()
+    next_url = safe_destination(request.POST.get("next"))
+    return routes.login_path(match.kwargs["slug"], next=next_url, **wishes.carried(request))
 
 
 def _is_own(request: HttpRequest, source: ConfiguredSource) -> bool:

@@ -44,6 +44,8 @@ def _refuse(
         body = _body(error, code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
     context = {"code": code, "cookies": bool(request.COOKIES)}
+    if reason == "form-expired":
+        context["again"] = late_forms.address_of(request)
     return answers.page(request, _TEMPLATES[reason], context, status)
 
 

@@ -13,3 +13,8 @@ window.addEventListener("submit", (event) => {
 });
 // A page that Back brings out of the browser's memory begins anew.
 window.addEventListener("pageshow", () => { sent = new WeakMap(); });
+
+// What a form was answered with has the address of that form: whoever loads it again, or comes back to
+// it, sends nothing a second time, and no page of the browser asks whether to.
+const again = document.querySelector("meta[name=again]")?.content;
+if (again) history.replaceState(null, "", again);

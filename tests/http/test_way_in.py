@@ -572,6 +572,23 @@ def test_whose_browser_keeps_no_cookies_reads_so(person: User) -> None:
     assert "<h1>This form was open for too long</h1>" in with_one.content.decode()
 
 
+def test_a_form_that_came_too_late_leads_back_to_its_address(person: User) -> None:
+    browser = Client(enforce_csrf_checks=True)
+
+    def way_on(path: str, **posted: str) -> str:
+        page = browser.post(path, posted)
+        assert page.status_code == 403
+        found = re.findall(r'<a class="button" href="([^"]*)"', page.content.decode())
+        return str(found[0]).replace("&amp;", "&")
+
+    signs_in = way_on("/auth/login/local", next="/account/data", shared="1")
+    assert signs_in == "/auth/login/local?next=%2Faccount%2Fdata&shared=1"
+    assert way_on("/auth/login/local", next="https://evil.example/") == "/auth/login/local"
+    assert way_on("/auth/login/local", link="x") == "/"
+    assert way_on("/login/forgotten") == "/login/forgotten"
+    assert way_on("/i18n/setlang/") == "/"
+
+
 TWICE: list[tuple[dict[str, str], dict[str, str], str]] = [
     ({}, {}, "/account/data"),
     ({"username": "Alice", "next": ""}, {}, "/account/"),
