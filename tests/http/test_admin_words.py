@@ -8,6 +8,7 @@ from dataclasses import fields
 import pytest
 from django.test import Client
 from django.utils import translation
+from django.utils.timezone import localtime
 
 from accounts.models import User
 from accounts.source import registry
@@ -52,3 +53,18 @@ def test_no_column_is_called_as_its_model_has_it(german: Client, page: str) -> N
     assert not re.search(r">\s*(User|Subject|Created at|By source|Source)\b", html)
     assert "+00:00" not in html
     assert ">None<" not in html
+
+
+def test_days_and_sources_are_written_in_the_language_of_the_page(german: Client) -> None:
+    day = localtime(User.objects.get().created_at)
+    people = german.get("/admin/accounts/user/").content.decode()
+    assert f"{day:%d.%m.%Y %H:%M}" in people
+    person = german.get(f"/admin/accounts/user/{User.objects.get().pk}/person/")
+    assert f"{day:%d.%m.%Y}" in person.content.decode()
+    assert "(<a href=" not in people
+    assert "(<a href=" in german.get("/admin/accounts/user/?q=root").content.decode()
+    sources = german.get("/admin/accounts/source/").content.decode()
+    assert '<td class="field-shown_label">Benutzername und Passwort</td>' in sources
+    german.cookies["vestibule-language"] = "en"
+    english = german.get("/admin/accounts/user/").content.decode()
+    assert f"{day.day} {day:%b %Y %H:%M}" in english

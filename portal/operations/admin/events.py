@@ -20,7 +20,8 @@ from accounts.models import Event
 from portal.door import event_words as words
 from portal.door.lists import SourceFilter, WordFilter, beginning, is_id, persons
 from portal.operations import event_file
-from portal.operations.admin.records import ReadOnly, when
+from portal.operations.admin.records import ReadOnly
+from portal.operations.moments import minute
 from portal.operations.story import flowchart, reading, sequence
 
 _CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
@@ -103,7 +104,7 @@ class EventAdmin(ReadOnly):
     @admin.display(description=_("When"), ordering="at")
     def moment(self, event: Event) -> str:
         """Return when it happened; of what is counted the last time."""
-        return when(event.last_at if event.count > 1 else event.at)
+        return minute(event.last_at if event.count > 1 else event.at)
 
     @admin.display(description=_("Person"), ordering="user")
     def person(self, event: Event) -> str:

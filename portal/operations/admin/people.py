@@ -26,7 +26,8 @@ from portal.operations.admin import duty_field, links, promotion
 from portal.operations.admin.forms import NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
 from portal.operations.admin.person_page import PersonPage, link_to, unlink
-from portal.operations.admin.records import PER_PAGE, ReadOnly, when
+from portal.operations.admin.records import PER_PAGE, ReadOnly
+from portal.operations.moments import minute
 from portal.operations.rights import (
     may_delete,
     may_lift,
@@ -126,7 +127,7 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     @admin.display(description=_("Since"), ordering="created_at")
     def since(self, person: User) -> str:
         """Return since when the person is known."""
-        return when(person.created_at)
+        return minute(person.created_at)
 
     @admin.display(description=_("Roles"))
     def held_roles(self, person: User) -> str:

@@ -1,6 +1,5 @@
 """What is looked up: sessions, ended through the store; what happened; what is still pending."""
 
-from datetime import datetime
 from typing import Any
 
 from django import forms
@@ -10,10 +9,8 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern
-from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timezone import localtime
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -25,6 +22,7 @@ from portal.door import incoming
 from portal.door.lists import BoundedList, SourceFilter, TypeFilter, beginning, column, is_id
 from portal.door.user_agents import device_name
 from portal.operations.admin import links
+from portal.operations.moments import minute
 from portal.operations.rights import may_sign_out
 
 # How many sessions end in one transaction, and at one click.
@@ -48,11 +46,6 @@ class ReadOnly(BoundedList):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Nobody changes one."""
         return False
-
-
-def when(moment: datetime | None) -> str:
-    """Return a moment as lists show it, short and in the reader's language."""
-    return date_format(localtime(moment), "j M Y H:i") if moment else "-"
 
 
 def record_ended(request: HttpRequest, rows: list[StoredSession]) -> None:
@@ -111,17 +104,17 @@ class SessionAdmin(ReadOnly):
     @admin.display(description=_("Last seen"), ordering="last_seen_at")
     def seen(self, obj: StoredSession) -> str:
         """Return when it was used last."""
-        return when(obj.last_seen_at)
+        return minute(obj.last_seen_at)
 
     @admin.display(description=_("Since"), ordering="created_at")
     def began(self, obj: StoredSession) -> str:
         """Return when it began."""
-        return when(obj.created_at)
+        return minute(obj.created_at)
 
     @admin.display(description=_("Ends at the latest"), ordering="ends_at")
     def ends(self, obj: StoredSession) -> str:
         """Return when it ends whatever happens."""
-        return when(obj.ends_at)
+        return minute(obj.ends_at)
 
     @admin.display(description=_("Id"), ordering="uid")
     def short_uid(self, obj: StoredSession) -> SafeString:
@@ -208,12 +201,12 @@ class OutboxAdmin(ReadOnly):
     @admin.display(description=_("Next attempt"), ordering="next_at")
     def due(self, obj: OutboxItem) -> str:
         """Return when it is tried next."""
-        return when(obj.next_at)
+        return minute(obj.next_at)
 
     @admin.display(description=_("Given up at"), ordering="give_up_at")
     def lapses(self, obj: OutboxItem) -> str:
         """Return when it is given up."""
-        return when(obj.give_up_at)
+        return minute(obj.give_up_at)
 
     @admin.action(description=_("Try now"), permissions=["delete"])
     def try_now(self, request: HttpRequest, queryset: QuerySet[OutboxItem]) -> None:

@@ -45,7 +45,7 @@ class SourceAdmin(Held, Guarded):
     form = SourceForm
     writes_events = True
     change_form_template = "operations/source.html"
-    list_display = ("slug", "provider", "label", "order", "enabled", "state")
+    list_display = ("slug", "provider", "shown_label", "order", "enabled", "state")
     list_filter = ("enabled", "provider")
     list_per_page = PER_PAGE
     search_fields = ("slug", "label")
@@ -86,6 +86,11 @@ class SourceAdmin(Held, Guarded):
     def shown_settings(self, source: Source) -> str:
         """Return the settings without the stored secrets."""
         return json.dumps(catalogue.shown_settings(source), indent=2, ensure_ascii=False)
+
+    @admin.display(description=_("label"), ordering="label")
+    def shown_label(self, source: Source) -> str:
+        """Return what people call it, in the language of the page."""
+        return catalogue.label_of(source.slug)
 
     @admin.display(description=_("State"))
     def state(self, source: Source) -> str:
