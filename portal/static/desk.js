@@ -19,3 +19,15 @@ for (const address of document.querySelectorAll("code.copy")) {
   button.addEventListener("click", () => navigator.clipboard.writeText(address.textContent));
   address.after(button);
 }
+
+// After a fault one is where the first of them stands, in whatever it is folded. Django puts the focus on
+// the first field; our own pages say by `autofocus` where it goes.
+window.addEventListener("load", () => {
+  const fault = document.querySelector("#content form .errorlist");
+  if (!fault || document.querySelector("#content [autofocus][role=alert]")) return;
+  for (let each = fault.closest("details"); each; each = each.parentElement.closest("details")) each.open = true;
+  fault.tabIndex = -1;
+  fault.focus();
+  const row = fault.closest(".form-row, td");
+  row?.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea")?.focus();
+});

@@ -128,7 +128,7 @@ def test_a_source_is_made_and_tested(admin: Page, house: Site) -> None:
 
 
 def test_the_first_field_of_a_new_source_has_the_focus(admin: Page, house: Site) -> None:
-    """At first, after *Fill in*, and after Enter, which saves."""
+    """At first and after *Fill in*; after Enter, which saves, the first one with a fault."""
     admin.goto(f"{house.url}/admin/accounts/source/add/?provider=oidc&slug=town")
     expect(admin.locator("#id_slug")).to_be_focused()
     admin.get_by_role("button", name="Fill in the rest from the provider").click()
@@ -136,7 +136,7 @@ def test_the_first_field_of_a_new_source_has_the_focus(admin: Page, house: Site)
     expect(admin.locator("#id_slug")).to_be_focused()
     admin.keyboard.press("Enter")
     expect(admin.get_by_text("Please correct the error")).to_be_visible()
-    expect(admin.locator("#id_slug")).to_be_focused()
+    expect(admin.locator("#id_set-issuer")).to_be_focused()
 
 
 def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:

@@ -1,0 +1,105 @@
+"""The forms of the administration after a fault, and with long words, in Chromium."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD
+from tests.peers.site import Site
+
+pytestmark = [pytest.mark.browser, pytest.mark.pages]
+LONG = "Donaudampfschifffahrtsgesellschaft/abteilung/sehr-lang/unterabteilung"
+MAIL = "a.very.long.address.of.one.person@department-of-social-affairs.sommerby.example"
+SEED = f"""
+from django.contrib.auth.models import Group
+from accounts.models import Source, User
+User.objects.create_superuser('ada', {PASSWORD!r}, name='Ada', email='ada@example.org')
+User.objects.create_user('long', email={MAIL!r}, name={" ".join([LONG] * 3)!r})
+Group.objects.create(name={LONG!r})
+Source.objects.filter(slug='local').update(label='Own', texts={{'da': {{'label': 'Egen'}}}})
+"""
+# Rows of buttons that lie on the heading, or reach beyond it.
+ON_THE_HEADING = """() => {
+  const heading = document.querySelector("#content h1").getBoundingClientRect();
+  return [...document.querySelectorAll(".object-tools a")].filter((each) => {
+    const own = each.getBoundingClientRect();
+    return own.top < heading.bottom && own.bottom > heading.top;
+  }).length;
+}"""
+
+
+@pytest.fixture(scope="module")
+def house(site: Callable[..., Site]) -> Site:
+    own = site()
+    own.manage("shell", "--verbosity=0", stdin=SEED)
+    return own
+
+
+@pytest.fixture
+def desk(page: Page, house: Site) -> Page:
+    page.goto(f"{house.url}/login?next=/admin/")
+    page.get_by_label("Username", exact=True).fill("ada")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url("**/admin/")
+    return page
+
+
+def saved(desk: Page) -> None:
+    desk.evaluate("for (const each of document.forms) each.noValidate = true")
+    desk.locator("[name=_save]:not([aria-hidden])").click()
+    expect(desk).to_have_title(re.compile("^Error: "))
+
+
+def test_the_focus_is_on_the_first_field_with_a_fault(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/gateway/accessrule/add/")
+    desk.locator("#id_slug").fill("papers")
+    saved(desk)
+    expect(desk.locator("#id_host")).to_be_focused()
+    desk.goto(f"{house.url}/admin/accounts/user/add/")
+    desk.locator("#id_username").fill("nora")
+    saved(desk)
+    expect(desk.locator("#id_email")).to_be_focused()
+    desk.goto(f"{house.url}/admin/operations/maintenancenotice/add/")
+    saved(desk)
+    expect(desk.locator(".errorlist.nonfield")).to_be_focused()
+
+
+def test_a_fault_that_is_folded_is_unfolded(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/accounts/source/add/?provider=oidc&slug=town")
+    desk.get_by_label("Issuer").fill("https://id.example.org")
+    desk.get_by_label("Client id").fill("portal")
+    desk.locator("details summary", has_text="More settings").click()
+    desk.locator("[name=set-leeway]").fill("-1")
+    saved(desk)
+    expect(desk.locator("[name=set-leeway]")).to_be_focused()
+
+
+def test_one_button_of_a_form_is_its_own(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/auth/group/add/")
+    own, *others = (
+        each.evaluate("each => getComputedStyle(each).backgroundColor")
+        for each in desk.locator(".submit-row input").all()
+    )
+    assert len(set(others)) == 1
+    assert own not in others
+
+
+def test_long_words_widen_no_form_and_lie_under_no_button(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/accounts/user/?q=long")
+    desk.locator("#result_list tbody a").first.click()
+    assert desk.evaluate(ON_THE_HEADING) == 0
+    desk.set_viewport_size({"width": 360, "height": 740})
+    assert desk.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    desk.goto(f"{house.url}/admin/auth/group/?q=Donau")
+    desk.locator("#result_list tbody a").first.click()
+    desk.wait_for_url("**/change/**")
+    for path in (desk.url, f"{house.url}/admin/gateway/accessrule/try/"):
+        desk.goto(path)
+        assert desk.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        rows = desk.locator(".form-row").all()
+        assert not any(each.evaluate("e => e.scrollWidth > e.clientWidth") for each in rows), path
