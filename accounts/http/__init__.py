@@ -15,7 +15,13 @@ A `Client` is bound to the name of who calls; its `get` and `post` return an `An
 """
 
 from accounts.http.address import origin_of
-from accounts.http.answer import Answer, CallFailed, RefusedUrl, in_words
+from accounts.http.answer import (
+    Answer,
+    CallFailed,
+    RefusedUrl,
+    advice_on_certificate,
+    in_words,
+)
 from accounts.http.client import Client, Place
 from accounts.http.names import addresses_of
 from accounts.http.upstreams import Upstreams
@@ -28,6 +34,7 @@ __all__ = [
     "RefusedUrl",
     "Upstreams",
     "addresses_of",
+    "advice_on_certificate",
     "in_words",
     "origin_of",
 ]

@@ -18,6 +18,8 @@ from accounts.errors import BUSY, ProtocolError, Said, TemporarilyUnavailable
 NO_PLACE = "Busy"
 # What people are told of the kinds that they can do something about.
 _KINDS = {
+    "CertificateExpired": gettext_lazy("its certificate has expired"),
+    "CertificateOfAnother": gettext_lazy("its certificate is for another name"),
     "ConnectTimeoutError": gettext_lazy("it cannot be reached in time"),
     "NewConnectionError": gettext_lazy("it cannot be reached"),
     "ReadTimeoutError": gettext_lazy("it takes too long"),
@@ -25,6 +27,7 @@ _KINDS = {
     "TooLargeError": gettext_lazy("it is too long"),
     "gaierror": gettext_lazy("the name has no address"),
 }
+_OF_CERTIFICATES = {"CertificateExpired", "CertificateOfAnother", "SSLCertVerificationError"}
 
 
 class CallFailed(TemporarilyUnavailable):
@@ -101,6 +104,16 @@ def in_words(error: ProtocolError) -> str:
         for name, each in said.values.items()
     }
     return gettext(said.template) % spoken
+
+
+def advice_on_certificate(error: ProtocolError) -> str:
+    """Return what an operator can do where an upstream's certificate was refused; "" elsewhere."""
+    if getattr(error, "kind", "") not in _OF_CERTIFICATES:
+        return ""
+    return gettext(
+        "Compare the certificate with the name by which it is called, have it renewed where it has "
+        "ended, and name the file of an authority of your own in VESTIBULE_HTTP_CA."
+    )
 
 
 def _refuse(constant: str) -> NoReturn:

@@ -25,7 +25,6 @@ _KINDS = {getattr(pycurl, name): name[2:] for name in dir(pycurl) if name.starts
     pycurl.E_FTP_WEIRD_SERVER_REPLY: "BadStatusLine",
     pycurl.E_GOT_NOTHING: "RemoteDisconnected",
     pycurl.E_OPERATION_TIMEDOUT: "ReadTimeoutError",
-    pycurl.E_PEER_FAILED_VERIFICATION: "SSLCertVerificationError",
     pycurl.E_UNSUPPORTED_PROTOCOL: "BadStatusLine",  # as old as HTTP/0.9
     pycurl.E_WRITE_ERROR: "TooLargeError",  # see _Call._on_head and _on_body
 }
@@ -104,6 +103,8 @@ class _Call:
             raise _NoAnswer("ConnectTimeoutError")
         if code and self._was_refused and not self._is_connected:
             raise _NoAnswer(INSIDE)
+        if code == pycurl.E_PEER_FAILED_VERIFICATION:
+            raise _NoAnswer(_certificate(self._curl.getinfo(pycurl.SSL_VERIFYRESULT)))
         if code:
             raise _NoAnswer(_KINDS.get(code, f"E{code}"))
         self._status = self._curl.getinfo(pycurl.RESPONSE_CODE)
@@ -159,6 +160,15 @@ class _Call:
     def _on_body(self, piece: bytes) -> int:
         self._body += piece
         return len(piece) if len(self._body) <= self._max_bytes else -1
+
+
+def _certificate(found: int) -> str:
+    """Return what is wrong with a certificate, by what OpenSSL has found of it (X509_V_ERR_...).
+
+    Names are compared by libcurl, and OpenSSL then has nothing to say: 0, or 1 ("unspecified").
+    """
+    kinds = {0: "CertificateOfAnother", 1: "CertificateOfAnother", 10: "CertificateExpired"}
+    return kinds.get(found, "SSLCertVerificationError")
 
 
 def _unpacked(body: bytes, encoding: str, max_bytes: int) -> bytes:

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.errors import ProtocolError
-from accounts.http import Client, in_words
+from accounts.http import Client, advice_on_certificate, in_words
 from accounts.http.address import origin_of
 from accounts.provider import Finding, SourceRef, verdict
 from providers.adgangsplatformen.client import Cms
@@ -78,7 +78,8 @@ def _cms_urls(cms: Cms) -> Iterator[Finding]:
         yield Finding(
             False,
             _("The CMS does not say where its login is: %s") % in_words(error),
-            _("Compare cms_url, graphql_user and graphql_password with the CMS's own."),
+            advice_on_certificate(error)
+            or _("Compare cms_url, graphql_user and graphql_password with the CMS's own."),
         )
         return
     fix = _("Set up Adgangsplatformen in the CMS, under OpenID Connect.")
@@ -98,7 +99,8 @@ def _callback_route(source: SourceRef, settings: CmsSettings, http: Client) -> F
     try:
         answer = http.get(settings.origin + settings.after_login, deadline=_SECONDS)
     except ProtocolError as error:
-        return Finding(False, _("The CMS does not answer: %s") % in_words(error), fix)
+        advice = advice_on_certificate(error) or fix
+        return Finding(False, _("The CMS does not answer: %s") % in_words(error), advice)
     place = answer.headers.get("Location", "") if answer.status in _REDIRECTS else ""
     return verdict(
         origin_of(place) + urlsplit(place).path in {wanted, source.redirect_uri},

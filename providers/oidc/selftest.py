@@ -9,7 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import in_words
+from accounts.http import advice_on_certificate, in_words
 from accounts.provider import Finding, SourceRef, verdict
 from providers.oidc import discovery, jose, registration
 from providers.oidc.client import OidcClient
@@ -29,7 +29,8 @@ def findings(source: SourceRef, client: OidcClient, names: Collection[str]) -> I
         yield Finding(
             False,
             _("The discovery document cannot be read: %s") % in_words(error),
-            _("Open <issuer>/.well-known/openid-configuration and correct issuer."),
+            advice_on_certificate(error)
+            or _("Open <issuer>/.well-known/openid-configuration and correct issuer."),
         )
         return
     yield verdict(

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from django.utils.translation import gettext as _
 
 from accounts.errors import TemporarilyUnavailable
-from accounts.http import in_words
+from accounts.http import advice_on_certificate, in_words
 from accounts.provider import Finding, verdict
 from providers.oidc import discovery
 from providers.oidc.discovery import Upstream
@@ -71,6 +71,7 @@ def _service(service: InstitutionService) -> Finding:
         return Finding(
             False,
             _("The institution service cannot be asked: %s") % in_words(error),
-            _("Compare ws_address, ws_action and ws_namespace with the service's description."),
+            advice_on_certificate(error)
+            or _("Compare ws_address, ws_action and ws_namespace with the service's description."),
         )
     return Finding(True, _("The institution service lets us in."))

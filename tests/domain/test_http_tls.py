@@ -16,7 +16,14 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
-from accounts.http import CallFailed, Client, Upstreams, handles
+from accounts.http import (
+    CallFailed,
+    Client,
+    Upstreams,
+    advice_on_certificate,
+    handles,
+    in_words,
+)
 from tests.architecture.tree import ROOT
 from tests.peers.trouble import TroubleServer
 
@@ -77,7 +84,9 @@ def test_a_certificate_for_another_name_is_refused(client: Client, settings: Any
         settings.VESTIBULE_HTTP_CA = other.ca
         with pytest.raises(CallFailed) as caught:
             client.get(other.url("/json"))
-    assert caught.value.kind == "SSLCertVerificationError"
+    assert caught.value.kind == "CertificateOfAnother"
+    assert "for another name" in in_words(caught.value)
+    assert "VESTIBULE_HTTP_CA" in advice_on_certificate(caught.value)
     assert other.requests.total() == 0
 
 
@@ -88,6 +97,7 @@ def test_a_file_of_authorities_that_cannot_be_read_is_a_typed_error(
     with pytest.raises(CallFailed) as caught:
         client.get(upstream.url("/json"))
     assert caught.value.kind == "FileNotFoundError"
+    assert not advice_on_certificate(caught.value)
 
 
 def test_a_file_that_holds_no_authority_is_a_typed_error(
