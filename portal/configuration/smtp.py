@@ -5,11 +5,15 @@ The time-out of `smtplib` is for each read: a server that says a byte a second w
 
 import io
 import smtplib
+import ssl
 import time
 from collections.abc import Callable
 from typing import Any
 
 from django.core.mail.backends import smtp
+from django.utils.functional import cached_property
+
+from accounts import conf
 
 SECONDS = 30.0
 # What a server may say on one connection. Its answers to a mail are a few lines.
@@ -78,6 +82,17 @@ class _OverTls(_Plain, smtplib.SMTP_SSL):
 
 class EmailBackend(smtp.EmailBackend):
     """Django's own, over connections that end in time."""
+
+    @cached_property
+    def ssl_context(self) -> ssl.SSLContext:
+        """Return Django's own, which trusts the institution's authority as well.
+
+        Raises `OSError` when its file cannot be read.
+        """
+        own: ssl.SSLContext = super().ssl_context
+        if authority := conf.http_limits().ca:
+            own.load_verify_locations(authority)
+        return own
 
     @property
     def connection_class(self) -> type[smtplib.SMTP]:
