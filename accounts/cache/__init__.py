@@ -5,6 +5,7 @@ makes every cache silent for a second; then one thread tries again while the oth
 So a dead Redis costs a worker one time-out a second, not one a call.
 """
 
+import secrets
 import threading
 import time
 from collections.abc import Iterable
@@ -12,6 +13,8 @@ from typing import Any
 
 import structlog
 from django.core.cache import caches
+
+from accounts import reasons
 
 SILENT_SECONDS = 1.0
 # For how long a try keeps the others from trying: Sentinels, and nodes of a Cluster, are asked one
@@ -89,6 +92,18 @@ class Cache:
         """Delete `keys`. While the cache does not answer their values stay until they expire."""
         self._ask(None, "delete_many", keys)
 
+    def trouble(self) -> str:
+        """Return why nothing can be put here and found, for an operator who asks; "" when it can.
+        The server is asked whether or not the cache is silent.
+        """
+        key = f"trouble-{secrets.token_hex(8)}"
+        try:
+            caches[self._alias].set(key, 1, SILENT_SECONDS)
+            caches[self._alias].get(key)
+        except Exception as error:  # noqa: BLE001  # as below
+            return reasons.of(error)
+        return ""
+
     def _ask(self, without: Any, method: str, *args: Any) -> Any:
         if _silence.holds():
             return without
@@ -96,7 +111,8 @@ class Cache:
             answer = getattr(caches[self._alias], method)(*args)
         except Exception as error:  # noqa: BLE001  # whatever the driver raises, the house goes on
             _silence.begin()
-            log.warning("cache.unavailable", error=type(error).__name__)
+            why = reasons.of(error)
+            log.warning("cache.unavailable", error=type(error).__name__, why=why)
             return without
         _silence.end()
         return answer

@@ -24,7 +24,9 @@ from redis.cluster import ClusterNode
 from redis.connection import SSLConnection, parse_url
 from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 from redis.retry import Retry
-from redis.sentinel import Sentinel
+from redis.sentinel import MasterNotFoundError, Sentinel
+
+from accounts import reasons
 
 # What a client raises while there is nobody to answer it: a Cluster's own error is no RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)
@@ -159,12 +161,45 @@ def _chosen(servers: Servers, patience: dict[str, Any]) -> Any:
 
     A replica is asked for nothing: it may not know yet what has just been written.
     """
-    sentinels = Sentinel(
+    sentinels = _Sentinels(
         list(servers.hosts),
         sentinel_kwargs={**patience, "retry": Retry(NoBackoff(), 0), **servers.asking},
         **{**patience, **servers.options},
     )
-    return sentinels.master_for(servers.service)
+    return sentinels.master_for(servers.service)  # type: ignore[no-untyped-call]
+
+
+class _Asked(Redis):
+    """A Sentinel. `failure` is why it did not answer last."""
+
+    failure: Exception | None = None
+
+    def execute_command(self, *args: Any, **options: Any) -> Any:
+        """Return an answer. Raises as redis-py does."""
+        self.failure = None
+        try:
+            return super().execute_command(*args, **options)  # type: ignore[no-untyped-call]
+        except FAILURES as error:
+            self.failure = error
+            raise
+
+
+class _Sentinels(Sentinel):
+    """Sentinels, of which it is told why none has named a master: the library tells the kind."""
+
+    def __init__(self, hosts: list[tuple[str, int]], **options: Any) -> None:
+        super().__init__(hosts, **options)  # type: ignore[no-untyped-call]
+        self._asked = [_Asked(*host, **self.sentinel_kwargs) for host in hosts]
+        self.sentinels = [*self._asked]
+
+    def discover_master(self, service_name: Any) -> Any:
+        """Return host and port of the master. Raises `MasterNotFoundError`."""
+        try:
+            return super().discover_master(service_name)  # type: ignore[no-untyped-call]
+        except MasterNotFoundError:
+            failed = [each.failure for each in self._asked if each.failure]
+        why = [f"No master found for {service_name!r}", *dict.fromkeys(map(reasons.of, failed))]
+        raise MasterNotFoundError(": ".join(why))
 
 
 class _One(Redis):

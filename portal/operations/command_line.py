@@ -4,7 +4,10 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
+from django.db import OperationalError, connection
+from django.utils.translation import gettext as _
 
+from accounts import reasons
 from portal.configuration.numbers import seconds
 
 _LIMITS = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
@@ -21,7 +24,8 @@ _FOR_EVER = ("0", "0", "0")
 
 def main() -> None:
     """Run the command named on the command line: `demo`, `sources`, `upgrade-check` and Django's
-    own. Raises `Misconfigured` for a time-out that is none, though the command has its own.
+    own. Raises `Misconfigured` for a time-out that is none, though the command has its own, and
+    `SystemExit` with one sentence when the database cannot be reached.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
@@ -29,4 +33,10 @@ def main() -> None:
         if limit is not None:
             seconds(name, default=0)  # what the workers refuse is refused here as well
             os.environ[name] = limit
-    execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])
+    try:
+        execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])
+    except OperationalError as error:
+        # A server that was never reached is no defect of the command: why is all there is to read.
+        if connection.connection is not None or "--traceback" in sys.argv:
+            raise
+        sys.exit(f"CommandError: {_('The database does not answer: %s.') % reasons.of(error)}")

@@ -14,11 +14,11 @@ from django.contrib.auth.models import Group, Permission
 from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.core.management.color import no_style
-from django.db import DatabaseError, connection, connections, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from accounts import cache, conf
+from accounts import cache, conf, reasons
 from accounts.keyring import key_id, key_ids
 from accounts.models import Source
 from portal import conf as portal_conf
@@ -116,6 +116,8 @@ def left_behind(folder: Path) -> list[str]:
 
 def _require_redis() -> None:
     if conf.redis_url():
+        if why := cache.shared.trouble():
+            raise Refused(_("Redis cannot be used: %s.") % why)
         cache.shared.set("move", 1, 10)
         if cache.shared.get("move") != 1:
             raise Refused(_("The Redis of REDIS_URL does not answer."))
@@ -248,7 +250,9 @@ def _copy(model: Any) -> int:
 def _primary(error: BaseException) -> str:
     """Return the first sentence of the server, which names a column and no value."""
     told = getattr(error.__cause__ or error, "diag", None)
-    return str(getattr(told, "message_primary", None) or type(error).__name__)
+    if primary := getattr(told, "message_primary", None):
+        return str(primary)
+    return reasons.of(error) if isinstance(error, OperationalError) else type(error).__name__
 
 
 # --- The keys -------------------------------------------------------------------------------------

@@ -219,7 +219,7 @@ class Connection:
             self._socket.secure(context, host, place.ends)
         except ssl.SSLCertVerificationError as error:
             said = _("The certificate of %(place)s is not trusted: %(why)s.")
-            raise self._failed(said, TLS, why=error.verify_message) from None
+            raise self._failed(said, TLS, why=error.verify_message.rstrip(".")) from None
         except (OSError, ValueError):
             raise self._failed(_("%(place)s does not speak TLS."), TLS) from None
 

@@ -78,11 +78,22 @@ def test_each_room_offers_its_own_part(monkeypatch: pytest.MonkeyPatch) -> None:
     assert own in out.getvalue().split()
 
 
-def test_without_a_database_nothing_is_cleared_and_a_sentence_says_so(tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["clear_expired", "migrate", "sources check", "letmein ada"])
+def test_without_a_database_nothing_is_done_and_a_sentence_says_why(
+    tmp_path: Path, command: str
+) -> None:
     settings = {"DATABASE_URL": "sqlite:////nowhere/site.sqlite3", "VESTIBULE_DATA": str(tmp_path)}
-    done = manage(["clear_expired"], environment(settings))
+    done = manage(command.split(), environment(settings))
     assert done.returncode == 1
-    assert done.stderr == "CommandError: The database does not answer: OperationalError.\n"
+    why = "unable to open database file"
+    assert done.stderr == f"CommandError: The database does not answer: {why}.\n"
+
+
+def test_whoever_wants_the_traceback_gets_it(tmp_path: Path) -> None:
+    settings = {"DATABASE_URL": "sqlite:////nowhere/site.sqlite3", "VESTIBULE_DATA": str(tmp_path)}
+    done = manage(["migrate", "--traceback"], environment(settings))
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
 
 
 def test_pending_logouts_are_delivered_once(pending: Upstream) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts import conf
+from accounts import cache, conf, reasons
 from accounts.provider import Finding, verdict
 from portal.operations.doctor.look import Look
 
@@ -15,6 +15,9 @@ def findings(look: Look) -> Iterator[Finding]:
         yield Finding(True, _("The cache is the worker's own memory, as there is one worker."))
         return
     answers = look.cache_answers
+    if not answers and (why := cache.shared.trouble()):
+        yield Finding(False, _("Redis cannot be used: %s.") % why, _fix(why))
+        return
     yield verdict(
         answers,
         _("Redis answers."),
@@ -28,3 +31,14 @@ def findings(look: Look) -> Iterator[Finding]:
             _("The workers do not find in Redis what is put there from here."),
             _("Start the workers with the same REDIS_URL as this command."),
         )
+
+
+def _fix(why: str) -> str:
+    if reasons.is_about_tls(why) or "reset by peer" in why:  # as by a server that awaits TLS
+        return _(
+            "Compare the server's certificate with REDIS_URL: its authority (ssl_ca_certs), its "
+            "name and its end; rediss:// is with TLS, redis:// without."
+        )
+    if reasons.is_a_refusal(why):
+        return _("Compare user and password in REDIS_URL with those of Redis, and their rights.")
+    return _("Start it, and compare REDIS_URL with where it listens.")

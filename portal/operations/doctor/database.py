@@ -7,6 +7,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
+from accounts import reasons
 from accounts.provider import Finding, verdict
 from portal.operations import checks
 from portal.operations.doctor import connections
@@ -21,8 +22,7 @@ def findings(look: Look) -> Iterator[Finding]:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        said = _("The database does not answer: %s.") % type(error).__name__
-        yield Finding(False, said, _("Start it, and compare DATABASE_URL with where it listens."))
+        yield unanswered(error)
         return
     waiting = MigrationExecutor(connection).migration_plan(_targets())
     yield verdict(
@@ -35,6 +35,21 @@ def findings(look: Look) -> Iterator[Finding]:
         yield from _postgres(look.told.get("database", {}))
     else:
         yield _file()
+
+
+def unanswered(error: DatabaseError) -> Finding:
+    """Return that the database cannot be reached, why, and what to do about that."""
+    why = reasons.of(error)
+    if reasons.is_about_tls(why):
+        fix = _(
+            "Compare DATABASE_URL with the server: whether it wants TLS (sslmode), the authority "
+            "(sslrootcert), name and end of its certificate, the site's own (sslcert, sslkey)."
+        )
+    elif reasons.is_a_refusal(why):
+        fix = _("Compare user, password and name in DATABASE_URL with those of the database.")
+    else:
+        fix = _("Start it, and compare DATABASE_URL with where it listens.")
+    return Finding(False, _("The database does not answer: %s.") % why, fix)
 
 
 def _targets() -> Any:

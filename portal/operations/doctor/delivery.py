@@ -8,6 +8,7 @@ from django.core.mail import get_connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import reasons
 from accounts.models import OutboxItem, StoredSession
 from accounts.provider import Finding, verdict
 
@@ -51,7 +52,13 @@ def mail(_look: Any) -> Iterator[Finding]:
         server.open()
         server.close()
     except (OSError, ValueError) as error:  # smtplib's are such; a password beyond ASCII
-        said = _("The mail server does not take a connection: %s.") % type(error).__name__
-        yield Finding(False, said, _("Compare VESTIBULE_MAIL_URL with the mail server's settings."))
+        why = reasons.of(error)
+        said = _("The mail server does not take a connection: %s.") % why
+        fix = _(
+            "Compare the server's certificate with its name in VESTIBULE_MAIL_URL; an authority of "
+            "your own is trusted where VESTIBULE_HTTP_CA names its file."
+        )
+        plain = _("Compare VESTIBULE_MAIL_URL with the mail server's settings.")
+        yield Finding(False, said, fix if "certificate" in why else plain)
         return
     yield Finding(True, _("The mail server takes a connection."))

@@ -30,9 +30,7 @@ def examine() -> Iterator[tuple[str, Finding]]:
     try:
         connection.ensure_connection()
     except DatabaseError as error:
-        said = _("The database does not answer: %s.") % type(error).__name__
-        fix = _("Start it, and compare DATABASE_URL with where it listens.")
-        yield "database", Finding(False, said, fix)
+        yield "database", database.unanswered(error)
         return
     for subject, findings in (
         ("versions", _versions()),

@@ -8,6 +8,7 @@ from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
+from accounts import reasons
 from portal.operations.progress import Progress
 
 
@@ -23,7 +24,7 @@ class Command(BaseCommand):
         try:
             connection.ensure_connection()
         except DatabaseError as error:
-            said = _("The database does not answer: %s.") % type(error).__name__
+            said = _("The database does not answer: %s.") % reasons.of(error)
             raise CommandError(said) from None
         offered = [getattr(config, "clear_expired", "") for config in apps.get_app_configs()]
         paths = list(dict.fromkeys(path for path in offered if path))

@@ -10,7 +10,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
-from accounts import outbox
+from accounts import outbox, reasons
 from accounts.session import following
 from accounts.session.store import end_expired
 from portal.operations import alarms
@@ -83,8 +83,8 @@ def deliver_until(
                 if not stop.is_set():
                     following.recheck_due()
             alarms.look_beside()
-        except (DatabaseError, InterfaceError):
-            log.warning("outbox.database_unavailable")
+        except (DatabaseError, InterfaceError) as error:
+            log.warning("outbox.database_unavailable", why=reasons.of(error))
             connections.close_all()
         stop.wait(every)
     connections.close_all()
