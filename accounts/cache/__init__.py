@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 from django.core.cache import caches
 
-from accounts import reasons
+from accounts.cache import reasons
 
 SILENT_SECONDS = 1.0
 # For how long a try keeps the others from trying: Sentinels, and nodes of a Cluster, are asked one

@@ -26,7 +26,7 @@ from redis.exceptions import ReadOnlyError, RedisClusterException, RedisError
 from redis.retry import Retry
 from redis.sentinel import MasterNotFoundError, Sentinel
 
-from accounts import reasons
+from accounts.cache import reasons
 
 # What a client raises while there is nobody to answer it: a Cluster's own error is no RedisError.
 FAILURES = (RedisError, RedisClusterException, OSError)

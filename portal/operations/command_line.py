@@ -7,7 +7,7 @@ from django.core.management import execute_from_command_line
 from django.db import OperationalError, connection
 from django.utils.translation import gettext as _
 
-from accounts import reasons
+from accounts.cache import reasons
 from portal.configuration.numbers import seconds
 
 _LIMITS = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")

@@ -18,7 +18,8 @@ from django.db import DatabaseError, OperationalError, connection, connections, 
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from accounts import cache, conf, reasons
+from accounts import cache, conf
+from accounts.cache import reasons
 from accounts.keyring import key_id, key_ids
 from accounts.models import Source
 from portal import conf as portal_conf

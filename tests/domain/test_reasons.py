@@ -1,4 +1,4 @@
-"""Why a server cannot be used is told in its own words, without a secret (accounts/reasons.py)."""
+"""Why a server cannot be used is told in its own words, and without a secret."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from django.core.mail import get_connection
 from django.db import OperationalError, connection
 from django.test import override_settings
 
-from accounts import reasons
-from accounts.cache import servers
+from accounts.cache import reasons, servers
 from portal.operations.doctor import database
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.mail import Parting, serving

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
 
-from accounts import cache, conf, reasons
+from accounts import cache, conf
+from accounts.cache import reasons
 from accounts.provider import Finding, verdict
 from portal.operations.doctor.look import Look
 

@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection
 from django.db.migrations.executor import MigrationExecutor
 from django.utils.translation import gettext as _
 
-from accounts import reasons
+from accounts.cache import reasons
 from accounts.provider import Finding, verdict
 from portal.operations import checks
 from portal.operations.doctor import connections

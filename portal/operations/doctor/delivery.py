@@ -8,7 +8,7 @@ from django.core.mail import get_connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from accounts import reasons
+from accounts.cache import reasons
 from accounts.models import OutboxItem, StoredSession
 from accounts.provider import Finding, verdict
 

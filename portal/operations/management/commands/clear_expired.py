@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection
 from django.utils.module_loading import import_string
 from django.utils.translation import gettext as _
 
-from accounts import reasons
+from accounts.cache import reasons
 from portal.operations.progress import Progress
 
 

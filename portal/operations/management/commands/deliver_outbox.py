@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError, InterfaceError, close_old_connections, connections
 from django.utils.translation import gettext as _
 
-from accounts import outbox, reasons
+from accounts import outbox
+from accounts.cache import reasons
 from accounts.session import following
 from accounts.session.store import end_expired
 from portal.operations import alarms

@@ -23,11 +23,9 @@ _REFUSED = re.compile(r"(?i)FATAL:|password|permission|authenticat|credentials|^
 
 def of(error: BaseException) -> str:
     """Return why in one line of `LONGEST` characters at most; the kind of error at least."""
-    chain = list(_chain(error))
-    for each in chain:
+    for each in _chain(error):
         if isinstance(each, ssl.SSLCertVerificationError) and each.verify_message:
             return _line(f"certificate verify failed: {each.verify_message}")
-    for each in chain:
         if isinstance(each, smtplib.SMTPAuthenticationError):  # what it says may quote what it got
             return f"{each.smtp_code} authentication failed"
         if isinstance(each, smtplib.SMTPResponseException):
