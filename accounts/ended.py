@@ -48,6 +48,8 @@ _AT_FIRST = 100
 
 # The number of changes, and a moment of `time.monotonic`.
 Moment = tuple[int, float]
+# What is read of an entry: its id, its kind and its value.
+Row = tuple[int, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,9 @@ class Feed:
         self._heard: deque[tuple[float, tuple[str, str]]] = deque()
         self._read_at = float("-inf")
         self._last: int | None = None
+        # The row of that id; while it is there, nothing that came after it has been deleted.
+        self._newest: Row | None = None
+        self._missed_at = float("-inf")
         self._gaps: list[_Gap] = []
         self.versions = dict.fromkeys(_COUNTED, 0)
 
@@ -122,15 +127,36 @@ class Feed:
         with self._reading.turn():
             if now - self._read_at < FRESH_SECONDS:
                 return self
-            if self._last is None:
-                self._begin(now)
-            found = [row for some in self._unread() for row in some]
-            self._note([row for row, _kind, _value in found], now)
+            found = self._found(now)
+            self._note(found, now)
             self._add(found, time.monotonic())
             self._forget(now)
             # The mark is of before the table was read: what moves it meanwhile is read next time.
             self._read_at, self._asked_at, self._mark = now, now, mark
         return self
+
+    def heard_at(self, name: tuple[str, str]) -> float:
+        """Return when an entry was heard last, or might have been; minus infinity for never."""
+        return max(self.entries.get(name, self._missed_at), self._missed_at)
+
+    def _found(self, now: float) -> list[Row]:
+        """Return the rows that are new.
+
+        Where the newest of those that were known is gone, so may be others that came after it:
+        nobody has asked this worker for longer than rows are kept, it was cut off, or the database
+        is one of before. All copies are made anew then.
+        """
+        if self._last is not None:
+            found = [row for some in self._unread() for row in some]
+            first = next((row for row in found if row[0] >= (self._last or 0)), None)
+            is_young = self._newest is None and now - self._asked_at < REMEMBER.total_seconds()
+            if first == self._newest or is_young:
+                return [row for row in found if row != self._newest]
+            self._missed_at = time.monotonic()
+            for kind in _COUNTED:
+                self.versions[kind] += 1
+        self._begin(now)
+        return [row for some in self._unread() for row in some]
 
     def _begin(self, now: float) -> None:
         """Begin before the first row that still counts, and before what may be committed late."""
@@ -138,13 +164,13 @@ class Feed:
         rows = EndedEntry.objects.values_list("id", flat=True)
         first = rows.filter(at__gte=Now() - REMEMBER).order_by("at", "id").first()
         if first is None:
-            first = (rows.order_by("-id").first() or 0) + 1
+            first = rows.order_by("-id").first() or 1
         self._gaps = [_Gap(first - _BEFORE_FIRST, first - 1, now + LATEST_COMMIT)]
-        self._last = first - 1
+        self._last, self._newest = first - 1, None
 
-    def _unread(self) -> Iterator[QuerySet[EndedEntry, tuple[int, str, str]]]:
-        """Yield what may have come late, and then what is new, each by a range of the key. What is
-        committed between two steps is read by the next one, or fills a gap.
+    def _unread(self) -> Iterator[QuerySet[EndedEntry, Row]]:
+        """Yield what may have come late, and then the newest row and what is new, each by a range
+        of the key. What is committed between two steps is read by the next one, or fills a gap.
         """
         rows = EndedEntry.objects.order_by("id").values_list("id", "kind", "value")
         if self._gaps:
@@ -154,14 +180,15 @@ class Feed:
             )
             late = (Q(id__range=(gap.first, gap.last)) for gap in self._gaps)
             yield rows.filter(reduce(or_, late), id__range=within)
-        new = rows.filter(id__gt=self._last)[:_AT_FIRST]
+        new = rows.filter(id__gte=self._last)[: _AT_FIRST + 1]
         yield new
-        if len(new) == _AT_FIRST:
-            yield rows.filter(id__gt=new[_AT_FIRST - 1][0])
+        if len(new) > _AT_FIRST:
+            yield rows.filter(id__gt=new[_AT_FIRST][0])
 
-    def _note(self, ids: list[int], now: float) -> None:
-        """Keep the greatest id, and the gaps that a transaction under way may still fill."""
-        known = self._last or 0
+    def _note(self, rows: list[Row], now: float) -> None:
+        """Keep the newest row, and the gaps that a transaction under way may still fill."""
+        known, by_id = self._last or 0, {row[0]: row for row in rows}
+        ids = [*by_id]
         gaps = [gap for gap in self._gaps if gap.until > now]
         late = [row for row in ids if row <= known]
         for row in late:
@@ -169,10 +196,10 @@ class Feed:
         for row in ids[len(late) :]:
             if row > known + 1:
                 gaps.append(_Gap(known + 1, row - 1, now + LATEST_COMMIT))
-            known = row
+            known, self._newest = row, by_id[row]
         self._gaps, self._last = gaps[-_MOST_GAPS:], known
 
-    def _add(self, rows: list[tuple[int, str, str]], now: float) -> None:
+    def _add(self, rows: list[Row], now: float) -> None:
         for row, kind, value in rows:
             name = (kind, f"{value}#{row}" if kind in _COUNTED else value)
             if name not in self.entries and kind in _COUNTED:
@@ -252,7 +279,7 @@ def heard_at(kind: str, value: str) -> float:
     `SOURCE` and `RULE`; minus infinity for never, or so long ago that no copy is older. Raises
     `DatabaseError`.
     """
-    return _feed.refreshed().entries.get((kind, value), float("-inf"))
+    return _feed.refreshed().heard_at((kind, value))
 
 
 def version(kind: str) -> int:
@@ -268,6 +295,9 @@ def sources_version() -> int:
 
 
 def clear_expired() -> int:
-    """Delete the rows that no worker needs any more. Returns their number."""
-    limit = Now() - 2 * REMEMBER
-    return clearing.delete(EndedEntry.objects.filter(at__lt=limit).order_by("at"))
+    """Delete the rows that no worker needs any more. Returns their number. The newest stays, by
+    which workers find out whether they have missed any.
+    """
+    newest = EndedEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    old = EndedEntry.objects.filter(at__lt=Now() - 2 * REMEMBER).exclude(id=newest)
+    return clearing.delete(old.order_by("at"))

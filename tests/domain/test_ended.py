@@ -90,7 +90,8 @@ def test_a_new_worker_knows_what_ended_before_it_began(worker: Any) -> None:
 def test_a_mass_ending_is_read_once(worker: Any) -> None:
     ended.announce("session", (f"s{number}" for number in range(2000)))
     assert worker("s1999")
-    assert not any(rows.exists() for rows in worker.feed._unread())
+    newest = EndedEntry.objects.latest("id").pk
+    assert [row for rows in worker.feed._unread() for row, _kind, _value in rows] == [newest]
 
 
 def test_what_is_committed_between_the_two_steps_of_a_mass_ending_is_heard(
@@ -104,14 +105,13 @@ def test_what_is_committed_between_the_two_steps_of_a_mass_ending_is_heard(
     steps = []
 
     def commits(execute: Any, sql: str, params: Any, *rest: Any) -> Any:
-        found = execute(sql, params, *rest)
-        steps.append(params)
-        if len(steps) == 2:  # the gaps, then two rows
+        if len(steps) == 2:  # the gaps, then the first rows
             with connection.cursor() as cursor:
                 for number, uid in ((5001, "late"), (5019, "early"), (5021, "new")):
                     row = [number, "session", uid, timezone.now()]
                     cursor.cursor.execute(INSERT, row)
-        return found
+        steps.append(params)
+        return execute(sql, params, *rest)
 
     with connection.execute_wrapper(commits):
         assert worker("s9")
@@ -163,6 +163,69 @@ def test_what_nobody_needs_any_more_is_deleted(worker: Any) -> None:
     ended.announce("session", ["b"])
     assert ended.clear_expired() == 1
     assert worker("b")
+
+
+def long_ago() -> None:
+    """Have all that is in the feed be older than anybody needs, and deleted."""
+    EndedEntry.objects.update(at=timezone.now() - timedelta(hours=1))
+    ended.clear_expired()
+
+
+def test_a_change_that_was_deleted_before_a_worker_looked_counts(worker: Any) -> None:
+    """As in a quiet night, or on a machine that was cut off from the database meanwhile."""
+    ended.announce("session", ["a"])
+    assert worker("a")
+    noted = worker.feed.moment
+    for kind, value in (("source", "local"), ("person", "7"), ("session", "b")):
+        ended.announce(kind, [value])
+    long_ago()
+    worker("a")
+    assert not worker.feed.stands(noted, ())
+    assert worker.feed.heard_at(("person", "7")) > noted[1]
+    after = worker.feed.moment
+    ended.announce("session", ["c"])
+    assert worker("c")
+    assert worker.feed.stands(after, ()), "the copies are made anew once"
+
+
+def test_the_first_changes_of_all_may_be_deleted_before_a_worker_looked(
+    worker: Any, clock: Clock
+) -> None:
+    assert not worker("a")
+    noted = worker.feed.moment
+    ended.announce("source", ["local"])
+    ended.announce("session", ["b"])
+    long_ago()
+    clock.now += 3600
+    worker("a")
+    assert not worker.feed.stands(noted, ())
+
+
+def test_a_clean_up_costs_nobody_a_copy_where_nothing_happened(worker: Any) -> None:
+    ended.announce("source", ["local"])
+    ended.announce("session", ["a"])
+    assert worker("a")
+    noted = worker.feed.moment
+    for _night in range(3):
+        long_ago()
+        worker("a")
+    assert worker.feed.stands(noted, ())
+    assert EndedEntry.objects.count() == 1
+
+
+def test_a_database_of_before_is_heard(worker: Any) -> None:
+    """Another server took over that had not got the last commits, and gives their ids once more."""
+    EndedEntry.objects.create(id=5000, kind="session", value="a")
+    assert worker("a")
+    noted = worker.feed.moment
+    for number, uid in ((5001, "b"), (5002, "c")):
+        EndedEntry.objects.create(id=number, kind="session", value=uid)
+    assert worker("c")
+    EndedEntry.objects.filter(id__gt=5000).delete()
+    EndedEntry.objects.create(id=5001, kind="source", value="local")
+    EndedEntry.objects.create(id=5002, kind="session", value="d")
+    assert worker("d")
+    assert not worker.feed.stands(noted, ())
 
 
 def test_what_nobody_needs_any_more_is_forgotten(worker: Any, clock: Clock) -> None:
