@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+import redis
 import requests
 from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
@@ -35,6 +36,7 @@ from tests.peers import proxies
 from tests.peers.certificates import make_certificates
 from tests.peers.commands import manage
 from tests.peers.dead_cache import dead_cache
+from tests.peers.services import Redis
 from tests.peers.site import Site, free_port
 
 WEAK = "changeme-" * 8
@@ -196,6 +198,28 @@ def test_a_redis_that_is_down_is_found() -> None:
     with dead_cache():
         said = wrong("cache", REDIS_URL="redis://127.0.0.1:1/0")
     assert "REDIS_URL" in said
+
+
+@pytest.mark.django_db
+@pytest.mark.services
+@pytest.mark.parametrize(
+    ("setting", "word", "advice"),
+    [
+        (("maxmemory", "1"), "maxmemory", "Look at its maxmemory"),
+        (("requirepass", "x"), "authenticat", "Compare user and password"),
+    ],
+)
+def test_a_redis_that_refuses_is_told_from_one_that_does_not_answer(
+    setting: tuple[str, str], word: str, advice: str
+) -> None:
+    with Redis().running() as own, redis.Redis.from_url(own.url) as client:
+        client.config_set(*setting)
+        with dead_cache(own.url):
+            said = wrong("cache", REDIS_URL=own.url)
+    why, found, _rest = said.partition(advice)
+    assert word in why
+    assert found
+    assert "does not answer" not in said
 
 
 @pytest.mark.django_db

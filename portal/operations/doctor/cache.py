@@ -1,5 +1,6 @@
 """The cache: that it works, and that the workers use the same."""
 
+import re
 from collections.abc import Iterator
 
 from django.utils.translation import gettext as _
@@ -8,6 +9,9 @@ from accounts import cache, conf
 from accounts.cache import reasons
 from accounts.provider import Finding, verdict
 from portal.operations.doctor.look import Look
+
+# What Redis says while its memory is full, while it cannot write its snapshots, and of strangers.
+_TAKES_NOTHING = re.compile(r"maxmemory|MISCONF|snapshots|protected mode")
 
 
 def findings(look: Look) -> Iterator[Finding]:
@@ -35,6 +39,8 @@ def findings(look: Look) -> Iterator[Finding]:
 
 
 def _fix(why: str) -> str:
+    if _TAKES_NOTHING.search(why):
+        return _("Look at its maxmemory, its disk and whom it lets in, and compare REDIS_URL.")
     if reasons.is_about_tls(why) or "reset by peer" in why:  # as by a server that awaits TLS
         return _(
             "Compare the server's certificate with REDIS_URL: its authority (ssl_ca_certs), its "
