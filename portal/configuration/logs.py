@@ -8,6 +8,8 @@ from typing import Any
 
 import structlog
 
+from portal.configuration import outlet
+
 # What travels in URLs during a login and must not be in a log (RFC 9700, 4.2 and 4.3).
 # An address within an address is encoded once for each level: `%3Fcode%3D`, `%253Fcode%253D`.
 _SECRET = re.compile(
@@ -117,6 +119,7 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         if sys.stdout.isatty()
         else structlog.processors.JSONRenderer()
     )
+    out = outlet.of(sys.stdout)
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": shared,
@@ -132,9 +135,7 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
         "filters": {"callers_mistake": {"()": CallersMistake}},
-        "handlers": {
-            "out": {"class": "logging.StreamHandler", "stream": sys.stdout, "formatter": "line"}
-        },
+        "handlers": {"out": {"class": "logging.StreamHandler", "stream": out, "formatter": "line"}},
         "root": {"handlers": ["out"], "level": level},
         "loggers": _LOGGERS,
     }
