@@ -60,6 +60,28 @@ def test_workers_are_summed_up_and_leave_their_counters(tmp_path: Path) -> None:
     assert "vestibule_front_threads" not in found, "of a process that has ended"
 
 
+def test_workers_that_have_died_leave_one_file_of_each_kind(tmp_path: Path) -> None:
+    """Else a site that starts workers anew each day fills its disk, or the memory that it is."""
+    for _worker in range(4):
+        count(tmp_path)
+    found = summed(tmp_path)
+    assert found["vestibule_sign_ins_total"] == 4
+    assert found["vestibule_upstream_seconds_bucket"] == 4
+    names = sorted(path.name for path in tmp_path.glob("metrics/*/*"))
+    assert len(names) == len(files.KINDS) + 2, "those of the last one, and what was before"
+    assert [name.rpartition("-")[2] for name in names if "past" in name] == ["past.db"] * 2
+
+
+def test_a_damaged_file_of_a_worker_that_has_died_stops_nobody(tmp_path: Path) -> None:
+    count(tmp_path)
+    (left,) = tmp_path.glob("metrics/*/counter*.db")
+    with left.open("r+b") as damaged:
+        damaged.seek(8)
+        damaged.write(b"\xff\xff\xff\x7f")
+    count(tmp_path)
+    assert summed(tmp_path)["vestibule_sign_ins_total"] == 1
+
+
 def test_what_a_former_server_has_counted_is_over(tmp_path: Path) -> None:
     count(tmp_path, "server")  # one of its own, which ends with it
     (alone,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}

@@ -62,7 +62,9 @@ class _Everything:
 
     def collect(self) -> Iterator[Metric]:
         """Yield each number with its labels."""
-        yield from MultiProcessCollector.merge(files.readable())
+        with files.at_rest():
+            counted = list(MultiProcessCollector.merge(files.readable()))
+        yield from counted
         up = GaugeMetricFamily("vestibule_database_up", "Whether the database answers.")
         try:
             yield from (*held.outbox(), *held.sessions(), *held.connections())
