@@ -83,14 +83,16 @@ def _usual_directory() -> Path:
 
 
 def generated_keys(data: Path) -> dict[str, str]:
-    """Return the secrets of an embedded installation, written once and readable by its owner only.
-    Raises `Misconfigured` when they cannot be written or read.
+    """Return the secrets of an embedded installation, written once and readable by its owner only;
+    none are made where all are given. Raises `Misconfigured` when they cannot be written or read.
 
     Two processes that start at the same moment agree: the file is made complete beside its place
     and linked there, and the loser of that race reads the winner's.
     """
     path = data / "keys.json"
     if not path.exists():
+        if secret("VESTIBULE_SECRET_KEY") and secret("VESTIBULE_VAULT_KEYS"):
+            return {}
         _make_keys(path)
     try:
         keys: dict[str, str] = {**json.loads(path.read_text("utf-8"))}

@@ -125,3 +125,13 @@ def test_an_embedded_house_makes_its_keys_once(tmp_path: Path) -> None:
     assert len(first) >= 50
     assert printed(tmp_path, code) == first
     assert (tmp_path / "keys.json").stat().st_mode & 0o077 == 0
+
+
+def test_where_both_keys_are_given_none_are_made(tmp_path: Path) -> None:
+    given = {"VESTIBULE_SECRET_KEY": "k" * 50, "VESTIBULE_VAULT_KEYS": "v" * 43 + "="}
+    code = "from django.conf import settings; print(settings.SECRET_KEY)"
+    assert printed(tmp_path, code, **given) == given["VESTIBULE_SECRET_KEY"]
+    assert not (tmp_path / "keys.json").exists()
+    first, *_ = given
+    assert printed(tmp_path, code, **{first: given[first]}) == given[first]
+    assert (tmp_path / "keys.json").exists(), "the other one is needed"
