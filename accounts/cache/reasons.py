@@ -13,7 +13,7 @@ LONGEST = 300
 _SEVERAL = "All failures were:"
 # "[SSL: CERTIFICATE_VERIFY_FAILED] ", "(_ssl.c:992)", and what each driver begins by.
 _NOISE = re.compile(
-    r"\[SSL[^\]]*\] |\s*\(_ssl\.c:\d+\)|connection failed: |^Redis \w+: |^- (?=host: )"
+    r"\[SSL(?:: [A-Z_]{1,99})?\] | ?\(_ssl\.c:\d+\)|connection failed: |^Redis \w+: |^- (?=host: )"
 )
 _ABOUT_TLS = re.compile(
     r"(?i)certificate|\b(ssl|tls)\b|encryption|private key|violation of protocol"
