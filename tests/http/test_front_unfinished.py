@@ -22,8 +22,9 @@ from tests.peers.site import Site
 pytestmark = pytest.mark.wire
 # Straight more than all the connections that granian takes by itself.
 UNFINISHED, STRAIGHT, THREADS = 200, 1100, 16
-AT_ONCE = 2.0  # seconds
+AT_ONCE = 2.0  # seconds, or a few times what it took before there were any bodies
 DEADLINE = 10.0
+TRIES = 4  # a busy machine may cut the first body off before the visitors have come and gone
 PASSWORD = "correct horse battery staple"
 PERSON = f"""
 from accounts.models import User
@@ -53,17 +54,19 @@ class Door:
             return wire
         return _trusting(self.authority).wrap_socket(wire, server_hostname="localhost")
 
-    def connected_often(self, count: int) -> list[socket.socket]:
-        """Return so many, opened at once: the proxies end one that says nothing for ten seconds."""
-        with ThreadPoolExecutor(32) as many:
-            return list(many.map(lambda _: self.connected(), range(count)))
-
-    @staticmethod
-    def begin(wire: socket.socket, host: str) -> None:
-        """Begin a sign-in whose body does not go on."""
+    def begun_often(self, count: int) -> list[socket.socket]:
+        """Return so many on which a sign-in has begun whose body does not go on, opened at once."""
         form = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 500"
-        head = f"POST /auth/login/local HTTP/1.1\r\nHost: {host}\r\n{form}\r\n\r\n"
-        wire.sendall(head.encode() + b"username=")
+        host = f"Host: localhost:{self.port}"
+        head = f"POST /auth/login/local HTTP/1.1\r\n{host}\r\n{form}\r\n\r\n"
+
+        def begun(_number: int) -> socket.socket:
+            wire = self.connected()
+            wire.sendall(head.encode() + b"username=")
+            return wire
+
+        with ThreadPoolExecutor(32) as many:
+            return list(many.map(begun, range(count)))
 
 
 @cache
@@ -91,44 +94,52 @@ def door(request: pytest.FixtureRequest, house: Site) -> Iterator[Door]:
             yield Door(f"https://localhost:{own}", own, authority)
 
 
-def within(call: Callable[[], requests.Response]) -> requests.Response:
-    """Return the answer, which must come at once."""
-    began = time.monotonic()
-    given = call()
-    assert time.monotonic() - began < AT_ONCE, given.url
-    return given
-
-
-def sign_in(door: Door, site_url: str) -> None:
+def sign_in(door: Door) -> None:
     browser = door.visitor()
-    page = within(lambda: browser.get(f"{door.url}/login")).text
+    page = browser.get(f"{door.url}/login").text
     token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
     assert token
     form = {"csrfmiddlewaretoken": token[1], "username": "alice", "password": PASSWORD}
     headers = {"Origin": door.url, "Referer": f"{door.url}/login"}
     send = f"{door.url}/auth/login/local"
-    answer = within(lambda: browser.post(send, form, headers=headers, allow_redirects=False))
+    answer = browser.post(send, form, headers=headers, allow_redirects=False)
     assert answer.status_code == 303
 
 
-def test_unfinished_bodies_hold_nobody_up(door: Door, house: Site) -> None:
-    host = f"localhost:{door.port}"
-    sign_in(door, house.url)  # once before, so that only the bodies make a difference
-    with ExitStack() as stack:
-        waiting = door.connected_often(UNFINISHED if door.authority else STRAIGHT)
-        for wire in waiting:
-            stack.enter_context(closing(wire))
+def come_and_go(door: Door) -> float:
+    """Ask, and sign in. Returns for how many seconds somebody waited who waited longest."""
+    waited = []
+
+    def timed(call: Callable[[], None]) -> None:
         began = time.monotonic()
-        for wire in waiting:
-            door.begin(wire, host)
-        opened = time.monotonic() - began
-        visitor = door.visitor()
-        for path in ("/healthz", "/auth/session"):
-            assert within(lambda path=path: visitor.get(door.url + path)).status_code == 200
-        sign_in(door, house.url)
-        assert time.monotonic() - began < DEADLINE, f"none has been cut off; {opened} to begin"
-        for wire in waiting:
-            wire.settimeout(3 * DEADLINE)
-            assert wire.recv(65536).startswith(b"HTTP/1.1 408 ")
-        assert time.monotonic() - began > DEADLINE - 1
-    assert time.monotonic() - began < 4 * DEADLINE
+        call()
+        waited.append(time.monotonic() - began)
+
+    visitor = door.visitor()
+    for path in ("/healthz", "/auth/session"):
+        timed(lambda path=path: visitor.get(door.url + path).raise_for_status())  # type: ignore[misc]
+    timed(lambda: sign_in(door))
+    return max(waited)
+
+
+def test_unfinished_bodies_hold_nobody_up(door: Door) -> None:
+    sign_in(door)
+    usual = come_and_go(door)  # once before, so that only the bodies make a difference
+    found = []
+    for _try in range(TRIES):
+        with ExitStack() as stack:
+            began = time.monotonic()
+            waiting = door.begun_often(UNFINISHED if door.authority else STRAIGHT)
+            for wire in waiting:
+                stack.enter_context(closing(wire))
+            opened = time.monotonic() - began
+            waited = come_and_go(door)
+            over = time.monotonic() - began
+            for wire in waiting:
+                wire.settimeout(12 * DEADLINE)
+                assert wire.recv(65536).startswith(b"HTTP/1.1 408 ")
+            assert DEADLINE - 1 < time.monotonic() - began < 12 * DEADLINE
+        found.append((opened, waited, over))
+        if waited < AT_ONCE + 4 * usual and over < DEADLINE:  # none has been cut off by then
+            return
+    pytest.fail(f"to begin, to wait, in all: {found}; before {usual}")
