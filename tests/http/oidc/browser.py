@@ -126,7 +126,7 @@ class Browser:
         verify: Any = self.ca or True
         away = self._away[f"{parts.scheme}://{parts.netloc}"]
         return away.request(
-            method, url, data=form, verify=verify, allow_redirects=False, timeout=10
+            method, url, data=form, verify=verify, allow_redirects=False, timeout=60
         )
 
     def _next(self, page: requests.Response) -> tuple[str, dict[str, str] | None]:

@@ -144,14 +144,13 @@ def test_an_editor_is_sent_nobodys_refresh_token(
 ) -> None:
     """The issuer stays what it is, so that the identity and its tokens would count on."""
     row = source(provider, scope="openid offline_access", authorize={"prompt": "consent"})
-    provider.live(access_token=30)
     assert browser.sign_in("town")["Location"] == "/account/"
     _user, editor = staff("change_source", "view_source")
     theirs = {"client_secret": "theirs", "endpoints": {"token_endpoint": f"{peer.url}/token"}}
     given = {**catalogue.shown_settings(row), **theirs}
     answer = editor.post(url(row), form(row, settings=json.dumps(given)))
     fresh.sources()
-    with time_machine.travel(timezone.now() + timedelta(seconds=27.5), tick=True):
+    with time_machine.travel(timezone.now() + timedelta(seconds=275), tick=True):
         assert browser.session()["isLoggedIn"]
     assert not peer.asked
     assert answer.status_code == 200

@@ -233,10 +233,9 @@ def test_a_provider_that_does_not_renew_is_known_to_be_in_trouble(
     browser: Browser, source: Make, provider: Certified
 ) -> None:
     source(provider, **OFFLINE)
-    provider.live(access_token=30)
     browser.sign_in("town")
     provider.trouble("/", "500")
-    with travel(timezone.now() + timedelta(seconds=27.5), tick=True):
+    with travel(timezone.now() + timedelta(seconds=275), tick=True):
         browser.session()
         assert browser.site.post("/auth/logout")["Location"] == "/"
     assert browser.site.get("/").context["receipt"]["upstream"] == "unanswered"

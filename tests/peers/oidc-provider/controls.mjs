@@ -7,6 +7,7 @@ import { dropSessions, signedIn } from './store.mjs';
 const troubles = new Map(); // the beginning of a path -> { kind, left }
 const requests = []; // what the portal and its people asked for
 const connections = new WeakMap();
+const hanging = new Set(); // the connections of those who wait for an answer in vain
 let seen = 0;
 
 /** Count a request and answer it in the provider's place when a test wants trouble there. */
@@ -20,7 +21,7 @@ export async function troubled(req, res, path) {
   if (trouble.left === 0) troubles.delete(at);
   const say = (status, type, text) => { res.writeHead(status, { 'content-type': type }); res.end(text); };
   switch (trouble.kind) {
-    case 'hang': return true; // until the caller gives up
+    case 'hang': hanging.add(req.socket); return true; // until the caller gives up, or all trouble ends
     case 'slow': await new Promise((done) => { setTimeout(done, 1_500); }); return false;
     case 'drip': {
       res.writeHead(200, { 'content-type': 'application/json', 'content-length': 10_000 });
@@ -40,11 +41,17 @@ export async function troubled(req, res, path) {
   }
 }
 
+function heal() {
+  troubles.clear();
+  for (const socket of hanging) socket.destroy();
+  hanging.clear();
+}
+
 async function trouble(form) {
   const [path, kind] = [form.get('path'), form.get('kind')];
   const text = kind === 'stale' ? await (await fetch(`${issuer}${path}`)).text() : '';
   if (path) troubles.set(path, { kind, text, left: Number(form.get('times') || Infinity) });
-  else troubles.clear();
+  else heal();
   return [...troubles.keys()];
 }
 
@@ -78,7 +85,7 @@ function rotation(form) {
 
 /** Forget troubles, lives, sessions and what was asked, for the next test. */
 function cleaned() {
-  troubles.clear();
+  heal();
   behaviour.rotates = true;
   Object.assign(ttl, { access_token: 300, id_token: 300, refresh_token: 86400 });
   noted().length = 0;
