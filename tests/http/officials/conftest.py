@@ -42,9 +42,11 @@ def counter(source: Any, provider: Certified) -> Counter:
 
 
 @pytest.fixture
-def short(provider: Certified) -> Certified:
-    """Give the provider with access tokens of five seconds and refresh tokens that rotate."""
-    provider.live(access_token=5)
+def rotating(provider: Certified) -> Certified:
+    """Give the provider with refresh tokens that rotate, whose other tokens are taken for as long
+    as the site's clock is ahead of its own.
+    """
+    provider.live(access_token=300, id_token=3600)
     provider.rotates(True)
     return provider
 
