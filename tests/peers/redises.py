@@ -31,9 +31,12 @@ SLOTS = 16384
 
 @dataclass
 class Group:
-    """Servers that belong together. With `tls`, every connection of theirs is encrypted."""
+    """Servers that belong together. With `tls`, every connection of theirs is encrypted. One that
+    says nothing for `silence` milliseconds is gone for the others.
+    """
 
     tls: bool = False
+    silence: int = 1000
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="redis-")))
     processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict, init=False)
     files: Certificates | None = field(default=None, init=False)
@@ -193,7 +196,7 @@ class Chosen(Group):
         watch = [
             f"sentinel monitor {SERVICE} 127.0.0.1 {first} {self.watchers // 2 + 1}",
             f"sentinel auth-pass {SERVICE} {PASSWORD}",
-            f"sentinel down-after-milliseconds {SERVICE} 1000",
+            f"sentinel down-after-milliseconds {SERVICE} {self.silence}",
             f"sentinel failover-timeout {SERVICE} 5000",
             *(["requirepass watch", "sentinel sentinel-pass watch"] if self.guarded else []),
         ]
@@ -232,7 +235,7 @@ class Cluster(Group):
         self.ports = [free_port() for _ in range(3 * (1 + self.replicas))]
         buses = {port: free_port() for port in self.ports}
         own = [f"requirepass {PASSWORD}", f"masterauth {PASSWORD}", "cluster-enabled yes"]
-        own += ["cluster-node-timeout 1000", "repl-diskless-sync-delay 0"]
+        own += [f"cluster-node-timeout {self.silence}", "repl-diskless-sync-delay 0"]
         own += ["tls-cluster yes"] if self.tls else []
         for port in self.ports:
             self.serve(port, *own, f"cluster-port {buses[port]}")
