@@ -143,7 +143,10 @@ def test_the_environment_of_the_process_changes_nothing(
     assert "authorization" not in headers
 
 
-def test_connections_are_kept_and_used_again(client: Client, upstream: TroubleServer) -> None:
+def test_connections_are_kept_and_used_again(
+    client: Client, upstream: TroubleServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handles, "MAX_IDLE", 60)  # a busy machine lets one rest for long
     for path in ("/json", "/redirect", "/error", "/json", "/echo", "/packed", "/wobbly"):
         client.get(upstream.url(path))
         Client("another", Upstreams()).post(upstream.url("/echo"), form={"a": "b"})

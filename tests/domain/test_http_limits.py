@@ -14,6 +14,7 @@ import pytest
 from accounts.errors import TemporarilyUnavailable
 from accounts.http import CallFailed, Client, Upstreams, addresses_of
 from tests.peers.no_threads import no_threads
+from tests.peers.site import free_port
 from tests.peers.trouble import HUGE, TroubleServer
 
 # Seconds: far above a short deadline, and far below "for ever".
@@ -141,9 +142,7 @@ def test_a_name_that_does_not_exist_is_a_typed_error(client: Client) -> None:
 
 
 def test_a_port_where_nobody_listens_is_a_typed_error(client: Client) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
-    assert failing(client, f"https://127.0.0.1:{port}/").kind == "NewConnectionError"
+    assert failing(client, f"https://127.0.0.1:{free_port()}/").kind == "NewConnectionError"
 
 
 @pytest.mark.parametrize(
@@ -219,8 +218,10 @@ def test_bytes_after_the_announced_end_never_become_the_next_answer(
 def test_what_came_while_a_connection_rested_is_nobodys_answer(
     client: Client, upstream: TroubleServer, path: str
 ) -> None:
-    assert client.get(upstream.url(f"{path}?anna")).text == f"{path}?anna"
-    time.sleep(0.2)
+    answer = client.get(upstream.url(f"{path}?anna")).text
+    assert answer == f"{path}?anna"
+    while upstream.sent[path] < 2 * len(answer) and not upstream.ended:
+        time.sleep(0.01)
     assert client.get(upstream.url(f"{path}?bert")).text == f"{path}?bert"
     assert upstream.connections == 2
 

@@ -313,15 +313,15 @@ _TROUBLES = {
 class TroubleServer(ThreadingHTTPServer):
     """The server. A context manager: it serves from entering to leaving, in threads of its own.
 
-    Its counters: `connections` accepted, `requests` and bytes `sent` by path. `status` is what
-    `/wobbly` answers with.
+    Its counters: `connections` accepted and `ended`, `requests` and bytes `sent` by path. `status`
+    is what `/wobbly` answers with.
     """
 
     daemon_threads = True
 
     def __init__(self, *, tls: bool = False, names: tuple[str, ...] = ("127.0.0.1",)) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.connections = 0
+        self.connections = self.ended = 0
         self.requests: Counter[str] = Counter()
         self.sent: Counter[str] = Counter()
         self.status = 200
@@ -384,6 +384,12 @@ class TroubleServer(ThreadingHTTPServer):
         """Forget a connection."""
         with self._lock:
             self._open.discard(connection)
+
+    def shutdown_request(self, request: Any) -> None:
+        """End a connection and count it."""
+        super().shutdown_request(request)
+        with self._lock:
+            self.ended += 1
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Keep quiet: clients that hang up are what this server is for."""
