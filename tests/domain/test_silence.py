@@ -34,10 +34,10 @@ def test_who_waits_to_be_accepted_is_heard(door: socket.socket) -> None:
 
 
 def test_a_connection_is_as_silent_as_what_came_on_it_last(door: socket.socket) -> None:
+    began = time.monotonic()
     with caller(door) as there:
         here, _address = door.accept()
         with here:
-            began = time.monotonic()
             time.sleep(0.3)
             assert 0.2 < silence.seconds([door]) <= time.monotonic() - began + 0.2
             there.sendall(b"GET / HTTP/1.1\r\n\r\n")
@@ -76,4 +76,5 @@ def test_looking_costs_no_file_descriptors(door: socket.socket) -> None:
         for _ in range(20):
             list(silence.sockets())
             replaced._listeners()
-    assert len(os.listdir("/proc/self/fd")) == before
+    # Each would be twenty; a thread of another test may have one for itself.
+    assert abs(len(os.listdir("/proc/self/fd")) - before) < 10
