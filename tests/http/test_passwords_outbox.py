@@ -128,7 +128,7 @@ def test_a_mail_server_that_drips_stops_nothing_else(
         over = StoredSession.objects.create(session_key="a" * 64, expire_date=later(seconds=-1))
         assert eventually(lambda: not StoredSession.objects.filter(pk=over.pk).exists())
         stop.set()
-        worker.join(5)
+        worker.join(60)
         assert not worker.is_alive()
     assert OutboxItem.objects.get().attempts == 2
     settings.EMAIL_BACKEND = usual

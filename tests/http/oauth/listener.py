@@ -46,7 +46,7 @@ class Listener:
         threading.Thread(target=self.server.serve_forever, args=(0.02,), daemon=True).start()
 
     def wait(self, count: int = 1) -> list[dict[str, str]]:
-        ends = time.monotonic() + 30
+        ends = time.monotonic() + 120
         while len(self.told) < count and time.monotonic() < ends:
             time.sleep(0.02)
         return self.told

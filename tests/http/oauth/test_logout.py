@@ -353,10 +353,8 @@ def test_a_client_in_trouble_is_told_later(told: Application, listener: Listener
     listener.status = 500
     told.browser.post("/auth/logout")
     listener.wait()
-    for _attempt in range(200):
-        if OutboxItem.objects.filter(attempts=2).exists():
-            break
-        time.sleep(0.05)
+    fresh.delivered()
+    assert OutboxItem.objects.filter(attempts=2).exists()
     listener.status = 200
     assert outbox.deliver_due(timezone.now() + timedelta(seconds=200)) == 1
     first, second = (token_of(told, each) for each in listener.told)
@@ -371,10 +369,7 @@ def test_a_client_that_refuses_or_leads_elsewhere(
     listener.status = status
     told.browser.post("/auth/logout")
     listener.wait()
-    for _attempt in range(200):
-        if not OutboxItem.objects.filter(attempts=1).exists():
-            break
-        time.sleep(0.05)
+    fresh.delivered()
     assert len(listener.told) == 1, "a redirect is not followed"
     assert OutboxItem.objects.exists() == (status == 302)
     gone = Event.objects.filter(name="notice.given_up").exists()
@@ -387,10 +382,8 @@ def test_j12_addresses_inside_are_not_called(
     settings.VESTIBULE_HTTP_INSIDE = settings.VESTIBULE_HTTP_PLAIN = False
     Client.objects.update(backchannel_logout_uri=listener.url.replace("http:", "https:"))
     told.browser.post("/auth/logout")
-    for _attempt in range(200):
-        if OutboxItem.objects.filter(attempts=2).exists():
-            break
-        time.sleep(0.05)
+    fresh.delivered()
+    assert OutboxItem.objects.filter(attempts=2).exists()
     assert listener.told == []
 
 
