@@ -21,12 +21,10 @@ from accounts.provider import End, Keep
 from accounts.session.typed import Session
 from accounts.upstream import cookie_header
 from accounts.upstream.cookie_header import RawCookies
-from providers.adgangsplatformen import client as cms_client
 from providers.adgangsplatformen.cookies import TRIED, candidates, patterns
 from providers.adgangsplatformen.settings import CmsSettings
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure, held
 from tests.http.oidc.conftest import parallel
-from tests.peers import patience
 from tests.peers.certificates import make_certificates
 from tests.peers.cms import Cms, Patron, cms
 
@@ -323,11 +321,8 @@ def test_of_one_name_no_more_are_tried_than_a_browser_could_hold() -> None:
 )
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_stranger_has_so_many_calls_however_many_cookies_they_bring(
-    source: Make, library: Cms, path: str, at_once: bool, monkeypatch: pytest.MonkeyPatch
+    source: Make, library: Cms, path: str, at_once: bool
 ) -> None:
-    # A call that a busy machine answers too late is given back to the stranger.
-    monkeypatch.setattr(cms_client, "CALL_SECONDS", patience.LONG)
-    monkeypatch.setattr(cms_client, "ALL_SECONDS", patience.LONG)
     source()
 
     def ask(number: int) -> int:

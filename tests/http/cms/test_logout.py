@@ -8,7 +8,9 @@ import pytest
 
 from accounts.models import Event, Source, StoredSession
 from accounts.provider import LogoutPlan, SessionRef, TokenSet
+from providers.adgangsplatformen import provider as way_out
 from providers.adgangsplatformen.cookies import candidates
+from providers.adgangsplatformen.provider import LEAVING_SECONDS
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Provide, Visitor, failure, held
 from tests.http.onward import onward
 from tests.peers import fresh
@@ -86,8 +88,9 @@ def test_a_cms_in_trouble_strands_nobody_and_may_still_know_the_patron(
     ["/error", "/hang", "/drip-body", "/drip-headers", "/garbage", "/close", "/broken-json"],
 )
 def test_whatever_is_no_answer_leaves_it_open_whether_the_patron_is_known(
-    provide: Provide, patron: Patron, path: str
+    provide: Provide, patron: Patron, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
+    monkeypatch.setattr(way_out, "LEAVING_SECONDS", LEAVING_SECONDS)
     patron.sign_in()
     session = held(provide().recognise(patron.cookies))
     with TroubleServer() as upstream:

@@ -13,8 +13,9 @@ from django.test import Client
 
 from accounts.models import Event, Source
 from accounts.source import catalogue
+from providers.oidc import provider as oidc
 from tests.http.oidc.browser import Browser
-from tests.peers import fresh
+from tests.peers import fresh, patience
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.certified import SECRET, Certified, Peer, certified
 from tests.peers.site import free_port
@@ -70,8 +71,9 @@ def provider_over_tls(_provider_over_tls: Certified, settings: Any) -> Certified
 
 
 @pytest.fixture
-def source(house: None) -> Make:
+def source(house: None, monkeypatch: pytest.MonkeyPatch) -> Make:
     """Make (or change) a source: `source(peer, slug="town", columns=None, **settings)`."""
+    monkeypatch.setattr(oidc, "LEAVING_SECONDS", patience.LONG)
 
     def make(
         peer: Peer, slug: str = "town", columns: dict[str, Any] | None = None, **settings: Any
