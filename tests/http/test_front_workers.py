@@ -130,7 +130,7 @@ def test_a_reload_disturbs_nobody_who_comes_or_goes(house: Site) -> None:
 
 def ended(pid: int) -> None:
     """Return once a process is gone."""
-    deadline = time.monotonic() + 90
+    deadline = time.monotonic() + 180
     while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
         time.sleep(0.1)
 
@@ -157,7 +157,7 @@ def test_a_worker_that_dies_is_started_anew(house: Site) -> None:
     # granian takes a worker that dies within 5.5 s of its start for a loop of crashes.
     time.sleep(6)
     os.kill(worker(house), signal.SIGKILL)
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 120
     answered = False
     while not answered and time.monotonic() < deadline:
         time.sleep(0.2)
