@@ -32,7 +32,8 @@ def keep(seconds: float = 60, *marks: tuple[str, str]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def kept() -> Kept:
+def kept(monkeypatch: pytest.MonkeyPatch) -> Kept:
+    monkeypatch.setattr(ended, "FRESH_SECONDS", 60.0)  # half a one is soon over
     return Kept("/auth/session", most=100_000, feeds=ended)
 
 

@@ -171,8 +171,9 @@ def test_what_is_at_hand_is_the_same_and_costs_no_query(
 
 
 def test_nothing_is_at_hand_of_an_old_feed_or_of_the_upstreams_token(
-    rules: None, cookie: dict[str, str]
+    rules: None, cookie: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(ended, "FRESH_SECONDS", 60.0)  # half a one is soon over
     assert short(asked("/a", **cookie)).status == 200
     assert at_hand(asked("/b", **cookie)) is not None
     ended._feed.expire()
