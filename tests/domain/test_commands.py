@@ -155,5 +155,5 @@ def test_forever_ends_quietly_at_a_signal(tmp_path: Path, number: signal.Signals
     said = process.stdout.readline()
     assert "outbox.database_unavailable" in said
     process.send_signal(number)
-    out, err = process.communicate(timeout=60)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (0, "", "")

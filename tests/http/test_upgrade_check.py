@@ -115,7 +115,7 @@ def test_a_migration_that_a_reader_holds_up_holds_nobody_up(
             assert any("the next try is in" in line for line in process.stdout)
             others.execute(count)  # which stood behind it, if it still waited
             reader.rollback()
-            process.communicate(timeout=60)
+            process.communicate(timeout=300)
         assert process.returncode == 0
         others.execute("SELECT over FROM operations_alarm")
 
@@ -163,7 +163,7 @@ def test_an_index_that_is_being_built_is_left_alone(
                 assert others.execute(index).fetchone() == built
                 reader.rollback()
                 for each in (first, second):
-                    each.communicate(timeout=60)
+                    each.communicate(timeout=300)
                     assert each.returncode == 0
         assert others.execute(index).fetchone() == (built[0], True)
 
@@ -186,7 +186,7 @@ def test_a_migration_that_was_broken_off_is_run_again(
             with migrating(tmp_path, url, "accounts") as process:
                 assert until(lambda: others.execute(index).fetchone()) == (False,)
                 process.send_signal(signal.SIGINT)
-                process.communicate(timeout=60)
+                process.communicate(timeout=300)
                 assert process.returncode
             reader.rollback()
             migrated_to({**env, "DATABASE_URL": url}, {"accounts": "0026"})

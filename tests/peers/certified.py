@@ -66,7 +66,7 @@ class Peer:
         """End it. Harmless when it has ended."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def output(self) -> str:

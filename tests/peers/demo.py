@@ -57,7 +57,7 @@ class Demo:
     def leave(self, number: signal.Signals = signal.SIGINT) -> str:
         """End all of it by a signal. Returns what was said after the banner."""
         self.process.send_signal(number)
-        said, _ = self.process.communicate(timeout=60)
+        said, _ = self.process.communicate(timeout=120)
         assert self.process.returncode == 0, said
         assert all(is_free(self.port + n) for n in range(5))
         return said

@@ -68,7 +68,7 @@ def before(name: str, places: Places, certificates: Certificates) -> Iterator[No
 def _answers(port: int, certificates: Certificates, output: Path) -> None:
     """Wait until a web server has read its file: Traefik listens before."""
     context = ssl.create_default_context(cafile=certificates.authority)
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         assert time.monotonic() < deadline, output.read_text(errors="replace")
         wire = socket.create_connection(("127.0.0.1", port), 10)

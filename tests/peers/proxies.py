@@ -52,7 +52,7 @@ def served(command: Sequence[str], port: int, folder: Path) -> Iterator[None]:
         yield
     finally:
         process.terminate()
-        process.wait(20)
+        process.wait(60)
 
 
 def changed(file: str, changes: Mapping[str, str]) -> str:
@@ -128,7 +128,7 @@ _COMMANDS = {"nginx": _nginx, "Caddy": _caddy, "HAProxy": _haproxy}
 
 
 def _wait(process: subprocess.Popen[bytes], port: int, output: Path) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while True:
         assert process.poll() is None, output.read_text(errors="replace")
         assert time.monotonic() < deadline, output.read_text(errors="replace")

@@ -68,7 +68,7 @@ class Service:
         if self.process is not None:
             self.thaw()
             self.process.terminate()
-            self.process.wait(30)
+            self.process.wait(60)
             self.process = None
 
     @contextlib.contextmanager
@@ -94,7 +94,7 @@ class Service:
         assert self.process is not None
         killed = [*_with_descendants(self.process.pid)]
         self._signal(signal.SIGKILL)
-        self.process.wait(30)
+        self.process.wait(60)
         self.process = None
         deadline = time.monotonic() + PATIENCE
         while any(Path(f"/proc/{pid}").exists() for pid in killed):  # the next one looks for them

@@ -154,7 +154,7 @@ class Directory:
         """End it. Harmless when it has ended."""
         if self.process is not None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(60)
             self.process = None
 
     def limit(self, how: str) -> None:

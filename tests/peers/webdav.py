@@ -80,7 +80,7 @@ class Files:
         """Return the requests since the last time. They are written down after their answers, in
         any order: so wait until there are `at_least` so many.
         """
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while True:
             lines = (self.folder / "asked").read_text(errors="replace").splitlines()
             new = lines[self._read :]

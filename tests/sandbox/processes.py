@@ -17,7 +17,7 @@ from threading import Event
 
 from accounts import conf
 
-PATIENCE_SECONDS = 60.0
+PATIENCE_SECONDS = 180.0  # a busy machine starts five of them in a minute
 LEAVE_SECONDS = 15.0
 LOOK_EVERY_SECONDS = 0.1
 

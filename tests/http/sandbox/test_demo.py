@@ -159,7 +159,7 @@ def test_a_mail_is_told_by_its_link_and_is_shown_at_the_stand_in(
         }
         browser.post(f"{demo.site}/login/forgotten", form, timeout=60)
         shown = ""
-        for _ in range(100):
+        for _ in range(600):
             shown = requests.get(f"{demo.stand_in}/mails", timeout=60).text
             if link := re.search(r'href="(http://localhost:\d+/login/reset/[^"]+)"', shown):
                 break
