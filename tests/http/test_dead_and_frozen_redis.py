@@ -15,7 +15,8 @@ from tests.http.test_without_database import PASSWORD, csrf, enter, open_site, s
 from tests.peers.services import Redis
 from tests.peers.site import Site
 
-# A worker tries Redis once a second, and once for the lock-out: each may take a second.
+# A worker tries Redis once a second, and once for the lock-out: each may take a second. A few times
+# what it takes with a Redis is on top of it.
 SOON = 4.0
 
 
@@ -40,16 +41,19 @@ def without(request: pytest.FixtureRequest, redis: Redis) -> Any:
     return getattr(redis, request.param)
 
 
-def timed(browser: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
-    begun = time.monotonic()
-    answer = browser.request(method, url, allow_redirects=False, timeout=60, **more)
-    assert time.monotonic() - begun < SOON, (method, url)
-    assert answer.status_code < 500, (method, url, answer.text)
-    return answer
-
-
 def test_people_come_in_are_known_and_leave(house: Site, without: Any) -> None:
+    enter(house)
+    began = time.monotonic()
     before, at = enter(house), house.url
+    soon = SOON + 2 * (time.monotonic() - began)
+
+    def timed(browser: requests.Session, method: str, url: str, **more: Any) -> requests.Response:
+        begun = time.monotonic()
+        answer = browser.request(method, url, allow_redirects=False, timeout=60, **more)
+        assert time.monotonic() - begun < soon, (method, url)
+        assert answer.status_code < 500, (method, url, answer.text)
+        return answer
+
     with without():
         assert timed(before, "GET", f"{at}/auth/session").json()["isLoggedIn"] is True
         assert timed(before, "GET", f"{at}/account/").status_code == 200
@@ -95,10 +99,12 @@ def test_all_at_once_are_answered(house: Site, without: Any) -> None:
         answer = requests.get(f"{house.url}/auth/session", cookies=cookies, timeout=60)
         return time.monotonic() - begun, answer.status_code, answer.json()["isLoggedIn"]
 
-    with without(), ThreadPoolExecutor(30) as threads:
-        found = list(threads.map(look, range(60)))
+    with ThreadPoolExecutor(30) as threads:
+        usual = max(seconds for seconds, *_ in threads.map(look, range(60)))
+        with without():
+            found = list(threads.map(look, range(60)))
     assert {each[1:] for each in found} == {(200, True)}
-    assert max(seconds for seconds, *_ in found) < SOON
+    assert max(seconds for seconds, *_ in found) < SOON + 4 * usual
     ready(house)
 
 
@@ -118,10 +124,13 @@ def test_ready_names_it(house: Site, without: Any) -> None:
     longest.
     """
     ready(house)
+    begun = time.monotonic()
+    ready(house)
+    usual = time.monotonic() - begun
     with without():
         begun = time.monotonic()
         answer = requests.get(f"{house.url}/readyz", timeout=60)
-        assert time.monotonic() - begun < SOON
+        assert time.monotonic() - begun < SOON + 4 * usual
         assert answer.status_code == 503
         told = answer.json()
         assert (told["database"], told["cache"]) == ("ok", "unavailable")
