@@ -54,7 +54,7 @@ def wait_for(waiting: int) -> None:
             return cursor.fetchone() == (waiting,)
 
     if connection.vendor == "postgresql":
-        until(are, 5)
+        until(are)
 
 
 def closing(task: Callable[[], Any]) -> Any:
