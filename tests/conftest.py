@@ -30,7 +30,7 @@ from tests.peers import database, network, once, patience, spared
 from tests.peers.site import Site, environment, free_port, fresh_redis
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 pytest_plugins = ["tests.peers.soak"]
 
@@ -288,6 +288,7 @@ def site(migrated: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ca
                 "VESTIBULE_DATA": str(data),
                 "VESTIBULE_SITE_URL": url,
                 "VESTIBULE_ARGON2_MEMORY_KIB": str(ARGON2_KIB),
+                **patience.VARIABLES,
                 "VESTIBULE_THREADS": str(threads),
                 "VESTIBULE_WORKERS": str(workers),
                 **(env or {}),
@@ -316,6 +317,14 @@ def chromium() -> Iterator[Browser]:
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         browser = playwright.chromium.launch(executable_path=path, args=flags)
+        opened = browser.new_context
+
+        def patient(**options: Any) -> BrowserContext:
+            context = opened(**options)
+            context.set_default_timeout(60_000)
+            return context
+
+        patch.setattr(browser, "new_context", patient)
         yield browser
         browser.close()
 
@@ -325,7 +334,6 @@ def page(chromium: Browser) -> Iterator[Page]:
     """Give a page with cookies of its own. A script error or a breach of the CSP fails the test."""
     complaints: list[str] = []
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, locale="en")
-    context.set_default_timeout(60_000)
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     context.on(
         "console",

@@ -137,7 +137,7 @@ def test_both_reach_a_scheme_of_ones_own(page: Page, house: Site, button: str, t
     link = page.get_by_role("link", name="Continue").get_attribute("href") or ""
     assert link.startswith(f"{OWN_SCHEME}?")
     assert told in link
-    for _attempt in range(100):
+    for _attempt in range(600):
         if link in asked_for:
             break
         page.wait_for_timeout(50)

@@ -29,7 +29,7 @@ label = "Town"
 issuer = "{issuer}"
 client_id = "portal-public"
 """
-LIFE = 4  # seconds of an access token: the example refreshes after four fifths of it
+LIFE = 8  # seconds of an access token: the example refreshes after four fifths of it
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def test_trouble_is_said_in_a_sentence_and_before_the_next_click(page: Page, dem
     sign_in()
     # The source knows her by now and sends her straight back.
     heading = page.get_by_role("heading", name="Signing in is not possible right now")
-    expect(heading).to_be_visible(timeout=15_000)
+    expect(heading).to_be_visible()
     page.goto(f"{demo.site}/login?choose=1")
     expect(page.get_by_role("link", name="Citizen login")).to_contain_text("may not work")
     trouble("Normal")

@@ -130,7 +130,6 @@ def phone(chromium: Browser, language: str, scheme: Any) -> Iterator[Page]:
     context = chromium.new_context(
         viewport={"width": 360, "height": 740}, locale=language, color_scheme=scheme
     )
-    context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
 

@@ -9,6 +9,12 @@ from django.conf import settings
 from accounts import conf
 
 LONG, SHORT = 20.0, 1.0  # seconds
+# The same for a site in processes of its own.
+VARIABLES = {
+    "VESTIBULE_DATABASE_CONNECT": "10",
+    "VESTIBULE_HTTP_CONNECT": "10",
+    "VESTIBULE_HTTP_DEADLINE": "20",
+}
 
 
 def hangs(on_purpose: bool) -> None:

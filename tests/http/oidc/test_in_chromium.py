@@ -53,7 +53,6 @@ def both(site: Callable[..., Site]) -> Iterator[tuple[Site, Certified]]:
 @pytest.fixture
 def without_scripts(chromium: Browser) -> Iterator[Page]:
     context = chromium.new_context(java_script_enabled=False, locale="en")
-    context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
 

@@ -41,7 +41,6 @@ def place(
 def secure(chromium: Browser) -> Iterator[Page]:
     """Give a page that trusts the town's certificates."""
     context = chromium.new_context(ignore_https_errors=True, locale="en")
-    context.set_default_timeout(60_000)
     yield context.new_page()
     context.close()
 

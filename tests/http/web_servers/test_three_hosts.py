@@ -47,7 +47,6 @@ def place(
 @pytest.fixture
 def context(chromium: Browser) -> Iterator[BrowserContext]:
     own = chromium.new_context(ignore_https_errors=True, locale="en")
-    own.set_default_timeout(60_000)
     yield own
     own.close()
 
