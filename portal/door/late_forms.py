@@ -3,7 +3,8 @@ has turned the CSRF token, so the second brings an old one. So does the answer t
 application or a device: its view's `asks_anew` says where it is asked once more.
 """
 
-from django.http import HttpRequest
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, UnreadablePostError
 
 from accounts.login import lockout
 from accounts.middleware import wants_page
@@ -48,13 +49,17 @@ def leads_to(request: HttpRequest, reason: str) -> str:
 
 
 def address_of(request: HttpRequest) -> str:
-    """Return the address at which whoever sent a form fills it in anew; nothing where it has none.
-    A sign-in still leads to where it would have led.
+    """Return the address at which whoever sent a form fills it in anew; nothing where it has none,
+    or was too large. A sign-in still leads to where it would have led.
     """
     match = request.resolver_match
     if match is None or match.namespaces or match.url_name not in _FORMS:
         return ""
-    if any(map(request.POST.get, _MORE)):
+    try:
+        asks_more = any(map(request.POST.get, _MORE))
+    except (SuspiciousOperation, UnreadablePostError):
+        return ""
+    if asks_more:
         return ""
     if match.url_name != _FORM:
         return request.get_full_path()
