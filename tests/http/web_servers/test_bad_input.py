@@ -15,7 +15,7 @@ import jwt
 import pytest
 
 from tests.http.web_servers.town import PASSWORD, Desktop, Town, town
-from tests.http.web_servers.wire import Wire, answer
+from tests.http.web_servers.wire import Answer, Wire, answer
 from tests.peers import gateways
 from tests.peers.behind import Application
 from tests.peers.certificates import Certificates
@@ -510,6 +510,17 @@ def test_whoever_is_refused_reads_why(
     assert not app.seen
 
 
+def insisted(wire: Wire, line: str, *lines: str, body: bytes) -> Answer:
+    """Ask until there is an answer. Caddy ends a connection half a second after one, whoever has
+    more than 256 KiB still to send; on a busy machine that is before it was read.
+    """
+    for _try in range(5):
+        found = wire.ask(line, *lines, body=body)
+        if found.status:
+            break
+    return found
+
+
 @pytest.mark.parametrize("size", [1, 99_999, 300_000])
 def test_who_sends_a_form_in_vain_reads_why(
     wire: Wire, app: Application, alice: Desktop, server: str, size: int
@@ -518,7 +529,7 @@ def test_who_sends_a_form_in_vain_reads_why(
     held = next(one.value for one in alice.http.cookies if one.name.endswith("vestibule"))
     came = f"Referer: https://{wire.host}/own/new"
     sent = (f"Content-Length: {size}", "Sec-Fetch-Mode: navigate", came)
-    found = wire.ask("POST /own/form", *sent, body=bytes(size))
+    found = insisted(wire, "POST /own/form", *sent, body=bytes(size))
     by_itself = server == "nginx" and size > 99_999  # it would have to be kept
     assert found.status == 401
     assert len(found.all("WWW-Authenticate")) == len(found.all("Cache-Control")) == 1
@@ -526,19 +537,21 @@ def test_who_sends_a_form_in_vain_reads_why(
     if not by_itself:
         assert found.one("Content-Type") == "text/html; charset=utf-8"
         assert b"%2Fown%2Fnew" in found.body
-    shop = wire.ask("POST /shop/form", *sent, "Cookie: app=1", body=bytes(size))
+    shop = insisted(wire, "POST /shop/form", *sent, "Cookie: app=1", body=bytes(size))
     assert len(shop.all("Set-Cookie")) == 1
     assert shop.one("Clear-Site-Data") == '"storage"'
     known = f"Cookie: vestibule={held}"
-    found = wire.ask("POST /private/form", *sent, known, "Accept-Language: da", body=bytes(size))
+    danish = (*sent, known, "Accept-Language: da")
+    found = insisted(wire, "POST /private/form", *danish, body=bytes(size))
     assert found.status == 403
     assert by_itself or "<h1>Du har ikke adgang til siden</h1>" in found.body.decode()
     assert not app.seen
     with closing(wire.connect()) as kept:
         head = f"POST /own/form HTTP/1.1\r\nHost: {wire.host}\r\n"
-        kept.sendall(("\r\n".join([head + sent[1], *sent[::2], "", ""])).encode() + bytes(size))
+        with suppress(OSError):
+            kept.sendall("\r\n".join([head + sent[1], *sent[::2], "", ""]).encode() + bytes(size))
         first = answer(kept, "POST")
-        assert first.status == 401
+        assert first.status == 401 or (size > 99_999 and not first.status)
         with suppress(OSError):
             kept.sendall(f"GET /public HTTP/1.1\r\nHost: {wire.host}\r\n\r\n".encode())
             assert answer(kept).status in {200, 0}  # or closed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from http.client import HTTPResponse
 from pathlib import Path
@@ -45,11 +45,14 @@ class Wire:
         return context.wrap_socket(wire, server_hostname=FILES)
 
     def ask(self, line: str, *lines: str, body: bytes = b"", host: str | None = None) -> Answer:
-        """Send a request and return the answer. `line` is method and target; `host` may lie."""
+        """Send a request and return the answer. `line` is method and target; `host` may lie. Who
+        is answered before the body is sent may be cut off: the answer is read all the same.
+        """
         named = f"Host: {self.host if host is None else host}"
         head = "\r\n".join([f"{line} HTTP/1.1", named, "Connection: close", *lines, "", ""])
         with closing(self.connect()) as wire:
-            wire.sendall(head.encode("latin-1") + body)
+            with suppress(ConnectionError, ssl.SSLError):
+                wire.sendall(head.encode("latin-1") + body)
             return answer(wire, line.split()[0])
 
 
