@@ -1,6 +1,7 @@
 """What wraps each request: its log line, the way to https and to slashes, the content policy."""
 
 import logging
+import sys
 import uuid
 from functools import cached_property
 from typing import Any
@@ -14,6 +15,8 @@ from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
 from django.middleware.security import SecurityMiddleware
 from django_structlog.middlewares import RequestMiddleware
+
+from accounts import database
 
 
 class _Ordinary(RequestMiddleware):
@@ -40,6 +43,15 @@ class RequestLog(RequestMiddleware):
         """Put the request's name and the client's address into all lines of this request."""
         address = request.META.get("REMOTE_ADDR", "")
         structlog.contextvars.bind_contextvars(request_id=str(uuid.uuid4()), ip=address)
+
+    def process_got_request_exception(
+        self, sender: type[Any], request: HttpRequest, **more: Any
+    ) -> None:
+        """Write that a request failed by a defect. While the database cannot be used it is answered
+        and has the line of any other.
+        """
+        if not database.is_down(sys.exc_info()[1]):
+            super().process_got_request_exception(sender, request, **more)
 
     def handle_response(self, request: HttpRequest, response: HttpResponse) -> None:
         """Write the line at the end."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import structlog
 
+from accounts import database
 from portal.configuration import outlet
 
 # What travels in URLs during a login and must not be in a log (RFC 9700, 4.2 and 4.3).
@@ -84,8 +85,18 @@ class CallersMistake(logging.Filter):
         return logging.getLogger().isEnabledFor(record.levelno)
 
 
+class Outage(logging.Filter):
+    """Leaves out, with its traceback, what Django calls an error of the site's while the database
+    cannot be used. Who answers the request says so in one line (portal/pages/error_pages.py).
+    """
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Tell whether a record is written."""
+        return not (record.exc_info and database.is_down(record.exc_info[1]))
+
+
 _LOGGERS: dict[str, dict[str, Any]] = {
-    "django.request": {"level": "ERROR"},
+    "django.request": {"level": "ERROR", "filters": ["outage"]},
     "django.security": {"level": "ERROR"},
     "django.security.DisallowedModelAdminLookup": {"filters": ["callers_mistake"]},
     "django.security.DisallowedModelAdminToField": {"filters": ["callers_mistake"]},
@@ -134,7 +145,7 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
-        "filters": {"callers_mistake": {"()": CallersMistake}},
+        "filters": {"callers_mistake": {"()": CallersMistake}, "outage": {"()": Outage}},
         "handlers": {"out": {"class": "logging.StreamHandler", "stream": out, "formatter": "line"}},
         "root": {"handlers": ["out"], "level": level},
         "loggers": _LOGGERS,

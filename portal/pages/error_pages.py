@@ -11,6 +11,7 @@ from django.template import loader
 from limits import RateLimitItemPerMinute
 
 from accounts import database, events
+from accounts.cache import reasons
 from accounts.errors import TooManyRequests
 from accounts.login import lockout
 from accounts.middleware import is_json_route, wants_page
@@ -100,8 +101,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
     database cannot be used is no defect.
     """
     error = sys.exc_info()[1]
-    if database.is_down(error):
-        log.warning("page.database_unavailable", error=type(error).__name__)
+    if error and database.is_down(error):
+        log.warning("page.database_unavailable", error=type(error).__name__, why=reasons.of(error))
         return unavailable(request)
     try:
         code = _record(request, 500, "server-error")

@@ -163,6 +163,23 @@ def test_every_route_says_503_while_the_database_is_stopped(
     assert ask(alice, f"{house.url}/auth/session").json()["user"]["username"] == "alice"
 
 
+def test_an_outage_is_told_by_lines_and_by_no_traceback(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    """Each request would write fifty lines, while all of them fail."""
+    time.sleep(KEPT)
+    with postgres.stopped():
+        before = house.log.stat().st_size
+        for path in (*PAGES, *JSON):
+            assert is_unavailable(ask(alice, house.url + path, ACCEPT[0]))
+        lines = house.log.read_bytes()[before:].decode().splitlines()
+    said = [json.loads(line) for line in lines if line.startswith("{")]
+    assert "Traceback" not in "".join(lines)
+    ended = [each["code"] for each in said if each["event"] == "request_finished"]
+    assert ended == [503] * len(PAGES + JSON)
+    assert all(each["why"] for each in said if each["event"] == "page.database_unavailable")
+
+
 def test_an_attempt_that_could_not_be_judged_is_none(postgres: Postgres, house: Site) -> None:
     enter(house)
 
