@@ -13,6 +13,8 @@ from accounts.provider import Authentication, LoginFlow
 from providers.adgangsplatformen.provider import AdgangsplatformenProvider
 from tests.peers.cms import Cms, Patron, cms
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture(scope="module")
 def library() -> Iterator[Cms]:

@@ -12,6 +12,8 @@ from accounts.provider import Authentication
 from providers.ldap.provider import LdapProvider
 from tests.peers.slapd import Directory, slapd
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Directory]:

@@ -7,6 +7,8 @@ from accounts.models import User
 from accounts.provider import Authentication
 from providers.local.provider import LocalProvider
 
+pytestmark = pytest.mark.wire
+
 
 class TestLocal(ProviderContract):
     provider_class = LocalProvider

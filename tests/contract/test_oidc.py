@@ -12,6 +12,8 @@ from accounts.provider import Authentication, LoginFlow
 from providers.oidc.provider import OidcProvider
 from tests.peers.tampering import CLIENT_ID, CLIENT_SECRET, OpenIdProvider, tampering_provider
 
+pytestmark = pytest.mark.wire
+
 
 class TestOidc(ProviderContract):
     provider_class = OidcProvider

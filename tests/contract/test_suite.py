@@ -14,6 +14,8 @@ from accounts.provider import Authentication
 from tests.architecture.tree import ROOT
 from tests.peers.site import environment
 
+pytestmark = pytest.mark.wire
+
 WHOLE = "test_a_login_that_it_completes_is_a_whole_identity"
 TAKES = "test_each_member_takes_what_the_contract_gives_it"
 PROVES = "test_whom_its_upstream_remembers_has_proved_nothing"

@@ -13,6 +13,8 @@ from accounts.provider import Authentication, End, Keep, LoginFlow, SessionRef, 
 from tests.peers.upstream import Upstream, upstream
 from tests.tenant.provider import TenantProvider
 
+pytestmark = pytest.mark.wire
+
 
 class TestTenant(ProviderContract):
     provider_class = TenantProvider

@@ -15,6 +15,8 @@ from providers.unilogin.provider import UniloginProvider
 from tests.http.unilogin.liar import Liar, lying_broker
 from tests.peers.site import free_port
 
+pytestmark = pytest.mark.wire
+
 
 class TestUnilogin(ProviderContract):
     provider_class = UniloginProvider

@@ -15,6 +15,8 @@ from accounts.http import Answer, CallFailed, Client, RefusedUrl, Upstreams, han
 from accounts.http import client as way_in
 from tests.peers.trouble import TroubleServer
 
+pytestmark = pytest.mark.wire
+
 
 @pytest.fixture
 def upstream() -> Iterator[TroubleServer]:

@@ -17,6 +17,8 @@ from tests.peers.no_threads import no_threads
 from tests.peers.site import free_port
 from tests.peers.trouble import HUGE, TroubleServer
 
+pytestmark = pytest.mark.wire
+
 # Seconds: far above a short deadline, and far below "for ever".
 GENEROUS = 20.0
 # Deadlines, in seconds: one that a busy machine keeps, and one that a test waits for.

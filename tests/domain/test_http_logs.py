@@ -13,6 +13,8 @@ from structlog.testing import capture_logs
 from accounts.http import CallFailed, Client, Upstreams
 from tests.peers.trouble import TroubleServer
 
+pytestmark = pytest.mark.wire
+
 LONG, SHORT = 60.0, 0.3  # deadlines in seconds: one that a busy machine keeps, one to wait for
 QUERY = "?code=secret-of-the-query"
 SECRETS: dict[str, Any] = {

@@ -27,6 +27,8 @@ from accounts.http import (
 from tests.architecture.tree import ROOT
 from tests.peers.trouble import TroubleServer
 
+pytestmark = pytest.mark.wire
+
 # Makes one call of its own process, to the address that it is given, with a CA that it is given.
 CALL = """
 import sys

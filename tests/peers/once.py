@@ -8,9 +8,9 @@ So is a test that opens pages in Chromium and is marked `pages`: its subject is 
 of them, which no database changes. What the site stores meanwhile has tests of its own, which run
 twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
 
-So is what web servers and the front make of a request, who waits in a flood of them, and
-what an upstream's answer means, which is marked `wire`. What the site stores after it has tests of
-its own, which run twice.
+So is what web servers and the front make of a request, who waits in a flood of them, what an
+upstream's answer means and what the contract asks of a provider, which is marked `wire`. What the
+site stores after it has tests of its own, which run twice.
 
 So is the table of what each right of staff makes of itself, which is marked `rights`: it is long,
 and the judgement is the administration's alone.

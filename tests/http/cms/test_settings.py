@@ -20,6 +20,8 @@ from tests.http.cms.conftest import SLUG, Make, Provide
 from tests.peers.cms import Cms
 from tests.peers.site import free_port
 
+pytestmark = pytest.mark.wire
+
 CMS = "https://library.example"
 
 

@@ -16,7 +16,7 @@ from tests.peers.slapd import Directory
 from tests.peers.troubled_directory import troubled
 from tests.sandbox.directory.slapd import GROUPS
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 def faults(row: Any) -> list[Finding]:

@@ -12,6 +12,8 @@ from accounts.source import catalogue
 from portal.operations import source_file
 from providers.unilogin.settings import UniloginSettings
 
+pytestmark = pytest.mark.wire
+
 NEEDED: dict[str, Any] = {
     "client_id": "https://library.example/",
     "client_secret": "secret-of-the-client",

@@ -24,7 +24,7 @@ from portal.authorization_server.models import Client, DeviceGrant
 from portal.authorization_server.validator import SessionValidator
 from tests.http.tokens.caller import Caller
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from django.test import Client
 
 from accounts.models import User
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.wire]
 
 PATH = "/.well-known/webfinger"
 SITE = "http://localhost:8000"
