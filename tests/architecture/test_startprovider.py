@@ -71,6 +71,7 @@ def shell(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[She
     shutil.rmtree(place)
 
 
+@pytest.mark.soak
 def test_the_page_is_followed_word_for_word(shell: Shell, wheel: Path) -> None:  # noqa: F811
     (install, start, enter, test), after = COMMANDS
     assert install == 'python -m pip install "vestibule[contract]"'

@@ -89,6 +89,7 @@ def test_the_wheel_holds_the_product_and_nothing_else(wheel: Path) -> None:
     assert held == {path.as_posix() for path in product | pages}
 
 
+@pytest.mark.soak
 def test_an_installed_site_draws_the_login_page_and_keeps_its_data(installed: Installed) -> None:
     installed.vestibule("migrate", "--verbosity=0")
     assert (installed.home / "state" / "vestibule" / "vestibule.sqlite3").is_file()

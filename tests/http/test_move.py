@@ -171,6 +171,7 @@ print(alice.get("/auth/session").json()["isLoggedIn"])
 """
 
 
+@pytest.mark.soak
 def test_keys_that_were_rotated_by_variables_stay_the_first(
     services: dict[str, str], migrated_file: str, tmp_path: Path
 ) -> None:
