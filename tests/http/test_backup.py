@@ -150,7 +150,7 @@ def test_a_damaged_file_is_refused(house: Household, archive: Path, tmp_path: Pa
     env = elsewhere(house, tmp_path / "new")
     for content in (
         whole[: len(whole) // 2],
-        whole[:3000] + b"x" + whole[3001:],
+        whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:],
         b"no archive at all",
         b"",
         gzip.compress(b"x" * 5000),
