@@ -36,7 +36,7 @@ WRITE_THEIR_OWN = {
 }  # fmt: skip
 PAGES = sorted(model._meta.label_lower for model in administration.site._registry)
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.desk]
 
 
 @pytest.fixture

@@ -23,6 +23,8 @@ from portal.operations.charts import bars, figures
 from tests.http.conftest import PASSWORD, at_most, enter, sign_in
 from tests.peers.upstream import Upstream
 
+pytestmark = pytest.mark.desk
+
 
 @pytest.fixture
 def admin(house: None) -> Client:

@@ -13,6 +13,8 @@ from django.urls import reverse
 from accounts.models import Source, User
 from tests.http.conftest import PASSWORD, enter, sign_in
 
+pytestmark = pytest.mark.desk
+
 LISTS = ("source", "user", "identity", "storedsession", "event", "outboxitem")
 
 

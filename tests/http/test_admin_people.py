@@ -19,6 +19,8 @@ from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.http.passwords import choose, link_in, opened
 from tests.peers import fresh
 
+pytestmark = pytest.mark.desk
+
 
 @pytest.fixture
 def administrator(db: None) -> User:

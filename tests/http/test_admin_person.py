@@ -17,6 +17,8 @@ from tests.http.conftest import PASSWORD, at_most, enter, sign_in, stored
 from tests.http.onward import onward
 from tests.peers import fresh
 
+pytestmark = pytest.mark.desk
+
 Tenant = Callable[..., Source]
 FIREFOX = "Mozilla/5.0 (Windows NT 10.0; rv:128.0) Gecko/20100101 Firefox/128.0"
 

@@ -19,6 +19,8 @@ from portal.operations import source_fields
 from tests.http.conftest import PASSWORD, sign_in
 from tests.peers.upstream import Upstream
 
+pytestmark = pytest.mark.desk
+
 ADD = "/admin/accounts/source/add/"
 SECRET = "a-secret-of-the-town"
 KINDS = ("oidc", "ldap", "unilogin", "adgangsplatformen", "local")

@@ -17,6 +17,8 @@ from tests.http.conftest import PASSWORD, sign_in
 from tests.http.test_trusted_settings import WHOLE
 from tests.peers import fresh
 
+pytestmark = pytest.mark.desk
+
 # What a source has beside what is usual, so that whatever the page forgets is lost.
 UNUSUAL: dict[str, Any] = {
     "label": "Town", "order": 7, "enabled": True, "enroll": False, "require_assignment": True,

@@ -21,6 +21,8 @@ from tests.http.conftest import PASSWORD, enter, sign_in
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
+pytestmark = pytest.mark.desk
+
 SECRET = "a-secret-of-the-town"  # what must never come back
 
 

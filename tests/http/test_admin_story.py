@@ -23,6 +23,8 @@ from tests.chart import mermaid
 from tests.http.conftest import PASSWORD, begin, enter, sign_in, stored
 from tests.peers.upstream import Upstream
 
+pytestmark = pytest.mark.desk
+
 Tenant = Callable[..., Source]
 TRAIL = "/admin/accounts/event/"
 

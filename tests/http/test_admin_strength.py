@@ -17,7 +17,7 @@ from tests.http.factors.conftest import Factor
 from tests.http.onward import onward
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.desk]
 SOURCES = "/admin/accounts/source/"
 
 

@@ -14,7 +14,7 @@ from accounts.models import User
 from accounts.source import registry
 from tests.http.conftest import PASSWORD, sign_in
 
-pytestmark = pytest.mark.usefixtures("house")
+pytestmark = [pytest.mark.usefixtures("house"), pytest.mark.desk]
 
 
 @pytest.fixture

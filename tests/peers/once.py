@@ -12,8 +12,9 @@ So is what web servers and the front make of a request, who waits in a flood of 
 upstream's answer means and what the contract asks of a provider, which is marked `wire`. What the
 site stores after it has tests of its own, which run twice.
 
-So is the table of what each right of staff makes of itself, which is marked `rights`: it is long,
-and the judgement is the administration's alone.
+So are the table of what each right of staff makes of itself, which is marked `rights`, and what the
+pages of the administration show and take, which is marked `desk`: they are many, and the judgement
+is the administration's alone. Its lists and searches, whose queries differ, run twice.
 """
 
 from __future__ import annotations
@@ -32,13 +33,15 @@ NAMED = ("DATABASE_URL", "REDIS_URL")
 
 
 def mark(items: Iterable[pytest.Item]) -> None:
-    """Mark by `once` each test that uses nothing that differs, or is about pages, the wire or
-    rights.
+    """Mark by `once` each test that uses nothing that differs, or is about pages, the wire, rights
+    or the desk.
     """
     for item in items:
         said = {each.name for each in item.iter_markers()}
         used = SERVED.intersection(getattr(item, "fixturenames", ()))
-        if said & {"pages", "rights", "wire"} or not (used or said & {"django_db", "services"}):
+        if said & {"desk", "pages", "rights", "wire"} or not (
+            used or said & {"django_db", "services"}
+        ):
             item.add_marker("once")
 
 

@@ -22,7 +22,7 @@ from tests.http.factors.conftest import SECOND, Factor, begun, group_under, unde
 from tests.http.onward import onward
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.desk]
 
 
 def staff(name: str, *rights: str, root: bool = False) -> tuple[User, Client]:

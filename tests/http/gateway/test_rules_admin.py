@@ -21,7 +21,7 @@ from tests.http.conftest import PASSWORD, sign_in
 from tests.http.gateway.asking import HOST, ask, rule
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.desk]
 LIST = "/admin/gateway/accessrule/"
 ADD, TRY = f"{LIST}add/", f"{LIST}try/"
 

@@ -23,7 +23,7 @@ from tests.http.passkeys.authenticator import Authenticator
 from tests.http.passkeys.steps import PAGE, add, new, send_new, use
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.desk]
 Tenant = Callable[..., Source]
 
 
