@@ -15,6 +15,12 @@ VARIABLES = {
     "VESTIBULE_HTTP_CONNECT": "10",
     "VESTIBULE_HTTP_DEADLINE": "20",
 }
+# What a site has by itself, where it is measured how it bears what hangs.
+USUAL = {
+    "VESTIBULE_DATABASE_CONNECT": "2",
+    "VESTIBULE_HTTP_CONNECT": "2",
+    "VESTIBULE_HTTP_DEADLINE": "5",
+}
 
 
 def hangs(on_purpose: bool) -> None:

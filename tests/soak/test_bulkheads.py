@@ -20,7 +20,7 @@ from urllib.parse import urlencode, urlsplit
 import pytest
 
 from tests.http.oidc.browser import Browser
-from tests.peers import proxies
+from tests.peers import patience, proxies
 from tests.peers.certified import Certified, certified
 from tests.peers.site import Site
 from tests.peers.soak import Told
@@ -67,6 +67,7 @@ class Way:
 def house(site: Callable[..., Site]) -> Site:
     """Give the site with two workers of sixteen threads, and a hash at its real price."""
     told = {
+        **patience.USUAL,
         "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1",
         "VESTIBULE_HTTP_PLAIN": "1",
         "VESTIBULE_ARGON2_MEMORY_KIB": "47104",

@@ -12,6 +12,7 @@ import requests
 
 from tests.http.gateway.test_gateway_workers import ASKED, RULES
 from tests.http.test_workers import PERSON, signed_in
+from tests.peers import patience
 from tests.peers.site import Site
 from tests.peers.soak import Told
 
@@ -34,7 +35,7 @@ class Ending:
 
 @pytest.fixture
 def house(site: Callable[..., Site]) -> Site:
-    own = site(env={"VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}, workers=WORKERS)
+    own = site(env={**patience.USUAL, "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}, workers=WORKERS)
     own.manage("shell", "--verbosity=0", stdin=PERSON)
     own.manage("rules", "apply", "-", stdin=RULES.format(access="public"))
     return own

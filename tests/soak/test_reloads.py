@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.peers import patience
 from tests.peers.site import Site
 from tests.peers.soak import Told
 from tests.soak.far import far
@@ -26,7 +27,7 @@ REPLACED = "Stopped old worker"
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
     """Give the site, whose workers have one second beside their successors: less than a start."""
-    own = site({"VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}, workers=WORKERS)
+    own = site({**patience.USUAL, "VESTIBULE_TRUSTED_PROXIES": "127.0.0.1"}, workers=WORKERS)
     own.manage("shell", "--verbosity=0", stdin=furnished(PEOPLE))
     again(own, respawn=1)
     return own

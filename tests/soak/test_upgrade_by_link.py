@@ -15,6 +15,7 @@ import pytest
 import requests
 
 from tests.architecture.tree import ROOT
+from tests.peers import patience
 from tests.peers.site import Site
 from tests.soak.test_reloads import REPLACED, until
 
@@ -41,7 +42,7 @@ def test_old_workers_stay_of_their_version_and_a_reload_serves_the_new_one(
         installed(tmp_path / version.strip(), version, told)
     link = tmp_path / "link"
     link.symlink_to("one")
-    own = site({})
+    own = site(patience.USUAL)
     own.stop()
     (tmp_path / "nowhere").mkdir()
     own.python, own.folder, own.respawn = str(link / "bin/python"), tmp_path / "nowhere", 1
