@@ -93,8 +93,8 @@ class Cache:
         self._ask(None, "delete_many", keys)
 
     def trouble(self) -> str:
-        """Return why nothing can be put here and found, for an operator who asks; "" when it can.
-        The server is asked whether or not the cache is silent.
+        """Return why a value cannot be put here and asked for, for an operator; "" when it can, be
+        it forgotten at once. The server is asked even while the cache is silent.
         """
         key = f"trouble-{secrets.token_hex(8)}"
         try:
