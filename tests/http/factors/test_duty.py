@@ -47,7 +47,7 @@ def joined(user: User, name: str) -> Group:
         ("the group must, by and by", None, (14, 13), None, Step.REMIND),
         ("the group's days are over", None, (14, 14), None, Step.SET_UP),
         ("the earliest counts", (30, 0), (14, 15), None, Step.SET_UP),
-        ("staff must from tomorrow on", None, None, 1, Step.REMIND),
+        ("staff must in two days", None, None, 2, Step.REMIND),
         ("staff must since yesterday", None, None, -1, Step.SET_UP),
         ("the earliest counts for staff", (0, 1), None, 9, Step.SET_UP),
     ],
