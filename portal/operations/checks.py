@@ -11,6 +11,8 @@ from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register, run_checks
 from django.core.mail.message import sanitize_address
 
+from accounts.cache import servers
+from portal.configuration import stores
 from portal.operations import collected
 
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
@@ -22,6 +24,8 @@ LEAST_DIFFERENT = 16
 LEAST_TOKEN = 16
 # Whoever is to be erased after less has been given in days what is meant in seconds.
 LEAST_DORMANT = timedelta(days=30)
+# The modes of libpq in which the server must prove its name or its authority.
+VERIFIED = {"verify-ca", "verify-full"}
 UNIQUE_LOCAL = ipaddress.IPv6Network("fc00::/7")
 
 
@@ -170,6 +174,43 @@ def settings_fit_together(**_: Any) -> list[CheckMessage]:
     return [Error(wrong, hint=hint, id=code) for misfit, wrong, hint, code in misfits if misfit]
 
 
+@register("vestibule", deploy=True)
+def nobody_stands_between(**_: Any) -> list[CheckMessage]:
+    """Another machine proves that it is the database, or the Redis, that is meant. Said by
+    `check --deploy` alone, since a network may be the institution's own.
+    """
+    if not settings.VESTIBULE_PRODUCTION:
+        return []
+    url = settings.DATABASE_URL
+    place = stores.address(url) if url.startswith("postgres") else {}
+    mode = place.get("OPTIONS", {}).get("sslmode")
+    redis = servers.read(settings.REDIS_URL) if settings.REDIS_URL else None
+    unproven = (
+        (
+            mode not in VERIFIED and any(map(_is_away, place.get("HOST", "").split(","))),
+            "DATABASE_URL",
+            "sslmode=verify-full and sslrootcert",
+        ),
+        (
+            redis is not None
+            and not redis.options.get("ssl")
+            and any(_is_away(host) for host, _port in redis.hosts),
+            "REDIS_URL",
+            "rediss",
+        ),
+    )
+    return [
+        Warning(
+            f"{name} names another machine, which need not prove who it is.",
+            hint=f"Who stands in between reads and changes what is sent. Say {say}, "
+            "unless the network is yours alone. See docs/configuration.md.",
+            id="vestibule.W021",
+        )
+        for is_open, name, say in unproven
+        if is_open
+    ]
+
+
 @register("vestibule")
 def nothing_is_erased_by_mistake(**_: Any) -> list[CheckMessage]:
     """What `clear_expired` erases never comes back: a number that cannot be meant stops it."""
@@ -213,6 +254,15 @@ def mail_has_a_sender(**_: Any) -> list[CheckMessage]:
     hint = 'Give one address. A name with a comma has quotes: "Library, Town" <login@example.org>.'
     said = f"VESTIBULE_MAIL_FROM: {sender!r} is no address."
     return [Error(said, hint=hint, id="vestibule.E018")]
+
+
+def _is_away(host: str) -> bool:
+    """Tell whether a host is neither this machine nor one of a container's neighbours, whose names
+    have no dot.
+    """
+    with suppress(ValueError):
+        return not ipaddress.ip_address(host).is_loopback
+    return "." in host and not host.startswith(("/", "@")) and not host.endswith(".localhost")
 
 
 def _is_address(text: str) -> bool:

@@ -189,6 +189,46 @@ def test_a_key_has_no_comma() -> None:
         checks.refuse_unsound()
 
 
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("sqlite:////srv/vestibule.sqlite3", False),
+        ("postgres:///vestibule", False),
+        ("postgres://%2Fvar%2Frun%2Fpostgresql.5/vestibule", False),
+        ("postgres://localhost/vestibule", False),
+        ("postgres://[::1]/vestibule", False),
+        ("postgres://database/vestibule", False),
+        ("postgres://10.0.0.5/vestibule", True),
+        ("postgres://localhost,db.example.org/vestibule", True),
+        ("postgres://db.example.org/vestibule?sslmode=require", True),
+        ("postgres://db.example.org/vestibule?sslmode=verify-full&sslrootcert=/ca.pem", False),
+    ],
+)
+def test_a_database_elsewhere_proves_who_it_is(url: str, said: bool) -> None:
+    assert ("vestibule.W021" in unproven(DATABASE_URL=url)) is said
+
+
+@pytest.mark.parametrize(
+    ("url", "said"),
+    [
+        ("unix:///run/redis.sock", False),
+        ("redis://127.0.0.1/0", False),
+        ("redis+sentinel://one,two/vestibule", False),
+        ("redis://[fd00::1]/0", True),
+        ("redis+cluster://one.example.org,two.example.org", True),
+        ("rediss+cluster://one.example.org,two.example.org", False),
+    ],
+)
+def test_a_redis_elsewhere_proves_who_it_is(url: str, said: bool) -> None:
+    assert ("vestibule.W021" in unproven(REDIS_URL=url)) is said
+
+
+def unproven(**changed: Any) -> set[str | None]:
+    with override_settings(**{**PRODUCTION, **changed}):
+        assert "vestibule.W021" not in found(**changed), "it keeps no worker from its start"
+        return {each.id for each in checks.nobody_stands_between()}
+
+
 def test_there_is_a_key() -> None:
     assert "VESTIBULE_VAULT_KEYS" in found(VESTIBULE_VAULT_KEYS=[])["vestibule.E002"]
 
