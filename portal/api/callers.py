@@ -15,8 +15,7 @@ from accounts.session.typed import Session
 from accounts.strength import Strength
 from portal.door import incoming
 from portal.tokens import bearer, foreign
-from portal.tokens.bearer import Bearer
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY, Bearer
 from portal.tokens.token_errors import InsufficientScope
 
 

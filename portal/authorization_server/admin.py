@@ -22,7 +22,7 @@ from portal.door.lists import BoundedList, beginning, column, is_id
 from portal.door.seen_field import Held, SeenField
 from portal.door.typed_json import Decoder
 from portal.tokens import minting
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY
 
 _FIRST_PARTY = _("first party")
 _PERSON, _APPLICATION = column("user", _("Person")), column("application", _("Application"))

@@ -24,7 +24,7 @@ from portal.authorization_server.models import (
     RefreshToken,
     ToldSession,
 )
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY
 
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
 _LIFE = 120

@@ -16,7 +16,7 @@ from portal.authorization_server import client_rows, registration
 from portal.authorization_server.models import Client
 from portal.configuration import toml
 from portal.configuration.toml import RefusedError
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY
 
 # A secret is compared by its SHA-256, which only what nobody can guess survives.
 SHORTEST_SECRET = 32

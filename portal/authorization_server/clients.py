@@ -15,7 +15,7 @@ from accounts.keyring import digest
 from portal.authorization_server import assertions, registration
 from portal.authorization_server.errors import InvalidClient
 from portal.authorization_server.models import Client
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY
 
 LONGEST_ID = 255
 _LOOK_AGAIN = 60.0

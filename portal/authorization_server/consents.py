@@ -23,7 +23,7 @@ from portal.authorization_server.models import (
     RefreshToken,
 )
 from portal.authorization_server.resources import scope_at
-from portal.tokens.pair import FIRST_PARTY
+from portal.tokens.bearer import FIRST_PARTY
 
 
 def granted(user_id: int, client: Client) -> frozenset[str] | None:

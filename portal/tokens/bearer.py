@@ -17,6 +17,9 @@ from accounts.session.typed import Session
 from portal.tokens import token_format
 from portal.tokens.token_errors import InvalidToken
 
+# The client of all who call by `/session/login` or `/openid/...`: MapStore sends no client_id.
+FIRST_PARTY = "vestibule"
+
 
 @dataclass(frozen=True, slots=True)
 class Bearer:

@@ -18,10 +18,9 @@ from accounts.session import renewal
 from accounts.source import catalogue
 from portal.door import routes
 from portal.tokens import bearer, minting
+from portal.tokens.bearer import FIRST_PARTY
 from portal.tokens.token_errors import InvalidToken, RefusedGrant, SessionExpired
 
-# The client of all who call by `/session/login` or `/openid/...`: MapStore sends no client_id.
-FIRST_PARTY = "vestibule"
 _REFUSED = "The refresh token is not known, or it was used before."
 
 
