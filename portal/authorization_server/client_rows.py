@@ -10,7 +10,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from accounts import events
-from portal.authorization_server.models import Client, Consent
+from portal.authorization_server.models import AccessToken, Client, Consent
 from portal.door.names import looks_like_one
 from portal.tokens.revoked import GATEWAY
 
@@ -54,10 +54,14 @@ def refuse_reach(client: Client) -> None:
 
 
 def save(client: Client, changed: Iterable[str], actor: str = "") -> None:
-    """Save a client, with an event that names the fields that have `changed`, and no value."""
+    """Save a client, with an event that names the fields that have `changed`, and no value. Its
+    access tokens open the gateway no more in any worker where it may not have that scope.
+    """
     names = [*([] if client.pk else ["created"]), *changed]
     with transaction.atomic():
         client.save()
+        if GATEWAY not in client.allowed_scopes.split():
+            AccessToken.objects.filter(application=client).announce()
         if names:
             _tell("client.saved", f"{client.client_id}: {', '.join(names)}", actor)
 

@@ -21,6 +21,7 @@ from accounts.provider import Visit
 from accounts.session import children
 from accounts.session.store import end, hold
 from accounts.session.typed import Session
+from portal.authorization_server import registration
 from portal.authorization_server.asked import OFFLINE, Asked
 from portal.authorization_server.issued import Issued, narrowed, require_active, still_given, tell
 from portal.authorization_server.models import AccessToken, Client, Grant
@@ -75,7 +76,8 @@ def redeem(client: Client, shown: Shown, visit: Visit) -> Issued:
     """Return what a code is worth, once.
 
     Raises `InvalidGrant` for a code that is unknown, another client's, expired or spent, another
-    redirect URI or a wrong verifier, and for a client that may have none of its scopes any more;
+    redirect URI or a wrong verifier, and for a client that may have none of its scopes any more, or
+    has that redirect URI no more;
     `InvalidTarget` for a resource that was not asked for, or is the client's no more.
     """
     if not _VERIFIER.match(shown.verifier):
@@ -87,6 +89,8 @@ def redeem(client: Client, shown: Shown, visit: Visit) -> Issued:
         _undo(row, visit)
         raise InvalidGrant("The code was used before.")
     _check(row, shown)
+    if not registration.allows_redirect(client, row.redirect_uri):
+        raise InvalidGrant("The address that the code was issued to is the client's no more.")
     try:
         session = bearer.standing(row.session)
     except InvalidToken:

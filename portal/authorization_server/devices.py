@@ -139,11 +139,28 @@ def user_code_of(text: str) -> str:
 
 
 def waiting(user_code: str) -> DeviceGrant | None:
-    """Return the device that waits under a code, or None: one look into the index."""
+    """Return the device that waits under a code, or None: one look into the index. It asks for what
+    its client may have still; where that is nothing, nobody can let it in.
+    """
     if not user_code:
         return None
     found = _pending().filter(user_code=user_code).select_related("application")
-    return found.first()
+    row = found.first()
+    return _as_its_client_may(row) if row else None
+
+
+def _as_its_client_may(row: DeviceGrant) -> DeviceGrant | None:
+    """Return the device, which asks for what its client may have still, unsaved; None where that is
+    nothing.
+    """
+    client: Client = row.application
+    scopes, services = client.scopes_of(row.scope.split()), client.resources_of(row.resource)
+    if not client.may_use(Client.GRANT_DEVICE_CODE) or not scopes:
+        return None
+    if row.resource and not services:
+        return None
+    row.scope, row.resource = " ".join(scopes), services
+    return row
 
 
 def count_guess(person_id: int, visit: Visit) -> None:

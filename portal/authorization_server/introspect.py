@@ -75,6 +75,8 @@ def _described(row: Any, *, named: bool) -> dict[str, Any]:
         over = over or not is_renewable(row)
     else:
         over = row.is_expired()
+    scopes, resource = bearer.scopes_left(row), row.application.resources_of(row.resource)
+    over = over or not scopes or bool(row.resource and not resource)  # taken from the client since
     if over or row.session is None:
         return _INACTIVE
     try:
@@ -94,9 +96,9 @@ def _described(row: Any, *, named: bool) -> dict[str, Any]:
         "iss": conf.site_url(),
         "sub": user.uid,
         "client_id": row.application.client_id,
-        "aud": row.resource or row.application.client_id,
-        "scope": row.scope,
-        **({"username": user.username} if named or "profile" in row.scope.split() else {}),
+        "aud": resource or row.application.client_id,
+        "scope": " ".join(scopes),
+        **({"username": user.username} if named or "profile" in scopes else {}),
         "token_type": "refresh_token" if is_refresh else "Bearer",
         "iat": int(row.created.timestamp()),
         "exp": int(expires.timestamp()),

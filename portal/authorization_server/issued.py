@@ -15,7 +15,7 @@ from accounts import conf, strength
 from accounts.errors import InvalidGrant
 from accounts.models import User
 from accounts.session.typed import Session
-from portal.authorization_server import keys, resources
+from portal.authorization_server import keys
 from portal.authorization_server.errors import InvalidScope, InvalidTarget
 from portal.authorization_server.models import Client, ToldSession
 from portal.tokens.minting import Minted
@@ -109,7 +109,7 @@ def still_given(granted: Sequence[str], client: Client) -> list[str]:
     """Return the resources that were granted which the client may still have. Raises
     `InvalidTarget` where none is left: a token for none would be for this site.
     """
-    found = resources.left(granted, client.allowed_resources.split())
+    found = client.resources_of(granted)
     if granted and not found:
         raise InvalidTarget("The client may have none of these resources any more.")
     return found

@@ -24,7 +24,7 @@ from oauth2_provider.models import (
 
 from accounts.keyring import digest
 from accounts.models import StoredSession
-from portal.authorization_server import apart, registration
+from portal.authorization_server import apart, registration, resources
 from portal.tokens import revoked
 
 
@@ -179,6 +179,10 @@ class Client(AbstractApplication):
         """Return those of the scopes `asked` that this client may have, in their order."""
         allowed = set(self.allowed_scopes.split())
         return [each for each in asked if each in allowed]
+
+    def resources_of(self, granted: Iterable[str]) -> list[str]:
+        """Return those of the services that were granted which this client may have still."""
+        return resources.left(granted, self.allowed_resources.split())
 
     def natural_key(self) -> tuple[str]:
         """Return the name by which the toolkit's own tools know a client."""

@@ -40,18 +40,21 @@ class Bearer:
 def find(text: str) -> Bearer:
     """Return the owner of the access token `text`. Costs one query; none for another format.
 
-    The session carries the person's present status. Raises `InvalidToken`, the same for every
-    reason: unknown, expired, revoked, session ended, person disabled.
+    The session carries the person's present status, the scopes are those that the client may have
+    still. Raises `InvalidToken`, the same for every reason: unknown, expired, revoked, session
+    ended, person disabled, no scope left.
     """
     row = row_of(text)
-    if row.resource and not any(is_here(each) for each in row.resource):
+    scopes = scopes_left(row)
+    if row.resource and not any(map(is_here, row.application.resources_of(row.resource))):
         raise InvalidToken("The access token is meant for another service.")
+    if not scopes:
+        raise InvalidToken("The client may have none of these scopes any more.")
     session = standing(row.session)
     person = access.as_signed_in(row.session.user, session)
-    scopes = frozenset(row.scope.split())
     key, client_id = row.session.session_key, row.application.client_id
     is_own = row.session.kind == StoredSession.Kind.CLIENT
-    return Bearer(session, person, scopes, key, row.expires, client_id, is_own)
+    return Bearer(session, person, frozenset(scopes), key, row.expires, client_id, is_own)
 
 
 def row_of(text: str) -> Any:
@@ -63,6 +66,13 @@ def row_of(text: str) -> Any:
     if row is None or row.is_expired() or row.session is None:
         raise InvalidToken("The access token is not known, or it has expired.")
     return row
+
+
+def scopes_left(row: Any) -> list[str]:
+    """Return the scopes of a token that its client may have still; the site's own has them all."""
+    scopes: list[str] = row.scope.split()
+    own = row.application.client_id == FIRST_PARTY
+    return scopes if own else list(row.application.scopes_of(scopes))
 
 
 def is_here(resource: str) -> bool:

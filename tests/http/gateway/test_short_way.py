@@ -25,6 +25,7 @@ from accounts.models import EndedEntry, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import people
 from accounts.session.store import SEEN_EVERY, end
+from portal.authorization_server import client_rows
 from portal.authorization_server.models import AccessToken, RefreshToken
 from portal.authorization_server.models import Client as Registered
 from portal.gateway import known
@@ -247,6 +248,25 @@ def test_a_token_that_is_revoked_counts_no_more(rules: None, person: User, way: 
     assert same(asked(**shown)).status == 200
     REVOKED[way](AccessToken.objects.get())
     assert same(asked(**shown)).status == 401
+
+
+def test_a_client_that_may_not_any_more_comes_in_no_more(
+    rules: None, token: dict[str, str], cookie: dict[str, str]
+) -> None:
+    """Nobody who is let in by something else is looked at again."""
+    assert [same(asked(**each)).status for each in (token, cookie)] == [200, 200]
+    told_before = EndedEntry.objects.count()
+    row = Registered.objects.get()
+    row.allowed_scopes = "openid"
+    client_rows.save(row, ["scopes"])
+    assert same(asked(**token)).status == 403
+    assert same(asked(**cookie)).status == 200
+    assert EndedEntry.objects.count() == told_before + 1
+    row.name = "Another name"
+    client_rows.save(row, ["name"])
+    row.allowed_scopes = "profile"
+    client_rows.save(row, ["scopes"])
+    assert same(asked(**token)).status == 401, "no scope of the token is left"
 
 
 def test_only_tokens_that_the_gateway_lets_in_are_told_of(rules: None, person: User) -> None:
