@@ -22,14 +22,15 @@ from portal.door import answers, incoming, leaving
 from portal.door.destinations import LONGEST
 
 _PARAMETERS = frozenset({"id_token_hint", "client_id", "post_logout_redirect_uri", "state"})
-_RETURN, _KEPT = "logout-return", "kept"
+# The release before knows `logout-return`, an address alone.
+_RETURN, _KEPT = "logout-way-back", "kept"
 DONE = "/oauth/after-logout"
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What an application asks for: which session it means, whose, as it was told to which client,
-    and where the person goes afterwards, to an address of its own.
+    and where the person goes afterwards: to an address of its own, with a `state`.
     """
 
     sid: str = ""
@@ -37,6 +38,7 @@ class Wish:
     told: str = ""
     client: Client | None = None
     url: str = ""
+    state: str = ""
 
 
 @csrf_exempt
@@ -90,13 +92,16 @@ def _leaves_its_own(request: HttpRequest, wish: Wish) -> bool:
 @login_not_required
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
-    """Lead back to the application, at the address that was checked before."""
+    """Lead back to the application, at the address that was checked before and is registered still:
+    a link that leads there outlives the logout.
+    """
     key = request.GET.get(_KEPT, "")
     try:
-        url = pushed.way_back(key) if key else unseal(request.GET.get("to", ""), _RETURN)
-    except Unreadable:
-        url = ""
-    return _led_to(url) if url else answers.see_other("/")
+        kept = pushed.way_back(key) if key else unseal(request.GET.get("to", ""), _RETURN)
+        client_id, url, state = kept
+        return _led_to(_with_state(_registered(clients.find(client_id), url), state))
+    except (Unreadable, NoWayBack):
+        return answers.see_other("/")
 
 
 def _led_to(url: str) -> HttpResponse:
@@ -124,17 +129,19 @@ def _wish(given: Parameters) -> Wish:
     if "post_logout_redirect_uri" not in given:
         return wish
     client = clients.find(hinted or named)
-    return replace(wish, client=client, url=_address(client, given))
+    url = _registered(client, given["post_logout_redirect_uri"])
+    return replace(wish, client=client, url=url, state=given.get("state", ""))
 
 
-def _address(client: Client | None, given: Parameters) -> str:
-    """Return the address, which must be registered, letter by letter, with the `state` (3)."""
-    url = given["post_logout_redirect_uri"]
+def _registered(client: Client | None, url: str) -> str:
+    """Return the address, which must be registered, letter by letter (3). Raises `NoWayBack`."""
     if client is None or url not in client.post_logout_redirect_uris.split():
         raise NoWayBack("The application gave an address that is not registered.")
-    if state := given.get("state", ""):
-        url += ("&" if "?" in url else "?") + urlencode({"state": state})
     return url
+
+
+def _with_state(url: str, state: str) -> str:
+    return url + ("&" if "?" in url else "?") + urlencode({"state": state}) if state else url
 
 
 def _return_to(request: HttpRequest, wish: Wish) -> str:
@@ -143,11 +150,12 @@ def _return_to(request: HttpRequest, wish: Wish) -> str:
     """
     if wish.client is None:
         return ""
-    path = f"{DONE}?{urlencode({'to': seal(wish.url, _RETURN)})}"
+    kept = [wish.client.client_id, wish.url, wish.state]
+    path = f"{DONE}?{urlencode({'to': seal(kept, _RETURN)})}"
     if len(path) <= LONGEST:
         return path
     try:
-        key = pushed.keep_way_back(wish.client, wish.url, incoming.visit(request))
+        key = pushed.keep_way_back(wish.client, kept, incoming.visit(request))
     except (NoWayBack, TooManyRequests):
         return ""
     return f"{DONE}?{urlencode({_KEPT: key})}"

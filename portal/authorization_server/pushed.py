@@ -23,7 +23,7 @@ from portal.door import incoming
 
 PREFIX = "urn:ietf:params:oauth:request_uri:"
 PURPOSE = "pushed-request"
-_WAY_BACK = "pushed-way-back"
+_WAY_BACK = "kept-way-back"  # the release before knows `pushed-way-back`, an address alone
 # Each costs a row: so many may come from one place, and from a client that has proved who it is.
 _PLACE = RateLimitItemPerMinute(600, 5, namespace="pushed")
 _CLIENT = RateLimitItemPerMinute(30_000, 5, namespace="pushed-client")
@@ -64,19 +64,20 @@ def keep(
     return PREFIX + _put(client, [fields, list(given.resource)], PURPOSE, life)
 
 
-def keep_way_back(client: Client, url: str, visit: Visit) -> str:
+def keep_way_back(client: Client, way: list[str], visit: Visit) -> str:
     """Keep where a logout leads back to. Returns its key. Raises as `keep` does."""
     lockout.spend_places(_PLACE, visit.address)
-    return _put(client, url, _WAY_BACK, conf.flow_lifetime())
+    return _put(client, way, _WAY_BACK, conf.flow_lifetime())
 
 
-def way_back(key: str) -> str:
-    """Return what `keep_way_back` has kept; nothing for what is unknown or expired."""
+def way_back(key: str) -> list[str]:
+    """Return what `keep_way_back` has kept. Raises `Unreadable` for what is unknown or expired."""
     rows = PushedRequest.objects.filter(digest=digest(key), expires_at__gt=timezone.now())
-    try:
-        return "".join(str(unseal(row.sealed, _WAY_BACK, row.digest)) for row in rows)
-    except Unreadable:
-        return ""
+    row = rows.first()
+    if row is None:
+        raise Unreadable
+    kept: list[str] = unseal(row.sealed, _WAY_BACK, row.digest)
+    return kept
 
 
 def _put(client: Client, content: Any, purpose: str, life: timedelta) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from tests.http.oauth.application import Application, register
 from tests.http.oauth.test_device import Device
 
 pytestmark = pytest.mark.django_db(transaction=True)
+AFTER = "https://app.example/after"
 SERVICE, OTHER = "https://api.example", "https://other.example"
 
 
@@ -28,6 +31,29 @@ def told_of(app: Application, token: str = "access_token") -> dict[str, Any]:
     answer = app.post("/oauth/introspect", {"token": app.tokens[token]})
     assert answer.status_code == 200
     return dict(answer.json())
+
+
+def link_after_logout(app: Application, state: str) -> str:
+    fields = {"client_id": "app", "post_logout_redirect_uri": AFTER, "state": state}
+    page = app.browser.get("/oauth/logout", fields)
+    found = re.search(r'name="return_to" value="([^"]+)"', page.content.decode())
+    assert found
+    return unescape(found[1])
+
+
+@pytest.mark.parametrize("state", ["s1", "s" * 3000], ids=["sealed", "kept"])
+@pytest.mark.parametrize("goes", ["address", "client"])
+def test_no_link_of_ours_leads_to_an_address_that_was_taken_away(
+    browser: Browser, goes: str, state: str
+) -> None:
+    app = Application(register(post_logout_redirect_uris=AFTER), browser)
+    link = link_after_logout(app, state)
+    assert Browser().get(link)["Location"] == f"{AFTER}?state={state}"
+    if goes == "client":
+        client_rows.delete([app.client])
+    else:
+        changed(app, post_logout_redirect_uris=f"{AFTER}/wards")
+    assert Browser().get(link)["Location"] == "/"
 
 
 def test_an_access_token_lets_out_what_its_client_may_have_still(server: Application) -> None:
