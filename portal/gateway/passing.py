@@ -3,6 +3,7 @@ application usernames, which whoever edits people chooses.
 """
 
 from collections.abc import Collection
+from itertools import chain, product
 
 from django.db.models import Q
 
@@ -85,7 +86,7 @@ def _is_within(after: frozenset[str], before: frozenset[str]) -> bool:
 
 def _meet(one: Rule, other: Rule) -> bool:
     """Tell whether both may speak of one request."""
-    paths = zip(one.forms, other.forms, strict=True)
-    return (one.is_for(other.host) or other.is_for(one.host)) and any(
-        covers(a, b) or covers(b, a) for a, b in paths
-    )
+    if not (one.is_for(other.host) or other.is_for(one.host)):
+        return False
+    paths = (product(*forms) for forms in zip(one.forms, other.forms, strict=True))
+    return any(covers(a, b) or covers(b, a) for a, b in chain.from_iterable(paths))

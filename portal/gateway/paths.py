@@ -14,6 +14,7 @@ from functools import partial
 from urllib.parse import unquote
 
 from accounts.errors import InvalidRequest
+from portal.gateway.slugs import is_slug, slugs
 
 LONGEST = 8192
 LONGEST_OF_A_RULE = 500
@@ -21,8 +22,6 @@ LONGEST_OF_A_RULE = 500
 # character, no blank, no fragment, no backslash, and nothing beyond ASCII.
 _TARGET = re.compile(r"/[!\"$-\[\]^-~]*\Z")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# A path that every application reads alike.
-_PLAIN = re.compile(r"(?:/[a-z0-9_~-]+)*/?\Z")
 _KEPT = re.compile("%(2[Ff5]|5[Cc])")
 _ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 _MOST_ESCAPES = 4
@@ -37,7 +36,7 @@ _MOST_MARKS = 30
 
 
 class Form(Enum):
-    """How a path is compared: as it stands, folded, or folded without endings."""
+    """How a path is compared: as it stands, folded, or folded without endings and as a slug."""
 
     EXACT = 0
     FOLDED = 1
@@ -75,11 +74,13 @@ def readings(path: str) -> tuple[Reading, ...]:
     Raises `InvalidRequest` for a path that is not UTF-8, that holds a control character at any
     depth of escaping, or that has too many readings.
     """
-    if _PLAIN.match(path):
+    if is_slug(path):  # which every application reads alike
         return tuple(Reading(path, form) for form in Form)
     exact = _unescaped(path)
     folded = _shortened(_folded(each) for each in exact)
     bare = _shortened(_bare(each) for each in folded)
+    bare |= {slug for each in bare for slug in slugs(each)}
+    _require_few(bare)
     pairs = zip(Form, (exact, folded, bare), strict=True)
     return tuple(Reading(each, form) for form, found in pairs for each in sorted(found))
 
@@ -100,9 +101,24 @@ def with_endings(found: Iterable[Reading]) -> Iterator[Reading]:
             yield Reading(_merged("/".join(names)), each.form)
 
 
-def in_all_forms(path: str) -> tuple[str, ...]:
-    """Return the path of a rule in each `Form`, in their order."""
-    return path, _folded(path), _bare(_folded(path))
+def in_all_forms(path: str) -> tuple[tuple[str, ...], ...]:
+    """Return the path of a rule in each `Form`, in their order, in each way in which it is written
+    there.
+    """
+    exact = tuple(dict.fromkeys((path, _without_pluses(path))))
+    folded = tuple(map(_folded, exact))
+    ended = [_bare(each) for each in folded]
+    bare = [*ended, *map(_without_pluses, ended)]
+    written = (each for known in bare for each in (known, *slugs(known)))
+    return exact, folded, tuple(dict.fromkeys(written))
+
+
+def lies_in(prefixes: tuple[str, ...], path: str) -> bool:
+    """Tell whether a path lies at or below one of the ways to write a rule's."""
+    for prefix in prefixes:  # noqa: SIM110  # each request asks it often
+        if covers(prefix, path):
+            return True
+    return False
 
 
 def covers(prefix: str, path: str) -> bool:
@@ -215,6 +231,16 @@ def _without_dots(path: str) -> str:
     return "/" + "/".join(kept + end)
 
 
+def _without_pluses(path: str) -> str:
+    """Return a path as whoever opens it like a form reads it: a plus in a name is a blank. One that
+    is a name by itself stays (`/repository/+/main`).
+    """
+    if "+" not in path:
+        return path
+    names = (each.replace("+", " ") if each.strip("+ ") else each for each in path.split("/"))
+    return "/".join(names)
+
+
 def _without_authority(path: str) -> str:
     """Return what follows a host, for whom `//host/path` is an address (RFC 3986, 4.2)."""
     return _AUTHORITY.sub("", path) or "/"
@@ -232,16 +258,18 @@ def _bare(path: str) -> str:
 _SLASHES = re.compile("//+")
 _AUTHORITY = re.compile(r"\A//+[^/]*")
 # What an application may do to a path: take the parameters out of each segment, or cut off all
-# that follows the first one, or an opened `?` or `#`; read a backslash as a slash; and so on.
+# that follows the first one, or an opened `?` or `#`; read a backslash as a slash, or a plus as a
+# blank; and so on.
 _WAYS: tuple[Callable[[str], str], ...] = (
     partial(re.compile(";[^/]*").sub, ""),
     partial(re.compile(";.*", re.S).sub, ""),
     partial(re.compile(r"\?.*", re.S).sub, ""),
     partial(re.compile("#.*", re.S).sub, ""),
     partial(re.compile(r"\\").sub, "/"),
+    _without_pluses,
     _merged,
     _without_dots,
     _without_authority,
 )
 # What one of them finds something to do in.
-_UNUSUAL = re.compile(r"[;?#\\]|//|/\.")
+_UNUSUAL = re.compile(r"[;?#+\\]|//|/\.")

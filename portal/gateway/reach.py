@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from portal.gateway.forwarded import SAFE, Forwarded
-from portal.gateway.paths import covers, in_all_forms
+from portal.gateway.paths import in_all_forms, lies_in
 
 # Methods that change nothing (RFC 9110, 9.2.1; RFC 4918, 9.1; RFC 3253, 3.6; RFC 5323).
 READING = SAFE | {"OPTIONS", "PROPFIND", "REPORT", "SEARCH"}
@@ -24,4 +24,4 @@ class Reach:
         if self.read_only and not READING.issuperset(asked.methods):
             return False
         forms = in_all_forms(self.path)
-        return all(covers(forms[each.form.value], each.path) for each in asked.readings)
+        return all(lies_in(forms[each.form.value], each.path) for each in asked.readings)

@@ -12,7 +12,7 @@ from accounts.strength.levels import Strength, named
 from portal import conf
 from portal.gateway.hosts import host_of
 from portal.gateway.models import AccessRule
-from portal.gateway.paths import Reading, above, covers, in_all_forms
+from portal.gateway.paths import Reading, above, covers, in_all_forms, lies_in
 
 PUBLIC, SIGNED_IN, NOBODY = AccessRule.Access.values
 _MOST_HOSTS = 1000
@@ -48,7 +48,7 @@ class Rule:
     websockets: bool = False
     cookies: tuple[AppCookie, ...] = ()
     clear_storage: bool = False
-    forms: tuple[str, ...] = field(init=False, repr=False, compare=False, default=())
+    forms: tuple[tuple[str, ...], ...] = field(init=False, repr=False, compare=False, default=())
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "forms", in_all_forms(self.path))
@@ -61,7 +61,7 @@ class Rule:
 
     def matches(self, method: str, reading: Reading) -> bool:
         """Tell whether the rule speaks of a request to its host."""
-        return self.names(method) and covers(self.forms[reading.form.value], reading.path)
+        return self.names(method) and lies_in(self.forms[reading.form.value], reading.path)
 
     def names(self, method: str) -> bool:
         """Tell whether the rule speaks of a method. HEAD is a GET without a body."""
@@ -101,13 +101,14 @@ class Rules:
         """
         decided: set[str] = set()
         for rule in self.of(host):
-            own = rule.forms[reading.form.value]
+            forms = rule.forms[reading.form.value]
             if not rule.names(method):
                 continue
-            if covers(own, reading.path):
+            if lies_in(forms, reading.path):
                 return
-            if covers(reading.path, own) and decided.isdisjoint(above(own)):
-                decided.add(own.rstrip("/"))
+            own = [each for each in forms if covers(reading.path, each)]
+            if own and not all(decided.intersection(above(each)) for each in own):
+                decided.update(each.rstrip("/") for each in own)
                 yield rule
 
 

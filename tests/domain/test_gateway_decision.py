@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -488,6 +489,16 @@ OPEN = Rules(
         "/%2fx/private",
         "/%5cx/private",
         "/public/..%20/private",
+        # By its letters, as a database compares (MySQL, SQL Server), or by a slug (WordPress).
+        "/pr%C3%ADvate",
+        "/pri%CC%81vate/x",
+        "/pr%C4%B1vate",
+        "/pri%C2%ADvate",
+        "/pri%E2%80%8Bvate",
+        "/pri'vate",
+        "/public/../private!",
+        "/-private-",
+        "/%E2%80%93private",
     ],
 )
 def test_h07_no_trick_with_a_path_leads_round_a_rule(path: str) -> None:
@@ -500,9 +511,62 @@ def test_an_unusual_path_is_no_trick(path: str) -> None:
     assert isinstance(ask(NOBODY_THERE, path=path, rules=OPEN, **CURL), Allow)
 
 
-@pytest.mark.parametrize("path", ["/remote.php/dav", "/remote.php/dav/Files/a.txt", "/API/v1.2"])
-def test_a_rule_may_have_dots_and_capitals_itself(path: str) -> None:
-    rules = Rules([Rule("dav", HOST, "/remote.php/dav"), Rule("api", HOST, "/API/v1.2")])
+@pytest.mark.parametrize(
+    ("closed", "path"),
+    [
+        ("/my files", "/my+files"),
+        ("/my+files", "/my%20files"),
+        ("/my+files.d", "/my+files.d/x"),
+        ("/my files", "/my%2Bfiles/x"),
+        ("/my files", "/my-files"),
+        ("/my-files", "/my%20files"),
+        ("/my-files", "/my--files"),
+        ("/børn", "/born"),
+        ("/børn", "/boern"),
+        ("/born", "/b%C3%B8rn"),
+        ("/boern", "/b%C3%B8rn"),
+        ("/raadhus", "/r%C3%A5dhus"),
+        ("/strasse", "/Stra%C3%9Fe"),
+        ("/aemter", "/%C3%84mter"),
+        ("/amter", "/%C3%84mter"),
+        ("/aeldre", "/%C3%A6ldre"),
+        ("/~alice", "/alice"),
+        ("/alice", "/~alice"),
+    ],
+)
+def test_h07_a_name_is_judged_as_others_write_it(closed: str, path: str) -> None:
+    rules = Rules([Rule("closed", HOST, closed), Rule("rest", HOST, access=PUBLIC)])
+    assert isinstance(ask(NOBODY_THERE, path=path, rules=rules, **CURL), Unauthorized)
+    alone = Rules([Rule("all", HOST, closed)])
+    assert isinstance(ask(ALICE, path=quote(f"{closed}/æ+b"), rules=alone, **CURL), Allow)
+
+
+@pytest.mark.parametrize("named", ["/~", "/$", "/a/!"])
+def test_a_name_of_signs_alone_stands_for_itself(named: str) -> None:
+    """Without them it would be the folder above, and close or open all of that."""
+    rules = Rules([Rule("signs", HOST, named), Rule("rest", HOST, access=PUBLIC)])
+    assert isinstance(ask(NOBODY_THERE, path=named, rules=rules, **CURL), Unauthorized)
+    for path in ("/", "/a", "/a/b", "/!"):
+        assert isinstance(ask(NOBODY_THERE, path=path, rules=rules, **CURL), Allow)
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        *("/remote.php/dav", "/remote.php/dav/Files/a.txt", "/API/v1.2"),
+        *(
+            "/c++",
+            "/c++/+/x+",
+            "/c%2B%2B/a",
+            "/%C3%85se's-fil+!",
+            "/%C3%85se's-fil+!/-x-",
+            "/git/+/main",
+        ),
+    ],
+)
+def test_a_rule_may_have_dots_capitals_and_signs_itself(path: str) -> None:
+    named = ("/remote.php/dav", "/API/v1.2", "/c++", "/Åse's-fil+!", "/git/+")
+    rules = Rules([Rule(each, HOST, each) for each in named])
     assert isinstance(ask(path=path, rules=rules), Allow)
     assert ask(path="/other", rules=rules) == Forbidden("no-rule")
 
