@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlencode
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone, translation
 from django.views.decorators.csrf import csrf_exempt
@@ -25,6 +26,7 @@ from accounts.errors import (
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import User
 from accounts.session import access
+from accounts.session.store import hold
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal import conf as portal_conf
@@ -187,11 +189,19 @@ def _go_on(request: HttpRequest, case: Case) -> HttpResponse:
 
 
 def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
-    """Return the answer with a code. A pushed request is spent with it."""
-    if not pushed.spend(case.came):
-        raise InvalidRequest("The pushed request was used before.")
-    with access.still_there():
-        code = codes.issue(case.asked, case.way.client, session, incoming.person_id(request))
+    """Return the answer with a code. A pushed request is spent with it. Where the person has just
+    withdrawn what they had allowed, the request is made anew.
+    """
+    person_id = incoming.person_id(request)
+    with access.still_there(), transaction.atomic():
+        if not hold(session.uid):  # what is withdrawn now is waited for
+            raise LoginRequired("The session has just ended.")
+        allowed = consents.covers(person_id, case.way.client, case.asked.wanted)
+        if allowed and not pushed.spend(case.came):
+            raise InvalidRequest("The pushed request was used before.")
+        code = codes.issue(case.asked, case.way.client, session, person_id) if allowed else ""
+    if not code:
+        return answers.see_other(_return_path(request, case))
     return case.way.success(request, code)
 
 

@@ -37,6 +37,13 @@ def granted(user_id: int, client: Client) -> frozenset[str] | None:
     return frozenset([*found.scope.split(), *starmap(scope_at, pairs)])
 
 
+def covers(user_id: int, client: Client, wanted: Iterable[str]) -> bool:
+    """Tell whether a client may be given what it wants now: the person has allowed it, or is not
+    asked.
+    """
+    return client.skip_authorization or (granted(user_id, client) or frozenset()).issuperset(wanted)
+
+
 def is_unproved(client: Client, redirect_uri: str) -> bool:
     """Tell whether any program on the person's computer can be the client: it has no secret, or one
     that each copy of a legacy program brings along (RFC 8252, 8.5), and the address is on loopback

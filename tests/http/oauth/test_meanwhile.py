@@ -100,6 +100,25 @@ def test_what_is_redeemed_meanwhile_ends_too(
         assert server.refresh().json()["error"] == "invalid_grant"
 
 
+@pytest.mark.parametrize("prompt", [None, "none"])
+def test_what_is_asked_for_while_a_consent_is_withdrawn_is_asked_anew(
+    server: Application, prompt: str | None
+) -> None:
+    """What was read of the consent before says nothing: a code would outlive the withdrawal."""
+    fields = {"scope": "openid offline_access", "prompt": prompt}
+    server.sign_in(scope=fields["scope"])
+    withdraw = partial(by_withdrawing, server, server.browser)
+    (answer,) = meanwhile(withdraw, lambda: server.ask(**fields))
+    if answer.status_code == 303:
+        assert answer["Location"].startswith("/oauth/authorize?")
+        answer = server.browser.get(answer["Location"])
+    assert not Grant.objects.exists()
+    if prompt:
+        assert server.answer(answer)["error"] == "consent_required"
+    else:
+        assert server.answer(server.allow(answer)).keys() >= {"code"}, "it asks"
+
+
 @pytest.mark.parametrize("gone", [StoredSession, User], ids=lambda model: model.__name__)
 def test_whose_session_has_just_ended_allows_nothing(app: Application, gone: type[Model]) -> None:
     page = app.ask()
