@@ -84,6 +84,7 @@ TRICKS = (
     "/x/..%5cprivate", "/x\\..\\private", "/%5cprivate", "/private#/x", "/x#/../private",
     "/private?/public", "/private%3f/public", "/private%23", "/priv%C4%B1te/../private",
     "/\uff50rivate".encode().decode("latin-1"), "/%EF%BD%90rivate", "/private%20", "/private.",
+    "/pr%C3%ADvate", "/pri'vate", "/pri%E2%80%8Bvate", "/-private-",
     "/x/%c0%ae%c0%ae/private", "/;%2fx/private", "/;%3fx/private", "/;%252fx/private",
 )  # fmt: skip
 ORIGIN = "https://go.example.org"
