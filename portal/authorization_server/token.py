@@ -10,7 +10,7 @@ from accounts.errors import InvalidGrant
 from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
-from portal.authorization_server import clients, codes, devices, keys, resources, wire
+from portal.authorization_server import clients, codes, consents, devices, keys, resources, wire
 from portal.authorization_server.asked import OFFLINE
 from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
 from portal.authorization_server.issued import (
@@ -109,7 +109,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
 
 
 def is_renewable(held: Any) -> bool:
-    """Tell whether the client of a refresh token may still redeem it, as far as scopes decide."""
+    """Tell whether the client of a refresh token may still redeem it, as it is registered now."""
     client = held.application
     granted = client.scopes_of(held.scope.split())
     return bool(granted) and _may_stay(held, client, granted)
@@ -118,10 +118,15 @@ def is_renewable(held: Any) -> bool:
 def _may_stay(held: Any, client: Client, granted: Sequence[str]) -> bool:
     """Tell whether a client may still have a refresh token, for the reasons for which one is given
     (docs/contract.md 4). One of a former release may be a device's, where its client has devices.
+    Whoever was never asked, since it was first party, has allowed nothing once it is not.
     """
     grant = held.began_by or Client.GRANT_DEVICE_CODE
     of_device = grant == Client.GRANT_DEVICE_CODE and client.may_use(grant)
-    return OFFLINE in granted or client.legacy_desktop or of_device
+    if not (OFFLINE in granted or client.legacy_desktop or of_device):
+        return False
+    if grant == Client.GRANT_DEVICE_CODE or client.skip_authorization:
+        return True
+    return consents.granted(held.user_id, client) is not None
 
 
 def sid_of(row: StoredSession, client: Client) -> str:

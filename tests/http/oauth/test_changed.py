@@ -90,6 +90,20 @@ def test_a_code_for_an_address_that_was_taken_away_is_worth_nothing(app: Applica
     assert app.redeem(code).json()["error"] == "invalid_grant"
 
 
+def test_who_was_never_asked_is_asked_once_a_client_is_no_first_party_any_more(
+    server: Application,
+) -> None:
+    changed(server, skip_authorization=True)
+    server.sign_in(scope="openid offline_access")
+    assert server.refresh().status_code == 200
+    changed(server, skip_authorization=False)
+    assert server.refresh().json()["error"] == "invalid_grant"
+    assert told_of(server, "refresh_token") == {"active": False}
+    held = dict(server.tokens)
+    server.sign_in(scope="openid offline_access")  # asked, and allowed
+    assert server.refresh(held["refresh_token"]).status_code == 200, "nothing was spent"
+
+
 def test_people_are_asked_about_what_a_device_may_have_still(browser: Browser) -> None:
     row = register("tool", kind=Client.Kind.NATIVE, redirect_uris="http://127.0.0.1")
     tool = Device(row)
