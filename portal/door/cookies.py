@@ -38,6 +38,9 @@ LONGEST = 3800
 # of ours can plant one (RFC 6265bis, 4.1.3.2).
 _HOST = "__Host-"
 _VALUE, _UNTIL = "value", "until"
+# For how long more the seal of a short cookie holds that leads to the next step, or keeps from one:
+# the machine that makes the step may have another clock. The browser drops the cookie in time.
+NEXT_STEP = 600
 
 
 def named(name: str, path: str = "/") -> str:
@@ -70,9 +73,12 @@ def remember(
     *,
     path: str = "/",
     outlives: bool = True,
+    slack: int = 0,
 ) -> None:
-    """Seal `value` into the cookie `name` for `seconds`; it `outlives` the browser or does not."""
-    held = sealed(name, value, seconds)
+    """Seal `value` into the cookie `name` for `seconds`, the seal for `slack` more; it `outlives`
+    the browser or does not.
+    """
+    held = sealed(name, value, seconds + slack)
     put(response, name, held, seconds if outlives else None, path=path)
 
 

@@ -60,7 +60,7 @@ def _was_over(request: HttpRequest, return_to: str) -> HttpResponse:
     sweeps = held and not return_to and shared.is_marked(request)
     response = answers.see_other(return_to or (routes.ENDED if sweeps else "/"))
     if held:
-        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        _note_left(response)
     if sweeps:
         shared.mark(request)
         shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
@@ -68,6 +68,12 @@ def _was_over(request: HttpRequest, return_to: str) -> HttpResponse:
         receipt = {"label": "", "upstream": _OVER, "code": "", "next": ""}
         cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
     return response
+
+
+def _note_left(response: HttpResponseBase) -> None:
+    """Keep a shared session of an upstream's from signing anybody in again for a minute."""
+    slack = cookies.NEXT_STEP
+    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS, slack=slack)
 
 
 def open_receipt(request: HttpRequest) -> Any:
@@ -106,7 +112,7 @@ def _send_off(
     receipt = {"label": catalogue.label_of(slug), "upstream": departure.upstream, "code": code}
     receipt["next"] = return_to if stays and return_to != routes.ENDED else ""
     cookies.remember(response, cookies.RECEIPT, receipt, _RECEIPT_SECONDS)
-    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    _note_left(response)
     if departure.visit and return_to:
         cookies.remember(response, cookies.RETURN, return_to, _RECEIPT_SECONDS)
     elif stays:
@@ -140,7 +146,7 @@ def leave_without_browser(
     )
     if by_cookie:
         forget_session(request)
-        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        _note_left(response)
         if session.shared:
             shared.mark(request)
             shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
@@ -156,7 +162,7 @@ def forget_session(request: HttpRequest) -> None:
 def let_go(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """Take the session's cookie back with `response`, although the session could not be ended."""
     forget_session(request)
-    cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+    _note_left(response)
     return response
 
 
@@ -195,7 +201,7 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
     home = source or (sharing[0] if len(sharing) == 1 else None)
     response = answers.see_other(home.description.home if home else "/")
     if told:
-        cookies.remember(response, cookies.LEFT, True, _LEFT_SECONDS)
+        _note_left(response)
     return response
 
 

@@ -76,7 +76,7 @@ def _by_page(request: HttpRequest, url: str) -> HttpResponse:
     is too long for a cookie, such as one with an id_token_hint, is shown at once.
     """
     key = secrets.token_hex(8)
-    sealed = cookies.sealed(_name(key), url, _SECONDS)
+    sealed = cookies.sealed(_name(key), url, _SECONDS + cookies.NEXT_STEP)
     if len(sealed) > cookies.LONGEST:
         return _page(request, url)
     response = answers.see_other(_PREFIX + key)

@@ -29,7 +29,8 @@ def come_back_by_get(request: HttpRequest, slug: str) -> HttpResponse:
         return answers.fail(request, InvalidRequest("The answer is too long."), slug, cost=0)
     key = digest(request.POST.get("state", ""))[:16]
     response = answers.see_other(f"{request.path}?{_KEY}={key}")
-    cookies.remember(response, _name(key), answer, _SECONDS, path=request.path)
+    name, slack = _name(key), cookies.NEXT_STEP
+    cookies.remember(response, name, answer, _SECONDS, path=request.path, slack=slack)
     return response
 
 
