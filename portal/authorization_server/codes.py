@@ -1,4 +1,6 @@
-"""Authorization codes: issued to a client, redeemed once (RFC 6749, 4.1.2 and 4.1.3)."""
+"""Authorization codes: issued to a client, redeemed once (RFC 6749, 4.1.2 and 4.1.3). A code
+expires by the database's clock: those of two machines may differ by more than it lives.
+"""
 
 import base64
 import hashlib
@@ -10,6 +12,8 @@ from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
+from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 from oauth2_provider.settings import oauth2_settings
@@ -58,7 +62,7 @@ def issue(asked: Asked, client: Client, session: Session, user_id: int) -> str:
         user_id=user_id,
         session_id=session.uid,
         code=digest(code),
-        expires=timezone.now() + life,
+        expires=Now() + life,
         redirect_uri=asked.redirect_uri,
         scope=" ".join(asked.scopes),
         code_challenge=asked.code_challenge,
@@ -112,11 +116,12 @@ def redeem(client: Client, shown: Shown, visit: Visit) -> Issued:
 
 def _find(client: Client, code: str) -> Any:
     rows = Grant.objects.filter(code=digest(code), application=client)
-    return rows.select_related("session__user").first()
+    known = rows.select_related("session__user").annotate(is_over=Q(expires__lte=Now()))
+    return known.first()
 
 
 def _check(row: Any, shown: Shown) -> None:
-    if row.is_expired():
+    if row.is_over:
         raise InvalidGrant("The code has expired.")
     if shown.redirect_uri != row.redirect_uri and (shown.redirect_uri or _named_redirect_uri(row)):
         raise InvalidGrant("The redirect_uri is not the one that the code was issued to.")
@@ -159,7 +164,7 @@ def _give(
     tell({sid, holder.uid}, client, sid)
     spent = Grant.objects.filter(pk=row.pk, spent_at=None).update(
         spent_at=timezone.now(),
-        expires=timezone.now() + _REMEMBERED,
+        expires=Now() + _REMEMBERED,
         child_uid=holder.uid if apart else "",
         access_checksum=digest(minted.access_token),
     )
