@@ -285,7 +285,7 @@ def _return_path(request: HttpRequest, case: Case, *, again: bool = False) -> st
     plain.resource = case.came.resource
     more = {}
     if again:
-        at = timezone.now().isoformat()
+        at = steps.asked_at(incoming.session_of(request), timezone.now()).isoformat()
         more = {_MARK: seal(at, _AGAIN, _digest_of(case.given))}
     path = _path(plain, **more)
     if len(path) <= LONGEST:

@@ -1,7 +1,7 @@
 """What an authorization request needs next: one pure function (OIDC Core, 3.1.2.3 to 3.1.2.6)."""
 
 from collections.abc import Set
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 
 from accounts.errors import LoginRequired
@@ -13,6 +13,8 @@ from portal.authorization_server.errors import ConsentRequired, UnmetAuthenticat
 # How many seconds a proof may be older than `max_age`: times are whole seconds, and a slow browser
 # needs its time back from a sign-in for this very request.
 _ROUNDING, _WAY_BACK = 1, 60
+# By how much the clocks of two machines of ours may be apart.
+_CLOCKS_DIFFER = timedelta(minutes=5)
 
 
 class Step(Enum):
@@ -64,6 +66,18 @@ def next_step(
             raise ConsentRequired("The person must be asked first.")
         return Step.ASK
     return Step.ANSWER
+
+
+def asked_at(session: Session, now: datetime) -> datetime:
+    """Return since when a proof counts for a request that sends its person to sign in `now`. Pure.
+
+    One that is newer than the proof at hand was asked for, though a machine whose clock is behind
+    may have dated it.
+    """
+    proved, second = datetime.fromtimestamp(session.auth_time, UTC), timedelta(seconds=1)
+    if not session.auth_time or timedelta(0) <= now - proved < second:
+        return now
+    return max(proved + second, now - _CLOCKS_DIFFER)
 
 
 def _sign_in_again(*, silent: bool, done: bool) -> Step:

@@ -11,6 +11,7 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from portal.authorization_server.models import Grant
+from tests.http.conftest import PASSWORD
 from tests.http.oauth.application import Application
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -40,3 +41,46 @@ def test_a_code_lives_for_a_minute_by_any_clock(app: Application, seconds: int) 
     with ahead(-seconds):
         refused = app.redeem(code)
     assert refused.json()["error_description"] == "The code has expired."
+
+
+def come_back(app: Application, sent: Any, typed: Any) -> Any:
+    """Sign in where the site leads to, and come back to the authorization endpoint."""
+    with typed:
+        page = app.browser.get(sent["Location"])
+        posted = {"username": "alice", "password": PASSWORD, "next": page.context["next"]}
+        onward = app.browser.post("/auth/login/local", posted)
+    return app.landing(onward)
+
+
+@pytest.mark.parametrize("held", [-300, -2, 90], ids=["old", "young", "dated ahead"])
+@pytest.mark.parametrize("seconds", [90, 2, -90], ids=str)
+def test_who_signs_in_again_at_another_machine_is_not_asked_for_ever(
+    app: Application, seconds: int, held: int
+) -> None:
+    app.allow(app.ask())
+    with ahead(held):
+        asks = app.ask(prompt="login")
+    come_back(app, asks, ahead(held))
+    asked = 0
+    with ahead(seconds):
+        sent = app.ask(prompt="login")
+    while "/auth/login/local" in sent["Location"]:
+        asked += 1
+        assert asked <= 2
+        back = come_back(app, sent, ahead(3 * asked))  # whoever types needs some seconds
+        with ahead(seconds + 3 * asked):
+            sent = app.browser.get(back)
+    assert asked
+    assert "code" in app.answer(sent)
+
+
+@pytest.mark.parametrize("seconds", [90, 2, 0, -90, -600], ids=str)
+def test_who_only_comes_back_has_not_signed_in_again(app: Application, seconds: int) -> None:
+    """The address that leads back says when its person was asked, and is theirs to open."""
+    app.allow(app.ask())
+    with ahead(seconds + 5):
+        sent = app.ask(prompt="login")
+        back = app.browser.get(sent["Location"]).context["next"]
+    for there in (0, seconds):
+        with ahead(there + 10):
+            assert "/auth/login/local" in app.browser.get(back)["Location"]
