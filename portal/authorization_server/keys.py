@@ -151,8 +151,8 @@ def published() -> list[dict[str, Any]]:
 
 
 def claims_of(token: str) -> dict[str, Any]:
-    """Return the claims of an id_token of ours, also of one that has expired: it is a hint (RP-
-    Initiated Logout 1.0, 2). Raises `NotOurs`.
+    """Return the claims of an id_token of ours, also of one that has expired, or that a machine
+    whose clock is ahead has dated: it is a hint (RP-Initiated Logout 1.0, 2). Raises `NotOurs`.
     """
     try:
         header = jwt.get_unverified_header(token)
@@ -164,7 +164,12 @@ def claims_of(token: str) -> dict[str, Any]:
             jwt.PyJWK(key.public),
             algorithms=[key.algorithm],
             issuer=conf.site_url(),
-            options={"verify_exp": False, "verify_aud": False, "require": ["iss", "sub", "aud"]},
+            options={
+                "verify_exp": False,
+                "verify_iat": False,
+                "verify_aud": False,
+                "require": ["iss", "sub", "aud"],
+            },
         )
     except (jwt.PyJWTError, ValueError, TypeError):
         raise NotOurs from None

@@ -10,10 +10,13 @@ import time_machine
 from django.db.models.functions import Now
 from django.utils import timezone
 
+from portal.authorization_server import expiry
 from portal.authorization_server.models import Grant
 from tests.http.conftest import PASSWORD
 from tests.http.oauth.application import Application
+from tests.http.oauth.test_client_authentication import Signer, assertion, refused, signer
 
+__all__ = ["signer"]
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -84,3 +87,26 @@ def test_who_only_comes_back_has_not_signed_in_again(app: Application, seconds: 
     for there in (0, seconds):
         with ahead(there + 10):
             assert "/auth/login/local" in app.browser.get(back)["Location"]
+
+
+@pytest.mark.parametrize("seconds", [90, 590])
+def test_an_id_token_that_another_machine_has_dated_is_a_hint(
+    app: Application, seconds: int
+) -> None:
+    with ahead(seconds):
+        app.sign_in()
+    hint = app.tokens["id_token"]
+    assert "code" in app.answer(app.ask(prompt="none", id_token_hint=hint))
+    left = app.browser.get("/oauth/logout", {"id_token_hint": hint})
+    assert left.status_code != 400, left.content
+
+
+@pytest.mark.parametrize("seconds", [120, 600])
+def test_an_assertion_counts_once_though_a_machine_that_is_ahead_cleans_up(
+    signer: Signer, seconds: int
+) -> None:
+    shown = assertion()
+    assert refused(signer, shown) == ""
+    with ahead(seconds):
+        expiry.clear_expired()
+    assert refused(signer, shown) == "invalid_client"
