@@ -2,7 +2,7 @@
 
 `deliver_outbox --forever` looks each minute. A source fails when people have met its trouble, or
 its settings cannot be read, and its self-test finds the same for `VESTIBULE_ALARM_AFTER`. Keys,
-certificates and the disk are judged once an hour, by what the doctor says of them
+certificates, the disk and the clock are judged once an hour, by what the doctor says of them
 (docs/operations.md 6). What is a fact of one machine has its name in the key. An alarm ends when
 its subject was looked at and found well; its row goes when that was told.
 """
@@ -30,7 +30,7 @@ from accounts.provider import Finding
 from accounts.source import catalogue, outage
 from portal import conf
 from portal.operations import source_rows
-from portal.operations.doctor import examination
+from portal.operations.doctor import clock, examination
 
 EVERY = 60.0
 HOURLY = 3600.0
@@ -155,12 +155,14 @@ def _suspects(rows: Mapping[str, Source]) -> set[str]:
 
 
 def _examined() -> tuple[dict[str, str], list[str]]:
-    """Return what the doctor finds wrong with keys, certificates and the disk, and what it has
-    found well. What it finds nothing of is neither.
+    """Return what the doctor finds wrong with keys, certificates, the disk and this machine's clock
+    beside the database's, and what it has found well. What it finds nothing of is neither.
     """
     found: dict[str, list[Finding]] = {}
     for subject, finding in examination.examine((*OF_THE_SITE, *OF_A_MACHINE)):
         found.setdefault(subject, []).append(finding)
+    if beside := [*clock.beside_database()]:
+        found["clock"] = beside
     wrong, well = {}, []
     for subject, findings in found.items():
         if said := " ".join(f"{each.message} {each.fix}" for each in findings if not each.ok):

@@ -21,14 +21,23 @@ MOST_SECONDS = 5.0
 
 def findings(look: Look) -> Iterator[Finding]:
     """Yield whether this machine's clock agrees with that of database, site and an upstream."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
-            row = cursor.fetchone()
-        yield _agrees(_("the database"), float(row[0]) - time.time())
+    yield from beside_database()
     if isinstance(look.seen, Seen):
-        yield from _dated(conf.site_url(), look.seen.headers.get("Date", ""), time.time())
+        yield from _dated(conf.site_url(), look.seen.headers.get("Date", ""), look.seen.at)
     yield from _upstream()
+
+
+def beside_database() -> Iterator[Finding]:
+    """Yield whether this machine's clock agrees with that of the database, which all machines of a
+    site share; nothing where the database is a file. What the answer takes does not count.
+    """
+    if connection.vendor != "postgresql":
+        return
+    with connection.cursor() as cursor:
+        asked = time.time()
+        cursor.execute("SELECT extract(epoch FROM clock_timestamp())")
+        there, answered = float(cursor.fetchone()[0]), time.time()
+    yield _agrees(_("the database"), there - min(max(there, asked), answered))
 
 
 def _upstream() -> Iterator[Finding]:
