@@ -51,10 +51,12 @@ def _ends_a_form_abroad(request: HttpRequest, url: str) -> bool:
     """
     if request.method != "POST" and not _CALLBACK.match(request.path):
         return False
-    if _CALLBACK.match(request.path) and urlsplit(url).path == request.path:
+    parts = urlsplit(url)
+    ours = "" if parts.netloc else parts.path  # a front end may have the same paths
+    if _CALLBACK.match(request.path) and ours == request.path:
         return False  # an answer by POST comes back by GET, and is judged there
     # At an answer no other sign-in begins without a click.
-    begins = request.method != "POST" and urlsplit(url).path.startswith(_BEGINNING)
+    begins = request.method != "POST" and ours.startswith(_BEGINNING)
     return _may_end_abroad(url) and not begins
 
 

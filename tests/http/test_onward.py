@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from django.test import Client
 
 from accounts.models import Source, User
@@ -34,3 +35,15 @@ def test_an_upstreams_answer_leads_abroad_by_it_too(
     assert answer["Location"].startswith("/onward/")
     assert onward(client, answer)["Location"] == "https://front.example/a?b=c"
     assert enter(Client(), "town", next_url="/account/sessions")["Location"] == "/account/sessions"
+
+
+@pytest.mark.parametrize("path", ["/auth/callback/town", "/openid/town/login", "/auth/login/town"])
+def test_a_front_end_may_have_a_path_that_is_one_of_ours(
+    client: Client, tenant: Callable[..., Source], settings: Any, path: str
+) -> None:
+    """Go has its callback at the very path of ours: its origin counts, and not its path."""
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://go.example"]
+    tenant()
+    answer = enter(client, "town", next_url=f"https://go.example{path}")
+    assert answer["Location"].startswith("/onward/")
+    assert onward(client, answer)["Location"] == f"https://go.example{path}"
