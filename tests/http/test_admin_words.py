@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
@@ -10,7 +11,7 @@ from django.test import Client
 from django.utils import translation
 from django.utils.timezone import localtime
 
-from accounts.models import User
+from accounts.models import Identity, Source, User
 from accounts.source import registry
 from tests.http.conftest import PASSWORD, sign_in
 
@@ -68,3 +69,18 @@ def test_days_and_sources_are_written_in_the_language_of_the_page(german: Client
     german.cookies["vestibule-language"] = "en"
     english = german.get("/admin/accounts/user/").content.decode()
     assert f"{day.day} {day:%b %Y %H:%M}" in english
+
+
+def test_the_lists_of_people_call_a_source_as_the_sign_in_page_does(
+    german: Client, tenant: Callable[..., Source]
+) -> None:
+    row = tenant(columns={"texts": {"de": {"label": "Die Stadt"}}})
+    newcomer = User.objects.create_user("nina", status=User.Status.AWAITING_ACCESS)
+    Identity.objects.create(user=newcomer, source=row, issuer="https://town.example", subject="n")
+    people = german.get("/admin/accounts/user/").content.decode()
+    assert re.findall(r'<td class="field-ways">([^<]*)</td>', people) == [
+        "Die Stadt",
+        "Benutzername und Passwort",
+    ]
+    queue = german.get("/admin/operations/awaitingperson/").content.decode()
+    assert re.findall(r'<td class="field-sources">([^<]*)</td>', queue) == ["Die Stadt"]

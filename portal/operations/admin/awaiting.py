@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.errors import InvalidRequest
 from accounts.models import Event, Identity, User
 from accounts.session import people
+from accounts.source import catalogue
 from portal.door import answers
 from portal.door.guarded import Guarded
 from portal.door.lists import shown_email, titled
@@ -154,8 +155,8 @@ class AwaitingAdmin(Guarded):
     @admin.display(description=_("Source"))
     def sources(self, person: AwaitingPerson) -> str:
         """Return the sources by which the person is known."""
-        rows = [each.source for each in person.identities.all()]
-        return ", ".join(row.label or row.slug for row in rows)
+        slugs = dict.fromkeys(each.source.slug for each in person.identities.all())
+        return ", ".join(map(catalogue.label_of, slugs))
 
     @admin.display(description=_("Since"), ordering="since")
     def since(self, person: AwaitingPerson) -> str:

@@ -116,8 +116,8 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
     @admin.display(description=_("Signs in by"))
     def ways(self, person: User) -> str:
         """Return the sources by which the person is known."""
-        rows = [each.source for each in person.identities.all()]
-        return ", ".join(dict.fromkeys(row.label or row.slug for row in rows)) or "-"
+        slugs = dict.fromkeys(each.source.slug for each in person.identities.all())
+        return ", ".join(map(catalogue.label_of, slugs)) or "-"
 
     @admin.display(description=_("Must have a second step"))
     def second_factor(self, person: User) -> str:
