@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib.auth import SESSION_KEY
 from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
@@ -13,7 +14,7 @@ from accounts.provider import Visit
 from accounts.session import access
 from accounts.session.typed import Session
 from accounts.strength import Strength
-from portal.door import incoming
+from portal.door import incoming, late_forms
 from portal.tokens import bearer, foreign
 from portal.tokens.bearer import FIRST_PARTY, Bearer
 from portal.tokens.token_errors import InsufficientScope
@@ -80,6 +81,14 @@ class TypedSessionAuthentication(SessionAuthentication):
             return None
         self.enforce_csrf(request)
         return request._request.user, session
+
+    def enforce_csrf(self, request: Request) -> None:
+        """Raise `PermissionDenied`, with what to do about it, where the CSRF token does not fit."""
+        try:
+            super().enforce_csrf(request)
+        except PermissionDenied as refusal:
+            reason = str(refusal.detail).removeprefix("CSRF Failed: ")
+            raise PermissionDenied(late_forms.said_of(reason)) from None
 
 
 class SignedIn(BasePermission):

@@ -24,6 +24,7 @@ _FORMS = frozenset({_FORM, _STEP, "password-forgotten", "password-change", "devi
 # Django's word for a token that came in the form and is not the browser's any more. It has judged
 # `Origin` and `Referer` before that, so no foreign page comes here.
 _OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
+_OF_ORIGIN = ("Origin", "Referer")
 
 
 def leads_to(request: HttpRequest, reason: str) -> str:
@@ -46,6 +47,13 @@ def leads_to(request: HttpRequest, reason: str) -> str:
         along = {"next": next_url, "switch": "1", **wishes.carried(request)}
         return routes.login_path(source.slug, **along)
     return signing_in.landing(source, session, next_url)
+
+
+def said_of(reason: str) -> str:
+    """Return the sentence for a script whose write Django has refused for `reason`."""
+    if reason.startswith(_OF_ORIGIN):
+        return "The page that sends this is of an origin that is not configured here."
+    return "X-CSRFToken is missing or old: each answer to a GET of /auth/session brings it."
 
 
 def address_of(request: HttpRequest) -> str:

@@ -28,6 +28,14 @@ _TEMPLATES = {
     "not-found": "errors/404.html",
     "form-expired": "errors/csrf.html",
 }
+# The same for who asks for no page.
+_SENTENCES = {
+    "bad-request": "The request cannot be understood.",
+    "too-large": "The request is too large.",
+    "forbidden": "You may not open this.",
+    "not-found": "There is nothing at this address.",
+}
+_DEFECT = "Something went wrong here, and not at your side."
 _UNAVAILABLE = "The site cannot reach its database. Try again in a moment."
 log = structlog.get_logger("vestibule.pages")
 
@@ -38,11 +46,13 @@ def _refuse(
     reason: str,
     request: HttpRequest,
     exception: Exception | None = None,
+    *,
+    sentence: str = "",
     **_more: str,
 ) -> HttpResponse:
     code = _record(request, status, reason)
     if is_json_route(request) or not wants_page(request):
-        body = _body(error, code)
+        body = _body(error, sentence or _SENTENCES[reason], code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
     context = {"code": code, "cookies": bool(request.COOKIES)}
     if reason == "form-expired":
@@ -78,7 +88,8 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     onward = late_forms.leads_to(request, reason)
     if onward:
         return answers.see_other(onward)
-    return _refuse(403, "access_denied", "form-expired", request)
+    said = late_forms.said_of(reason)
+    return _refuse(403, "access_denied", "form-expired", request, sentence=said)
 
 
 def unavailable(request: HttpRequest, *, left: bool = False) -> HttpResponse:
@@ -110,7 +121,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         code = ""
     log.error("page.server_error", support_code=code)
     if is_json_route(request) or not wants_page(request):
-        return JsonResponse(_body("server_error", code), status=500)
+        return JsonResponse(_body("server_error", _DEFECT, code), status=500)
     page = loader.get_template("errors/500.html").render({"code": code})
     return HttpResponseServerError(page)
 
@@ -148,6 +159,6 @@ def _place(request: HttpRequest) -> str:
     return incoming.beginning_of(request.path)
 
 
-def _body(error: str, code: str) -> dict[str, str]:
-    said = f"Support code {code}." if code else "There were many such requests."
-    return {"error": error, "error_description": said}
+def _body(error: str, sentence: str, code: str) -> dict[str, str]:
+    more = f"Support code {code}." if code else "There were many such requests."
+    return {"error": error, "error_description": f"{sentence} {more}"}

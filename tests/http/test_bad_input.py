@@ -173,6 +173,22 @@ def test_csrf_failures_have_a_sentence(person: User) -> None:
     assert StoredSession.objects.count() == 1
 
 
+def test_a_script_that_is_refused_reads_why_and_what_to_do(person: User) -> None:
+    """A support code alone says nothing to whoever writes a front end."""
+    strict = Client(enforce_csrf_checks=True, headers={"Accept": "application/json"})
+    sign_in(anyone := Client())
+    strict.cookies["vestibule"] = anyone.cookies["vestibule"].value
+    for leave in ("/auth/logout", "/session/logout"):
+        said = strict.post(leave).json()["error_description"]
+        assert said.startswith("X-CSRFToken is missing or old: each answer to a GET")
+        said = strict.post(leave, headers={"Origin": "https://evil.example"}).json()
+        assert "of an origin that is not configured here." in said["error_description"]
+    given = strict.get("/auth/session").headers["X-CSRFToken"]
+    assert strict.post("/session/logout", headers={"X-CSRFToken": given}).status_code == 200
+    missing = strict.get("/oauth/token/").json()["error_description"]
+    assert missing.startswith("There is nothing at this address. Support code ")
+
+
 def test_sixty_cookies_are_no_trouble(anyone: Client) -> None:
     cookie = "; ".join(f"c{i}={'x' * 100}" for i in range(60))
     assert anyone.get("/login", headers={"Cookie": cookie}).status_code == 200
