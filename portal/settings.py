@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from corsheaders.defaults import default_headers
 from django.utils.translation import gettext_lazy as _
 
-from portal.configuration import addresses, api, browsers, logs, mail, oauth, stores
+from portal.configuration import addresses, api, browsers, logs, mail, oauth, stores, wheels
 from portal.configuration.env import (
     PORTAL,
     data_directory,
@@ -350,7 +350,7 @@ LANGUAGE_COOKIE_NAME = "__Host-vestibule-language" if _https else "vestibule-lan
 LANGUAGE_COOKIE_SECURE = _https
 LANGUAGE_COOKIE_HTTPONLY = True
 LANGUAGE_COOKIE_SAMESITE = "Lax"
-LOCALE_PATHS = [PORTAL / "locale"]
+LOCALE_PATHS = [PORTAL / "locale", *wheels.catalogs(VESTIBULE_PROVIDER_WHEELS)]
 TIME_ZONE = time_zone(
     "VESTIBULE_TIME_ZONE", env.str("VESTIBULE_TIME_ZONE", default="") or "Europe/Copenhagen"
 )
