@@ -132,7 +132,7 @@ def _answered(view: View, request: HttpRequest, named: dict[str, Any]) -> HttpRe
 
 def _refused(error: ProtocolError, status: int) -> JsonResponse:
     body = {"error": error.error, "error_description": error.description}
-    response = JsonResponse(body, status=status)
+    response = JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
     if isinstance(error, AuthorizationPending):  # as each device is told every five seconds
         response.is_ordinary = True  # type: ignore[attr-defined]  # portal/middleware.py
     if isinstance(error, InvalidClient):  # RFC 9110, 15.5.2: every 401 has one

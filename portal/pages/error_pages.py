@@ -121,7 +121,8 @@ def server_error(request: HttpRequest) -> HttpResponse:
         code = ""
     log.error("page.server_error", support_code=code)
     if is_json_route(request) or not wants_page(request):
-        return JsonResponse(_body("server_error", _DEFECT, code), status=500)
+        body = _body("server_error", _DEFECT, code)
+        return JsonResponse(body, status=500, headers={"Cache-Control": "no-store"})
     page = loader.get_template("errors/500.html").render({"code": code})
     return HttpResponseServerError(page)
 

@@ -121,6 +121,7 @@ def test_a_defect_behind_a_json_route_is_json_to_whoever_takes_all(
     asking = Client(raise_request_exception=False, headers={"Accept": "*/*"})
     answer = asking.get("/openid/providers")
     assert (answer.status_code, answer.json()["error"]) == (500, "server_error")
+    assert answer["Cache-Control"] == "no-store"
 
 
 def wrong_password(client: Client, peer: Upstream) -> Any:

@@ -165,6 +165,10 @@ def test_an_unknown_application_is_sent_nowhere(app: Application) -> None:
     for changes in ({"client_id": "nobody"}, {"client_id": None}, {"client_id": "vestibule"}):
         page = app.ask(**changes)
         assert (page.status_code, "Location" in page) == (400, False)
+        asked, as_json = app.request(**changes), {"Accept": "application/json"}
+        told = app.browser.get("/oauth/authorize", asked, headers=as_json)
+        assert told.json()["error_description"] == "The application is not known here."
+        assert (page["Cache-Control"], told["Cache-Control"]) == ("no-store", "no-store")
 
 
 @pytest.mark.django_db(transaction=True)
