@@ -10,6 +10,7 @@ import re
 
 from django.core.wsgi import get_wsgi_application
 
+from accounts.conf import frontend_origins
 from accounts.offers import offered
 from portal import conf
 from portal.operations.checks import refuse_unsound
@@ -49,6 +50,7 @@ application = Front(
     kept=Kept(_OFTEN, 16 * 2**20, ended) if conf.fast_path() else None,
     watch=numbers.standing if conf.metrics_are_read() else None,
     workers=conf.workers(),
+    origins=frontend_origins(),
 )
 
 # Whatever exists by now stays until the end: the collector need not walk over it time and

@@ -4,7 +4,7 @@ import asyncio
 import io
 import sys
 from asyncio import AbstractEventLoop, Future
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -53,6 +53,10 @@ _BUSY = (
     '{"error": "temporarily_unavailable", "error_description": "Too many requests wait. Try again '
     'in a few seconds."}'
 )
+_READABLE = (
+    ("access-control-allow-credentials", "true"),
+    ("access-control-expose-headers", "Retry-After"),
+)
 _BROKEN = '{"error": "invalid_request", "error_description": "The request did not arrive whole."}'
 
 
@@ -82,7 +86,7 @@ class Front:
     An answer that is `kept`, or that an `at_hand` function gives, is sent from the event loop,
     without a query. A thread asks the `short_ways` first, in their order. `watch` gets the
     `Standing` each second, in the event loop. A worker that is replaced, one of `workers`, serves
-    until its successor does.
+    until its successor does. Pages of these `origins` may read what the front refuses by itself.
     """
 
     def __init__(
@@ -101,6 +105,7 @@ class Front:
         workers: int = 1,
         most_waiting: int = MOST_WAITING,
         room: int = ROOM,
+        origins: Collection[str] = (),
     ) -> None:
         self._application = application
         self._proxies = proxies
@@ -114,6 +119,7 @@ class Front:
         self._hands = Hands(threads)
         self._most_waiting = most_waiting
         self._room = room
+        self._origins = frozenset(origins)
         self._replaced = Replaced(workers)
 
     def __rsgi_init__(self, loop: AbstractEventLoop) -> None:
@@ -146,7 +152,7 @@ class Front:
         if refusal:
             if body.is_announced(environ):
                 await self._pass_over(environ, protocol)
-            _refuse(protocol, *refusal)
+            self._refuse(environ, protocol, *refusal)
             return
         if key and self._decided(key, environ, protocol):
             return
@@ -155,7 +161,7 @@ class Front:
         if room > self._room or self._hands.waiting >= self._most_waiting:
             if has_body:
                 await self._pass_over(environ, protocol)
-            _refuse(protocol, 503, _BUSY, ("retry-after", "5"))
+            self._refuse(environ, protocol, 503, _BUSY, ("retry-after", "5"))
             return
         self._room -= room
         try:
@@ -221,15 +227,23 @@ class Front:
         except TimeoutError:
             if body.length_of(environ) > self._largest:
                 return b""
-            _refuse(protocol, 408, _LATE)
+            self._refuse(environ, protocol, 408, _LATE)
         except (RuntimeError, EOFError):  # granian's word for a peer that left, and ours
-            _refuse(protocol, 400, _BROKEN)
+            self._refuse(environ, protocol, 400, _BROKEN)
         return None
 
     async def _pass_over(self, environ: Environ, protocol: Any) -> None:
         with suppress(TimeoutError, RuntimeError, EOFError):
             async with asyncio.timeout(self._deadline):
                 await body.passed_over(environ, protocol)
+
+    def _refuse(
+        self, environ: Environ, protocol: Any, status: int, text: str, *more: tuple[str, str]
+    ) -> None:
+        headers = [("content-type", "application/json"), ("cache-control", "no-store"), *more]
+        if environ.get("HTTP_ORIGIN") in self._origins:
+            headers += [("access-control-allow-origin", environ["HTTP_ORIGIN"]), *_READABLE]
+        protocol.response_str(status, [*headers, ("connection", "close")], text)
 
     def _environ(self, scope: Any) -> Environ:
         """Return what PEP 3333 asks for; the body is still to come."""
@@ -349,11 +363,6 @@ def _refusal(authority: str | None, environ: Environ) -> tuple[int, str] | None:
 def _names_two_hosts(authority: str | None, host: str) -> bool:
     """Tell whether the target and `Host`, or two lines of it, differ (RFC 9112, 3.2 and 3.2.2)."""
     return "," in host or bool(authority and authority.lower() != host.lower())
-
-
-def _refuse(protocol: Any, status: int, text: str, *more: tuple[str, str]) -> None:
-    headers = [("content-type", "application/json"), ("cache-control", "no-store"), *more]
-    protocol.response_str(status, [*headers, ("connection", "close")], text)
 
 
 def _settle(done: Future[None], over: Callable[[], None] | None) -> None:

@@ -14,17 +14,23 @@ from tests.peers.site import Site
 
 pytestmark = pytest.mark.wire
 
+FRONT_END = "https://go.example"
 PATIENCE = 30.0  # seconds that an answer may take on a machine that is busy
 STATUS = re.compile(rb"HTTP/1\.[01] ([0-9]{3}) ")
 
 
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
-    return site()
+    return site({"VESTIBULE_FRONTEND_ORIGINS": FRONT_END})
 
 
 def answers(house: Site, request: bytes) -> list[int]:
-    """Return the statuses of all answers to raw bytes, which the site ends by hanging up.
+    """Return the statuses of all answers to raw bytes, as `said` has them."""
+    return [int(status) for status in STATUS.findall(said(house, request))]
+
+
+def said(house: Site, request: bytes) -> bytes:
+    """Return all answers to raw bytes, which the site ends by hanging up.
 
     Raises `TimeoutError` when it does not: every request here asks for that, or cannot be read on.
     """
@@ -36,7 +42,7 @@ def answers(house: Site, request: bytes) -> list[int]:
         with suppress(ConnectionError):  # it left bytes of ours unread
             while piece := wire.recv(65536):
                 received += piece
-    return [int(status) for status in STATUS.findall(received)]
+    return received
 
 
 def head(house: Site, *lines: str, method: str = "POST", path: str = "/auth/login/local") -> bytes:
@@ -110,6 +116,18 @@ def test_a_header_whose_parts_are_looked_for_is_short(house: Site, name: str) ->
         long = f'{name}: text/html;"{";" * length}'
         asked = head(house, long, "Connection: close", method="GET", path="/login")
         assert answers(house, asked) == [status]
+
+
+def test_a_front_end_elsewhere_reads_what_the_front_refuses(house: Site) -> None:
+    """Else its script is told of no answer at all, for as long as the cookie is there."""
+    ask = ("Cookie: a=\u00e6", "Connection: close")
+    for origin, readable in ((FRONT_END, True), ("https://evil.example", False), ("null", False)):
+        asked = head(house, f"Origin: {origin}", *ask, method="GET", path="/auth/session")
+        answer = said(house, asked).decode().lower()
+        assert "delete the cookies" in answer
+        assert (f"access-control-allow-origin: {origin}\r\n" in answer) is readable
+        assert ("access-control-allow-credentials: true" in answer) is readable
+    assert "access-control" not in said(house, head(house, *ask)).decode().lower()
 
 
 def test_huge_cookies_never_break_a_page(house: Site) -> None:
