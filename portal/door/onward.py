@@ -44,6 +44,13 @@ class AfterForm:
         return page
 
 
+def led_on(request: HttpRequest, url: str) -> HttpResponse:
+    """Return the way to `url` for who may have been led here by an upstream, from a form of its own
+    that allows this site alone.
+    """
+    return _by_page(request, url) if _may_end_abroad(url) else answers.see_other(url)
+
+
 def _ends_a_form_abroad(request: HttpRequest, url: str) -> bool:
     """Tell whether a form may have led here, and `url` leads on abroad.
 

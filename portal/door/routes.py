@@ -66,7 +66,7 @@ def way_of(slug: str, path: str, next_url: str) -> tuple[str, str]:
     also on MapStore's way: `next_url` leads back to that then.
     """
     parts = urlsplit(next_url)
-    if parts.path != login_path(slug, OPENID):
+    if parts.netloc or parts.path != login_path(slug, OPENID):
         return prefix_of(path), next_url
     return OPENID, parse_qs(parts.query).get("next", [""])[0]
 

@@ -10,9 +10,8 @@ from accounts.middleware import leaves
 from accounts.models import User
 from accounts.source import catalogue
 from portal import conf
-from portal.door import answers, cookies, incoming, leaving
+from portal.door import answers, cookies, incoming, leaving, onward
 from portal.door.destinations import safe_destination
-from portal.door.onward import page_of
 from portal.pages import error_pages
 
 
@@ -20,9 +19,9 @@ from portal.pages import error_pages
 @require_safe
 def front(request: HttpRequest) -> HttpResponse:
     """Show the front page, or lead to the institution's own when there is nothing to tell."""
-    onward = leaving.back_from_leaving(request)
-    if onward:
-        response: HttpResponse = answers.see_other(onward)
+    wanted = leaving.back_from_leaving(request)
+    if wanted:
+        response = onward.led_on(request, wanted)
         cookies.forget(response, cookies.RETURN)
         return response
     session = incoming.session_of(request)
@@ -79,9 +78,9 @@ def formerly(request: HttpRequest) -> HttpResponse:
 @require_safe
 def done(request: HttpRequest) -> HttpResponse:
     """Come back from an upstream's logout. Its state, right or wrong, decides nothing."""
-    onward = leaving.back_from_leaving(request)
-    response = answers.see_other(onward or "/")
-    if onward:
+    wanted = leaving.back_from_leaving(request)
+    response = onward.led_on(request, wanted) if wanted else answers.see_other("/")
+    if wanted:
         cookies.forget(response, cookies.RETURN)
     return response
 
@@ -100,4 +99,4 @@ def left_elsewhere(request: HttpRequest) -> HttpResponse:
 @require_safe
 def go_on(request: HttpRequest, key: str) -> HttpResponse:
     """Lead to where a form of this site leads abroad, without a redirect."""
-    return page_of(request, key)
+    return onward.page_of(request, key)

@@ -12,7 +12,7 @@ from accounts.middleware import leaves_by
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import anew, answers, incoming, leaving, routes, signing_in, wishes
+from portal.door import anew, answers, incoming, leaving, onward, routes, signing_in, wishes
 from portal.door.destinations import safe_destination
 from portal.pages.login import (
     after_switch,
@@ -47,12 +47,12 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     next_url = wanted or source.row.after_login or "/"
     if session.is_logged_in and not again:
         landing = signing_in.landing(source, session, next_url)
-        return _handed_over(answers.see_other(landing), session)
+        return _handed_over(onward.led_on(request, landing), session)
     if session.is_logged_in and source.description.unsolicited:
         return anew.page(request, source, wanted, wishes.demanded(request, None))
     try:
-        onward = _back_here(source, wanted) or next_url
-        return signing_in.begin(request, source, onward, again=again)
+        then = _back_here(source, wanted) or next_url
+        return signing_in.begin(request, source, then, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=wanted)
 

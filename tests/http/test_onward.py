@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import Source, User
+from portal.door import routes
 from tests.http.conftest import enter, sign_in
 from tests.http.onward import onward
 
@@ -47,3 +48,9 @@ def test_a_front_end_may_have_a_path_that_is_one_of_ours(
     answer = enter(client, "town", next_url=f"https://go.example{path}")
     assert answer["Location"].startswith("/onward/")
     assert onward(client, answer)["Location"] == f"https://go.example{path}"
+
+
+def test_a_front_end_at_mapstores_path_is_not_taken_for_ours() -> None:
+    theirs, ours = "https://map.example/openid/town/login?next=%2Fa", "/openid/town/login?next=%2Fa"
+    assert routes.way_of("town", "/auth/callback/town", theirs) == ("auth", theirs)
+    assert routes.way_of("town", "/auth/callback/town", ours) == ("openid", "/a")

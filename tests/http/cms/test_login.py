@@ -110,6 +110,18 @@ def test_who_is_asked_whether_to_switch_stays_on_mapstores_way(
     assert asked == "/openid/library/login?next=%2Faccount%2Fsessions&switch=1"
 
 
+def test_mapstores_way_leads_to_a_front_end_elsewhere_by_a_page(
+    visitor: Visitor, settings: Any
+) -> None:
+    """The library's form is at the beginning of all these redirects, and allows this site alone."""
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://map.example"]
+    begun = visitor.get("/openid/library/login", next="https://map.example/#/")
+    visitor.at_cms.sign_in("rikke", begun["Location"])
+    handed = visitor.get(visitor.get(CALLBACK)["Location"])
+    assert handed.cookies["tokens_key"].value
+    assert onward(visitor.site, handed)["Location"] == "https://map.example/#/"
+
+
 def test_w5_a_callback_without_a_cookie_signs_nobody_in(visitor: Visitor) -> None:
     event = failure(visitor.get(CALLBACK))
     assert event.reason == "login-failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -277,6 +278,20 @@ def test_one_of_two_sources_ends_the_other_stays(
     assert StoredSession.objects.count() == StoredTokens.objects.count() == 1
 
 
+def test_a_front_end_elsewhere_is_reached_from_a_provider_that_asks_by_a_form(
+    browser: Browser, source: Make, provider: Certified, settings: Any
+) -> None:
+    """A provider that asks whether to leave allows its form this site alone (CSP 3)."""
+    settings.VESTIBULE_FRONTEND_ORIGINS = ["https://go.example"]
+    source(provider)
+    browser.sign_in("town")
+    leave = browser.site.post("/auth/logout", {"return_to": "https://go.example/bye"})
+    back = browser.deliver(browser.go(onward(browser.site, leave)["Location"]))
+    assert back.status_code == 303
+    assert onward(browser.site, back)["Location"] == "https://go.example/bye"
+    assert browser.site.get("/auth/logout/done")["Location"] == "/"
+
+
 def test_another_source_is_entered_after_leaving_the_first(
     browser: Browser, source: Make, provider: Certified
 ) -> None:
@@ -287,7 +302,7 @@ def test_another_source_is_entered_after_leaving_the_first(
     assert asking.status_code == 200
     left = onward(browser.site, browser.site.post("/auth/login/school", {"switch": "1"}))
     back = browser.deliver(browser.go(left["Location"]))
-    assert back["Location"] == "/auth/login/school"
+    assert onward(browser.site, back)["Location"] == "/auth/login/school"
     browser.sign_in("school")
     assert browser.session()["source"] == "school"
     assert StoredSession.objects.count() == 1
