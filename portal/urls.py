@@ -25,6 +25,7 @@ from portal.authorization_server import (
     userinfo,
     webfinger,
 )
+from portal.door.late_forms import counts_late
 from portal.factors import account_page, step_page
 from portal.gateway import app_passwords_page, arrival
 from portal.gateway.middleware import check
@@ -144,7 +145,7 @@ urlpatterns = [
     path("readyz", health.ready, name="readyz"),
     path("doctor", mirror.doctor, name="doctor"),
     path("metrics", page.metrics, name="metrics"),
-    path("i18n/setlang/", login_not_required(set_language), name="set_language"),
+    path("i18n/setlang/", counts_late(login_not_required(set_language)), name="set_language"),
     path("admin/", admin.site.urls),
 ]
 

@@ -1,7 +1,10 @@
 """The form of a sign-in that comes after the sign-in: sent twice, or from another tab. The first
 has turned the CSRF token, so the second brings an old one. So does the answer to a question of an
-application or a device: its view's `asks_anew` says where it is asked once more.
+application or a device: its view's `asks_anew` says where it is asked once more. A form by which
+nobody can be harmed counts all the same: signing out, another language.
 """
+
+from typing import Any
 
 from django.core.exceptions import SuspiciousOperation
 from django.http import HttpRequest, UnreadablePostError
@@ -21,10 +24,36 @@ _SIGN_INS = frozenset({_FORM, "passkey-sign-in", _STEP})
 _MORE = (forms.LINK, "switch", anew.BUTTON, "offer")
 # What has a form at its own address, for whoever sent one too late.
 _FORMS = frozenset({_FORM, _STEP, "password-forgotten", "password-change", "device"})
+# What is a page with buttons at its own address. So is all of the administration.
+_PAGES = frozenset(
+    {
+        "account-sessions", "account-devices", "account-sign-ins", "account-apps",
+        "account-app-passwords", "account-passkeys", "account-delete", "second-factor",
+        "recovery-codes",
+    }
+)  # fmt: skip
 # Django's word for a token that came in the form and is not the browser's any more. It has judged
 # `Origin` and `Referer` before that, so no foreign page comes here.
 _OLD_TOKEN = "CSRF token from POST incorrect."  # noqa: S105  # no secret
 _OF_ORIGIN = ("Origin", "Referer")
+
+
+def counts_late(view_func: Any) -> Any:
+    """Mark a view whose form counts although its token is old, since it harms nobody who sent it
+    from a page of this site.
+    """
+    view_func.counts_late = True
+    return view_func
+
+
+def counts(request: HttpRequest, reason: str) -> bool:
+    """Tell whether such a form counts: it is a page's of this very site, as its `Origin` says
+    (RFC 6454, 7.3), and only its token is old.
+    """
+    own = f"{request.scheme}://{request.get_host()}"
+    is_own = request.headers.get("Origin") == own and wants_page(request)
+    view = getattr(request.resolver_match, "func", None)
+    return is_own and reason == _OLD_TOKEN and getattr(view, "counts_late", False)
 
 
 def leads_to(request: HttpRequest, reason: str) -> str:
@@ -73,6 +102,16 @@ def address_of(request: HttpRequest) -> str:
         return request.get_full_path()
     next_url = safe_destination(request.POST.get("next"))
     return routes.login_path(match.kwargs["slug"], next=next_url, **wishes.carried(request))
+
+
+def page_of(request: HttpRequest) -> str:
+    """Return the address of the page with the button that was pressed too late; nothing where it
+    has none.
+    """
+    match = request.resolver_match
+    if match is None or not (match.url_name in _PAGES or match.namespaces == ["admin"]):
+        return ""
+    return request.get_full_path()
 
 
 def _is_own(request: HttpRequest, source: ConfiguredSource) -> bool:

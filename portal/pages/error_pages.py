@@ -57,6 +57,7 @@ def _refuse(
     context = {"code": code, "cookies": bool(request.COOKIES)}
     if reason == "form-expired":
         context["again"] = late_forms.address_of(request)
+        context["page"] = late_forms.page_of(request)
     return answers.page(request, _TEMPLATES[reason], context, status)
 
 
@@ -83,8 +84,13 @@ not_found = partial(_refuse, 404, "invalid_request", "not-found")
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """Answer a form without its token; `reason` is Django's, and no word for people. Whoever has
-    signed in by another click or tab goes on to where the form of a sign-in would have led.
+    signed in by another click or tab goes on to where the form of a sign-in would have led; who
+    signs out from another tab is signed out.
     """
+    match = request.resolver_match
+    if match and late_forms.counts(request, reason):
+        taken: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        return taken
     onward = late_forms.leads_to(request, reason)
     if onward:
         return answers.see_other(onward)

@@ -12,6 +12,7 @@ from accounts.source import catalogue
 from portal import conf
 from portal.door import answers, cookies, incoming, leaving, onward
 from portal.door.destinations import safe_destination
+from portal.door.late_forms import counts_late
 from portal.pages import error_pages
 
 
@@ -40,6 +41,7 @@ def front(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@counts_late
 @login_not_required
 @require_http_methods(["GET", "POST"])
 @leaves
@@ -59,6 +61,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     return answers.page(request, "logout/confirm.html", {"return_to": return_to})
 
 
+@counts_late
 @login_not_required
 @require_POST
 def leave_again(request: HttpRequest) -> HttpResponse:

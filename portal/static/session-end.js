@@ -2,7 +2,7 @@
 // stored in the browser. Without this the sentence with the time stands, and the page goes by itself.
 const bar = document.getElementById("session-end");
 if (bar) {
-  const SOON = 120, PATIENCE = 5, WAIT = 10;
+  const SOON = 120, PATIENCE = 5, WAIT = 10, SHOWN = Date.now();
   const said = bar.querySelector("[role=status]"), link = bar.querySelector("a"), count = bar.querySelector(".count"), at = bar.querySelector(".at");
   const stays = link.textContent, shared = bar.classList.contains("shared");
   let end = Date.now() + bar.dataset.left * 1000, state = "", asking = null, askedAt = 0;
@@ -78,8 +78,9 @@ if (bar) {
     show();
     if (learned && left() <= SOON && state === "soon") say("latest", bar.dataset.latest);
   });
+  // Another tab may have signed out or in meanwhile: who comes back reads it before a form is sent.
   addEventListener("focus", async () => {
-    if (state === "") return;
+    if (state === "" && Date.now() - (askedAt || SHOWN) < PATIENCE * 1000) return;
     await ask("/auth/ends");
     show();
   });

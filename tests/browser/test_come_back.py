@@ -88,3 +88,28 @@ def test_a_form_without_cookies_is_filled_in_again(page: Page, house: Site) -> N
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()
     expect(page).to_have_url(f"{house.url}/account/sessions")
+
+
+def test_a_tab_from_before_another_sign_in_sends_its_form(page: Page, house: Site) -> None:
+    """What was typed stays, and the tab learns the new token when its person comes back to it."""
+    page.clock.install()
+    sign_in(page, house)
+    page.goto(f"{house.url}/account/password")
+    page.get_by_label("Present password", exact=True).fill("what I have typed")
+    token = page.locator("[name=csrfmiddlewaretoken]").first
+    was = token.input_value()
+    other = page.context.new_page()
+    other.goto(f"{house.url}/auth/login/local?again=1")
+    other.get_by_label("Password", exact=True).fill(PASSWORD)
+    other.get_by_role("button", name="Sign in").click()
+    expect(other).to_have_url(f"{house.url}/account/")
+    page.clock.fast_forward(6000)
+    with page.expect_response("**/auth/ends"):
+        page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(token).not_to_have_value(was)
+    expect(page.get_by_label("Present password", exact=True)).to_have_value("what I have typed")
+    with other.expect_navigation():
+        other.get_by_role("banner").get_by_role("button", name="Sign out").click()
+    page.clock.fast_forward(6000)
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.locator("#session-end")).to_contain_text("You are signed out.")

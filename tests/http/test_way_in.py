@@ -587,6 +587,9 @@ def test_a_form_that_came_too_late_leads_back_to_its_address(person: User) -> No
     assert way_on("/auth/login/local", link="x") == "/"
     assert way_on("/login/forgotten") == "/login/forgotten"
     assert way_on("/i18n/setlang/") == "/"
+    assert way_on("/account/sessions", end="others") == "/account/sessions"
+    assert way_on("/account/app-passwords") == "/account/app-passwords"
+    assert way_on("/admin/auth/group/add/?_popup=0") == "/admin/auth/group/add/?_popup=0"
 
 
 TWICE: list[tuple[dict[str, str], dict[str, str], str]] = [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
@@ -69,6 +70,56 @@ def test_e03_a_post_needs_the_csrf_token(client: Client, person: User) -> None:
     strict.cookies["vestibule"] = client.cookies["vestibule"].value
     assert strict.post("/auth/logout").status_code == 403
     assert StoredSession.objects.exists()
+
+
+def from_another_tab(path: str, **posted: str) -> tuple[Client, dict[str, Any]]:
+    """Return a browser whose person has signed in once more since a form of it was shown, and what
+    that form is sent with: to `path`, with its old token, from a page of this site.
+    """
+    browser = Client(enforce_csrf_checks=True)
+    for _each in range(2):
+        page = browser.get("/auth/login/local?again=1").content.decode()
+        (token, *_more) = re.findall(r'name="csrfmiddlewaretoken" value="(\w+)"', page)
+        sent = {"username": "alice", "password": PASSWORD, "csrfmiddlewaretoken": token}
+        assert browser.post("/auth/login/local", sent).status_code == 303
+    data = {**posted, "csrfmiddlewaretoken": token}
+    return browser, {"path": path, "data": data, "headers": {"Origin": "http://testserver"}}
+
+
+def test_sign_out_in_a_tab_from_before_the_last_sign_in_signs_out(person: User) -> None:
+    browser, sent = from_another_tab("/auth/logout", return_to="/device")
+    for headers in ({}, {"Origin": "https://evil.example"}, {"Origin": "http://testserver:1"}):
+        assert browser.post(**{**sent, "headers": headers}).status_code == 403
+    fetched = {**sent["headers"], "X-Requested-With": "XMLHttpRequest"}
+    assert browser.post(**{**sent, "headers": fetched}).status_code == 403
+    none = {**sent, "data": {"csrfmiddlewaretoken": ""}}
+    assert browser.post(**none).status_code == 403
+    assert StoredSession.objects.count() == 1
+    assert browser.post(**sent)["Location"] == "/device"
+    assert not StoredSession.objects.exists()
+
+
+def test_another_language_in_a_tab_from_before_the_last_sign_in_is_spoken(person: User) -> None:
+    browser, sent = from_another_tab("/i18n/setlang/", language="da", next="/account/")
+    assert browser.post(**sent)["Location"] == "/account/"
+    assert '<html lang="da">' in browser.get("/account/").content.decode()
+
+
+def test_a_form_that_changes_anything_needs_its_token_in_such_a_tab(person: User) -> None:
+    browser, sent = from_another_tab("/account/sessions", end="others")
+    page = browser.post(**sent)
+    assert page.status_code == 403
+    assert '<a class="button" href="/account/sessions">Open the page again</a>' in (
+        page.content.decode()
+    )
+
+
+def test_the_administrations_button_signs_out_as_every_other(client: Client, person: User) -> None:
+    """Who had left already was asked to sign in, and signed out by that."""
+    User.objects.filter(pk=person.pk).update(is_staff=True)
+    sign_in(client)
+    page = client.get("/admin/").content.decode()
+    assert '<form id="logout-form" method="post" action="/auth/logout">' in page
 
 
 def test_a_click_on_this_site_leaves_by_get(client: Client, person: User) -> None:
