@@ -148,6 +148,17 @@ def test_a_way_in_is_taken_away_with_a_reason(admin: Client, tenant: Tenant) -> 
     )
 
 
+@pytest.mark.parametrize("what", ["unlink", "remove-passkey", "enable"])
+def test_what_a_colleague_has_done_already_is_said_so(
+    admin: Client, person: User, what: str
+) -> None:
+    way = person.identities.get().pk
+    person.identities.all().delete()
+    answer = act(admin, person, what, identity=way, passkey=1, reason="left the school")
+    assert answer["Location"] == url(person)
+    assert b"That was over already." in admin.get(answer["Location"]).content
+
+
 def test_the_last_administrator_is_neither_disabled_nor_unlinked(admin: Client) -> None:
     ada = User.objects.get(username="ada")
     assert act(admin, ada, "disable").status_code == 403  # nobody shuts themselves out

@@ -14,7 +14,7 @@ from django.utils.translation import ngettext
 
 from accounts import events
 from accounts.factors import passkeys
-from accounts.models import Identity, StoredSession, User
+from accounts.models import Identity, Passkey, StoredSession, User
 from accounts.session import administrators, people
 from accounts.source import groups
 from accounts.telling import tell
@@ -137,6 +137,7 @@ class PersonPage(MergePage):
         with transaction.atomic():
             former = User.objects.filter(pk=person.pk, status=User.Status.DISABLED)
             if not former.update(status=User.Status.ACTIVE):
+                self._say_over(request)
                 return
             events.record(events.event("person.status_changed", user=person, detail="active"))
         self.message_user(request, _("%s may sign in again.") % person, messages.SUCCESS)
@@ -144,9 +145,12 @@ class PersonPage(MergePage):
     def _unlink(self, request: HttpRequest, person: User) -> None:
         if not self._may_unlink(request, person):
             raise PermissionDenied
-        mine = person.identities.select_related("source")
-        way = mine.filter(pk=incoming.number(request, "identity")).first()
+        ways = Identity.objects.select_related("source", "user")
+        way = ways.filter(pk=incoming.number(request, "identity")).first()
         if way is None:
+            self._say_over(request)
+            return
+        if way.user_id != person.pk:
             raise Http404
         reason = self._reason(request)
         if not reason:
@@ -168,9 +172,16 @@ class PersonPage(MergePage):
             return
         number, visit = incoming.number(request, "passkey"), incoming.visit(request)
         if not passkeys.remove(person.pk, number, visit, reason):
-            raise Http404
+            if Passkey.objects.filter(pk=number).exists():
+                raise Http404
+            self._say_over(request)
+            return
         said = _("Taken away. Nobody can sign in as %s by that passkey any more.") % person
         self.message_user(request, said, messages.SUCCESS)
+
+    def _say_over(self, request: HttpRequest) -> None:
+        """Say that another tab, or a colleague, was quicker."""
+        self.message_user(request, _("That was over already."), messages.WARNING)
 
     def _reason(self, request: HttpRequest) -> str:
         """Return why something is taken away; nothing, and say so, where none was given."""
