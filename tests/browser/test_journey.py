@@ -136,6 +136,10 @@ def test_what_is_read_in_a_small_window_has_room_for_a_word(
         page.goto(house.url + path)
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert page.evaluate(NARROWEST) > 150, path
+    page.goto(f"{house.url}/account/second-factor")
+    page.evaluate("document.documentElement.style.fontSize = '200%'")
+    expect(page.locator(".set-up")).to_be_visible()
+    assert page.evaluate(STICKING_OUT) == []
 
 
 def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house: Site) -> None:
@@ -176,10 +180,12 @@ def test_a_long_name_from_right_to_left_keeps_its_beginning(page: Page, house: S
     expect(name).to_have_css("direction", "rtl")
 
 
-def test_a_long_address_of_the_house_stays_in_the_window(
+def test_a_long_name_and_address_of_the_house_stay_in_the_window(
     page: Page, site: Callable[..., Site]
 ) -> None:
-    own = site({"VESTIBULE_SUPPORT": "borgerservice.og.bibliotek@sommerby-kommune.example"})
+    support = "borgerservice.og.bibliotek@sommerby-kommune.example"
+    name = "Stadtbibliothek und Bürgerdienste Hohenzollern-Sigmaringen"
+    own = site({"VESTIBULE_SUPPORT": support, "VESTIBULE_NAME": name})
     page.set_viewport_size({"width": 360, "height": 720})
     page.goto(f"{own.url}/nowhere")
     expect(page.get_by_text("Support code")).to_be_visible()
