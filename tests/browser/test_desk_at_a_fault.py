@@ -103,3 +103,34 @@ def test_long_words_widen_no_form_and_lie_under_no_button(desk: Page, house: Sit
         assert desk.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
         rows = desk.locator(".form-row").all()
         assert not any(each.evaluate("e => e.scrollWidth > e.clientWidth") for each in rows), path
+
+
+def test_the_name_of_a_role_is_not_torn_apart(desk: Page, house: Site) -> None:
+    desk.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    desk.goto(f"{house.url}/admin/accounts/user/add/")
+    for width in (1280, 360):
+        desk.set_viewport_size({"width": width, "height": 740})
+        roles = desk.locator("#id_roles label strong").all()
+        assert len(roles) == 3
+        assert all(each.evaluate("e => e.getClientRects().length === 1") for each in roles)
+        assert len({each.bounding_box()["height"] for each in roles}) == 1  # type: ignore[index]
+
+
+def test_both_people_are_seen_on_a_telephone_before_they_are_one(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/accounts/user/?q=ada")
+    desk.locator("#result_list tbody a").first.click()
+    desk.goto(f"{desk.url.replace('/person/', '/merge/')}?other=long")
+    desk.set_viewport_size({"width": 360, "height": 740})
+    seen = desk.get_by_role("region", name="Both people")
+    assert seen.evaluate("each => each.scrollWidth - each.clientWidth") <= 0
+
+
+def test_buttons_have_an_edge_where_colours_are_the_readers_own(desk: Page, house: Site) -> None:
+    desk.goto(f"{house.url}/admin/accounts/user/?q=long")
+    desk.locator("#result_list tbody a").first.click()
+    desk.emulate_media(forced_colors="active")
+    buttons = [*desk.locator("#content button").all(), *desk.locator(".object-tools a").all()]
+    assert len(buttons) >= 4
+    for each in buttons:
+        expect(each).to_have_css("border-top-style", "solid")
+        expect(each).to_have_css("border-top-width", "1px")
