@@ -74,9 +74,17 @@ const make = (form) => {
 
 const use = (form) => {
   let waiting = null;
-  const asked = async () => {
+  // A sign-in in another tab has turned the token of this page's forms: they take the new one.
+  const renewed = async () => {
+    const told = await fetch("/auth/ends", { headers: { Accept: "application/json" } });
+    const token = told.headers.get("X-CSRFToken");
+    for (const field of token ? document.getElementsByName("csrfmiddlewaretoken") : []) field.value = token;
+    return Boolean(token);
+  };
+  const asked = async (again = false) => {
     const body = new URLSearchParams({ csrfmiddlewaretoken: form.elements.csrfmiddlewaretoken.value });
     const answer = await fetch(form.dataset.options, { method: "POST", body });
+    if (answer.status === 403 && !again && await renewed()) return asked(true);
     if (!answer.ok) throw new Error(answer.status);
     const options = await answer.json();
     return { ...options, challenge: bytes(options.challenge) };

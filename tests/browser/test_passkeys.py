@@ -29,7 +29,7 @@ ELSEWHERE = """async (challenge) => {
 def house(site: Callable[..., Site]) -> Site:
     own = site({"VESTIBULE_ALLOWED_HOSTS": "127.0.0.1"})
     people = PEOPLE.replace(
-        '("bob",', '("carl", "Carl"), ("dora", "Dora"), ("erik", "Erik"), ("bob",'
+        '("bob",', '("carl", "Carl"), ("dora", "Dora"), ("erik", "Erik"), ("finn", "Finn"), ("bob",'
     )
     own.manage("shell", "--verbosity=0", stdin=people)  # one for each test: a passkey stays
     return own
@@ -74,6 +74,21 @@ def test_added_used_and_removed(page: Page, house: Site, device: Device) -> None
     expect(page.get_by_role("main")).to_contain_text("This passkey does not open an account here")
     expect(page.get_by_text("Support code")).to_be_visible()
     assert Axe().run(page).violations_count == 0
+
+
+def test_it_is_used_in_a_tab_from_before_another_sign_in(
+    page: Page, house: Site, device: Device
+) -> None:
+    sign_in(page, house, "finn")
+    add(page, house.url, device)
+    leave(page)
+    page.goto(f"{house.url}/login?next=/account/sessions")
+    other = page.context.new_page()
+    sign_in(other, house, "finn")
+    other.wait_for_url("**/account/")
+    leave(other)
+    press(page, device)
+    expect(page).to_have_url(f"{house.url}/account/sessions")
 
 
 def test_who_cannot_unlock_the_device_is_not_let_in(
