@@ -134,3 +134,17 @@ def test_buttons_have_an_edge_where_colours_are_the_readers_own(desk: Page, hous
     for each in buttons:
         expect(each).to_have_css("border-top-style", "solid")
         expect(each).to_have_css("border-top-width", "1px")
+
+
+def test_on_a_telephone_choices_are_of_one_size_and_buttons_in_one_line(
+    desk: Page, house: Site
+) -> None:
+    desk.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    desk.set_viewport_size({"width": 360, "height": 740})
+    desk.goto(f"{house.url}/admin/accounts/source/add/")
+    radios = [each.bounding_box() for each in desk.locator("input[type=radio]").all()]
+    assert {box["width"] for box in radios if box} == {20}
+    desk.goto(f"{house.url}/admin/gateway/accessrule/")
+    tools = [each.bounding_box() for each in desk.locator(".object-tools a").all()]
+    assert len(tools) == 2
+    assert len({box["x"] for box in tools if box}) == 1, "each begins where the first does"
