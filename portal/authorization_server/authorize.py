@@ -133,21 +133,28 @@ def decide(request: HttpRequest) -> HttpResponse:
         return way.failure(request, error)
 
 
-def _asked_anew(request: HttpRequest) -> str:
-    """Return the request that was shown to this person, which asks anew; nothing for all else."""
+def _shown(request: HttpRequest) -> tuple[str, int]:
+    """Return the address of the request that was shown, and to whom; nothing for all else."""
     try:
         sealed = request.POST.get("request", "")
         _key, came, resource, _at, _uid, person = unseal(sealed, _CONSENT)
     except Unreadable:
-        return ""
+        return "", 0
     given = Parameters(came)
     given.resource = tuple(resource)
     path = _path(given)
-    fits = len(path) <= _LONGEST_ADDRESS and person == incoming.person_id(request)
-    return path if fits else ""
+    return (path, person) if len(path) <= _LONGEST_ADDRESS else ("", 0)
 
 
-decide.asks_anew = _asked_anew  # type: ignore[attr-defined]  # portal/door/late_forms.py
+def _asked_anew(request: HttpRequest) -> str:
+    """Return the request that was shown to this person, which asks anew; nothing for all else."""
+    path, person = _shown(request)
+    return path if person == incoming.person_id(request) else ""
+
+
+# For portal/door/late_forms.py: where it leads its person, and what anybody may open by a click.
+decide.asks_anew = _asked_anew  # type: ignore[attr-defined]
+decide.begins_anew = lambda request: _shown(request)[0]  # type: ignore[attr-defined]
 
 
 def _go_on(request: HttpRequest, case: Case) -> HttpResponse:

@@ -105,10 +105,16 @@ def address_of(request: HttpRequest) -> str:
 
 
 def page_of(request: HttpRequest) -> str:
-    """Return the address of the page with the button that was pressed too late; nothing where it
-    has none.
+    """Return the address of the page with the button that was pressed too late, as the view's
+    `begins_anew` says or its own; nothing where it has none, or was too large.
     """
     match = request.resolver_match
+    begins_anew = getattr(match.func, "begins_anew", None) if match else None
+    if begins_anew:
+        try:
+            return str(begins_anew(request))
+        except (SuspiciousOperation, UnreadablePostError):
+            return ""
     if match is None or not (match.url_name in _PAGES or match.namespaces == ["admin"]):
         return ""
     return request.get_full_path()

@@ -111,7 +111,10 @@ def test_a_page_from_before_a_sign_in_in_another_tab_asks_anew(person: User, dec
     bob.give_local_identity()
     own.browser.cookies.pop("vestibule")
     signs_in(own.browser, "bob")
-    assert own.browser.post("/oauth/consent", fields).status_code == 403
+    refused = own.browser.post("/oauth/consent", fields)
+    assert refused.status_code == 403
+    (way_on,) = re.findall(r'href="([^"]*)">Open the page again<', refused.content.decode())
+    assert sealed(own.browser.get(unescape(way_on))) != fields["request"], "Bob is asked by a click"
 
 
 def test_who_is_late_is_asked_anew(app: Application) -> None:
