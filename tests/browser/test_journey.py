@@ -180,7 +180,7 @@ def test_a_long_name_from_right_to_left_keeps_its_beginning(page: Page, house: S
     expect(name).to_have_css("direction", "rtl")
 
 
-def test_a_long_name_and_address_of_the_house_stay_in_the_window(
+def test_a_long_address_of_the_house_stays_in_the_window(
     page: Page, site: Callable[..., Site]
 ) -> None:
     support = "borgerservice.og.bibliotek@sommerby-kommune.example"
