@@ -87,6 +87,7 @@ def test_the_95th_percentile_of_calls_is_told_by_source(
             events.record(events.event("login.failed", source="town", detail=str(milliseconds)))
     html = admin.get("/admin/").content.decode()
     assert "Town: 95 ms" in html
+    assert "1 source was called" in html
 
 
 @given(st.lists(st.integers(0, 10_000), max_size=200))

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from portal.operations.charts.figures import REFUSED, Figures, SourceFigures
 from portal.operations.story.reading import duration
@@ -89,13 +90,15 @@ def by_type(figures: Figures) -> Chart:
     """Return the sessions that are alive, a bar for each type."""
     pairs = [(name, count, str(count)) for name, count in figures.sessions]
     total = sum(count for _name, count in figures.sessions)
-    return _lying(pairs, (_("Type"), _("Sessions")), _("%d sessions") % total)
+    said = ngettext("%d session", "%d sessions", total) % total
+    return _lying(pairs, (_("Type"), _("Sessions")), said)
 
 
 def by_source(sources: Sequence[SourceFigures]) -> Chart:
     """Return the 95th percentile of each source's calls."""
     pairs = [(each.label, each.p95, duration(each.p95)) for each in sources if each.calls]
-    return _lying(pairs, (_("Source"), "p95"), _("%d sources were called") % len(pairs))
+    said = ngettext("%d source was called", "%d sources were called", len(pairs)) % len(pairs)
+    return _lying(pairs, (_("Source"), "p95"), said)
 
 
 def _lying(pairs: Sequence[tuple[str, int, str]], head: tuple[str, str], said: str) -> Chart:
