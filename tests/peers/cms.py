@@ -80,7 +80,7 @@ class Cms(StandIn):
         wanted = {"trouble": name, **more}
         answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=60)
         assert answer.status_code == 200, answer.text
-        patience.hangs(name == "slow")
+        patience.hangs(name == "slow", patience.BETWEEN)
 
     def command(self) -> tuple[list[str], dict[str, str]]:
         """Return the demo's own command, and its environment."""

@@ -38,7 +38,7 @@ def test_an_answer_that_is_none_is_temporary(
 
 def test_w15_a_slow_cms_is_given_up(provide: Provide, patron: Patron, library: Cms) -> None:
     patron.sign_in()
-    library.trouble("slow", slow_seconds=2)
+    library.trouble("slow")
     with pytest.raises(TemporarilyUnavailable):
         provide().complete_login(FLOW, {}, patron.cookies)
     library.trouble()

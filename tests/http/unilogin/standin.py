@@ -87,7 +87,7 @@ class Standin(Sandbox):
             done = operator.post(self.url + action, form, allow_redirects=False, timeout=60)
         assert done.status_code == 303, done.text
         (self.in_trouble.discard if name == "normal" else self.in_trouble.add)((page, action))
-        patience.hangs(name == "slow")
+        patience.hangs(name == "slow", patience.BETWEEN)
 
 
 class Browser(Walker):
