@@ -10,6 +10,7 @@ import pytest
 from portal.door import routes
 from tests.http.cms.conftest import CALLBACK, Visitor, failure
 from tests.http.conftest import stored, way_out
+from tests.http.onward import onward
 from tests.peers.cms import SITE, Cms
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -28,7 +29,7 @@ def test_its_patron_signs_out_there_first(source: Any, library: Cms) -> None:
     started = visitor.get(path, **wished, other="1")
     assert started["Location"].startswith(f"{library.url}/logout")
     assert visitor.at_cms.get(started["Location"]).headers["Location"] == f"{SITE}/"
-    back = visitor.get("/")
+    back = onward(visitor.site, visitor.get("/"))
     assert back["Location"] == routes.login_path("library", **wished), "as it began"
     again = visitor.get(back["Location"])
     assert visitor.at_cms.sign_in("lars", again["Location"]) == SITE + CALLBACK
@@ -48,7 +49,7 @@ def test_on_mapstores_way_somebody_else_is_handed_over(source: Any, library: Cms
     other = way_out(visitor.carry(), visitor.get(CALLBACK))
     assert other == f"{begun}&other=1"
     visitor.at_cms.get(visitor.get(other)["Location"])
-    back = visitor.get("/")["Location"]
+    back = onward(visitor.site, visitor.get("/"))["Location"]
     assert back == begun
     assert visitor.at_cms.sign_in("lars", visitor.get(back)["Location"]) == SITE + CALLBACK
     handed = visitor.get(visitor.get(CALLBACK)["Location"])

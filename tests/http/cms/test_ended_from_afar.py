@@ -13,6 +13,7 @@ from django.test import Client
 from accounts.models import StoredSession, User
 from tests.http.cms.conftest import CALLBACK, Visitor
 from tests.http.conftest import PASSWORD, later, sign_in, stored
+from tests.http.onward import onward
 from tests.peers import fresh
 from tests.peers.cms import SITE, Cms
 
@@ -89,7 +90,7 @@ def test_u30_who_comes_next_at_a_shared_computer_is_not_the_last_patron(
         begun = visitor.get("/auth/login/library", shared="1")["Location"]
         assert begun.startswith(f"{library.url}/logout")
         assert visitor.at_cms.get(begun).headers["Location"] == f"{SITE}/"
-        led = visitor.get(visitor.get("/")["Location"])
+        led = visitor.get(onward(visitor.site, visitor.get("/"))["Location"])
         visitor.at_cms.sign_in("rikke", led["Location"])
         visitor.get(CALLBACK)
         assert visitor.session()["user"]["name"] == "Rikke Læser"

@@ -33,7 +33,7 @@ def press(visitor: Visitor, start: str = START) -> Any:
 
 def back_at_the_cms(visitor: Visitor, start: str = START) -> str:
     """Come back from the CMS's logout. Returns its login, to which this site leads."""
-    led = visitor.get("/")["Location"]
+    led = onward(visitor.site, visitor.get("/"))["Location"]
     assert led.startswith(f"{start}?"), led
     started = visitor.carry().get(led)
     assert started.status_code == 302

@@ -13,6 +13,7 @@ import time_machine
 from django.test import Client
 
 from accounts.models import StoredSession, User
+from portal.door import cookies
 from tests.http.cms.conftest import CALLBACK, SLUG, Make, Visitor
 from tests.http.conftest import sign_in, stored
 from tests.http.tokens.caller import Caller
@@ -154,6 +155,8 @@ def test_row_10_who_leaves_another_type_is_not_signed_straight_in(
     assert visitor.get("/").status_code == 200
     assert visitor.get("/login", next="/account/").status_code == 200
     assert visitor.type == "anonymous"
+    assert visitor.site.cookies[cookies.LEFT]["max-age"] == 60
+    del visitor.site.cookies[cookies.LEFT]  # as a browser does then
     with time_machine.travel(datetime.now(UTC) + timedelta(seconds=61)):
         assert visitor.get("/login", next="/account/")["Location"] == "/account/"
 
