@@ -50,7 +50,7 @@ def test_slow_outlasts_the_patience_of_servers_but_not_of_people(
 ) -> None:
     browser.trouble("slow")
     with pytest.raises(requests.ReadTimeout):
-        requests.get(f"{sandbox.issuer}/jwks", timeout=1)
+        requests.get(f"{sandbox.issuer}/jwks", timeout=(60, 1))
     assert browser.authorize().status_code == 200
 
 
