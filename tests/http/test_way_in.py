@@ -365,7 +365,7 @@ def test_a_switch_over_an_upstreams_logout_comes_back_to_the_new_start(
     enter(client, "town")
     left = onward(client, client.post("/auth/login/local?next=/account/sessions", {"switch": "1"}))
     assert left["Location"].startswith(f"{peer.url}/logout")
-    back = client.get("/auth/logout/done?state=whatever")
+    back = onward(client, client.get("/auth/logout/done?state=whatever"))
     assert back["Location"] == "/auth/login/local?next=%2Faccount%2Fsessions"
     assert client.get("/auth/logout/done")["Location"] == "/"
 
