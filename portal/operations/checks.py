@@ -183,17 +183,18 @@ def nobody_stands_between(**_: Any) -> list[CheckMessage]:
         return []
     url = settings.DATABASE_URL
     place = stores.address(url) if url.startswith("postgres") else {}
-    mode = place.get("OPTIONS", {}).get("sslmode")
+    options = place.get("OPTIONS", {})
+    hosts = str(options.get("hostaddr") or place.get("HOST", "")).split(",")
     redis = servers.read(settings.REDIS_URL) if settings.REDIS_URL else None
     unproven = (
         (
-            mode not in VERIFIED and any(map(_is_away, place.get("HOST", "").split(","))),
+            options.get("sslmode") not in VERIFIED and any(map(_is_away, hosts)),
             "DATABASE_URL",
             "sslmode=verify-full and sslrootcert",
         ),
         (
             redis is not None
-            and not redis.options.get("ssl")
+            and not (redis.options.get("ssl") and redis.options.get("ssl_cert_reqs") != "none")
             and any(_is_away(host) for host, _port in redis.hosts),
             "REDIS_URL",
             "rediss",

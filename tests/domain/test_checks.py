@@ -201,6 +201,7 @@ def test_a_key_has_no_comma() -> None:
         ("postgres://10.0.0.5/vestibule", True),
         ("postgres://localhost,db.example.org/vestibule", True),
         ("postgres://db.example.org/vestibule?sslmode=require", True),
+        ("postgres://localhost/vestibule?hostaddr=10.0.0.5", True),
         ("postgres://db.example.org/vestibule?sslmode=verify-full&sslrootcert=/ca.pem", False),
     ],
 )
@@ -217,6 +218,7 @@ def test_a_database_elsewhere_proves_who_it_is(url: str, said: bool) -> None:
         ("redis://[fd00::1]/0", True),
         ("redis+cluster://one.example.org,two.example.org", True),
         ("rediss+cluster://one.example.org,two.example.org", False),
+        ("rediss://one.example.org/0?ssl_cert_reqs=none", True),
     ],
 )
 def test_a_redis_elsewhere_proves_who_it_is(url: str, said: bool) -> None:
