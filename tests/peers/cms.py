@@ -76,7 +76,7 @@ class Cms(StandIn):
         return Counter(answer.json()["calls"])
 
     def trouble(self, name: str = "normal", **more: Any) -> None:
-        """Begin anew with this trouble, and with `token_seconds` or `slow_seconds` where given."""
+        """Begin anew with this trouble, and with `token_seconds` where given."""
         wanted = {"trouble": name, **more}
         answer = requests.post(f"{self.url}/controls", json=wanted, verify=self.verify, timeout=60)
         assert answer.status_code == 200, answer.text

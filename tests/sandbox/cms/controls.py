@@ -43,7 +43,6 @@ _FOR_SERVERS = ("/graphql", "/adgangsplatformen/", "/fbs/")
 _defaults: dict[str, Any] = {
     "trouble": NORMAL,
     "token_seconds": TOKEN_SECONDS,
-    "slow_seconds": SLOW_SECONDS,
 }
 _now = dict(_defaults)
 _calls: list[Counter[str]] = [Counter()]
@@ -117,5 +116,5 @@ class ControlsMiddleware:
             if is_on(DOWN):
                 return render(request, "cms/down.html", status=503)
             if is_on(SLOW) and for_servers:
-                time.sleep(float(_now["slow_seconds"]))
+                time.sleep(SLOW_SECONDS)
         return self.get_response(request)
