@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,7 +23,15 @@ from django.utils.translation import gettext as _
 from accounts import conf
 from accounts.keyring import key_ids
 from portal import conf as portal_conf
-from portal.operations import archive, key_file, pg_contents, pg_programs, rotation, version
+from portal.operations import (
+    archive,
+    endings,
+    key_file,
+    pg_contents,
+    pg_programs,
+    rotation,
+    version,
+)
 from portal.operations.archive import DATABASE, KEYS, Refused
 from portal.operations.doctor import database
 
@@ -85,13 +93,12 @@ def _workshop() -> Iterator[Path]:
     """
     data = portal_conf.data_directory()
     beside = data if os.access(data, os.W_OK) else None
-    folder = Path(tempfile.mkdtemp(prefix="backup-", dir=beside))
-    mask = os.umask(0o077)
-    try:
+    with ExitStack() as at_end:
+        with endings.put_off():
+            folder = Path(tempfile.mkdtemp(prefix="backup-", dir=beside))
+            at_end.callback(shutil.rmtree, folder)
+            at_end.callback(os.umask, os.umask(0o077))
         yield folder
-    finally:
-        os.umask(mask)
-        shutil.rmtree(folder)
 
 
 def _tables() -> list[str]:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from typing import Any, NoReturn
 
 _ASKED = (signal.SIGTERM, signal.SIGHUP)
+# What was asked for while a block puts it off: one list for each block that does.
+_put_off: list[list[int]] = []
 
 
 @contextmanager
@@ -16,7 +18,7 @@ def in_order() -> Iterator[None]:
     """
     taken = [each for each in _ASKED if signal.getsignal(each) is signal.SIG_DFL]
     for each in taken:
-        signal.signal(each, _leave)
+        signal.signal(each, _take)
     try:
         yield
     finally:
@@ -24,7 +26,29 @@ def in_order() -> Iterator[None]:
             signal.signal(each, signal.SIG_DFL)
 
 
-def _leave(number: int, _frame: Any) -> NoReturn:
+@contextmanager
+def put_off() -> Iterator[None]:
+    """Have an end that is asked for wait until the block is over: for what begins something, a
+    program or a file, and notes how it is cleared away. Nothing that takes long belongs in it.
+    """
+    asked: list[int] = []
+    _put_off.append(asked)
+    try:
+        yield
+    finally:
+        _put_off.pop()
+    if asked:
+        _take(asked[0], None)
+
+
+def _take(number: int, _frame: Any) -> None:
+    if _put_off:
+        _put_off[-1].append(number)
+    else:
+        _leave(number)
+
+
+def _leave(number: int) -> NoReturn:
     for each in _ASKED:  # whichever comes next
         signal.signal(each, signal.SIG_IGN)
     raise SystemExit(128 + number)

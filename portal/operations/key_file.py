@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from django.utils import timezone
@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from accounts import conf
 from accounts.keyring import key_id
 from portal import conf as portal_conf
+from portal.operations import endings
 
 NAME = "keys.json"
 # What the file calls them, and the variables; lists are separated by commas in both.
@@ -93,13 +94,12 @@ def environment(
     when the block fails, unless `stays` tells that what it opens is there all the same.
     """
     given = ((_VARIABLES[name], known.get(name, "")) for name in _VARIABLES)
-    _write(file, "".join(f"{name}={value}\n" for name, value in given if value))
-    try:
+    with ExitStack() as at_failure:  # whatever it is, somebody's Ctrl-C as well
+        with endings.put_off():
+            _write(file, "".join(f"{name}={value}\n" for name, value in given if value))
+            at_failure.callback(_remove, file, stays)
         yield
-    except BaseException:  # whatever it was, somebody's Ctrl-C as well
-        if not stays():
-            file.unlink(missing_ok=True)
-        raise
+        at_failure.pop_all()
 
 
 @contextmanager
@@ -118,14 +118,20 @@ def put(
         return
     former = _kept(place)
     try:
-        draft = folder / f"{NAME}.{os.getpid()}"
-        _write(draft, json.dumps(wanted))
-        draft.replace(place)
+        with endings.put_off():
+            draft = folder / f"{NAME}.{os.getpid()}"
+            _write(draft, json.dumps(wanted))
+            draft.replace(place)
         yield former
     except BaseException:  # whatever it was, somebody's Ctrl-C as well
         if not stays():
             _put_back(former, place)
         raise
+
+
+def _remove(file: Path, stays: Callable[[], bool]) -> None:
+    if not stays():
+        file.unlink(missing_ok=True)
 
 
 def _kept(place: Path) -> Path | None:

@@ -5,7 +5,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import IO, Any
 
@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import Conninfo
 
+from portal.operations import endings
 from portal.operations.archive import Refused
 
 # What else libpq reads: a home, for its files there, and its own variables.
@@ -32,11 +33,8 @@ def run(asked: Any, program: str, *args: str) -> str:
     """
     path = _found(program)
     with _way_to(asked) as (named, how):
-        done = subprocess.run(  # noqa: S603  # a program of a name that is fixed
-            [path, named, *args], **how, capture_output=True, check=False
-        )
-    _require(program, done.returncode, done.stderr)
-    written: bytes = done.stdout
+        status, written, said = _done([path, named, *args], **how)
+    _require(program, status, said)
     return written.decode()
 
 
@@ -46,9 +44,7 @@ def restore(asked: Any, dump: str, *args: str) -> None:
     """
     path = _found("pg_restore")
     with _way_to(asked) as (_named, how):
-        version = subprocess.run(  # noqa: S603
-            [path, "--version"], **how, capture_output=True, check=False
-        ).stdout
+        _status, version, _said = _done([path, "--version"], **how)
     found = re.search(rb"\) (\d+)", version)
     if asked.pg_version >= _KNOWN_SINCE * 10_000 or not found or int(found[1]) < _KNOWN_SINCE:
         run(asked, "pg_restore", *args, dump)
@@ -96,16 +92,22 @@ def _copy_known(script: IO[bytes], to: IO[bytes]) -> None:
     shutil.copyfileobj(script, to)
 
 
+def _done(words: list[str], **how: Any) -> tuple[int, bytes, bytes]:
+    """Run a program to its end. Returns its status, what it wrote and what it said."""
+    with _started(words, **how, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+        written, said = child.communicate()
+    return child.returncode, written, said
+
+
 @contextmanager
 def _started(words: list[str], **how: Any) -> Iterator[Any]:
     """Start a program for the block, which it does not outlive."""
-    with subprocess.Popen(words, **how) as child:  # noqa: S603
-        try:
-            yield child
-        except BaseException:  # whatever it was, the end of this process as well
-            child.kill()
-            _close(child)
-            raise
+    with ExitStack() as at_end:
+        with endings.put_off():
+            child = at_end.enter_context(subprocess.Popen(words, **how))  # noqa: S603
+            at_end.callback(_close, child)
+            at_end.callback(child.kill)
+        yield child
 
 
 def _close(child: Any) -> None:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 import psycopg
@@ -18,7 +20,7 @@ from cryptography.hazmat.primitives import serialization
 from django.db.utils import ConnectionHandler
 
 from portal.configuration import stores
-from portal.operations import pg_contents, pg_programs
+from portal.operations import endings, pg_contents, pg_programs
 from portal.operations.archive import Refused
 from tests.peers.certificates import Certificates
 from tests.peers.database import fresh_database
@@ -228,6 +230,31 @@ def test_what_a_superuser_made_beforehand_stays(
                     "SELECT indisvalid FROM pg_index WHERE indrelid = 'accounts_user'::regclass"
                 )
                 assert cursor.fetchall() == [(True,)] * is_built
+
+
+class AskedToEnd(subprocess.Popen[bytes]):
+    """A program that is started just when somebody asks for the end."""
+
+    begun: ClassVar[list[subprocess.Popen[bytes]]] = []
+
+    def __init__(self, *args: Any, **how: Any) -> None:
+        super().__init__(*args, **how)
+        self.begun.append(self)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_no_program_outlives_an_end_that_is_asked_for_as_it_starts(
+    server: Server, monkeypatch: pytest.MonkeyPatch, django_db_blocker: Any
+) -> None:
+    monkeypatch.setattr(subprocess, "Popen", AskedToEnd)
+    with (
+        connected(server.url, django_db_blocker) as own,
+        pytest.raises(SystemExit),
+        endings.in_order(),
+    ):
+        pg_programs.run(own, "psql", "--command=SELECT pg_sleep(60)")
+    (program,) = AskedToEnd.begun
+    assert program.returncode == -signal.SIGKILL
 
 
 @pytest.mark.parametrize(

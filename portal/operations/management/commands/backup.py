@@ -2,8 +2,9 @@
 
 import os
 import sys
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
@@ -33,17 +34,14 @@ class Command(BaseCommand):
         if file == "-":
             self._take(sys.stdout.buffer, keys)
             return
-        path = Path(file)
-        try:
-            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        except OSError as error:
-            raise CommandError(f"{file}: {error.strerror}") from None
-        try:
-            with os.fdopen(descriptor, "wb") as own:
-                self._take(own, keys)
-        except BaseException:  # whatever it was, half a backup is none
-            path.unlink()
-            raise
+        with ExitStack() as at_failure:  # whatever it is, half a backup is none
+            with endings.put_off():
+                own = self._new(Path(file))
+                at_failure.callback(Path(file).unlink)
+                at_failure.callback(self._give_up, own)
+            self._take(own, keys)
+            own.close()
+            at_failure.pop_all()
         if not keys:
             said = _(
                 "The keys are not in it: keep VESTIBULE_VAULT_KEYS elsewhere, or nobody can read "
@@ -52,9 +50,22 @@ class Command(BaseCommand):
             self.stdout.write(said)
 
     @staticmethod
+    def _new(path: Path) -> IO[bytes]:
+        try:
+            return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
+        except OSError as error:
+            raise CommandError(f"{path}: {error.strerror}") from None
+
+    @staticmethod
+    def _give_up(file: IO[bytes]) -> None:
+        with suppress(OSError):  # a disk that was full is full still
+            file.close()
+
+    @staticmethod
     def _take(file: Any, keys: bool) -> None:
         try:
             backup.take(file, with_keys=keys)
+            file.flush()
         except archive.Refused as refused:
             raise CommandError(str(refused)) from None
         except OSError as error:
