@@ -146,9 +146,12 @@ def _require_this_site(manifest: Mapping[str, Any]) -> None:
 def _copy_sqlite(to: Path) -> None:
     """Copy the file as it is at one moment. Whoever writes meanwhile waits for nothing."""
     name = str(connection.settings_dict["NAME"])
-    with closing(sqlite3.connect(name)) as source, closing(sqlite3.connect(to)) as copy:
-        source.backup(copy)
-        copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+    try:
+        with closing(sqlite3.connect(name)) as source, closing(sqlite3.connect(to)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # all of it in the one file
+    except sqlite3.Error as error:  # such as a disk that is full
+        raise Refused(_("The database cannot be copied: %s.") % error) from None
 
 
 def _has_sqlite() -> bool:

@@ -232,6 +232,32 @@ def test_on_a_full_disk_nothing_is_restored(house: Household, archive: Path) -> 
 
 
 @pytest.mark.soak
+def test_on_a_full_disk_no_backup_is_left(house: Household, archive: Path) -> None:
+    """Whichever byte is the last that there is room for."""
+    with small_disk(1) as disk:
+        for left in range(0, archive.stat().st_size, 4096):
+            with disk.full(left):
+                done = manage(["backup", "--keys", str(disk.folder / "new")], house.site.env)
+            assert done.returncode == 1
+            assert done.stderr == "CommandError: No space left on device\n"
+            assert not (disk.folder / "new").exists()
+
+
+@pytest.mark.soak
+def test_on_a_full_disk_no_copy_of_the_data_is_left(
+    house: Household, migrated_file: str, tmp_path: Path
+) -> None:
+    with small_disk(8) as disk:
+        site = embedded(disk.folder / "data", migrated_file)
+        with disk.full(65536):
+            done = manage(["backup", "--keys", str(tmp_path / "new")], site.env)
+        assert done.returncode == 1
+        assert "CommandError: The database cannot be copied: " in done.stderr
+        assert not (tmp_path / "new").exists()
+        assert not [*(disk.folder / "data").glob("backup-*")]
+
+
+@pytest.mark.soak
 def test_who_writes_meanwhile_is_in_it_whole(house: Household, tmp_path: Path) -> None:
     """A row and its events are written together: of each attempt there are both or neither."""
     with contextlib.closing(sqlite3.connect(data(house) / database.SQLITE)) as own:

@@ -18,12 +18,13 @@ class Disk:
     folder: Path
 
     @contextmanager
-    def full(self) -> Iterator[None]:
-        """Leave no byte free for the block."""
+    def full(self, left: int = 0) -> Iterator[None]:
+        """Leave no byte free for the block, or `left` of them, a multiple of 4096."""
         filler = self.folder / "filler"
         with filler.open("wb", buffering=0) as file, suppress(OSError):
             while file.write(bytes(4096)):
                 pass  # until there is no space left
+        os.truncate(filler, filler.stat().st_size - left)
         try:
             yield
         finally:
