@@ -592,6 +592,16 @@ def test_a_form_that_came_too_late_leads_back_to_its_address(person: User) -> No
     assert way_on("/admin/auth/group/add/?_popup=0") == "/admin/auth/group/add/?_popup=0"
 
 
+@pytest.mark.parametrize(
+    ("path", "advice"),
+    [("/account/sessions", "Open it again and"), ("/i18n/setlang/", "Go back, ")],
+)
+def test_a_form_that_came_too_late_says_what_its_page_offers(path: str, advice: str) -> None:
+    browser = Client(enforce_csrf_checks=True)
+    browser.cookies["another"] = "one"
+    assert f"<p>{advice}" in browser.post(path).content.decode()
+
+
 TWICE: list[tuple[dict[str, str], dict[str, str], str]] = [
     ({}, {}, "/account/data"),
     ({"username": "Alice", "next": ""}, {}, "/account/"),
