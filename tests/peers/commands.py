@@ -10,6 +10,7 @@ itself, the settings and all of the house are imported anew in the environment t
 from __future__ import annotations
 
 import atexit
+import gc
 import importlib
 import json
 import os
@@ -26,11 +27,11 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent.parent
 # Where the time goes. Of them what the tests have imported is imported, but what needs settings.
 LIBRARIES = {
-    "asgiref", "asyncio", "corsheaders", "cryptography", "csp", "django", "django_structlog",
-    "drf_spectacular", "email", "environ", "idna", "jinja2", "jwcrypto", "jwt", "limits",
-    "multiprocessing", "oauth2_provider", "oauthlib", "psycopg", "psycopg_binary", "pycurl",
-    "redis", "requests", "rest_framework", "sqlparse", "structlog", "tomllib", "urllib3",
-    "whitenoise", "yaml", "zoneinfo",
+    "OpenSSL", "asgiref", "asyncio", "cbor2", "corsheaders", "cryptography", "csp", "django",
+    "django_structlog", "drf_spectacular", "email", "environ", "idna", "jinja2", "jwcrypto", "jwt",
+    "ldap3", "limits", "multiprocessing", "oauth2_provider", "oauthlib", "psycopg",
+    "psycopg_binary", "pyasn1", "pycurl", "redis", "requests", "rest_framework", "sqlparse",
+    "structlog", "tomllib", "urllib3", "webauthn", "whitenoise", "xml", "yaml", "zoneinfo",
 }  # fmt: skip
 _one_at_a_time = threading.Lock()
 _forking: list[subprocess.Popen[bytes]] = []
@@ -95,6 +96,8 @@ def _serve() -> bool:
         for name in json.loads(asked.readline()):
             with suppress(Exception):  # it needs settings, or another module first
                 importlib.import_module(name)
+        gc.disable()  # a command is over before much is left that nobody holds
+        gc.freeze()
         while line := asked.readline():
             pid = os.fork()
             if pid == 0:
@@ -115,8 +118,15 @@ def _become(asked: dict[str, Any]) -> None:
     os.umask(asked["umask"])
     os.environ.clear()
     os.environ.update(asked["env"])
-    sys.path[1:1] = filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep))
     sys.argv = ["manage.py", *asked["args"]]
+    sys.path[1:1] = folders = [*filter(None, asked["env"].get("PYTHONPATH", "").split(os.pathsep))]
+    _forget({each.stem for folder in folders for each in Path(folder).iterdir()})
+
+
+def _forget(names: set[str]) -> None:
+    """Have the libraries `names` imported anew: the environment says where they are."""
+    for each in [name for name in sys.modules if name.split(".")[0] in names]:
+        del sys.modules[each]
 
 
 def _run() -> None:
