@@ -4,7 +4,7 @@ RFC 6749, 4.1.1; RFC 7636, 4.3; OIDC Core, 3.1.2.1 and 5.5; RFC 8707, 2.
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import product, starmap
 from typing import Any
@@ -17,6 +17,7 @@ from accounts.serialization import storable, strict_object
 from portal.authorization_server import errors, resources
 from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
+from portal.tokens.revoked import GATEWAY
 
 PROMPTS = ("none", "login", "consent", "select_account")
 PARAMETERS = (
@@ -168,13 +169,22 @@ def _scopes(client: Client, given: Parameters) -> tuple[str, ...]:
 
 
 def scopes_of(client: Client, text: str) -> tuple[str, ...]:
-    """Return the scopes that `text` names. Raises `InvalidScope` (RFC 6749, 3.3)."""
+    """Return the scopes that `text` names, and what the client gets unasked. Raises `InvalidScope`
+    (RFC 6749, 3.3).
+    """
     asked = tuple(dict.fromkeys(text.split(" ")))
     if not set(asked) <= set(oauth2_settings.SCOPES):
         raise errors.InvalidScope("There is no such scope.")
     if len(client.scopes_of(asked)) != len(asked):
         raise errors.InvalidScope("This client may not have all of these scopes.")
-    return asked
+    return tuple(dict.fromkeys([*asked, *unasked(client, client.allowed_scopes.split())]))
+
+
+def unasked(client: Client, given: Iterable[str]) -> list[str]:
+    """Return those of the scopes `given` that a client gets without naming them: a program of
+    before asks for the same ones everywhere, and knows no scope of ours.
+    """
+    return [GATEWAY] if client.legacy_desktop and GATEWAY in given else []
 
 
 def _prompts(given: Parameters) -> frozenset[str]:

@@ -122,12 +122,14 @@ def narrowed(granted: Sequence[str], asked: Sequence[str]) -> list[str]:
     return list(dict.fromkeys(asked or granted))
 
 
-def narrowed_scopes(granted: Sequence[str], asked: str) -> list[str]:
-    """Return the scopes of a refreshed token: those asked for, of those granted (RFC 6749, 6)."""
+def narrowed_scopes(granted: Sequence[str], asked: str, unasked: Sequence[str] = ()) -> list[str]:
+    """Return the scopes of a refreshed token: those asked for, of those granted (RFC 6749, 6), and
+    those that the client gets without naming them.
+    """
     wanted = asked.split(" ") if asked else list(granted)
     if not set(wanted) <= set(granted):
         raise InvalidScope("A refreshed token is for no more than the first one was.")
-    return list(dict.fromkeys(wanted))
+    return list(dict.fromkeys([*wanted, *unasked]))
 
 
 def tell(session_uids: Iterable[str], client: Client, sid: str) -> None:

@@ -11,7 +11,7 @@ from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from portal.authorization_server import clients, codes, consents, devices, keys, resources, wire
-from portal.authorization_server.asked import OFFLINE
+from portal.authorization_server.asked import OFFLINE, unasked
 from portal.authorization_server.errors import UnauthorizedClient, UnsupportedGrantType
 from portal.authorization_server.issued import (
     Issued,
@@ -93,7 +93,7 @@ def _by_refresh_token(client: Client, given: Parameters, visit: Visit) -> Issued
         raise InvalidGrant("The client may have none of these scopes any more.")
     if not _may_stay(held, client, granted):
         raise InvalidGrant("The client may not stay signed in any more.")
-    scopes = narrowed_scopes(granted, given.get("scope", ""))
+    scopes = narrowed_scopes(granted, given.get("scope", ""), unasked(client, granted))
     resource = narrowed(still_given(held.resource, client), resources.check(given.resource))
     try:
         bearer.keep_alive(bearer.open_session(held.session), held.session)
