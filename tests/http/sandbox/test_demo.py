@@ -198,6 +198,12 @@ def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
             assert answer.headers["Content-Encoding"] == "gzip", f"{origin}{path}"
 
 
+def test_a_refusal_of_the_application_of_files_can_be_read(demo: Demo) -> None:
+    bad = {"Authorization": "Bearer bad", "Accept-Encoding": "gzip"}
+    answer = requests.request("PROPFIND", f"{demo.files}/desk/", headers=bad, timeout=60)
+    assert (answer.status_code, answer.text[:14]) == (401, '<?xml version=')
+
+
 @pytest.mark.soak
 def test_a_second_run_keeps_its_data_and_reset_does_not(migrated_file: str, tmp_path: Path) -> None:
     def key(demo: Demo) -> str:

@@ -62,7 +62,8 @@ class _Refusal(HttpResponse):
     """The site's own answer, with its headers as they are: a cookie each in a line of its own."""
 
     def __init__(self, status: int, headers: list[tuple[str, str]], body: bytes) -> None:
-        super().__init__(body, status=status)
+        # No middleware packs the body: what it would say of that is not passed on.
+        super().__init__(body, status=status, headers={"Content-Encoding": "identity"})
         self._lines = [line for line in headers if line[0].lower() in _PASSED_ON]
 
     def items(self) -> list[tuple[str, str]]:
