@@ -33,7 +33,7 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
     """
     source = incoming.source_or_404(slug)
     if source.kind != "redirect":
-        return answers.see_other(routes.login_path(slug))
+        return answers.see_other(_form_of(request, slug))
     if nothing := nothing_yet(request):
         return nothing
     wanted = safe_destination(request.GET.get("next"))
@@ -70,6 +70,16 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
         with suppress(LoginRequired):  # somebody has just ended it: the page that follows says so
             return _handed_over(response, session)
     return response
+
+
+def _form_of(request: HttpRequest, slug: str) -> str:
+    """Return the path of the form of a source that has one: it hands nothing over."""
+    along = {
+        "next": safe_destination(request.GET.get("next")),
+        "again": "1" if request.GET.get("again") else "",
+        **wishes.carried(request),
+    }
+    return routes.login_path(slug, **along)
 
 
 def _handed_over(response: HttpResponse, session: Session) -> HttpResponse:

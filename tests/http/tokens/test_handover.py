@@ -419,6 +419,20 @@ def test_a_form_source_is_entered_by_its_form(caller: Caller, person: User) -> N
     assert caller.client.get("/openid/local/login")["Location"] == "/auth/login/local"
 
 
+def test_a_source_with_a_form_forgets_nothing_on_the_way_to_it(
+    caller: Caller, person: User
+) -> None:
+    sign_in(caller.client)
+    form = caller.client.get("/openid/local/login?next=/map/&again=1&strength=low&max_age=60")
+    parts = urlsplit(form["Location"])
+    asked = {"next": ["/map/"], "again": ["1"], "strength": ["low"], "max_age": ["60"]}
+    assert (parts.path, parse_qs(parts.query)) == ("/auth/login/local", asked)
+    page = caller.client.get(form["Location"])
+    assert page.status_code == 200  # asked once more, and not sent on
+    elsewhere = caller.client.get("/openid/local/login?next=https://evil.example/")
+    assert elsewhere["Location"] == "/auth/login/local"
+
+
 def test_an_upstream_with_one_fixed_way_back_hands_over_too(tenant: Tenant) -> None:
     tenant(unsolicited=True)
     caller = Caller()
