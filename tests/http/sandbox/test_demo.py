@@ -201,7 +201,7 @@ def test_static_files_of_the_demo_are_compressed(demo: Demo) -> None:
 def test_a_refusal_of_the_application_of_files_can_be_read(demo: Demo) -> None:
     bad = {"Authorization": "Bearer bad", "Accept-Encoding": "gzip"}
     answer = requests.request("PROPFIND", f"{demo.files}/desk/", headers=bad, timeout=60)
-    assert (answer.status_code, answer.text[:14]) == (401, '<?xml version=')
+    assert (answer.status_code, answer.text[:14]) == (401, "<?xml version=")
 
 
 @pytest.mark.soak
