@@ -35,7 +35,8 @@ issuer = "{issuer}"
 client_id = "{client}"
 client_secret = "{secret}"
 """
-LINES = re.search(r"```nginx\n(.*?)```", Path(ROOT, "docs/replacing.md").read_text(), re.S)
+PAGE = Path(ROOT, "docs/replacing.md").read_text()
+LINES = re.search(r"```nginx\n(.*?)```", PAGE.partition("## MapStore")[2], re.S)
 MAPSTORE = "proxy_pass http://127.0.0.1:8080;"
 
 
