@@ -55,7 +55,7 @@ def choose(request: HttpRequest) -> HttpResponse:
         return circles.broken(request, session, place) or answers.see_other(place)
     told = incoming.cut_off(request)
     known = signing_in.recognised(request) if not (wanted or told) else None
-    known = known if known and _is_strong_enough(*known, demand) else None
+    known = known if known and is_strong_enough(*known, demand) else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return nothing_yet(request) or _continue_as(request, *known, next_url)
     ready = list(catalogue.enabled())
@@ -86,9 +86,10 @@ def choose(request: HttpRequest) -> HttpResponse:
     return page
 
 
-def _is_strong_enough(
+def is_strong_enough(
     source: ConfiguredSource, known: Authentication, demand: Strength | None
 ) -> bool:
+    """Tell whether somebody whom a source knows by a cookie has proved it as strongly as needed."""
     return strength.reaches(source, known.acr, known.amr, demand)
 
 
@@ -196,7 +197,7 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
         if posted:
             return _submit(request, source, next_url)
         known = signing_in.recognised_at(request, source)
-        if known and _is_strong_enough(source, known, wishes.demanded(request, None)):
+        if known and is_strong_enough(source, known, wishes.demanded(request, None)):
             signing_in.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
         away = anew.leave_at_last(request, source, next_url, again=again)

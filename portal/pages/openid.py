@@ -17,6 +17,7 @@ from portal.door.destinations import safe_destination
 from portal.pages.login import (
     after_switch,
     ask_to_switch,
+    is_strong_enough,
     nothing_yet,
     take_answer,
     wants_proof,
@@ -50,9 +51,14 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
         return _handed_over(onward.led_on(request, landing), session)
     if session.is_logged_in and source.description.unsolicited:
         return anew.page(request, source, wanted, wishes.demanded(request, None))
+    then = _back_here(source, wanted) or next_url
     try:
-        then = _back_here(source, wanted) or next_url
-        return signing_in.begin(request, source, then, again=again)
+        known = signing_in.recognised_at(request, source)
+        if known and is_strong_enough(source, known, wishes.demanded(request, None)):
+            signing_in.tell_recognised(request, source)
+            return signing_in.conclude_recognised(request, source, known, then)
+        away = anew.leave_at_last(request, source, wanted, again=again)
+        return away or signing_in.begin(request, source, then, again=again)
     except ProtocolError as error:
         return answers.fail(request, error, slug, next_url=wanted)
 
@@ -89,7 +95,9 @@ def _handed_over(response: HttpResponse, session: Session) -> HttpResponse:
 
 
 def _back_here(source: ConfiguredSource, wanted: str) -> str:
-    """Return where a sign-in by an upstream with one fixed way back goes on: here, signed in."""
+    """Return where a sign-in by an upstream goes on that has one fixed way back, or knows people by
+    a cookie that it shares: here, signed in.
+    """
     if not source.description.unsolicited:
         return ""
     return routes.login_path(source.slug, routes.OPENID, next=wanted)

@@ -137,6 +137,19 @@ def test_mapstores_way_goes_so_too_and_hands_a_new_pair_over(visitor: Visitor) -
     assert not asks_again(visitor)
 
 
+@pytest.mark.remembers
+def test_mapstores_way_leads_to_the_logout_again_too(visitor: Visitor) -> None:
+    visitor.enter()
+    start = f"/openid/{SLUG}/login"
+    way = press(visitor, start)["Location"]
+    led = visitor.get(start, again="1", next=BEHIND)
+    assert led["Location"] == way
+    visitor.at_cms.get(way)
+    visitor.at_cms.sign_in("rikke", back_at_the_cms(visitor, start))
+    assert visitor.get(visitor.get(CALLBACK)["Location"])["Location"] == BEHIND
+    assert not asks_again(visitor)
+
+
 def test_who_is_out_at_the_cms_already_signs_in_at_once(visitor: Visitor) -> None:
     visitor.enter()
     stale = dict(visitor.at_cms.cookies)

@@ -122,6 +122,37 @@ def test_mapstores_way_leads_to_a_front_end_elsewhere_by_a_page(
     assert onward(visitor.site, handed)["Location"] == "https://map.example/#/"
 
 
+def test_mapstores_way_knows_who_is_signed_in_at_the_library(
+    visitor: Visitor, library: Cms
+) -> None:
+    """To its login the CMS signs everybody out: so nobody is sent there who is known."""
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    ahead = {"Sec-Purpose": "prefetch;prerender"}
+    assert visitor.carry().get("/openid/library/login", headers=ahead).status_code == 204
+    begun = visitor.get("/openid/library/login", next="/map/#/viewer/1")
+    handed = visitor.get(begun["Location"])
+    assert handed["Location"] == "/map/#/viewer/1"
+    assert handed.cookies["tokens_key"].value
+    assert visitor.type == "adgangsplatformen"
+
+
+def test_mapstores_way_asks_who_is_known_too_weakly(visitor: Visitor, library: Cms) -> None:
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    begun = visitor.get("/openid/library/login", strength="substantial")
+    assert begun["Location"].startswith(f"{library.url}/login")
+    assert visitor.type == "anonymous"
+
+
+def test_mapstores_way_tells_whom_the_library_knows_and_the_site_refuses(
+    visitor: Visitor, source: Make
+) -> None:
+    source(columns={"enroll": False})
+    visitor.at_cms.sign_in("rikke", "/login?current-path=/")
+    refused = visitor.get("/openid/library/login", next="/map/")
+    assert failure(refused).reason == "not-registered"
+    assert parse_qs(urlsplit(refused["Location"]).query) == {"by": ["openid"], "next": ["/map/"]}
+
+
 def test_w5_a_callback_without_a_cookie_signs_nobody_in(visitor: Visitor) -> None:
     event = failure(visitor.get(CALLBACK))
     assert event.reason == "login-failed"
