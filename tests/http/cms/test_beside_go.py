@@ -79,7 +79,7 @@ def test_what_is_the_sites_is_not_gos(ask: Callable[[str], requests.Response]) -
 
 
 @pytest.mark.parametrize(
-    "path", ["/user/profile", "/authors/7", "/work/870970-basis:1?a=b%2Fc", "/go-front"]
+    "path", ["/user/profile", "/authors/7", "/book/870970-basis:1?a=b%2Fc", "/go-front"]
 )
 def test_all_else_is_gos(ask: Callable[[str], requests.Response], path: str) -> None:
     assert ask(path).text == f"go at {path}"
