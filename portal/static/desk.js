@@ -31,3 +31,10 @@ window.addEventListener("load", () => {
   const row = fault.closest(".form-row, td");
   row?.querySelector("[aria-invalid=true], input:not([type=hidden]), select, textarea")?.focus();
 });
+
+// A page that is loaded anew, as by Back, shows what is stored now. A browser would put back what its form
+// held before, which undoes what others did meanwhile, and ticks by their number, which is another row's.
+// Where something new is typed, nothing is stored yet, and it stays.
+if (!/\/(add|invite)\/$/.test(location.pathname)) {
+  for (const form of document.querySelectorAll("form[method=post]")) form.autocomplete = "off";
+}

@@ -29,7 +29,15 @@ ada = User.objects.create_superuser('ada', 'a-password-of-ada', name=f'Ada {word
                                     email=f'ada@{word.lower()}.example')
 ada.identities.create(source=Source.objects.get(), subject='person:' + 'b4e7' * 16)
 Client.objects.create(client_id='7f0c' * 16, name=f'{word} {word}')
+for name in ('bertil', 'dora'):
+    User.objects.create_user(name).give_local_identity()
 """
+# What a colleague does meanwhile.
+DISABLED = """
+from accounts.models import User
+User.objects.filter(username='bertil').update(status='disabled')
+"""
+ADDED = "from accounts.models import User; User.objects.create_user('carl').give_local_identity()"
 
 
 @pytest.fixture(scope="module")
@@ -150,6 +158,36 @@ def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:
                 admin.get_by_role("button", name="Go")
             ).click()
         assert told.value.suggested_filename == "events.jsonl"
+
+
+def test_who_goes_back_to_a_form_gives_nothing_back(admin: Page, house: Site) -> None:
+    """A browser puts back what the form held, while the page says of itself that it is new."""
+    admin.goto(f"{house.url}/admin/accounts/user/")
+    admin.get_by_role("link", name="bertil").last.click()
+    admin.locator("input[name=name]").fill("Bertil")
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(admin.get_by_text("was changed successfully")).to_be_visible()
+    house.manage("shell", "--verbosity=0", stdin=DISABLED)
+    admin.go_back()
+    expect(admin.locator("input[name=name]")).to_have_value("Bertil")
+    expect(admin.locator("select[name=status]")).to_have_value("disabled")
+    admin.get_by_role("button", name="Save", exact=True).click()
+    row = admin.get_by_role("row").filter(has_text="Bertil")
+    expect(row).to_contain_text("disabled")
+
+
+def test_who_goes_back_to_a_list_has_nobody_else_ticked(admin: Page, house: Site) -> None:
+    """A browser counts the boxes, and rows have moved."""
+    admin.goto(f"{house.url}/admin/accounts/user/")
+    row = admin.get_by_role("row").filter(has_text="dora")
+    row.get_by_role("checkbox").check()
+    row.get_by_role("link").first.click()
+    expect(admin.get_by_role("heading", name="dora")).to_be_visible()
+    house.manage("shell", "--verbosity=0", stdin=ADDED)
+    admin.go_back()
+    expect(admin.get_by_role("row").filter(has_text="carl")).to_be_visible()
+    ticked = admin.locator("input.action-select:checked")
+    expect(ticked).to_have_count(0)
 
 
 def test_a_session_is_ended_from_the_list(admin: Page, house: Site) -> None:
