@@ -1,7 +1,9 @@
-"""What an address may ask of a list of the administration: what its own links ask, and no more.
+"""What an address may ask of a page of the administration: what its own links ask, and no more.
 
 Django takes any lookup of any column from an address. Whoever may see a list would learn of a
-column that is never shown, a password's hash, digit by digit (docs/threats.md 1, I02).
+column that is never shown, a password's hash, digit by digit (docs/threats.md 1, I02). It fills a
+form in from an address as well: whoever sends somebody such a link would have them save, in a part
+that is folded, what they did not type (I04).
 """
 
 from collections.abc import Iterator
@@ -38,6 +40,13 @@ class OfferedLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     def to_field_allowed(self, request: HttpRequest, to_field: str) -> bool:
         """Return False: no page of ours has a popup that picks a row by a column."""
         return False
+
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """Return what stands in the form of something new: nothing that an address says, but where
+        the page has `first_values` of its own.
+        """
+        own = getattr(self, "first_values", None)
+        return own(request) if own else {}
 
     def changelist_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         """Show the list. Who was led to the plain one is told so."""

@@ -190,9 +190,11 @@ class SourceAdmin(Held, Guarded):
         said = gettext("Filled in from what the provider publishes. Look at it, then save.")
         self.message_user(request, said, messages.SUCCESS)
 
-    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """Return what was chosen, typed and filled in so far."""
-        known = getattr(request, "filled", None) or request.GET.dict()
+    @staticmethod
+    def first_values(request: HttpRequest) -> dict[str, Any]:
+        """Return what was chosen, typed and filled in: of the address the first step alone."""
+        chosen = {name: request.GET[name] for name in ("slug", "provider") if name in request.GET}
+        known = getattr(request, "filled", None) or chosen
         return {name: value for name, value in known.items() if name != "settings"}
 
     def render_change_form(
