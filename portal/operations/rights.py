@@ -58,6 +58,13 @@ def may_weaken(actor: Any, person: User) -> bool:
     return may_readdress(actor, person)
 
 
+def may_let_back(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may let a person in, or in again: of those who open the administration
+    only with all rights, or a colleague would let in whom an administrator has shut out.
+    """
+    return bool(actor.is_superuser) or not person.opens_administration()
+
+
 def may_vouch(actor: Any, person: User) -> bool:
     """Tell whether `actor` may say that the address which a person has is theirs."""
     return bool(actor.is_superuser and person.email) and not person.email_verified

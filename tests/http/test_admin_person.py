@@ -182,6 +182,36 @@ def test_nobody_touches_a_person_who_may_do_more(what: str, admin: Client) -> No
     assert ada.identities.exists()
 
 
+@pytest.mark.parametrize("status", ["disabled", "awaiting_access"])
+def test_u27_a_clerk_lets_no_colleague_in_whom_an_administrator_has_shut_out(
+    status: str, admin: Client, person: User
+) -> None:
+    client = clerk("view_user", "change_user", "view_awaitingperson", "change_awaitingperson")
+    desk = Group.objects.create(name="Desk")
+    for each in User.objects.filter(username__in=["carl", "alice"]):
+        each.groups.add(desk)
+    person.identities.update(claimed_groups=["Desk"])
+    User.objects.filter(pk=person.pk).update(status=status, is_staff=True)
+    assert "Let sign in again" not in client.get(url(person)).content.decode()
+    act(client, person, "enable")
+    edited = f"/admin/accounts/user/{person.pk}/change/"
+    own = {"username": "alice", "name": "A", "email": "a@example.org", "groups": [desk.pk]}
+    for wanted in {"active", "awaiting_access"} - {status}:
+        answer = client.post(edited, {**own, "status": wanted})
+        assert "Only somebody with all rights lets in" in answer.content.decode()
+    queue = "/admin/operations/awaitingperson/"
+    client.post(queue, {"_let_in": f"{person.pk}:{desk.pk}"})
+    client.post(queue, {"action": "let_in_with_suggested", "_selected_action": person.pk})
+    client.post(f"{queue}{person.pk}/change/", {"groups": [desk.pk]})
+    person.refresh_from_db()
+    assert person.status == status
+    assert client.post(edited, {**own, "status": status}).status_code == 302, "the rest is theirs"
+    assert client.post(edited, {**own, "status": "disabled"}).status_code == 302
+    act(admin, person, "enable")
+    person.refresh_from_db()
+    assert person.status == "active"
+
+
 def test_what_the_reader_may_not_see_is_left_out(person: User) -> None:
     sign_in(Client(REMOTE_ADDR="192.0.2.9"))
     html = clerk("view_user").get(url(person)).content.decode()

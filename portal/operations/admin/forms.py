@@ -19,9 +19,10 @@ from portal.door.seen_field import SeenField
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.duty_field import DutyField
-from portal.operations.rights import may_give, may_vouch
+from portal.operations.rights import may_give, may_let_back, may_vouch
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
+LET_BACK = _("Only somebody with all rights lets in those who may open the administration.")
 
 
 class RoleChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
@@ -113,10 +114,14 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         return refuse_hidden(name) if "name" in self.changed_data else name
 
     def clean_status(self) -> str:
-        """Return the status. Nobody shuts themselves out."""
+        """Return the status. Nobody shuts themselves out, or lets a colleague in again."""
         status: str = self.cleaned_data["status"]
         if self.instance.pk == self.actor.pk and status != User.Status.ACTIVE:
             raise ValidationError(_("You cannot shut yourself out."))
+        stays_out = status in {self.instance.status, User.Status.DISABLED}
+        is_out = self.saved and self.instance.status != User.Status.ACTIVE
+        if is_out and not stays_out and not may_let_back(self.actor, self.instance):
+            raise ValidationError(LET_BACK)
         return status
 
     def clean(self) -> dict[str, Any]:
