@@ -65,6 +65,14 @@ def may_let_back(actor: Any, person: User) -> bool:
     return bool(actor.is_superuser) or not person.opens_administration()
 
 
+def may_entitle(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may give a person single rights that `actor` has: those who open the
+    administration, `actor` as well, only with all rights, as such a right outlives the role that it
+    came from.
+    """
+    return bool(actor.is_superuser) or not person.opens_administration()
+
+
 def may_vouch(actor: Any, person: User) -> bool:
     """Tell whether `actor` may say that the address which a person has is theirs."""
     return bool(actor.is_superuser and person.email) and not person.email_verified

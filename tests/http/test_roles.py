@@ -4,6 +4,7 @@ makes more of itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -183,6 +184,40 @@ def test_whoever_may_give_no_role_leaves_the_roles_that_are_held(person: User) -
     answer = client.post(f"/admin/accounts/user/{person.pk}/change/", {**sent, "roles": []})
     assert answer.status_code == 302
     assert [each.name for each in person.groups.all()] == ["role:front-desk"]
+
+
+@pytest.mark.parametrize("whose", ["their own", "a colleague's"])
+def test_u28_no_right_outlives_the_role_that_it_came_from(whose: str, house: None) -> None:
+    carl, client = holder("front-desk")
+    carl.user_permissions.add(Permission.objects.get(codename="change_group"))
+    role, desk = (carl.groups.get(name=name) for name in ("role:front-desk", "Desk"))
+    other = carl if whose == "their own" else holder("front-desk", "cora")[0]
+    kept = [each.pk for each in other.user_permissions.all()]
+    rights = [*kept, *(each.pk for each in role.permissions.all())]
+    own = {"username": other.username, "name": "", "email": other.email, "status": "active"}
+    page = f"/admin/accounts/user/{other.pk}/change/"
+    given = {**own, "groups": [desk.pk], "user_permissions": rights}
+    answer = client.post(page, given)
+    assert "gives single rights to those who may open" in answer.content.decode()
+    of_group = {"name": "Desk", "permissions": rights}
+    answer = client.post(f"/admin/auth/group/{desk.pk}/change/", of_group)
+    assert "gives a group more rights" in answer.content.decode()
+    as_it_is = {**given, "user_permissions": kept}
+    assert client.post(page, as_it_is).status_code == 302
+    other.groups.remove(role)
+    now = User.objects.get(pk=other.pk)
+    assert now.get_all_permissions() <= {"auth.change_group"}
+
+
+def test_single_rights_that_somebody_has_are_not_folded(root: Client, person: User) -> None:
+    """Whoever takes a role away sees what stays."""
+    page = f"/admin/accounts/user/{person.pk}/change/"
+    titled = re.compile(r"<details[^>]*>\s*<summary>[^<]*<h2[^>]*>\s*Single rights")
+    assert titled.search(root.get(page).content.decode())
+    person.user_permissions.add(Permission.objects.get(codename="change_user"))
+    html = root.get(page).content.decode()
+    assert "Single rights" in html
+    assert not titled.search(html)
 
 
 def test_no_form_names_a_right_as_the_code_does(root: Client, person: User) -> None:

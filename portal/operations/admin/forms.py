@@ -19,9 +19,13 @@ from portal.door.seen_field import SeenField
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.duty_field import DutyField
-from portal.operations.rights import may_give, may_let_back, may_vouch
+from portal.operations.rights import may_entitle, may_give, may_let_back, may_vouch
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
+SINGLE_RIGHTS = _(
+    "Only somebody with all rights gives single rights to those who may open the administration."
+)
+GROUPS_RIGHTS = _("Only somebody with all rights gives a group more rights.")
 LET_BACK = _("Only somebody with all rights lets in those who may open the administration.")
 
 
@@ -141,6 +145,8 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         permissions = set(cleaned.get("user_permissions") or ()) - allowed
         if not may_give(self.actor, groups, permissions):
             raise ValidationError(OWN_RIGHTS)
+        if permissions and not may_entitle(self.actor, self.instance):
+            self.add_error("user_permissions", SINGLE_RIGHTS)
         duty_field.refuse_own(self, self.actor)
         return cleaned
 
@@ -201,11 +207,16 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         return refuse_hidden(name)
 
     def clean_permissions(self) -> Any:
-        """Return the permissions. Refuses those that the administrator does not have."""
+        """Return the permissions. Refuses those that the administrator does not have, and any more
+        of a group that is there: who is in it, the administrator as well, would have them for good.
+        """
         wanted = self.cleaned_data["permissions"]
         held = set(self.instance.permissions.all()) if self.instance.pk else set()
-        if not may_give(self.actor, (), set(wanted) - held):
+        more = set(wanted) - held
+        if not may_give(self.actor, (), more):
             raise ValidationError(OWN_RIGHTS)
+        if more and self.instance.pk and not self.actor.is_superuser:
+            raise ValidationError(GROUPS_RIGHTS)
         return wanted
 
     def clean(self) -> dict[str, Any]:
