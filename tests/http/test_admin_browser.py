@@ -176,6 +176,27 @@ def test_who_goes_back_to_a_form_gives_nothing_back(admin: Page, house: Site) ->
     expect(row).to_contain_text("disabled")
 
 
+def test_who_goes_back_to_an_answer_sends_nothing_again(admin: Page, house: Site) -> None:
+    """To a test, and to a fault that was put right: else the browser shows a page of its own."""
+    admin.goto(f"{house.url}/admin/accounts/source/")
+    admin.locator("#result_list").get_by_role("link", name="local").click()
+    admin.get_by_role("button", name="Test now").click()
+    expect(admin.get_by_text("An administrator can sign in with a password.")).to_be_visible()
+    admin.goto(f"{house.url}/admin/accounts/user/add/")
+    admin.locator("input[name=username]").fill("ada")
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(admin.get_by_text("Somebody has this name")).to_be_visible()
+    admin.locator("input[name=username]").fill("egon")
+    admin.get_by_label("Send a link").uncheck()
+    admin.get_by_role("button", name="Save", exact=True).click()
+    expect(admin.get_by_text("was added successfully")).to_be_visible()
+    admin.go_back()
+    expect(admin.locator("input[name=username]")).to_be_visible()
+    admin.go_back()
+    admin.go_back()
+    expect(admin.get_by_role("button", name="Test now")).to_be_visible()
+
+
 def test_who_goes_back_to_a_list_has_nobody_else_ticked(admin: Page, house: Site) -> None:
     """A browser counts the boxes, and rows have moved."""
     admin.goto(f"{house.url}/admin/accounts/user/")
