@@ -129,12 +129,17 @@ def admit(user: User, by: User | None = None) -> None:
         events.record(events.event("person.admitted", user=user, by=by))
 
 
-def disable(user: User) -> None:
-    """Disable the person and end all their sessions."""
+def disable(user: User) -> bool:
+    """Disable the person and end all their sessions. Returns False, and tells the trail nothing, of
+    somebody who is disabled already.
+    """
+    former = User.objects.filter(pk=user.pk).exclude(status=User.Status.DISABLED)
     with transaction.atomic():
-        User.objects.filter(pk=user.pk).update(status=User.Status.DISABLED)
+        changed = bool(former.update(status=User.Status.DISABLED))
         end_all(user.pk, "disabled", farewell.CLOSED)
-        events.record(events.event("person.disabled", user=user))
+        if changed:
+            events.record(events.event("person.disabled", user=user))
+    return changed
 
 
 def change_password(user: User, password: str, by: Visit, keep: Session | None) -> None:

@@ -30,10 +30,10 @@ def delete(rules: Iterable[AccessRule], by: str, visit: Visit | None, **who: obj
 
 
 def disable(rules: Iterable[AccessRule], by: str, visit: Visit | None, **who: object) -> list[str]:
-    """Disable rules. Returns their slugs."""
-    closed = list(rules)
+    """Disable rules. Returns the slugs of those that were enabled."""
+    known = AccessRule.objects.filter(enabled=True)
     with transaction.atomic():
-        AccessRule.objects.filter(pk__in=[each.pk for each in closed]).update(enabled=False)
+        closed = [each for each in rules if known.filter(pk=each.pk).update(enabled=False)]
         _announce(closed, "rule.disabled", by, visit, who)
     return [each.slug for each in closed]
 

@@ -129,7 +129,10 @@ class PersonPage(MergePage):
         if not self._may_disable(request, person):
             raise PermissionDenied
         with administrators.kept():
-            people.disable(person)
+            changed = people.disable(person)
+        if not changed:
+            self._say_over(request)
+            return
         said = _("%s is disabled, and signed out everywhere.") % person
         self.message_user(request, said, messages.SUCCESS)
 
