@@ -188,12 +188,11 @@ class ClientAdmin(Held, Guarded):
     def _show(self, request: HttpRequest, client: Client, secret: str) -> None:
         """Show a secret, in the place of a former one of the client that nobody has read yet."""
         said = gettext("The secret of %(client)s, which is not shown again: %(secret)s")
-        begins = (said % {"client": client.client_id, "secret": "\0"}).partition("\0")[0]
+        begins = said % {"client": client.client_id, "secret": ""}
         for each in messages.get_messages(request):
             if not str(each.message).startswith(begins):
                 self.message_user(request, each.message, each.level)
-        shown = said % {"client": client.client_id, "secret": secret}
-        self.message_user(request, shown, messages.WARNING)
+        self.message_user(request, begins + secret, messages.WARNING)
 
 
 class IssuedAdmin(BoundedList):

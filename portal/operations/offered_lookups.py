@@ -1,9 +1,8 @@
 """What an address may ask of a page of the administration: what its own links ask, and no more.
 
 Django takes any lookup of any column from an address. Whoever may see a list would learn of a
-column that is never shown, a password's hash, digit by digit (docs/threats.md 1, I02). It fills a
-form in from an address as well: whoever sends somebody such a link would have them save, in a part
-that is folded, what they did not type (I04).
+column that is never shown, a password's hash, digit by digit (docs/threats.md 1, I02). It fills
+forms in from an address as well: whoever follows a link would save what others typed (I04).
 """
 
 from collections.abc import Iterator

@@ -58,17 +58,10 @@ def may_weaken(actor: Any, person: User) -> bool:
     return may_readdress(actor, person)
 
 
-def may_let_back(actor: Any, person: User) -> bool:
-    """Tell whether `actor` may let a person in, or in again: of those who open the administration
-    only with all rights, or a colleague would let in whom an administrator has shut out.
-    """
-    return bool(actor.is_superuser) or not person.opens_administration()
-
-
-def may_entitle(actor: Any, person: User) -> bool:
-    """Tell whether `actor` may give a person single rights that `actor` has: those who open the
-    administration, `actor` as well, only with all rights, as such a right outlives the role that it
-    came from.
+def may_empower(actor: Any, person: User) -> bool:
+    """Tell whether `actor` may let a person in, or give them single rights: those who open the
+    administration, `actor` as well, only with all rights. A colleague would let in whom an
+    administrator has shut out, and such a right outlives the role that it came from.
     """
     return bool(actor.is_superuser) or not person.opens_administration()
 

@@ -30,7 +30,7 @@ from portal.operations.admin import links, promotion
 from portal.operations.admin.forms import PersonForm
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.models import AwaitingPerson
-from portal.operations.rights import may_give, may_let_back, may_manage
+from portal.operations.rights import may_empower, may_give, may_manage
 
 LET_IN, KEEP = "_let_in", "_keep"
 # A person and at least one group, as the button of one click names them.
@@ -143,7 +143,7 @@ class AwaitingAdmin(Guarded):
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Let nobody let in a person who would then be able to do more than they."""
         permitted, by = super().has_change_permission(request, obj), request.user
-        return permitted and (obj is None or (may_manage(by, obj) and may_let_back(by, obj)))
+        return permitted and (obj is None or (may_manage(by, obj) and may_empower(by, obj)))
 
     # --- What is shown ----------------------------------------------------------------------------
 

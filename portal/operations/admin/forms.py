@@ -19,7 +19,7 @@ from portal.door.seen_field import SeenField
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.duty_field import DutyField
-from portal.operations.rights import may_entitle, may_give, may_let_back, may_vouch
+from portal.operations.rights import may_empower, may_give, may_vouch
 
 OWN_RIGHTS = _("You can give only the rights that you have yourself.")
 SINGLE_RIGHTS = _(
@@ -124,7 +124,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
             raise ValidationError(_("You cannot shut yourself out."))
         stays_out = status in {self.instance.status, User.Status.DISABLED}
         is_out = self.saved and self.instance.status != User.Status.ACTIVE
-        if is_out and not stays_out and not may_let_back(self.actor, self.instance):
+        if is_out and not stays_out and not may_empower(self.actor, self.instance):
             raise ValidationError(LET_BACK)
         return status
 
@@ -145,7 +145,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         permissions = set(cleaned.get("user_permissions") or ()) - allowed
         if not may_give(self.actor, groups, permissions):
             raise ValidationError(OWN_RIGHTS)
-        if permissions and not may_entitle(self.actor, self.instance):
+        if permissions and not may_empower(self.actor, self.instance):
             self.add_error("user_permissions", SINGLE_RIGHTS)
         duty_field.refuse_own(self, self.actor)
         return cleaned

@@ -73,9 +73,8 @@ class PersonAdmin(Held, PersonPage, InvitePage, BoundedList):
         given = (
             ["is_superuser", "is_staff", "roles"] if request.user.is_superuser else ["held_roles"]
         )
-        held = obj is not None and obj.user_permissions.exists()
-        folded = [] if held else ["collapse"]  # whoever takes a role away sees what stays
-        single = {"fields": ["user_permissions"], "classes": folded}
+        shown = obj and obj.user_permissions.exists()  # whoever takes a role away sees what stays
+        single = {"fields": ["user_permissions"], "classes": [] if shown else ["collapse"]}
         if obj:
             vouched = ["vouched"] if may_vouch(request.user, obj) else []
             kept = [seen_field.NAME] if self.has_change_permission(request, obj) else []

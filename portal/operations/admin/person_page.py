@@ -26,7 +26,7 @@ from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.admin.reset_page import state_of
 from portal.operations.rights import (
-    may_let_back,
+    may_empower,
     may_lift,
     may_manage,
     may_sign_out,
@@ -71,7 +71,7 @@ class PersonPage(MergePage):
                 "change": self.has_change_permission(request, person),
                 "merge": may_merge(request.user, person),
                 "disable": self._may_disable(request, person),
-                "enable": self._may_enable(request, person),
+                "enable": may_empower(request.user, person),
                 "unlink": self._may_unlink(request, person),
                 "remove_passkey": self._may_remove_passkey(request, person),
                 "end": self._may_end(request, person),
@@ -129,15 +129,14 @@ class PersonPage(MergePage):
         if not self._may_disable(request, person):
             raise PermissionDenied
         with administrators.kept():
-            changed = people.disable(person)
-        if not changed:
-            self._say_over(request)
-            return
+            if not people.disable(person):
+                self._say_over(request)
+                return
         said = _("%s is disabled, and signed out everywhere.") % person
         self.message_user(request, said, messages.SUCCESS)
 
     def _enable(self, request: HttpRequest, person: User) -> None:
-        if not self._may_enable(request, person):
+        if not (self._may_disable(request, person) and may_empower(request.user, person)):
             raise PermissionDenied
         with transaction.atomic():
             former = User.objects.filter(pk=person.pk, status=User.Status.DISABLED)
@@ -200,9 +199,6 @@ class PersonPage(MergePage):
 
     def _may_disable(self, request: HttpRequest, person: User) -> bool:
         return person.pk != request.user.pk and self.has_change_permission(request, person)
-
-    def _may_enable(self, request: HttpRequest, person: User) -> bool:
-        return self._may_disable(request, person) and may_let_back(request.user, person)
 
     @staticmethod
     def _may_end(request: HttpRequest, person: User) -> bool:
