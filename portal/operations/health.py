@@ -13,6 +13,7 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
 from accounts import cache
+from accounts.cache import reasons
 from accounts.models import EndedEntry, Source
 from accounts.source import catalogue, outage
 
@@ -37,7 +38,7 @@ def ready(request: HttpRequest) -> JsonResponse:
     """
     deadline = monotonic() + WITHIN
     probes = {name: _probe(name) for name in _PROBES}
-    parts = {name: _outcome(probe, deadline - monotonic()) for name, probe in probes.items()}
+    parts = {name: _outcome(name, each, deadline - monotonic()) for name, each in probes.items()}
     sources = parts.pop("sources")
     ready = all(word == OK for word in parts.values())
     body = {**parts, "sources": sources if isinstance(sources, dict) else {}}
@@ -103,9 +104,10 @@ def _run(name: str, probe: Future[Any]) -> None:
         probe.set_exception(error)
 
 
-def _outcome(probe: Future[Any], seconds: float) -> Any:
+def _outcome(name: str, probe: Future[Any], seconds: float) -> Any:
     try:
         return probe.result(max(0.0, seconds))
-    except Exception:  # whatever the driver raises is the answer, and so is silence
-        log.warning("health.unavailable", exc_info=True)
+    except Exception as error:  # noqa: BLE001  # the answer, and so is silence
+        kind, why = type(error).__name__, reasons.of(error)
+        log.warning("health.unavailable", part=name, error=kind, why=why)
         return "unavailable"

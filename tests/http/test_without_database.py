@@ -172,11 +172,15 @@ def test_an_outage_is_told_by_lines_and_by_no_traceback(
         before = house.log.stat().st_size
         for path in (*PAGES, *JSON):
             assert is_unavailable(ask(alice, house.url + path, ACCEPT[0]))
+        assert requests.get(f"{house.url}/readyz", timeout=60).status_code == 503
         lines = house.log.read_bytes()[before:].decode().splitlines()
     said = [json.loads(line) for line in lines if line.startswith("{")]
     assert "Traceback" not in "".join(lines)
     ended = [each["code"] for each in said if each["event"] == "request_finished"]
-    assert ended == [503] * len(PAGES + JSON)
+    assert ended == [503] * (len(PAGES + JSON) + 1)
+    probes = [each for each in said if each["event"] == "health.unavailable"]
+    assert {each["part"] for each in probes} == {"database", "sources"}
+    assert all(each["why"] for each in probes)
     assert all(each["why"] for each in said if each["event"] == "page.database_unavailable")
 
 
