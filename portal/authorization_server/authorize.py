@@ -112,15 +112,25 @@ def decide(request: HttpRequest) -> HttpResponse:
         # The session has ended, cannot be read or is another one; or the page is from long ago.
         if not session.is_logged_in or uid != session.uid or timezone.now() > over:
             return answers.see_other(_led_to(request, given))
-        if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
-            return _answered(request, given)
-        whole = pushed.resolve(given)
-        way = answer.find(whole)
+        # In one transaction, so that an answer counts with what it is worth or not at all.
+        with access.still_there(), transaction.atomic():
+            if not Spent.spend(f"\0{_CONSENT}\0{key}", over):  # no client's id begins so
+                return _answered(request, given)
+            return _decided(request, given, session)
+    except LoginRequired:  # the client is gone at this moment
+        return answers.see_other(_led_to(request, given))
     except Unreadable:
         return _page(request, NoWayBack("This is no question of ours, or one that is over."))
     except (InvalidRequest, TooManyRequests) as error:
         return _page(request, error)
+
+
+def _decided(request: HttpRequest, given: Parameters, session: Session) -> HttpResponse:
+    """Return where the answer leads. Raises `InvalidRequest` where there is no way back."""
+    whole = pushed.resolve(given)
+    way = answer.find(whole)
     try:
+        _hold(session)
         case = Case(given, whole, way, asked.read(way.client, whole, way.redirect_uri))
         if request.POST.get("decision") != "allow":
             return _deny(request, case, session)
@@ -201,8 +211,7 @@ def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     """
     person_id = incoming.person_id(request)
     with access.still_there(), transaction.atomic():
-        if not hold(session.uid):  # what is withdrawn now is waited for
-            raise LoginRequired("The session has just ended.")
+        _hold(session)  # what is withdrawn now is waited for
         allowed = consents.covers(person_id, case.way.client, case.asked.wanted)
         if allowed and not pushed.spend(case.came):
             raise InvalidRequest("The pushed request was used before.")
@@ -210,6 +219,11 @@ def _answer(request: HttpRequest, case: Case, session: Session) -> HttpResponse:
     if not code:
         return answers.see_other(_return_path(request, case))
     return case.way.success(request, code)
+
+
+def _hold(session: Session) -> None:
+    if not hold(session.uid):
+        raise LoginRequired("The session has just ended.")
 
 
 def _deny(request: HttpRequest, case: Case, session: Session) -> HttpResponse:

@@ -9,10 +9,11 @@ import shutil
 import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from django.db import connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from psycopg import sql
 
 from tests.peers.commands import manage
@@ -130,3 +131,19 @@ def _migrate(folder: Path, database_url: str) -> None:
     if not database_url:  # all of it in the one file, and nothing in the log beside it
         with contextlib.closing(sqlite3.connect(folder / SQLITE)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+@contextlib.contextmanager
+def no_room_in(table: str) -> Iterator[None]:
+    """Have the database keep nothing more in a table for the block, as on a full disk: whoever
+    writes there is told so by the driver's own error. All else goes on.
+    """
+    writes = (f'INSERT INTO "{table}"', f'UPDATE "{table}"', f'DELETE FROM "{table}"')
+
+    def refuse(execute: Any, text: str, *rest: Any) -> Any:
+        if text.startswith(writes):
+            raise OperationalError("could not extend file: No space left on device")
+        return execute(text, *rest)
+
+    with connection.execute_wrapper(refuse):
+        yield

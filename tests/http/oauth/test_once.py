@@ -18,6 +18,7 @@ from portal.authorization_server.models import Consent, Grant
 from tests.http.conftest import PASSWORD, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.at_once import at_once, window
+from tests.peers.database import no_room_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -67,6 +68,24 @@ def test_a_pushed_request_is_over_so_the_page_leads_nowhere(app: Application) ->
     again = app.allow(shown)
     assert again.status_code == 409
     assert "/oauth/authorize" not in again.content.decode()
+
+
+@pytest.mark.parametrize("table", ["consent", "grant", "pushedrequest"])
+@pytest.mark.parametrize("pushed", [True, False])
+def test_an_answer_that_the_database_does_not_keep_is_none(
+    app: Application, pushed: bool, table: str
+) -> None:
+    fields = app.request()
+    if pushed:
+        uri = app.post("/oauth/par", fields).json()["request_uri"]
+        fields = {"client_id": "app", "request_uri": uri}
+    shown = app.browser.get("/oauth/authorize", fields)
+    app.browser.raise_request_exception = False
+    with no_room_in(f"authorization_server_{table}"):
+        refused = app.allow(shown)
+    assert refused.status_code == (503 if pushed or table != "pushedrequest" else 303)
+    if refused.status_code == 503:
+        assert app.redeem(app.answer(app.allow(shown))["code"]).status_code == 200
 
 
 def test_each_page_counts_for_itself(app: Application) -> None:
