@@ -101,8 +101,10 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 def unavailable(request: HttpRequest, *, left: bool = False) -> HttpResponse:
     """Answer that the database cannot be used, without it. `left`: the browser is let go.
 
-    There is no support code: where it would be looked up nothing can be written.
+    There is no support code: where it would be looked up nothing can be written. The browser keeps
+    its CSRF token, since nobody has signed in: the form that it sends once more counts.
     """
+    request.META["CSRF_COOKIE_NEEDS_UPDATE"] = False
     headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
     if is_json_route(request) or not wants_page(request):
         body = {"error": "temporarily_unavailable", "error_description": _UNAVAILABLE}
