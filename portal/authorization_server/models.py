@@ -158,6 +158,7 @@ class Client(AbstractApplication):
             else self.GRANT_AUTHORIZATION_CODE
         )
         self.hash_client_secret = False  # what is stored is a digest already
+        self.jwks = {} if self.jwks is None else self.jwks  # a field that was emptied
 
     @property
     def is_public(self) -> bool:

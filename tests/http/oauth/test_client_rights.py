@@ -84,6 +84,15 @@ def test_keys_that_no_database_keeps_are_refused_at_their_field(carl: Browser, j
     assert refused(carl.post(ADD, form(row, client_id="new", jwks=jwks))) == {"jwks"}
 
 
+@pytest.mark.parametrize("jwks", ["", "null"])
+def test_an_emptied_field_of_keys_is_no_keys(carl: Browser, jwks: str) -> None:
+    row = Client(client_id="new", name="New", redirect_uris=CALLBACK)
+    assert refused(carl.post(ADD, form(row, client_id="new", jwks=jwks))) == set()
+    row = Client.objects.get(client_id="new")
+    assert refused(carl.post(page_of(row), form(row, jwks=jwks))) == set()
+    assert Client.objects.get(pk=row.pk).jwks == {}
+
+
 @pytest.mark.parametrize("way", ["a new one", "one that is there"])
 def test_u25_an_editor_gets_nobodys_token_by_a_client(
     carl: Browser, browser: Browser, way: str
