@@ -1,6 +1,6 @@
 """The answer to a web server's question, as values: no request, no response (docs/gateway.md 1).
 
-The short way asks `weighed` and `at_hand`, Django's middleware `answer`.
+The short way asks `weighed` and `at_hand`, Django's middleware `answer` and `unavailable`.
 """
 
 import json
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 import structlog
 from django.utils import timezone
 
-from accounts import conf
+from accounts import conf, database
 from accounts.errors import (
     AccessDenied,
     InvalidGrant,
@@ -98,6 +98,20 @@ def at_hand(
     if isinstance(decision, Allow) and decision.pass_token:
         return None
     return rendered(decision, asked, settings), _keep(somebody, decision, question)
+
+
+def unavailable(question: Question, *, is_page: bool = False) -> Answer:
+    """Return the answer while the database cannot be asked: a page for a person, as who asks at an
+    address that `is_page`, else JSON.
+    """
+    found = _failed(TemporarilyUnavailable("Try again.", retry_after=database.RETRY_AFTER))
+    try:
+        asked = None if is_page else forwarded_request.read(question.headers, question.unreadable)
+    except ProtocolError:
+        return found
+    if asked and not (asked.navigates or asked.sends_form):
+        return found
+    return _paged(found, refusal.trouble_page(asked, question.headers), framed=True)
 
 
 def _weighed(question: Question, identify: Callable[..., Who]) -> tuple[Answer, Keep | None]:

@@ -10,11 +10,9 @@ from django.views.decorators.csrf import csrf_exempt
 
 from accounts import database
 from portal.gateway import arrival
-from portal.gateway.check import PATH, Answer, Question, answer
+from portal.gateway.check import PATH, Answer, Question, answer, unavailable
 from portal.gateway.hosts import LOCAL
 from portal.server.unreadable import UNREADABLE
-
-_UNAVAILABLE = b'{"error": "temporarily_unavailable", "error_description": "Try again."}'
 
 
 class Gate:
@@ -46,32 +44,36 @@ def local(request: HttpRequest, step: str) -> HttpResponse:
     try:
         return view(request)
     except DatabaseError as error:
-        return _unavailable(error)
+        return _without_database(error, _question(request), is_page=True)
 
 
 @csrf_exempt
 @login_not_required
 def check(request: HttpRequest) -> HttpResponse:
     """Answer one question; 503 while the database cannot be asked."""
-    question = Question(
+    question = _question(request)
+    try:
+        return Exactly(answer(question))
+    except DatabaseError as error:
+        return _without_database(error, question)
+
+
+def _question(request: HttpRequest) -> Question:
+    return Question(
         query=request.META.get("QUERY_STRING", ""),
         headers={name.lower(): value for name, value in request.headers.items()},
         address=request.META.get("REMOTE_ADDR", ""),
         unreadable=request.META.get(UNREADABLE, frozenset()),
     )
-    try:
-        found = answer(question)
-    except DatabaseError as error:
-        return _unavailable(error)
-    return Exactly(found)
 
 
-def _unavailable(error: DatabaseError) -> HttpResponse:
+def _without_database(
+    error: DatabaseError, question: Question, *, is_page: bool = False
+) -> HttpResponse:
     """Return 503 for a database that cannot be asked. Raises any other `error`."""
     if not database.is_down(error):
         raise error
-    headers = {"Cache-Control": "no-store", "Retry-After": str(database.RETRY_AFTER)}
-    return HttpResponse(_UNAVAILABLE, status=503, content_type="application/json", headers=headers)
+    return Exactly(unavailable(question, is_page=is_page))
 
 
 class Exactly(HttpResponse):

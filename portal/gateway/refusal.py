@@ -70,6 +70,13 @@ def form_page(decision: Unauthorized, headers: Mapping[str, str]) -> bytes:
     return text.encode()
 
 
+def trouble_page(asked: Forwarded | None, headers: Mapping[str, str]) -> bytes:
+    """Return the page for a browser while the database cannot be asked."""
+    context = {"asked": asked, "site": conf.site_url(), "institution": portal_conf.institution()}
+    with translation.override(_spoken(headers.get("accept-language", ""))):
+        return loader.render_to_string("gateway/trouble.html", context).encode()
+
+
 def policy(*, framed: bool = False) -> str:
     """Return the content policy of a page (CSP 3): nothing but this site's style sheets. `framed`:
     whoever could frame the application may frame the page.

@@ -90,7 +90,12 @@ def test_nobody_comes_in_while_vestibule_does_not_answer(
         wire = Wire(places.files, certificates.authority)
         for line in ("GET /", "PROPFIND /dav/", "GET /.well-known/openid-configuration"):
             assert wire.ask(line, "Accept: text/html").status in {500, 502, 503}
+        told = wire.ask("GET /")
     assert not app.seen
+    if name in {"nginx", "Envoy"}:
+        assert (told.status, told.one("Retry-After")) == (503, "5")
+        assert told.one("Cache-Control") == "no-store"
+        assert told.body == b"Nobody can be signed in at the moment. Please try again soon.\n"
 
 
 @pytest.mark.soak
