@@ -64,7 +64,7 @@ def logout(request: HttpRequest) -> HttpResponse:
         return answers.see_other(return_to or "/")
     is_own = session.is_logged_in and wish.subject == getattr(request.user, "uid", "")
     if is_own and _means(wish, session):
-        return leaving.leave(request, return_to)
+        return leaving.leave_at_least_here(request, return_to)
     left = is_own and _leaves_its_own(request, wish)
     context = {"return_to": return_to, "stays_at": return_to if left else ""}
     return answers.page(request, "logout/confirm.html", context)

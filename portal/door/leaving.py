@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib import auth
+from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
 from accounts import serialization
@@ -50,6 +51,15 @@ def leave(request: HttpRequest, return_to: str = "") -> HttpResponse:
             cookies.forget(response, cookies.RECEIPT)
         shared.sweep(request, response, keep=frozenset({conf.language_cookie()}))
     return response
+
+
+def leave_at_least_here(request: HttpRequest, return_to: str = "") -> HttpResponse:
+    """Do as `leave` does; the page of a database that fails meanwhile lets the browser go."""
+    try:
+        return leave(request, return_to)
+    except DatabaseError:
+        request.lets_go = True  # type: ignore[attr-defined]  # read by portal/pages/error_pages.py
+        raise
 
 
 def _was_over(request: HttpRequest, return_to: str) -> HttpResponse:

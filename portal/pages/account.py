@@ -46,7 +46,7 @@ def sessions(request: HttpRequest) -> HttpResponse:
     if request.method == "POST":
         ending = request.POST.get("end", "").replace("\0", "")  # which PostgreSQL cannot store
         if ending == current.uid:
-            return leaving.leave(request)
+            return leaving.leave_at_least_here(request)
         if ending == "others":
             people.end_others(person_id, current, incoming.visit(request))
             messages.success(request, _("You are signed out everywhere else."))

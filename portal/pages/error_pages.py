@@ -16,7 +16,7 @@ from accounts.errors import TooManyRequests
 from accounts.login import lockout
 from accounts.middleware import is_json_route, wants_page
 from accounts.models import StoredSession
-from portal.door import answers, incoming, late_forms
+from portal.door import answers, incoming, late_forms, leaving
 from portal.pages import brand
 
 # What one place is shown beyond it has no code: a stranger must not fill the audit trail.
@@ -122,7 +122,9 @@ def server_error(request: HttpRequest) -> HttpResponse:
     error = sys.exc_info()[1]
     if error and database.is_down(error):
         log.warning("page.database_unavailable", error=type(error).__name__, why=reasons.of(error))
-        return unavailable(request)
+        lets_go = getattr(request, "lets_go", False)
+        answer = unavailable(request, left=lets_go)
+        return leaving.let_go(request, answer) if lets_go else answer
     try:
         code = _record(request, 500, "server-error")
     except Exception:  # noqa: BLE001  # what broke the page may break this: no code is shown then

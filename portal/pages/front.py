@@ -1,11 +1,9 @@
 """The front page, with what there is to tell once, and the way out, which ends there."""
 
 from django.contrib.auth.decorators import login_not_required
-from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from accounts import database
 from accounts.middleware import leaves
 from accounts.models import User
 from accounts.source import catalogue
@@ -13,7 +11,6 @@ from portal import conf
 from portal.door import answers, cookies, incoming, leaving, onward
 from portal.door.destinations import safe_destination
 from portal.door.late_forms import counts_late
-from portal.pages import error_pages
 
 
 @login_not_required
@@ -50,12 +47,7 @@ def leave(request: HttpRequest) -> HttpResponse:
     values = request.POST if request.method == "POST" else request.GET
     return_to = safe_destination(values.get("return_to"))
     if request.method == "POST" or incoming.leads_away_on_purpose(request):
-        try:
-            return leaving.leave(request, return_to)
-        except DatabaseError as error:
-            if not database.is_down(error):
-                raise
-        return leaving.let_go(request, error_pages.unavailable(request, left=True))
+        return leaving.leave_at_least_here(request, return_to)
     if not incoming.session_of(request).exists:
         return answers.see_other(return_to or "/")
     return answers.page(request, "logout/confirm.html", {"return_to": return_to})

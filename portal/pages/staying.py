@@ -67,7 +67,7 @@ def idle(request: HttpRequest) -> HttpResponse:
         return answers.see_other(routes.ENDED)
     about_to_end = session.expires_at and session.expires_at - timezone.now() < _ABOUT_TO_END
     if session.shared and about_to_end:
-        return leaving.leave(request)
+        return leaving.leave_at_least_here(request)
     return answers.page(request, "account/stay.html")
 
 
