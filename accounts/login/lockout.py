@@ -166,12 +166,13 @@ def _budgets(visit: Visit, door: str) -> list[tuple[RateLimitItem, str]]:
     return [(_times(STRANGER, times), digest(f"{door}\0{place}")) for place, times in places]
 
 
-def spend(limit: RateLimitItem, *parts: str) -> None:
-    """Count one use of what `parts` name. Raises `TooManyRequests` when `limit` is used up.
+def spend(limit: RateLimitItem, *parts: str, cost: int = 1) -> None:
+    """Count one use of what `parts` name; a `cost` of -1 gives it back. Raises `TooManyRequests`
+    when `limit` is used up.
 
     The limit's namespace keeps different uses apart; `parts` are stored as a digest.
     """
-    _require(limit, digest("\0".join(parts)), FixedWindowRateLimiter.hit)
+    _require(limit, digest("\0".join(parts)), partial(FixedWindowRateLimiter.hit, cost=cost))
 
 
 def is_first_refusal(source: str, address: str) -> bool:

@@ -10,6 +10,7 @@ from django.contrib.auth.password_validation import (
     validate_password,
 )
 from django.core.exceptions import ValidationError
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.urls import reverse
 from django.utils.translation import gettext
@@ -144,7 +145,11 @@ def forgotten(request: HttpRequest) -> HttpResponse:
     except TooManyRequests as error:
         form.add_error(None, gettext("There were too many requests. Please wait, then try again."))
         return _show(request, "forgotten", form, error)
-    provider.send_links(identifier, visit)
+    try:
+        provider.send_links(identifier, visit)
+    except DatabaseError:  # nobody is mailed: they have asked in vain, and may ask again
+        lockout.spend(ASKED_FOR, username_key(identifier), cost=-1)
+        raise
     return answers.see_other(reverse("password-sent"))
 
 

@@ -19,6 +19,7 @@ from tests.http.passwords import (
     without_token,
 )
 from tests.peers import fresh
+from tests.peers.database import no_room_in
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
 
@@ -163,3 +164,13 @@ def test_a_source_without_recovery_has_no_such_page(person: User, client: Client
     assert client.get("/login/forgotten").status_code == 404
     assert ask(client, "alice").status_code == 404
     assert outbox.outbox == []
+
+
+def test_who_asks_in_vain_for_a_link_has_not_asked(person: User) -> None:
+    browser = Client(raise_request_exception=False, HTTP_HOST="localhost")
+    with no_room_in("accounts_outboxitem"):
+        for _ in range(6):
+            assert browser.post("/login/forgotten", {"identifier": "alice"}).status_code == 503
+    for _ in range(5):
+        assert browser.post("/login/forgotten", {"identifier": "alice"}).status_code == 303
+    assert browser.post("/login/forgotten", {"identifier": "alice"}).status_code == 429
