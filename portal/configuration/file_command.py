@@ -19,7 +19,7 @@ def applied(file: str, apply: Callable[[str], list[Applied]]) -> list[Applied]:
     Raises `CommandError` with every problem when the file cannot be read or is refused.
     """
     try:
-        return apply(_bytes(file).decode())
+        return apply(_bytes(file).decode("utf-8-sig"))  # as Windows writes it, too
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:

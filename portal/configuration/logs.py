@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 from accounts import database
-from portal.configuration import outlet
+from portal.configuration import outlet, streams
 
 # What travels in URLs during a login and must not be in a log (RFC 9700, 4.2 and 4.3).
 # An address within an address is encoded once for each level: `%3Fcode%3D`, `%253Fcode%253D`.
@@ -103,6 +103,15 @@ _LOGGERS: dict[str, dict[str, Any]] = {
 }
 
 
+class Lines(logging.StreamHandler[Any]):
+    """Writes lines. What cannot be written, on a full disk or to a reader who has gone, is lost."""
+
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's name
+        """Say nothing then: logging's own traceback has the line with its secrets in it."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+
 def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
     """Configure structlog and return Django's LOGGING, so that both write the same lines. `own` are
     the site's secrets, which no line holds.
@@ -130,7 +139,7 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         if sys.stdout.isatty()
         else structlog.processors.JSONRenderer()
     )
-    out = outlet.of(sys.stdout)
+    out = outlet.of(streams.of_lines())
     formatter = {
         "()": structlog.stdlib.ProcessorFormatter,
         "foreign_pre_chain": shared,
@@ -146,7 +155,7 @@ def configure(level: str, own: Iterable[str] = ()) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": formatter},
         "filters": {"callers_mistake": {"()": CallersMistake}, "outage": {"()": Outage}},
-        "handlers": {"out": {"class": "logging.StreamHandler", "stream": out, "formatter": "line"}},
+        "handlers": {"out": {"()": Lines, "stream": out, "formatter": "line"}},
         "root": {"handlers": ["out"], "level": level},
         "loggers": _LOGGERS,
     }

@@ -4,11 +4,10 @@ import os
 import sys
 
 from django.core.management import execute_from_command_line
-from django.db import OperationalError, connection
-from django.utils.translation import gettext as _
 
-from accounts.cache import reasons
+from portal.configuration import streams
 from portal.configuration.numbers import seconds
+from portal.operations import faults
 
 _LIMITS = ("VESTIBULE_DATABASE_STATEMENT", "VESTIBULE_DATABASE_LOCK", "VESTIBULE_DATABASE_WAIT")
 # Each wait of these ends: nobody watches them, and the doctor is asked when something hangs. One
@@ -18,6 +17,7 @@ _ENDING: dict[str, tuple[str | None, ...]] = {
     "clear_expired": ("300", "300", "330"),
     "doctor": ("0", None, "300"),  # where a pooler refuses time-outs, it is given none
 }
+_INTERRUPTED = 130  # the status of a shell for what Ctrl-C has ended
 # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
 _FOR_EVER = ("0", "0", "0")
 
@@ -25,7 +25,7 @@ _FOR_EVER = ("0", "0", "0")
 def main() -> None:
     """Run the command named on the command line: `demo`, `sources`, `upgrade-check` and Django's
     own. Raises `Misconfigured` for a time-out that is none, though the command has its own, and
-    `SystemExit` with one sentence when the database cannot be reached.
+    `SystemExit` with one sentence for what an operator can mend; `--traceback` shows where it was.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "portal.settings")
     named = [each if each.startswith("-") else each.replace("-", "_") for each in sys.argv[1:2]]
@@ -33,10 +33,15 @@ def main() -> None:
         if limit is not None:
             seconds(name, default=0)  # what the workers refuse is refused here as well
             os.environ[name] = limit
+    streams.prepare()
     try:
         execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])
-    except OperationalError as error:
-        # A server that was never reached is no defect of the command: why is all there is to read.
-        if connection.connection is not None or "--traceback" in sys.argv:
+        sys.stdout.flush()
+    except faults.TOLD as error:
+        said = faults.sentence(error)
+        if not said or "--traceback" in sys.argv:
             raise
-        sys.exit(f"CommandError: {_('The database does not answer: %s.') % reasons.of(error)}")
+        sys.stderr.write(f"CommandError: {said}\n")
+        sys.exit(_INTERRUPTED if isinstance(error, KeyboardInterrupt) else 1)
+    finally:
+        streams.settle()

@@ -1,12 +1,15 @@
 """`manage.py clients apply FILE | export | check`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import transaction
 from django.utils.translation import gettext as _
 
 from portal.authorization_server import client_file
 from portal.configuration import file_command
+from portal.configuration.streams import Unheard
 
 
 class Command(BaseCommand):
@@ -33,7 +36,17 @@ class Command(BaseCommand):
                 self._check()
 
     def _apply(self, file: str) -> None:
-        for change in file_command.applied(file, client_file.apply):
+        """Apply, and print it before it counts: a secret that nobody can read is none."""
+        try:
+            with transaction.atomic():
+                self._tell(file_command.applied(file, client_file.apply))
+                self.stdout.flush()
+        except Unheard as unheard:
+            said = _("What this command prints cannot be written: %s.") % unheard.strerror
+            raise CommandError(f"{said}\n{_('Nothing was changed.')}") from None
+
+    def _tell(self, changes: Sequence[client_file.Applied]) -> None:
+        for change in changes:
             self.stdout.write(file_command.line(change))
             if change.secret:
                 said = _("Its secret, which is not shown again: %s") % change.secret

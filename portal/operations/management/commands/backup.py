@@ -42,6 +42,8 @@ class Command(BaseCommand):
             self._take(own, keys)
             own.close()
             at_failure.pop_all()
+        said = _("%(file)s is written: %(size)d bytes.")
+        self.stdout.write(said % {"file": file, "size": Path(file).stat().st_size})
         if not keys:
             said = _(
                 "The keys are not in it: keep VESTIBULE_VAULT_KEYS elsewhere, or nobody can read "

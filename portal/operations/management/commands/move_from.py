@@ -6,7 +6,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils.translation import gettext as _
 
-from portal.operations import key_file, moving
+from portal.operations import endings, key_file, moving
 
 
 class Command(BaseCommand):
@@ -21,6 +21,7 @@ class Command(BaseCommand):
         said = _("write the keys of the former site to this file")
         parser.add_argument("--env", type=Path, metavar="FILE", help=said)
 
+    @endings.in_order()
     def handle(self, *args: Any, folder: Path, env: Path | None, **options: Any) -> None:
         """Move, and print how much of what. Raises `CommandError` when nothing was moved, and when
         nobody knows.
