@@ -136,9 +136,9 @@ def test_ctrl_c_is_one_sentence(folder: Path) -> None:
         stderr=subprocess.PIPE,
         text=True,
     )
-    with (folder / "sources.toml").open("w"):  # it has begun to read
+    with (folder / "sources.toml").open("w"):  # it reads, or is about to: then it finds the end
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=300)
     said = "CommandError: Ended by Ctrl-C before all was done. Run it again.\n"
     assert (process.returncode, out, err) == (130, "", said)
 
