@@ -140,7 +140,10 @@ def django_db_setup(django_db_setup: None, django_db_blocker: Any) -> Iterator[N
 def _swept() -> Iterator[None]:
     """Bring the database back after a test with transactions of its own, and truncate nothing."""
 
+    from tests.peers import fresh  # once the apps are ready
+
     def sweep(test: Any) -> None:
+        fresh.delivered()  # what a thread of the test still posts is swept as well
         for alias in test._databases_names(include_mirrors=False):
             database.sweep(alias)
 
