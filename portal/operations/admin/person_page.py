@@ -71,7 +71,7 @@ class PersonPage(MergePage):
                 "change": self.has_change_permission(request, person),
                 "merge": may_merge(request.user, person),
                 "disable": self._may_disable(request, person),
-                "enable": may_empower(request.user, person),
+                "enable": self._may_enable(request, person),
                 "unlink": self._may_unlink(request, person),
                 "remove_passkey": self._may_remove_passkey(request, person),
                 "end": self._may_end(request, person),
@@ -136,7 +136,7 @@ class PersonPage(MergePage):
         self.message_user(request, said, messages.SUCCESS)
 
     def _enable(self, request: HttpRequest, person: User) -> None:
-        if not (self._may_disable(request, person) and may_empower(request.user, person)):
+        if not self._may_enable(request, person):
             raise PermissionDenied
         with transaction.atomic():
             former = User.objects.filter(pk=person.pk, status=User.Status.DISABLED)
@@ -199,6 +199,9 @@ class PersonPage(MergePage):
 
     def _may_disable(self, request: HttpRequest, person: User) -> bool:
         return person.pk != request.user.pk and self.has_change_permission(request, person)
+
+    def _may_enable(self, request: HttpRequest, person: User) -> bool:
+        return self._may_disable(request, person) and may_empower(request.user, person)
 
     @staticmethod
     def _may_end(request: HttpRequest, person: User) -> bool:
