@@ -17,7 +17,8 @@ from accounts.models import Event, Identity, Source, StoredSession, User
 from accounts.models.users import new_uid
 from accounts.provider import ANONYMOUS, Authentication, LoginFlow, TokenSet, Visit
 from accounts.session import access, afar, people, tabs, vault
-from accounts.session.store import SessionStore, end
+from accounts.session.ending import end
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.session.uncoupling import uncouple_shared
 from accounts.source import groups

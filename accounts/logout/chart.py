@@ -31,7 +31,7 @@ from accounts.provider import (
     Visit,
 )
 from accounts.session import tabs, vault
-from accounts.session.store import end
+from accounts.session.ending import end
 from accounts.session.typed import Session
 from accounts.source import catalogue, outage, registry
 from accounts.upstream.urls import can_be_visited

@@ -17,7 +17,7 @@ from accounts.keyring import digest
 from accounts.models import SpentLogoutToken, StoredSession, clearing
 from accounts.provider import Authentication, Ended, VerifiesLogoutToken
 from accounts.session import farewell, people
-from accounts.session.store import end
+from accounts.session.ending import end
 from accounts.source.catalogue import ConfiguredSource
 from accounts.statements import Existence
 

@@ -14,7 +14,8 @@ from accounts.errors import InvalidGrant
 from accounts.models import StoredSession
 from accounts.models.users import new_uid
 from accounts.provider import Visit
-from accounts.session.store import SessionStore, hold
+from accounts.session.ending import hold
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 
 BACKEND = "accounts.backend.TypedSessionBackend"

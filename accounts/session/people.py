@@ -15,8 +15,9 @@ from accounts import ended, events
 from accounts.errors import InvalidGrant
 from accounts.models import Event, Identity, PendingSignIn, Source, StoredSession, User
 from accounts.provider import Visit
-from accounts.session import devices, farewell, store, tabs
-from accounts.session.store import end, hold_all, rewrite
+from accounts.session import devices, ending, farewell, tabs
+from accounts.session.ending import end, hold_all
+from accounts.session.store import rewrite
 from accounts.session.typed import Session
 from accounts.session.uncoupling import uncouple_ended
 from accounts.source import catalogue, groups
@@ -39,7 +40,7 @@ def hold(uid: str) -> User | None:
     """
     persons = User.objects.select_for_update(no_key=True, of=("self",))
     person = persons.filter(sessions__uid=uid).first()
-    return person if person and store.hold(uid) else None
+    return person if person and ending.hold(uid) else None
 
 
 def others_may_come_in(person: User) -> bool:

@@ -9,7 +9,8 @@ from accounts.errors import InvalidGrant, ProtocolError, TemporarilyUnavailable
 from accounts.models import Event, StoredSession
 from accounts.provider import Authentication, End, Keep, Revalidates, TokenSet
 from accounts.session import farewell, vault
-from accounts.session.store import SessionStore, end
+from accounts.session.ending import end
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.session.uncoupling import uncouple_shared
 from accounts.source import catalogue

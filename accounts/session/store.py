@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -23,8 +23,8 @@ from django.utils import timezone
 from accounts import cache, ended, serialization
 from accounts.keyring import digest, seal, unseal
 from accounts.models import StoredSession
-from accounts.offers import offered
 from accounts.session import farewell, lives, unreadable
+from accounts.session.ending import AT_ONCE, end, end_expired
 from accounts.session.row import Row
 from accounts.session.typed import Session, due_at
 from accounts.source import registry
@@ -32,7 +32,6 @@ from accounts.source import registry
 PURPOSE = "session"
 TYPED = "vestibule"
 SEEN_EVERY = timedelta(seconds=60)
-AT_ONCE = 500
 _COOKIE = re.compile(r"\A[A-Za-z0-9_-]{43}\Z")
 
 
@@ -334,67 +333,3 @@ def rewrite(
         ended.announce("key", changed)  # a copy that the cache could not forget counts no more
         transaction.on_commit(lambda: cache.sessions.delete(*changed))
     return len(changed)
-
-
-def hold(uid: str) -> bool:
-    """Lock a session against its end until the caller's transaction is over. Returns False when it
-    has ended.
-
-    Whoever writes what ends with a session asks for this lock first, as `end` does: two who lock in
-    another order wait for each other until the database refuses one.
-    """
-    return bool(StoredSession.objects.select_for_update(no_key=True).filter(uid=uid).values("pk"))
-
-
-def hold_all(user_id: int) -> None:
-    """Lock the sessions of a person as `hold` does, one after the other as `end` does, browsers'
-    first: whoever has begun a child session under one of them has stored it once this returns.
-    """
-    mine = StoredSession.objects.filter(user_id=user_id).order_by("kind", "session_key")
-    list(mine.select_for_update(no_key=True).values("pk"))
-
-
-def end(rows: Any, heir: str = "") -> list[StoredSession]:
-    """End the sessions of the queryset `rows`, with their tokens, in every worker.
-
-    Runs in one transaction with the feed rows, the caller's when there is one, and with whatever a
-    room has to do or to keep then (`session_ends` of its AppConfig). What hangs on the sessions
-    moves to the session `heir` where one takes their place; else, at a shared computer, what
-    applications hold of them ends too. Ending twice is harmless. Returns the rows that this call
-    ended, for events.
-    """
-    with transaction.atomic():
-        in_order = rows if rows.query.is_sliced else rows.order_by("kind", "session_key")
-        found = list(in_order.select_for_update())
-        found += [] if heir else _there(found)
-        if found:
-            keys = [row.session_key for row in found]
-            for settle in offered("session_ends"):
-                settle([row.uid for row in found], heir)
-            StoredSession.objects.filter(session_key__in=keys).delete()
-            # No cache holds one that expired so long ago.
-            lately = timezone.now() - ended.REMEMBER
-            ended.announce("session", [row.uid for row in found if row.expire_date > lately])
-            transaction.on_commit(lambda: cache.sessions.delete(*keys))
-    return found
-
-
-def _there(rows: Sequence[StoredSession]) -> list[StoredSession]:
-    """Lock, and return, the child sessions of applications at the shared computers of `rows`, which
-    are locked: one that was about to begin has been waited for (docs/shared-computers.md).
-    """
-    browsers = [row.uid for row in rows if row.shared and row.kind == StoredSession.Kind.BROWSER]
-    if not browsers:
-        return []
-    under = StoredSession.objects.filter(
-        parent_uid__in=browsers, kind=StoredSession.Kind.CLIENT, shared=True
-    ).exclude(uid__in=[row.uid for row in rows])
-    return list(under.order_by("session_key").select_for_update())
-
-
-def end_expired(**which: Any) -> int:
-    """End sessions whose time is over, those that `which` names, at most `AT_ONCE`, with what ends
-    with them: whoever is told of an end is told of this one. Returns their number.
-    """
-    over = StoredSession.objects.filter(expire_date__lte=timezone.now(), **which)
-    return len(end(over.order_by("expire_date")[:AT_ONCE]))

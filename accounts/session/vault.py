@@ -22,7 +22,7 @@ from accounts.models import Event, StoredSession, StoredTokens
 from accounts.provider import Refreshes, RefreshesInSteps, TokenSet
 from accounts.serialization import dump, load
 from accounts.session import farewell
-from accounts.session.store import end
+from accounts.session.ending import end
 from accounts.session.typed import Session, due_at
 from accounts.source import catalogue, outage
 from accounts.source.catalogue import ConfiguredSource

@@ -20,7 +20,7 @@ from accounts.errors import (
 from accounts.factors.answer import WrongCode
 from accounts.models import Source, StoredSession
 from accounts.provider import Visit
-from accounts.session.store import end
+from accounts.session.ending import end
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
 from portal import conf

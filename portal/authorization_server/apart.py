@@ -7,7 +7,7 @@ from typing import Any
 from accounts import events
 from accounts.models import StoredSession
 from accounts.provider import Visit
-from accounts.session.store import AT_ONCE, end
+from accounts.session.ending import AT_ONCE, end
 
 # Ways to know that a session is an application's. Its tokens may have expired, what it was told of
 # stays.

@@ -26,7 +26,7 @@ from accounts.errors import (
 from accounts.keyring import Unreadable, digest, seal, unseal
 from accounts.models import User
 from accounts.session import access
-from accounts.session.store import hold
+from accounts.session.ending import hold
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from portal import conf as portal_conf

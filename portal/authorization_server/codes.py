@@ -23,7 +23,7 @@ from accounts.keyring import digest
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from accounts.session import children
-from accounts.session.store import end, hold
+from accounts.session.ending import end, hold
 from accounts.session.typed import Session
 from portal.authorization_server import registration
 from portal.authorization_server.asked import OFFLINE, Asked

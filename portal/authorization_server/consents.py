@@ -12,7 +12,7 @@ from accounts import events
 from accounts.models import User
 from accounts.provider import Visit
 from accounts.session import dossier
-from accounts.session.store import hold_all
+from accounts.session.ending import hold_all
 from accounts.trail import Act, acting
 from portal.authorization_server import apart, backchannel
 from portal.authorization_server.models import (

@@ -23,7 +23,7 @@ from accounts.login import lockout
 from accounts.models import StoredSession
 from accounts.provider import Visit
 from accounts.session import children
-from accounts.session.store import hold
+from accounts.session.ending import hold
 from accounts.session.typed import Session
 from portal import conf as portal_conf
 from portal.authorization_server import asked, clients, consents, errors, resources, wire

@@ -26,7 +26,7 @@ from accounts.keyring import (
 )
 from accounts.models import OutboxItem, Source, StoredSession, StoredTokens
 from accounts.offers import offered
-from accounts.session import store, vault
+from accounts.session import ending, store, vault
 from accounts.source import catalogue
 
 BATCH = 200
@@ -91,7 +91,7 @@ def _forget(place: Sealed) -> int:
     while pks := list(lost.order_by("pk").values_list("pk", flat=True)[:BATCH]):
         rows = place.rows.model.objects.filter(pk__in=pks)
         if place.rows.model is StoredSession:
-            events.record_ended(store.end(rows), "no key opens it")
+            events.record_ended(ending.end(rows), "no key opens it")
         else:
             rows.delete()
         gone += len(pks)

@@ -12,7 +12,8 @@ from accounts import conf
 from accounts.keyring import digest
 from accounts.models import StoredSession, User
 from accounts.session import access
-from accounts.session.store import SessionStore, end_expired
+from accounts.session.ending import end_expired
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from portal.tokens import token_format
 from portal.tokens.token_errors import InvalidToken

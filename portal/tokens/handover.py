@@ -16,7 +16,7 @@ from accounts.errors import InvalidGrant
 from accounts.keyring import digest
 from accounts.models import clearing
 from accounts.session import access
-from accounts.session.store import hold
+from accounts.session.ending import hold
 from accounts.session.typed import Session
 from portal import conf
 from portal.tokens import pair

@@ -20,7 +20,7 @@ from accounts import conf, events, offers
 from accounts.keyring import digest
 from accounts.models import Event, StoredSession
 from accounts.provider import Visit
-from accounts.session.store import end, hold
+from accounts.session.ending import end, hold
 from portal.tokens import token_format
 
 

@@ -16,7 +16,8 @@ from accounts import outbox
 from accounts.logout import chart
 from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession, StoredTokens, User
 from accounts.provider import UNKNOWN, Visit
-from accounts.session.store import SessionStore, end
+from accounts.session.ending import end
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 from accounts.source import catalogue
 from tests.chart.mermaid import edges

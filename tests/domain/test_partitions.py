@@ -15,7 +15,8 @@ from django.utils import timezone
 
 from accounts.models import StoredSession, User
 from accounts.session import people
-from accounts.session.store import SessionStore, end, hold
+from accounts.session.ending import end, hold
+from accounts.session.store import SessionStore
 from accounts.session.typed import Session
 
 pytestmark = pytest.mark.django_db

@@ -18,7 +18,8 @@ from accounts.models import EndedEntry, StoredSession, StoredTokens, User
 from accounts.models.users import new_uid
 from accounts.provider import UNKNOWN, TokenSet
 from accounts.session import vault
-from accounts.session.store import SessionStore, end, rewrite
+from accounts.session.ending import end
+from accounts.session.store import SessionStore, rewrite
 from accounts.session.typed import Session
 from tests.peers import fresh
 from tests.peers.dead_cache import dead_cache

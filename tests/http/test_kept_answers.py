@@ -171,7 +171,7 @@ def test_an_ended_session_is_nobodys_behind_the_gateway(on: Site, cookies: dict[
 
 ALL_ENDED = """
 from accounts.models import StoredSession
-from accounts.session.store import end
+from accounts.session.ending import end
 end(StoredSession.objects.all())
 """
 CHECK = "/gateway/check"

@@ -13,7 +13,8 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts.models import Source, StoredSession, User
-from accounts.session.store import SEEN_EVERY, SessionStore, end, rewrite
+from accounts.session.ending import end
+from accounts.session.store import SEEN_EVERY, SessionStore, rewrite
 from accounts.session.typed import Session
 from portal.server.kept import KEEP, Keep
 from tests.http.at_front import by_django, told

@@ -24,7 +24,8 @@ from accounts.keyring import digest
 from accounts.models import EndedEntry, StoredSession, User
 from accounts.provider import Visit
 from accounts.session import people
-from accounts.session.store import SEEN_EVERY, end
+from accounts.session.ending import end
+from accounts.session.store import SEEN_EVERY
 from portal.authorization_server import client_rows
 from portal.authorization_server.models import AccessToken, RefreshToken
 from portal.authorization_server.models import Client as Registered

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from accounts import outbox
 from accounts.cache import reasons
 from accounts.session import following
-from accounts.session.store import end_expired
+from accounts.session.ending import end_expired
 from portal.operations import alarms
 from portal.operations.liveness import Liveness
 from portal.operations.metrics import numbers
