@@ -28,7 +28,7 @@ from portal.api import callers, described
 from portal.api.json_view import JsonView, OpenView
 from portal.api.serializers import Credentials, Identifier, RefreshToken
 from portal.api.shapes import Departure, TokenPair, ended, failing
-from portal.door import incoming, leaving, signing_in
+from portal.door import concluding, incoming, leaving
 from portal.door.answers import record_failure
 from portal.tokens import handover, pair
 from portal.tokens.token_errors import RefusedGrant
@@ -199,7 +199,7 @@ def _enter(source: ConfiguredSource, given: dict[str, Any], visit: Visit) -> pai
     """
     username, password, otp = given["username"], given["password"], given.get("otp", "")
     try:
-        session = signing_in.enter_without_browser(source, username, password, visit, otp)
+        session = concluding.enter_without_browser(source, username, password, visit, otp)
     except WrongCode as wrong:
         raise RefusedGrant(wrong.description, reason=wrong.reason) from None
     except InvalidGrant:

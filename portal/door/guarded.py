@@ -11,7 +11,7 @@ from accounts.models import User
 from accounts.session import administrators
 from accounts.strength import named
 from portal import conf
-from portal.door import answers, signing_in, ways_in
+from portal.door import answers, proving, ways_in
 
 
 def prove_own(request: HttpRequest, person: User) -> HttpResponse | None:
@@ -20,7 +20,7 @@ def prove_own(request: HttpRequest, person: User) -> HttpResponse | None:
     """
     if person.pk != request.user.pk:
         return None
-    return signing_in.prove_again(request, request.get_full_path(), ways_in.proof_of(person))
+    return proving.prove_again(request, request.get_full_path(), ways_in.proof_of(person))
 
 
 class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -49,7 +49,7 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
     ) -> HttpResponse:
         path = request.get_full_path()
         level = named(conf.staff_strength())
-        again = signing_in.prove_again(request, path, level) if ask else None
+        again = proving.prove_again(request, path, level) if ask else None
         if again:
             return again
         try:

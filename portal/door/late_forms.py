@@ -15,7 +15,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.source import catalogue
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import anew, forms, incoming, routes, second, signing_in, wishes
+from portal.door import anew, concluding, forms, incoming, routes, second, wishes
 from portal.door.destinations import safe_destination
 
 _FORM, _STEP = "auth-login", "login-second"
@@ -75,7 +75,7 @@ def leads_to(request: HttpRequest, reason: str) -> str:
     if source and match.url_name == _FORM and not _is_own(request, source):
         along = {"next": next_url, "switch": "1", **wishes.carried(request)}
         return routes.login_path(source.slug, **along)
-    return signing_in.landing(source, session, next_url)
+    return concluding.landing(source, session, next_url)
 
 
 def said_of(reason: str) -> str:

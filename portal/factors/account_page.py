@@ -19,7 +19,7 @@ from accounts.factors import codes, duty, keeping, second_step, totp
 from accounts.factors.answer import WrongCode
 from accounts.models import TotpKey, User
 from accounts.session import access
-from portal.door import answers, incoming, signing_in, ways_in
+from portal.door import answers, incoming, proving, ways_in
 from portal.factors import shown
 from portal.factors.problems import problem_of
 
@@ -51,7 +51,7 @@ def _proven(request: HttpRequest, person: User) -> HttpResponse | None:
     """Return the way to a fresh sign-in; None after one, which took the second factor where there
     is one, whichever: a password alone adds no other beside it.
     """
-    return signing_in.prove_again(request, PATH, ways_in.proof_of(person))
+    return proving.prove_again(request, PATH, ways_in.proof_of(person))
 
 
 def _take(request: HttpRequest, person: User) -> HttpResponse:

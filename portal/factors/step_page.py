@@ -20,7 +20,7 @@ from accounts.login import sign_in
 from accounts.provider import Authentication
 from accounts.session import access
 from accounts.source import catalogue
-from portal.door import answers, devices, incoming, routes, second, signing_in, wishes
+from portal.door import answers, concluding, devices, incoming, routes, second, wishes
 from portal.door.destinations import place_of, safe_destination
 from portal.factors import shown
 from portal.factors.problems import problem_of
@@ -109,7 +109,7 @@ def _complete(request: HttpRequest, held: Pending, outcome: Authentication) -> H
     source = catalogue.find(held.source)
     if source is None or sign_in.known(source, held.outcome) != held.user:
         raise InvalidGrant("The way in is gone.")
-    response = signing_in.conclude(
+    response = concluding.conclude(
         request, source, outcome, held.next, typed=held.name, passed=held
     )
     second.forget(response)
@@ -157,7 +157,7 @@ def _lapsed(request: HttpRequest) -> HttpResponse:
     """Lead back to the beginning, or on for who is signed in, by another tab or click."""
     session, next_url = incoming.session_of(request), safe_destination(request.POST.get("next"))
     if session.is_logged_in:
-        response = answers.see_other(signing_in.landing(None, session, next_url))
+        response = answers.see_other(concluding.landing(None, session, next_url))
     else:
         messages.warning(request, _("That took too long, or was done already. Sign in once more."))
         response = answers.see_other(routes.choose_url(next_url, **wishes.carried(request)))

@@ -16,7 +16,7 @@ from accounts import strength
 from accounts.models import User
 from accounts.session import access
 from portal import conf
-from portal.door import answers, cookies, incoming, signing_in, ways_in
+from portal.door import answers, cookies, incoming, proving, ways_in
 from portal.gateway import app_passwords, rules
 from portal.gateway.app_passwords import TooMany
 from portal.gateway.held import AppPassword
@@ -97,7 +97,7 @@ def page(request: HttpRequest) -> HttpResponse:
             return answers.over_already(request, PATH)
         messages.success(request, gettext("Removed. The program is signed out."))
         return answers.see_other(PATH)
-    again = signing_in.prove_again(request, PATH, ways_in.proof_of(person))
+    again = proving.prove_again(request, PATH, ways_in.proof_of(person))
     return again or _create(request, person)
 
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_safe
 from accounts import conf, strength
 from accounts.errors import InvalidGrant, InvalidRequest, TooManyRequests
 from accounts.keyring import digest
-from portal.door import answers, circles, cookies, incoming, signing_in
+from portal.door import answers, circles, cookies, incoming, proving
 from portal.door.destinations import LONGEST
 from portal.gateway import forwarded, handover, rules
 from portal.gateway.expiry import clear_site_data
@@ -33,7 +33,7 @@ def start(request: HttpRequest) -> HttpResponse:
     session = incoming.session_of(request)
     if lacks := handover.lacking(session, place, timezone.now()):
         wanted = strength.named(lacks.strength)
-        return signing_in.ask_again(session, _way_back(request), wanted)
+        return proving.ask_again(session, _way_back(request), wanted)
     if handover.shares_cookie(place.host):
         return _found(place.url)
     if request.GET.get("failed"):

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_noop
 from accounts import events, strength
 from accounts.trail import Act, acting
 from portal import conf
-from portal.door import answers, incoming, routes, signing_in
+from portal.door import answers, incoming, proving, routes
 from portal.operations import acts, deletions
 from portal.operations.charts import bars, figures
 from portal.operations.offered_lookups import OfferedLookups
@@ -96,7 +96,7 @@ class VestibuleAdminSite(AdminSite):
             wanted = strength.named(conf.staff_strength())
             leaves = request.path == reverse("admin:logout", current_app=self.name)
             if session.is_logged_in and not leaves and not strength.has(session, wanted):
-                return signing_in.ask_again(session, request.get_full_path(), wanted)
+                return proving.ask_again(session, request.get_full_path(), wanted)
             incoming.refuse_nul(request)
             visit = incoming.visit(request)
             act = Act("administrator", request.user.pk, events.address_or_none(visit.address))

@@ -10,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 from accounts.errors import InvalidGrant
 from accounts.factors import second_step
 from accounts.login.sign_in import SwitchNeeded
-from portal.door import answers, cookies, incoming, signing_in
+from portal.door import answers, concluding, cookies, incoming
 from portal.door.admitting import forget_before
 from portal.operations import rescue
 
@@ -40,7 +40,7 @@ def letmein(request: HttpRequest, token: str) -> HttpResponse:
     if request.method != "POST":
         return answers.page(request, "login/letmein.html", context)
     try:
-        enter, lost = partial(signing_in.enter, request), "lost" in request.POST
+        enter, lost = partial(concluding.enter, request), "lost" in request.POST
         rescue.redeem(secret, enter, incoming.visit(request), lost=lost)
     except InvalidGrant:
         return _lapsed(request)

@@ -17,7 +17,7 @@ from accounts.session import administrators, farewell, people
 from accounts.session.typed import Session
 from accounts.source import catalogue, groups
 from accounts.telling import tell
-from portal.door import answers, incoming, leaving, signing_in, ways_in
+from portal.door import answers, incoming, leaving, proving, signing_in, ways_in
 from portal.door.user_agents import device_name
 
 # Of somebody with more sessions those that were used last are shown.
@@ -108,7 +108,7 @@ def _change_sign_ins(request: HttpRequest, person_id: int) -> HttpResponse:
     session = incoming.session_of(request)
     wanted = ways_in.proof_of(cast(User, request.user))
     held_up = ways_in.refused(request, "/account/sign-ins")
-    again = held_up or signing_in.prove_again(request, "/account/sign-ins", wanted)
+    again = held_up or proving.prove_again(request, "/account/sign-ins", wanted)
     if again:
         return again
     if "link" in request.POST:

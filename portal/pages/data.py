@@ -17,7 +17,7 @@ from accounts.session import administrators, dossier, erasure
 from accounts.session.dossier import Held
 from accounts.source import catalogue
 from accounts.strength import Strength
-from portal.door import answers, event_words, incoming, leaving, signing_in, ways_in
+from portal.door import answers, event_words, incoming, leaving, proving, ways_in
 from portal.door.user_agents import device_name
 
 _PATH = "/account/data"
@@ -74,7 +74,7 @@ def delete(request: HttpRequest) -> HttpResponse:
     if not erasure.is_allowed(person):
         raise Http404
     proof = ways_in.proof_of(person)
-    again = signing_in.prove_again(request, f"{_PATH}/delete", proof)
+    again = proving.prove_again(request, f"{_PATH}/delete", proof)
     if again:
         return again
     if request.method == "GET":

@@ -24,11 +24,14 @@ from portal.door import (
     anew,
     answers,
     circles,
+    concluding,
     cookies,
     forms,
     incoming,
     leaving,
     posted,
+    proving,
+    recognising,
     routes,
     shared,
     signing_in,
@@ -49,12 +52,12 @@ def choose(request: HttpRequest) -> HttpResponse:
     demand = wishes.demanded(request, None)
     is_weak = not strength.has(session, demand)
     if session.is_logged_in and (request.GET.get("again") or (is_weak and not wanted)):
-        return signing_in.ask_again(session, next_url, demand)
+        return proving.ask_again(session, next_url, demand)
     if session.is_logged_in and not wanted:
-        place = signing_in.landing(None, session, next_url)
+        place = concluding.landing(None, session, next_url)
         return circles.broken(request, session, place) or answers.see_other(place)
     told = incoming.cut_off(request)
-    known = signing_in.recognised(request) if not (wanted or told) else None
+    known = recognising.recognised(request) if not (wanted or told) else None
     known = known if known and is_strong_enough(*known, demand) else None
     if known and next_url:  # on the way to a protected page: no click is needed
         return nothing_yet(request) or _continue_as(request, *known, next_url)
@@ -104,7 +107,7 @@ def _continue_as(
     request: HttpRequest, source: ConfiguredSource, outcome: Authentication, next_url: str
 ) -> HttpResponse:
     try:
-        return signing_in.conclude_recognised(request, source, outcome, next_url)
+        return recognising.conclude_recognised(request, source, outcome, next_url)
     except ProtocolError as error:
         return answers.fail(request, error, source.slug, next_url=next_url)
 
@@ -196,9 +199,9 @@ def start(request: HttpRequest, slug: str) -> HttpResponse:
     try:
         if posted:
             return _submit(request, source, next_url)
-        known = signing_in.recognised_at(request, source)
+        known = recognising.recognised_at(request, source)
         if known and is_strong_enough(source, known, wishes.demanded(request, None)):
-            signing_in.tell_recognised(request, source)
+            recognising.tell_recognised(request, source)
             return _continue_as(request, source, known, next_url)
         away = anew.leave_at_last(request, source, next_url, again=again)
         return away or signing_in.begin(request, source, next_url, again=again)
@@ -223,7 +226,7 @@ def _held_up(
     if session.source != source.slug or request.GET.get("switch"):
         return ask_to_switch(request, source, session, next_url)
     if not again and not posted:
-        return answers.see_other(signing_in.landing(source, session, next_url))
+        return answers.see_other(concluding.landing(source, session, next_url))
     told_why = bool(request.GET.get("why")) or source.description.unsolicited
     if again and told_why and source.kind == "redirect":
         return anew.page(request, source, next_url, wishes.demanded(request, None))
@@ -266,7 +269,7 @@ def _submit(request: HttpRequest, source: ConfiguredSource, next_url: str) -> Ht
     try:
         outcome = forms.verify(request, source)
         typed = forms.identifier_of(request, source)
-        return signing_in.conclude(
+        return concluding.conclude(
             request, source, outcome, next_url, link_uid=link_uid, typed=typed
         )
     except ProtocolError as error:

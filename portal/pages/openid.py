@@ -12,7 +12,18 @@ from accounts.middleware import leaves_by
 from accounts.models import User
 from accounts.session.typed import Session
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import anew, answers, incoming, leaving, onward, routes, signing_in, wishes
+from portal.door import (
+    anew,
+    answers,
+    concluding,
+    incoming,
+    leaving,
+    onward,
+    recognising,
+    routes,
+    signing_in,
+    wishes,
+)
 from portal.door.destinations import safe_destination
 from portal.pages.login import (
     after_switch,
@@ -47,16 +58,16 @@ def login(request: HttpRequest, slug: str) -> HttpResponse:
         return ask_to_switch(request, source, session, wanted, routes.OPENID)
     next_url = wanted or source.row.after_login or "/"
     if session.is_logged_in and not again:
-        landing = signing_in.landing(source, session, next_url)
+        landing = concluding.landing(source, session, next_url)
         return _handed_over(onward.led_on(request, landing), session)
     if session.is_logged_in and source.description.unsolicited:
         return anew.page(request, source, wanted, wishes.demanded(request, None))
     then = _back_here(source, wanted) or next_url
     try:
-        known = signing_in.recognised_at(request, source)
+        known = recognising.recognised_at(request, source)
         if known and is_strong_enough(source, known, wishes.demanded(request, None)):
-            signing_in.tell_recognised(request, source)
-            return signing_in.conclude_recognised(request, source, known, then)
+            recognising.tell_recognised(request, source)
+            return recognising.conclude_recognised(request, source, known, then)
         away = anew.leave_at_last(request, source, wanted, again=again)
         return away or signing_in.begin(request, source, then, again=again)
     except ProtocolError as error:

@@ -19,7 +19,7 @@ from accounts.session import access
 from accounts.session.typed import Session
 from accounts.strength import Strength
 from portal import conf
-from portal.door import answers, incoming, signing_in, ways_in
+from portal.door import answers, incoming, proving, ways_in
 from portal.door.user_agents import device_name
 from portal.passkeys import challenges
 
@@ -58,7 +58,7 @@ def page(request: HttpRequest) -> HttpResponse:
         return _rename(request, person)
     if _came_weakly(incoming.session_of(request)):
         return answers.see_other(PATH)  # which says what to do
-    again = signing_in.prove_again(request, PATH, ways_in.proof_of(person))
+    again = proving.prove_again(request, PATH, ways_in.proof_of(person))
     if again:
         return again
     if "remove" in request.POST:

@@ -10,7 +10,7 @@ from accounts.errors import ProtocolError
 from accounts.factors import ceremony, passkeys
 from accounts.models import Source, User
 from accounts.source.catalogue import ConfiguredSource
-from portal.door import answers, forms, incoming, signing_in
+from portal.door import answers, concluding, forms, incoming
 from portal.door.destinations import safe_destination
 from portal.passkeys import challenges
 
@@ -41,7 +41,7 @@ def sign_in(request: HttpRequest) -> HttpResponse:
         link_uid = forms.linking_session(request, source)
         answer = ceremony.read(request.POST.get(ANSWER, ""))
         outcome = passkeys.authenticate(answer, challenges.of_browser(request), visit)
-        response = signing_in.conclude(request, source, outcome, next_url, link_uid=link_uid)
+        response = concluding.conclude(request, source, outcome, next_url, link_uid=link_uid)
     except ProtocolError as error:
         linking = forms.wishes_to_link(request, source)
         return answers.fail(request, error, source.slug, next_url=next_url, linking=linking)
