@@ -7,6 +7,7 @@ import ipaddress
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any, Protocol
@@ -28,6 +29,7 @@ ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 REPEATED_WITHIN = timedelta(minutes=10)
 # A stranger's new row whose key is a multiple of this has the table cut to its limit.
 _CUT_EVERY = 1000
+_waiting: ContextVar[list[Event] | None] = ContextVar("events_that_wait", default=None)
 # The actor of an event where nobody says who acts, by its name; any other is the person's.
 _USUALLY = {
     "session.ended": Event.Actor.SITE,
@@ -128,6 +130,22 @@ def recorded(seen: Event) -> Iterator[None]:
         record(seen)
 
 
+@contextmanager
+def once_all_counts() -> Iterator[None]:
+    """Announce what the block records when it is through, and nothing of it when it fails: for a
+    file that is applied whole or not at all.
+    """
+    around = _waiting.get()
+    waiting = [] if around is None else around
+    before = _waiting.set(waiting)
+    try:
+        yield
+    finally:
+        _waiting.reset(before)
+    if around is None:
+        announce(waiting)
+
+
 def leave_steps_to_first(events: Sequence[Event]) -> None:
     """Take the steps from all `events` but the first, which are told together."""
     for each in events[1:]:
@@ -203,6 +221,9 @@ def record_ended(
 
 def announce(events: Iterable[Event]) -> None:
     """Count each event, and write a log line for it."""
+    if (waiting := _waiting.get()) is not None:
+        waiting.extend(events)
+        return
     for each in events:
         offers.count("event", each.name, each.source, each.session_type, each.reason)
         log.info(

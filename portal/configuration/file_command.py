@@ -8,6 +8,7 @@ from typing import TypeVar
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
+from accounts import events
 from portal.configuration.toml import Change, RefusedError
 
 Applied = TypeVar("Applied", bound=Change)
@@ -16,10 +17,13 @@ Applied = TypeVar("Applied", bound=Change)
 def applied(file: str, apply: Callable[[str], list[Applied]]) -> list[Applied]:
     """Return what `apply` has made of a file's text; `-` is standard input.
 
-    Raises `CommandError` with every problem when the file cannot be read or is refused.
+    Raises `CommandError` with every problem when the file cannot be read or is refused: then no
+    line of the log tells of a change either.
     """
     try:
-        return apply(_bytes(file).decode("utf-8-sig"))  # as Windows writes it, too
+        text = _bytes(file).decode("utf-8-sig")  # as Windows writes it, too
+        with events.once_all_counts():
+            return apply(text)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:
