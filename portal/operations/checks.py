@@ -13,7 +13,7 @@ from django.core.mail.message import sanitize_address
 
 from accounts.cache import servers
 from portal.configuration import stores
-from portal.operations import collected
+from portal.operations import collected, pg_programs
 
 # OWASP's weakest choices for Argon2id: 46 MiB once down to 7 MiB five times.
 LEAST_KIB = 7 * 1024
@@ -184,7 +184,9 @@ def nobody_stands_between(**_: Any) -> list[CheckMessage]:
     url = settings.DATABASE_URL
     place = stores.address(url) if url.startswith("postgres") else {}
     options = place.get("OPTIONS", {})
-    hosts = str(options.get("hostaddr") or place.get("HOST", "")).split(",")
+    if place:
+        options = {**pg_programs.left_out(str(options.get("service", ""))), **options}
+    hosts = str(options.get("hostaddr") or place.get("HOST") or options.get("host", "")).split(",")
     redis = servers.read(settings.REDIS_URL) if settings.REDIS_URL else None
     unproven = (
         (

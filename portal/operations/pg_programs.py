@@ -157,6 +157,20 @@ def _parameters(params: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, st
     return open_words, secrets
 
 
+def left_out(service: str) -> dict[str, str]:
+    """Return what libpq takes for what an address leaves out: of the connection service that it
+    names, or `PGSERVICE` does, then of variables such as `PGSSLMODE`.
+    """
+    known = {name: value for name, value in os.environ.items() if name == "PGSERVICE"}
+    os.environ |= {"PGSERVICE": service} if service else {}
+    try:
+        found = Conninfo.get_defaults()
+    finally:
+        os.environ.pop("PGSERVICE", None)
+        os.environ |= known
+    return {each.keyword.decode(): each.val.decode() for each in found if each.val}
+
+
 @contextmanager
 def _service_file(secrets: Mapping[str, str]) -> Iterator[tuple[dict[str, str], tuple[int, ...]]]:
     """Give the variables and the open file by which libpq finds these, if there are any; they have

@@ -209,6 +209,36 @@ def test_a_database_elsewhere_proves_who_it_is(url: str, said: bool) -> None:
     assert ("vestibule.W021" in unproven(DATABASE_URL=url)) is said
 
 
+SERVICES = """
+[proven]
+host=db.example.org
+sslmode=verify-full
+[open]
+host=db.example.org
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "sslmode", "said"),
+    [
+        ("postgres://db.example.org/vestibule", "verify-full", False),
+        ("postgres://db.example.org/vestibule?sslmode=require", "verify-full", True),
+        ("postgres:///vestibule?service=proven", "", False),
+        ("postgres:///vestibule?service=open", "", True),
+        ("postgres:///vestibule?service=open", "verify-ca", False),
+        ("postgres://localhost/vestibule?service=open", "", False),
+    ],
+)
+def test_what_libpq_reads_elsewhere_counts_as_well(
+    url: str, sslmode: str, said: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A service of `pg_service.conf`, and `PGSSLMODE`: the workers connect by them."""
+    (tmp_path / "services").write_text(SERVICES)
+    monkeypatch.setenv("PGSERVICEFILE", str(tmp_path / "services"))
+    monkeypatch.setenv("PGSSLMODE", sslmode)
+    assert ("vestibule.W021" in unproven(DATABASE_URL=url)) is said
+
+
 @pytest.mark.parametrize(
     ("url", "said"),
     [
