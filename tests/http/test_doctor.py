@@ -101,6 +101,16 @@ def test_a_script_reads_the_status_and_the_findings(house: Site) -> None:
     assert manage(["doctor", "nonsense"], env).returncode == 1
 
 
+def test_silence_of_the_site_is_no_health(house: Site) -> None:
+    """`doctor proxy body`, as docs/operations.md prints it, said nothing, with status 0."""
+    nowhere = f"http://localhost:{free_port()}"
+    done = manage(["doctor", "proxy", "body"], {**house.env, "VESTIBULE_SITE_URL": nowhere})
+    assert done.returncode == 1
+    assert f"The site does not answer at {nowhere}" in done.stdout
+    with override_settings(VESTIBULE_SITE_URL=nowhere):
+        assert not [each for each, _ in examination.examine(["body"])]  # no alarm of its own
+
+
 @pytest.mark.django_db
 def test_how_a_request_arrived_is_told_to_who_has_the_key(client: Client) -> None:
     assert client.get("/doctor").status_code == 404

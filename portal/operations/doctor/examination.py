@@ -47,15 +47,23 @@ SUBJECTS: dict[str, Subject] = {
     "mail": delivery.mail,
     "sources": sources.findings,
 }
+# What the site tells of itself: while it does not, there is nothing to say of these.
+_TOLD_BY_THE_SITE = {"certificate", "proxy", "body", "workers"}
 
 
-def examine(only: Collection[str] = (), *, quick: bool = False) -> Iterator[tuple[str, Finding]]:
+def examine(
+    only: Collection[str] = (), *, quick: bool = False, aloud: bool = False
+) -> Iterator[tuple[str, Finding]]:
     """Yield what is found of all subjects, or `only` of some, with the subject's name. A subject
-    that fails is a finding itself.
+    that fails is a finding itself. `aloud` finds as well that the site does not answer, where one
+    of `only` is asked of it: somebody who reads nothing takes that for health.
     """
     look = Look(quick=quick)
+    wanted = set(only or SUBJECTS)
+    if aloud and wanted & _TOLD_BY_THE_SITE and not look.told:
+        wanted.add("site")
     for name, subject in SUBJECTS.items():
-        if not only or name in only:
+        if name in wanted:
             yield from _safely(name, subject, look)
     for elsewhere in offered("examines"):
         if not only or "keys" in only:

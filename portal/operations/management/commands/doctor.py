@@ -40,7 +40,7 @@ class Command(BaseCommand):
         if strangers:
             raise CommandError(_("There is no such subject: %s") % ", ".join(sorted(strangers)))
         with _quiet_log():
-            examined = examination.examine(options["subject"], quick=options["quick"])
+            examined = examination.examine(options["subject"], quick=options["quick"], aloud=True)
             found = list(self._told(examined, quiet=options["json"]))
         if options["json"]:
             self.stdout.write(json.dumps([_plain(*each) for each in found], indent=2))
