@@ -31,7 +31,7 @@ attributetype ( 1.2.840.113556.1.4.8 NAME 'userAccountControl' EQUALITY integerM
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.27 SINGLE-VALUE )
 attributetype ( 1.2.840.113556.1.4.221 NAME 'sAMAccountName' EQUALITY caseIgnoreMatch
   SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 SINGLE-VALUE )
-pidfile {folder}/pid
+pidfile "{folder}/pid"
 modulepath {modules}
 moduleload back_mdb
 moduleload memberof
@@ -43,7 +43,7 @@ database mdb
 suffix "{suffix}"
 rootdn "{admin}"
 rootpw {password}
-directory {folder}/db
+directory "{folder}/db"
 maxsize 67108864
 dbnosync
 index objectClass,uid,mail,member,entryUUID eq
@@ -69,7 +69,7 @@ def prepare(folder: Path, entries: Iterable[Entry], tls: Mapping[str, Path] | No
     `CalledProcessError` when the server does not take it.
     """
     (folder / "db").mkdir(parents=True)
-    lines = [f"TLS{name}File {path}" for name, path in (tls or {}).items()]
+    lines = [f'TLS{name}File "{path}"' for name, path in (tls or {}).items()]
     text = _CONFIGURATION.format(
         schema=_first(_SCHEMAS),
         modules=_first(_MODULES),
