@@ -30,3 +30,18 @@ def test_the_steps_of_an_upgrade_have_what_they_use_and_end_at_the_link() -> Non
     served = [re.match(r"vestibule (?!--at )([\w-]+)", each) for each in steps[:linked]]
     by_the_former = {each[1].replace("-", "_") for each in served if each}
     assert by_the_former <= {*previous.kept()["commands"]}
+
+
+def test_a_backup_that_the_shell_writes_is_for_its_owner_alone() -> None:
+    pages = [
+        *Path("docs").glob("*.md"),
+        Path("deploy/systemd/vestibule"),
+        Path("deploy/compose.yaml"),
+    ]
+    told = [
+        around
+        for page in pages
+        for around in re.findall(r".{60}backup - > .{99}", " ".join(text(page).split()))
+    ]
+    assert len(told) == 4
+    assert [each for each in told if "umask 077" not in each] == []
