@@ -1,5 +1,6 @@
 """The command line: `vestibule` where the site is installed, `manage.py` in a checkout."""
 
+import errno
 import os
 import sys
 
@@ -18,6 +19,9 @@ _ENDING: dict[str, tuple[str | None, ...]] = {
     "doctor": ("0", None, "300"),  # where a pooler refuses time-outs, it is given none
 }
 _INTERRUPTED = 130  # the status of a shell for what Ctrl-C has ended
+_UNREAD = 141  # that of what SIGPIPE has ended
+# They change nothing: whoever reads their first lines alone (`| head`) has all that they want.
+_PRINTING = {"check", "doctor", "help", "showmigrations", "upgrade_check"}
 # A migration takes as long as it takes; the time-outs are for the people who wait for a page.
 _FOR_EVER = ("0", "0", "0")
 
@@ -38,6 +42,9 @@ def main() -> None:
         execute_from_command_line([*sys.argv[:1], *named, *sys.argv[2:]])
         sys.stdout.flush()
     except faults.TOLD as error:
+        prints = not _PRINTING.isdisjoint(named) or sys.argv[2:3] == ["export"]
+        if prints and isinstance(error, streams.Unheard) and error.errno == errno.EPIPE:
+            sys.exit(_UNREAD)
         said = faults.sentence(error)
         if not said or "--traceback" in sys.argv:
             raise

@@ -1,6 +1,7 @@
 """Events as JSON lines (one JSON object a line), for other tools."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import asdict
 from typing import Any
@@ -11,6 +12,13 @@ from accounts.models import Event
 from accounts.trail.steps import read
 
 _AT_ONCE = 500
+_CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
+
+
+def support_code(term: str) -> str:
+    """Return the support code that somebody has read out, as it is kept; nothing if it is none."""
+    code = _CODE.match(term)
+    return f"{code[1]}-{code[2]}".upper() if code else ""
 
 
 def lines(rows: QuerySet[Event]) -> Iterator[str]:

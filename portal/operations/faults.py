@@ -1,5 +1,7 @@
 """What ends a command, in one sentence: trouble that an operator can do something about."""
 
+from traceback import walk_tb
+
 from django.db import (
     DatabaseError,
     InterfaceError,
@@ -33,6 +35,8 @@ def sentence(error: BaseException) -> str:
     match error:
         case KeyboardInterrupt():
             return _("Ended by Ctrl-C before all was done. Run it again.")
+        case EOFError() if cut := _cut_off(error):
+            return _("%s was cut off when a disk was full: delete it, and run this again.") % cut
         case EOFError():
             return _("Standard input has ended, and an answer is needed: run this on a terminal.")
         case UnicodeEncodeError():
@@ -48,6 +52,14 @@ def sentence(error: BaseException) -> str:
         case DatabaseError() | InterfaceError():
             return _of_database(error)
     return ""
+
+
+def _cut_off(error: EOFError) -> str:
+    """Return the compiled module (`.pyc`) for which Python had too little room, and which it kept
+    nevertheless; nothing where it is the input that has ended.
+    """
+    frames = [frame for frame, _number in walk_tb(error.__traceback__)]
+    return str(frames[-1].f_locals.get("bytecode_path") or "") if frames else ""
 
 
 def _unreadable(error: UnicodeEncodeError) -> str:

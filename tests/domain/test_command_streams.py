@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import py_compile
 import shlex
 import signal
 import subprocess
 import sys
+from importlib.machinery import SourceFileLoader
 from pathlib import Path
 
 import pytest
+from django.core.management import CommandError, call_command
+from structlog.testing import capture_logs
 
 from portal.operations import faults
 from tests.peers import database
@@ -66,6 +70,44 @@ def test_a_secret_that_nobody_can_read_is_not_made(
     assert (exported.returncode, exported.stdout.strip()) == (0, "")
 
 
+def test_who_reads_the_first_lines_alone_is_told_nothing(folder: Path) -> None:
+    """`events export | head -1`, as SIGPIPE ends other programs; the reader has gone by then."""
+    done = shell("exec 3> >(true); wait $!; MANAGE sources export >&3", folder)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+@pytest.mark.django_db
+def test_a_file_of_clients_that_is_refused_logs_no_change(tmp_path: Path) -> None:
+    (file := tmp_path / "clients.toml").write_text(CLIENTS + "[clients.x]\nkind = 'none'\n")
+    with capture_logs() as logged, pytest.raises(CommandError, match="Nothing was changed"):
+        call_command("clients", "apply", str(file))
+    assert logged == []
+    file.write_text(CLIENTS)
+    with capture_logs() as logged:
+        call_command("clients", "apply", str(file))
+    assert [each["event"] for each in logged] == ["client.saved"]
+
+
+def test_a_provider_is_written_whole_or_not_at_all(folder: Path) -> None:
+    """A file size limit is a disk that fills up; the second try found a folder in its way."""
+    done = shell("ulimit -f 1; MANAGE startprovider guild", folder, PYTHONDONTWRITEBYTECODE="1")
+    assert (done.returncode, done.stderr) == (1, "CommandError: File too large\n")
+    assert not (folder / "guild").exists()
+
+
+def test_a_compiled_file_that_was_cut_off_is_said(tmp_path: Path) -> None:
+    """Python 3.11 keeps what it could write of one on a full disk, and fails by it ever after."""
+    module = tmp_path / "cut_off.py"
+    module.write_text("A = 1\n")
+    compiled = Path(py_compile.compile(str(module), doraise=True) or "")
+    compiled.write_bytes(compiled.read_bytes()[:40])
+    loader = SourceFileLoader("cut_off", str(module))
+    with pytest.raises(EOFError) as raised:
+        loader.get_code("cut_off")
+    assert str(compiled) in faults.sentence(raised.value)
+    assert "Standard input" in faults.sentence(EOFError())
+
+
 @pytest.mark.parametrize("command", ["doctor --quick settings", "help"])
 def test_output_that_finds_no_room_is_one_sentence(folder: Path, command: str) -> None:
     done = shell(f"MANAGE {command} > /dev/full", folder)
@@ -107,9 +149,25 @@ def test_where_migrate_was_not_run_that_is_said(tmp_path: Path, command: str) ->
 
 def test_a_file_that_is_no_database_is_said(tmp_path: Path) -> None:
     (tmp_path / "vestibule.sqlite3").write_bytes(b"no database " * 1000)
-    done = manage(["letmein", "ada"], environment({"VESTIBULE_DATA": str(tmp_path)}))
+    env = environment({"VESTIBULE_DATA": str(tmp_path)})
+    done = manage(["letmein", "ada"], env)
     said = "CommandError: The database does not answer: file is not a database.\n"
     assert (done.returncode, done.stderr) == (1, said)
+    done = manage(["upgrade-check"], env)
+    assert done.returncode == 1
+    assert "The file of the database is damaged: file is not a database." in done.stdout
+    assert "restore a backup" in done.stdout
+
+
+def test_a_page_of_the_database_that_is_damaged_is_found(folder: Path) -> None:
+    """The first pages, which hold the migrations, are in order."""
+    file = folder / "vestibule.sqlite3"
+    with file.open("r+b") as own:
+        own.seek(file.stat().st_size // 2)
+        own.write(os.urandom(65536))
+    done = manage(["doctor", "database"], environment({"VESTIBULE_DATA": str(folder)}))
+    assert done.returncode == 1
+    assert "The file of the database is damaged" in done.stdout
 
 
 def test_a_name_in_another_encoding_is_said(folder: Path) -> None:
@@ -158,3 +216,14 @@ def test_a_backup_says_what_it_has_written(folder: Path) -> None:
     done = manage(["backup", str(file), "--keys"], environment({"VESTIBULE_DATA": str(folder)}))
     said = f"{file} is written: {file.stat().st_size} bytes.\n"
     assert (done.returncode, done.stdout) == (0, said)
+
+
+@pytest.mark.django_db
+def test_a_terminal_changes_no_backup(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It makes two characters of each end of a line, as does that of a container's `run`."""
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        monkeypatch.setattr(sys, "stdout", terminal)
+        with pytest.raises(CommandError, match="A terminal would change a backup"):
+            call_command("backup", "-")
+    os.close(ours)

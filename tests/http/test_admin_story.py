@@ -267,12 +267,15 @@ def test_the_trail_is_exported_as_json_lines(
     alice = next(row for row in rows if row["person"] == person.uid)
     assert [step["what"] for step in alice["steps"]] == ["typed", "checked"]
     assert "Alice" not in json.dumps(rows)
-    call_command("events", "export", "--code", alice["support_code"])
+    read_out = alice["support_code"].lower().replace("-", " ")
+    call_command("events", "export", "--code", read_out)
     assert json.loads(capsys.readouterr().out)["support_code"] == alice["support_code"]
     assert Event.objects.filter(name="events.exported", actor="administrator").count() == 1
     for days in ("99999999999", "-99999999999"):
         with pytest.raises(CommandError, match=days):
             call_command("events", "export", f"--days={days}")
+    with pytest.raises(CommandError, match="no support code"):
+        call_command("events", "export", "--code", "3T6F")
 
 
 def test_whoever_may_not_see_the_trail_exports_nothing(person: User) -> None:

@@ -1,6 +1,5 @@
 """What happened: the trail as a list, and each support code as a story with its pictures."""
 
-import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -23,8 +22,6 @@ from portal.operations import event_file
 from portal.operations.admin.records import ReadOnly
 from portal.operations.moments import minute
 from portal.operations.story import flowchart, reading, sequence
-
-_CODE = re.compile(r"\A\s*([A-Za-z0-9]{4})[\s-]?([A-Za-z0-9]{4})\s*\Z")
 
 
 class NameFilter(WordFilter):
@@ -164,8 +161,8 @@ class EventAdmin(ReadOnly):
 
 def _exactly(term: str) -> Iterator[Q]:
     """Yield what `term` may be, the least common first."""
-    if code := _CODE.match(term):
-        yield Q(support_code=f"{code[1]}-{code[2]}".upper())
+    if code := event_file.support_code(term):
+        yield Q(support_code=code)
     if is_id(term):
         yield beginning("session_uid", term)
     if address := events.address_or_none(term):

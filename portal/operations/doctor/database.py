@@ -1,5 +1,6 @@
 """The database: its version, its tables, and an end to every wait."""
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,16 +16,20 @@ from portal.operations.doctor.look import Look
 
 OLDEST_POSTGRES = 14
 ENCODING = "UTF8"
+# What SQLite says of a file that is not, or no more, one of its own.
+_DAMAGED = re.compile("not a database|malformed")
 
 
 def findings(look: Look) -> Iterator[Finding]:
     """Yield whether it answers, is up to date, and lets nobody wait for ever."""
     try:
         connection.ensure_connection()
+        waiting = MigrationExecutor(connection).migration_plan(_targets())
+        if connection.vendor == "sqlite" and not look.quick:
+            _require_whole()
     except DatabaseError as error:
         yield unanswered(error)
         return
-    waiting = MigrationExecutor(connection).migration_plan(_targets())
     yield verdict(
         not waiting,
         _("The tables are those of this version."),
@@ -40,6 +45,8 @@ def findings(look: Look) -> Iterator[Finding]:
 def unanswered(error: DatabaseError) -> Finding:
     """Return that the database cannot be reached, why, and what to do about that."""
     why = reasons.of(error)
+    if connection.vendor == "sqlite":
+        return _of_file(why)
     if reasons.is_about_tls(why):
         fix = _(
             "Compare DATABASE_URL with the server: whether it wants TLS (sslmode), the authority "
@@ -50,6 +57,26 @@ def unanswered(error: DatabaseError) -> Finding:
     else:
         fix = _("Start it, and compare DATABASE_URL with where it listens.")
     return Finding(False, _("The database does not answer: %s.") % why, fix)
+
+
+def _of_file(why: str) -> Finding:
+    if _DAMAGED.search(why):
+        fix = _(
+            "Stop the site, keep a copy of the file, and restore a backup into a new one "
+            "(docs/moving.md 3); then look at the disk."
+        )
+        return Finding(False, _("The file of the database is damaged: %s.") % why, fix)
+    said = _("The file of the database cannot be used: %s.") % why
+    fix = _("Look at its disk, at who may write to the file and its folder, and at what holds it.")
+    return Finding(False, said, fix)
+
+
+def _require_whole() -> None:
+    """Read a SQLite file from end to end. Raises `DatabaseError` where that is not in order."""
+    with connection.cursor() as cursor:
+        cursor.execute("PRAGMA quick_check(1)")
+        if cursor.fetchone() != ("ok",):
+            raise DatabaseError("database disk image is malformed")  # as SQLite itself says
 
 
 def _targets() -> Any:

@@ -31,6 +31,12 @@ class Command(BaseCommand):
         """Write the archive; a file is readable by its owner only. Raises `CommandError`, and
         leaves no file, when there is none.
         """
+        if file == "-" and sys.stdout.isatty():
+            said = _(
+                "A terminal would change a backup, so none is written to it: lead it on by > FILE, "
+                "and let a container's run give it none (-T)."
+            )
+            raise CommandError(said)
         if file == "-":
             self._take(sys.stdout.buffer, keys)
             return

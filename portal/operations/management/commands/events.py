@@ -24,12 +24,17 @@ class Command(BaseCommand):
         export.add_argument("--code", help="only those of one support code")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print what was asked for. Raises `CommandError` for days that no calendar has."""
+        """Print what was asked for. Raises `CommandError` for days that no calendar has, and for a
+        support code that is none.
+        """
         rows = Event.objects.order_by("at", "id")
         if options["days"] is not None:
             rows = rows.filter(at__gte=_before(options["days"]))
         if options["code"]:
-            rows = rows.filter(support_code=options["code"].strip().upper())
+            if not (code := event_file.support_code(options["code"])):
+                said = _("%s is no support code: they are like 3T6F-GN5W.")
+                raise CommandError(said % options["code"])
+            rows = rows.filter(support_code=code)
         for line in event_file.lines(rows):
             self.stdout.write(line, ending="")
 
