@@ -9,6 +9,8 @@ import ast
 import dataclasses
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -172,6 +174,30 @@ def test_each_member_of_the_contract_is_told() -> None:
     members = {m for each in contracts if each is not protocols.Recovers for m in each.__dict__
                if not m.startswith("_")} - {"send_mail"}  # fmt: skip
     assert members <= told, members - told
+
+
+def test_a_provider_in_the_project_is_as_the_page_says(tmp_path: Path) -> None:
+    """Whoever copies it passes the linters, and has the files that each of ours has."""
+    told = (ROOT / "docs/providers.md").read_text().partition("## In the project")[2]
+    (block,) = re.findall(
+        r"^```python\n(.*?)^```$", told.partition("## The contract")[0], re.M | re.S
+    )
+    (tmp_path / "apps.py").write_text(block)
+    ruff = [
+        sys.executable,
+        "-m",
+        "ruff",
+        "check",
+        "--no-cache",
+        "--config",
+        ROOT / "pyproject.toml",
+    ]
+    done = subprocess.run([*ruff, tmp_path], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
+    folders = [each.parent for each in ROOT.glob("providers/*/apps.py")]
+    for name in re.findall(r"`(\w+\.py)`", told.partition(";")[0]):
+        assert name == "client.py" or all((each / name).is_file() for each in folders)
+    assert "`__init__.py`" in told.partition(";")[0]
 
 
 def test_the_demo_has_the_people_that_its_page_names() -> None:
