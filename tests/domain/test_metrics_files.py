@@ -13,6 +13,7 @@ from django.test import override_settings
 from portal.operations.metrics import files, numbers
 from portal.server.front import Standing
 from tests.peers.site import ROOT, environment
+from tests.peers.small_disk import small_disk
 
 COUNTS = """
 import django, os, sys
@@ -80,6 +81,22 @@ def test_a_damaged_file_of_a_worker_that_has_died_stops_nobody(tmp_path: Path) -
         damaged.write(b"\xff\xff\xff\x7f")
     count(tmp_path)
     assert summed(tmp_path)["vestibule_sign_ins_total"] == 1
+
+
+def test_a_worker_that_has_found_no_room_stops_nobody(tmp_path: Path) -> None:
+    """Its files stayed, empty: /metrics was a 500, and the next worker failed at all it counts."""
+    with small_disk(8) as disk:
+        count(disk.folder)
+        (folder,) = disk.folder.glob("metrics/*")
+        with disk.full(), override_settings(DATA_DIR=disk.folder), pytest.raises(OSError):
+            files.begin(os.getppid())
+        assert not [each for each in folder.iterdir() if not each.stat().st_size]
+        assert summed(disk.folder)["vestibule_sign_ins_total"] == 1
+        left = next(folder.glob(f"counter_{os.getpid()}.*.db"))
+        left.with_name(f"{left.stem.rpartition('-')[0]}-1.1.db").touch()  # of a former version
+        assert summed(disk.folder)["vestibule_sign_ins_total"] == 1
+        count(disk.folder)
+        assert summed(disk.folder)["vestibule_sign_ins_total"] == 2
 
 
 def test_what_a_former_server_has_counted_is_over(tmp_path: Path) -> None:

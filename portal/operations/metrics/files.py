@@ -9,6 +9,7 @@ are deleted when the whole server has ended.
 import fcntl
 import os
 import socket
+import struct
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -82,7 +83,7 @@ def _sum_up(past: Path, paths: Iterable[Path]) -> None:
     sums = Counter[str]()
     for path in paths:
         # One that is damaged, as of a process that died while it wrote, says nothing.
-        with suppress(FileNotFoundError, RuntimeError, ValueError):
+        with suppress(FileNotFoundError, RuntimeError, ValueError, struct.error):
             read = list(MmapedDict.read_all_values_from_file(str(path)))
             sums.update({key: value for key, value, *_more in read})
     draft = past.with_suffix(".draft")
@@ -99,6 +100,9 @@ def _fill(path: Path) -> None:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         os.posix_fallocate(descriptor, 0, BYTES)
+    except OSError:
+        path.unlink()  # an empty one is none that prometheus-client can read
+        raise
     finally:
         os.close(descriptor)
 
@@ -112,11 +116,11 @@ def at_rest() -> AbstractContextManager[None]:
 
 def readable() -> Iterator[str]:
     """Yield the files that count: those of servers that run, and what is true of the moment only
-    for processes that do.
+    for processes that do. One that is empty found no room on a full disk.
     """
     for path in folder().glob("*.db"):
         server, process = _owners(path)
-        if _runs(process if path.name.startswith("gauge") else server):
+        if path.stat().st_size and _runs(process if path.name.startswith("gauge") else server):
             yield str(path)
 
 
