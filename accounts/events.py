@@ -132,9 +132,7 @@ def recorded(seen: Event) -> Iterator[None]:
 
 @contextmanager
 def once_all_counts() -> Iterator[None]:
-    """Announce what the block records when it is through, and nothing of it when it fails: for a
-    file that is applied whole or not at all.
-    """
+    """Announce what the block records when it is through, and nothing of it when it fails."""
     around = _waiting.get()
     waiting = [] if around is None else around
     before = _waiting.set(waiting)

@@ -158,9 +158,7 @@ def _parameters(params: Mapping[str, Any]) -> tuple[dict[str, str], dict[str, st
 
 
 def left_out(service: str) -> dict[str, str]:
-    """Return what libpq takes for what an address leaves out: of the connection service that it
-    names, or `PGSERVICE` does, then of variables such as `PGSSLMODE`.
-    """
+    """Return what libpq takes for what an address leaves out: of its service, then of `PG...`."""
     known = {name: value for name, value in os.environ.items() if name == "PGSERVICE"}
     os.environ |= {"PGSERVICE": service} if service else {}
     try:

@@ -1,6 +1,5 @@
 """The database: its version, its tables, and an end to every wait."""
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,8 +15,6 @@ from portal.operations.doctor.look import Look
 
 OLDEST_POSTGRES = 14
 ENCODING = "UTF8"
-# What SQLite says of a file that is not, or no more, one of its own.
-_DAMAGED = re.compile("not a database|malformed")
 
 
 def findings(look: Look) -> Iterator[Finding]:
@@ -60,7 +57,7 @@ def unanswered(error: DatabaseError) -> Finding:
 
 
 def _of_file(why: str) -> Finding:
-    if _DAMAGED.search(why):
+    if why.endswith(("not a database", "malformed")):  # as SQLite says
         fix = _(
             "Stop the site, keep a copy of the file, and restore a backup into a new one "
             "(docs/moving.md 3); then look at the disk."
@@ -76,7 +73,7 @@ def _require_whole() -> None:
     with connection.cursor() as cursor:
         cursor.execute("PRAGMA quick_check(1)")
         if cursor.fetchone() != ("ok",):
-            raise DatabaseError("database disk image is malformed")  # as SQLite itself says
+            raise DatabaseError("database disk image is malformed")
 
 
 def _targets() -> Any:
