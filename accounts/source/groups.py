@@ -49,6 +49,20 @@ def lifts_duty(way: Identity) -> bool:
     return bool(given) and FactorDuty.objects.filter(group__in=given).exists()
 
 
+def gives_duty(source: Source, people: QuerySet[User]) -> bool:
+    """Tell whether `source` keeps one of `people` in a group that has a duty. Its word counts no
+    more once it is disabled: another source that maps to the group takes them out of it.
+    """
+    names = FactorDuty.objects.filter(
+        group__name__in=[str(name) for name in source.groups.values()]
+    )
+    strict = set(names.values_list("group__name", flat=True))
+    if not strict:
+        return False
+    ways = Identity.objects.filter(source=source, user__in=people)
+    return any(strict & _mapped(source, _names(way)) for way in ways.iterator())
+
+
 def _given(user: User, way: Identity) -> list[Group]:
     """Return the groups of `user` that `way` has given, and no other way in claims as well."""
     mapped = _mapped(way.source, _names(way))

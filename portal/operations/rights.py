@@ -6,7 +6,8 @@ from typing import Any
 from django.contrib.auth.models import Group, Permission
 from django.db.models import Q
 
-from accounts.models import FactorDuty, Identity, User
+from accounts.models import FactorDuty, Identity, Source, User
+from accounts.source import groups as mapped
 
 
 def may_manage(actor: Any, person: User) -> bool:
@@ -96,6 +97,16 @@ def may_lift(actor: Any, way: Identity) -> bool:
     """
     own = way.user_id == actor.pk
     return bool(actor.is_superuser) or not (own or way.user.opens_administration())
+
+
+def may_disable(actor: Any, source: Source) -> bool:
+    """Tell whether `actor` may disable a source: one that keeps them, or others who open the
+    administration, in a group with a duty only with all rights.
+    """
+    if actor.is_superuser:
+        return True
+    staff = User.objects.filter(Q(pk=actor.pk) | Q(is_staff=True) | Q(is_superuser=True))
+    return not mapped.gives_duty(source, staff)
 
 
 def may_give(actor: Any, groups: Iterable[Group], permissions: Iterable[Permission]) -> bool:

@@ -19,7 +19,7 @@ from django.utils import timezone
 from accounts import outbox
 from accounts.models import Event, FactorDuty, Identity, OutboxItem, Source, User
 from accounts.provider import TokenSet
-from accounts.source import catalogue, outage
+from accounts.source import catalogue, groups, outage
 from accounts.upstream import cookie_header
 from portal.configuration.toml import RefusedError
 from portal.operations import source_file, source_rows
@@ -346,6 +346,38 @@ def test_an_editor_maps_no_group_whose_duty_they_are_under(editor: Client, tenan
     for changed in changes:  # the claims that the mapping reads hang on the settings
         said = errors(editor.post(url(row), form(row, **changed)))
         assert "Somebody with all rights must lift a duty" in str(said["groups"])
+
+
+def test_an_editor_disables_no_source_that_keeps_staff_under_a_duty(
+    ada: User, client: Client, editor: Client, tenant: Tenant
+) -> None:
+    """Another source that maps to the group would take them out of it at the next sign-in."""
+    strict, carl = Group.objects.create(name="Strict"), User.objects.get(username="carl")
+    carl.groups.add(strict)
+    row, other = tenant(), tenant(slug="country")
+    for each in (row, other):
+        each.groups = {"clerks": "Strict"}
+        each.save()
+        Identity.objects.create(user=carl, source=each, issuer="town", subject=each.slug)
+    Identity.objects.filter(source=row).update(claimed_groups=["clerks"])
+    FactorDuty.objects.create(group=strict, days=30)
+    groups.follow(carl, other, ())
+    assert carl.groups.contains(strict)
+
+    disabled = {key: each for key, each in form(row).items() if key != "enabled"}
+    said = errors(editor.post(url(row), disabled))
+    assert "Only somebody with all rights lifts a duty" in str(said["enabled"])
+    chosen = {"action": "disable", "_selected_action": [row.pk, other.pk]}
+    page = editor.post("/admin/accounts/source/", chosen, follow=True).content.decode()
+    assert "Only somebody with all rights lifts a duty" in page
+    assert list(Source.objects.filter(slug__in=("town", "country"), enabled=True)) == [row]
+    groups.follow(carl, other, ())
+    assert carl.groups.contains(strict)
+
+    client.post("/admin/accounts/source/", chosen)
+    assert not Source.objects.filter(slug="town", enabled=True).exists()
+    groups.follow(carl, other, ())
+    assert not carl.groups.contains(strict)
 
 
 def test_what_one_provider_gave_is_not_sent_to_another(

@@ -19,7 +19,7 @@ from portal.door.seen_field import SeenField
 from portal.door.typed_json import Decoder
 from portal.operations import source_fields, source_rows
 from portal.operations.admin import duty_field
-from portal.operations.rights import lifts_duty, may_map
+from portal.operations.rights import lifts_duty, may_disable, may_map
 
 TYPED = "typed"
 _LOOK = ["note", "texts", "logo_file", "logo_clear"]
@@ -198,6 +198,9 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
             self.add_error("mapping" if self.typed else "groups", said)
         elif touched and any(lifts_duty(self.actor, each) for each in (stored, groups)):
             self.add_error("mapping" if self.typed else "groups", duty_field.OWN_DUTY)
+        stays = cleaned.get("enabled") or not self.instance.enabled
+        if "enabled" in self.fields and not stays and not may_disable(self.actor, self.instance):
+            self.add_error("enabled", duty_field.STAFFS_DUTY)
         return cleaned
 
     def _read_typed(self, cleaned: Mapping[str, Any]) -> None:

@@ -31,8 +31,10 @@ from portal.door import answers, routes
 from portal.door.guarded import Guarded
 from portal.door.seen_field import Held
 from portal.operations import source_fields, source_rows
+from portal.operations.admin import duty_field
 from portal.operations.admin.records import PER_PAGE
 from portal.operations.admin.source_form import SourceForm
+from portal.operations.rights import may_disable
 
 _WELL_KNOWN = "/.well-known/openid-configuration"
 _MADE = "source-made"
@@ -330,10 +332,16 @@ class SourceAdmin(Held, Guarded):
 
     @admin.action(description=_("Disable, even if the settings are broken"), permissions=["change"])
     def disable(self, request: HttpRequest, rows: QuerySet[Source]) -> None:
-        """Disable sources, but never the `local` one by mistake."""
-        mine = [row.pk for row in rows if self.has_change_permission(request, row)]
+        """Disable sources, but never the `local` one by mistake, nor one that keeps staff under a
+        duty without all rights.
+        """
+        own = rows.exclude(slug=Source.LOCAL)
+        mine = [row for row in own if self.has_change_permission(request, row)]
+        free = [row.pk for row in mine if may_disable(request.user, row)]
         with administrators.kept():
-            slugs = source_rows.disable(rows.filter(pk__in=mine).exclude(slug=Source.LOCAL))
+            slugs = source_rows.disable(own.filter(pk__in=free))
+        if len(free) < len(mine):
+            self.message_user(request, duty_field.STAFFS_DUTY, messages.WARNING)
         said = gettext("Disabled: %s") % (", ".join(slugs) or "-")
         self.message_user(request, said, messages.SUCCESS)
 
