@@ -23,6 +23,10 @@ def prove_own(request: HttpRequest, person: User) -> HttpResponse | None:
     return proving.prove_again(request, request.get_full_path(), ways_in.proof_of(person))
 
 
+class NothingDoneError(Exception):
+    """What was asked for is not done. Its text says why, on the page where it was asked for."""
+
+
 class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
     """Asks whoever writes for a fresh sign-in: before a form is filled in, and when it is sent."""
 
@@ -57,5 +61,8 @@ class Guarded(admin.ModelAdmin):  # type: ignore[type-arg]
         except administrators.LastAdministratorError:
             said = _("Nobody with all rights could come in any more. Make another one first.")
             self.message_user(request, said, messages.ERROR)
+            return answers.see_other(path)
+        except NothingDoneError as error:
+            self.message_user(request, str(error), messages.ERROR)
             return answers.see_other(path)
         return response

@@ -318,10 +318,33 @@ def test_taking_a_way_in_away_ends_the_sessions_that_came_by_it(
     identity = Identity.objects.get(source__slug="town")
     path = f"/admin/accounts/identity/{identity.pk}/"
     assert admin.post(path + "change/", {"subject": "eve"}).status_code == 403
-    assert admin.post(path + "delete/", {"post": "yes"}).status_code == 302
+    assert admin.post(path + "delete/", {"post": "yes", "reason": "x"}).status_code == 302
     assert not is_signed_in(theirs)
     assert Event.objects.filter(name="identity.unlinked", source="town").exists()
     assert StoredSession.objects.filter(source="town").count() == 0
+
+
+def test_the_list_of_ways_in_asks_why_as_the_page_of_a_person_does(
+    admin: Client, tenant: Callable[..., Source]
+) -> None:
+    tenant()
+    place, pks = "/admin/accounts/identity/", []
+    for name in ("bob", "mia", "eve"):
+        enter(Client(), "town", name)
+        pks.append(Identity.objects.get(subject=name).pk)
+    one, chosen = f"{place}{pks[0]}/delete/", {"action": "delete_selected"}
+    chosen |= {"_selected_action": pks[1:]}
+    pages = (admin.get(one), admin.post(place, chosen))
+    assert all('name="reason"' in each.content.decode() for each in pages)
+    for path, sent in ((one, {}), (place, chosen)):
+        said = admin.post(path, {**sent, "post": "yes", "reason": " "}, follow=True)
+        assert "Say why this way in is taken away" in said.content.decode()
+    assert Identity.objects.filter(pk__in=pks).count() == 3
+    for path, sent in ((one, {}), (place, chosen)):
+        admin.post(path, {**sent, "post": "yes", "reason": "left the school"})
+    assert not Identity.objects.filter(pk__in=pks).exists()
+    said = Event.objects.filter(name="identity.unlinked").values_list("detail", flat=True)
+    assert list(said) == ["left the school"] * 3
 
 
 @pytest.mark.django_db(transaction=True)

@@ -38,8 +38,9 @@ def test_the_last_administrator_and_their_way_in_stay(root: User) -> None:
         sent = form(root)
         del sent[left_out]
         assert "Make another one first" in client.post(person, sent, follow=True).content.decode()
-    client.post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"})
+    client.post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes", "reason": "x"})
     chosen = {"action": "delete_selected", "_selected_action": [way.pk], "post": "yes"}
+    chosen["reason"] = "x"
     client.post("/admin/accounts/identity/", chosen)
     shut = {
         "order": 1,

@@ -134,7 +134,7 @@ def forms(actor: User, root: User, waiting: User) -> Iterator[tuple[str, dict[st
     yield f"/admin/accounts/user/{root.pk}/delete/", {"post": "yes"}
     yield "/admin/accounts/user/add/", {**person, "username": "twin", "email": ""}
     way = root.identities.get()
-    yield f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"}
+    yield f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes", "reason": "x"}
     yield f"/admin/accounts/identity/{way.pk}/change/", {"user": actor.pk}
     for row in (town, local):
         yield f"/admin/accounts/source/{row.pk}/change/", {**source, **settings}

@@ -59,7 +59,7 @@ def test_by_an_administrator(alice: Client, admin: Client) -> None:
 
 def test_by_an_administrator_who_takes_a_way_in_away(alice: Client, admin: Client) -> None:
     identity = stored(alice).user.identities.get()  # type: ignore[union-attr]
-    admin.post(f"/admin/accounts/identity/{identity.pk}/delete/", {"post": "yes"})
+    admin.post(f"/admin/accounts/identity/{identity.pk}/delete/", {"post": "yes", "reason": "x"})
     assert ADMINISTRATOR in told(alice)
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import modelform_factory
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -25,7 +25,7 @@ from portal.operations import roles
 from portal.operations.admin import duty_field, links, promotion
 from portal.operations.admin.forms import NewPersonForm, PersonForm
 from portal.operations.admin.invite_page import InvitePage
-from portal.operations.admin.person_page import PersonPage, link_to, unlink
+from portal.operations.admin.person_page import PersonPage, link_to, reason_of, unlink
 from portal.operations.admin.records import PER_PAGE, ReadOnly
 from portal.operations.moments import minute
 from portal.operations.rights import (
@@ -259,6 +259,8 @@ class IdentityAdmin(Guarded, ReadOnly):
     """The ways in of people: looked up, and taken away."""
 
     writes_events = True
+    delete_confirmation_template = "operations/take_away.html"
+    delete_selected_confirmation_template = "operations/take_several_away.html"
     fields = tuple(_OF_IDENTITY)
     form = modelform_factory(Identity, fields=(), labels=_OF_IDENTITY)
     list_display = tuple(column(*each) for each in _OF_IDENTITY.items())
@@ -291,10 +293,14 @@ class IdentityAdmin(Guarded, ReadOnly):
         lifts = not may_lift(request.user, obj) and groups.lifts_duty(obj)
         return not lifts and may_manage(request.user, obj.user)
 
+    def render_delete_form(self, request: HttpRequest, context: dict[str, Any]) -> HttpResponse:
+        """Ask why, as the person's page does."""
+        return super().render_delete_form(request, {**context, "deleted": [context["object"]]})
+
     def delete_model(self, request: HttpRequest, obj: Identity) -> None:
-        """Take the way in away, and end the sessions that came by it."""
+        """Take the way in away for the reason that the form gives, and end its sessions."""
         try:
-            unlink(request, obj)
+            unlink(request, obj, reason_of(request))
         except groups.DutyError:
             raise PermissionDenied from None
 

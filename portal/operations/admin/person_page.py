@@ -19,7 +19,7 @@ from accounts.session import administrators, people
 from accounts.source import groups
 from accounts.telling import tell
 from portal.door import answers, incoming
-from portal.door.guarded import prove_own
+from portal.door.guarded import NothingDoneError, prove_own
 from portal.operations import person as reading
 from portal.operations.admin import duty_field
 from portal.operations.admin.merge_page import MergePage, may_merge
@@ -156,9 +156,7 @@ class PersonPage(MergePage):
             return
         if way.user_id != person.pk:
             raise Http404
-        reason = self._reason(request)
-        if not reason:
-            return
+        reason = reason_of(request)
         try:
             unlink(request, way, reason)
         except groups.DutyError:
@@ -171,9 +169,7 @@ class PersonPage(MergePage):
     def _remove_passkey(self, request: HttpRequest, person: User) -> None:
         if not self._may_remove_passkey(request, person):
             raise PermissionDenied
-        reason = self._reason(request)
-        if not reason:
-            return
+        reason = reason_of(request)
         number, visit = incoming.number(request, "passkey"), incoming.visit(request)
         if not passkeys.remove(person.pk, number, visit, reason):
             if Passkey.objects.filter(pk=number).exists():
@@ -186,14 +182,6 @@ class PersonPage(MergePage):
     def _say_over(self, request: HttpRequest) -> None:
         """Say that another tab, or a colleague, was quicker."""
         self.message_user(request, _("That was over already."), messages.WARNING)
-
-    def _reason(self, request: HttpRequest) -> str:
-        """Return why something is taken away; nothing, and say so, where none was given."""
-        reason = request.POST.get("reason", "").strip()
-        if not reason:
-            said = _("Say why this way in is taken away: the events keep the reason.")
-            self.message_user(request, said, messages.ERROR)
-        return reason
 
     # --- Who may ----------------------------------------------------------------------------------
 
@@ -220,7 +208,15 @@ class PersonPage(MergePage):
         return permitted and may_manage(by, person) and may_weaken(by, person)
 
 
-def unlink(request: HttpRequest, way: Identity, reason: str = "") -> None:
+def reason_of(request: HttpRequest) -> str:
+    """Return why a way in is taken away. Raises `NothingDoneError` where no reason was given."""
+    reason = request.POST.get("reason", "").strip()
+    if not reason:
+        raise NothingDoneError(_("Say why this way in is taken away: the events keep the reason."))
+    return reason
+
+
+def unlink(request: HttpRequest, way: Identity, reason: str) -> None:
     """Take a way in away, and end the sessions that came by it. Raises `LastAdministratorError`,
     and `DutyError` for one by which staff must have a second factor, without all rights.
     """

@@ -147,7 +147,7 @@ def test_no_colleague_lifts_a_duty(root: tuple[User, Client], person: User) -> N
     way = colleague.identities.create(source=town, subject="d", claimed_groups=["cw"])
     unlink = {"act": "unlink", "identity": way.pk, "reason": "x"}
     browser.post(f"/admin/accounts/user/{colleague.pk}/person/", unlink)
-    browser.post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"})
+    browser.post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes", "reason": "x"})
     assert duty.days_of({"user": colleague}) == 14
     assert colleague.groups.count() == 2
     assert edit(root[1], colleague, "", groups=[], is_staff="on").status_code == 302
@@ -165,12 +165,12 @@ def test_nobody_takes_away_the_way_in_that_alone_puts_them_under_it(house: None)
         ways += [clerk.identities.create(source=row, subject="carl", claimed_groups=["cw"])]
     posts: list[tuple[str, dict[str, Any]]] = [
         ("/account/sign-ins", {"unlink": ways[1].pk}),
-        (f"/admin/accounts/identity/{ways[1].pk}/delete/", {"post": "yes"}),
+        (f"/admin/accounts/identity/{ways[1].pk}/delete/", {"post": "yes", "reason": "x"}),
         (reverse("admin:accounts_user_person", args=[clerk.pk]),
          {"act": "unlink", "identity": ways[1].pk, "reason": "Gone"}),
     ]  # fmt: skip
     both = {"action": "delete_selected", "_selected_action": [each.pk for each in ways]}
-    browser.post("/admin/accounts/identity/", {**both, "post": "yes"})
+    browser.post("/admin/accounts/identity/", {**both, "post": "yes", "reason": "x"})
     assert clerk.identities.filter(pk__in=[each.pk for each in ways]).count() == 2
     browser.post("/account/sign-ins", {"unlink": ways[0].pk})
     assert not clerk.identities.filter(pk=ways[0].pk).exists(), "the other gives the group as well"

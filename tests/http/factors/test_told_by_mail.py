@@ -99,7 +99,9 @@ def test_u40_a_way_in_that_staff_take_away_is_told(
 ) -> None:
     way = person.identities.create(source=tenant(), subject="bob")
     ada = User.objects.create_superuser("ada", PASSWORD, email="ada@example.org")
-    gone = signed_in(ada).post(f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes"})
+    gone = signed_in(ada).post(
+        f"/admin/accounts/identity/{way.pk}/delete/", {"post": "yes", "reason": "x"}
+    )
     assert gone.status_code == 302
     assert subjects(mailoutbox) == ["A way to sign in was removed from your account"]
 
