@@ -21,6 +21,7 @@ from accounts.models import FactorDuty, Source, User
 from accounts.session import erasure
 from portal.authorization_server.models import Client as OAuthClient
 from portal.gateway.models import AccessRule
+from portal.operations.maintenance import MaintenanceNotice
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.gateway.asking import rule
 from tests.http.gateway.test_rules_admin import form as rule_form
@@ -119,6 +120,30 @@ def test_a_rule_and_a_client_are_not_written_over(admin: Client) -> None:
         "x",
         "The site",
     )
+
+
+def test_a_notice_and_who_waits_are_not_written_over(admin: Client, person: User) -> None:
+    until = timezone.now() + timedelta(hours=1)
+    row = MaintenanceNotice.objects.create(shown_until=until, english="Wrong words")
+    page = f"/admin/operations/maintenancenotice/{row.pk}/change/"
+    late = {"shown_from": f"{until:%Y-%m-%d}T00:00", "shown_until": f"{until.year + 1}-06-01T08:00"}
+    sent = {**late, "english": "Wrong words", **shown(admin, page)}
+    MaintenanceNotice.objects.filter(pk=row.pk).update(english="Better words")
+    assert CHANGED in admin.post(page, sent).content.decode()
+    assert MaintenanceNotice.objects.get().words == "Better words"
+    assert admin.post(page, {**sent, **shown(admin, page)}).status_code == 302
+
+    clerks = Group.objects.create(name="Clerks")
+    person.groups.add(clerks)
+    User.objects.filter(pk=person.pk).update(status="awaiting_access")
+    page = f"/admin/operations/awaitingperson/{person.pk}/change/"
+    sent = {"groups": [clerks.pk], "_let_in": "1", **shown(admin, page)}
+    person.groups.clear()
+    assert CHANGED in admin.post(page, sent).content.decode()
+    now = User.objects.get(pk=person.pk)
+    assert (now.status, now.groups.count()) == ("awaiting_access", 0)
+    assert admin.post(page, {**sent, **shown(admin, page)}).status_code == 302
+    assert User.objects.get(pk=person.pk).status == "active"
 
 
 @pytest.mark.django_db(transaction=True)

@@ -25,6 +25,7 @@ from accounts.source import catalogue
 from portal.door import answers
 from portal.door.guarded import Guarded
 from portal.door.lists import shown_email, titled
+from portal.door.seen_field import Held
 from portal.operations import roles
 from portal.operations.admin import links, promotion
 from portal.operations.admin.forms import PersonForm
@@ -105,7 +106,7 @@ class AwaitingForm(PersonForm):
 
 
 @admin.register(AwaitingPerson)
-class AwaitingAdmin(Guarded):
+class AwaitingAdmin(Held, Guarded):
     """Who awaits access, by which source and since when, what the source claims, and the way in."""
 
     change_form_template = "operations/awaiting.html"
@@ -128,7 +129,7 @@ class AwaitingAdmin(Guarded):
     def get_fields(self, request: HttpRequest, obj: Any = None) -> list[Any]:
         """Return what is shown and given: groups, and roles where the editor has all rights."""
         given = ["groups", "roles"] if request.user.is_superuser else ["groups"]
-        return [*self.readonly_fields, *given]
+        return [*self.readonly_fields, *given, *self.seen_name(request, obj)]
 
     # --- Who may ----------------------------------------------------------------------------------
 

@@ -8,14 +8,39 @@ from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from portal.door import seen_field
 from portal.door.guarded import Guarded
+from portal.door.seen_field import Held, SeenField
 from portal.operations.maintenance import MaintenanceNotice
+
+_WRITTEN = ("shown_from", "shown_until", "danish", "german", "english")
+
+
+class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A notice as an operator writes it."""
+
+    seen = SeenField()
+
+    class Meta:
+        model = MaintenanceNotice
+        fields = _WRITTEN
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        seen_field.fill(self)
+
+    def clean(self) -> dict[str, Any]:
+        """Refuse a page that showed what is stored no more."""
+        cleaned = super().clean() or self.cleaned_data
+        seen_field.refuse_stale(self)
+        return cleaned
 
 
 @admin.register(MaintenanceNotice)
-class MaintenanceNoticeAdmin(Guarded):
+class MaintenanceNoticeAdmin(Held, Guarded):
     """A list with a form; only words and moments are written here."""
 
+    form = NoticeForm
     purpose_of_page = "sources"
     list_display = ("shown_from", "shown_until", "shown_words")
     ordering = ("-shown_until",)
@@ -26,6 +51,10 @@ class MaintenanceNoticeAdmin(Guarded):
             "widget": forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         }
     }
+
+    def get_fields(self, request: HttpRequest, obj: MaintenanceNotice | None = None) -> list[Any]:
+        """Return what is written, and the mark of what a page that can be sent has shown."""
+        return [*_WRITTEN, *self.seen_name(request, obj)]
 
     @admin.display(description=_("maintenance notice"))
     def shown_words(self, notice: MaintenanceNotice) -> str:
