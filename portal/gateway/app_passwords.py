@@ -22,7 +22,7 @@ from accounts import events
 from accounts.errors import AccessDenied, InvalidGrant, LoginRequired, TooManyRequests
 from accounts.keyring import digest
 from accounts.login import lockout
-from accounts.models import StoredSession, User
+from accounts.models import SpentChallenge, StoredSession, User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.session import children, dossier, people
@@ -40,6 +40,9 @@ _SHAPE = re.compile(rf"[{ALPHABET}]{{{_LENGTH}}}")
 _ALIKE = str.maketrans("oil", "011", "- ")
 _LONGEST_HEADER = 2000
 AT_MOST = 20
+# For how long the password that a form brings is its own, and is told to whoever sends it twice.
+OFFERED = timedelta(hours=1)
+_TWICE = timedelta(minutes=1)
 # High: a program that nobody has told of its password's end goes on trying.
 GUESSES = RateLimitItemPerMinute(100, 5, namespace="app-password")
 
@@ -73,21 +76,35 @@ class Owner:
     reach: Reach
 
 
-def create(current: Session, name: str, reach: Reach, days: int, by: Visit) -> Made:
+def new_letters() -> str:
+    """Return fresh letters for a password."""
+    return "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
+
+
+def create(
+    current: Session, name: str, reach: Reach, days: int, by: Visit, offered: str = ""
+) -> Made:
     """Make an app password for the person of the session `current`, for so many `days`.
+
+    A form that was `offered` letters makes one of them, however often it is sent: a double click,
+    of which the browser shows the last answer alone, gets the same one twice.
 
     Raises `TooMany` beyond `AT_MOST`, `LoginRequired` when the session has just ended,
     `AccessDenied` at a shared computer, where nothing is made that outlives the session.
     """
     if current.shared:
         raise AccessDenied("Nothing that lasts is made at a shared computer.")
-    letters = "".join(secrets.choice(ALPHABET) for _ in range(_LENGTH))
+    letters = offered or new_letters()
     with transaction.atomic():
         # The lock holds off whoever ends all sessions of the person meanwhile.
         person = User.objects.select_for_update().filter(sessions__uid=current.uid).first()
         parent = StoredSession.objects.filter(uid=current.uid).first()
         if person is None or parent is None:
             raise LoginRequired("Sign in first.")
+        if offered and not _spend(offered):
+            if _was_just_made(person, offered, name, reach):
+                return _made(name, person, offered)
+            letters = new_letters()
         if of_person(person.pk).count() >= AT_MOST:
             raise TooMany("There are too many app passwords.")
         child = children.begin(parent, current, name, by)
@@ -96,8 +113,29 @@ def create(current: Session, name: str, reach: Reach, days: int, by: Visit) -> M
         reaches = {"host": reach.host, "path": reach.path, "read_only": reach.read_only}
         AppPassword.objects.create(digest=digest(letters), session_id=child.uid, **reaches)
         _record("app-password.created", child, by)
+    return _made(name, person, letters)
+
+
+def _made(name: str, person: User, letters: str) -> Made:
     groups = (letters[at : at + _GROUP] for at in range(0, _LENGTH, _GROUP))
     return Made(name, person.username, "-".join(groups))
+
+
+def _spend(offered: str) -> bool:
+    """Keep that letters were used, in the caller's transaction: of many callers one gets True."""
+    until = timezone.now() + 2 * OFFERED
+    _row, first = SpentChallenge.objects.get_or_create(
+        digest=digest(f"app-password:{offered}"), defaults={"expires_at": until}
+    )
+    return first
+
+
+def _was_just_made(person: User, letters: str, name: str, reach: Reach) -> bool:
+    """Tell whether the same was asked for a moment ago, and still stands."""
+    since = timezone.now() - _TWICE
+    same = of_person(person.pk).filter(digest=digest(letters), session__created_at__gt=since)
+    reaches = {"host": reach.host, "path": reach.path, "read_only": reach.read_only}
+    return same.filter(session__label=name, **reaches).exists()
 
 
 def revoke(person_id: int, uid: str, by: Visit) -> bool:

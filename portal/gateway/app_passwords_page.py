@@ -1,5 +1,6 @@
 """The account page of app passwords: make one, see its use, end it."""
 
+from datetime import datetime
 from typing import Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -13,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from accounts import strength
+from accounts.keyring import Unreadable, seal, unseal
 from accounts.models import User
 from accounts.session import access
 from portal import conf
@@ -26,6 +28,10 @@ from portal.gateway.rule_checks import plain_host
 PATH = "/account/app-passwords"
 _SHOWN = "vestibule-app-password"
 _SHOWN_SECONDS = 120
+_OFFER = "app-password-offer"
+# What was typed, while its person proves once more who they are.
+_TYPED = "vestibule-app-password-typed"
+_TYPED_SECONDS = 600
 _DAYS = (7, 30, 90, 365)
 
 
@@ -90,7 +96,7 @@ def page(request: HttpRequest) -> HttpResponse:
         raise Http404
     person = cast(User, request.user)
     if request.method != "POST":
-        return _show(request, person, _New())
+        return _show(request, person, _New(initial=_typed_before(request, person)))
     if "end" in request.POST:
         uid = request.POST["end"].replace("\0", "")  # which PostgreSQL cannot store
         if not app_passwords.revoke(person.pk, uid, incoming.visit(request)):
@@ -98,7 +104,33 @@ def page(request: HttpRequest) -> HttpResponse:
         messages.success(request, gettext("Removed. The program is signed out."))
         return answers.see_other(PATH)
     again = proving.prove_again(request, PATH, ways_in.proof_of(person))
-    return again or _create(request, person)
+    return _keep_typed(request, person, again) if again else _create(request, person)
+
+
+def _keep_typed(request: HttpRequest, person: User, response: HttpResponse) -> HttpResponse:
+    """Keep what was typed for the way back, if a cookie has room for it."""
+    typed = {name: request.POST[name] for name in _New.base_fields if name in request.POST}
+    held = cookies.sealed(_TYPED, typed, _TYPED_SECONDS, person.uid)
+    if typed and len(held) <= cookies.LONGEST and not incoming.session_of(request).shared:
+        cookies.put(response, _TYPED, held, _TYPED_SECONDS)
+    return response
+
+
+def _typed_before(request: HttpRequest, person: User) -> dict[str, Any]:
+    found = cookies.recall(request, _TYPED, bound=person.uid)
+    return found if isinstance(found, dict) else {}
+
+
+def _offered(request: HttpRequest, person: User) -> str:
+    """Return the letters that the page has given its form; nothing for a form without, or an old
+    one.
+    """
+    try:
+        letters, since = unseal(request.POST.get(_OFFER, ""), _OFFER, person.uid)
+        is_old = timezone.now() - datetime.fromisoformat(since) > app_passwords.OFFERED
+    except (Unreadable, TypeError, ValueError):
+        return ""
+    return "" if is_old else str(letters)
 
 
 def _create(request: HttpRequest, person: User) -> HttpResponse:
@@ -110,7 +142,12 @@ def _create(request: HttpRequest, person: User) -> HttpResponse:
     wish = form.cleaned_data
     try:
         made = app_passwords.create(
-            session, wish["name"], form.reach, wish["days"], incoming.visit(request)
+            session,
+            wish["name"],
+            form.reach,
+            wish["days"],
+            incoming.visit(request),
+            _offered(request, person),
         )
     except TooMany:
         form.add_error(None, gettext("You have too many of them. Remove one first."))
@@ -118,6 +155,8 @@ def _create(request: HttpRequest, person: User) -> HttpResponse:
     response = answers.see_other(PATH)
     shown = [session.uid, made.name, made.username, made.password]
     cookies.remember(response, _SHOWN, shown, _SHOWN_SECONDS)
+    if _typed_before(request, person):
+        cookies.forget(response, _TYPED)
     return response
 
 
@@ -128,6 +167,10 @@ def _show(request: HttpRequest, person: User, form: _New) -> HttpResponse:
     context = {
         "rows": [_row(each) for each in app_passwords.of_person(person.pk)],
         "form": form,
+        "offer_name": _OFFER,
+        "offer": seal(
+            [app_passwords.new_letters(), timezone.now().isoformat()], _OFFER, person.uid
+        ),
         "may_create": access.is_recent(session, timezone.now())
         and strength.has(session, ways_in.proof_of(person)),
         "made": dict(zip(("name", "username", "password"), made, strict=True)) if made else None,

@@ -62,6 +62,72 @@ def status(password: str, name: str = "alice", **changes: Any) -> int:
     return int(ask(**{**DAV, **changes}, **basic(password, name)).status_code)
 
 
+def sent_by_the_page(browser: Client, **changes: Any) -> dict[str, Any]:
+    """Return what the form on the page sends, as a browser without JavaScript does."""
+    hidden = re.search(r'name="(app-password-offer)" value="([^"]+)"', shown(browser))
+    assert hidden
+    return {"name": "Calendar", "days": "90", "place": "", hidden[1]: hidden[2], **changes}
+
+
+def shown(browser: Client) -> str:
+    return browser.get(PAGE).content.decode()
+
+
+def test_a_form_that_is_sent_twice_makes_one_and_shows_it(browser: Client) -> None:
+    form = sent_by_the_page(browser)
+    passwords = set()
+    for _click in range(2):
+        assert browser.post(PAGE, form).status_code == 303
+        passwords |= set(re.findall(r"<code>([0-9a-z-]+)</code>", shown(browser)))
+    assert AppPassword.objects.count() == 1
+    (password,) = passwords
+    assert status(password) == 200
+    assert Event.objects.filter(name="app-password.created").count() == 1
+    # Back leads to the same form: what is asked for now is another one.
+    for changed in ({"name": "Drive"}, {"place": "files.example.org"}, {"read_only": "on"}):
+        browser.post(PAGE, {**form, **changed})
+        passwords |= set(re.findall(r"<code>([0-9a-z-]+)</code>", shown(browser)))
+    assert len(passwords) == AppPassword.objects.count() == 4
+
+
+def test_what_was_removed_does_not_come_back_by_its_form(browser: Client) -> None:
+    form = sent_by_the_page(browser)
+    browser.post(PAGE, form)
+    (password,) = re.findall(r"<code>([0-9a-z-]+)</code>", shown(browser))
+    browser.post(PAGE, {"end": AppPassword.objects.get().session_id})
+    browser.post(PAGE, form)
+    assert AppPassword.objects.count() == 1
+    assert status(password) == 401
+    assert password not in shown(browser)
+
+
+def test_forms_that_are_sent_at_once_make_one(browser: Client) -> None:
+    form = sent_by_the_page(browser)
+    cookies = browser.cookies
+
+    def click() -> int:
+        own = Client()
+        own.cookies = cookies
+        return int(own.post(PAGE, form).status_code)
+
+    assert set(parallel(4, click)) == {303}
+    assert AppPassword.objects.count() == 1
+
+
+def test_what_was_typed_stays_while_one_signs_in_again(browser: Client, person: User) -> None:
+    form = sent_by_the_page(browser, name="Kalender på ø", days="7", read_only="on")
+    with time_machine.travel(timezone.now() + timedelta(minutes=50), tick=True):
+        again = onward(browser, browser.post(PAGE, form))
+        assert "again=1" in again["Location"]
+        sign_in(browser)
+        page = shown(browser)
+        assert 'value="Kalender på ø"' in page
+        assert re.search(r'value="7" selected', page)
+        assert re.search(r'name="read_only"[^>]* checked', page)
+        browser.post(PAGE, sent_by_the_page(browser))
+        assert "Kalender på ø" not in shown(browser)
+
+
 # --- Off, and the challenge -----------------------------------------------------------------------
 
 
