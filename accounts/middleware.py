@@ -28,6 +28,10 @@ from accounts.session.typed import Session
 from accounts.source import catalogue
 from accounts.upstream import cookie_header
 
+# What opens a page of this site is the cookie of its session: no token does. There is no registered
+# scheme for it, and a 401 names one (RFC 9110, 15.5.2).
+CHALLENGE = 'Cookie realm="vestibule", form-action="/login"'
+
 
 class TypedSessionMiddleware(LoginRequiredMiddleware):
     """Denies every view that is not declared open to strangers, without a query for the user.
@@ -107,6 +111,8 @@ class TypedSessionMiddleware(LoginRequiredMiddleware):
         if isinstance(error, InsufficientUserAuthentication):
             said = [f'{name}="{value}"' for name, value in error.parameters().items()]
             response["WWW-Authenticate"] = "Bearer " + ", ".join(said)
+        elif error.status == 401:
+            response["WWW-Authenticate"] = CHALLENGE
         return response
 
     @staticmethod

@@ -14,7 +14,7 @@ from accounts import database, events
 from accounts.cache import reasons
 from accounts.errors import TooManyRequests
 from accounts.login import lockout
-from accounts.middleware import is_json_route, wants_page
+from accounts.middleware import CHALLENGE, is_json_route, wants_page
 from accounts.models import StoredSession
 from portal.door import answers, incoming, late_forms, leaving
 from portal.pages import brand
@@ -75,7 +75,8 @@ def bad_request(request: HttpRequest, exception: Exception | None = None) -> Htt
     if wants_page(request) and not is_json_route(request):
         return answers.see_other("/login")
     body = {"error": "login_required", "error_description": "The session has just ended."}
-    return JsonResponse(body, status=401, headers={"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store", "WWW-Authenticate": CHALLENGE}
+    return JsonResponse(body, status=401, headers=headers)
 
 
 permission_denied = partial(_refuse, 403, "access_denied", "forbidden")

@@ -126,6 +126,8 @@ def test_scripts_get_a_code_and_not_a_redirect(client: Client, db: None) -> None
         assert response.status_code == 401
         assert response.json()["error"] == "login_required"
         assert response["Cache-Control"] == "no-store"
+        # RFC 9110, 15.5.2: every 401 names a scheme; no token opens this page.
+        assert response["WWW-Authenticate"].startswith('Cookie realm="vestibule"')
 
 
 # docs/contract.md: what an anonymous person may come to. Everything else asks to sign in.
