@@ -21,6 +21,8 @@ from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField
 from django.db.models.lookups import IContains
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -42,6 +44,8 @@ _NAMES = Func(
     output_field=TextField(),
 )
 _ID = re.compile(r"[0-9a-f]{6,32}")
+# What an address breaks before that is longer than so many letters.
+_SIGNS, _NARROW = re.compile(r"(?=[@.])"), 20
 
 
 class FirstRows(Paginator):  # type: ignore[type-arg]
@@ -140,10 +144,16 @@ def column(field: str, title: Any) -> Callable[[Any], Any]:
 
 @admin.display(description=_("E-mail"), ordering="email")
 def shown_email(person: User) -> str:
-    """Return the address, marked where nobody has verified it: staff decide by it."""
-    if not person.email or person.email_verified:
-        return person.email or "-"
-    return f"{person.email} {gettext('(not verified)')}"
+    """Return the address, marked where nobody has verified it: staff decide by it. A long one
+    breaks at its own signs.
+    """
+    if not person.email:
+        return "-"
+    mark = "" if person.email_verified else f" {gettext('(not verified)')}"
+    if len(person.email) <= _NARROW:
+        return f"{person.email}{mark}"
+    parts = ((each,) for each in _SIGNS.split(person.email))
+    return format_html("{}{}", format_html_join(SafeString("<wbr>"), "{}", parts), mark)
 
 
 def titled(title: Any, kind: Any = BooleanFieldListFilter) -> type[FieldListFilter]:

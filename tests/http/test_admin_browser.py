@@ -32,6 +32,32 @@ Client.objects.create(client_id='7f0c' * 16, name=f'{word} {word}')
 for name in ('bertil', 'dora'):
     User.objects.create_user(name).give_local_identity()
 """
+LONG_ONES = """
+from django.contrib.auth.models import Group
+from accounts.events import event, record
+from accounts.models import User
+word = 'Donaudampfschifffahrtsgesellschaft'
+user = User.objects.create_user('maria', name=f'{word}{word} {word}', email=
+    'maria.magdalena.kristensdatter@borgerservice.sommerby.dk')
+user.groups.add(Group.objects.create(name=word * 3))
+record(event('person.changed', user=user, actor='person'))
+print(user.pk)
+"""
+# The lines of what an element shows, without blanks at their ends.
+LINES = """element => {
+  const lines = new Map();
+  const walk = document.createTreeWalker(element, NodeFilter.SHOW_TEXT);
+  while (walk.nextNode()) {
+    const node = walk.currentNode;
+    for (let at = 0; at < node.length; at++) {
+      const range = document.createRange();
+      range.setStart(node, at); range.setEnd(node, at + 1);
+      const top = Math.round(range.getBoundingClientRect().top);
+      lines.set(top, (lines.get(top) ?? "") + node.data[at]);
+    }
+  }
+  return [...lines.values()].map(line => line.trim()).filter(line => line);
+}"""
 # What a colleague does meanwhile.
 DISABLED = """
 from accounts.models import User
@@ -116,6 +142,22 @@ def test_no_list_is_cut_off_by_long_words(admin: Page, house: Site) -> None:
             "results => results.scrollWidth - results.clientWidth"
         )
     assert wider == dict.fromkeys(LONG, 0)
+
+
+def test_long_names_and_addresses_break_where_people_would(admin: Page, house: Site) -> None:
+    shown = house.manage("shell", "--verbosity=0", stdin=LONG_ONES)
+    place = f"{house.url}/admin/accounts/user/{shown.strip().splitlines()[-1]}/person/"
+    for width in (360, 1280):
+        admin.set_viewport_size({"width": width, "height": 800})
+        admin.goto(place)
+        assert admin.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+    admin.goto(f"{house.url}/admin/accounts/user/?q=maria")
+    lines = admin.locator("#result_list .field-shown_email").evaluate(LINES)
+    assert lines[0] == "maria.magdalena"
+    assert all(line[0] in "@.(" for line in lines[1:] if line != "verified)"), lines
+    admin.goto(f"{house.url}/admin/accounts/event/?q=maria")
+    lines = admin.locator("#result_list .field-done_by").evaluate(LINES)
+    assert " ".join(lines) in {"the person", "an administrator"}
 
 
 def test_rights_are_chosen_in_two_lists(admin: Page, house: Site) -> None:

@@ -166,6 +166,13 @@ def test_the_last_administrator_is_neither_disabled_nor_unlinked(admin: Client) 
     assert ada.identities.exists()
 
 
+def test_who_may_not_let_a_colleague_in_again_reads_who_may(admin: Client) -> None:
+    shut = User.objects.create_user("dora", is_staff=True, status="disabled")
+    said = "Only somebody with all rights lets in those who may open"
+    assert said in clerk("view_user", "change_user").get(url(shut)).content.decode()
+    assert said not in admin.get(url(shut)).content.decode()
+
+
 @pytest.mark.parametrize("what", ["end-all", "disable", "enable", "unlink", "end"])
 def test_whoever_may_only_look_does_nothing(what: str, person: User) -> None:
     client = clerk("view_user")

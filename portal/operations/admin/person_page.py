@@ -22,6 +22,7 @@ from portal.door import answers, incoming
 from portal.door.guarded import NothingDoneError, prove_own
 from portal.operations import person as reading
 from portal.operations.admin import duty_field
+from portal.operations.admin.forms import LET_BACK
 from portal.operations.admin.merge_page import MergePage, may_merge
 from portal.operations.admin.records import record_ended
 from portal.operations.admin.reset_page import state_of
@@ -67,6 +68,7 @@ class PersonPage(MergePage):
             "original": person,
             "known": reading.dossier(person),
             "second": state_of(request.user, person),
+            "let_back": LET_BACK,
             "may": {
                 "change": self.has_change_permission(request, person),
                 "merge": may_merge(request.user, person),
