@@ -6,6 +6,8 @@ that an index keeps. What is typed into its search is looked up by what it is: a
 
 import re
 from collections.abc import Callable
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django import forms
@@ -17,6 +19,7 @@ from django.contrib.admin.filters import (
 )
 from django.contrib.admin.views.main import ORDER_VAR, ChangeList
 from django.core.paginator import Paginator
+from django.db import connection
 from django.db.models import BooleanField, F, Func, Q, QuerySet, TextField
 from django.db.models.lookups import IContains
 from django.http import HttpRequest, HttpResponse
@@ -283,10 +286,23 @@ def named(term: str, *, shown_only: bool = False, by_subject: bool = True) -> Q:
         exact += with_subject(term).values_list("user_id", flat=True)[:MOST_PEOPLE]
     said = Q()
     for word in term.split()[:_WORDS]:
-        said &= Q(IContains(_NAMES, word))
+        cases = _in_each_case(word)
+        said &= reduce(or_, (Q(IContains(_NAMES, each)) for each in cases))
         if shown_only:
-            said &= Q(name__icontains=word) | Q(name="", username__icontains=word)
+            said &= reduce(
+                or_,
+                (Q(name__icontains=each) | Q(name="", username__icontains=each) for each in cases),
+            )
     return Q(pk__in=exact) | said if exact else said
+
+
+def _in_each_case(word: str) -> set[str]:
+    """Return the spellings by which a word is looked up: SQLite knows small and capital letters of
+    ASCII alone, so that *øster* would not find *Øster*.
+    """
+    if word.isascii() or connection.vendor != "sqlite":
+        return {word}
+    return {word, word.lower(), word.upper(), word.title()}
 
 
 def with_subject(term: str) -> QuerySet[Identity]:

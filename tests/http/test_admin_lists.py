@@ -300,3 +300,15 @@ def test_people_are_found_by_parts_of_their_names_and_few_of_them_once(
     for apart in ("yrsaKnud", "Holmyrsa", "olm nobody", "%", "yrs_"):
         page = root.get("/admin/accounts/user/", {"q": apart})
         assert not page.context["cl"].result_list, apart
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["østergaard", "ØSTERGAARD", "åse øster", "ÅSE", "παπαδ", "ΠΑΠΑΔΟ", "łódź-østergaard", "анаст"],
+)
+def test_small_and_capital_letters_of_every_alphabet_are_found(typed: str, root: Client) -> None:
+    """SQLite by itself knows those of ASCII alone."""
+    User.objects.create_user("aase", name="Åse Łódź-Østergaard Παπαδοπούλου")
+    User.objects.create_user("Анастасия", email="aase@town.example", name="Åse Østergaard παπαδόσ")
+    found = root.get("/admin/accounts/user/", {"q": typed}).context["cl"].result_list
+    assert found, typed
