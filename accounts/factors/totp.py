@@ -12,6 +12,7 @@ from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from django.db import IntegrityError, transaction
+from django.db.models.functions import Now
 
 from accounts.keyring import Sealed, Unreadable, seal, unseal
 from accounts.models import TotpKey, User
@@ -46,16 +47,15 @@ def step_at(now: datetime) -> int:
     return int(now.timestamp()) // SECONDS
 
 
-def matching_step(secret: str, code: str, now: datetime) -> int | None:
-    """Return the newest step within the drift whose code this is, or None."""
+def matching_step(secret: str, code: str, *moments: datetime) -> int | None:
+    """Return the newest step within the drift of one of the moments whose code this is, or None:
+    this machine's clock may be wrong, and the database's, which all machines have, may be.
+    """
     if not (len(code) == DIGITS and code.isascii() and code.isdigit()):
         return None
-    here = step_at(now)
-    fitting = [
-        step
-        for step in range(here - DRIFT, here + DRIFT + 1)
-        if hmac.compare_digest(code_of(secret, step), code)
-    ]
+    around = range(-DRIFT, DRIFT + 1)
+    steps = {step_at(moment) + drift for moment in moments for drift in around}
+    fitting = [step for step in steps if hmac.compare_digest(code_of(secret, step), code)]
     return max(fitting, default=None)
 
 
@@ -90,10 +90,12 @@ def use(user: User, code: str, now: datetime) -> bool:
     """Spend a code. Returns False for a wrong one, and for one whose step is spent (RFC 6238, 5.2):
     of many callers with one code one gets True.
     """
-    row = TotpKey.objects.filter(user_id=user.pk).first()
+    row = TotpKey.objects.filter(user_id=user.pk).annotate(beside=Now()).first()
     secret = _secret_of(row) if row else ""
-    step = matching_step(secret, code, now) if secret else None
-    if row is None or step is None:
+    if row is None or not secret:
+        return False
+    step = matching_step(secret, code, now, row.beside)
+    if step is None:
         return False
     return TotpKey.objects.filter(pk=row.pk, last_step__lt=step).update(last_step=step) == 1
 

@@ -60,6 +60,19 @@ def test_a_person_sets_one_up_and_is_asked_for_it_from_then_on(
     assert other.post(SECOND, {"code": code}).status_code == 400, "the first code counts twice"
 
 
+def test_one_is_set_up_where_a_machines_clock_is_wrong(person: User) -> None:
+    """The database's counts as well."""
+    browser = Client(HTTP_HOST="localhost")
+    wrong = timedelta(seconds=90)
+    with time_machine.travel(timezone.now() + wrong, tick=True):
+        sign_in(browser)
+        page = browser.get(PAGE)
+    sealed, code = offered(page)
+    with time_machine.travel(timezone.now() + wrong, tick=True):
+        done = act(browser, "take", offer=sealed, code=code)
+    assert done["Location"] == f"{PAGE}/codes"
+
+
 def test_only_soon_after_a_sign_in(person: User) -> None:
     browser = Client(HTTP_HOST="localhost")
     sign_in(browser)

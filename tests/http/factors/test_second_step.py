@@ -115,6 +115,19 @@ def test_a_wrong_recovery_code_is_no_matter_of_the_clock(factor: Factor) -> None
         assert wrong.context["problem"]["advice"].count(said) == 1, path
 
 
+@pytest.mark.parametrize("seconds", [90, -90, 590])
+def test_a_code_counts_by_the_databases_clock_where_a_machines_own_is_wrong(
+    factor: Factor, seconds: int
+) -> None:
+    """And once, whichever of the machines is asked."""
+    code = factor.code()
+    with time_machine.travel(timezone.now() + timedelta(seconds=seconds), tick=True):
+        browser = begun()
+        assert browser.post(SECOND, {"code": code}).status_code == 303
+        assert went_in(browser)
+    assert begun().post(SECOND, {"code": code}).status_code == 400
+
+
 def test_u21_a_code_that_was_used_opens_nothing_more(factor: Factor) -> None:
     code = factor.code()
     assert begun().post(SECOND, {"code": code}).status_code == 303
