@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
@@ -11,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts import errors, strength
 from accounts.errors import InvalidRequest, ProtocolError
-from accounts.login import sign_in
+from accounts.login import flow, sign_in
 from accounts.middleware import leaves_by
 from accounts.models import Event, Source
 from accounts.provider import Authentication
@@ -298,7 +299,9 @@ def callback(request: HttpRequest, slug: str) -> HttpResponse:
 
 
 def take_answer(request: HttpRequest, source: ConfiguredSource) -> HttpResponse:
-    """Return what becomes of an upstream's answer at the path of the request, by GET or POST."""
+    """Return what becomes of an upstream's answer at the path of the request, by GET or POST. One
+    of which nothing came, since the database failed, may come again.
+    """
     if request.method == "POST":
         if not source.description.form_post:
             return HttpResponseNotAllowed(["GET"])
@@ -309,6 +312,9 @@ def take_answer(request: HttpRequest, source: ConfiguredSource) -> HttpResponse:
         response = signing_in.finish(request, source, values)
     except InvalidRequest as error:
         response = answers.fail(request, error, source.slug, cost=0)
+    except DatabaseError:
+        flow.release(values.get("state") or cookies.marker(request, source))
+        raise
     if answer is not None and response.get("Location") != request.get_full_path():
         posted.forget(request, response)
     return response
