@@ -20,6 +20,14 @@ from accounts.models.sources import Identity, Source
 SEEN_EVERY = timedelta(days=1)
 # A username of more is a sentence.
 _MOST_WORDS = 5
+# Alphabets with letters that are drawn as those of another, by the first word of a letter's name.
+_DRAWN_ALIKE = frozenset(
+    {
+        "LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE", "COPTIC", "LISU", "OLD", "LYCIAN",
+        "CARIAN", "LYDIAN", "GOTHIC", "DESERET", "OSAGE", "ELBASAN", "WARANG", "MIAO", "CANADIAN",
+        "TIFINAGH",
+    }
+)  # fmt: skip
 
 
 def new_uid() -> str:
@@ -47,7 +55,7 @@ def refuse_mixed_scripts(username: str) -> None:
         said = _("Use a name in one line, of five words at most, without the address of a page.")
         raise ValidationError(said, code="no_name")
     scripts = {unicodedata.name(c, "?").split()[0] for c in username if c.isalpha()}
-    if len(scripts & {"LATIN", "CYRILLIC", "GREEK", "ARMENIAN", "CHEROKEE"}) > 1:
+    if len(scripts & _DRAWN_ALIKE) > 1:
         raise ValidationError(_("Use the letters of one alphabet only."), code="mixed_scripts")
 
 

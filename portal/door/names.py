@@ -4,9 +4,12 @@
 
 import unicodedata
 from collections.abc import Iterable
+from itertools import islice, product
 
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
+
+from accounts.models.users import username_key
 
 # Small letters of Cyrillic and Greek that are drawn as ours are, or whose capitals are (Unicode TR
 # 39, 4), and what in one typeface or another is drawn as an l or an o.
@@ -18,6 +21,22 @@ _DRAWN = str.maketrans(
     "\u0131i1|0",
     "abesljkmhopctyxhdqwlabezhlkmvoptyxllllo",
 )
+_DRAWN_ABROAD = {code: drawn for code, drawn in _DRAWN.items() if code > 127}
+# Of what is drawn alike, which small letters and digits a username may have.
+_MEANT = {"l": "li1", "o": "o0"}
+_MOST_MEANT = 32  # a table of people asks for those of each line at once
+
+
+def keys_like(username: str) -> set[str]:
+    """Return the keys of the usernames that people would take a name for: its own, and of one that
+    is written in another alphabet those in Latin letters that are drawn as it is.
+    """
+    own = username_key(username)
+    drawn = unicodedata.normalize("NFKD", own).translate(_DRAWN_ABROAD)
+    if own.isascii() or not drawn.isascii():
+        return {own}
+    each = product(*(_MEANT.get(sign, sign) for sign in drawn))
+    return {own, *map("".join, islice(each, _MOST_MEANT))}
 
 
 def refuse_hidden(name: str) -> str:

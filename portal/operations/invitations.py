@@ -19,7 +19,7 @@ from accounts.models import User
 from accounts.models.users import username_key
 from accounts.provider import Visit
 from accounts.source import catalogue
-from portal.door.names import refuse_hidden
+from portal.door.names import keys_like, refuse_hidden
 from portal.operations import roles
 from portal.operations.rights import may_give, vouches_for
 
@@ -90,7 +90,9 @@ def _read(text: str, by: User) -> list[_Line]:
     known = {each.name: each for each in roles.departments()}
     taken = set(
         User.objects.filter(
-            username_key__in=[username_key(row.get("username", "")) for _number, row in rows]
+            username_key__in=[
+                key for _number, row in rows for key in keys_like(row.get("username", ""))
+            ]
         ).values_list("username_key", flat=True)
     )
     lines, faults = [], []
@@ -143,7 +145,7 @@ def _heading_fault(names: Sequence[str]) -> str:
 
 def _faults(row: dict[str, str], taken: set[str]) -> Iterator[str]:
     probe: Any = User(username=row["username"], name=row.get("name", ""), email=row["email"])
-    if username_key(row["username"]) in taken:
+    if keys_like(row["username"]) & taken:
         yield _("Somebody has this name, or one that looks the same.")
     try:
         probe.clean_fields(exclude=["password", "username_key", "uid"])

@@ -97,6 +97,32 @@ def test_u26_no_group_looks_like_another(ada: Browser) -> None:
     assert ada.post(f"/admin/auth/group/{former.pk}/change/", sent).status_code == 302
 
 
+@pytest.mark.parametrize(
+    ("former", "drawn"),
+    [
+        ("ada", "\u0430\u0501\u0430"),
+        ("mia", "\u043c\u0456\u0430"),
+        ("pat-10", "\u0440\u0430\u0442-10"),
+        ("katie", "\u039a\u0391\u03a4\u0399\u0395"),
+    ],
+)
+def test_u07_no_username_is_drawn_in_another_alphabet_as_somebody_elses(
+    ada: Browser, former: str, drawn: str
+) -> None:
+    if former != "ada":
+        User.objects.create_user(former)
+    place, new = "/admin/accounts/user/add/", {"status": "active", "email": "x@example.org"}
+    said = faults(ada.post(place, {**new, "username": drawn}).content.decode())
+    assert said == ["Somebody has this name, or one that looks the same."]
+    table = {"text": f"username,email\n{drawn},x@example.org\n"}
+    assert b"or one that looks the same" in ada.post("/admin/accounts/user/invite/", table).content
+    # Another name in the same alphabet is another, and one that is there is edited as any.
+    assert ada.post(place, {**new, "username": drawn * 2}).status_code == 302
+    there = User.objects.create_user(drawn, email="y@example.org")
+    page = f"/admin/accounts/user/{there.pk}/change/"
+    assert ada.post(page, {**new, "username": drawn, "name": "There"}).status_code == 302
+
+
 def test_u26_nobody_has_what_cannot_be_seen_in_their_name(ada: Browser) -> None:
     place = "/admin/accounts/user/"
     for name in HIDDEN:

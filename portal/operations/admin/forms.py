@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import User
 from accounts.models.users import username_key
 from portal.door import seen_field
-from portal.door.names import looks_like_one, refuse_hidden
+from portal.door.names import keys_like, looks_like_one, refuse_hidden
 from portal.door.seen_field import SeenField
 from portal.operations import roles
 from portal.operations.admin import duty_field
@@ -105,9 +105,13 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         return known if "username" in self.changed_data else {*known, "username"}
 
     def clean_username(self) -> str:
-        """Return the name in one spelling. Refuses a name that folds to somebody else's."""
+        """Return the name in one spelling. Refuses a name that folds to somebody else's, and a new
+        one that is drawn as somebody else's.
+        """
         username = unicodedata.normalize("NFC", self.cleaned_data["username"])
-        same = User.objects.filter(username_key=username_key(username)).exclude(pk=self.instance.pk)
+        is_new = "username" in self.changed_data
+        keys = keys_like(username) if is_new else {username_key(username)}
+        same = User.objects.filter(username_key__in=keys).exclude(pk=self.instance.pk)
         if same.exists():
             raise ValidationError(_("Somebody has this name, or one that looks the same."))
         return username
