@@ -11,15 +11,23 @@ from django.db import InterfaceError, OperationalError, close_old_connections
 
 RETRY_AFTER = 5
 
+# What PostgreSQL says, by SQLSTATE, where it answers and cannot be used all the same (PostgreSQL,
+# Appendix A): the role may not, a table or a column is not there, as while a backup is restored or
+# before `migrate`, the files are damaged.
+_OF_NO_USE = {"42501", "42P01", "42703", "XX000", "XX001", "XX002"}
+
 
 def is_down(error: BaseException | None) -> bool:
-    """Tell whether `error` says that the database cannot be used now: gone, silent, locked, full.
+    """Tell whether `error` says that the database cannot be used now: gone, silent, locked, full,
+    without rights or tables, damaged.
 
     What was raised because of that counts as well.
     """
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         if isinstance(error, (OperationalError, InterfaceError)):
+            return True
+        if getattr(error, "sqlstate", None) in _OF_NO_USE:
             return True
         seen.add(id(error))
         error = error.__cause__ or error.__context__

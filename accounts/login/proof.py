@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import structlog
-from django.db import InterfaceError, OperationalError
+from django.db import DatabaseError, InterfaceError
 
 from accounts import cache, trail
 from accounts.errors import (
@@ -53,7 +53,7 @@ def verify_form(
     except InvalidGrant:
         lockout.failed(source.slug, name, visit.address, device)
         raise
-    except (TemporarilyUnavailable, OperationalError, InterfaceError):
+    except (TemporarilyUnavailable, DatabaseError, InterfaceError):
         lockout.refund(source.slug, name, visit.address, device)  # nothing was guessed
         raise
     lockout.succeeded(source.slug, name, visit.address, device)

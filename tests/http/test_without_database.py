@@ -200,6 +200,59 @@ def test_an_attempt_that_could_not_be_judged_is_none(postgres: Postgres, house: 
     assert attempt().status_code == 200
 
 
+@pytest.fixture
+def operator(postgres: Postgres) -> Iterator[psycopg.Connection[Any]]:
+    """Give a connection of a superuser's, while the site's own role is none."""
+    with psycopg.connect(postgres.url, autocommit=True) as own:
+        own.execute("CREATE ROLE operator SUPERUSER LOGIN")
+        own.execute("CREATE SCHEMA elsewhere")
+        own.execute("SET SESSION AUTHORIZATION operator")
+        own.execute("ALTER ROLE vestibule NOSUPERUSER")
+        try:
+            yield own
+        finally:
+            own.execute("ALTER ROLE vestibule SUPERUSER")
+            own.execute("RESET SESSION AUTHORIZATION")
+            own.execute("DROP SCHEMA elsewhere")
+            own.execute("DROP ROLE operator")
+
+
+@pytest.mark.parametrize(
+    ("takes", "gives_back"),
+    [
+        ("ALTER TABLE {} OWNER TO operator", "ALTER TABLE {} OWNER TO vestibule"),
+        ("ALTER TABLE {} SET SCHEMA elsewhere", "ALTER TABLE elsewhere.{} SET SCHEMA public"),
+    ],
+    ids=["refused", "gone"],
+)
+def test_a_table_that_is_refused_or_gone_is_an_outage(
+    house: Site, operator: psycopg.Connection[Any], takes: str, gives_back: str
+) -> None:
+    """As while a backup is restored. What could not be judged is no guess."""
+    pair = {"username": "alice", "password": PASSWORD}
+    tables = "accounts_user", "authorization_server_refreshtoken"
+    alice = enter(house)
+    try:
+        for each in tables:
+            operator.execute(takes.format(each).encode())
+        before = house.log.stat().st_size
+        for _try in range(6):
+            refused = requests.post(f"{house.url}/session/login", pair, timeout=60)
+            assert is_unavailable(refused), refused.text
+        page = ask(alice, f"{house.url}/account/", ACCEPT[0])
+        assert is_unavailable(page)
+        assert is_calm(page)
+        left = alice.post(f"{house.url}/auth/logout", data=csrf(alice), timeout=60)
+        assert is_unavailable(left)
+        assert "vestibule" not in alice.cookies
+        assert "Traceback" not in house.log.read_bytes()[before:].decode()
+    finally:
+        for each in tables:
+            operator.execute(gives_back.format(each).encode())
+    until(lambda: requests.get(f"{house.url}/readyz", timeout=60).status_code == 200)
+    assert requests.post(f"{house.url}/session/login", pair, timeout=60).status_code == 200
+
+
 def test_nothing_that_was_acknowledged_is_lost_when_the_database_is_killed(
     postgres: Postgres, house: Site
 ) -> None:
