@@ -14,13 +14,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
 from operator import or_
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 from django.db.models.functions import Now
 
 from accounts import cache, conf
-from accounts.models import EndedEntry, clearing
+from accounts.models import EndedEntry, clearing, incarnation
 from accounts.models.reading import OneReads
 
 FRESH_SECONDS = 0.5
@@ -50,6 +51,9 @@ _AT_FIRST = 100
 Moment = tuple[int, float]
 # What is read of an entry: its id, its kind and its value.
 Row = tuple[int, str, str]
+# For so long after a worker has found another database no copy of a session counts: a request may
+# have taken one of the former.
+SETTLING_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +87,8 @@ class Feed:
         self._last: int | None = None
         # The row of that id; while it is there, nothing that came after it has been deleted.
         self._newest: Row | None = None
-        self._missed_at = float("-inf")
+        self._missed_at = self._settled_at = float("-inf")
+        self._database = ""
         self._gaps: list[_Gap] = []
         self.versions = dict.fromkeys(_COUNTED, 0)
 
@@ -91,6 +96,11 @@ class Feed:
     def is_fresh(self) -> bool:
         """Tell whether it was read in the last half second."""
         return time.monotonic() - self._read_at < FRESH_SECONDS
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether the database has been the same for long enough that copies count."""
+        return time.monotonic() >= self._settled_at
 
     @property
     def moment(self) -> Moment:
@@ -131,6 +141,9 @@ class Feed:
             self._note(found, now)
             self._add(found, time.monotonic())
             self._forget(now)
+            if cache.sessions.database != self._database:
+                cache.sessions.database = self._database
+                self._settled_at = time.monotonic() + SETTLING_SECONDS
             # The mark is of before the table was read: what moves it meanwhile is read next time.
             self._read_at, self._asked_at, self._mark = now, now, mark
         return self
@@ -144,19 +157,26 @@ class Feed:
 
         Where the newest of those that were known is gone, so may be others that came after it:
         nobody has asked this worker for longer than rows are kept, it was cut off, or the database
-        is one of before. All copies are made anew then.
+        is one of before. All copies are made anew then, and where the database is another one.
         """
         if self._last is not None:
-            found = [row for some in self._unread() for row in some]
+            found, database = self._read()
             first = next((row for row in found if row[0] >= (self._last or 0)), None)
             is_young = self._newest is None and now - self._asked_at < REMEMBER.total_seconds()
-            if first == self._newest or is_young:
+            if database == self._database and (first == self._newest or is_young):
                 return [row for row in found if row != self._newest]
             self._missed_at = time.monotonic()
             for kind in _COUNTED:
                 self.versions[kind] += 1
         self._begin(now)
-        return [row for some in self._unread() for row in some]
+        found, self._database = self._read()
+        return found
+
+    def _read(self) -> tuple[list[Row], str]:
+        """Return the rows that may be new, and which database they are of."""
+        found = [row for some in self._unread() for row in some]
+        database = found[-1][3] if found else incarnation.of_empty(EndedEntry)
+        return [row[:3] for row in found], database
 
     def _begin(self, now: float) -> None:
         """Begin before the first row that still counts, and before what may be committed late."""
@@ -168,11 +188,12 @@ class Feed:
         self._gaps = [_Gap(first - _BEFORE_FIRST, first - 1, now + LATEST_COMMIT)]
         self._last, self._newest = first - 1, None
 
-    def _unread(self) -> Iterator[QuerySet[EndedEntry, Row]]:
+    def _unread(self) -> Iterator[QuerySet[EndedEntry, tuple[int, str, str, str]]]:
         """Yield what may have come late, and then the newest row and what is new, each by a range
         of the key. What is committed between two steps is read by the next one, or fills a gap.
         """
-        rows = EndedEntry.objects.order_by("id").values_list("id", "kind", "value")
+        named = EndedEntry.objects.annotate(database=incarnation.beside(EndedEntry)).order_by("id")
+        rows: QuerySet[EndedEntry, Any] = named.values_list("id", "kind", "value", "database")
         if self._gaps:
             within = (
                 min(gap.first for gap in self._gaps),
@@ -262,9 +283,12 @@ def refreshed() -> Feed:
 
 def has_ended(uid: str, key: str) -> bool:
     """Tell whether the session `uid` ended or its key digest `key` was replaced, as of half a
-    second ago at most. Raises `DatabaseError`.
+    second ago at most, or may have: where another database has just taken over, as a restored
+    backup does, it may not hold the session at all. Raises `DatabaseError`.
     """
-    return not _feed.refreshed().entries.keys().isdisjoint({("session", uid), ("key", key)})
+    feed = _feed.refreshed()
+    gone = feed.entries.keys() & {("session", uid), ("key", key)}
+    return bool(gone) or not feed.is_settled
 
 
 def changed_at(person: str) -> float:

@@ -106,6 +106,7 @@ def waiting(place: Sealed) -> int:
 def turn(place: Sealed, step: Callable[[int], None]) -> Turned:
     """Seal the texts of a place anew, in batches; `step` is told how many were looked at."""
     turned = unreadable = 0
+    ended.refreshed()  # so that the copies of this database are known by their names
     for batch in _batches(place):
         with transaction.atomic():
             for pk, text, bound in batch:

@@ -91,7 +91,7 @@ def test_a_mass_ending_is_read_once(worker: Any) -> None:
     ended.announce("session", (f"s{number}" for number in range(2000)))
     assert worker("s1999")
     newest = EndedEntry.objects.latest("id").pk
-    assert [row for rows in worker.feed._unread() for row, _kind, _value in rows] == [newest]
+    assert [row for rows in worker.feed._unread() for row, *_rest in rows] == [newest]
 
 
 def test_what_is_committed_between_the_two_steps_of_a_mass_ending_is_heard(
