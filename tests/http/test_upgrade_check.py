@@ -222,6 +222,17 @@ def test_a_file_of_before_is_told_of(tmp_path: Path) -> None:
     assert said.count("FAIL") == 2
 
 
+def test_of_several_that_migrate_a_file_one_goes_first(tmp_path: Path) -> None:
+    env = environment({"VESTIBULE_DATA": str(tmp_path)})
+    command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
+    several = [
+        subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.PIPE, text=True)
+        for _number in range(3)
+    ]
+    said = [each.communicate(timeout=300)[0] for each in several]
+    assert [each.returncode for each in several] == [0, 0, 0], said
+
+
 def test_an_empty_database_is_no_defect(tmp_path: Path) -> None:
     status, said = upgrade_check(tmp_path)
     assert status == 0, said

@@ -4,9 +4,12 @@ An ALTER TABLE queues behind whoever reads the table, such as pg_dump, and every
 queues behind the ALTER TABLE. So it gives up soon, and is tried again (PostgreSQL, lock_timeout).
 """
 
+import fcntl
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -31,23 +34,52 @@ def alone(connection: Any, told: Callable[[], None]) -> Iterator[None]:
     one builds looks to another as if its building was broken off. `told` is called when another is
     at work. Raises `Busy` when it is so for as long as all of `PAUSES`.
     """
-    if connection.vendor != "postgresql":
-        yield
-        return
-    # Asked time and again: a statement that waited would hold up whoever builds an index.
-    for second in range(sum(PAUSES)):
-        if _asked(connection, "pg_try_advisory_lock"):
-            break
-        if not second:
-            told()
-        time.sleep(1)
-    else:
-        raise Busy
-    try:
-        yield
-    finally:
+    with _lock_of(connection) as (is_taken, give_back):
+        # Asked time and again: a statement that waited would hold up whoever builds an index.
+        for second in range(sum(PAUSES)):
+            if is_taken():
+                break
+            if not second:
+                told()
+            time.sleep(1)
+        else:
+            raise Busy
+        try:
+            yield
+        finally:
+            give_back()
+
+
+@contextmanager
+def _lock_of(connection: Any) -> Iterator[tuple[Callable[[], bool], Callable[[], None]]]:
+    """Give what tries to take the lock of a database and tells whether it did, and what gives it
+    back. That of a SQLite file is its folder's; one in memory needs none.
+    """
+
+    def unlock() -> None:
         if connection.connection is not None and not connection.needs_rollback:
             _asked(connection, "pg_advisory_unlock")
+
+    if connection.vendor == "postgresql":
+        yield lambda: _asked(connection, "pg_try_advisory_lock"), unlock
+    elif connection.is_in_memory_db():
+        yield lambda: True, lambda: None
+    else:
+        # Not the file itself: closing it would give back what SQLite has locked in this process.
+        folder = os.open(Path(connection.settings_dict["NAME"]).parent, os.O_RDONLY)
+        try:
+            yield lambda: _is_locked(folder), lambda: fcntl.flock(folder, fcntl.LOCK_UN)
+        finally:
+            os.close(folder)
+
+
+def _is_locked(folder: int) -> bool:
+    """Tell whether the lock of a folder, which is open, is this process's now."""
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _asked(connection: Any, function: str) -> bool:
