@@ -38,10 +38,12 @@ _NOT_GIVEN = frozenset({"offline_access", GATEWAY})
 
 @dataclass(frozen=True, slots=True)
 class _Known:
-    """Whose token it is, until when that may be believed, and by which source."""
+    """Whose token it is, by their stable id, until when that may be believed, and by which source.
+    Where a backup is restored, somebody else may get a primary key within that time.
+    """
 
     session: Session
-    user_id: int
+    person: str
     until: float
 
 
@@ -140,7 +142,7 @@ def _verified(
         auth_time=int(outcome.auth_time.timestamp()) if outcome.auth_time else 0,
         claims=dict(outcome.public),
     )
-    return _Known(session, user.pk, min(time.time() + _SECONDS, _end_of(outcome)))
+    return _Known(session, user.uid, min(time.time() + _SECONDS, _end_of(outcome)))
 
 
 def _end_of(outcome: Authentication) -> float:
@@ -151,7 +153,7 @@ def _end_of(outcome: Authentication) -> float:
 
 def _standing(known: _Known) -> Bearer:
     """Return the owner as they are now. Costs one query."""
-    user = User.objects.filter(pk=known.user_id).first()
+    user = User.objects.filter(uid=known.person).first()
     if user is None or user.status == User.Status.DISABLED:
         raise InvalidToken("The person is not let in.")
     session = known.session

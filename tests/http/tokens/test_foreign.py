@@ -176,6 +176,19 @@ def test_who_is_disabled_is_refused_although_the_token_is_remembered(
     assert call(text).status_code == 403
 
 
+def test_who_has_the_primary_key_of_somebody_who_is_gone_is_not_taken_for_them(
+    source: Callable[..., Source], op: OpenIdProvider
+) -> None:
+    """As after a restore (docs/moving.md, 3)."""
+    source()
+    text = token(op)
+    assert call(text).status_code == 200
+    pk = User.objects.get().pk
+    User.objects.all().delete()
+    User.objects.create(pk=pk, username="other", username_key="other")
+    assert call(text).status_code == 401
+
+
 def test_who_awaits_access_and_who_is_unknown_are_refused(
     source: Callable[..., Source], op: OpenIdProvider
 ) -> None:
