@@ -20,6 +20,8 @@ SILENT_SECONDS = 1.0
 # For how long a try keeps the others from trying: Sentinels, and nodes of a Cluster, are asked one
 # after the other, and so are the hosts of a database.
 TRYING_SECONDS = 10.0
+# What Redis says where somebody else keeps a value of another kind under a name of ours.
+_NO_VALUE = "WRONGTYPE "
 log = structlog.get_logger("vestibule.cache")
 
 
@@ -110,8 +112,11 @@ class Cache:
         try:
             answer = getattr(caches[self._alias], method)(*args)
         except Exception as error:  # noqa: BLE001  # whatever the driver raises, the house goes on
-            _silence.begin()
             why = reasons.of(error)
+            if why.startswith(_NO_VALUE):  # it has answered
+                _silence.end()
+                return without
+            _silence.begin()
             log.warning("cache.unavailable", error=type(error).__name__, why=why)
             return without
         _silence.end()

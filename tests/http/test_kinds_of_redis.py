@@ -102,6 +102,18 @@ def test_what_is_asked_and_deleted_at_once_may_lie_in_many_places(kept: Group) -
     assert cache.shared.get_many(names) == {}
 
 
+def test_what_somebody_else_keeps_under_our_names_is_no_value_and_no_failure(kept: Group) -> None:
+    """A hash, where the house asks for a text: each look would silence every cache for a second."""
+    cache.shared.set("known", 1, 60)
+    name = cache.caches["default"].make_key("strange")
+    servers.client(kept.url, servers.Waits(5, 5)).hset(str(name), "a", "1")
+    assert cache.shared.get("strange") is None
+    assert cache.shared.get("known") == 1
+    cache.shared.set("strange", 2, 60)
+    assert cache.shared.get("strange") == 2
+    cache.shared.delete("known", "strange")
+
+
 def test_an_ending_moves_the_mark_for_another_worker(
     kept: Group, settings: Any, django_capture_on_commit_callbacks: Any
 ) -> None:
