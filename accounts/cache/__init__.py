@@ -68,31 +68,34 @@ _silence = Silence()
 
 
 class Cache:
-    """One of the caches of the settings. What fails answers as an empty cache does."""
+    """One of the caches of the settings. What fails answers as an empty cache does. `database` says
+    of which one its values are copies, if of any: those of another are not found.
+    """
 
     def __init__(self, alias: str) -> None:
         self._alias = alias
+        self.database = ""
 
     def get(self, key: str) -> Any:
         """Return the value of `key`, None without one."""
-        return self._ask(None, "get", key)
+        return self._ask(None, "get", self.database + key)
 
     def get_many(self, keys: Iterable[str]) -> dict[str, Any]:
         """Return the values of those `keys` that have one, in one round trip."""
-        found: dict[str, Any] = self._ask({}, "get_many", list(keys))
-        return found
+        named = {self.database + key: key for key in keys}
+        return {named[each]: value for each, value in self._ask({}, "get_many", named).items()}
 
     def add(self, key: str, value: Any, seconds: float) -> bool:
         """Set `key` for `seconds` unless it has a value. Returns False only when it has one."""
-        return bool(self._ask(True, "add", key, value, seconds))
+        return bool(self._ask(True, "add", self.database + key, value, seconds))
 
     def set(self, key: str, value: Any, seconds: float) -> None:
         """Set `key` for `seconds`."""
-        self._ask(None, "set", key, value, seconds)
+        self._ask(None, "set", self.database + key, value, seconds)
 
     def delete(self, *keys: str) -> None:
         """Delete `keys`. While the cache does not answer their values stay until they expire."""
-        self._ask(None, "delete_many", keys)
+        self._ask(None, "delete_many", [self.database + key for key in keys])
 
     def trouble(self) -> str:
         """Return why a value cannot be put here and asked for, for an operator; "" when it can, be
@@ -123,28 +126,5 @@ class Cache:
         return answer
 
 
-class Copies(Cache):
-    """Copies of rows, which are those of one database: `database` says which (accounts/ended.py).
-    Whoever has found out that it is another one sees no copy of the former.
-    """
-
-    database = ""
-
-    def get(self, key: str) -> Any:
-        """Return the copy of the row `key`, None without one."""
-        return super().get(self._own(key))
-
-    def set(self, key: str, value: Any, seconds: float) -> None:
-        """Keep a copy of the row `key` for `seconds`."""
-        super().set(self._own(key), value, seconds)
-
-    def delete(self, *keys: str) -> None:
-        """Delete the copies of the rows `keys`."""
-        super().delete(*map(self._own, keys))
-
-    def _own(self, key: str) -> str:
-        return f"{self.database}:{key}" if self.database else key
-
-
 shared = Cache("default")
-sessions = Copies("sessions")
+sessions = Cache("sessions")

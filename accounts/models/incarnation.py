@@ -12,8 +12,8 @@ from django.db.models import CharField, Model, Value
 from django.db.models.expressions import RawSQL
 
 _OF = (
-    "(SELECT concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()),"
-    " pg_relation_filepath(%s::regclass)))"
+    "(SELECT concat_ws(':', extract(epoch FROM pg_postmaster_start_time()),"
+    " pg_relation_filepath(%s::regclass), ''))"
 )
 
 
