@@ -119,8 +119,7 @@ def _operations(source: Any, size: int) -> Iterator[tuple[str, int, Measure]]:
 
 
 def _sessions(source: Any, size: int) -> Iterator[tuple[str, int, Measure]]:
-    from django.core.cache import caches
-
+    from accounts import cache
     from accounts.login import sign_in
     from accounts.provider import Authentication, Ended, Visit
     from accounts.session import afar, people
@@ -144,7 +143,7 @@ def _sessions(source: Any, size: int) -> Iterator[tuple[str, int, Measure]]:
 
     def from_row() -> bool:
         store = SessionStore(key)
-        caches["sessions"].delete(store.key_digest)
+        cache.sessions.delete(store.key_digest)
         return store.typed.is_logged_in
 
     yield "check: from the row", 60, _spent(from_row)
