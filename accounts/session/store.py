@@ -99,10 +99,13 @@ class SessionStore(SessionBase):
         expires = min(now + lives.of(self._kind, shared=self._typed.shared)[0], row.ends)
         mine = StoredSession.objects.filter(session_key=self.key_digest, last_seen_at__lt=now)
         seen = {"last_seen_at": now} if judged or not self._typed.bound_to else {}
-        mine.update(expire_date=expires, **seen)
+        written = mine.update(expire_date=expires, **seen)
         self._row = row._replace(expires=expires, seen=now if seen else row.seen)
         self._typed = replace(self._typed, expires_at=expires)
-        self._remember()
+        if written:
+            self._remember()
+        else:  # another worker was quicker, or the row is gone, and no feed need tell of that
+            cache.sessions.delete(self.key_digest)
 
     def last_seen(self, since: datetime) -> datetime | None:
         """Return when the session was seen last, None of one that has ended. What a cache has from
@@ -205,6 +208,7 @@ class SessionStore(SessionBase):
         """End the session of this key, with its tokens, in every worker; then this is nobody's."""
         if key := session_key or self.session_key:
             end(StoredSession.objects.filter(session_key=digest(key)))
+            cache.sessions.delete(digest(key))  # also where the row was gone already
         if not session_key:
             self._nobody()
 
