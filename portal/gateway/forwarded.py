@@ -1,8 +1,8 @@
 """The request that a web server asks about, from the headers that it sends (docs/gateway.md 4).
 
-Two forms are known: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik, Envoy),
-`X-Original-Method` and `X-Original-URL` (nginx). What occurs twice must say the same: one of the
-two may be the caller's own.
+Two forms are known: `X-Forwarded-Method`, `-Proto`, `-Host` and `-Uri` (Caddy, Traefik, Envoy,
+HAProxy), `X-Original-Method` and `X-Original-URL` (nginx). What occurs twice must say the same: one
+of the two may be the caller's own.
 """
 
 import re

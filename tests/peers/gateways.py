@@ -1,8 +1,8 @@
 """The web servers of `deploy/gateway/`, started for real: each before the site and an application.
 
 Of each file only the names, the addresses and the certificates are other than an operator's. The
-site's own address is nginx's, by `deploy/nginx.conf`; whoever stands at Caddy's, Envoy's or
-Traefik's application signs in there as well.
+site's own address is nginx's, by `deploy/nginx.conf`; whoever stands at Caddy's, Envoy's,
+Traefik's or HAProxy's application signs in there as well.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 from tests.peers.certificates import Certificates, make_certificates
 from tests.peers.proxies import changed, nginx_around, nginx_site, served
 
-NAMES = ("nginx", "Caddy", "Envoy", "Traefik")
+NAMES = ("nginx", "Caddy", "Envoy", "Traefik", "HAProxy")
 LOGIN, FILES = "login.town.localhost", "files.town.localhost"
 _PYTHON = Path(sys.executable).parent
 
@@ -154,6 +154,28 @@ def _traefik(folder: Path, places: Places, certificates: Certificates) -> list[s
     ]
 
 
+def haproxy(folder: Path, places: Places, certificates: Certificates) -> list[str]:
+    """Write HAProxy's two files to `folder`, and return the command that runs it."""
+    both, asks = folder / "both.pem", folder / "vestibule.lua"
+    both.write_bytes(certificates.certificate.read_bytes() + certificates.key.read_bytes())
+    asks.write_text(changed("gateway/vestibule.lua", {}))
+    text = changed(
+        "gateway/haproxy.cfg",
+        {
+            "bind :443": f"bind 127.0.0.1:{places.files}",
+            "/etc/ssl/private/example.org.both.pem": str(both),
+            "/etc/haproxy/vestibule.lua": str(asks),
+            "-i login.example.org": f"-i {LOGIN}",
+            "-i files.example.org": f"-i {FILES}",
+            "login.example.org": f"{LOGIN}:{places.login}",
+            "127.0.0.1:8000": f"127.0.0.1:{places.site}",
+            "127.0.0.1:8080": f"127.0.0.1:{places.application}",
+        },
+    )
+    (folder / "haproxy.cfg").write_text(text)
+    return ["haproxy", "-db", "-f", str(folder / "haproxy.cfg")]
+
+
 def _both_names(certificates: Certificates) -> Mapping[str, str]:
     return {
         "login.example.org": LOGIN,
@@ -168,4 +190,5 @@ _PREPARED: Mapping[str, Prepare] = {
     "Caddy": _caddy,
     "Envoy": _envoy,
     "Traefik": _traefik,
+    "HAProxy": haproxy,
 }

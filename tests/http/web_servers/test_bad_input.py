@@ -365,11 +365,15 @@ def test_h05_no_request_hides_within_another(
     assert all(seen.target == "/public" for seen in app.seen)
 
 
-def test_a_refused_upload_leaves_the_connection_clean(wire: Wire, app: Application) -> None:
+def test_a_refused_upload_leaves_the_connection_clean(
+    wire: Wire, app: Application, server: str
+) -> None:
     size = 300_000
     head = f"PUT /private/a HTTP/1.1\r\nHost: {wire.host}\r\nContent-Length: {size}\r\n\r\n"
+    cuts_off = (OSError,) if server == "HAProxy" else ()  # which has answered by then
     with closing(wire.connect()) as socket:
-        socket.sendall(head.encode() + bytes(size))
+        with suppress(*cuts_off):
+            socket.sendall(head.encode() + bytes(size))
         assert answer(socket, "PUT").status == 401
     assert not app.seen
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +15,7 @@ from tests.http.web_servers.wire import Wire
 from tests.peers import gateways
 from tests.peers.behind import Application, Seen, application
 from tests.peers.certificates import Certificates
+from tests.peers.proxies import served
 from tests.peers.site import free_port
 
 pytestmark = pytest.mark.wire
@@ -92,10 +94,29 @@ def test_nobody_comes_in_while_vestibule_does_not_answer(
             assert wire.ask(line, "Accept: text/html").status in {500, 502, 503}
         told = wire.ask("GET /")
     assert not app.seen
-    if name in {"nginx", "Envoy"}:
+    if name in {"nginx", "Envoy", "HAProxy"}:
         assert (told.status, told.one("Retry-After")) == (503, "5")
         assert told.one("Cache-Control") == "no-store"
         assert told.body == b"Nobody can be signed in at the moment. Please try again soon.\n"
+
+
+def test_nobody_comes_in_where_haproxy_fails_to_ask(
+    certificates: Certificates, app: Application, asked: Application, tmp_path: Path
+) -> None:
+    """HAProxy goes on with a request where its Lua ends in an error."""
+    places = gateways.Places(free_port(), asked.port, app.port, free_port())
+    command = gateways.haproxy(tmp_path, places, certificates)
+    script = tmp_path / "vestibule.lua"
+    asks = "core.httpclient():get("
+    assert asks in script.read_text()
+    wire = Wire(places.files, certificates.authority)
+    app.seen.clear()
+    for spoilt in ("nobody.knows.this(", f"{asks}nil, "):
+        script.write_text(script.read_text().replace(asks, spoilt))
+        with served(command, places.files, tmp_path):
+            told = wire.ask("DELETE /", "Remote-User: root")
+        assert (told.status, told.one("Retry-After")) == (503, "5")
+    assert not app.seen
 
 
 @pytest.mark.soak
