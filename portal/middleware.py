@@ -1,8 +1,11 @@
-"""What wraps each request: its log line, the way to https and to slashes, the content policy."""
+"""What wraps each request: its log line, the way to https and to slashes, the content policy, and
+what caches are told.
+"""
 
 import logging
 import sys
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
@@ -87,6 +90,21 @@ class Slashes(CommonMiddleware):
         if request.path_info == "/metrics":
             return None
         return super().process_request(request)
+
+
+class Uncached:
+    """Middleware: an answer that says nothing of caches is kept by none. Some keep a redirect, a
+    404 or a 405 of their own accord (RFC 9111, 4.2.2).
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        """Return the answer."""
+        response = self._get_response(request)
+        response.setdefault("Cache-Control", "no-store")
+        return response
 
 
 class ContentPolicy(CSPMiddleware):

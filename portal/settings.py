@@ -117,6 +117,7 @@ MIDDLEWARE = [
     "portal.middleware.Secure",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "portal.middleware.RequestLog",
+    "portal.middleware.Uncached",
     "corsheaders.middleware.CorsMiddleware",
     "portal.middleware.ContentPolicy",
     "django_permissions_policy.PermissionsPolicyMiddleware",

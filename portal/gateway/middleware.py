@@ -31,7 +31,9 @@ class Gate:
         if path == PATH:
             return check(request)
         if path.startswith(LOCAL):
-            return local(request, path.removeprefix(LOCAL))
+            response = local(request, path.removeprefix(LOCAL))
+            response.setdefault("Cache-Control", "no-store")
+            return response
         return self._get_response(request)
 
 

@@ -218,6 +218,22 @@ def test_x11_e15_every_answer_carries_the_headers(anyone: Client, route: str) ->
     assert response["Cache-Control"] == "no-store"
 
 
+@pytest.mark.parametrize(
+    ("method", "route"),
+    [
+        ("GET", "/account/"), ("GET", "/account"), ("GET", "/admin/"), ("GET", "/device/allowed"),
+        ("GET", "/gateway/start"), ("GET", "/favicon.ico"), ("GET", "/i18n/setlang/"),
+        ("GET", "/auth/logout/again"), ("OPTIONS", "/login"), ("HEAD", "/auth/login/local"),
+        ("GET", "/.vestibule/start"), ("GET", "/.vestibule/nowhere"), ("POST", "/.vestibule/start"),
+    ],
+)  # fmt: skip
+def test_no_cache_keeps_a_redirect_or_a_refusal(anyone: Client, method: str, route: str) -> None:
+    """RFC 9111, 4.2.2: a 404 and a 405 may be kept where nothing is said."""
+    response: Any = anyone.generic(method, route)
+    assert response.status_code in {302, 404, 405}
+    assert response["Cache-Control"] == "no-store"
+
+
 def test_cookies_carry_their_flags(anyone: Client) -> None:
     response = sign_in(anyone)
     cookie = response.cookies["vestibule"]
