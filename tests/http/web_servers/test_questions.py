@@ -15,6 +15,7 @@ from tests.http.web_servers.wire import Wire
 from tests.peers import gateways
 from tests.peers.behind import Application, Seen, application
 from tests.peers.certificates import Certificates
+from tests.peers.gateways import FILES
 from tests.peers.proxies import served
 from tests.peers.site import free_port
 
@@ -64,6 +65,26 @@ def test_h07_what_is_asked_about_is_what_arrives(
 ) -> None:
     assert wire.ask(f"GET {target}").status == 200
     assert target_of(asked.last(), wire) == app.last().target
+
+
+def test_h01_the_application_is_told_the_host_that_was_asked_about(
+    wire: Wire, asked: Application, app: Application
+) -> None:
+    """One server may have several applications, which it tells apart by this name."""
+    other = "other.town.localhost"
+    for line, host in (
+        ("GET /a", None),
+        ("GET /a", other),
+        (f"GET https://{other}/a", None),
+        (f"GET https://{other}/a", other),
+        (f"GET http://{other}:{wire.port}/a", None),
+    ):
+        wire.ask(line, host=host)
+        assert len(app.seen) <= len(asked.seen)
+        while app.seen:
+            assert app.seen.pop().all("Host")[0].partition(":")[0] == FILES, line
+            assert target_of(asked.seen.pop(), wire) == "/a"
+        asked.seen.clear()
 
 
 @pytest.mark.parametrize("method", ["PUT", "PROPFIND", "MOVE", "POST"])
