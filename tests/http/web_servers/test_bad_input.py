@@ -227,6 +227,7 @@ def test_h02_what_the_caller_says_of_its_way_decides_nothing(
     said = json.dumps(app.last().headers)
     assert "evil" not in said
     assert "public.town" not in said
+    assert "203.0.113.66" not in said
 
 
 @pytest.mark.parametrize("target", TRICKS)
