@@ -42,6 +42,8 @@ class Wire:
         context = ssl.create_default_context(cafile=self.authority)
         context.set_alpn_protocols(["http/1.1"])
         wire = socket.create_connection(("127.0.0.1", self.port), 60)
+        # Else the request waits, 40 ms, until the end of the handshake is acknowledged.
+        wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return context.wrap_socket(wire, server_hostname=FILES)
 
     def ask(self, line: str, *lines: str, body: bytes = b"", host: str | None = None) -> Answer:
