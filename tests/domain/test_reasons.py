@@ -93,7 +93,10 @@ def test_of_a_database() -> None:
     assert reasons.is_about_tls(plain), plain
 
 
+@pytest.mark.django_db
 def test_the_advice_is_of_the_kind_of_trouble() -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("there is no PostgreSQL")
     said = {
         'connection failed: server certificate for "a" does not match host name "b"': "sslrootcert",
         'connection failed: FATAL:  password authentication failed for user "x"': "user, password",
