@@ -130,7 +130,11 @@ def is_ready(site: Site) -> Callable[[], bool]:
 
 @pytest.mark.parametrize(
     ("older", "something_ended"),
-    [(Restored, False), (Restored, True), (Files, False)],
+    [
+        (Restored, False),
+        pytest.param(Restored, True, marks=pytest.mark.soak),
+        pytest.param(Files, False, marks=pytest.mark.soak),
+    ],
     indirect=["older"],
 )
 def test_nobody_is_in_whom_it_does_not_know_and_nobody_is_somebody_else(

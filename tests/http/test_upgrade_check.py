@@ -222,6 +222,7 @@ def test_a_file_of_before_is_told_of(tmp_path: Path) -> None:
     assert said.count("FAIL") == 2
 
 
+@pytest.mark.soak
 def test_of_several_that_migrate_a_file_one_goes_first(tmp_path: Path) -> None:
     env = environment({"VESTIBULE_DATA": str(tmp_path)})
     command = [sys.executable, "manage.py", "migrate", "--verbosity=0"]
