@@ -141,9 +141,11 @@ class Feed:
             self._note(found, now)
             self._add(found, time.monotonic())
             self._forget(now)
-            if cache.sessions.database != self._database:
+            if (former := cache.sessions.database) != self._database:
                 cache.sessions.database = self._database
-                self._settled_at = time.monotonic() + SETTLING_SECONDS
+                # A worker that begins knows of no former one, but may have asked without a name.
+                settling = SETTLING_SECONDS if former else FRESH_SECONDS
+                self._settled_at = time.monotonic() + settling
             # The mark is of before the table was read: what moves it meanwhile is read next time.
             self._read_at, self._asked_at, self._mark = now, now, mark
         return self

@@ -65,6 +65,22 @@ def test_what_ended_while_the_feed_could_not_be_read_is_known_after(
     assert worker("a")
 
 
+def test_copies_count_soon_for_who_begins_and_later_where_the_database_is_another(
+    worker: Any, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache.sessions, "database", "")
+    worker("a")
+    assert worker.feed.is_settled is (connection.vendor != "postgresql")
+    clock.now += 1
+    assert worker.feed.is_settled
+    monkeypatch.setattr(cache.sessions, "database", "a former one")
+    worker("a")
+    clock.now += 4
+    assert not worker.feed.is_settled
+    clock.now += 2
+    assert worker.feed.is_settled
+
+
 def test_a_writer_whose_clock_is_behind_is_heard(worker: Any) -> None:
     assert not worker("a")
     EndedEntry.objects.create(kind="session", value="a", at=timezone.now() - timedelta(hours=1))
