@@ -16,10 +16,10 @@ from accounts.models import Event
 from accounts.provider import Visit
 from portal.authorization_server import client_file, client_rows
 from portal.authorization_server.models import Client, DeviceGrant, RefreshToken
-from portal.door import incoming, seen_field
+from portal.door import incoming
 from portal.door.guarded import Guarded
 from portal.door.lists import BoundedList, beginning, column, is_id
-from portal.door.seen_field import Held, SeenField
+from portal.door.seen_field import Held, SeenForm
 from portal.door.typed_json import Decoder
 from portal.tokens import minting
 from portal.tokens.bearer import FIRST_PARTY
@@ -31,10 +31,8 @@ _LISTS = ("redirect_uris", "post_logout_redirect_uris", "allowed_origins", "allo
 _LINES = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
-class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
+class ClientForm(SeenForm):
     """A client as an operator edits it. `actor` is the operator."""
-
-    seen = SeenField()
 
     actor: ClassVar[Any] = None
 
@@ -63,7 +61,6 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
             self.fields["name"].required = True
         if "jwks" in self.fields:
             self.fields["jwks"].decoder = Decoder  # type: ignore[attr-defined]
-        seen_field.fill(self)
 
     def clean_client_id(self) -> str:
         """Return the id, which is not that of our own front ends' client."""
@@ -71,12 +68,6 @@ class ClientForm(forms.ModelForm):  # type: ignore[type-arg]
         if client_id == FIRST_PARTY:
             raise ValidationError(_("This name is taken by the site itself."))
         return client_id
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a page that showed what is stored no more, and a name that is taken."""
-        cleaned = super().clean() or self.cleaned_data  # without it nothing unique is looked for
-        seen_field.refuse_stale(self)
-        return cleaned
 
     def _post_clean(self) -> None:
         """Judge what the client would be: nobody gives away more than they have."""

@@ -28,6 +28,30 @@ class SeenField(forms.CharField):
         return False
 
 
+class SeenForm(forms.ModelForm):  # type: ignore[type-arg]
+    """A form of a row, refused when its page showed what is stored no more."""
+
+    seen = SeenField()
+
+    def get_initial_for_field(self, field: forms.Field, field_name: str) -> Any:
+        """Return what a field shows at first: of this one, what is stored of the row, if any is."""
+        if field_name == NAME:
+            return self._stored()
+        return super().get_initial_for_field(field, field_name)
+
+    def clean(self) -> dict[str, Any]:
+        """Add an error where somebody has changed the row since the page was shown."""
+        cleaned = super().clean() or self.cleaned_data  # without it nothing unique is looked for
+        seen = cleaned.get(NAME)
+        if seen and seen != self._stored():
+            self.add_error(None, CHANGED)
+        return cleaned
+
+    def _stored(self) -> str | None:
+        """Return the digest of what the form was filled with, None where the row is new."""
+        return None if self.instance.pk is None else _digest(self.initial)
+
+
 class Held(admin.ModelAdmin):  # type: ignore[type-arg]
     """Holds the row of a form that is sent from before it is judged until it is saved."""
 
@@ -47,19 +71,6 @@ class Held(admin.ModelAdmin):  # type: ignore[type-arg]
         """Return the name of the field for a page that shows a row and can be sent, else none."""
         sends = obj is not None and self.has_change_permission(request, obj)
         return [NAME] if sends else []
-
-
-def fill(form: Any) -> None:
-    """Note in a form what is stored of its row, if there is one."""
-    if form.instance.pk is not None:
-        form.initial[NAME] = _digest(form.initial)
-
-
-def refuse_stale(form: Any) -> None:
-    """Add an error where the page showed what is stored no more."""
-    seen = form.cleaned_data.get(NAME)
-    if seen and seen != form.initial.get(NAME):
-        form.add_error(None, CHANGED)
 
 
 def _digest(stored: Mapping[str, Any]) -> str:

@@ -13,9 +13,9 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.door import incoming, seen_field
+from portal.door import incoming
 from portal.door.guarded import Guarded
-from portal.door.seen_field import Held, SeenField
+from portal.door.seen_field import Held, SeenForm
 from portal.gateway import choices, cookie_lines, passing, rule_checks, rule_rows
 from portal.gateway.models import AccessRule
 from portal.gateway.trial_form import TrialForm
@@ -27,7 +27,7 @@ _FALLS = _(
 _LINES: dict[str, Any] = {"rows": 4, "class": "vLargeTextField", "spellcheck": "false"}
 
 
-class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
+class RuleForm(SeenForm):
     """A rule as an operator edits it. `actor` is the operator."""
 
     methods = forms.CharField(
@@ -46,8 +46,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         widget=forms.Textarea(attrs=_LINES),
         help_text=_("One a line, as the application sets it: name; Path=/; Domain=example.org"),
     )  # fmt: skip
-
-    seen = SeenField()
 
     actor: ClassVar[Any] = None
 
@@ -74,7 +72,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
         self._offer(own, "types", choices.of_types(stored.types))
         self.initial["methods"] = ", ".join(stored.methods)
         self.initial["cookies"] = cookie_lines.written(stored.cookies)
-        seen_field.fill(self)
 
     @staticmethod
     def _offer(fields: Any, name: str, offer: list[tuple[str, str]]) -> None:
@@ -97,12 +94,6 @@ class RuleForm(forms.ModelForm):  # type: ignore[type-arg]
                 _("Only somebody with all rights adds a host that no rule names yet.")
             )
         return host
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a page that showed what is stored no more, and a name that is taken."""
-        cleaned = super().clean() or self.cleaned_data  # without it nothing unique is looked for
-        seen_field.refuse_stale(self)
-        return cleaned
 
     def _post_clean(self) -> None:
         """Judge the rule as it is judged when it is saved."""

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
-from portal.door import seen_field
 from portal.door.names import keys_like, looks_like_one, refuse_hidden
-from portal.door.seen_field import SeenField
+from portal.door.seen_field import SeenForm
 from portal.operations import roles
 from portal.operations.admin import duty_field
 from portal.operations.admin.duty_field import DutyField
@@ -42,7 +41,7 @@ class RoleChoices(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]
         )
 
 
-class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
+class PersonForm(SeenForm):
     """A person as an administrator edits them. `actor` is the administrator."""
 
     actor: ClassVar[Any] = None
@@ -60,7 +59,6 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         help_text=_("What the person does in this administration."),
     )
     second_factor = DutyField()
-    seen = SeenField()
 
     class Meta:
         model = User
@@ -97,7 +95,6 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         else:
             self.fields["roles"].queryset = roles.groups()  # type: ignore[attr-defined]
             self.initial["roles"] = [each.pk for each in self.held if roles.is_role(each)]
-        seen_field.fill(self)
 
     def _get_validation_exclusions(self) -> set[str]:
         """Judge no username that is as it was: a former release may have taken what is none."""
@@ -136,8 +133,7 @@ class PersonForm(forms.ModelForm):  # type: ignore[type-arg]
         """Refuse to give somebody rights that the administrator does not have. The groups that are
         saved are the departments and the roles; roles that the form does not show stay.
         """
-        cleaned = super().clean() or self.cleaned_data
-        seen_field.refuse_stale(self)
+        cleaned = super().clean()
         kept = {each for each in self.held if roles.is_role(each)}
         chosen = set(cleaned["roles"]) if "roles" in cleaned else kept
         if "groups" in self.fields:
@@ -176,13 +172,12 @@ class NewPersonForm(PersonForm):
         return cleaned
 
 
-class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
+class GroupForm(SeenForm):
     """A group as an administrator edits it. `actor` is the administrator."""
 
     actor: ClassVar[Any] = None
 
     second_factor = DutyField()
-    seen = SeenField()
 
     class Meta:
         model = Group
@@ -194,7 +189,6 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
         if "permissions" in self.fields:
             own = self.instance.permissions.all() if self.instance.pk else ()
             _offer_rights(self.fields["permissions"], own)
-        seen_field.fill(self)
 
     def clean_name(self) -> str:
         """Return the name. Refuses one that would make the group a role, and one that people would
@@ -225,8 +219,7 @@ class GroupForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean(self) -> dict[str, Any]:
         """Let nobody lift the duty of a group that they are in."""
-        cleaned = super().clean() or self.cleaned_data
-        seen_field.refuse_stale(self)
+        cleaned = super().clean()
         duty_field.refuse_own(self, self.actor)
         return cleaned
 

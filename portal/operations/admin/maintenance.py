@@ -8,32 +8,19 @@ from django.db.models import DateTimeField, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from portal.door import seen_field
 from portal.door.guarded import Guarded
-from portal.door.seen_field import Held, SeenField
+from portal.door.seen_field import Held, SeenForm
 from portal.operations.maintenance import MaintenanceNotice
 
 _WRITTEN = ("shown_from", "shown_until", "danish", "german", "english")
 
 
-class NoticeForm(forms.ModelForm):  # type: ignore[type-arg]
+class NoticeForm(SeenForm):
     """A notice as an operator writes it."""
-
-    seen = SeenField()
 
     class Meta:
         model = MaintenanceNotice
         fields = _WRITTEN
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        seen_field.fill(self)
-
-    def clean(self) -> dict[str, Any]:
-        """Refuse a page that showed what is stored no more."""
-        cleaned = super().clean() or self.cleaned_data
-        seen_field.refuse_stale(self)
-        return cleaned
 
 
 @admin.register(MaintenanceNotice)

@@ -14,8 +14,7 @@ from accounts.models import Source
 from accounts.provider.shown import MORE
 from accounts.source import catalogue, logos, registry
 from portal import conf
-from portal.door import seen_field
-from portal.door.seen_field import SeenField
+from portal.door.seen_field import SeenForm
 from portal.door.typed_json import Decoder
 from portal.operations import source_fields, source_rows
 from portal.operations.admin import duty_field
@@ -26,7 +25,7 @@ _LOOK = ["note", "texts", "logo_file", "logo_clear"]
 _TEXTS = (("label", _("Label")), ("help", _("Help")), ("note", _("Note while in trouble")))
 
 
-class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
+class SourceForm(SeenForm):
     """A source as an operator edits it. `actor` is the operator.
 
     A post that says `typed` has a field for each setting, and for each language; any other has the
@@ -47,8 +46,6 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         ),
     )
 
-    seen = SeenField()
-
     actor: ClassVar[Any] = None
     as_json: ClassVar[bool] = False
 
@@ -61,7 +58,6 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         self.stored = dict(self.instance.settings)
         if self.instance.pk:
             self.initial["settings"] = catalogue.shown_settings(self.instance)
-        seen_field.fill(self)
         if "provider" in self.fields:
             names = [(name, name) for name in registry.providers()]
             self.fields["provider"].choices = names  # type: ignore[attr-defined]
@@ -184,8 +180,7 @@ class SourceForm(forms.ModelForm):  # type: ignore[type-arg]
         """Let nobody give groups by a source that they may not give by hand: not by the mapping,
         and not by making another provider speak for it.
         """
-        cleaned = super().clean() or self.cleaned_data
-        seen_field.refuse_stale(self)
+        cleaned = super().clean()
         self.given = {"settings": cleaned.get("settings"), "groups": cleaned.get("groups")}
         if self.typed and not self.errors:
             self._read_typed(cleaned)
