@@ -39,7 +39,8 @@ def test_an_alarm_tells_of_the_clock_of_a_machine(ahead: int, word: str) -> None
             alarms.look()
         key = f"clock@{socket.gethostname()[:50]}"
         said = re.match(TOLD, Alarm.objects.get(key=key).text)
-        assert said and said["word"] == word
+        assert said
+        assert said["word"] == word
         assert 90 - clock.MOST_SECONDS < int(said["seconds"]) <= 90  # less what the answer took
         assert any("Not well: clock" in each.subject for each in mail.outbox)
         alarms.forget()
