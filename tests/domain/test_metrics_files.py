@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,15 +10,14 @@ from django.test import override_settings
 
 from portal.operations.metrics import files, numbers
 from portal.server.front import Standing
-from tests.peers.site import ROOT, environment
+from tests.peers.commands import manage
+from tests.peers.site import environment
 from tests.peers.small_disk import small_disk
 
 COUNTS = """
-import django, os, sys
-django.setup()
 from portal.operations.metrics import numbers
 from portal.server.front import Standing
-if sys.argv[1:]:
+if {server}:
     numbers.as_a_server()
 numbers.count("event", "login.succeeded", "town", "oidc", "")
 numbers.count("call", 0.2, "source:town", "answered")
@@ -31,16 +28,9 @@ print(own._word("source", "town"))
 """
 
 
-def count(data: Path, *words: str) -> None:
-    given = {
-        "VESTIBULE_DATA": str(data),
-        "VESTIBULE_METRICS_TOKEN": "any",
-        "DJANGO_SETTINGS_MODULE": "portal.settings",
-    }
-    done = subprocess.run(
-        [sys.executable, "-c", COUNTS, *words],
-        cwd=ROOT, env=environment(given), capture_output=True, text=True,
-    )  # fmt: skip
+def count(data: Path, *, server: bool = False) -> None:
+    env = environment({"VESTIBULE_DATA": str(data), "VESTIBULE_METRICS_TOKEN": "any"})
+    done = manage(["shell", "--verbosity=0"], env, stdin=COUNTS.format(server=server))
     assert done.stdout == "town\n", done.stderr
 
 
@@ -50,6 +40,11 @@ def summed(data: Path) -> dict[str, float]:
     with override_settings(DATA_DIR=data):
         found = MultiProcessCollector.merge(files.readable())
     return {each.name: each.value for metric in found for each in metric.samples}
+
+
+def servers(data: Path) -> set[str]:
+    """Return whose workers have left counters: `counter_<server>.<begun>-...`."""
+    return {path.name.split("-")[0] for path in data.glob("metrics/*/counter*.db")}
 
 
 def test_workers_are_summed_up_and_leave_their_counters(tmp_path: Path) -> None:
@@ -92,7 +87,7 @@ def test_a_worker_that_has_found_no_room_stops_nobody(tmp_path: Path) -> None:
             files.begin(os.getppid())
         assert not [each for each in folder.iterdir() if not each.stat().st_size]
         assert summed(disk.folder)["vestibule_sign_ins_total"] == 1
-        left = next(folder.glob(f"counter_{os.getpid()}.*.db"))
+        left = next(folder.glob("counter_*.db"))
         left.with_name(f"{left.stem.rpartition('-')[0]}-1.1.db").touch()  # of a former version
         assert summed(disk.folder)["vestibule_sign_ins_total"] == 1
         count(disk.folder)
@@ -100,13 +95,14 @@ def test_a_worker_that_has_found_no_room_stops_nobody(tmp_path: Path) -> None:
 
 
 def test_what_a_former_server_has_counted_is_over(tmp_path: Path) -> None:
-    count(tmp_path, "server")  # one of its own, which ends with it
-    (alone,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}
-    assert not alone.startswith(f"counter_{os.getpid()}."), "the first count makes no worker of it"
+    count(tmp_path, server=True)  # one of its own, which ends with it
+    (alone,) = servers(tmp_path)
     assert summed(tmp_path) == {}
     count(tmp_path)
-    (own,) = {path.name.split("-")[0] for path in tmp_path.glob("metrics/*/counter*.db")}
-    assert own.startswith(f"counter_{os.getpid()}."), "the others are deleted"
+    (later,) = servers(tmp_path)  # the files of the former are deleted
+    assert later != alone, "a first count makes no worker of a server"
+    count(tmp_path)
+    assert servers(tmp_path) == {later}
 
 
 def test_a_folder_that_cannot_be_written_stops_nothing(tmp_path: Path) -> None:
