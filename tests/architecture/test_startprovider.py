@@ -97,18 +97,15 @@ def test_the_page_is_followed_word_for_word(shell: Shell, wheel: Path) -> None: 
     assert "guild" in known.stdout.split(), known.stderr
 
 
-def test_a_name_that_is_taken_or_none_is_refused(tmp_path: Path) -> None:
-    for name in ("json", "two-words", "guild"):
-        (tmp_path / "guild").mkdir(exist_ok=True)
-        done = subprocess.run(
-            [sys.executable, ROOT / "manage.py", "startprovider", name],
-            cwd=tmp_path,
-            env=environment({"VESTIBULE_DATA": str(tmp_path / "data")}),
-            capture_output=True,
-            text=True,
-        )
-        assert done.returncode == 1, name
-        assert done.stderr.startswith("CommandError: ")
+@pytest.mark.parametrize("name", ["json", "two-words", "guild"])
+def test_a_name_that_is_taken_or_none_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    (tmp_path / "guild").mkdir()
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CommandError):
+        call_command("startprovider", name)
+    assert [*tmp_path.iterdir()] == [tmp_path / "guild"]
 
 
 @pytest.mark.parametrize(

@@ -130,9 +130,11 @@ def test_lines_of_the_log_that_find_no_room_show_no_secret(folder: Path) -> None
 
 
 def test_a_file_is_utf8_whatever_the_locale(folder: Path) -> None:
-    asked = "MANAGE rules export > out.toml && MANAGE rules apply out.toml"
     (folder / "rules.toml").write_text('[rules.a]\nhost = "a.example"\nnote = "Børn →"\n')
-    done = shell(f"MANAGE rules apply rules.toml && {asked}", folder, PYTHONIOENCODING="latin-1")
+    env = environment({"VESTIBULE_DATA": str(folder)})
+    assert manage(["rules", "apply", str(folder / "rules.toml")], env).returncode == 0
+    asked = "MANAGE rules export > out.toml && MANAGE rules apply out.toml"
+    done = shell(asked, folder, PYTHONIOENCODING="latin-1")
     assert done.returncode == 0, done.stderr
     assert "unchanged a" in " ".join(done.stdout.split())
 
@@ -176,9 +178,9 @@ def test_a_name_in_another_encoding_is_said(folder: Path) -> None:
 
 
 def test_an_answer_that_does_not_come_is_said(folder: Path) -> None:
-    made = "MANAGE createsuperuser --noinput --username ada"
+    made = ["createsuperuser", "--noinput", "--username", "ada"]
     given = {"DJANGO_SUPERUSER_PASSWORD": "nobody guesses 7 words of these"}
-    assert shell(made, folder, **given).returncode == 0
+    assert manage(made, environment({"VESTIBULE_DATA": str(folder), **given})).returncode == 0
     done = shell("MANAGE changepassword ada < /dev/null", folder)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
-from tests.architecture.tree import ROOT
+from tests.peers.commands import manage
 from tests.peers.site import environment
 
 CATALOG = 'msgid ""\nmsgstr "Content-Type: text/plain; charset=UTF-8\\n"\n'
@@ -36,13 +35,8 @@ def wheel(site: Path) -> None:
 
 def asked(site: Path, named: str) -> str:
     own = {"VESTIBULE_DATA": str(site / "data"), "VESTIBULE_PROVIDER_WHEELS": named}
-    done = subprocess.run(
-        [sys.executable, "-c", f"import django\ndjango.setup()\n{ASK}"],
-        cwd=ROOT,
-        env=environment({**own, "DJANGO_SETTINGS_MODULE": "portal.settings"})
-        | {"PYTHONPATH": str(site)},
-        capture_output=True,
-        text=True,
+    done = manage(
+        ["shell", "--verbosity=0"], environment(own) | {"PYTHONPATH": str(site)}, stdin=ASK
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.strip()

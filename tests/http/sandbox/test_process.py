@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import requests
 
 from tests.http.sandbox.running import Browser, Sandbox, told
+from tests.peers.commands import manage
 from tests.peers.site import ROOT
 
 PRODUCTION = {
@@ -73,6 +73,5 @@ def test_it_does_not_start_in_production(tmp_path: Path) -> None:
 def test_a_check_refuses_the_app_in_production(tmp_path: Path, environment: str) -> None:
     _, env = Sandbox(tmp_path).command(**PRODUCTION)
     env |= {"VESTIBULE_ENV": environment, "DJANGO_SETTINGS_MODULE": "tests.sandbox.site"}
-    command = [sys.executable, "-m", "django", "check", "--tag", "vestibule"]
-    done = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    done = manage(["check", "--tag", "vestibule"], env)
     assert ("vestibule.E040" in done.stderr) == bool(environment), done.stderr
