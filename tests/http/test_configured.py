@@ -16,7 +16,7 @@ from tests.http.onward import onward
 from tests.peers.commands import manage
 from tests.peers.site import environment
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 Tenant = Callable[..., Source]
 
 

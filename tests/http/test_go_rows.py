@@ -15,7 +15,7 @@ from tests.http.unilogin.standin import Browser
 from tests.peers.cms import Cms
 
 __all__ = ["_library", "_standin", "library", "library_source", "source", "standin"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 @pytest.fixture

@@ -112,6 +112,7 @@ def test_at_most_five_flows_are_kept(client: Client, tenant: Tenant) -> None:
     assert kept["Location"] == "/account/"
 
 
+@pytest.mark.wire
 def test_s10_ten_thousand_starts_leave_nothing_behind(client: Client, tenant: Tenant) -> None:
     tenant()
     for _ in range(200):

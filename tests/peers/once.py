@@ -9,8 +9,9 @@ of them, which no database changes. What the site stores meanwhile has tests of 
 twice. A test in Chromium whose subject is a race, a lock or a row stays unmarked.
 
 So is what web servers and the front make of a request, who waits in a flood of them, what an
-upstream's answer means and what the contract asks of a provider, which is marked `wire`. What the
-site stores after it has tests of its own, which run twice.
+upstream's answer means, what the contract asks of a provider, and how one request of a client or an
+application is judged, which is marked `wire`. What the site stores after it has tests of its own,
+which run twice. `make soak` runs all of these on PostgreSQL.
 
 So are the table of what each right of staff makes of itself, which is marked `rights`, and what the
 pages of the administration show and take, which is marked `desk`: they are many, and the judgement

@@ -13,7 +13,11 @@ from tests.http.gateway.asking import ask, rule
 from tests.peers import fresh
 from tests.peers.tampering import CLIENT_ID, OpenIdProvider, tampering_provider
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("house"),
+    pytest.mark.wire,
+]
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from accounts.models import Event, User
 from tests.http.conftest import sign_in
 from tests.http.gateway.asking import HOST, ask, rule
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.wire]
 
 SENT = {"Sec_Fetch_Mode": "navigate", "Sec_Fetch_Dest": "document"}
 FORM = f"https://{HOST}/case/new?id=7"

@@ -15,7 +15,7 @@ from tests.http.conftest import sign_in
 from tests.http.gateway.asking import ask, rule
 from tests.http.oauth.application import Application, register
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 FIXED = "openid offline_access email profile"
 LEGACY: dict[str, Any] = {

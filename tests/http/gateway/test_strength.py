@@ -25,7 +25,7 @@ from tests.http.oidc.browser import Browser
 from tests.peers import fresh
 from tests.peers.certified import SECRET, Certified, certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 HIGH = "urn:test:loa:high"
 HOST = "localhost"  # where the site's own cookie arrives
 CALLBACK = "http://localhost:8000/auth/callback/town"

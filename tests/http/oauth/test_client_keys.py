@@ -23,7 +23,7 @@ from tests.http.oauth.application import Application, register
 from tests.http.oauth.publisher import Publisher, publishing
 from tests.http.oauth.test_client_authentication import PUBLIC, RSA, Signer, assertion, refused
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 NEW = ec.generate_private_key(ec.SECP256R1())
 NEW_PUBLIC = {"kid": "two", **ECAlgorithm.to_jwk(NEW.public_key(), as_dict=True)}
 

@@ -16,7 +16,7 @@ from portal.authorization_server.models import AccessToken, Client, PushedReques
 from tests.http.conftest import at_most
 from tests.http.oauth.application import SITE, Application, register
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 def push(app: Application, **changes: Any) -> Any:

@@ -19,7 +19,7 @@ from tests.http.oauth.application import Application, register
 from tests.http.oauth.listener import Listener
 from tests.http.oauth.test_device import Device
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 ONE, TWO = "https://one.example", "https://two.example"
 
 

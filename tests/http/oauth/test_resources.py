@@ -17,7 +17,7 @@ from tests.http.oauth.test_client_rights import form as form_of
 from tests.http.oauth.test_client_rights import page_of, refused, staff
 from tests.http.oauth.test_device import Device
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 PAYROLL, WIKI = "https://payroll.example", "https://wiki.example"
 
 

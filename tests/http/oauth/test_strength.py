@@ -14,7 +14,7 @@ from tests.http.factors.conftest import Factor
 from tests.http.oauth.application import Application, register
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from tests.http.conftest import PASSWORD, sign_in
 from tests.peers.certified import SECRET, Certified
 from tests.peers.tampering import OpenIdProvider, tampering_provider
 
+pytestmark = pytest.mark.wire
 ADD = "/admin/accounts/source/add/"
 
 

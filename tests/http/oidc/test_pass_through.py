@@ -29,7 +29,7 @@ from tests.peers.tampering import (
     tampering_provider,
 )
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 SITE = "http://localhost:8000"
 OWN = "/.well-known/openid-configuration"

@@ -26,7 +26,7 @@ from tests.http.oidc.conftest import Make
 from tests.peers import fresh
 from tests.peers.certified import Certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 START = "/auth/login/town"
 OWN = {"state", "nonce", "code_challenge"}
 

@@ -31,7 +31,7 @@ from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import Make, failure
 from tests.peers.certified import Certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 LOW, HIGH = "urn:test:loa:low", "urn:test:loa:high"
 WORDS = {LOW: "low", HIGH: "substantial"}
 PAGE = {"HTTP_ACCEPT": "text/html", "HTTP_SEC_FETCH_MODE": "navigate"}

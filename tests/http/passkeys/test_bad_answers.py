@@ -26,6 +26,7 @@ from tests.http.passkeys.authenticator import (
 )
 from tests.http.passkeys.steps import PAGE, add, asked, new, send, send_new
 
+pytestmark = pytest.mark.wire
 STRANGER = Authenticator()
 HUGE = b"\x5b\x7f\xff\xff\xff\xff\xff\xff\xff"  # a CBOR string of 2^63 bytes, without one of them
 DEEP = b"\x81" * 5000

@@ -21,7 +21,7 @@ from portal.tokens import bearer
 from tests.http.conftest import PASSWORD, at_most, sign_in
 from tests.http.tokens.caller import DETAILS, Caller
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 PLAIN = (
     'Bearer realm="vestibule", '
     'resource_metadata="http://localhost:8000/.well-known/oauth-protected-resource"'

@@ -23,7 +23,7 @@ from tests.http.tokens.caller import DETAILS
 from tests.peers import fresh
 from tests.peers.tampering import CLIENT_ID, OpenIdProvider, page, tampering_provider
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 COGNITO = {"audience_claim": "client_id"}
 
 

@@ -17,7 +17,7 @@ from tests.http.tokens.caller import LOGIN, Caller, basic, is_alive
 from tests.peers import fresh
 from tests.peers.site import free_port
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 SHAPE = {"access_token", "refresh_token", "token_type", "expires", "expires_in"}
 
 

@@ -23,7 +23,7 @@ from tests.http.test_way_in import parallel
 from tests.http.tokens.caller import DETAILS, REFRESH, Caller, dead_for_good, is_alive
 from tests.peers.upstream import Upstream
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 Tenant = Callable[..., Source]
 
 
