@@ -13,7 +13,7 @@ from accounts.models import Event, Source, StoredSession, User
 from tests.http.conftest import begin, later, sign_in, stored
 from tests.peers.upstream import Upstream
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 Tenant = Callable[..., Source]
 FROM_THE_CMS = {
     "Sec-Fetch-Site": "same-site",

@@ -19,7 +19,7 @@ from portal.operations import rescue
 from tests.http.oidc.conftest import parallel
 from tests.peers.site import Site
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 ENTER = "/login/letmein/enter"
 
 

@@ -21,7 +21,7 @@ from tests.http.passwords import NEW, ask, choose, link_in, opened
 from tests.http.test_admin_people import act, form, is_signed_in, url
 from tests.peers import fresh
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 THEIRS, MINE = "chief@example.org", "clerk@example.net"
 Tenant = Callable[..., Source]
 

@@ -19,7 +19,7 @@ from tests.http.passwords import ask, change, choose, link_in, opened
 from tests.peers import fresh
 from tests.peers.upstream import Upstream
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 Tenant = Callable[..., Source]
 SOURCE = b"your session ended where you had signed in"
 ADMINISTRATOR = b"by an administrator of this site"

@@ -20,7 +20,7 @@ from tests.http.passwords import NEW, choose, link_in, opened
 from tests.peers import fresh
 from tests.peers.slapd import Directory, slapd
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 
 def ask(browser: Client, **body: str) -> Any:

@@ -20,7 +20,7 @@ from portal.authorization_server.models import Client
 from tests.http.conftest import PASSWORD, sign_in
 from tests.http.oauth.application import register
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.desk]
 ADD = "/admin/authorization_server/client/add/"
 FILE = """
 [clients.web]

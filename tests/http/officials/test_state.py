@@ -19,7 +19,7 @@ from tests.http.oidc.browser import Browser
 from tests.http.oidc.conftest import failure
 from tests.peers.certified import Certified
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
 WRONG: dict[str, Callable[[str], dict[str, str]]] = {
     "missing": lambda _: {},
