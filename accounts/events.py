@@ -7,9 +7,8 @@ import ipaddress
 import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from contextvars import ContextVar
 from datetime import timedelta
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, Protocol
 
 import structlog
@@ -29,7 +28,6 @@ ALPHABET = "BCDFGHJKLMNPQRSTVWXZ23456789"
 REPEATED_WITHIN = timedelta(minutes=10)
 # A stranger's new row whose key is a multiple of this has the table cut to its limit.
 _CUT_EVERY = 1000
-_waiting: ContextVar[list[Event] | None] = ContextVar("events_that_wait", default=None)
 # The actor of an event where nobody says who acts, by its name; any other is the person's.
 _USUALLY = {
     "session.ended": Event.Actor.SITE,
@@ -105,8 +103,8 @@ def event(name: str, visit: Visit | None = None, **fields: Any) -> Event:
 
 
 def record(*events: Event) -> None:
-    """Save the events in one statement, and write a log line for each. Those without a support code
-    get one that they share. The steps, by which they came about, stand in the first of them.
+    """Save the events in one statement, and announce them. Those without a support code get one
+    that they share. The steps, by which they came about, stand in the first of them.
     """
     leave_steps_to_first(events)
     code = next((each.support_code for each in events if each.support_code), "")
@@ -128,20 +126,6 @@ def recorded(seen: Event) -> Iterator[None]:
     except IntegrityError:
         seen.pk = seen.user_id = seen.by_id = None
         record(seen)
-
-
-@contextmanager
-def once_all_counts() -> Iterator[None]:
-    """Announce what the block records when it is through, and nothing of it when it fails."""
-    around = _waiting.get()
-    waiting = [] if around is None else around
-    before = _waiting.set(waiting)
-    try:
-        yield
-    finally:
-        _waiting.reset(before)
-    if around is None:
-        announce(waiting)
 
 
 def leave_steps_to_first(events: Sequence[Event]) -> None:
@@ -218,10 +202,17 @@ def record_ended(
 
 
 def announce(events: Iterable[Event]) -> None:
-    """Count each event, and write a log line for it."""
-    if (waiting := _waiting.get()) is not None:
-        waiting.extend(events)
-        return
+    """Count each event, and write a log line for it, once the transaction that saves it has
+    committed: of what is rolled back there is no word.
+    """
+    told = partial(_tell, tuple(events))
+    if transaction.get_connection().in_atomic_block:
+        transaction.on_commit(told)
+    else:
+        told()
+
+
+def _tell(events: Sequence[Event]) -> None:
     for each in events:
         offers.count("event", each.name, each.source, each.session_type, each.reason)
         log.info(

@@ -8,7 +8,6 @@ from typing import TypeVar
 from django.core.management.base import CommandError
 from django.utils.translation import gettext as _
 
-from accounts import events
 from portal.configuration.toml import Change, RefusedError
 
 Applied = TypeVar("Applied", bound=Change)
@@ -22,8 +21,7 @@ def applied(file: str, apply: Callable[[str], list[Applied]]) -> list[Applied]:
     """
     try:
         text = _bytes(file).decode("utf-8-sig")  # as Windows writes it, too
-        with events.once_all_counts():
-            return apply(text)
+        return apply(text)
     except OSError as error:
         raise CommandError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError:

@@ -76,7 +76,7 @@ def test_who_reads_the_first_lines_alone_is_told_nothing(folder: Path) -> None:
     assert (done.returncode, done.stderr) == (141, "")
 
 
-@pytest.mark.django_db
+@pytest.mark.django_db(transaction=True)
 def test_a_file_of_clients_that_is_refused_logs_no_change(tmp_path: Path) -> None:
     (file := tmp_path / "clients.toml").write_text(CLIENTS + "[clients.x]\nkind = 'none'\n")
     with capture_logs() as logged, pytest.raises(CommandError, match="Nothing was changed"):

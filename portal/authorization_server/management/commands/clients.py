@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from accounts import events
 from portal.authorization_server import client_file
 from portal.configuration import file_command
 from portal.configuration.streams import Unheard
@@ -39,7 +38,7 @@ class Command(BaseCommand):
     def _apply(self, file: str) -> None:
         """Apply, and print it before it counts: a secret that nobody can read is none."""
         try:
-            with events.once_all_counts(), transaction.atomic():
+            with transaction.atomic():
                 self._tell(file_command.applied(file, client_file.apply))
                 self.stdout.flush()
         except Unheard as unheard:
