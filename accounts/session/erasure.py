@@ -43,7 +43,10 @@ def erase(person: User, why: str) -> None:
 
 
 def forget_words(person: User) -> None:
-    """Take what could name a person, who is about to be deleted, out of the events of theirs."""
+    """Take what could name a person, who is about to be deleted, out of the events of theirs, and
+    from where they did things out of those of others: who was an operator once.
+    """
+    Event.objects.filter(by=person).update(address=None)
     Event.objects.filter(user=person).update(address=None, detail="", steps=[])
 
 

@@ -245,6 +245,41 @@ def test_staff_do_not_take_their_name_out_of_what_they_did(house: None) -> None:
     assert not User.objects.exists()
 
 
+@pytest.mark.parametrize("way", ["self", "staff", "dormant"])
+def test_no_address_is_left_of_who_was_an_operator_once(
+    way: str, house: None, settings: Any
+) -> None:
+    """What they did to others stays among the events, and from where they did it does not."""
+    Source.objects.filter(slug="local").update(allow_erasure=True)
+    root = User.objects.create_superuser("root", PASSWORD)
+    clerk = User.objects.create_superuser("carl", PASSWORD)
+    other = User.objects.create_user("otto", PASSWORD)
+    own = Client(REMOTE_ADDR="198.51.100.77")
+    sign_in(own, "carl")
+    own.post(f"/admin/accounts/user/{other.pk}/person/", {"act": "disable"})
+    own.post("/admin/auth/group/add/", {"name": "Readers"})
+    did = Event.objects.filter(by=clerk).exclude(user=clerk)
+    assert {each.address for each in did} == {"198.51.100.77"}
+    names = {each.name for each in did}
+    assert names == {"person.disabled", "role.created"}
+    User.objects.filter(pk=clerk.pk).update(is_staff=False, is_superuser=False)
+    if way == "self":
+        erase(own)
+    elif way == "staff":
+        sign_in(chief := Client(), "root")
+        chief.post(f"/admin/accounts/user/{clerk.pk}/delete/", {"post": "yes"})
+    else:
+        settings.VESTIBULE_DORMANT = YEAR
+        StoredSession.objects.all().delete()
+        User.objects.filter(pk=clerk.pk).update(seen_at=timezone.now() - 2 * YEAR)
+        call_command("clear_expired")
+    assert {*User.objects.all()} == {root, other}
+    assert not Event.objects.filter(address="198.51.100.77").exists()
+    kept = Event.objects.filter(name__in=names)
+    assert kept.count() == 2
+    assert kept.get(name="role.created").detail == '"Readers"'
+
+
 def test_the_last_administrator_stays(house: None) -> None:
     Source.objects.filter(slug="local").update(allow_erasure=True)
     User.objects.create_superuser("root", PASSWORD)
