@@ -232,12 +232,22 @@ class TokenAdmin(IssuedAdmin):
     @admin.action(description=_("Revoke the selected tokens"), permissions=["delete"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         """Revoke tokens together with their twins, and the devices and applications that live by
-        them; say how many.
+        them; say how many, and whether some were left.
         """
-        chosen = list(queryset.select_related("session"))
-        for token in chosen:
+        chosen = list(queryset.select_related("session", "user"))
+        taken = [each for each in chosen if _may_revoke(request.user, each.user)]
+        for token in taken:
             self._revoke(token, incoming.visit(request))
-        count = len(chosen)
+        if left := len(chosen) - len(taken):
+            said = ngettext(
+                "%d token was left: only somebody with all rights revokes those of others who open "
+                "the administration.",
+                "%d tokens were left: only somebody with all rights revokes those of others who "
+                "open the administration.",
+                left,
+            )
+            self.message_user(request, said % left, messages.WARNING)
+        count = len(taken)
         said = ngettext("%d token was revoked.", "%d tokens were revoked.", count) % count
         self.message_user(request, said)
 
@@ -248,6 +258,14 @@ class TokenAdmin(IssuedAdmin):
         held = token if is_refresh else twin.first()
         revoke = minting.end_family if held else minting.end_alone
         revoke(held or token, visit, "by an administrator", Event.Actor.ADMINISTRATOR)
+
+
+def _may_revoke(actor: Any, person: Any) -> bool:
+    """Tell whether `actor` may revoke a token of `person`, whose session may end with it: of others
+    who open the administration only with all rights.
+    """
+    is_colleague = person is not None and person.pk != actor.pk and person.opens_administration()
+    return bool(actor.is_superuser) or not is_colleague
 
 
 @admin.register(DeviceGrant)

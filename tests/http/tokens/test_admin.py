@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Permission
 from django.test import Client
 from oauth2_provider.models import get_access_token_model, get_refresh_token_model
 
@@ -83,6 +84,34 @@ def test_each_token_that_is_revoked_without_its_session_is_an_event(
     assert {each.session_uid for each in told} == {stored(browser).uid}
     said = [each.detail for each in told.order_by("pk")]
     assert said == ["vestibule: by an administrator", "app: by an administrator"]
+
+
+@pytest.mark.parametrize("page", ["accesstoken", "refreshtoken"])
+@pytest.mark.parametrize("colleague", ["is_staff", "is_superuser"])
+def test_without_all_rights_nobody_signs_a_colleague_out_by_a_token(
+    caller: Caller, admin: Client, person: User, page: str, colleague: str
+) -> None:
+    """The session of a token pair ends with it, as if it were ended in the list of sessions."""
+    clerk = User.objects.create_user("clerk", WORD, is_staff=True)
+    clerk.give_local_identity()
+    clerk.user_permissions.set(Permission.objects.filter(codename__in=[
+        f"{verb}_{page}" for verb in ("view", "delete")
+    ]))  # fmt: skip
+    User.objects.filter(pk=person.pk).update(**{colleague: True})
+    models = {"accesstoken": get_access_token_model(), "refreshtoken": get_refresh_token_model()}
+    desk = Client(HTTP_HOST="localhost")
+    sign_in(desk, "clerk", WORD)
+    pair.issue(stored(desk))
+    place = f"/admin/authorization_server/{page}/"
+    every = [each.pk for each in models[page].objects.filter(user__in=[person, clerk])]
+    assert len(every) == 2
+    form = {"action": "revoke", "_selected_action": every}
+    said = desk.post(place, form, follow=True).content.decode()
+    assert "1 token was left: only somebody with all rights" in said
+    assert "1 token was revoked." in said, "their own"
+    assert is_alive(caller)
+    assert admin.post(place, form).status_code == 302
+    assert dead_for_good(caller)
 
 
 def test_whoever_may_not_delete_tokens_may_not_revoke_them(caller: Caller) -> None:
