@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q
+
 from accounts import conf, serialization
 from accounts.keyring import unseal
 from accounts.models import Event, StoredSession, User
@@ -105,6 +107,7 @@ def _sessions(person: User) -> Iterator[Held]:
             "amr": list(typed.amr),
             "address": row.address or "",
             "user_agent": row.user_agent,
+            "last_seen": row.last_seen_at.isoformat(timespec="seconds"),
             "tokens": SEALED if hasattr(row, "storedtokens") else "",
             **_flat(typed.claims),
         }
@@ -113,7 +116,12 @@ def _sessions(person: User) -> Iterator[Held]:
 
 def _devices(person: User) -> Iterator[Held]:
     for row in devices.of_person(person.pk):
-        values = {"address": row.address or "", "user_agent": row.user_agent, "cookie": SEALED}
+        values = {
+            "address": row.address or "",
+            "user_agent": row.user_agent,
+            "last_seen": row.last_seen_at.isoformat(timespec="seconds"),
+            "cookie": SEALED,
+        }
         until = row.last_seen_at + devices.LIFE
         yield Held(DEVICE, _filled(values), since=row.created_at, until=until)
 
@@ -127,13 +135,16 @@ def _opened(row: StoredSession) -> Session:
 
 
 def _events(person: User) -> Iterator[Held]:
-    for each in person.events.order_by("-at")[:_MOST_EVENTS]:
-        own = each.actor == Event.Actor.PERSON  # else it is from where somebody else did it
+    theirs = Event.objects.filter(Q(user=person) | Q(by=person))
+    for each in theirs.order_by("-at")[:_MOST_EVENTS]:
+        # Else it is from where somebody else did it.
+        own = each.actor == Event.Actor.PERSON or each.by_id == person.pk
+        told = each.user_id == person.pk  # else it may say whom they did it to
         values = {
             "event": each.name,
             "reason": each.reason,
             "address": (each.address or "") if own else "",
-            "detail": each.detail,
+            "detail": each.detail if told else "",
             "support_code": each.support_code,
         }
         until = each.at + conf.events_kept()

@@ -1,6 +1,6 @@
 """What people allow applications: remembered, and withdrawn (docs/contract.md 4)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from itertools import starmap
 from typing import Any
 
@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 from oauth2_provider.settings import oauth2_settings
 
 from accounts import events
-from accounts.models import User
+from accounts.models import StoredSession, User
 from accounts.provider import Visit
 from accounts.session import dossier
 from accounts.session.ending import hold_all
@@ -21,9 +21,12 @@ from portal.authorization_server.models import (
     Consent,
     Grant,
     RefreshToken,
+    ToldSession,
 )
 from portal.authorization_server.resources import scope_at
 from portal.tokens.bearer import FIRST_PARTY
+
+_TOLD, _HELD = ("client", "session"), ("application", "session")
 
 
 def granted(user_id: int, client: Client) -> frozenset[str] | None:
@@ -107,13 +110,39 @@ def told_of(user_id: int) -> list[dict[str, Any]]:
 
 
 def held_of(person: User) -> Iterator[dossier.Held]:
-    """Yield what is stored of a person's applications: what they allowed."""
-    for each, scopes, resources in of_person(person.pk):
+    """Yield what is stored of a person's applications: what they allowed, and who else knows them:
+    of the institution's own nobody is asked.
+    """
+    asked = of_person(person.pk)
+    for each, scopes, resources in asked:
         name = each.client.name or each.client.client_id
         values = {"application": name}
         if allowed := " ".join([*scopes, *resources]):
             values["scope"] = allowed
         yield dossier.Held(dossier.APPLICATION, values, "", each.created_at)
+    yield from _unasked(person, {each.client_id for each, *_more in asked})
+
+
+def _unasked(person: User, asked: Collection[int]) -> Iterator[dossier.Held]:
+    """Yield which clients beside those that were `asked` about have tokens of a person, or were
+    told of their sessions, until the last of these ends.
+    """
+    known: dict[Client, tuple[set[str], list[StoredSession]]] = {}
+    for told in ToldSession.objects.filter(session__user=person).select_related(*_TOLD):
+        known.setdefault(told.client, (set(), []))[1].append(told.session)
+    for model in (AccessToken, RefreshToken):
+        for held in model.objects.filter(session__user=person).select_related(*_HELD):
+            scopes, sessions = known.setdefault(held.application, (set(), []))
+            scopes.update(held.scope.split())
+            sessions.append(held.session)
+    for client, (scopes, sessions) in sorted(known.items(), key=lambda each: each[0].client_id):
+        if client.client_id == FIRST_PARTY or client.pk in asked:
+            continue
+        values = {"application": client.name or client.client_id}
+        if scopes:
+            values["scope"] = " ".join(sorted(scopes))
+        until = max(each.expire_date for each in sessions)
+        yield dossier.Held(dossier.APPLICATION, values, "", None, until)
 
 
 def hand_over(stays: User, goes: User) -> None:

@@ -15,5 +15,5 @@ class GatewayConfig(AppConfig):
     short_way = "portal.gateway.short_way.answer"
     at_hand = "portal.gateway.short_way.at_hand"
     leads_to = "portal.gateway.rules.leads_to"
-    person_data = "portal.gateway.app_passwords.held_of"
+    person_data = "portal.gateway.stored.of_person"
     names_place = "portal.gateway.handover.name_of"

@@ -188,7 +188,7 @@ def _titles() -> dict[str, str]:
         dossier.SIGN_IN: _("Your ways to sign in"),
         dossier.SESSION: _("Where you are signed in"),
         dossier.DEVICE: _("Browsers that you trust"),
-        dossier.APPLICATION: _("What you have allowed applications"),
+        dossier.APPLICATION: _("Applications"),
         dossier.EVENT: _("What happened lately"),
     }
 
@@ -222,6 +222,7 @@ def _names() -> dict[str, str]:
         "amr": _("By which means"),
         "address": _("Address"),
         "user_agent": _("Browser"),
+        "last_seen": _("Last seen"),
         "tokens": _("Tokens of the source"),
         "cookie": _("Mark in the browser"),
         "shared": _("Shared computer"),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -22,6 +22,7 @@ from accounts.models import Event, Identity, Source, StoredSession, StoredTokens
 from accounts.session import administrators, erasure
 from accounts.session.store import rewrite
 from portal.authorization_server.models import AccessToken, Consent
+from portal.gateway.models import HostSession
 from tests.http.conftest import PASSWORD, enter, sign_in, stored
 from tests.http.oauth.application import Application, register
 from tests.http.oauth.test_meanwhile import closing, wait_for
@@ -81,6 +82,48 @@ def test_each_value_says_from_whom_and_for_how_long(bob: Client) -> None:
     assert the(claims, "application", "application")["value"] == "The App"
     events = {each["value"] for each in claims if each["name"] == "event"}
     assert {"login.succeeded", "person.enrolled"} <= events
+
+
+def test_who_else_has_something_of_them_is_told(bob: Client) -> None:
+    """The institution's own applications, of which nobody is asked, and hosts of the gateway."""
+    own = Application(register("own", name="The House", skip_authorization=True), bob)
+    own.sign_in(scope="openid profile")
+    Application(register(), bob).sign_in(scope="openid profile email")
+    row, user = stored(bob), User.objects.get()
+    HostSession.objects.create(digest="0" * 64, session_id=row.uid, host="files.example")
+    ends = StoredSession.objects.get(pk=row.pk).expire_date.isoformat()
+    known = [each for each in exported(bob) if each["name"] == "application"]
+    assert sorted(each["value"] for each in known) == ["The App", "The House", "files.example"]
+    (house,) = [each for each in known if each["value"] == "The House"]
+    assert house["until"] == ends
+    scopes = [each["value"] for each in exported(bob) if each["name"] == "scope"]
+    assert sorted(scopes) == ["openid profile", "openid profile email"]
+    AccessToken.objects.filter(user=user).delete()  # by time; that it was told of a session stays
+    told = [each["value"] for each in exported(bob) if each["name"] == "application"]
+    assert "The House" in told
+    page = bob.get("/account/data").content.decode()
+    assert "The House" in page
+    assert "files.example" in page
+
+
+def test_when_a_session_and_a_browser_were_seen_last_is_told(client: Client, person: User) -> None:
+    sign_in(client)
+    for about in ("session", "device"):
+        seen = the(exported(client), about, "last_seen")["value"]
+        assert timezone.now() - datetime.fromisoformat(seen) < timedelta(hours=1)
+    assert "<dt>Last seen</dt>" in client.get("/account/data").content.decode()
+
+
+def test_what_they_did_to_others_is_told_without_whom(bob: Client) -> None:
+    user, other = User.objects.get(), User.objects.create_user("otto", PASSWORD)
+    Event.objects.create(
+        name="identity.unlinked", user=other, by=user, actor="administrator",
+        address="198.51.100.77", detail="a reason that names Otto", support_code="BCDF-GHJK",
+    )  # fmt: skip
+    claims = exported(bob)
+    assert [each for each in claims if each["value"] == "identity.unlinked"]
+    assert [each for each in claims if each["value"] == "198.51.100.77"]
+    assert "Otto" not in str(claims)
 
 
 def test_no_secret_is_among_it(bob: Client) -> None:
