@@ -8,19 +8,13 @@ from django.contrib.sessions.exceptions import SessionInterrupted
 from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest, HttpResponse, HttpResponseServerError, JsonResponse
 from django.template import loader
-from limits import RateLimitItemPerMinute
 
-from accounts import database, events
+from accounts import database
 from accounts.cache import reasons
-from accounts.errors import TooManyRequests
-from accounts.login import lockout
 from accounts.middleware import CHALLENGE, is_json_route, wants_page
-from accounts.models import StoredSession
-from portal.door import answers, incoming, late_forms, leaving
+from portal.door import answers, late_forms, leaving, refused
 from portal.pages import brand
 
-# What one place is shown beyond it has no code: a stranger must not fill the audit trail.
-_RECORDED = RateLimitItemPerMinute(60, 5, namespace="refused")
 _TEMPLATES = {
     "bad-request": "errors/400.html",
     "too-large": "errors/413.html",
@@ -50,7 +44,7 @@ def _refuse(
     sentence: str = "",
     **_more: str,
 ) -> HttpResponse:
-    code = _record(request, status, reason)
+    code = refused.record(request, status, reason)
     if is_json_route(request) or not wants_page(request):
         body = _body(error, sentence or _SENTENCES[reason], code)
         return JsonResponse(body, status=status, headers={"Cache-Control": "no-store"})
@@ -127,7 +121,7 @@ def server_error(request: HttpRequest) -> HttpResponse:
         answer = unavailable(request, left=lets_go)
         return leaving.let_go(request, answer) if lets_go else answer
     try:
-        code = _record(request, 500, "server-error")
+        code = refused.record(request, 500, "server-error")
     except Exception:  # noqa: BLE001  # what broke the page may break this: no code is shown then
         code = ""
     log.error("page.server_error", support_code=code)
@@ -136,39 +130,6 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return JsonResponse(body, status=500, headers={"Cache-Control": "no-store"})
     page = loader.get_template("errors/500.html").render({"code": code})
     return HttpResponseServerError(page)
-
-
-def _record(request: HttpRequest, status: int, reason: str) -> str:
-    """Write the event of a page that refuses. Returns its support code, nothing over budget."""
-    visit, session = incoming.visit(request), incoming.session_of(request)
-    try:
-        lockout.spend_places(_RECORDED, visit.address)
-    except TooManyRequests:
-        return ""
-    refused = events.event(
-        "page.refused",
-        visit,
-        reason=reason,
-        source=session.source,
-        session_type=session.type,
-        session_uid=session.uid,
-        user_id=_owner(session.uid),
-        detail=f"{status} {request.method} {_place(request)}",
-    )
-    return events.count(refused)
-
-
-def _owner(uid: str) -> int | None:
-    """Return whose session it is, for the trail; the primary key of the person."""
-    rows = StoredSession.objects.filter(uid=uid) if uid else StoredSession.objects.none()
-    return rows.values_list("user_id", flat=True).first()
-
-
-def _place(request: HttpRequest) -> str:
-    """Return which address was asked for, without what may be secret in it."""
-    if request.resolver_match:
-        return f"/{request.resolver_match.route}"
-    return incoming.beginning_of(request.path)
 
 
 def _body(error: str, sentence: str, code: str) -> dict[str, str]:

@@ -85,7 +85,7 @@ def test_requests_that_are_pushed(house: None, once: Callable[[str], None]) -> N
 
 
 def test_events_of_pages_that_refuse(house: None, once: Callable[[str], None]) -> None:
-    once("pages.error_pages._RECORDED")
+    once("door.refused._RECORDED")
     pages = [Browser(REMOTE_ADDR=at).get("/no-such-page") for at in (*HERE, ELSEWHERE)]
     told = ["Support code" in page.content.decode() for page in pages]
     assert told == [True, True, True, True, False, True]
