@@ -15,6 +15,7 @@ from portal.authorization_server.errors import NoWayBack
 from portal.authorization_server.models import Client
 from portal.authorization_server.wire import Parameters
 from portal.door import answers
+from portal.door.refused import record as record_refusal
 
 UNKNOWN = "The application is not known here."
 _OURS = frozenset({"code", "state", "iss", "error", "error_description"})
@@ -50,6 +51,16 @@ class WayBack:
         response["Location"] = _with(self.redirect_uri, fields)
         response["Cache-Control"] = "no-store"
         return response
+
+
+def refused(request: HttpRequest, error: ProtocolError, client_id: str = "") -> HttpResponse:
+    """Return the page for what has no way back: nothing is sent anywhere. The desk finds why by its
+    support code, and by the name `client_id`, if a client has it.
+    """
+    named = f"{client_id}: " if clients.find(client_id) else ""
+    code = record_refusal(request, 400, "bad-request", f"{named}{error.description}")
+    context = {"sentence": error.description, "code": code}
+    return answers.page(request, "oauth/refused.html", context, 400)
 
 
 def find(given: Parameters, client: Client | None = None) -> WayBack:

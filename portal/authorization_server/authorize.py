@@ -275,7 +275,8 @@ def _page(request: HttpRequest, error: ProtocolError) -> HttpResponse:
         return answers.refuse(request, error)
     if "text/html" not in request.headers.get("Accept", "text/html"):
         return wire.refused(error)
-    return answers.page(request, "oauth/refused.html", {"sentence": error.description}, 400)
+    client_id = request.POST.get("client_id") or request.GET.get("client_id", "")
+    return answer.refused(request, error, client_id)
 
 
 def _led_to(request: HttpRequest, came: Parameters) -> str:

@@ -14,7 +14,7 @@ from accounts.keyring import Unreadable, seal, unseal
 from accounts.middleware import leaves_by
 from accounts.session.typed import Session
 from accounts.trail import Act, acting
-from portal.authorization_server import apart, clients, keys, pushed, wire
+from portal.authorization_server import answer, apart, clients, keys, pushed, wire
 from portal.authorization_server.errors import NoWayBack
 from portal.authorization_server.models import Client, ToldSession
 from portal.authorization_server.wire import Parameters
@@ -51,12 +51,12 @@ def logout(request: HttpRequest) -> HttpResponse:
     of its own leaves that at once, in its person's browser, who is asked whether to leave here too
     (2).
     """
+    given = Parameters()
     try:
         given = wire.read(request.POST if request.method == "POST" else request.GET, _PARAMETERS)
         wish = _wish(given)
     except InvalidRequest as error:
-        context = {"sentence": error.description}
-        return answers.page(request, "oauth/refused.html", context, 400)
+        return answer.refused(request, error, _whose(given))
     if request.method == "POST":
         return _led_to(f"/oauth/logout?{urlencode(given)}")
     session, return_to = incoming.session_of(request), _return_to(request, wish)
@@ -131,6 +131,15 @@ def _wish(given: Parameters) -> Wish:
     client = clients.find(hinted or named)
     url = _registered(client, given["post_logout_redirect_uri"])
     return replace(wish, client=client, url=url, state=given.get("state", ""))
+
+
+def _whose(given: Parameters) -> str:
+    """Return by which name the application calls itself that asks, as far as can be read."""
+    try:
+        hinted = keys.claims_of(given.get("id_token_hint", "")).get("aud")
+    except keys.NotOurs:
+        hinted = ""
+    return str(hinted or given.get("client_id", ""))
 
 
 def _registered(client: Client | None, url: str) -> str:

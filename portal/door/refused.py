@@ -13,8 +13,10 @@ from portal.door import incoming
 _RECORDED = RateLimitItemPerMinute(60, 5, namespace="refused")
 
 
-def record(request: HttpRequest, status: int, reason: str) -> str:
-    """Write the event of a page that refuses. Returns its support code, nothing over budget."""
+def record(request: HttpRequest, status: int, reason: str, why: str = "") -> str:
+    """Write the event of a page that refuses. Returns its support code, nothing over budget. `why`
+    is for the desk, and holds nothing of what was sent.
+    """
     visit, session = incoming.visit(request), incoming.session_of(request)
     try:
         lockout.spend_places(_RECORDED, visit.address)
@@ -28,7 +30,7 @@ def record(request: HttpRequest, status: int, reason: str) -> str:
         session_type=session.type,
         session_uid=session.uid,
         user_id=_owner(session.uid),
-        detail=f"{status} {request.method} {_place(request)}",
+        detail=f"{status} {request.method} {_place(request)} {why}".strip(),
     )
     return events.count(seen)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from html import unescape
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from accounts import events
 from accounts.models import Event, Source, User
 from accounts.source import catalogue
 from tests.http.conftest import enter, sign_in
+from tests.http.oauth.application import Application, register
 from tests.peers.upstream import Upstream
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -79,6 +81,71 @@ def test_the_code_of_a_page_is_found_by_the_desk(
     assert code in page
     event = Event.objects.get(support_code=code)
     assert str(answer.status_code) in event.detail
+
+
+def unknown_application(own: Application) -> Any:
+    return own.ask(client_id="hush")
+
+
+def unregistered_address(own: Application) -> Any:
+    return own.ask(redirect_uri="https://hush.example/cb")
+
+
+def pushed_long_ago(own: Application) -> Any:
+    return own.ask(request_uri="urn:ietf:params:oauth:request_uri:hush")
+
+
+def no_question(own: Application) -> Any:
+    return own.browser.post("/oauth/consent", {"request": "hush", "decision": "allow"})
+
+
+def nowhere_after_a_logout(own: Application) -> Any:
+    own.sign_in()
+    asked = {"id_token_hint": own.tokens["id_token"], "post_logout_redirect_uri": "https://hush/"}
+    return own.browser.get("/oauth/logout", asked)
+
+
+def by_a_foreign_token(own: Application) -> Any:
+    return own.browser.get("/oauth/logout", {"id_token_hint": "hush", "client_id": "app"})
+
+
+OF_APPLICATIONS = (
+    (unknown_application, "400 GET /oauth/authorize The application is not known here."),
+    (
+        unregistered_address,
+        "400 GET /oauth/authorize app: The application gave an address that is not registered.",
+    ),
+    (
+        pushed_long_ago,
+        "400 GET /oauth/authorize app: The request has expired. Start again in the application.",
+    ),
+    (no_question, "400 POST /oauth/consent This is no question of ours, or one that is over."),
+    (
+        nowhere_after_a_logout,
+        "400 GET /oauth/logout app: The application gave an address that is not registered.",
+    ),
+    (
+        by_a_foreign_token,
+        "400 GET /oauth/logout app: The application showed an id_token that is not from here.",
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("ask", "why"), OF_APPLICATIONS, ids=lambda each: getattr(each, "__name__", "")
+)
+def test_the_desk_finds_why_a_request_of_an_application_was_refused(
+    ask: Any, why: str, person: User, desk: Client
+) -> None:
+    sign_in(browser := Client())
+    answer = ask(Application(register(), browser))
+    assert answer.status_code == 400
+    event = Event.objects.get(support_code=told(answer))
+    assert event.detail == why
+    assert event.user == person
+    page = desk.get(f"/admin/accounts/event/{event.pk}/change/").content.decode()
+    assert why in unescape(page)
+    assert "hush" not in page
 
 
 def test_no_event_holds_what_may_be_secret_in_an_address(client: Client, house: None) -> None:
