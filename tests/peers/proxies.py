@@ -81,14 +81,16 @@ def nginx_site(folder: Path, name: str, port: int, site: int, certificates: Cert
     (folder / "site.conf").write_text(changed("nginx.conf", own))
 
 
-def nginx_around(folder: Path, *files: str) -> list[str]:
-    """Return the command that runs nginx with files of `folder`, where it keeps all it needs."""
+def nginx_around(folder: Path, *files: str, access_log: str = "off") -> list[str]:
+    """Return the command that runs nginx with files of `folder`, where it keeps all it needs. It
+    logs requests to the file `access_log` where nothing else is said, as a distribution's does.
+    """
     kinds = ("client_body", "proxy", "fastcgi", "uwsgi", "scgi")
     paths = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in kinds)
     included = "".join(f"include {folder}/{file};" for file in files)
     (folder / "nginx.conf").write_text(
         f"daemon off; pid {folder}/pid; error_log stderr; events {{ worker_connections 2048; }}"
-        f"http {{ access_log off; {paths} {included} }}"
+        f"http {{ access_log {access_log}; {paths} {included} }}"
     )
     shutil.chown(folder, "www-data") if os.geteuid() == 0 else None
     return ["nginx", "-e", "stderr", "-p", str(folder), "-c", str(folder / "nginx.conf")]
