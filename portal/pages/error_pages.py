@@ -104,7 +104,8 @@ def unavailable(request: HttpRequest, *, left: bool = False) -> HttpResponse:
     if is_json_route(request) or not wants_page(request):
         body = {"error": "temporarily_unavailable", "error_description": _UNAVAILABLE}
         return JsonResponse(body, status=503, headers=headers)
-    page = loader.get_template("errors/503.html").render({**brand.face(), "left": left})
+    context = {**brand.face(), "left": left, "again": _again(request)}
+    page = loader.get_template("errors/503.html").render(context)
     return HttpResponse(page, status=503, headers=headers)
 
 
@@ -128,8 +129,15 @@ def server_error(request: HttpRequest) -> HttpResponse:
     if is_json_route(request) or not wants_page(request):
         body = _body("server_error", _DEFECT, code)
         return JsonResponse(body, status=500, headers={"Cache-Control": "no-store"})
-    page = loader.get_template("errors/500.html").render({"code": code})
+    page = loader.get_template("errors/500.html").render({"code": code, "again": _again(request)})
     return HttpResponseServerError(page)
+
+
+def _again(request: HttpRequest) -> str:
+    """Return the address to ask for once more; nothing for what was sent by a form, which its
+    browser sends once more when the page is loaded again.
+    """
+    return request.get_full_path() if request.method in {"GET", "HEAD"} else ""
 
 
 def _body(error: str, sentence: str, code: str) -> dict[str, str]:

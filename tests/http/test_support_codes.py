@@ -176,6 +176,7 @@ def test_a_defect_that_cannot_be_recorded_shows_no_code(
     answer = server_error(Client(raise_request_exception=False), monkeypatch)
     assert answer.status_code == 500
     assert not CODE.search(answer.content.decode())
+    assert 'class="button" href="/account/"' in answer.content.decode()  # to ask once more
 
 
 def test_a_defect_behind_a_json_route_is_json_to_whoever_takes_all(

@@ -288,6 +288,22 @@ def test_a_page_speaks_the_persons_language(postgres: Postgres, house: Site) -> 
     assert "om nogle minutter" in answer.text
 
 
+def test_the_page_leads_back_to_where_one_was_going_and_keeps_what_was_typed(
+    postgres: Postgres, house: Site, alice: requests.Session
+) -> None:
+    time.sleep(KEPT)
+    with postgres.stopped():
+        page = ask(alice, f"{house.url}/login?next=/account/data&strength=low", ACCEPT[0])
+        assert 'class="button" href="/login?next=/account/data&amp;strength=low"' in page.text
+        form = {"username": "alice", "password": PASSWORD, **csrf(alice)}
+        sent = alice.post(f"{house.url}/auth/login/local", data=form, timeout=60)
+    assert is_unavailable(sent)
+    assert is_calm(sent)
+    assert "your browser asks whether to send once more what you typed" in sent.text
+    # No button goes before what keeps it.
+    assert 'class="button"' not in sent.text
+
+
 def test_leaving_takes_the_cookie_back_without_the_database(
     postgres: Postgres, house: Site, alice: requests.Session
 ) -> None:
