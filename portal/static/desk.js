@@ -5,6 +5,11 @@ window.addEventListener("load", () => {
   }
 });
 
+// A picture alone tells how a list is sorted. Of several columns the first counts.
+const sorted = [...document.querySelectorAll("#result_list th.sorted")];
+const first = sorted.find((each) => (each.querySelector(".sortpriority")?.textContent ?? "1") === "1");
+first?.setAttribute("aria-sort", first.classList.contains("ascending") ? "ascending" : "descending");
+
 // An address that is registered elsewhere is copied by one click, where the browser allows it.
 for (const address of document.querySelectorAll("code.copy")) {
   if (!navigator.clipboard) break;

@@ -31,6 +31,23 @@ ON_THE_HEADING = """() => {
   }).length;
 }"""
 
+# Fields whose edge has less than 3:1 to what is around them.
+FAINT = """() => {
+  const light = (colour) => colour.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255)
+    .map((each) => each <= .04045 ? each / 12.92 : ((each + .055) / 1.055) ** 2.4)
+    .reduce((sum, each, at) => sum + each * [.2126, .7152, .0722][at], 0);
+  return [...document.querySelectorAll("input, select, textarea")].filter((each) => {
+    if (/checkbox|radio|submit|file|hidden/.test(each.type) || !each.checkVisibility()) return 0;
+    let around = each.parentElement;
+    while (getComputedStyle(around).backgroundColor.endsWith(", 0)")) around = around.parentElement;
+    const edge = light(getComputedStyle(each).borderBottomColor);
+    const beside = light(getComputedStyle(around).backgroundColor);
+    return (Math.max(edge, beside) + .05) / (Math.min(edge, beside) + .05) < 3;
+  }).map((each) => each.id || each.name);
+}"""
+CUT_OFF = """() => [...document.querySelectorAll(".form-row, #nav-sidebar")]
+  .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.className)"""
+
 
 @pytest.fixture(scope="module")
 def house(site: Callable[..., Site]) -> Site:
@@ -148,3 +165,42 @@ def test_on_a_telephone_choices_are_of_one_size_and_buttons_in_one_line(
     tools = [each.bounding_box() for each in desk.locator(".object-tools a").all()]
     assert len(tools) == 2
     assert len({box["x"] for box in tools if box}) == 1, "each begins where the first does"
+
+
+def test_a_field_is_seen_by_its_edge_and_is_not_cut_off_on_a_tablet(
+    desk: Page, house: Site
+) -> None:
+    """Axe looks at neither (WCAG 2.2, 1.4.11 and 1.4.10)."""
+    desk.context.add_cookies([{"name": "vestibule-language", "value": "de", "url": house.url}])
+    forms = ("accounts/user/add/", "gateway/accessrule/try/", "accounts/source/add/", "auth/group/")
+    wrong = []
+    for path in forms:
+        for width, scheme in ((768, "light"), (1060, "dark")):
+            desk.set_viewport_size({"width": width, "height": 900})
+            desk.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            desk.goto(f"{house.url}/admin/{path}")
+            for each in desk.locator("details").all():
+                each.evaluate("each => { each.open = true }")
+            wrong += [(path, width, each) for each in desk.evaluate(FAINT)]
+            wrong += [(path, width, each) for each in desk.evaluate(CUT_OFF)]
+    assert not wrong
+
+
+def test_how_a_list_is_sorted_is_told_and_taken_back_by_the_keyboard(
+    desk: Page, house: Site
+) -> None:
+    desk.goto(f"{house.url}/admin/accounts/user/?o=-2.1")
+    expect(desk.locator("[aria-sort]")).to_have_count(1)
+    expect(desk.get_by_role("columnheader", name="Username")).to_have_attribute(
+        "aria-sort", "descending"
+    )
+    for each in desk.locator(".sortoptions a").all():
+        box = each.bounding_box()
+        assert box
+        assert min(box["width"], box["height"]) >= 24
+    # Out of sight until one is there, but never out of the keyboard's reach.
+    desk.locator(".sortoptions a.toggle").first.focus()
+    desk.keyboard.press("Shift+Tab")
+    expect(desk.locator("a.sortremove").first).to_be_focused()
+    desk.keyboard.press("Enter")
+    expect(desk).to_have_url(re.compile(r"o=-2$"))
