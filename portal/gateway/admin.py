@@ -13,7 +13,7 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from portal.door import incoming
+from portal.door import boxes, incoming
 from portal.door.guarded import Guarded
 from portal.door.seen_field import Held, SeenForm
 from portal.gateway import choices, cookie_lines, passing, rule_checks, rule_rows
@@ -34,11 +34,11 @@ class RuleForm(SeenForm):
         label=_("Methods"), required=False, help_text=_("Such as GET, PUT. None: all.")
     )
     types = forms.MultipleChoiceField(
-        label=_("Session types"), required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("Session types"), required=False, widget=boxes.Boxes,
         help_text=_("None: all."),
     )  # fmt: skip
     groups = forms.MultipleChoiceField(
-        label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple,
+        label=_("Groups"), required=False, widget=boxes.Boxes,
         help_text=_("Whoever is in one of them comes in. None: everybody."),
     )  # fmt: skip
     cookies = forms.CharField(
@@ -76,7 +76,7 @@ class RuleForm(SeenForm):
     @staticmethod
     def _offer(fields: Any, name: str, offer: list[tuple[str, str]]) -> None:
         if name in fields:
-            fields[name].choices = offer
+            boxes.offer(fields[name], offer)
 
     def clean_methods(self) -> list[str]:
         """Return the methods as a list."""

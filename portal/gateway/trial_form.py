@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
+from portal.door import boxes
 from portal.gateway import choices, rules, tester
 from portal.gateway.models import AccessRule
 
@@ -37,9 +38,7 @@ class TrialForm(forms.Form):
         ],
     )
     type = forms.ChoiceField(label=_("Session type"), required=False)
-    groups = forms.MultipleChoiceField(
-        label=_("Groups"), required=False, widget=forms.CheckboxSelectMultiple
-    )
+    groups = forms.MultipleChoiceField(label=_("Groups"), required=False, widget=boxes.Boxes)
     proof = forms.IntegerField(
         label=_("Proved who they are, minutes ago"), min_value=0, max_value=_LONG_AGO,
         required=False,
@@ -58,7 +57,7 @@ class TrialForm(forms.Form):
         own: Any = self.fields
         own["type"].choices = [("", _("nobody is signed in")), *choices.of_types()]
         names = Group.objects.order_by("name").values_list("name", flat=True)
-        own["groups"].choices = choices.of_groups(names)
+        boxes.offer(own["groups"], choices.of_groups(names))
         if not sees_people:
             del own["person"]
 

@@ -47,6 +47,7 @@ FAINT = """() => {
 }"""
 CUT_OFF = """() => [...document.querySelectorAll(".form-row, #nav-sidebar")]
   .filter((each) => each.scrollWidth > each.clientWidth).map((each) => each.className)"""
+MANY = "for at in range(40): Group.objects.create(name=f'{LONG} {at}')"
 
 
 @pytest.fixture(scope="module")
@@ -204,3 +205,24 @@ def test_how_a_list_is_sorted_is_told_and_taken_back_by_the_keyboard(
     expect(desk.locator("a.sortremove").first).to_be_focused()
     desk.keyboard.press("Enter")
     expect(desk).to_have_url(re.compile(r"o=-2$"))
+
+
+def test_many_groups_are_chosen_in_two_lists_that_the_keyboard_passes(
+    desk: Page, house: Site
+) -> None:
+    desk.goto(f"{house.url}/admin/gateway/accessrule/try/")
+    boxes = desk.get_by_role("group", name="Groups")
+    expect(boxes.get_by_role("checkbox")).not_to_have_count(0)
+    seed = f"from django.contrib.auth.models import Group\nLONG = {LONG!r}\n{MANY}"
+    house.manage("shell", "--verbosity=0", stdin=seed)
+    desk.reload()
+    desk.get_by_label("Address").fill("https://files.example.org/")
+    stops = 0
+    while not desk.get_by_label("Or as this person").evaluate("e => e === document.activeElement"):
+        desk.keyboard.press("Tab")
+        stops += 1
+        assert stops < 20
+    desk.locator("#id_groups_from").select_option(f"{LONG} 7")
+    desk.get_by_role("button", name="Choose selected").click()
+    desk.get_by_role("button", name="Try", exact=True).click()
+    expect(desk.locator("#id_groups_to option")).to_have_text([f"{LONG} 7"])

@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.models.users import username_key
+from portal.door import boxes
 from portal.door.names import keys_like, looks_like_one, refuse_hidden
 from portal.door.seen_field import SeenForm
 from portal.operations import roles
@@ -53,7 +54,7 @@ class PersonForm(SeenForm):
     )
     roles = RoleChoices(
         queryset=Group.objects.none(),
-        widget=forms.CheckboxSelectMultiple,
+        widget=boxes.Boxes,
         required=False,
         label=_("Roles"),
         help_text=_("What the person does in this administration."),
@@ -94,6 +95,7 @@ class PersonForm(SeenForm):
             del self.fields["roles"]
         else:
             self.fields["roles"].queryset = roles.groups()  # type: ignore[attr-defined]
+            self.fields["roles"].widget.name_by(self.fields["roles"])
             self.initial["roles"] = [each.pk for each in self.held if roles.is_role(each)]
 
     def _get_validation_exclusions(self) -> set[str]:
