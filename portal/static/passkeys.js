@@ -47,6 +47,8 @@ const offer = (form, ask) => {
       said.textContent = (error.name === "InvalidStateError" && form.dataset.known) || form.dataset.failed;
       form.append(said);
       button.disabled = false;
+      // What is disabled loses the focus.
+      if (document.activeElement === document.body) button.focus();
     }
   });
   form.hidden = false;

@@ -119,7 +119,7 @@ def test_a_password_can_be_shown_and_is_hidden_again(page: Page, house: Site) ->
 STICKING_OUT = """[...document.querySelectorAll("body *")]
   .filter((each) => !each.matches(".who, .visually-hidden, .skip, svg *"))
   .filter((each) => Math.max(each.getBoundingClientRect().right,
-    each.getBoundingClientRect().left + each.scrollWidth) > 361)
+    each.getBoundingClientRect().left + each.scrollWidth) > innerWidth + 1)
   .map((each) => `${each.tagName} ${each.className}`)"""
 
 
@@ -149,6 +149,12 @@ def test_nothing_sticks_out_of_a_small_window_with_large_text(page: Page, house:
         page.goto(house.url + path)
         page.evaluate("document.documentElement.style.fontSize = '200%'")
         assert page.evaluate(STICKING_OUT) == [], path
+    page.set_viewport_size({"width": 768, "height": 900})
+    for path in ("/account/sessions", "/account/devices", "/account/data"):
+        page.goto(house.url + path)
+        page.evaluate("document.documentElement.style.fontSize = '200%'")
+        assert page.evaluate(STICKING_OUT) == [], path
+    page.set_viewport_size({"width": 360, "height": 720})
     page.goto(f"{house.url}/account/")  # in letters of their usual size
     tabs = page.get_by_role("navigation", name="Your account").get_by_role("link")
     tops = {box["y"] for each in tabs.all() if (box := each.bounding_box())}

@@ -101,6 +101,7 @@ def test_who_cannot_unlock_the_device_is_not_let_in(
     device.belongs_to_somebody_else()
     press(page, device)
     expect(page.get_by_role("alert")).to_contain_text("No passkey was used")
+    expect(page.get_by_role("button", name="Use a passkey")).to_be_focused()
     page.get_by_label("Username", exact=True).fill("carl")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.get_by_role("button", name="Sign in").click()

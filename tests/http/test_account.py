@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -36,6 +37,20 @@ def test_sessions_are_listed_with_their_device(client: Client, person: User) -> 
     assert [row["current"] for row in rows].count(True) == 1
     theirs = next(row for row in rows if not row["current"])
     assert (theirs["device"], theirs["session"].address) == ("Firefox, Linux", "192.0.2.7")
+
+
+def test_each_button_of_the_list_has_a_name_of_its_own(client: Client, person: User) -> None:
+    """A screen reader lists them without the rows about them."""
+    for days in (3, 2):
+        with time_machine.travel(timezone.now() - timedelta(days=days)):
+            sign_in(Client(headers={"User-Agent": FIREFOX}))
+    StoredSession.objects.update(expire_date=timezone.now() + timedelta(hours=1))
+    sign_in(client)
+    for page, name in (("/account/sessions", "end"), ("/account/devices", "forget")):
+        shown = client.get(page).content.decode()
+        said = re.findall(rf'<button class="secondary" name="{name}".*?</button>', shown)
+        names = {re.sub("<[^>]*>", "", each) for each in said}
+        assert len(names) == len(said) > 1, page
 
 
 def test_one_session_can_be_ended(client: Client, person: User) -> None:
