@@ -11,18 +11,22 @@ const first = sorted.find((each) => (each.querySelector(".sortpriority")?.textCo
 first?.setAttribute("aria-sort", first.classList.contains("ascending") ? "ascending" : "descending");
 
 // An address that is registered elsewhere is copied by one click, where the browser allows it.
+const words = { da: ["Kopiér", "Kopieret"], de: ["Kopieren", "Kopiert"] };
+const [copy, copied] = words[document.documentElement.lang.slice(0, 2)] ?? ["Copy", "Copied"];
 for (const address of document.querySelectorAll("code.copy")) {
   if (!navigator.clipboard) break;
-  const button = document.createElement("button");
+  const button = document.createElement("button"), said = document.createElement("span");
   button.type = "button";
   button.className = "button";
-  button.textContent = document.documentElement.lang.startsWith("da")
-    ? "Kopiér"
-    : document.documentElement.lang.startsWith("de")
-      ? "Kopieren"
-      : "Copy";
-  button.addEventListener("click", () => navigator.clipboard.writeText(address.textContent));
-  address.after(button);
+  button.textContent = copy;
+  button.setAttribute("aria-label", `${copy}: ${address.closest("div").querySelector("dt").textContent}`);
+  said.setAttribute("role", "status");
+  button.addEventListener("click", async () => {
+    said.textContent = "";
+    await navigator.clipboard.writeText(address.textContent);
+    said.textContent = copied;
+  });
+  address.after(button, said);
 }
 
 // After a fault one is where the first of them stands, in whatever it is folded. Django puts the focus on

@@ -189,6 +189,15 @@ def test_the_first_field_of_a_new_source_has_the_focus(admin: Page, house: Site)
     expect(admin.locator("#id_set-issuer")).to_be_focused()
 
 
+def test_an_address_to_register_is_copied_and_that_is_told(admin: Page, house: Site) -> None:
+    admin.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=house.url)
+    admin.goto(f"{house.url}/admin/accounts/source/add/?provider=oidc&slug=town")
+    addresses = admin.get_by_role("region", name="Register these at the provider")
+    addresses.get_by_role("button", name="Copy: Redirect URI", exact=True).click()
+    expect(addresses.get_by_role("status").first).to_have_text("Copied")
+    assert admin.evaluate("navigator.clipboard.readText()") == f"{house.url}/auth/callback/town"
+
+
 def test_a_file_is_had_twice_at_once(admin: Page, house: Site) -> None:
     """It leaves the page where it is: what keeps a form from being sent twice lets it through."""
     admin.goto(f"{house.url}/admin/accounts/event/")
