@@ -19,6 +19,7 @@ import jwt
 import structlog
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from django.db import DatabaseError, IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
@@ -196,20 +197,24 @@ def rotate(*, at_once: bool = False, withdraw: bool = False) -> str:
 
 
 def clear_expired() -> int:
-    """Delete the keys that have verified for long enough after their time. Returns their number."""
-    newest = SigningKey.objects.exclude(current=None).order_by("-created_at").first()
-    if newest is None or newest.created_at > timezone.now() - KEPT:
-        return 0
-    return SigningKey.objects.filter(current=None, created_at__lt=newest.created_at).delete()[0]
+    """Delete the keys that have verified for long enough after their time: since another one of
+    their algorithm took it over, however often that was replaced itself. Returns their number.
+    """
+    settled = SigningKey.objects.filter(created_at__lte=timezone.now() - KEPT)
+    gone = 0
+    for algorithm, since in settled.values_list("algorithm").annotate(since=Max("created_at")):
+        former = SigningKey.objects.filter(algorithm=algorithm, current=None)
+        gone += former.filter(created_at__lt=since).delete()[0]
+    return gone
 
 
 def examine(_look: object) -> Iterator[Finding]:
     """Yield for the doctor whether the keys can be opened, and how old the current one is."""
-    current, lost = None, False
+    current, lost, algorithm = None, False, portal_conf.signing_algorithm()
     for row in SigningKey.objects.all():
         is_open = _opened(row) is not None
         lost = lost or not is_open
-        current = row if is_open and row.current else current
+        current = row if is_open and row.current == algorithm else current
     if lost:
         said = _("A key that signs id_tokens cannot be opened.")
         fix = _("Put the former key at the end of VESTIBULE_VAULT_KEYS; if it is lost, run: %s")

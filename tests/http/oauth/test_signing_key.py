@@ -6,16 +6,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from io import StringIO
 from typing import Any
 
 import jwt
 import pytest
+import time_machine
 from cryptography.hazmat.primitives.asymmetric import rsa
 from django.core.management import call_command
 from django.db import connection
 from django.test import Client as Browser
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from accounts import ended
 from portal.authorization_server import keys
@@ -110,3 +113,49 @@ def test_x15_the_algorithm_that_is_listed_is_the_one_that_signs(
     document = client.get("/.well-known/openid-configuration").json()
     signed = jwt.get_unverified_header(keys.sign({"sub": "somebody"}))["alg"]
     assert document["id_token_signing_alg_values_supported"] == [algorithm] == [signed]
+
+
+def days_on(start: datetime, days: float) -> Any:
+    ended._feed.expire()
+    keys._known.forget()
+    return time_machine.travel(start + timedelta(days=days), tick=True)
+
+
+def test_where_keys_are_turned_each_week_former_ones_go_as_well(client: Browser) -> None:
+    now, made = timezone.now(), [keys.sign({"sub": "somebody"})]
+    for week in range(1, 10):
+        with days_on(now, 7 * week):
+            keys.rotate()
+            call_command("clear_expired")
+    with days_on(now, 7 * 9 + 1):
+        call_command("clear_expired")
+        kept = published(client)
+        assert jwt.get_unverified_header(made[0])["kid"] not in kept
+        # That of day 28 was replaced on day 35: it is the oldest that was so within thirty days.
+        assert len(kept) == 6
+        assert kept[0] == SigningKey.objects.get(current="RS256").kid
+
+
+def test_a_key_verifies_for_thirty_days_after_the_next_one_came(client: Browser) -> None:
+    now, former = timezone.now(), keys.sign({"sub": "somebody"})
+    kid = jwt.get_unverified_header(former)["kid"]
+    with days_on(now, 50):
+        keys.rotate()
+    with days_on(now, 60):
+        keys.rotate()
+    for day, there in ((79, True), (81, False)):
+        with days_on(now, day):
+            call_command("clear_expired")
+            assert (kid in published(client)) is there, day
+
+
+def test_the_doctor_judges_the_key_that_signs(settings: Any) -> None:
+    """That of an algorithm which the site tried meanwhile is no younger, and no older, for it."""
+    now = timezone.now()
+    for algorithm, days in (("RS256", -400), ("ES256", -1)):
+        settings.VESTIBULE_SIGNING_ALGORITHM = algorithm
+        with days_on(now, days):
+            keys.sign({"sub": "somebody"})
+            assert [each.ok for each in keys.examine(None)] == [True]
+    settings.VESTIBULE_SIGNING_ALGORITHM = "RS256"
+    assert [each.ok for each in keys.examine(None)] == [False]
