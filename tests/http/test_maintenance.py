@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from html import unescape
 
 import pytest
+import time_machine
 from django.core.exceptions import ValidationError
 from django.core.management import call_command
 from django.test import Client
@@ -97,3 +99,44 @@ def test_an_administrator_writes_it(client: Client) -> None:
     client.cookies["vestibule-language"] = "da"
     page = client.get("/admin/operations/maintenancenotice/").content.decode()
     assert re.search(r"<th[^>]*column-shown_words.*?Driftsmeddelelse", page, re.DOTALL)
+
+
+NOTICES = "/admin/operations/maintenancenotice/"
+
+
+@pytest.mark.parametrize("hour", [0, 1], ids=["first", "second"])
+def test_it_is_written_in_the_hour_that_comes_twice(client: Client, hour: int) -> None:
+    """The page fills in the present moment, and is taken as it came; what is said of that hour is
+    shown in both.
+    """
+    User.objects.create_superuser("ada", PASSWORD)
+    first = datetime(2027, 10, 31, 0, 20, tzinfo=UTC)  # 02:20 in Copenhagen, and once more later
+    with time_machine.travel(first + timedelta(hours=hour), tick=True):
+        sign_in(client, "ada")
+        form = client.get(f"{NOTICES}add/").content.decode()
+        filled_in = re.search(r'name="shown_from" value="([^"]+)"', form)
+        assert filled_in
+        assert filled_in[1].startswith("2027-10-31T02:2")
+        given = {"shown_from": filled_in[1], "shown_until": "2027-10-31T02:50", "english": ENGLISH}
+        assert client.post(f"{NOTICES}add/", given).status_code == 302
+        assert ENGLISH in page()
+        made = MaintenanceNotice.objects.get()
+        assert made.shown_from <= first + timedelta(minutes=9)
+        assert made.shown_until == first + timedelta(minutes=90)
+        form = client.get(f"{NOTICES}{made.pk}/change/").content.decode()
+        seen = re.search(r'name="seen" value="([^"]*)"', form)
+        given |= {"english": "It takes longer.", "seen": unescape(seen[1]) if seen else ""}
+        assert client.post(f"{NOTICES}{made.pk}/change/", given).status_code == 302
+        made.refresh_from_db()
+        assert made.english == "It takes longer."
+
+
+def test_the_hour_that_does_not_come_is_refused(client: Client) -> None:
+    User.objects.create_superuser("ada", PASSWORD)
+    with time_machine.travel(datetime(2027, 3, 27, 12, tzinfo=UTC), tick=True):
+        sign_in(client, "ada")
+        given = {"shown_from": "2027-03-28T01:30", "shown_until": "2027-03-28T02:30"}
+        answer = client.post(f"{NOTICES}add/", {**given, "english": ENGLISH})
+    assert answer.status_code == 200
+    assert 'id="id_shown_until_error"' in answer.content.decode()
+    assert not MaintenanceNotice.objects.exists()
