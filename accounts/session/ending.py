@@ -1,13 +1,14 @@
 """The end of sessions: the locks that wait for it, what ends with it, the feed that tells of it."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
 
 from accounts import cache, ended
-from accounts.models import StoredSession
+from accounts.models import StoredSession, User
 from accounts.offers import offered
 
 AT_ONCE = 500
@@ -74,4 +75,20 @@ def end_expired(**which: Any) -> int:
     with them: whoever is told of an end is told of this one. Returns their number.
     """
     over = StoredSession.objects.filter(expire_date__lte=timezone.now(), **which)
-    return len(end(over.order_by("expire_date")[:AT_ONCE]))
+    gone = end(over.order_by("expire_date")[:AT_ONCE])
+    _note_uses([row for row in gone if row.kind == StoredSession.Kind.CLIENT])
+    return len(gone)
+
+
+def _note_uses(rows: Sequence[StoredSession]) -> None:
+    """Have the last use of a device or an application count as one of its person's: who came by
+    that alone, and did until yesterday, has not stayed away (accounts/session/erasure.py).
+    """
+    used: dict[int, datetime] = {}
+    for row in rows:
+        if row.user_id is not None:
+            used[row.user_id] = max(row.last_seen_at, used.get(row.user_id, row.last_seen_at))
+    seen = User.objects.filter(pk__in=list(used)).values_list("pk", "seen_at")
+    for pk, at in seen if used else ():
+        if at < used[pk]:
+            User.objects.filter(pk=pk, seen_at__lt=used[pk]).update(seen_at=used[pk])

@@ -396,6 +396,24 @@ def test_who_has_a_device_still_is_not_away(away: User) -> None:
     assert User.objects.exists()
 
 
+@pytest.mark.parametrize(("days", "stays"), [(1, True), (366, False)])
+def test_who_came_by_a_device_alone_is_away_since_its_last_use(
+    away: User, days: int, stays: bool
+) -> None:
+    """Not since the sign-in by which it came: whose app password or application was in use until
+    it ended was erased in that night.
+    """
+    used = timezone.now() - timedelta(days=days)
+    for number, at in enumerate((used, used - timedelta(days=9))):
+        StoredSession.objects.create(
+            session_key=str(number) * 64, kind="client", user=away, session_data="x",
+            created_at=away.seen_at, last_seen_at=at, expire_date=used + timedelta(hours=1),
+        )  # fmt: skip
+    call_command("clear_expired")
+    assert not StoredSession.objects.exists()
+    assert [each.seen_at for each in User.objects.all()] == ([used] if stays else [])
+
+
 def test_a_sign_in_counts_and_writes_once_a_day(away: User, peer: Upstream) -> None:
     own = Client()
     enter(own, "town")
