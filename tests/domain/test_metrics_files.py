@@ -124,3 +124,16 @@ def test_a_label_has_so_many_values() -> None:
     assert [words.bounded(f"w{n}") for n in range(100)] == [f"w{n}" for n in range(100)]
     assert words.bounded("w100") == numbers.OTHER
     assert words.bounded("w7") == "w7"
+
+
+def test_a_machine_that_is_renamed_meanwhile_counts_on(tmp_path: Path) -> None:
+    """As by DHCP, after the site has started: /metrics was empty, and what a worker that was
+    started anew counted lay apart.
+    """
+    count(tmp_path)
+    (folder,) = tmp_path.glob("metrics/*")
+    former = folder.rename(folder.with_name("as-it-was-called-before"))
+    assert summed(tmp_path)["vestibule_sign_ins_total"] == 1
+    count(tmp_path)
+    assert summed(tmp_path)["vestibule_sign_ins_total"] == 2
+    assert [*tmp_path.glob("metrics/*")] == [former]

@@ -29,8 +29,13 @@ PAST = "past"
 
 
 def folder() -> Path:
-    """Return the folder of this machine's files."""
-    return Path(conf.data_directory()) / "metrics" / socket.gethostname()
+    """Return the folder of this machine's files: that in which a server of it counts already, which
+    may have begun under another host name; else the one by its name.
+    """
+    places = Path(conf.data_directory()) / "metrics"
+    counting = sorted(places.glob(f"*/{KINDS[0]}_*.db"))
+    running = (path.parent for path in counting if _runs(_owners(path)[0]))
+    return next(running, places / socket.gethostname())
 
 
 def begin(server: int) -> None:
