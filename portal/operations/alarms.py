@@ -34,7 +34,7 @@ from portal.operations.doctor import clock, examination
 
 EVERY = 60.0
 HOURLY = 3600.0
-OF_THE_SITE = ("certificate",)
+OF_THE_SITE = ("certificate", "expiry")
 OF_A_MACHINE = ("files", "keys", "disk")
 SOURCE = "source:"
 # A machine that has not looked for so long does not look any more.

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 from django.core import mail
+from django.core.management import call_command
 from django.db import OperationalError, connection
 from django.test import Client, override_settings
 from django.utils import timezone
@@ -227,6 +228,20 @@ def test_a_certificate_that_nears_its_end_is_told_of(tmp_path: Path) -> None:
         assert mail.outbox[-1].subject == f"Vestibule: Well again: files ({here})"
     found = [each.message for _, each in examination.examine(["files"])]
     assert found == ["work: home: the certificate is good for another 300 days."]
+
+
+def test_a_clean_up_that_does_not_run_any_more_is_told_of() -> None:
+    """What is kept for too long is seen by nobody: neither people nor the disk complain."""
+    Event.objects.create(name="login.succeeded", at=timezone.now() - timedelta(days=1000))
+    with told():
+        alarms.forget()
+        alarms.look()
+        (one,) = (each for each in mail.outbox if "expiry" in each.subject)
+        assert "manage.py clear_expired" in one.body
+        call_command("clear_expired")
+        alarms.forget()
+        alarms.look()
+        assert mail.outbox[-1].subject == "Vestibule: Well again: expiry"
 
 
 def test_the_certificates_of_the_servers_are_looked_at(

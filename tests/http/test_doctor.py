@@ -22,13 +22,14 @@ from typing import Any, NamedTuple
 import pytest
 import redis
 import requests
+from django.core.management import call_command
 from django.db import DatabaseError, connection
 from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client, override_settings
 from django.utils import timezone
 
-from accounts import outbox
-from accounts.models import OutboxItem, Source, StoredSession
+from accounts import conf, outbox
+from accounts.models import EndedEntry, Event, OutboxItem, Source, StoredSession
 from accounts.provider import Finding, TokenSet
 from accounts.source import catalogue
 from portal.operations.doctor import database, examination, mirror
@@ -200,6 +201,24 @@ def test_sessions_that_nobody_deletes_are_found() -> None:
     old = timezone.now() - timedelta(days=4)
     StoredSession.objects.create(session_key="a" * 64, expire_date=old)
     assert "manage.py clear_expired" in wrong("expiry")
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("what", ["a session that ended", "an event that is kept no longer"])
+def test_a_clean_up_that_never_runs_is_found_while_sessions_are_ended(what: str) -> None:
+    """By `deliver_outbox --forever`: the doctor found all well, for years."""
+    old = timezone.now() - timedelta(days=4)
+    StoredSession.objects.create(session_key="a" * 64, expire_date=old)
+    if what.startswith("an"):
+        Event.objects.create(name="login.succeeded", at=old - conf.events_kept())
+    else:
+        for number in range(2):
+            EndedEntry.objects.create(kind="session", value=str(number), at=old)
+    call_command("deliver_outbox")
+    assert not StoredSession.objects.exists()
+    assert "manage.py clear_expired" in wrong("expiry")
+    call_command("clear_expired")
+    assert not wrong("expiry"), "the newest line of the feed stays"
 
 
 @pytest.mark.django_db

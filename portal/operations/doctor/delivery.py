@@ -8,8 +8,9 @@ from django.core.mail import get_connection
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
+from accounts import conf
 from accounts.cache import reasons
-from accounts.models import OutboxItem, StoredSession
+from accounts.models import EndedEntry, Event, OutboxItem, StoredSession
 from accounts.provider import Finding, verdict
 
 # `deliver_outbox --forever` looks each 15 s.
@@ -32,12 +33,20 @@ def outbox(_look: Any) -> Iterator[Finding]:
 
 
 def expiry(_look: Any) -> Iterator[Finding]:
-    """Yield whether what is over is deleted."""
-    over = StoredSession.objects.filter(expire_date__lt=timezone.now() - UNCLEARED)
+    """Yield whether what is over is deleted. Sessions tell little of it: the worker that delivers
+    the outbox ends them as well.
+    """
+    then = timezone.now() - UNCLEARED
+    newest = EndedEntry.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    over = (
+        StoredSession.objects.filter(expire_date__lt=then),
+        EndedEntry.objects.filter(at__lt=then).exclude(id=newest),
+        Event.objects.filter(at__lt=then - conf.events_kept(), count=1),
+    )
     yield verdict(
-        not over.exists(),
+        not any(rows.exists() for rows in over),
         _("What has expired is deleted."),
-        _("Sessions that expired days ago are still there."),
+        _("What expired days ago is still there."),
         _("Let this run once a day: manage.py clear_expired"),
     )
 
