@@ -172,6 +172,12 @@ class Misconfigured(TemporarilyUnavailable):
     reason = MISCONFIGURED
 
 
+class NotTaken(TemporarilyUnavailable):
+    """The upstream works and has refused this one item, such as a mail to an address that it does
+    not know. It may take the next one.
+    """
+
+
 class Busy(TemporarilyUnavailable):
     """So many people sign in at this moment that there is no place; the upstream is well."""
 

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import datetime, timedelta
+from enum import Enum
 from functools import lru_cache
 from typing import Any
 
@@ -21,9 +22,9 @@ from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts import conf, events, serialization
-from accounts.errors import Misconfigured, ProtocolError
+from accounts.errors import Misconfigured, NotTaken, ProtocolError
 from accounts.keyring import Unreadable, is_lost, seal, unseal
-from accounts.models import OutboxItem, StoredSession
+from accounts.models import OutboxItem, StoredSession, User
 from accounts.offers import offered
 from accounts.provider import CallsLogout, SendsMail, TokenSet
 from accounts.source import catalogue
@@ -49,6 +50,14 @@ class NobodyDelivers(Exception):
     """The source was deleted, is another provider's now, or its provider takes no such item: no
     later try can succeed.
     """
+
+
+class _Outcome(Enum):
+    """What came of an item. `OVER` is one that no later try could deliver, and one that its
+    receiver alone has refused: the next may be taken.
+    """
+
+    TAKEN, OVER, FAILED = range(3)
 
 
 _under_way: set[Future[None]] = set()
@@ -175,11 +184,12 @@ class _Round:
                 break
             if not _claim(item, self._ahead):
                 continue
-            if _deliver(item, timezone.now() + self._ahead):
+            outcome = _deliver(item, timezone.now() + self._ahead)
+            if outcome is _Outcome.TAKEN:
                 taken += 1
                 self._reached.add(receiver)
                 _failed_at.pop(receiver, None)
-            elif OutboxItem.objects.filter(pk=item.pk).exists():  # else no try can succeed
+            elif outcome is _Outcome.FAILED:
                 self._failed.add(receiver)
                 _failed_at[receiver] = time.monotonic()
                 break
@@ -234,8 +244,9 @@ def _deliver_now(item: OutboxItem) -> None:
         connections.close_all()
 
 
-def _claim_and_deliver(item: OutboxItem, now: datetime) -> bool:
-    return _claim(item) and _deliver(item, now)
+def _claim_and_deliver(item: OutboxItem, now: datetime) -> None:
+    if _claim(item):
+        _deliver(item, now)
 
 
 def _claim(item: OutboxItem, ahead: timedelta = timedelta(0)) -> bool:
@@ -244,10 +255,10 @@ def _claim(item: OutboxItem, ahead: timedelta = timedelta(0)) -> bool:
     return mine.update(next_at=Now() + ahead + CLAIM) == 1
 
 
-def _deliver(item: OutboxItem, now: datetime) -> bool:
+def _deliver(item: OutboxItem, now: datetime) -> _Outcome:
     if _is_in_use_again(item):
         _close(item, "logout.superseded")
-        return False
+        return _Outcome.OVER
     try:
         _hand_over(item)
     except Exception as error:  # a provider's defect must not stop the other deliveries
@@ -255,9 +266,10 @@ def _deliver(item: OutboxItem, now: datetime) -> bool:
             log.exception("outbox.failed", source=item.source, support_code=item.support_code)
         given_up = now >= item.give_up_at or _is_hopeless(item, error)
         _later(item, now, given_up=given_up, why=str(error))
-        return False
+        is_over = given_up or isinstance(error, NotTaken)
+        return _Outcome.OVER if is_over else _Outcome.FAILED
     _close(item, "logout.delivered" if item.kind == OutboxItem.Kind.LOGOUT else "")
-    return True
+    return _Outcome.TAKEN
 
 
 def _is_in_use_again(item: OutboxItem) -> bool:
@@ -316,6 +328,8 @@ def _later(item: OutboxItem, now: datetime, *, given_up: bool, why: str) -> None
     if given_up:
         _close(item, f"{item.kind}.given_up", why)
         return
+    said = {"kind": item.kind, "source": item.source, "support_code": item.support_code}
+    log.warning("outbox.not_delivered", **said, attempts=item.attempts, why=why)
     wait = min(FIRST_RETRY * 2 ** min(item.attempts, 12), LONGEST_WAIT)
     OutboxItem.objects.filter(pk=item.pk).update(attempts=item.attempts + 1, next_at=now + wait)
 
@@ -330,4 +344,17 @@ def _close(item: OutboxItem, name: str, why: str = "") -> None:
 
 def _record(item: OutboxItem, name: str, why: str = "") -> None:
     told = events.event(name, support_code=item.support_code, source=item.source, detail=why)
+    told.user = _recipient(item)
     events.record(told)
+
+
+def _recipient(item: OutboxItem) -> User | None:
+    """Return whom a mail was for, None when nobody can tell."""
+    if item.kind != OutboxItem.Kind.MAIL:
+        return None
+    try:
+        message = unseal(item.sealed, PURPOSE)
+    except Unreadable:
+        return None
+    uid = message.get("uid") if isinstance(message, dict) else None
+    return User.objects.filter(uid=uid).first() if uid else None

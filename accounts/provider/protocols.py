@@ -217,7 +217,9 @@ class SendsMail(Protocol):
     """A provider that posts mails to the outbox, and writes them when they leave."""
 
     def send_mail(self, message: Mapping[str, Any]) -> None:
-        """Write and send what was posted. Raises `TemporarilyUnavailable` to be asked again."""
+        """Write and send what was posted. Raises `TemporarilyUnavailable` to be asked again, as its
+        subclass `NotTaken` when other mails would be taken.
+        """
 
 
 @runtime_checkable

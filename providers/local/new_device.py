@@ -4,22 +4,21 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from django.core.mail import send_mail
 from django.template.loader import render_to_string
 from django.utils import translation
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from accounts import conf
-from accounts.errors import TemporarilyUnavailable
 from accounts.models import User
+from providers.local import told
 
 DEVICE = "device"
 
 
 def deliver(message: Mapping[str, Any]) -> None:
     """Send what `accounts/login/new_device.py` has posted; nothing to who has gone meanwhile, or
-    has no address. Raises `TemporarilyUnavailable` when the mail server does not take it.
+    has no address. Raises what `told.send` does.
 
     Nothing of it is what a stranger could write: of what a browser says of itself there are names
     of our own.
@@ -38,7 +37,4 @@ def deliver(message: Mapping[str, Any]) -> None:
         }
         subject = _("A new sign-in to your account")
         text = render_to_string("password/new_device.txt", context)
-    try:
-        send_mail(subject, text, None, [user.email])
-    except OSError as error:  # smtplib's errors are such, too
-        raise TemporarilyUnavailable("The mail server does not take the mail.") from error
+    told.send(subject, text, user.email)

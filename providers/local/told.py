@@ -3,6 +3,8 @@
 Every word of them is ours: no name that somebody could fill with an offer.
 """
 
+import re
+import smtplib
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +14,8 @@ from django.utils import translation
 from django.utils.translation import gettext_lazy as _
 
 from accounts import conf
-from accounts.errors import TemporarilyUnavailable
+from accounts.cache import reasons
+from accounts.errors import NotTaken, TemporarilyUnavailable
 from accounts.models import User
 
 # By the event that is told: the subject, and what happened.
@@ -68,6 +71,12 @@ _WORDS = {
 }
 
 
+# The code of an answer, and what it means more closely (RFC 5321, 4.2; RFC 3463, 2). The words that
+# follow may quote the address, or the mail with its link.
+_CODES = re.compile(rb"[245]\.\d{1,3}\.\d{1,3}\b")
+_CLOSING = 421
+
+
 def deliver(message: Mapping[str, Any]) -> None:
     """Send what was posted; nothing to somebody who has gone, or has no verified address any more.
 
@@ -90,8 +99,29 @@ def deliver(message: Mapping[str, Any]) -> None:
 
 
 def send(subject: str, text: str, address: str) -> None:
-    """Send a mail. Raises `TemporarilyUnavailable` when the mail server does not take it."""
+    """Send a mail. Raises `NotTaken` when the mail server refuses this address or this mail, and
+    `TemporarilyUnavailable` when it takes none, each with the code of its answer.
+    """
     try:
         send_mail(subject, text, None, [address])
+    except smtplib.SMTPRecipientsRefused as error:
+        code, said = next(iter(error.recipients.values()))
+        raise _refusal(code, said, "the address") from None
+    except smtplib.SMTPDataError as error:
+        raise _refusal(error.smtp_code, error.smtp_error, "the mail") from None
+    except smtplib.SMTPSenderRefused as error:
+        told = f"The mail server refuses the sender ({_code(error.smtp_code, error.smtp_error)})."
+        raise TemporarilyUnavailable(told) from None
     except OSError as error:  # smtplib's errors are such, too
-        raise TemporarilyUnavailable("The mail server does not take the mail.") from error
+        why = reasons.of(error)
+        raise TemporarilyUnavailable(f"The mail server does not take the mail: {why}.") from error
+
+
+def _refusal(code: int, said: bytes | str, what: str) -> TemporarilyUnavailable:
+    kind = TemporarilyUnavailable if code == _CLOSING else NotTaken
+    return kind(f"The mail server refuses {what} ({_code(code, said)}).")
+
+
+def _code(code: int, said: bytes | str) -> str:
+    found = _CODES.match(said if isinstance(said, bytes) else said.encode())
+    return f"{code} {found[0].decode()}" if found else str(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Event as Word
@@ -27,7 +27,7 @@ from portal.operations.management.commands.deliver_outbox import deliver_until
 from providers.local import recovery
 from tests.http.passwords import DEAD_SERVER, ask, choose, link_in, opened
 from tests.peers import fresh
-from tests.peers.mail import Dripping, serving
+from tests.peers.mail import Dripping, Refusing, serving
 from tests.peers.no_threads import no_threads
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("house")]
@@ -132,6 +132,64 @@ def test_a_mail_server_that_drips_stops_nothing_else(
         assert not worker.is_alive()
     assert OutboxItem.objects.get().attempts == 2
     settings.EMAIL_BACKEND = usual
+    assert outbox.deliver_due(later(minutes=5)) == 1
+
+
+@pytest.fixture
+def refusing(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[bytes, bytes]]:
+    """Serve mail, and refuse what stands here, by the answer that stands beside it."""
+    refused: dict[bytes, bytes] = {}
+    monkeypatch.setattr(Refusing, "refused", refused)
+    monkeypatch.setattr(Refusing, "taken_for", [])
+    with serving(Refusing) as named:
+        for name, value in named.items():
+            setattr(settings, name, value)
+        yield refused
+
+
+@pytest.mark.usefixtures("dying")
+@pytest.mark.parametrize("code", [b"550 5.1.1", b"450 4.2.0", b"552"])
+def test_an_address_that_is_refused_stops_no_mail_to_another(
+    person: User, refusing: dict[bytes, bytes], code: bytes
+) -> None:
+    """As when hundreds are mailed a link, and some of them have an address of last year."""
+    refusing |= {b"rcpt TO:<gone": code + b" <gone1@example.org>: not here"}
+    people = [
+        User.objects.create(username=f"{word}{number}", email=f"{word}{number}@example.org")
+        for word in ("gone", "here")
+        for number in range(3)
+    ]
+    for each in people:
+        recovery.post("local", each, first=True)
+    assert outbox.deliver_due() == 3
+    assert OutboxItem.objects.filter(attempts=2).count() == 3
+    outbox.deliver_due(later(hours=25))
+    given_up = Event.objects.filter(name="mail.given_up")
+    assert {each.user for each in given_up} == set(people[:3]), "one sees whose mail it was"
+    told = f"The mail server refuses the address ({code.decode()})."
+    assert {each.detail for each in given_up} == {told}
+
+
+@pytest.mark.usefixtures("dying")
+@pytest.mark.parametrize(
+    ("where", "answer", "told"),
+    [
+        (b"mail FROM", b"553 5.7.1 not yours", "refuses the sender (553 5.7.1)."),
+        (b"/login/reset/", b"554 5.7.0 spam: /login/reset/", "refuses the mail (554 5.7.0)."),
+        (b"rcpt TO", b"421 4.3.2 too busy", "refuses the address (421 4.3.2)."),
+        (b"/login/reset/", b"451 later", "refuses the mail (451)."),
+    ],
+)
+def test_the_log_says_why_a_mail_waits_and_repeats_nothing_of_it(
+    person: User, refusing: dict[bytes, bytes], where: bytes, answer: bytes, told: str, caplog: Any
+) -> None:
+    refusing |= {where: answer}
+    recovery.post("local", person, first=False)
+    assert outbox.deliver_due() == 0
+    (line,) = [each for each in caplog.records if "outbox.not_delivered" in str(each.msg)]
+    assert told in str(line.msg)
+    assert "/login/reset/" not in str(line.msg)
+    refusing.clear()
     assert outbox.deliver_due(later(minutes=5)) == 1
 
 

@@ -1,4 +1,4 @@
-"""A mail server that makes its callers wait, in one of three ways."""
+"""A mail server that makes its callers wait, in one of three ways, or refuses what it is told."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import socketserver
 import ssl
 import threading
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import cycle
-from typing import Any
+from typing import Any, ClassVar
 
 from tests.peers.certificates import Certificates
 
 PATIENCE = b"220-a little patience\r\n"
+CHALLENGE = b"<1896.697170952@here>"
 
 
 class Dripping(socketserver.StreamRequestHandler):
@@ -57,6 +59,53 @@ class Parting(Dripping):
                     pass
                 type(self).taken += 1
             self.wfile.write(b"250 yes\r\n")
+
+
+class Refusing(Dripping):
+    """Answers a line that holds one of `refused` by what stands there, and takes the rest.
+
+    `taken_for` are whom its mails were to, `proofs` what came by AUTH, `offered` what EHLO offers.
+    """
+
+    refused: ClassVar[dict[bytes, bytes]] = {}
+    offered: ClassVar[bytes] = b"250 here\r\n"
+    taken_for: ClassVar[list[bytes]] = []
+    proofs: ClassVar[list[bytes]] = []
+
+    def talk(self) -> None:
+        self.wfile.write(b"220 here\r\n")
+        to = b""
+        for line in self.rfile:
+            to = line if line.upper().startswith(b"RCPT") else to
+            said = next((self.refused[each] for each in self.refused if each in line), b"")
+            if line.upper().startswith(b"EHLO"):
+                self.wfile.write(self.offered)
+            elif line.upper().startswith(b"AUTH"):
+                self._prove(line)
+            elif line.upper().startswith(b"DATA"):
+                self._take(to)
+            else:
+                self.wfile.write((said or b"250 yes") + b"\r\n")
+
+    def _take(self, to: bytes) -> None:
+        self.wfile.write(b"354 go on\r\n")
+        lines = list(iter(self.rfile.readline, b".\r\n"))
+        said = next((self.refused[each] for each in self.refused if each in b"".join(lines)), b"")
+        if not said:
+            self.taken_for.append(to)
+        self.wfile.write((said or b"250 yes") + b"\r\n")
+
+    def _prove(self, line: bytes) -> None:
+        _word, mechanism, *first = line.split()
+        if mechanism == b"PLAIN":
+            self.proofs.append(b64decode(first[0]))
+        elif mechanism == b"LOGIN":
+            self.wfile.write(b"334 " + b64encode(b"Password:") + b"\r\n")
+            self.proofs.append(b64decode(first[0]) + b" " + b64decode(self.rfile.readline()))
+        else:
+            self.wfile.write(b"334 " + b64encode(CHALLENGE) + b"\r\n")
+            self.proofs.append(b64decode(self.rfile.readline()))
+        self.wfile.write(b"235 come in\r\n")
 
 
 @contextmanager
