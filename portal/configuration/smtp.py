@@ -8,7 +8,7 @@ import smtplib
 import ssl
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from django.core.mail.backends import smtp
 from django.utils.functional import cached_property
@@ -33,6 +33,14 @@ class _Answers(io.RawIOBase):
         return self._receive(buffer)
 
 
+class _Utf8(str):
+    """A name or a password as mail servers read it (RFC 4616, 2), whatever the library asks for."""
+
+    def encode(self, *_asked: str) -> bytes:
+        """Return it in UTF-8."""
+        return super().encode()
+
+
 class _Plain(smtplib.SMTP):
     """A connection that ends after `SECONDS` at the latest, wherever it stands then. `timeout` is
     for each step, as ever.
@@ -42,6 +50,19 @@ class _Plain(smtplib.SMTP):
         self._ends = time.monotonic() + SECONDS
         self._heard = 0
         super().__init__(host, port, **kwargs)
+
+    def login(self, user: str, password: str, **kwargs: Any) -> tuple[int, bytes]:
+        """Sign in as the library does, which by itself takes no letter beyond ASCII."""
+        return super().login(user, _Utf8(password), **kwargs)
+
+    def auth(self, mechanism: str, authobject: Any, **kwargs: Any) -> tuple[int, bytes]:
+        """Do one way to sign in as the library does: `authobject` says what is sent."""
+
+        def said(*challenge: bytes) -> str | None:
+            words = authobject(*challenge)
+            return None if words is None else _Utf8(words)
+
+        return super().auth(mechanism, cast(Any, said), **kwargs)
 
     def send(self, s: Any) -> None:
         """Send as the library does. Raises `SMTPServerDisconnected`, also when time is up."""

@@ -1,5 +1,6 @@
 """The mail server that a variable names: with a password or without, or not at all."""
 
+import hmac
 import smtplib
 import time
 from pathlib import Path
@@ -11,10 +12,11 @@ from django.test import override_settings
 from portal.configuration import mail, smtp
 from portal.configuration.env import Misconfigured
 from tests.peers.certificates import Certificates, make_certificates
-from tests.peers.mail import Dripping, Flooding, Parting, serving
+from tests.peers.mail import CHALLENGE, Dripping, Flooding, Parting, Refusing, serving
 
 # Seconds: a whole mail is sent in the first on a busy machine, and nothing takes the second.
 SHORT, LONG = 3.0, 60.0
+DIGEST = hmac.new("blåbær".encode(), CHALLENGE, "md5").hexdigest().encode()
 
 
 @pytest.mark.parametrize(
@@ -100,3 +102,25 @@ def test_a_mail_that_was_taken_was_sent_however_long_the_parting_is(
     with serving(Parting, certificates) as named, override_settings(**named):
         assert send() >= SHORT
     assert Parting.taken == 1
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "proof"),
+    [
+        ("PLAIN", "\0bjørn\0blåbær".encode()),
+        ("LOGIN", "bjørn blåbær".encode()),
+        ("CRAM-MD5", "bjørn ".encode() + DIGEST),
+    ],
+)
+def test_name_and_password_may_have_letters_beyond_ascii(
+    monkeypatch: pytest.MonkeyPatch, mechanism: str, proof: bytes
+) -> None:
+    """RFC 4616, 2: they go out in UTF-8."""
+    monkeypatch.setattr(Refusing, "offered", f"250-here\r\n250 AUTH {mechanism}\r\n".encode())
+    monkeypatch.setattr(Refusing, "proofs", [])
+    monkeypatch.setattr(Refusing, "taken_for", [])
+    own = {"EMAIL_HOST_USER": "bjørn", "EMAIL_HOST_PASSWORD": "blåbær"}
+    with serving(Refusing) as named, override_settings(**named, **own):
+        send()
+    assert Refusing.proofs == [proof]
+    assert len(Refusing.taken_for) == 1

@@ -60,7 +60,7 @@ def mail(_look: Any) -> Iterator[Finding]:
     try:
         server.open()
         server.close()
-    except (OSError, ValueError) as error:  # smtplib's are such; a password beyond ASCII
+    except (OSError, ValueError) as error:  # smtplib's are such; a host that is no name
         why = reasons.of(error)
         said = _("The mail server does not take a connection: %s.") % why
         fix = _(
