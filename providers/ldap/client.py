@@ -27,7 +27,7 @@ except ImportError:  # the extra [ldap] is not installed
     ldap3, LDAPInvalidFilterError = None, ValueError
 
 CLOSED, CONNECT, NOT_LDAP, TLS = "Closed", "Connect", "NotLdap", "Tls"
-TOO_LARGE = "TooLarge"
+TIMEOUT, TOO_LARGE = "Timeout", "TooLarge"
 MISSING = Said(_("The library for LDAP is not installed."))
 POLICY = "1.3.6.1.4.1.42.2.27.8.5.1"  # draft-behera-ldap-password-policy, 6
 PAGES = "1.2.840.113556.1.4.319"  # RFC 2696, 2
@@ -83,7 +83,7 @@ def is_installed() -> bool:
 
 class Connection:
     """A connection, of one thread at a time. Whatever goes wrong on it raises `CallFailed`, whose
-    `kind` tells what, and closes it.
+    `kind` tells what, and closes it. `latest` ends what is done on it before its place does.
     """
 
     def __init__(self, server: Server, context: ssl.SSLContext | None, place: Place) -> None:
@@ -93,6 +93,7 @@ class Connection:
         self._socket = _Socket(self._connect(server, place))
         self._ldap = self._library()
         self.opened_at = self.used_at = time.monotonic()
+        self.latest = math.inf
         try:
             if context and not server.tls:
                 self._start_tls(place)
@@ -227,7 +228,7 @@ class Connection:
         self, place: Place, operation: Callable[[], Any], heard: bytearray | None = None
     ) -> None:
         """Do an operation in time. What it receives is put into `heard`."""
-        self._socket.begin(place, heard)
+        self._socket.begin(place, min(place.ends, self.latest), heard)
         failed = False
         try:
             operation()
@@ -252,8 +253,8 @@ class _Socket:
         self._begun, self.trouble = False, ""
         self._heard: bytearray | None = None
 
-    def begin(self, place: Place, heard: bytearray | None) -> None:
-        self._ends, self._left, self._heard = place.ends, place.max_bytes, heard
+    def begin(self, place: Place, ends: float, heard: bytearray | None) -> None:
+        self._ends, self._left, self._heard = ends, place.max_bytes, heard
         self._begun, self.trouble = False, ""
 
     def secure(self, context: ssl.SSLContext, host: str, ends: float) -> None:
@@ -296,13 +297,13 @@ class _Socket:
     def _timed(self, step: Callable[[], T]) -> T:
         left = self._ends - time.monotonic()
         if left <= 0:  # else a server that always has a byte to give never comes to its end
-            self.trouble = "Timeout"
+            self.trouble = TIMEOUT
             raise TimeoutError
         try:
             self._own.settimeout(left)
             return step()
         except TimeoutError:
-            self.trouble = "Timeout"
+            self.trouble = TIMEOUT
             raise
         except OSError:
             self.trouble = CLOSED

@@ -1,5 +1,6 @@
 """The servers of a directory: connections that are kept, and the next server when one fails."""
 
+import math
 import ssl
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from django.utils.translation import gettext_noop as _
 
 from accounts.errors import Misconfigured, ProtocolError, Said
 from accounts.http import CallFailed, Client, Place
-from providers.ldap.client import CLOSED, SUCCESS, Connection
+from providers.ldap.client import CLOSED, SUCCESS, TIMEOUT, Connection
 from providers.ldap.policy import OUR_FAULT
 from providers.ldap.settings import LdapSettings, Server, server
 
@@ -20,6 +21,9 @@ KEPT = 8
 IDLE_SECONDS = 50.0
 # A connection is not kept for longer: the password that has bound it may have been changed since.
 OLDEST_SECONDS = 600.0
+# One that has rested for longer may lead nowhere any more, as after a firewall was started anew,
+# which neither end is told. Work on it has half of the time, and the other half on a new one.
+RESTED_SECONDS = 1.0
 
 T = TypeVar("T")
 
@@ -60,15 +64,20 @@ class Pool:
         self.binders: deque[Connection] = deque()
 
     def use(self, kept: deque[Connection], place: Place, work: Callable[[Connection], T]) -> T:
-        """Do work on a kept connection, or on a new one: at once when the kept one was closed by
-        the server meanwhile.
+        """Do work on a kept connection, or on a new one: also when the kept one was closed by the
+        server meanwhile, or says nothing after it has rested.
         """
         held = self._take(kept)
         if held:
+            now = time.monotonic()
+            has_rested = now - held.used_at >= RESTED_SECONDS
+            held.latest = now + (place.ends - now) / 2 if has_rested else math.inf
             try:
                 return self._work(kept, held, work)
             except CallFailed as error:
-                if error.kind != CLOSED:
+                if error.kind == TIMEOUT and has_rested:
+                    self.close()  # what rests beside it leads to the same place
+                elif error.kind != CLOSED:
                     raise
         return self._work(kept, self._open(kept is self.readers, place), work)
 

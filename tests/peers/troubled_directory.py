@@ -6,6 +6,7 @@
 `hang` takes a connection and says nothing, `drip` begins a message and sends a byte now and then,
 `noise` answers what is no LDAP, `shut` hangs up at once, `huge` announces more than anybody reads,
 `answers` says to each request the operations that it is given, all at once.
+`between` stands before a real one.
 """
 
 from __future__ import annotations
@@ -91,3 +92,54 @@ def _number(asked: bytes) -> bytes:
     """Return the number of a message (RFC 4511, 4.1.1.1)."""
     begins = 2 if asked[1] < 0x80 else 2 + (asked[1] & 0x7F)
     return asked[begins + 2 : begins + 2 + asked[begins + 1]]
+
+
+class Between:
+    """What stands between the site and a directory, as a firewall does. Once it has forgotten its
+    connections, as when it was started anew, they stay open and lead nowhere; new ones are passed on.
+    """
+
+    def __init__(self, listener: socket.socket, port: int) -> None:
+        self._listener, self._port = listener, port
+        self._known, self._lost = set[socket.socket](), set[socket.socket]()
+
+    @property
+    def url(self) -> str:
+        return f"ldap://localhost:{self._listener.getsockname()[1]}"
+
+    def forget(self) -> None:
+        self._lost |= self._known
+
+    def serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                here, _address = self._listener.accept()
+                there = socket.create_connection(("127.0.0.1", self._port))
+                self._known |= {here, there}
+                for pair in ((here, there), (there, here)):
+                    threading.Thread(target=self._pass, args=pair, daemon=True).start()
+
+    def close(self) -> None:
+        for each in (self._listener, *self._known):
+            with suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+
+    def _pass(self, here: socket.socket, there: socket.socket) -> None:
+        with suppress(OSError):
+            while data := here.recv(65536):
+                if here not in self._lost:
+                    there.sendall(data)
+            if here not in self._lost:
+                there.shutdown(socket.SHUT_WR)
+
+
+@contextmanager
+def between(port: int) -> Iterator[Between]:
+    """Stand before the directory at a port of 127.0.0.1."""
+    own = Between(socket.create_server(("127.0.0.1", 0), backlog=64), port)
+    threading.Thread(target=own.serve, daemon=True).start()
+    try:
+        yield own
+    finally:
+        own.close()

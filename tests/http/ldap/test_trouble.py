@@ -14,9 +14,11 @@ import pytest
 from django.db import connections
 from django.test import Client
 
+from accounts import conf
 from accounts.http import CallFailed, Place
 from accounts.http.upstreams import Visit
 from accounts.models import Event
+from providers.ldap import pool
 from providers.ldap.client import Connection
 from providers.ldap.settings import Server
 from tests.http.conftest import sign_in as sign_in_locally
@@ -25,7 +27,7 @@ from tests.peers import patience
 from tests.peers.certificates import make_certificates
 from tests.peers.site import free_port
 from tests.peers.slapd import Directory, slapd
-from tests.peers.troubled_directory import result, troubled
+from tests.peers.troubled_directory import between, result, troubled
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.wire]
 
@@ -208,6 +210,29 @@ def test_a_server_that_was_started_anew_is_called_anew(client: Client, work: Wor
         own.stop()
         own.start()  # the connections that are kept are dead, which nobody has noticed yet
         assert enter(Client(), "alice").status_code == 303
+
+
+def test_kept_connections_that_lead_nowhere_any_more_keep_nobody_out(
+    work: Work, directory: Directory, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As after a firewall was started anew: neither end is told, and new connections work."""
+    settings.VESTIBULE_HTTP_DEADLINE = 10.0  # of which a search on a kept one has half
+    conf.read_anew()
+
+    def attempt(number: int) -> int:
+        try:
+            return int(enter(Client(REMOTE_ADDR=f"192.0.2.{number}"), "alice").status_code)
+        finally:
+            connections.close_all()
+
+    with between(directory.port) as way, ThreadPoolExecutor(6) as threads:
+        work(servers=[way.url])
+        assert set(threads.map(attempt, range(18))) == {303}
+        monkeypatch.setattr(pool, "RESTED_SECONDS", 0.0)
+        way.forget()
+        assert set(threads.map(attempt, range(6))) == {303}, "at once, by a new connection each"
+        way.forget()
+        assert [attempt(number) for number in range(4)] == [303] * 4, "one after the other"
 
 
 def test_a_server_that_hangs_takes_so_many_threads_and_no_more(
