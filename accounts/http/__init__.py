@@ -10,8 +10,8 @@ A `Client` is bound to the name of who calls; its `get` and `post` return an `An
 * at most so many calls in flight to one origin, and a rest for an origin that fails in a row;
 * one log line, without query, headers and bodies.
 
-`Client.place` bounds in the same way what is said to an upstream by another protocol, and
-`addresses_of` the look-up of its name.
+`Client.place` bounds in the same way what is said to an upstream by another protocol,
+`addresses_of` the look-up of its name, and `connected` the way to it.
 """
 
 from accounts.http.address import origin_of
@@ -24,6 +24,7 @@ from accounts.http.answer import (
 )
 from accounts.http.client import Client, Place
 from accounts.http.names import addresses_of
+from accounts.http.sockets import connected
 from accounts.http.upstreams import Upstreams
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "Upstreams",
     "addresses_of",
     "advice_on_certificate",
+    "connected",
     "in_words",
     "origin_of",
 ]

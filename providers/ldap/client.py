@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 from django.utils.translation import gettext_noop as _
 
 from accounts.errors import Misconfigured, Said
-from accounts.http import CallFailed, Place, addresses_of
+from accounts.http import CallFailed, Place, addresses_of, connected
 from providers.ldap.settings import Server
 
 try:
@@ -174,7 +174,6 @@ class Connection:
 
     def _connect(self, server: Server, place: Place) -> socket.socket:
         """Return a socket to the first of the server's addresses that takes one."""
-        why: OSError | None = None
         try:
             known = addresses_of(server.host, _to_connect(place))
         except TimeoutError:
@@ -182,18 +181,12 @@ class Connection:
             raise self._failed(said, CONNECT) from None
         except (OSError, UnicodeError) as error:
             raise self._failed(_("%(place)s has no address."), CONNECT) from error
-        for address in known:
-            own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-            own.settimeout(_to_connect(place))
-            try:
-                own.connect((address, server.port))
-            except OSError as error:
-                own.close()
-                why = error
-                continue
-            own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            return own
-        raise self._failed(_("%(place)s cannot be reached."), CONNECT) from why
+        try:
+            own = connected(known, server.port, _to_connect(place))
+        except OSError as error:
+            raise self._failed(_("%(place)s cannot be reached."), CONNECT) from error
+        own.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return own
 
     def _library(self) -> Any:
         """Return the library's own connection, put upon our socket."""

@@ -96,7 +96,7 @@ def _number(asked: bytes) -> bytes:
 
 class Between:
     """What stands between the site and a directory, as a firewall does. Once it has forgotten its
-    connections, as when it was started anew, they stay open and lead nowhere; new ones are passed on.
+    connections, they stay open and lead nowhere; new ones are passed on.
     """
 
     def __init__(self, listener: socket.socket, port: int) -> None:

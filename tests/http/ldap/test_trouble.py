@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import ExitStack
 from itertools import islice
 from typing import Any
 
@@ -25,6 +26,7 @@ from tests.http.conftest import sign_in as sign_in_locally
 from tests.http.ldap.conftest import Work, enter
 from tests.peers import patience
 from tests.peers.certificates import make_certificates
+from tests.peers.silent_address import silent
 from tests.peers.site import free_port
 from tests.peers.slapd import Directory, slapd
 from tests.peers.troubled_directory import between, result, troubled
@@ -126,6 +128,27 @@ def test_a_name_server_that_is_silent_is_left_after_the_time_to_connect(
         stopped.set()
     assert asked == ["silent.test"], "all who ask share one look-up"
     assert "looked up in time" in Event.objects.filter(name="login.failed")[0].detail
+
+
+def test_a_name_of_several_servers_serves_while_the_first_ones_are_switched_off(
+    client: Client, work: Work, directory: Directory, monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    """As the name of a domain of Active Directory, which has the addresses of all controllers."""
+    settings.VESTIBULE_HTTP_CONNECT, settings.VESTIBULE_HTTP_DEADLINE = 10.0, 20.0
+    conf.read_anew()
+    known, off = socket.getaddrinfo, ("127.0.0.5", "127.0.0.6", "127.0.0.7")
+
+    def several(host: Any, *args: Any, **how: Any) -> Any:
+        found = known("127.0.0.1" if host == "localhost" else host, *args, **how)
+        alike = [(*found[0][:4], (each, 0)) for each in off]
+        return [*alike, *found] if host == "localhost" else found
+
+    monkeypatch.setattr(socket, "getaddrinfo", several)
+    with ExitStack() as open_:
+        for each in off:
+            open_.enter_context(silent(each, directory.port))
+        work()
+        assert enter(client, "alice").status_code == 303
 
 
 def test_a_name_that_is_none_is_trouble(
