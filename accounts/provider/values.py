@@ -16,11 +16,14 @@ Cookies = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class SourceRef:
-    """What a provider may know of the source that it serves."""
+    """What a provider may know of the source that it serves. `groups` are those of its own groups
+    that the source's mapping names, as an operator has written them.
+    """
 
     slug: str
     label: str
     redirect_uri: str = ""
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -178,7 +178,9 @@ def instance(row: Source) -> Provider:
 def _made(row: Source) -> Provider:
     provider = _provider_class(row)
     settings = typed_settings(provider, row.settings)
-    ref = SourceRef(row.slug, row.label, f"{conf.site_url()}/auth/callback/{row.slug}")
+    callback = f"{conf.site_url()}/auth/callback/{row.slug}"
+    mapped = tuple(row.groups) if isinstance(row.groups, dict) else ()  # not judged yet
+    ref = SourceRef(row.slug, row.label, callback, mapped)
     http = Client(f"source:{row.slug}", inside=getattr(settings, "inside", False))
     return provider(ref, settings, http, timezone.now)
 

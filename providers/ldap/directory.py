@@ -36,8 +36,11 @@ log = structlog.get_logger("vestibule.ldap")
 class Directory:
     """One source's directory. Thread-safe."""
 
-    def __init__(self, settings: LdapSettings, http: Client, clock: Clock) -> None:
+    def __init__(
+        self, settings: LdapSettings, http: Client, clock: Clock, mapped: Collection[str] = ()
+    ) -> None:
         self.settings, self._clock = settings, clock
+        self._written = (*settings.allowed_groups, *mapped)
         self.servers = Servers(settings, http)
         self._refusal_takes = 0.0
 
@@ -139,7 +142,7 @@ class Directory:
     def _groups(self, session: Session, entry: Entry) -> set[str] | None:
         """Return the groups of an entry, None when the source says nothing of groups."""
         if self.settings.group_attribute:
-            return entries.groups_in(self.settings, entry)
+            return self._named_in(entry)
         if not self.settings.group_filter:
             return None
         found: dict[str, Entry] = {}
@@ -153,7 +156,12 @@ class Directory:
             asked |= above.keys()
             if not level:
                 break
-        return entries.groups_of(self.settings, found.values())
+        named = entries.groups_of(self.settings, found.values())
+        return entries.as_written(self.settings, named, self._written)
+
+    def _named_in(self, entry: Entry) -> set[str]:
+        named = entries.groups_in(self.settings, entry)
+        return entries.as_written(self.settings, named, self._written)
 
     def _groups_with(self, session: Session, members: list[str]) -> dict[str, Entry]:
         base = self.settings.group_base or self.settings.base
@@ -198,7 +206,7 @@ class Directory:
             return DISABLED
         allowed = set(self.settings.allowed_groups)
         if allowed and self.settings.group_attribute:
-            return "" if allowed & entries.groups_in(self.settings, entry) else NOT_AUTHORIZED
+            return "" if allowed & self._named_in(entry) else NOT_AUTHORIZED
         return ""
 
     def _is_disabled(self, entry: Entry) -> bool:

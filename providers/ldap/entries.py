@@ -134,6 +134,15 @@ def groups_in(settings: LdapSettings, entry: Entry) -> set[str]:
     return {_relative_name(dn, settings.group_name) or dn for dn in inside}
 
 
+def as_written(settings: LdapSettings, groups: set[str], written: Iterable[str]) -> set[str]:
+    """Return groups, and beside them the names among `written` that mean one of them: a
+    distinguished name has many spellings (RFC 4514, 4), and directories show another than ours.
+    """
+    if settings.group_name.lower() != "dn":
+        return groups
+    return groups | {each for each in written if folded(each) in groups}
+
+
 def authentication(
     settings: LdapSettings, entry: Entry, groups: set[str] | None, notice: str = ""
 ) -> Authentication:

@@ -39,7 +39,7 @@ class LdapProvider:
         self, source: SourceRef, settings: LdapSettings, http: Client, clock: Clock
     ) -> None:
         self.source, self.settings = source, settings
-        self.directory = Directory(settings, http, clock)
+        self.directory = Directory(settings, http, clock, source.groups)
 
     def describe(self) -> Description:
         """Return what the pages need to know, from the settings alone."""

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.test import Client
 
 from accounts.models import Event, Identity, StoredSession, User
+from accounts.source import catalogue
 from providers.ldap import pool
 from tests.http.conftest import at_most
 from tests.http.conftest import sign_in as sign_in_locally
@@ -336,6 +337,21 @@ def test_only_allowed_groups_come_in(client: Client, work: Work) -> None:
     refused = enter(Client(), "bob")
     assert refused.status_code == 403
     assert b"none of the groups that may come in" in refused.content
+
+
+@pytest.mark.parametrize("how", [{"group_attribute": "memberOf"}, SEARCHED])
+def test_a_group_counts_by_its_whole_name_however_that_is_written(
+    client: Client, work: Work, how: dict[str, str]
+) -> None:
+    """As administrators copy it from a directory, which writes it in its own way."""
+    written = "CN=Admins, OU=Groups,DC=example,DC=org"
+    own = {**how, "group_name": "dn", "allowed_groups": [written]}
+    row = work(columns={"groups": {written: "Ours"}}, **own)
+    assert enter(client, "alice").status_code == 303
+    assert Identity.objects.get().user.groups.get().name == "Ours"
+    assert enter(Client(), "bob").status_code == 403
+    people = [Identity.objects.get().subject]
+    assert dict(catalogue.of_session(row.slug).provider.recheck(people)) == {}
 
 
 def test_groups_elsewhere_in_the_directory_do_not_count(client: Client, work: Work) -> None:
