@@ -1,11 +1,13 @@
 """Sockets: the first address of several that takes a connection, and those that are kept open."""
 
+import errno
 import os
 import select
 import socket
 import time
 from collections import deque
 from collections.abc import Iterable
+from contextlib import ExitStack
 
 # How long an address is waited for alone, before the next one is tried beside it (RFC 8305, 5).
 _ALONE = 0.25
@@ -24,64 +26,29 @@ def connected(addresses: Iterable[str], port: int, seconds: float) -> socket.soc
 
     Raises `TimeoutError` after `seconds`, and `OSError` when none takes one.
     """
-    race = _Race(addresses, port, time.monotonic() + seconds)
-    try:
-        return race.winner()
-    finally:
-        race.end()
-
-
-class _Race:
-    """Connections that begin one after the other, until one is there."""
-
-    def __init__(self, addresses: Iterable[str], port: int, ends: float) -> None:
-        self._waiting, self._port, self._ends = deque(addresses), port, ends
-        self._begun: dict[int, socket.socket] = {}
-        self._poll, self._next_at = select.poll(), 0.0
-        self._why = OSError("There is no address.")
-
-    def winner(self) -> socket.socket:
-        while self._waiting or self._begun:
-            now = time.monotonic()
-            if now >= self._ends:
+    waiting, begun, look = deque(addresses), dict[int, socket.socket](), select.poll()
+    ends, next_at, code = time.monotonic() + seconds, 0.0, errno.EADDRNOTAVAIL
+    with ExitStack() as all_:
+        while waiting or begun:
+            if (now := time.monotonic()) >= ends:
                 raise TimeoutError
-            if self._waiting and now >= self._next_at:
-                self._begin(self._waiting.popleft())
-                continue
-            until = min(self._ends, self._next_at) if self._waiting else self._ends
-            for number, _event in self._poll.poll(1 + int(1000 * (until - now))):
-                if won := self._judged(number):
-                    return won
-        raise self._why
+            if waiting and now >= next_at:
+                own = all_.enter_context(_unconnected(waiting[0]))
+                code = own.connect_ex((waiting.popleft(), port))
+                if code not in {0, errno.EINPROGRESS}:  # as by IPv6 on a machine without
+                    continue
+                begun[own.fileno()], next_at = own, now + _ALONE
+                look.register(own, select.POLLOUT)
+            until = min(ends, next_at) if waiting else ends
+            for number, _event in look.poll(1 + int(1000 * (until - now))):
+                own, next_at = begun.pop(number), 0.0  # if it has failed, the next need not wait
+                look.unregister(number)
+                if not (code := own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
+                    return socket.socket(fileno=own.detach())
+    raise OSError(code, os.strerror(code))
 
-    def end(self) -> None:
-        for each in self._begun.values():
-            each.close()
 
-    def _begin(self, address: str) -> None:
-        self._next_at = time.monotonic() + _ALONE
-        own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-        own.setblocking(False)
-        try:
-            own.connect((address, self._port))
-        except BlockingIOError:
-            pass
-        except OSError as error:  # there is no way to it, as by IPv6 on a machine without
-            own.close()
-            self._failed(error)
-            return
-        self._begun[own.fileno()] = own
-        self._poll.register(own, select.POLLOUT)
-
-    def _judged(self, number: int) -> socket.socket | None:
-        """Return a connection of which something is known, None when it has failed."""
-        own = self._begun.pop(number)
-        self._poll.unregister(number)
-        if code := own.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-            own.close()
-            self._failed(OSError(code, os.strerror(code)))
-            return None
-        return own
-
-    def _failed(self, error: OSError) -> None:
-        self._why, self._next_at = error, 0.0  # the next one need not wait
+def _unconnected(address: str) -> socket.socket:
+    own = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    own.setblocking(False)
+    return own
